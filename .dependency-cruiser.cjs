@@ -33,14 +33,14 @@ const mayImport = {
   },
   'packages/testkit': { workspaces: ['packages/contracts'] },
   'packages/fleet': { workspaces: ['packages/contracts', 'packages/client', 'packages/testkit'] },
-  'packages/e2e': { workspaces: ['packages/contracts', 'packages/fleet', 'packages/testkit'], npm: ['pg', 'zod'] },
+  'packages/e2e': { workspaces: ['packages/contracts', 'packages/fleet', 'packages/testkit'], npm: ['zod'] },
   'packages/bench': {
     workspaces: ['packages/contracts', 'packages/db', 'packages/fleet', 'packages/testkit', 'apps/api'],
   },
   'apps/api': { workspaces: ['packages/contracts', 'packages/db'] },
   'apps/agent': { workspaces: ['packages/contracts', 'packages/directory-lock'] },
   'apps/cli': { workspaces: ['packages/client', 'packages/contracts', 'packages/db'] },
-  'apps/demo': { workspaces: ['packages/contracts', 'packages/testkit'] },
+  'apps/demo': { workspaces: ['packages/client', 'packages/fleet', 'packages/testkit'], npm: [] },
   'apps/web': {
     workspaces: ['packages/contracts', 'packages/client'],
     npm: ['react', 'react-dom', '@tanstack/[^/]+', 'radix-ui', 'uplot', '@fontsource[^/]*/[^/]+'],

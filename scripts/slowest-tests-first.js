@@ -16,7 +16,7 @@ const SLOWEST = [
   'db/test/backup',
   'e2e/test/browser/pages',
   'e2e/test/integration/demo',
-  'api/test/document-fuzz',
+  'e2e/test/document/fuzz',
   'db/test/migrations',
   'api/test/groups/accounts',
   'api/test/groups/freshness',

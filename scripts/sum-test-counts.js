@@ -5,16 +5,15 @@
  * also counts as a failure, because CI requires every test to run.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readReports } from './test-counts-reporter.js';
+
+const MESSAGE_LINES_MAX = 12;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const directory = process.argv[2];
-
-const lines = (existsSync(directory) ? readdirSync(directory) : [])
-  .filter((name) => name.endsWith('.jsonl'))
-  .flatMap((name) => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
-  .map((line) => JSON.parse(line));
+const reports = readReports(directory);
 
 const packages = ['apps', 'packages']
   .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
@@ -25,26 +24,22 @@ let passed = 0;
 let failed = 0;
 const problems = [];
 for (const path of packages) {
-  const own = lines.filter((line) => line.package === path);
-  const sum = (key) => own.reduce((total, line) => total + line[key], 0);
-  const counts = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
-  passed += counts.passed;
-  failed += counts.failed + counts.skipped + (own.length === 0 ? 1 : 0);
-  if (own.length === 0) problems.push(`${path.slice(root.length)}: no report`);
-  const summary = own.length === 0 ? 'NO REPORT' : Object.entries(counts).map(([name, count]) => `${count} ${name}`);
-  console.error(`${path.slice(root.length).padEnd(28)} ${String(summary).replaceAll(',', ', ')}`);
-  for (const line of own.filter(({ failed, skipped }) => failed + skipped > 0)) {
-    const where = `${path.slice(root.length)}/${line.file}`;
-    console.error(`  ${where}: ${line.failed} failed, ${line.skipped} skipped`);
-    problems.push(`${where}: ${line.failed} failed, ${line.skipped} skipped`);
-    for (const { fullName, message } of line.failures) {
-      problems.push(
-        `  ${fullName}`,
-        ...message
-          .split('\n')
-          .slice(0, 12)
-          .map((text) => `    ${text}`),
-      );
+  const name = relative(root, path);
+  const own = reports.filter((report) => report.package === path);
+  const sum = (key) => own.reduce((total, report) => total + report[key], 0);
+  const counts = own.length === 0 ? 'NO REPORT' : ['passed', 'failed', 'skipped'].map((key) => `${sum(key)} ${key}`);
+  passed += sum('passed');
+  failed += sum('failed') + sum('skipped') + (own.length === 0 ? 1 : 0);
+  if (own.length === 0) problems.push(`${name}: no report`);
+  console.error(`${name.padEnd(28)} ${[counts].flat().join(', ')}`);
+  for (const { file, failed: failures, skipped, ...report } of own) {
+    if (failures + skipped === 0) continue;
+    const problem = `${name}/${file}: ${failures} failed, ${skipped} skipped`;
+    console.error(`  ${problem}`);
+    problems.push(problem);
+    for (const { fullName, message } of report.failures) {
+      const lines = message.split('\n').slice(0, MESSAGE_LINES_MAX);
+      problems.push(`  ${fullName}`, ...lines.map((text) => `    ${text}`));
     }
   }
 }

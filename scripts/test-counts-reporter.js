@@ -3,7 +3,7 @@
  * these lines over all packages and lists the failed tests. A file that crashes before its first test counts as one
  * failure; otherwise the sum would omit it.
  */
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 export default class TestCountsReporter {
@@ -15,25 +15,27 @@ export default class TestCountsReporter {
     this.#file = join(directory, `${process.pid}.jsonl`);
   }
 
-  onTestResult(
-    { path, context },
-    { numPassingTests: passed, numFailingTests, numPendingTests, numTodoTests, testExecError, testResults },
-  ) {
-    const failed = numFailingTests === 0 && testExecError ? 1 : numFailingTests;
-    const skipped = numPendingTests + numTodoTests;
-    const failures = testResults
-      .filter(({ status }) => status === 'failed')
-      .map(({ fullName, failureMessages }) => ({ fullName, message: failureMessages.join('\n') }));
+  onTestResult({ path, context }, result) {
+    const { numPassingTests: passed, numFailingTests, numPendingTests, numTodoTests, testExecError } = result;
     const { rootDir } = context.config;
-    const line = {
+    const report = {
       package: rootDir,
       file: relative(rootDir, path),
       passed,
-      failed,
-      skipped,
-      tests: testResults.map(({ fullName }) => fullName),
-      failures,
+      failed: numFailingTests === 0 && testExecError ? 1 : numFailingTests,
+      skipped: numPendingTests + numTodoTests,
+      tests: result.testResults.map(({ fullName }) => fullName),
+      failures: result.testResults
+        .filter(({ status }) => status === 'failed')
+        .map(({ fullName, failureMessages }) => ({ fullName, message: failureMessages.join('\n') })),
     };
-    appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
+    appendFileSync(this.#file, `${JSON.stringify(report)}\n`);
   }
 }
+
+/** Reads the reports in a directory, one for each test file. */
+export const readReports = (directory) =>
+  (existsSync(directory) ? readdirSync(directory) : [])
+    .filter((name) => name.endsWith('.jsonl'))
+    .flatMap((name) => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
+    .map((line) => JSON.parse(line));

@@ -1,126 +1,152 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TOKEN_RANDOM_BYTES, formatToken } from '@muster/contracts';
+import { createClient, type Client } from '@muster/client';
+import {
+  mainOf,
+  startApi,
+  startProgram,
+  withDisposables,
+  withTemporaryDirectory,
+  type Program,
+  type Use,
+} from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
-import { startChild, type Child } from './child.js';
 import { FLEET } from './fleet.js';
-import { guide } from './guide.js';
-import { createOperator } from './operator.js';
-import { DemoError, createSupervisor, type Supervisor } from './supervisor.js';
+import { guide, type Account } from './guide.js';
 
-/** The programs that the demo runs, as paths of their entry points. */
-export interface Programs {
-  api: string;
-  agent: string;
+/** A part of the demo failed. The message is for the person who runs the demo. */
+export class DemoError extends Error {
+  override readonly name = 'DemoError';
 }
 
 export interface DemoOptions {
-  programs: Programs;
   durationMs: number;
-  /** Takes what a person is to read. */
+  /** Writes a text for the person who runs the demo. */
   write: (text: string) => void;
 }
 
-const API_READY_MS_MAX = 120_000;
 const HOSTS_READY_MS_MAX = 60_000;
 const LOCAL_ENGINE_MS_MAX = 15_000;
+const STOP_MS_MAX = 12_000;
 
 /**
- * Runs the demo until its time is over or the signal is aborted, and then leaves nothing behind: no process, no file.
- * Throws `DemoError` when a part of it fails, after ending the rest too.
+ * Runs the demo until its time is over or the signal is aborted. Leaves no process and no file behind.
+ * @throws DemoError if a part of the demo fails, after all others have ended.
  */
-export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'muster-demo-'));
-  const supervisor = createSupervisor();
-  const engines: { close(): Promise<void> }[] = [];
-  const kill = (): void => supervisor.kill();
+export function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void> {
+  return withTemporaryDirectory((directory) =>
+    withDisposables(async (use) => {
+      const failure = new AbortController();
+      const supervise = createSupervisor(use, failure);
+      try {
+        await perform({ ...options, directory, use, supervise, signal: AbortSignal.any([signal, failure.signal]) });
+      } catch (error) {
+        if (failure.signal.aborted) throw failure.signal.reason;
+        if (!signal.aborted) throw error;
+      }
+    }),
+  );
+}
+
+/** Names a program that must not end before the demo does. */
+type Supervise = (name: string, program: Program) => Program;
+
+/** `failure` is aborted with a DemoError when a program ends. If this process exits early, all programs are killed. */
+function createSupervisor(use: Use, failure: AbortController): Supervise {
+  const programs: Program[] = [];
+  const kill = () => programs.forEach((program) => void program.stop('SIGKILL'));
   process.once('exit', kill);
-  const end = new AbortController();
-  try {
-    const show = perform({ ...options, dir, supervisor, engines }, AbortSignal.any([signal, end.signal]));
-    await Promise.race([show, supervisor.failed]);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  } finally {
-    end.abort();
-    await supervisor.stop();
-    await Promise.all(engines.map((engine) => engine.close()));
-    process.off('exit', kill);
-    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-  }
+  use(kill, () => process.off('exit', kill));
+  return (name, program) => {
+    programs.push(program);
+    void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));
+    return program;
+  };
+}
+
+function describeEnd(name: string, program: Program): string {
+  const { exitCode, signalCode } = program.child;
+  const how = signalCode === null ? `with exit code ${exitCode}` : `by ${signalCode}`;
+  const lastLines = program.stderr().trim().split('\n').slice(-3).join('\n  ');
+  return `${name} ended ${how}${lastLines === '' ? '' : `:\n  ${lastLines}`}`;
 }
 
 interface Stage extends DemoOptions {
-  dir: string;
-  supervisor: Supervisor;
-  engines: { close(): Promise<void> }[];
+  directory: string;
+  use: Use;
+  supervise: Supervise;
+  signal: AbortSignal;
 }
 
-async function perform(stage: Stage, signal: AbortSignal): Promise<void> {
-  const { programs, supervisor, dir, write, durationMs } = stage;
-  const key = formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
-  write('Starting the API on a throw-away database …\n');
-  const api = supervisor.start('the API', programs.api, [], {
-    ...{ HOST: '127.0.0.1', PORT: '0', MUSTER_DATA_DIR: join(dir, 'data'), MUSTER_ADMIN_KEY: key },
-    ...{ MUSTER_DRAIN_SECONDS: '0', LOG_LEVEL: 'warn' },
-  });
-  const [url, hasLocalEngine] = await Promise.all([addressOf(api, signal), localEngineAnswers(programs.agent)]);
-  const operator = createOperator(url, key);
-  const hosts = FLEET.length + (hasLocalEngine ? 1 : 0);
-  const account = await operator.setUp((await readFile(join(dir, 'data', 'setup-link'), 'utf8')).trim());
-  const enrollToken = await operator.createEnrollmentToken(hosts);
+async function perform({ durationMs, write, directory, use, supervise, signal }: Stage): Promise<void> {
+  write('Starting the API on a temporary database …\n');
+  const data = join(directory, 'data');
+  const env = { ...environment('LANG', 'NODE_EXTRA_CA_CERTS'), MUSTER_DATA_DIR: data, MUSTER_DRAIN_SECONDS: '0' };
+  const [started, hasLocalEngine] = await Promise.all([
+    startApi({ env, detached: true, signal }),
+    localEngineAnswers(),
+  ]);
+  const api = use(started, (each) => each.stop());
+  supervise('the API', api.program);
+  const client = createClient({ url: api.url, key: api.adminKey });
+  const account = await setUp(client, (await readFile(join(data, 'setup-link'), 'utf8')).trim());
 
-  write(`Starting ${hosts} agents …\n`);
-  const startAgent = (name: string, engine: Record<string, string>): Child =>
-    supervisor.start(`the agent of ${name}`, programs.agent, [], {
-      ...{ MUSTER_URL: url, MUSTER_ENROLL_TOKEN: enrollToken, MUSTER_STATE_DIR: join(dir, 'agents', name) },
-      ...{ LOG_LEVEL: 'error', ...engine },
-    });
+  const hostCount = FLEET.length + (hasLocalEngine ? 1 : 0);
+  write(`Starting ${hostCount} agents …\n`);
+  const { token } = await client.call('createEnrollmentToken', { body: { name: 'demo', maxUses: hostCount } });
+  const agents = use([] as Program[], (all) => Promise.all(all.map((agent) => agent.stop('SIGTERM', STOP_MS_MAX))));
+  const startAgent = (name: string, engine: Record<string, string>) => {
+    const enrollment = { MUSTER_URL: api.url, MUSTER_ENROLL_TOKEN: token };
+    const state = { MUSTER_STATE_DIR: join(directory, 'agents', name), LOG_LEVEL: 'error' };
+    const agent = startProgram(mainOf('agent'), { env: { ...enrollment, ...state, ...engine }, detached: true });
+    agents.push(supervise(`the agent of ${name}`, agent));
+  };
   if (hasLocalEngine) startAgent('this machine', localEngine());
   for (const [index, { name, flavour, info, roles }] of FLEET.entries()) {
-    const listen = { socketPath: join(dir, 'engines', `${name}.sock`) };
-    const replay = await startReplayedEngine({
-      flavour,
-      listen,
-      roles,
-      info: { ...info, Name: name },
-      seed: index + 1,
-    });
-    stage.engines.push(replay);
-    startAgent(name, { DOCKER_HOST: replay.server.dockerHost });
+    const listen = { socketPath: join(directory, 'engines', `${name}.sock`) };
+    const replay = { flavour, listen, roles, info: { ...info, Name: name }, seed: index + 1 };
+    const engine = use(await startReplayedEngine(replay), (each) => each.close());
+    startAgent(name, { DOCKER_HOST: engine.server.dockerHost });
   }
-  if (!(await operator.waitForHosts(hosts, HOSTS_READY_MS_MAX, signal))) {
-    throw new DemoError(`not all of ${hosts} hosts reported within ${HOSTS_READY_MS_MAX / 1_000} s`);
-  }
+  await waitForHosts(client, hostCount, signal);
+  const { url, adminKey: key } = api;
   write(guide({ url, key, account, replayedHosts: FLEET.length, hasLocalEngine, durationMs }));
   await sleep(durationMs, undefined, { signal });
   write('\nThe time is over: ending the demo.\n');
 }
 
-/** Where the API says that it listens. */
-async function addressOf(api: Child, signal: AbortSignal): Promise<string> {
-  for (const since = performance.now(); performance.now() - since < API_READY_MS_MAX;) {
-    const line = /Muster is listening on (\S+)/.exec(api.stdout());
-    if (line) return line[1]!;
-    await sleep(50, undefined, { signal });
+/** Creates the owner's account with the setup link of the API's first start. */
+async function setUp(client: Client, link: string): Promise<Account> {
+  const account = { email: 'demo@example.com', password: randomBytes(9).toString('base64url') };
+  const token = new URL(link).hash.replace('#token=', '');
+  await client.call('setUp', { body: { token, name: 'Demo', ...account } });
+  return account;
+}
+
+async function waitForHosts(client: Client, count: number, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + HOSTS_READY_MS_MAX;
+  while (performance.now() < deadline) {
+    const { items } = await client.call('listHosts', {}, { signal });
+    if (items.filter(({ freshness }) => freshness === 'online').length >= count) return;
+    await sleep(250, undefined, { signal });
   }
-  throw new DemoError(`the API did not listen within ${API_READY_MS_MAX / 1_000} s`);
+  throw new DemoError(`not all of ${count} hosts reported within ${HOSTS_READY_MS_MAX / 1_000} s`);
 }
 
-/** What tells an agent where this machine's engine is, as Docker's own tools have it. */
-function localEngine(): Record<string, string> {
-  const names = ['DOCKER_HOST', 'DOCKER_API_VERSION'];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
-}
+/** Returns those of these environment variables that are set. */
+const environment = (...names: string[]): Record<string, string> =>
+  Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 
-/** True when this machine has an engine that an agent could report: it is asked as the agent would. */
-async function localEngineAnswers(agent: string): Promise<boolean> {
-  const child = startChild('the agent', agent, ['--dry-run'], localEngine());
-  const insist = setTimeout(() => child.kill(), LOCAL_ENGINE_MS_MAX);
-  const message = await child.ended;
-  clearTimeout(insist);
-  return message.includes('exit code 0');
+/** The variables with which Docker's own programs find the machine's engine. */
+const localEngine = () => environment('DOCKER_HOST', 'DOCKER_API_VERSION');
+
+/** Returns whether this machine has an engine that an agent can report. */
+async function localEngineAnswers(): Promise<boolean> {
+  const agent = startProgram(mainOf('agent'), { args: ['--dry-run'], env: localEngine() });
+  const timer = setTimeout(() => void agent.stop('SIGKILL'), LOCAL_ENGINE_MS_MAX);
+  const exitCode = await agent.ended;
+  clearTimeout(timer);
+  return exitCode === 0;
 }

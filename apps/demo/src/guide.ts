@@ -1,6 +1,10 @@
-import type { Account } from './operator.js';
+/** The credentials for the dashboard. */
+export interface Account {
+  email: string;
+  password: string;
+}
 
-/** What a person is told once the demo runs: where it is, how to get in, and what to look at first. */
+/** Returns the text that is shown when the demo is ready: its address, the credentials, and first commands. */
 export function guide(demo: {
   url: string;
   key: string;
@@ -10,7 +14,7 @@ export function guide(demo: {
   durationMs: number;
 }): string {
   const { url, key, account, replayedHosts, hasLocalEngine, durationMs } = demo;
-  const look = (path: string): string => `  curl -sS '${url}${path}' -H 'Authorization: Bearer ${key}'`;
+  const curl = (path: string): string => `  curl -sS '${url}${path}' -H 'Authorization: Bearer ${key}'`;
   return `
 Muster's demo is on ${url}
 Open it, and sign in as ${account.email} with the password ${account.password}
@@ -18,15 +22,15 @@ ${replayedHosts} replayed hosts${hasLocalEngine ? ', and this machine’s own en
 Key: ${key}
 
 Hosts, containers, and what happened last, for programs:
-${look('/api/hosts')}
-${look('/api/containers?limit=20')}
-${look('/api/events?limit=20')}
+${curl('/api/hosts')}
+${curl('/api/containers?limit=20')}
+${curl('/api/events?limit=20')}
 
-It ends by itself ${inWords(durationMs)}, or with Ctrl-C. Nothing is left behind.
+It ends by itself ${toWords(durationMs)}, or with Ctrl-C. Nothing is left behind.
 `;
 }
 
-function inWords(durationMs: number): string {
+function toWords(durationMs: number): string {
   const minutes = Math.round(durationMs / 60_000);
   if (minutes < 2) return `in ${Math.round(durationMs / 1_000)} seconds`;
   return minutes < 120 ? `in ${minutes} minutes` : `in ${Math.round(minutes / 60)} hours`;

@@ -1,4 +1,5 @@
-/** What a benchmark found, as it is kept beside its document: each section with when, where and of what it was taken. */
+/** The results of a benchmark, as docs/benchmarks/results.json keeps them. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Machine } from '@muster/testkit/report';
 import type { EmbeddedResult } from './sections/embedded.js';
@@ -7,9 +8,6 @@ import type { HttpResult } from './sections/http.js';
 import type { LiveResult } from './sections/live.js';
 import type { ServiceResult } from './sections/service.js';
 import type { TableGrowthResult } from './sections/table-growth.js';
-
-export const SECTION_IDS = ['service', 'http', 'growth', 'live', 'table-growth', 'embedded'] as const;
-export type SectionId = (typeof SECTION_IDS)[number];
 
 export interface SectionResults {
   service: ServiceResult;
@@ -20,51 +18,54 @@ export interface SectionResults {
   embedded: EmbeddedResult;
 }
 
-/** One section as it was last run. */
-export interface SectionRecord<T> {
+export type SectionId = keyof SectionResults;
+
+/** The titles of the sections, in the order in which they run. */
+export const SECTION_TITLES: Readonly<Record<SectionId, string>> = {
+  service: 'Service',
+  http: 'HTTP',
+  growth: 'Growth',
+  live: 'Live stream',
+  'table-growth': 'Table growth',
+  embedded: 'Embedded database',
+};
+
+export const SECTION_IDS = Object.keys(SECTION_TITLES) as readonly SectionId[];
+
+/** The last run of a section. */
+export interface SectionRecord<Result> {
   /** RFC 3339. */
   at: string;
-  /** Of the code that was measured; with a `+` where files had been changed since. */
+  /** The measured commit. It ends with `+` if files had been changed since. */
   commit: string;
   machine: Machine;
   quick: boolean;
   rounds: number;
   seconds: number;
-  result: T;
+  result: Result;
 }
 
 export type Sections = { [Id in SectionId]?: SectionRecord<SectionResults[Id]> };
 
-export interface Results {
-  format: typeof FORMAT;
-  sections: Sections;
-}
-
-/** To be raised when what is kept no longer means the same. */
+/** The version of the results file. Increase it when a field changes its meaning. */
 const FORMAT = 1;
 
-/** Results that are kept, in another form or in none. */
+/** The results file is not JSON, or has another version. */
 export class ResultsError extends Error {}
 
-export const asResults = (sections: Sections): Results => ({ format: FORMAT, sections });
+export const formatResults = (sections: Sections): string =>
+  `${JSON.stringify({ format: FORMAT, sections }, null, 2)}\n`;
 
-/** The sections kept in a file; none if there is no file. @throws ResultsError if it is not one of this version's. */
+/** Reads the sections of a results file, or none if there is no file. @throws ResultsError */
 export async function readSections(file: string): Promise<Sections> {
-  let text: string;
+  if (!existsSync(file)) return {};
+  const text = await readFile(file, 'utf8');
+  let results: { format?: number; sections?: Sections };
   try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
-  let results: Partial<Results>;
-  try {
-    results = JSON.parse(text) as Partial<Results>;
+    results = JSON.parse(text) as typeof results;
   } catch {
     throw new ResultsError(`${file} is not JSON; remove it and run every section`);
   }
-  if (results.format !== FORMAT || results.sections === undefined) {
-    throw new ResultsError(`${file} is of another version; remove it and run every section`);
-  }
-  return results.sections;
+  if (results.format === FORMAT && results.sections !== undefined) return results.sections;
+  throw new ResultsError(`${file} is of another version; remove it and run every section`);
 }

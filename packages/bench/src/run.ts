@@ -1,20 +1,26 @@
 /** Runs sections one after the other, each on its own PostgreSQL server, and keeps their results. */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import type { Bench } from './bench.js';
-import type { BenchRequest } from './cli.js';
-import { SERVER_SETTINGS, startCluster } from './cluster.js';
+import type { CommandIo } from '@muster/fleet/command-line';
 import { currentCommit, describeMachine } from '@muster/testkit/report';
-import { planOf, type Plan } from './plan.js';
+import { SERVER_SETTINGS, startCluster } from './cluster.js';
+import { planOf, type Bench, type PlanOptions } from './plan.js';
 import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from './report/document.js';
-import { asResults, readSections, type SectionId, type SectionResults, type Sections } from './results.js';
+import { formatResults, readSections, type SectionId, type SectionResults, type Sections } from './results.js';
 import { runEmbedded } from './sections/embedded.js';
 import { runGrowth } from './sections/growth.js';
 import { runHttp } from './sections/http.js';
 import { runLive } from './sections/live.js';
 import { runService } from './sections/service.js';
 import { runTableGrowth } from './sections/table-growth.js';
+
+export interface BenchOptions extends PlanOptions {
+  only: readonly SectionId[];
+  /** The directory into which the results are written. Default: they are not written. */
+  out?: string;
+}
 
 const SERVER_SECTIONS: { [Id in Exclude<SectionId, 'embedded'>]: (bench: Bench) => Promise<SectionResults[Id]> } = {
   service: runService,
@@ -24,31 +30,22 @@ const SERVER_SECTIONS: { [Id in Exclude<SectionId, 'embedded'>]: (bench: Bench) 
   'table-growth': runTableGrowth,
 };
 
-export interface RunParts {
-  /** Receives the tables. */
-  write: (text: string) => void;
-  /** Receives lines about the progress. */
-  progress: (line: string) => void;
-  /** Ends the run early and removes what it created. Results of finished sections are kept. */
-  signal: AbortSignal;
-}
-
 /**
- * Runs the requested sections and prints their tables. If the request names a directory, writes the results there after
- * each section, together with the kept results of the other sections.
+ * Runs the sections and prints their tables. If the options name a directory, writes the results into it after each
+ * section, together with the results that it has of other sections.
  * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ResultsError,
  *   DocumentError.
  */
-export async function runBench(request: BenchRequest, { write, progress, signal }: RunParts): Promise<Sections> {
-  const plan = planOf(request);
-  const output = request.out === null ? null : await openOutput(request.out);
+export async function runBench(options: BenchOptions, { write, progress, signal }: CommandIo): Promise<Sections> {
+  const plan = planOf(options);
+  const output = options.out === undefined ? null : await openOutput(options.out);
   const commit = await currentCommit();
   let sections: Sections = {};
-  for (const id of request.sections) {
+  for (const id of options.only) {
     signal.throwIfAborted();
     const at = new Date().toISOString();
     const startedAt = performance.now();
-    const { result, postgres } = await runSection(id, plan, { progress, signal });
+    const { result, postgres } = await runSection(id, { plan, progress, signal });
     const machine = await describeMachine(postgres);
     const seconds = (performance.now() - startedAt) / 1_000;
     const record = { at, commit, machine, quick: plan.quick, rounds: plan.rounds, seconds, result };
@@ -60,37 +57,32 @@ export async function runBench(request: BenchRequest, { write, progress, signal 
   return sections;
 }
 
-async function runSection(
-  id: SectionId,
-  plan: Plan,
-  parts: Pick<Bench, 'progress' | 'signal'>,
-): Promise<{ result: SectionResults[SectionId]; postgres: string | null }> {
-  if (id === 'embedded') return { result: await runEmbedded({ plan, ...parts }), postgres: null };
+/** Returns the section's result, and the version of the PostgreSQL server; null if the section uses none. */
+async function runSection(id: SectionId, parts: Omit<Bench, 'cluster'>) {
+  if (id === 'embedded') return { result: await runEmbedded(parts), postgres: null };
   const cluster = await startCluster();
   try {
-    return { result: await SERVER_SECTIONS[id]({ cluster, plan, ...parts }), postgres: cluster.version };
+    return { result: await SERVER_SECTIONS[id]({ ...parts, cluster }), postgres: cluster.version };
   } finally {
     await cluster.stop();
   }
 }
 
-/** Reads the kept results and the document before the first section, so that a problem with them shows at once. */
+/** Reads the previous results and the document, so that a problem with them ends the run before the first section. */
 async function openOutput(out: string) {
-  const file = join(out, 'benchmarks.md');
-  const resultsFile = join(out, 'benchmarks', 'results.json');
-  const kept = await readSections(resultsFile);
-  const document = await readFile(file, 'utf8').catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_DOCUMENT;
-    throw error;
-  });
-  withTargets(document, kept);
+  const directory = join(out, 'benchmarks');
+  const file = `${directory}.md`;
+  const resultsFile = join(directory, 'results.json');
+  const previous = await readSections(resultsFile);
+  const document = existsSync(file) ? await readFile(file, 'utf8') : EMPTY_DOCUMENT;
+  withTargets(document, previous);
   return {
     file,
     async write(sections: Sections) {
-      const all = { ...kept, ...sections };
-      await mkdir(join(out, 'benchmarks'), { recursive: true });
-      await writeFile(resultsFile, `${JSON.stringify(asResults(all), null, 2)}\n`);
-      await writeFile(join(out, 'benchmarks', 'tables.md'), renderTables(all, SERVER_SETTINGS));
+      const all = { ...previous, ...sections };
+      await mkdir(directory, { recursive: true });
+      await writeFile(resultsFile, formatResults(all));
+      await writeFile(join(directory, 'tables.md'), renderTables(all, SERVER_SETTINGS));
       await writeFile(file, withTargets(document, all));
     },
   };

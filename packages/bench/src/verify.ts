@@ -1,8 +1,8 @@
 import { canonicalContainer, type Container } from '@muster/contracts';
+import { CONTAINER_DEFAULTS, type HostProgress, type SimulatedHost } from '@muster/fleet';
 import type pg from 'pg';
-import { DEFAULTS, type HostProgress, type SimulatedHost } from './workload.js';
 
-/** A contender's rows are not what they were told to be: it did less than it was asked, or something else. */
+/** A contender did not do its work. For example, its rows differ from the snapshots. */
 export class VerificationError extends Error {}
 
 interface Row extends Omit<Container, 'startedAt'> {
@@ -11,9 +11,9 @@ interface Row extends Omit<Container, 'startedAt'> {
 }
 
 /**
- * Checks that a host's rows equal a snapshot in all ten fields, that each container which is gone is marked exited
- * and removed, and that there is nothing else.
- * @throws VerificationError naming the first difference.
+ * Checks that a host's rows equal its snapshot in all ten fields, that each absent container is marked exited and
+ * removed, and that there are no other rows.
+ * @throws VerificationError with the first difference.
  */
 export async function verifyHost(
   pool: pg.Pool,
@@ -27,31 +27,20 @@ export async function verifyHost(
      FROM containers WHERE "hostId" = $1`,
     [hostId],
   );
-  const stored = new Map(rows.map((row) => [row.dockerId, row]));
-  const differs = (dockerId: string, expected: unknown, found: unknown): never => {
-    throw new VerificationError(
-      `${who}: host ${hostId}, container ${dockerId} should be ${JSON.stringify(expected)} and is ${JSON.stringify(found)}`,
-    );
-  };
-  const take = (dockerId: string): Row | undefined => {
-    const row = stored.get(dockerId);
-    stored.delete(dockerId);
-    return row;
-  };
-
+  const found = new Map(rows.map((row) => [row.dockerId, textOf(row)]));
+  const expected = new Map(host.absentIds(progress).map((dockerId) => [dockerId, 'removed, exited ""']));
   for (const container of host.snapshot(progress)) {
-    const row = take(container.dockerId);
-    const expected = canonicalContainer(container);
-    const found = row && canonicalContainer({ ...DEFAULTS, ...row, startedAt: row.startedAt?.toISOString() ?? null });
-    if (row?.removedAt !== null || JSON.stringify(found) !== JSON.stringify(expected)) {
-      differs(container.dockerId, expected, row);
+    expected.set(container.dockerId, JSON.stringify(canonicalContainer(container)));
+  }
+  for (const dockerId of new Set([...expected.keys(), ...found.keys()])) {
+    const [ours, theirs] = [expected, found].map((containers) => containers.get(dockerId) ?? 'absent');
+    if (ours !== theirs) {
+      throw new VerificationError(`${who}: host ${hostId}, container ${dockerId} should be ${ours} and is ${theirs}`);
     }
   }
-  for (const dockerId of host.absentIds(progress)) {
-    const row = take(dockerId);
-    if (row === undefined || row.removedAt === null || row.state !== 'exited' || row.status !== '') {
-      differs(dockerId, 'marked exited and removed', row);
-    }
-  }
-  for (const [dockerId, row] of stored) differs(dockerId, 'not there', row);
 }
+
+const textOf = ({ startedAt, removedAt, ...row }: Row): string =>
+  removedAt === null
+    ? JSON.stringify(canonicalContainer({ ...CONTAINER_DEFAULTS, ...row, startedAt: startedAt?.toISOString() ?? null }))
+    : `removed, ${row.state} "${row.status}"`;

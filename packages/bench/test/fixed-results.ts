@@ -4,12 +4,23 @@ import type { SectionRecord, Sections } from '../src/results.js';
 import type { GrowthSize } from '../src/sections/growth.js';
 
 const machine: Machine = {
-  ...{ cpu: 'A processor', cores: 2, memoryBytes: 8e9, kernel: 'Linux 6', node: 'v20.0.0' },
-  ...{ postgres: '15.1', fsyncMs: 0.5 },
+  cpu: 'A processor',
+  cores: 2,
+  memoryBytes: 8e9,
+  kernel: 'Linux 6',
+  node: 'v20.0.0',
+  postgres: '15.1',
+  fsyncMs: 0.5,
 };
 
 const record = <T>(result: T): SectionRecord<T> => ({
-  ...{ at: '2026-01-02T03:04:05.000Z', commit: 'abcdef0123', machine, quick: false, rounds: 5, seconds: 60, result },
+  at: '2026-01-02T03:04:05.000Z',
+  commit: 'abcdef0123',
+  machine,
+  quick: false,
+  rounds: 5,
+  seconds: 60,
+  result,
 });
 
 const same = (value: number) => ({ median: value, min: value, max: value });
@@ -17,12 +28,21 @@ const same = (value: number) => ({ median: value, min: value, max: value });
 const load = (perSecond: number, walBytes = 150): LoadFigures => ({
   perSecond: same(perSecond),
   latencyMs: { p50: 1, p95: 2, p99: 3, max: 4 },
-  ...{ serverCpuUs: 100, postgresCpuUs: 50, walBytes, rssBytes: 1e8, requests: 1_000, unavailable: 0 },
+  serverCpuUs: 100,
+  postgresCpuUs: 50,
+  walBytes,
+  rssBytes: 1e8,
+  requests: 1_000,
+  unavailable: 0,
   eventLoopMs: { p99: 1, max: 2 },
 });
 
 const size = (hosts: number, p95: number): GrowthSize => ({
-  ...{ hosts, rows: hosts * 50, bytes: hosts * 50_000, firstSnapshotsPerSecond: 300, ingest: load(2_000) },
+  hosts,
+  rows: hosts * 50,
+  bytes: hosts * 50_000,
+  firstSnapshotsPerSecond: 300,
+  ingest: load(2_000),
   reads: [
     {
       name: 'q, common',
@@ -51,7 +71,10 @@ export const FIXED: Required<Sections> = {
     hosts: 32,
     cells: [
       {
-        ...{ containers: 50, concurrency: 1, kind: 'restarted', percent: 2 },
+        containers: 50,
+        concurrency: 1,
+        kind: 'restarted',
+        percent: 2,
         figures: [
           { contender: 'upserts', snapshotsPerSecond: same(5), nodeCpuMs: 100, postgresCpuMs: 20, snapshots: 10 },
           { contender: 'muster', snapshotsPerSecond: same(600), nodeCpuMs: 1, postgresCpuMs: 0.5, snapshots: 900 },
@@ -61,16 +84,20 @@ export const FIXED: Required<Sections> = {
     ],
   }),
   http: record({
-    ...{ hosts: 256, containers: 50, idleWalBytesPerSecond: 10 },
+    hosts: 256,
+    containers: 50,
+    idleWalBytesPerSecond: 10,
     cells: [
       {
-        ...{ case: 'unchanged', connections: 8 },
+        case: 'unchanged',
+        connections: 8,
         figures: { bare: load(4_000), muster: load(3_800, 199) },
         rateOverBare: { median: 0.95, min: 0.9, max: 1 },
         cpuOfRowsOverMuster: null,
       },
       {
-        ...{ case: '2 % changed', connections: 8 },
+        case: '2 % changed',
+        connections: 8,
         figures: { bare: load(4_000), rows: load(100), muster: load(1_000, 2_001) },
         rateOverBare: { median: 0.25, min: 0.2, max: 0.3 },
         cpuOfRowsOverMuster: { median: 6, min: 5, max: 7 },
@@ -85,22 +112,35 @@ export const FIXED: Required<Sections> = {
     rateOfMostOverFewest: same(0.85),
   }),
   live: record({
-    ...{ hosts: 5_000, containers: 50, listeners: 1_000, pace: 583, alone: load(583), watched: load(583) },
+    hosts: 5_000,
+    containers: 50,
+    listeners: 1_000,
+    pace: 583,
+    alone: load(583),
+    watched: load(583),
     p99Ratio: { median: 1.1, min: 1, max: 1.2 },
     heard: [
       {
-        ...{ changes: { fewest: 350, most: 350 }, messages: 400_000, bytes: 2e8 },
+        changes: { fewest: 350, most: 350 },
+        messages: 400_000,
+        bytes: 2e8,
         delayMs: { p50: 500, p95: 900, p99: 1_000, max: 1_010 },
       },
     ],
   }),
   'table-growth': record({
-    ...{ hosts: 100, containers: 50, snapshotsPerHost: 1_000, snapshotsPerSecond: 3_000 },
+    hosts: 100,
+    containers: 50,
+    snapshotsPerHost: 1_000,
+    snapshotsPerSecond: 3_000,
     before: { hosts: 100_000, containers: 900_000 },
     after: { hosts: 200_000, containers: 900_000 },
   }),
   embedded: record({
-    ...{ hosts: 16, containers: 50, connections: 8, rssBytes: 5e8 },
+    hosts: 16,
+    containers: 50,
+    connections: 8,
+    rssBytes: 5e8,
     cold: { ms: 5_000, rssBytes: 5e8 },
     warm: { ms: same(1_000), rssBytes: 3e8 },
     heartbeat: { perSecond: same(500), latencyMs: { p50: 1, p95: 2, p99: 3, max: 4 } },

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { formatBytes, formatNumber } from '@muster/testkit/report';
 import { DocumentError, EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from '../src/report/document.js';
 import { judge, TARGETS } from '../src/report/targets.js';
-import { asResults, readSections, SECTION_IDS } from '../src/results.js';
+import { formatResults, readSections, SECTION_IDS } from '../src/results.js';
 import { FIXED } from './fixed-results.js';
 
 const verdicts = Object.fromEntries(
@@ -121,7 +121,7 @@ describe('kept results', () => {
   test('are read as they were written; a missing file has no results', async () => {
     const file = join(directory, 'results.json');
     expect(await readSections(file)).toEqual({});
-    await writeFile(file, JSON.stringify(asResults(FIXED)));
+    await writeFile(file, formatResults(FIXED));
     expect(await readSections(file)).toEqual(FIXED);
   });
 

@@ -2,11 +2,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startCluster, PostgresMissingError, type BenchCluster, type BenchDatabase } from '../src/cluster.js';
+import { NO_PROGRESS, simulateHost } from '@muster/fleet';
+import { PostgresMissingError } from '@muster/testkit/databases';
+import { startCluster, type BenchCluster, type BenchDatabase } from '../src/cluster.js';
 import { runBench } from '../src/run.js';
 import { verifyHost, VerificationError } from '../src/verify.js';
 import { createSetBased } from '../src/contenders/set-based.js';
-import { NO_PROGRESS, simulateHost } from '../src/workload.js';
 
 /** Returns null and logs a warning if PostgreSQL is missing. Throws if all real parts are required. */
 async function clusterOrNull(): Promise<BenchCluster | null> {
@@ -35,7 +36,7 @@ onPostgres('a benchmark on a real database', () => {
 
   test('a quick run of one section measures every contender, and writes the document, its tables and results', async () => {
     const lines: string[] = [];
-    const request = { sections: ['service'] as const, quick: true, rounds: 1, hosts: 4, out };
+    const request = { only: ['service'] as const, quick: true, rounds: 1, hosts: 4, out };
     const { service } = await runBench(request, {
       write: (text) => void lines.push(text),
       progress: () => undefined,
@@ -65,7 +66,7 @@ onPostgres('a benchmark on a real database', () => {
     const deliver = (progress: typeof NO_PROGRESS) => {
       const containers = simulated.snapshot(progress);
       const order = { stream: host!.stream, sequence: 1, observedAt: new Date() };
-      return contender.deliver({ hostId: host!.id, containers, body: Buffer.alloc(0), changed: true, ...order });
+      return contender.deliver({ hostId: host!.id, containers, body: Buffer.alloc(0), ...order });
     };
     const verify = (progress: typeof NO_PROGRESS) => verifyHost(database.pool, 'one', host!.id, simulated, progress);
     try {

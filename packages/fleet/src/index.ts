@@ -1,3 +1,10 @@
+export * from './load/client.js';
 export * from './load/connection.js';
-export * from './protocol/request.js';
+export type { Load, LoadResult } from './load/driver.js';
+export type { FleetLoad } from './load/generator.js';
+export type { FleetShape, Traffic } from './load/host.js';
+export * from './load/worker.js';
+export * from './model/numbered.js';
+export * from './model/workload.js';
+export * from './protocol/requests.js';
 export * from './seed-hosts.js';

@@ -1,90 +1,77 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  EnrollmentTokenCreated,
-  HostPage,
-  PAGE_LIMIT_MAX,
-  Paths,
-  type ContainerView,
-  type Host,
-  type Page,
-} from '@muster/contracts';
+  createClient,
+  NetworkError,
+  ProblemError,
+  UnexpectedAnswerError,
+  type Answer,
+  type Client,
+  type ClientOptions,
+  type Input,
+  type PagedOperationName,
+} from '@muster/client';
+import { Operations, PAGE_LIMIT_MAX, page, type Operation, type OperationName, type Page } from '@muster/contracts';
 import { z } from 'zod';
-import type { Metrics } from './simulation/metrics.js';
-import type { Client, Request } from './protocol/client.js';
+import { isTransient } from './protocol/answers.js';
 import { retryDelayMs } from './simulation/pace.js';
 
-/** The API cannot be used: the message is for the person who runs the simulation. */
+/** The API cannot be used. The message is for the person who started the program. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
 }
 
-/** The simulator's own calls, with an admin's key. Each throws an `ApiError` where it fails for good. */
+/** A client that checks responses against the contract, and tries again. Throws an ApiError after the last attempt. */
 export interface Operator {
-  createEnrollmentToken(name: string, maxUses: number, expiresInSeconds: number): Promise<EnrollmentTokenCreated>;
-  revokeEnrollmentToken(id: string): Promise<void>;
-  hosts(): Promise<Host[]>;
-  /** All pages of these hosts' containers; at most `HOSTS_PER_QUERY` hosts. */
-  containers(hostIds: readonly string[], presence: 'present' | 'removed'): Promise<ContainerView[]>;
-  deleteHost(hostId: string): Promise<void>;
+  call: Client['call'];
+  /** Returns the items of all pages. */
+  all<Name extends PagedOperationName>(
+    name: Name,
+    input?: Input<Name>,
+  ): Promise<Answer<Name> extends { items: infer Items } ? Items : never>;
 }
 
-/** As many values as the API takes of one filter. */
-export const HOSTS_PER_QUERY = 50;
+const ATTEMPTS_MAX = 6;
 
-/** Tries of one call before it counts as failed. */
-const TRIES_MAX = 6;
+/** Containers are not checked, because callers compare each with the one that was sent, and there are many. */
+const UncheckedPage = page(z.unknown());
 
-/**
- * A page of containers. Its items are not parsed: each is compared, whole, with what was sent, and one that is not as
- * the contract has it differs.
- */
-const ContainerPage = z.object({ items: z.array(z.custom<ContainerView>()), nextCursor: z.string().nullable() });
+export function createOperator({ onRetry, ...options }: ClientOptions & { onRetry?: () => void }): Operator {
+  const client = createClient(options) as { call(name: OperationName, input: object): Promise<unknown> };
 
-/** The calls, by way of a client. */
-export function createOperator({ client, key, metrics }: { client: Client; key: string; metrics: Metrics }): Operator {
-  async function call<S extends z.ZodType>(schema: S, request: Omit<Request, 'token'>): Promise<z.output<S>> {
-    const what = `${request.method} ${request.path.split('?')[0]}`;
-    for (let tries = 1; ; tries++) {
-      const reply = await client.send({ ...request, token: key });
-      if (reply.kind === 'ok') {
-        const parsed = schema.safeParse(reply.body);
-        if (parsed.success) return parsed.data;
-        throw new ApiError(`${what} answered ${reply.status}, but not as Muster does`);
+  async function call(name: OperationName, input: object = {}): Promise<unknown> {
+    const schema =
+      name === 'listContainers' ? UncheckedPage : Object.values((Operations[name] as Operation).answers)[0];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await client.call(name, input);
+        if (!(schema instanceof z.ZodType) || schema.safeParse(answer).success) return answer;
+        throw new Error('the response does not match the contract');
+      } catch (error) {
+        const { message } = error as Error;
+        if (attempt === ATTEMPTS_MAX || !canSucceedLater(error))
+          throw new ApiError(`${name}: ${message}`, { cause: error });
+        onRetry?.();
+        const seconds = error instanceof ProblemError ? error.retryAfterSeconds : null;
+        await sleep(retryDelayMs(attempt, seconds === null ? null : seconds * 1_000, Math.random()));
       }
-      if (reply.kind === 'refused' || tries === TRIES_MAX) throw new ApiError(`${what}: ${reply.reason}`);
-      metrics.retries += 1;
-      await sleep(retryDelayMs(tries, reply.retryAfterMs, Math.random()));
     }
   }
 
-  async function all<T>(schema: z.ZodType<Page<T>>, path: string, filters = ''): Promise<T[]> {
-    const items: T[] = [];
-    let cursor: string | null = null;
+  async function all(name: PagedOperationName, input: { query?: object } = {}): Promise<unknown[]> {
+    const items: unknown[] = [];
+    let cursor: string | undefined;
     do {
-      const next: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const answer: Page<T> = await call(schema, {
-        ...{ call: 'read', method: 'GET', path: `${path}?limit=${PAGE_LIMIT_MAX}${filters}${next}` },
-      });
+      const answer = (await call(name, { query: { limit: PAGE_LIMIT_MAX, ...input.query, cursor } })) as Page<unknown>;
       items.push(...answer.items);
-      cursor = answer.nextCursor;
-    } while (cursor !== null);
+      cursor = answer.nextCursor ?? undefined;
+    } while (cursor !== undefined);
     return items;
   }
 
-  const remove = async (path: string): Promise<void> => {
-    await call(z.unknown(), { call: 'admin', method: 'DELETE', path });
-  };
-
-  return {
-    createEnrollmentToken: (name, maxUses, expiresInSeconds) =>
-      call(EnrollmentTokenCreated, {
-        ...{ call: 'admin', method: 'POST', path: Paths.enrollmentTokens },
-        body: JSON.stringify({ name, maxUses, expiresInSeconds }),
-      }),
-    revokeEnrollmentToken: (id) => remove(Paths.enrollmentToken.replace(':enrollmentTokenId', id)),
-    hosts: () => all(HostPage, Paths.hosts),
-    containers: (hostIds, presence) =>
-      all(ContainerPage, Paths.containers, `&presence=${presence}${hostIds.map((id) => `&hostId=${id}`).join('')}`),
-    deleteHost: (hostId) => remove(Paths.host.replace(':hostId', hostId)),
-  };
+  return { call, all } as Operator;
 }
+
+const canSucceedLater = (error: unknown): boolean =>
+  error instanceof ProblemError || error instanceof UnexpectedAnswerError
+    ? isTransient(error.status)
+    : error instanceof NetworkError;

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import { seededBytes, seededRandom } from '@muster/testkit/random';
 
-/** A host in the database, and what its agent needs to speak for it. */
+/** A host in the database, and the credentials of its agent. */
 export interface SeededHost {
   id: string;
   token: string;
-  /** Of its agent's run. */
+  /** Identifies one run of its agent. */
   stream: string;
 }
 
@@ -16,8 +16,8 @@ interface Queryable {
 }
 
 /**
- * Adds hosts without containers to an organization, and a token for each, past the API: enrolling them one by one takes
- * longer than what is then measured. Equal arguments add equal hosts.
+ * Inserts hosts without containers into an organization, with a token for each. It bypasses the API, because enrolling
+ * them takes longer than the measurement. Equal arguments insert equal hosts.
  */
 export async function seedHosts(
   database: Queryable,
@@ -38,7 +38,7 @@ export async function seedHosts(
      FROM unnest($2::uuid[], $3::text[]) AS h (id, key)`,
     [organization, hosts.map(({ id }) => id), hosts.map(({ key }) => key)],
   );
-  // In use already: the first use of a token costs writes that belong to enrolment.
+  // Already used: the first use of a token causes writes that belong to the enrollment.
   await database.query(
     `INSERT INTO agent_tokens (id, hash, "hostId", "createdAt", "firstUsedAt", "lastUsedAt")
      SELECT id, sha256(token::bytea), host, now(), now(), now()
@@ -48,8 +48,11 @@ export async function seedHosts(
   return hosts.map(({ id, token, stream }) => ({ id, token, stream }));
 }
 
-/** A UUID (version 8: of our own making) that is the same for the same name. */
+/** Returns a UUID (version 8: custom) that depends only on the name. */
 function uuidOf(name: string): string {
   const hex = createHash('sha256').update(name).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
+
+/** The organization that the API creates with its first key. Hosts must belong to it to be visible. */
+export const ORGANIZATION = 'default';

@@ -1,23 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, canonicalSnapshot, parseSnapshot } from '@muster/contracts';
 import fc from 'fast-check';
-import { createHostLife, type HostLifeOptions } from '../src/model/host-life.js';
-import { createRoles } from '../src/model/roles.js';
-import { containerTexts, snapshotText } from '../src/model/snapshot-text.js';
+import { containerTexts, createRoles } from '../src/model/container-texts.js';
+import { HostLife, type HostLifeOptions } from '../src/model/host-life.js';
 
 const roles = createRoles(50);
 const options: HostLifeOptions = { seed: 1, host: 7, roles, churn: 0.1, intervalMs: 60_000, faults: 5 };
 const EPOCH_MS = Date.parse('2026-11-01T12:00:00Z');
 const HOUR = 3_600_000;
 
-/** All that is to be seen of a life at these moments: what happened until each, and the snapshot then. */
+/** Returns what happened until each of these times, and the snapshot at that time. */
 function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): unknown[] {
-  const life = createHostLife({ ...options, ...of });
+  const life = new HostLife({ ...options, ...of });
   let texts: readonly string[] = [];
   return momentsMs.map((atMs) => {
     const happened = life.advance(atMs);
     texts = containerTexts(life.containers, texts, atMs, EPOCH_MS);
-    return { happened, snapshot: snapshotText(texts), nextAtMs: life.nextAtMs() };
+    return { happened, snapshot: `[${texts.join(',')}]`, nextAtMs: life.nextAtMs() };
   });
 }
 
@@ -38,7 +37,7 @@ test.each<[string, Partial<HostLifeOptions>]>([
   expect(theirs[0]).not.toEqual(ours[0]);
 });
 
-test('in how many steps a life advances makes no difference to it', () => {
+test('the number of steps in which a life advances does not affect it', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 2 * HOUR }), { maxLength: 30 }), (moments) => {
       const inSteps = history({}, [...moments.sort((a, b) => a - b), 2 * HOUR]).at(-1) as { snapshot: string };
@@ -49,9 +48,9 @@ test('in how many steps a life advances makes no difference to it', () => {
   );
 });
 
-test('faults of the agent and the network leave the containers’ lives alone', () => {
-  const calm = createHostLife({ ...options, faults: 0 });
-  const troubled = createHostLife({ ...options, faults: 5, host: 7 });
+test('faults of the agent and the network do not affect the containers', () => {
+  const calm = new HostLife({ ...options, faults: 0 });
+  const troubled = new HostLife({ ...options, faults: 5, host: 7 });
   expect(calm.advance(HOUR / 4).events).toEqual([]);
   const { events } = troubled.advance(HOUR / 4);
   expect(events.length).toBeGreaterThan(0);
@@ -65,11 +64,11 @@ describe('the share of containers that change', () => {
   test.each([0.02, 0.2])('is about %d in an interval', (churn) => {
     let changes = 0;
     for (let host = 0; host < 40; host++) {
-      const life = createHostLife({ ...options, host, churn, faults: 0, roles: createRoles(20) });
+      const life = new HostLife({ ...options, host, churn, faults: 0, roles: createRoles(20) });
       for (let atMs = 0; atMs < 100 * 60_000;) {
         atMs = life.nextAtMs();
-        const isByItself = life.containers.some(({ dueAtMs }) => dueAtMs === atMs);
-        if (life.advance(atMs).changedAtMs !== null && !isByItself) changes += 1;
+        const isDue = life.containers.some(({ dueAtMs }) => dueAtMs === atMs);
+        if (life.advance(atMs).changedAtMs !== null && !isDue) changes += 1;
       }
     }
     const share = changes / (40 * 20 * 100);
@@ -77,13 +76,13 @@ describe('the share of containers that change', () => {
     expect(share).toBeLessThan(churn * 1.1);
   });
 
-  test('is none where none is asked for', () => {
-    const life = createHostLife({ ...options, churn: 0, faults: 0, roles: createRoles(3), host: 1 });
+  test('is zero for a churn of 0', () => {
+    const life = new HostLife({ ...options, churn: 0, faults: 0, roles: createRoles(3), host: 1 });
     expect(life.advance(1_000 * HOUR).changedAtMs).toBeNull();
   });
 });
 
-test('every state that a life comes by is a snapshot that the contract takes, in its one canonical text', () => {
+test('every state of a life is a valid snapshot in its canonical text', () => {
   const states = new Set<string>();
   const healths = new Set<string>();
   for (let host = 0; host < 30; host++) {
@@ -103,20 +102,21 @@ test('every state that a life comes by is a snapshot that the contract takes, in
   expect([...healths].sort()).toEqual(['health: starting', 'healthy', 'none', 'unhealthy']);
 });
 
-test('a redeployed container is a new one of the same name, and the removed one is told', () => {
-  const life = createHostLife({ ...options, churn: 1, faults: 0 });
-  const before = new Map(life.containers.map((container) => [container.role.name, container.dockerId]));
+test('a replaced container has a new id and the same role, and the old one is reported as removed', () => {
+  const life = new HostLife({ ...options, churn: 1, faults: 0 });
+  const before = new Map(life.containers.map((container) => [container.role, container.dockerId]));
   const { removals } = life.advance(HOUR / 4);
-  const after = new Map(life.containers.map((container) => [container.role.name, container.dockerId]));
-  expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
-  const replaced = [...before].filter(([name, dockerId]) => after.get(name) !== dockerId);
+  const after = new Map(life.containers.map((container) => [container.role, container.dockerId]));
+  expect(new Set(after.keys())).toEqual(new Set(before.keys()));
+  expect(after.size).toBe(50);
+  const replaced = [...before].filter(([role, dockerId]) => after.get(role) !== dockerId);
   expect(replaced.length).toBeGreaterThan(0);
   const removed = removals.map(({ dockerId }) => dockerId);
   expect(removed).toEqual(expect.arrayContaining(replaced.map(([, dockerId]) => dockerId)));
 });
 
 test('nothing happens on a host that is gone', () => {
-  const life = createHostLife({ ...options, faults: 100 });
+  const life = new HostLife({ ...options, faults: 100 });
   const { events } = life.advance(1_000 * HOUR);
   expect(events.at(-1)).toEqual({ kind: 'gone' });
   expect(events.filter(({ kind }) => kind === 'gone')).toHaveLength(1);
@@ -124,14 +124,14 @@ test('nothing happens on a host that is gone', () => {
 });
 
 describe('snapshot texts', () => {
-  test('are the very same as long as nothing changed and nothing aged', () => {
-    const life = createHostLife({ ...options, churn: 0, faults: 0 });
+  test('are the same array as long as nothing changes and nothing ages', () => {
+    const life = new HostLife({ ...options, churn: 0, faults: 0 });
     const texts = containerTexts(life.containers, [], 0, EPOCH_MS);
     expect(containerTexts(life.containers, texts, 0, EPOCH_MS)).toBe(texts);
   });
 
-  test('age without any change, in their status alone', () => {
-    const life = createHostLife({ ...options, churn: 0, faults: 0, host: 3 });
+  test('age without a change, only in their status', () => {
+    const life = new HostLife({ ...options, churn: 0, faults: 0, host: 3 });
     const [before, after] = [0, HOUR].map((atMs) =>
       containerTexts(life.containers, [], atMs, EPOCH_MS).map((text) => Container.parse(JSON.parse(text))),
     );

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
-import type { SimulateOptions } from '../src/simulation/options.js';
-import { createMetrics, tally } from '../src/simulation/metrics.js';
+import { increment, Metrics, recordLatency } from '../src/simulation/metrics.js';
 import { progressLine } from '../src/simulation/progress.js';
-import { summarize, summaryText, type Run } from '../src/simulation/summary.js';
+import { summarize, summaryText, type Run, type SimulateOptions } from '../src/simulation/summary.js';
 
 const options: SimulateOptions = {
   ...{ url: 'http://h', key: 'muster_key_secret', hosts: 2, containers: 3, churn: 0, seed: 1, rampMs: 0 },
@@ -10,10 +9,9 @@ const options: SimulateOptions = {
 };
 
 function run(change: { statuses?: number[]; differences?: string[]; allow5xx?: boolean }): Run {
-  const metrics = createMetrics();
-  for (const status of change.statuses ?? [200]) tally(metrics.statuses, status);
-  metrics.calls.snapshot.answered = 50;
-  metrics.calls.snapshot.ms.record(20);
+  const metrics = new Metrics();
+  for (const status of change.statuses ?? [200]) increment(metrics.statuses, status);
+  for (let i = 1; i <= 50; i++) recordLatency(metrics.calls.snapshot.latencies, i === 50 ? 200 : 20);
   return {
     options: { ...options, allow5xx: change.allow5xx ?? false },
     ...{ metrics, seconds: 10, hosts: { enrolled: 2, gone: 0 }, simulator: { cpuSeconds: 1, rssMiB: 100 } },
@@ -28,17 +26,19 @@ test.each([
   [{ statuses: [200, 503], allow5xx: true }, true],
   [{ differences: ['one'] }, false],
   [{ differences: ['one'], allow5xx: true }, false],
-])('a run of %j has passed: %j', (change, passed) => {
+])('whether a run of %j has passed is %j', (change, passed) => {
   const summary = summarize(run(change));
   expect(summary.passed).toBe(passed);
   expect(summaryText(summary)).toContain(passed ? 'Passed.' : 'FAILED.');
 });
 
-test('a summary counts all differences, tells the first twenty, and never the key', () => {
+test('a summary counts all differences, contains the first twenty, and never contains the key', () => {
   const differences = Array.from({ length: 30 }, (_, i) => `difference ${i}.`);
   const summary = summarize(run({ differences }));
   expect(summary.differences).toEqual({ count: 30, first: differences.slice(0, 20) });
-  expect(summary.calls).toEqual({ snapshot: expect.objectContaining({ answered: 50, perSecond: 5 }) });
+  expect(summary.calls).toEqual({
+    snapshot: expect.objectContaining({ answered: 50, perSecond: 5, p50Ms: 20, p99Ms: 200.1, maxMs: 200.1 }),
+  });
   const text = summaryText(summary);
   expect(text).toContain('30 differences');
   expect(text).toContain('difference 19.');
@@ -46,17 +46,33 @@ test('a summary counts all differences, tells the first twenty, and never the ke
   expect(JSON.stringify(summary) + text).not.toContain(options.key);
 });
 
-test('a line of progress tells hosts, rates, latency, errors by kind, retries and cadence', () => {
-  const metrics = createMetrics();
-  metrics.recentMs.record(20);
-  for (const status of [200, 200, 429]) tally(metrics.statuses, status);
-  tally(metrics.failures, 'ECONNREFUSED');
+test('a line of progress shows hosts, rates, latency, errors by kind, retries and cadence', () => {
+  const metrics = new Metrics();
+  recordLatency(metrics.recent, 20);
+  for (const status of [200, 200, 429]) increment(metrics.statuses, status);
+  increment(metrics.failures, 'ECONNREFUSED');
   metrics.retries = 2;
-  const line = progressLine({
-    ...{ phase: 'running', enrolled: 4, hosts: 5, cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 }, metrics },
-    ...{ snapshotsPerSecond: 12.4, heartbeatsPerSecond: 99.6 },
+  const line = progressLine(metrics, {
+    ...{ phase: 'running', enrolled: 4, hosts: 5, cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 } },
+    ...{ seconds: 5, snapshots: 62, heartbeats: 498 },
   });
   expect(line).toBe(
     'running · 4/5 hosts · 12 snapshots/s · 100 heartbeats/s · p50 20 p99 20 ms · errors 429: 1, ECONNREFUSED: 1 · retries 2 · cadence 10/60 s',
   );
+});
+
+test('latencies have three significant digits, and any latency can be recorded', () => {
+  const { recent } = new Metrics();
+  expect([recent.count, recent.percentile(50), recent.max]).toEqual([0, 0, 0]);
+  recordLatency(recent, 0);
+  recordLatency(recent, 1e12);
+  expect(recent.count).toBe(2);
+  expect(recent.percentile(50)).toBe(1);
+  expect(recent.max).toBeGreaterThanOrEqual(3.6e9);
+  recent.reset();
+  for (let ms = 1; ms <= 1_000; ms++) recordLatency(recent, ms);
+  for (const percent of [1, 50, 99, 100]) {
+    expect(recent.percentile(percent)).toBeGreaterThanOrEqual(percent * 10_000);
+    expect(recent.percentile(percent)).toBeLessThanOrEqual(percent * 10_000 * 1.001);
+  }
 });

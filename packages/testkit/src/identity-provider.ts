@@ -1,23 +1,22 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 
-/** What the provider knows of a person. */
+/** The claims about a user. */
 export interface Profile {
   name?: string;
   email?: string;
   email_verified?: boolean;
 }
 
-/** An OpenID provider on loopback, at which whoever comes is the person whom a test has put before it. */
+/** An OpenID provider on the loopback interface. It signs in the user that the test sets, without asking. */
 export class TestIdentityProvider {
-  /** What a client is known to it by. */
-  readonly client = { clientId: 'muster', clientSecret: 'a secret of the provider, and of nobody else' };
-  /** By their ids there. */
+  readonly client = { clientId: 'muster', clientSecret: 'a secret that only the provider and its client know' };
+  /** Profiles by the users' ids at the provider. */
   readonly people = new Map<string, Profile>();
-  /** Who sits before the browser; null: somebody who declines. */
+  /** The user who signs in. Null: the sign-in is denied. */
   visitor: string | null = null;
   private callbackUrl = '';
 
@@ -26,7 +25,7 @@ export class TestIdentityProvider {
     readonly issuer: string,
   ) {}
 
-  /** Begins to listen, on a port that is free or the one where it was before. It answers once it has a client. */
+  /** Listens on a port, by default any free one. It responds after `register`. */
   static async start(port = 0): Promise<TestIdentityProvider> {
     const server = createServer();
     server.listen(port, '127.0.0.1');
@@ -34,10 +33,10 @@ export class TestIdentityProvider {
     return new TestIdentityProvider(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   }
 
-  /** Takes the client, which has people sent back to this address. */
+  /** Registers the client, to which the provider returns users at this URL. */
   register(callbackUrl: string): void {
     this.callbackUrl = callbackUrl;
-    this.server.on('request', this.handler());
+    this.server.on('request', this.createHandler());
   }
 
   async close(): Promise<void> {
@@ -46,28 +45,28 @@ export class TestIdentityProvider {
     await once(this.server, 'close');
   }
 
-  /** Goes with a browser of its own from an address there to where it is sent back to. */
-  async visit(address: string): Promise<string> {
+  /** Follows redirects from a URL of the provider with a new set of cookies. Returns the URL at the client. */
+  async visit(startUrl: string): Promise<string> {
     const cookies = new Map<string, string>();
-    let at = address;
-    for (let steps = 0; !at.startsWith(this.callbackUrl); steps += 1) {
-      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-      const answer = await fetch(at, { redirect: 'manual', headers: { cookie } });
-      const location = answer.headers.get('location');
-      if (location === null || steps > 10) throw new Error(`${at}: ${answer.status} ${await answer.text()}`);
-      for (const line of answer.headers.getSetCookie()) {
+    let url = startUrl;
+    for (let steps = 0; !url.startsWith(this.callbackUrl); steps += 1) {
+      const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
+      const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
+      const location = response.headers.get('location');
+      if (location === null || steps > 10) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+      for (const line of response.headers.getSetCookie()) {
         const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
         cookies.set(name, value);
       }
-      at = new URL(location, at).href;
+      url = new URL(location, url).href;
     }
-    return at;
+    return url;
   }
 
-  private handler() {
+  private createHandler() {
     const { clientId, clientSecret } = this.client;
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    // It warns that it keeps all in memory, which is where a test's belongs.
+    // The provider warns that it keeps its data in memory, which is intended here.
     const { warn } = console;
     console.warn = () => undefined;
     const provider: Provider = new Provider(this.issuer, {
@@ -77,8 +76,8 @@ export class TestIdentityProvider {
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
       features: { devInteractions: { enabled: false } },
       findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...this.people.get(id) }) }),
-      interactions: { url: () => '/door' },
-      // Nobody is asked what Muster may know.
+      interactions: { url: () => SIGN_IN_PATH },
+      // Grants the scopes without asking the user.
       loadExistingGrant: async ({ oidc }) => {
         const grant = new provider.Grant({ clientId, accountId: oidc.session!.accountId! });
         grant.addOIDCScope('openid email profile');
@@ -88,12 +87,14 @@ export class TestIdentityProvider {
       ttl: { AccessToken: 60, Grant: 60, IdToken: 60, Interaction: 60, Session: 60 },
     });
     console.warn = warn;
-    const answer = provider.callback();
+    const handle = provider.callback();
     return (req: IncomingMessage, res: ServerResponse) => {
-      if (req.url !== '/door') return void answer(req, res);
+      if (req.url !== SIGN_IN_PATH) return void handle(req, res);
       const { visitor } = this;
-      const outcome = visitor === null ? { error: 'access_denied' } : { login: { accountId: visitor } };
-      return void provider.interactionFinished(req, res, outcome);
+      const result = visitor === null ? { error: 'access_denied' } : { login: { accountId: visitor } };
+      return void provider.interactionFinished(req, res, result);
     };
   }
 }
+
+const SIGN_IN_PATH = '/sign-in';

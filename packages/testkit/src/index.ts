@@ -1,5 +1,8 @@
+export * from './api.js';
 export * from './chromium.js';
-export * from './postgres/cluster.js';
-export * from './docker/client.js';
+export * from './disposables.js';
 export * from './docker/engine.js';
+export * from './is-available.js';
+export * from './postgres/cluster.js';
+export type { Hold, LoopReading } from './preload.js';
 export * from './program.js';

@@ -1,62 +1,69 @@
-/** Programs of this repository, built and running as processes of their own. */
+/** Starts programs of this repository, as they are built, in processes of their own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** The apps that have a main program. */
 export type App = 'api' | 'agent' | 'cli' | 'demo' | 'simulate';
 
-/** A program that does not do what it was started for: the message has its last words. */
+/** A program did not do what it was started for. The message contains the end of its output. */
 export class ProgramError extends Error {}
 
 export interface ProgramOptions {
   args?: readonly string[];
-  /** The program's environment: this and nothing else but PATH, HOME and TMPDIR. */
+  /** The program's environment. It inherits only PATH, HOME and TMPDIR. */
   env?: Readonly<Record<string, string>>;
   /** Arguments of Node itself. */
   nodeArgs?: readonly string[];
-  /** A command that replaces itself by the program, `taskset -c 1` for instance. */
+  /** A command that replaces itself with the program, for example `taskset -c 1`. */
   through?: readonly string[];
-  /** What it reads from standard input; nothing by default. */
+  /** The text on standard input. Without it, standard input is empty. */
   input?: string;
-  /** Opens a channel for `askProgram`. */
+  /** Opens an IPC channel for `askProgram`. */
   ipc?: boolean;
+  /** Puts the program into a process group of its own, which Ctrl-C in the terminal does not reach. */
+  detached?: boolean;
 }
 
-/** A running program, with all that it said. */
+/** A running program and its output so far. */
 export interface Program {
   readonly child: ChildProcess;
   readonly pid: number;
   stdout(): string;
   stderr(): string;
-  /** False once it has ended. */
   isRunning(): boolean;
-  /** The exit code, null where a signal ended it. Resolves when its output is complete. */
+  /** Resolves to the exit code, or null after a signal, when the program has ended and its output is complete. */
   readonly ended: Promise<number | null>;
-  /** Sends it a signal if it still runs, and resolves as `ended` does. */
-  stop(signal?: NodeJS.Signals): Promise<number | null>;
+  /**
+   * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills it when that much
+   * time has passed.
+   */
+  stop(signal?: NodeJS.Signals, killAfterMs?: number): Promise<number | null>;
 }
 
-/** Where the build of an app's main program is. */
+/** Returns the path of an app's built main program. */
 export const mainOf = (app: App): string =>
   fileURLToPath(new URL(`../../../apps/${app}/dist/main.js`, import.meta.url));
 
-/** Starts `node main` with an environment of its own. */
+/** Starts `node main`. */
 export function startProgram(main: string, options: ProgramOptions = {}): Program {
-  const { args = [], env = {}, nodeArgs = [], through = [], input, ipc = false } = options;
+  const { args = [], env, nodeArgs = [], through = [], input, ipc = false, detached = false } = options;
   const [command, ...rest] = [...through, process.execPath, ...nodeArgs, main, ...args];
   const { PATH, HOME, TMPDIR } = process.env;
   const child = spawn(command!, rest, {
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
+    detached,
   });
   child.stdin?.end(input);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const ended = new Promise<number | null>((resolve) => void child.once('close', (code) => resolve(code)));
+  const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
   const isRunning = () => child.exitCode === null && child.signalCode === null;
+  const kill = (signal: NodeJS.Signals) => isRunning() && child.kill(signal);
   return {
     child,
     pid: child.pid ?? 0,
@@ -64,41 +71,44 @@ export function startProgram(main: string, options: ProgramOptions = {}): Progra
     stderr: () => stderr,
     isRunning,
     ended,
-    stop(signal = 'SIGTERM') {
-      if (isRunning()) child.kill(signal);
-      return ended;
+    async stop(signal = 'SIGTERM', killAfterMs) {
+      kill(signal);
+      const timer = killAfterMs === undefined ? undefined : setTimeout(() => kill('SIGKILL'), killAfterMs);
+      const exitCode = await ended;
+      clearTimeout(timer);
+      return exitCode;
     },
   };
 }
 
 /**
- * Sends a program a message over its channel and waits for its answer: one question at a time.
- * @throws ProgramError if it ends before it answers.
+ * Sends a message over a program's IPC channel and returns the answer. One question at a time.
+ * @throws ProgramError if the program ends before it answers.
  */
 export async function askProgram<T>(child: ChildProcess, message: object): Promise<T> {
-  const gone = new AbortController();
-  const onExit = () => gone.abort(new ProgramError(`a program ended while it was asked: exit code ${child.exitCode}`));
+  const exit = new AbortController();
+  const onExit = () => exit.abort(new ProgramError(`a program ended before it answered: exit code ${child.exitCode}`));
   child.once('exit', onExit);
   try {
-    const answer = once(child, 'message', { signal: gone.signal });
+    const answer = once(child, 'message', { signal: exit.signal });
     child.send(message);
     return (await answer)[0] as T;
   } catch (error) {
-    throw gone.signal.aborted ? gone.signal.reason : error;
+    throw exit.signal.aborted ? exit.signal.reason : error;
   } finally {
     child.off('exit', onExit);
   }
 }
 
-/** Resolves when `condition` holds, asked every 100 ms; after `timeoutMs` it throws what the last try threw. */
-export async function eventually<T>(condition: () => Promise<T> | T, timeoutMs = 30_000): Promise<T> {
-  const until = performance.now() + timeoutMs;
+/** Calls `action` until it succeeds. @throws the error of the last call, when `timeoutMs` has passed. */
+export async function eventually<T>(action: () => Promise<T> | T, timeoutMs = 30_000, pollMs = 100): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      return await condition();
+      return await action();
     } catch (error) {
-      if (performance.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (performance.now() > deadline) throw error;
+      await sleep(pollMs);
     }
   }
 }

@@ -1,6 +1,14 @@
-/** Numbers in [0, 1) that are the same for the same seed. Source: mulberry32, Tommy Ettinger, public domain. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
+/** Returns the next number, from 0 up to but not including 1. */
+export type Random = () => number;
+
+/**
+ * A pseudorandom generator. Equal seeds give equal numbers. Several seeds are mixed, so that generators with similar
+ * seeds are unrelated: each part of a simulation has its own, and draws of one part do not affect the others.
+ *
+ * Source: mulberry32 (Tommy Ettinger), and the finalizer of MurmurHash3 (Austin Appleby), both in the public domain.
+ */
+export function seededRandom(...seeds: readonly [number, ...number[]]): Random {
+  let state = seeds.length === 1 ? seeds[0] >>> 0 : seeds.reduce((mixed, seed) => mix((mixed + 0x9e3779b9) ^ seed), 0);
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
@@ -9,6 +17,30 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Bytes from such numbers: the same token for the same seed. Of no worth as a secret. */
-export const seededBytes = (random: () => number, length: number): Uint8Array =>
+function mix(value: number): number {
+  let mixed = value >>> 0;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** Returns `length` (a multiple of 8) hexadecimal digits, like those of an engine's ids. */
+export function randomHex(random: Random, length: number): string {
+  const bytes = Buffer.allocUnsafe(length / 2);
+  for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32BE(Math.floor(random() * 4_294_967_296), at);
+  return bytes.toString('hex');
+}
+
+/** Returns predictable bytes. They must not be used as a secret outside of tests. */
+export const seededBytes = (random: Random, length: number): Uint8Array =>
   Uint8Array.from({ length }, () => Math.floor(random() * 256));
+
+/** Returns a number from `min` up to but not including `max`. */
+export const between = (random: Random, min: number, max: number): number => min + random() * (max - min);
+
+/** As `between`, with logarithms distributed evenly: 1 to 10 is as likely as 10 to 100. */
+export const logBetween = (random: Random, min: number, max: number): number => min * (max / min) ** random();
+
+/** Returns the milliseconds until the next event of a Poisson process with this rate. Infinity for the rate 0. */
+export const waitMs = (random: Random, perMs: number): number =>
+  perMs > 0 ? -Math.log(1 - random()) / perMs : Number.POSITIVE_INFINITY;

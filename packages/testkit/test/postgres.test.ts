@@ -1,4 +1,3 @@
-/** The server for tests, itself tested: it is there when it is wanted, and gone when nobody wants it. */
 import { describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { startPostgresCluster, type PostgresCluster } from '../src/postgres/cluster.js';
 
-/** Whether somebody listens on the server's port. */
+/** Returns whether a process listens on the server's port. */
 function answers(url: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(Number(new URL(url).port), '127.0.0.1');
@@ -24,8 +23,8 @@ function answers(url: string): Promise<boolean> {
 /** PostgreSQL's startup message, protocol 3.0, as user postgres. */
 const HELLO = Buffer.from('\0\0\0\x17\0\x03\0\0user\0postgres\0\0', 'latin1');
 
-/** Logs in once, and says whether the server turned the caller away because it was not ready. */
-function isTurnedAway(url: string): Promise<boolean> {
+/** Connects once, and returns whether the server rejected the connection because it was not ready. */
+function isRejected(url: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(Number(new URL(url).port), '127.0.0.1', () => socket.write(HELLO));
     socket.once('data', (answer: Buffer) => {
@@ -36,16 +35,16 @@ function isTurnedAway(url: string): Promise<boolean> {
   });
 }
 
-async function becomesFree(url: string): Promise<void> {
+async function untilFree(url: string): Promise<void> {
   for (let tries = 0; (await answers(url)) && tries < 200; tries += 1) await sleep(50);
   expect(await answers(url)).toBe(false);
 }
 
 const cluster = await startPostgresCluster();
-const whereInstalled = cluster.available || process.env['MUSTER_TEST_REQUIRE_ALL'] === '1' ? describe : describe.skip;
+const onPostgres = cluster.available || process.env['MUSTER_TEST_REQUIRE_ALL'] === '1' ? describe : describe.skip;
 
-whereInstalled('a PostgreSQL of the tests', () => {
-  test('answers, survives a crash on the same port, and is gone once it is stopped', async () => {
+onPostgres('a PostgreSQL server for tests', () => {
+  test('answers, restarts on the same port after a crash, and ends when it is stopped', async () => {
     const server = cluster as PostgresCluster;
     expect(Number.parseInt(server.version, 10)).toBeGreaterThanOrEqual(15);
     expect(await answers(server.url)).toBe(true);
@@ -58,37 +57,36 @@ whereInstalled('a PostgreSQL of the tests', () => {
     await server.stop();
   });
 
-  test('starts again after a crash though it has to turn clients away meanwhile', async () => {
+  test('restarts after a crash while it rejects connections during the recovery', async () => {
     const server = (await startPostgresCluster({ durable: true })) as PostgresCluster;
     try {
-      let turnedAway = 0;
-      for (let round = 0; round < 3 || (turnedAway === 0 && round < 10); round += 1) {
+      let rejections = 0;
+      for (let round = 0; round < 3 || (rejections === 0 && round < 10); round += 1) {
         await server.crash();
         let started = false;
         const restart = server.restart().finally(() => (started = true));
         const client = async () => {
-          while (!started) if (await isTurnedAway(server.url)) turnedAway += 1;
+          while (!started) if (await isRejected(server.url)) rejections += 1;
         };
         await Promise.all([restart, client(), client()]);
       }
-      expect(turnedAway).toBeGreaterThan(0);
+      expect(rejections).toBeGreaterThan(0);
     } finally {
       await server.stop();
     }
   });
 
-  test('that cannot start says why, at once', async () => {
+  test('reports at once why it cannot start', async () => {
     const server = (await startPostgresCluster()) as PostgresCluster;
     try {
       await server.crash();
-      // Its port is somebody else's by now.
       const port = Number(new URL(server.url).port);
-      const squatter = createServer().listen(port, '127.0.0.1');
-      await once(squatter, 'listening');
+      const portHolder = createServer().listen(port, '127.0.0.1');
+      await once(portHolder, 'listening');
       const startedAt = performance.now();
       await expect(server.restart()).rejects.toThrow('could not bind');
       expect(performance.now() - startedAt).toBeLessThan(10_000);
-      squatter.close();
+      portHolder.close();
       await server.restart();
       expect(await answers(server.url)).toBe(true);
     } finally {
@@ -96,14 +94,14 @@ whereInstalled('a PostgreSQL of the tests', () => {
     }
   });
 
-  test('is stopped while it is frozen, too', async () => {
+  test('can be stopped while it is frozen', async () => {
     const server = (await startPostgresCluster()) as PostgresCluster;
     await server.freeze();
     await server.stop();
     expect(await answers(server.url)).toBe(false);
   });
 
-  test('is gone soon after the process that started and froze it was killed', async () => {
+  test('ends soon after the process that started and froze it was killed', async () => {
     const starter = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('./start-and-wait.ts', import.meta.url))],
@@ -112,6 +110,6 @@ whereInstalled('a PostgreSQL of the tests', () => {
     const [url] = (await once(createInterface({ input: starter.stdout }), 'line')) as [string];
     expect(await answers(url)).toBe(true);
     starter.kill('SIGKILL');
-    await becomesFree(url);
+    await untilFree(url);
   });
 });

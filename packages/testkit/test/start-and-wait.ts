@@ -1,4 +1,4 @@
-/** A process of the tests: starts a server, freezes it, prints its URL, and waits to be killed. */
+/** Started as a process by a test. Starts a server, freezes it, prints its URL, and waits until it is killed. */
 import { startPostgresCluster } from '../src/postgres/cluster.js';
 
 const cluster = await startPostgresCluster();

@@ -4,7 +4,7 @@ import { openDatabase } from '@muster/db';
 import { POOL_MAX } from '../pool.js';
 import type { Contender } from './contender.js';
 
-/** Muster's own service, given what its route gives it. */
+/** Muster's service, with the arguments that its route passes. */
 export async function createMuster(url: string): Promise<Contender> {
   const db = await openDatabase({ url }, { poolMax: POOL_MAX });
   const service = createContainerService(db, { now: () => new Date() });

@@ -1,54 +1,37 @@
 import { openDatabase, type Prisma } from '@muster/db';
-import { ORGANIZATION } from '../organization.js';
+import { ORGANIZATION } from '@muster/fleet';
 import { POOL_MAX } from '../pool.js';
 import type { Contender } from './contender.js';
 
-/** Five thousand upserts take longer than Prisma's own limit of 5 s for a transaction, by which they would fail. */
+/** Five thousand upserts take longer than Prisma's limit of 5 s for a transaction. */
 const TIMEOUT_MS = 300_000;
 
-/** What anyone would write first: an upsert for each container and one statement for those that are gone. */
+/** The obvious implementation: an upsert for each container, and one statement for the absent ones. */
 export async function createPrismaUpserts(url: string): Promise<Contender> {
-  const db = await openDatabase(
-    { url },
-    { poolMax: POOL_MAX, statementTimeoutMs: TIMEOUT_MS, queryTimeoutMs: TIMEOUT_MS },
-  );
+  const timeouts = { statementTimeoutMs: TIMEOUT_MS, queryTimeoutMs: TIMEOUT_MS };
+  const db = await openDatabase({ url }, { poolMax: POOL_MAX, ...timeouts });
   const { prisma } = db;
   return {
     id: 'upserts',
     async deliver({ hostId, containers }) {
       const at = new Date();
+      const upserts = containers.map(({ dockerId, truncated = [], ...fields }) => {
+        const ports = fields.ports as unknown as Prisma.InputJsonValue;
+        const update = { ...fields, truncated, ports, removedAt: null, changedAt: at };
+        const organizationId = ORGANIZATION;
+        return prisma.container.upsert({
+          where: { hostId_dockerId: { hostId, dockerId } },
+          create: { hostId, dockerId, organizationId, ...update, digest: '', firstSeenAt: at },
+          update,
+        });
+      });
       const dockerIds = containers.map(({ dockerId }) => dockerId);
-      await prisma.$transaction(
-        [
-          ...containers.map(({ dockerId, truncated = [], ...fields }) => {
-            const data = {
-              ...fields,
-              truncated,
-              ports: fields.ports as unknown as Prisma.InputJsonValue,
-              removedAt: null,
-            };
-            return prisma.container.upsert({
-              where: { hostId_dockerId: { hostId, dockerId } },
-              create: {
-                hostId,
-                dockerId,
-                organizationId: ORGANIZATION,
-                ...data,
-                digest: '',
-                firstSeenAt: at,
-                changedAt: at,
-              },
-              update: { ...data, changedAt: at },
-            });
-          }),
-          prisma.container.updateMany({
-            where: { hostId, dockerId: { notIn: dockerIds }, removedAt: null },
-            data: { state: 'exited', status: '', removedAt: at },
-          }),
-          prisma.host.update({ where: { id: hostId }, data: { lastSeenAt: at } }),
-        ],
-        { timeout: TIMEOUT_MS },
-      );
+      const markAbsent = prisma.container.updateMany({
+        where: { hostId, dockerId: { notIn: dockerIds }, removedAt: null },
+        data: { state: 'exited', status: '', removedAt: at },
+      });
+      const touchHost = prisma.host.update({ where: { id: hostId }, data: { lastSeenAt: at } });
+      await prisma.$transaction([...upserts, markAbsent, touchHost], { timeout: TIMEOUT_MS });
     },
     close: () => db.close(),
   };

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { ORGANIZATION } from '../organization.js';
+import { ORGANIZATION } from '@muster/fleet';
 import { createPool } from '../pool.js';
 import type { Contender, Delivery } from './contender.js';
 
@@ -25,7 +25,7 @@ const MARK_ABSENT = {
 
 const TOUCH_HOST = { name: 'touch-host', text: `UPDATE hosts SET "lastSeenAt" = now() WHERE id = $1` };
 
-/** One prepared statement a row, in a transaction, on a connection of the pool. */
+/** Executes one prepared statement per row, in a transaction. */
 export async function deliverRowByRow(
   pool: pg.Pool,
   { hostId, containers }: Pick<Delivery, 'hostId' | 'containers'>,
@@ -48,12 +48,12 @@ export async function deliverRowByRow(
     await client.query('COMMIT');
     broken = false;
   } finally {
-    // One that failed in the middle is closed, and its transaction with it.
+    // After a failure, the connection is closed, which ends its transaction.
     client.release(broken);
   }
 }
 
-/** The careful form of the obvious way: no ORM, and statements that the server has to plan once only. */
+/** A careful form of the obvious implementation: no ORM, and statements that the server plans only once. */
 export function createRowByRow(url: string): Contender {
   const pool = createPool(url);
   return { id: 'rows', deliver: (delivery) => deliverRowByRow(pool, delivery), close: () => pool.end() };

@@ -1,8 +1,8 @@
-import { ORGANIZATION } from '../organization.js';
+import { ORGANIZATION } from '@muster/fleet';
 import { createPool } from '../pool.js';
 import type { Contender } from './contender.js';
 
-/** $1: the host; $2: its containers as JSON. Rows that are as they should be are locked, and not written. */
+/** $1: the host; $2: its containers as JSON. Rows without changes are locked, but not written. */
 const STATEMENT = `
   WITH incoming AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset($2::jsonb) AS r(
@@ -34,8 +34,8 @@ const STATEMENT = `
 const TOUCH_HOST = `UPDATE hosts SET "lastSeenAt" = now(), "confirmedAt" = now() WHERE id = $1::uuid`;
 
 /**
- * A row of history for each container that changed in more than its status text's age, as Muster has it. What a CTE
- * reads of `containers` is what was there before the statement.
+ * Inserts an event for each container that changed in more than the age in its status text, as Muster does. A CTE reads
+ * the rows of `containers` as they were before the statement.
  */
 const HISTORY = `, recorded AS (
     INSERT INTO container_events (
@@ -53,8 +53,8 @@ const HISTORY = `, recorded AS (
   )`;
 
 /**
- * The reference for the limit: one statement that compares and writes, prepared, on raw `pg`. With `history` it also
- * writes what Muster writes beside the rows; neither of the two knows anything of order, revisions or health.
+ * The reference for the limit: one prepared statement that compares and writes. With `history`, it also writes events,
+ * as Muster does. Neither form handles order, revisions or health.
  */
 export function createSetBased(url: string, { history }: { history: boolean }): Contender {
   const pool = createPool(url);

@@ -1,59 +1,18 @@
-/**
- * The listeners: a process of its own, which is told over the IPC channel to listen to a server's live stream on many
- * connections, and tells what they heard.
- */
+/** A process that listens to a server's live stream on many connections, and counts what it receives. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Paths, type ContainerEvent } from '@muster/contracts';
+import { serveWorker } from '@muster/fleet';
 import { latency, type Latency } from '@muster/testkit/report';
 
-/** What the listeners are asked, and answer. */
-export type ListenersRequest =
-  | { ask: 'open'; port: number; key: string; count: number }
-  /** What was heard since they were opened, or since this was asked before. */
-  | { ask: 'heard' }
-  | { ask: 'close' };
-export type ListenersAnswer = { error: string } | { result: Heard | null };
-
 export interface Heard {
-  /** Changes of containers that each listener heard: the fewest, and the most. */
+  /** Changes of containers that each listener received: the fewest, and the most. */
   changes: { fewest: number; most: number };
   /** All messages of all listeners. */
   messages: number;
   bytes: number;
-  /** From a change's being recorded until a listener had heard of it, in ms. */
+  /** From when a change was recorded until a listener received it, in ms. */
   delayMs: Latency;
-}
-
-/** How many are opened at once. */
-const OPENING_MAX = 50;
-
-let listeners: Listener[] = [];
-
-process.on('message', (request: ListenersRequest) => {
-  answer(request).then(
-    (result) => process.send?.({ result } satisfies ListenersAnswer),
-    (error: unknown) => process.send?.({ error: String(error) } satisfies ListenersAnswer),
-  );
-});
-// The channel is this process's whole purpose: without it, it ends.
-process.on('disconnect', () => process.exit());
-
-async function answer(request: ListenersRequest): Promise<Heard | null> {
-  switch (request.ask) {
-    case 'open':
-      while (listeners.length < request.count) {
-        const count = Math.min(OPENING_MAX, request.count - listeners.length);
-        listeners.push(...(await Promise.all(Array.from({ length: count }, () => listen(request)))));
-      }
-      return null;
-    case 'heard':
-      return takeHeard();
-    case 'close':
-      for (const { socket } of listeners) socket.destroy();
-      listeners = [];
-      return null;
-  }
 }
 
 interface Listener {
@@ -65,17 +24,51 @@ interface Listener {
   delaysMs: number[];
 }
 
-/** Opens one, and waits for its first message. */
-async function listen({ port, key }: { port: number; key: string }): Promise<Listener> {
+/** Listeners that are opened at once. Only the first ones measure delays: parsing every message would take too long. */
+const OPENING_MAX = 50;
+
+let listeners: Listener[] = [];
+
+const handlers = {
+  async open({ port, key, count }: { port: number; key: string; count: number }): Promise<void> {
+    while (listeners.length < count) {
+      const length = Math.min(OPENING_MAX, count - listeners.length);
+      const isTimed = listeners.length === 0;
+      listeners.push(...(await Promise.all(Array.from({ length }, () => listen(port, key, isTimed)))));
+    }
+  },
+  /** Returns what was received since the listeners were opened, or since the last call. */
+  heard(): Heard {
+    const closed = listeners.filter(({ isClosed }) => isClosed).length;
+    if (closed > 0) throw new Error(`${closed} of ${listeners.length} streams have ended`);
+    const changes = listeners.map((listener) => listener.changes);
+    const sum = (of: (listener: Listener) => number) => listeners.reduce((total, listener) => total + of(listener), 0);
+    const heard = {
+      changes: { fewest: Math.min(...changes), most: Math.max(...changes) },
+      messages: sum(({ messages }) => messages),
+      bytes: sum(({ bytes }) => bytes),
+      delayMs: latency(listeners.flatMap(({ delaysMs }) => delaysMs)),
+    };
+    for (const listener of listeners) Object.assign(listener, { changes: 0, messages: 0, bytes: 0, delaysMs: [] });
+    return heard;
+  },
+  close(): void {
+    for (const { socket } of listeners) socket.destroy();
+    listeners = [];
+  },
+};
+export type ListenersHandlers = typeof handlers;
+
+serveWorker(handlers);
+
+/** Opens a stream, and waits for its first message. */
+async function listen(port: number, key: string, isTimed: boolean): Promise<Listener> {
   const socket = connect({ port, host: '127.0.0.1' });
   const listener: Listener = { socket, isClosed: false, messages: 0, changes: 0, bytes: 0, delaysMs: [] };
-  // Those that are opened first.
-  const isTimed = listeners.length === 0;
   await once(socket, 'connect');
-  const head = [`GET ${Paths.stream} HTTP/1.1`, 'Host: 127.0.0.1', `Authorization: Bearer ${key}`];
-  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  socket.write(`GET ${Paths.stream} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${key}\r\n\r\n`);
   let [rest, event] = ['', ''];
-  const heard = new Promise<void>((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     socket.on('error', reject);
     socket.on('close', () => {
       listener.isClosed = true;
@@ -86,36 +79,17 @@ async function listen({ port, key }: { port: number; key: string }): Promise<Lis
       const lines = (rest + chunk.toString('latin1')).split('\n');
       rest = lines.pop()!;
       for (const line of lines) {
-        if (line.startsWith('event: ')) {
-          event = line.slice('event: '.length).trimEnd();
-        } else if (line.startsWith('data: ')) {
-          listener.messages += 1;
-          resolve();
-          if (event !== 'container') continue;
-          listener.changes += 1;
-          // Some are enough to tell when all are told; to read them all would take the machine from who tells them.
-          if (isTimed) listener.delaysMs.push(Date.now() - recordedAt(line.slice('data: '.length)));
-        }
+        if (line.startsWith('event: ')) event = line.slice('event: '.length).trimEnd();
+        if (!line.startsWith('data: ')) continue;
+        listener.messages += 1;
+        resolve();
+        if (event !== 'container') continue;
+        listener.changes += 1;
+        if (isTimed) listener.delaysMs.push(Date.now() - recordedAt(line.slice('data: '.length)));
       }
     });
   });
-  await heard;
   return listener;
 }
 
 const recordedAt = (data: string): number => Date.parse((JSON.parse(data) as ContainerEvent).recordedAt);
-
-function takeHeard(): Heard {
-  const closed = listeners.filter(({ isClosed }) => isClosed).length;
-  if (closed > 0) throw new Error(`${closed} of ${listeners.length} streams have ended`);
-  const changes = listeners.map((listener) => listener.changes);
-  const sum = (of: (listener: Listener) => number) => listeners.reduce((total, listener) => total + of(listener), 0);
-  const heard = {
-    changes: { fewest: Math.min(...changes), most: Math.max(...changes) },
-    messages: sum(({ messages }) => messages),
-    bytes: sum(({ bytes }) => bytes),
-    delayMs: latency(listeners.flatMap(({ delaysMs }) => delaysMs)),
-  };
-  for (const listener of listeners) Object.assign(listener, { changes: 0, messages: 0, bytes: 0, delaysMs: [] });
-  return heard;
-}

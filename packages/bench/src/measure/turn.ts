@@ -1,71 +1,34 @@
-import type { BenchCluster, BenchDatabase } from '../cluster.js';
-import type { LoadGenerator } from '../load/client.js';
-import type { LoadRequest } from '../load/generator.js';
-import type { ServerProcess } from '../program.js';
 import { median, spread, type Latency, type Spread } from '@muster/testkit/report';
 
-/** What a server did in one turn under load, for each request where it says so. */
-export interface LoadTurn {
+/** What the turns of a load measure, besides their rate. */
+interface LoadCosts {
+  latencyMs: Latency;
+  /** CPU microseconds per request: of the server's process, and of PostgreSQL's processes. */
+  serverCpuUs: number;
+  postgresCpuUs: number;
+  /** Bytes of write-ahead log per request. */
+  walBytes: number;
+  eventLoopMs: { p99: number; max: number };
+  rssBytes: number;
   requests: number;
-  /** Requests beside these that the server was too busy for (503). */
+  /** Further requests, which the server refused because it was busy (503). */
   unavailable: number;
+}
+
+/** The measurements of one turn of load on a server. */
+export interface LoadTurn extends LoadCosts {
   perSecond: number;
-  latencyMs: Latency;
-  /** CPU microseconds a request: of the server's process, and of PostgreSQL's. */
-  serverCpuUs: number;
-  postgresCpuUs: number;
-  /** Bytes of write-ahead log a request. */
-  walBytes: number;
-  eventLoopMs: { p99: number; max: number };
-  rssBytes: number;
 }
 
-/** The same over several turns. */
-export interface LoadFigures {
+/** The measurements of several turns: medians, maxima of `max` and of the memory, and sums of requests. */
+export interface LoadFigures extends LoadCosts {
   perSecond: Spread;
-  /** Medians of the turns; `max` is the largest of all. */
-  latencyMs: Latency;
-  serverCpuUs: number;
-  postgresCpuUs: number;
-  walBytes: number;
-  eventLoopMs: { p99: number; max: number };
-  rssBytes: number;
-  requests: number;
-  unavailable: number;
-}
-
-export interface TurnParts {
-  cluster: BenchCluster;
-  database: BenchDatabase;
-  generator: LoadGenerator;
-  server: ServerProcess;
-  /** What the log grows by itself, subtracted. */
-  idleWalBytesPerSecond: number;
-}
-
-/** Puts load on a server and measures it, the database and what the server says of itself. */
-export async function measureTurn(parts: TurnParts, load: Omit<LoadRequest, 'port'>): Promise<LoadTurn> {
-  const { cluster, database, generator, server, idleWalBytesPerSecond } = parts;
-  const walBefore = await database.walBytes();
-  const before = await server.read();
-  const postgresBefore = cluster.cpuMs();
-  const { requests, unavailable, ms, latencyMs } = await generator.load({ ...load, port: server.port });
-  const postgresMs = cluster.cpuMs() - postgresBefore;
-  const after = await server.read();
-  const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
-  return {
-    ...{ requests, unavailable, perSecond: (1_000 * requests) / ms, latencyMs },
-    serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / requests,
-    postgresCpuUs: (1_000 * postgresMs) / requests,
-    walBytes: Math.max(0, walBytes) / requests,
-    eventLoopMs: after.eventLoop,
-    rssBytes: after.rssBytes,
-  };
 }
 
 export function summarizeTurns(turns: readonly LoadTurn[]): LoadFigures {
   const middle = (of: (turn: LoadTurn) => number) => median(turns.map(of));
   const most = (of: (turn: LoadTurn) => number) => Math.max(...turns.map(of));
+  const sum = (of: (turn: LoadTurn) => number) => turns.reduce((total, turn) => total + of(turn), 0);
   return {
     perSecond: spread(turns.map(({ perSecond }) => perSecond)),
     latencyMs: {
@@ -79,7 +42,7 @@ export function summarizeTurns(turns: readonly LoadTurn[]): LoadFigures {
     walBytes: middle(({ walBytes }) => walBytes),
     eventLoopMs: { p99: middle(({ eventLoopMs }) => eventLoopMs.p99), max: most(({ eventLoopMs }) => eventLoopMs.max) },
     rssBytes: most(({ rssBytes }) => rssBytes),
-    requests: turns.reduce((sum, { requests }) => sum + requests, 0),
-    unavailable: turns.reduce((sum, { unavailable }) => sum + unavailable, 0),
+    requests: sum(({ requests }) => requests),
+    unavailable: sum(({ unavailable }) => unavailable),
   };
 }

@@ -1,29 +1,48 @@
 /** The tables of each section, the same in the terminal and in the document. */
-import { CONTENDER_IDS, CONTENDER_NAMES } from '../contenders/contender.js';
-import type { ServerId } from '../program.js';
-import type { Sections } from '../results.js';
-import type { EmbeddedResult } from '../sections/embedded.js';
-import type { GrowthResult } from '../sections/growth.js';
-import type { HttpResult } from '../sections/http.js';
-import type { LiveResult } from '../sections/live.js';
-import type { ServiceCell, ServiceResult } from '../sections/service.js';
-import type { TableGrowthResult } from '../sections/table-growth.js';
+import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, median } from '@muster/testkit/report';
+import type { Spread, Table } from '@muster/testkit/report';
+import { CONTENDER_NAMES } from '../contenders/contender.js';
 import type { Heard } from '../load/listeners.js';
 import type { LoadFigures } from '../measure/turn.js';
-import {
-  formatBytes,
-  formatMs,
-  formatNumber,
-  formatRatio,
-  formatSpread,
-  median,
-  type Table,
-} from '@muster/testkit/report';
+import type { ServerId } from '../program.js';
+import type { SectionId, SectionResults, Sections } from '../results.js';
 import type { Judgement, Target } from './targets.js';
 
 export interface TitledTable extends Table {
   title: string;
 }
+
+/** The title of a column, and the function that returns its cell in a row. */
+type Column<Row> = readonly [title: string, cell: (row: Row) => string];
+
+/** Creates a table with one line for each row. */
+export const table = <Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): TitledTable => ({
+  title,
+  columns: columns.map(([name]) => name),
+  rows: rows.map((row) => columns.map(([, cell]) => cell(row))),
+});
+
+const formatRatios = (ratios: Spread | null | undefined): string => (ratios ? formatSpread(ratios, 'x') : '');
+
+/** Formats a count that is usually zero. Zero is not shown. */
+const formatUnlessZero = (count: number, text = formatNumber(count)): string => (count === 0 ? '' : text);
+
+type LoadColumns = readonly Column<{ figures: LoadFigures }>[];
+
+const WAL: LoadColumns = [['WAL', ({ figures }) => formatBytes(figures.walBytes)]];
+const UNAVAILABLE: LoadColumns = [['answered 503', ({ figures }) => formatUnlessZero(figures.unavailable)]];
+
+/** Returns the columns of a load without its rate. `server` names the measured process. */
+const loadColumns = (server: string, wal: LoadColumns = []): LoadColumns => [
+  ['p50', ({ figures }) => formatMs(figures.latencyMs.p50)],
+  ['p99', ({ figures }) => formatMs(figures.latencyMs.p99)],
+  [`CPU µs ${server}`, ({ figures }) => formatNumber(figures.serverCpuUs)],
+  ['CPU µs PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuUs)],
+  ...wal,
+  ['loop delay p99', ({ figures }) => formatMs(figures.eventLoopMs.p99)],
+  ['loop delay max', ({ figures }) => formatMs(figures.eventLoopMs.max)],
+  ['RSS', ({ figures }) => formatBytes(figures.rssBytes)],
+];
 
 const SERVER_NAMES: Readonly<Record<ServerId, string>> = {
   bare: 'bare Express route',
@@ -31,211 +50,130 @@ const SERVER_NAMES: Readonly<Record<ServerId, string>> = {
   muster: 'Muster',
 };
 
-interface Column<Row> {
-  title: string;
-  cell: (row: Row) => string;
-}
-
-const column = <Row>(title: string, cell: (row: Row) => string): Column<Row> => ({ title, cell });
-
-const tableOf = <Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): TitledTable => ({
-  title,
-  columns: columns.map((each) => each.title),
-  rows: rows.map((row) => columns.map(({ cell }) => cell(row))),
-});
-
-/** Formats a number that is usually 0, which is left out. */
-const formatCount = (count: number): string => (count === 0 ? '' : formatNumber(count));
-
-const formatBound = ({ format, bound }: Target): string =>
-  'atLeast' in bound ? `at least ${format(bound.atLeast)}` : `at most ${format(bound.atMost)}`;
-
-export function targetTable(judgements: readonly Judgement[], sections: Sections): Table {
-  return tableOf('Targets', judgements, [
-    column('what', ({ target }) => target.text),
-    column('target', ({ target }) => formatBound(target)),
-    column('figure', ({ target, figure }) => (figure === null ? '–' : target.format(figure.value))),
-    column('result', ({ target, reached }) => verdict(reached, sections[target.section]?.quick ?? false)),
-    column('range and other sizes', ({ figure }) => figure?.detail ?? ''),
-  ]);
-}
-
-function verdict(reached: boolean | null, quick: boolean): string {
-  if (reached === null) return 'not measured';
-  return `${reached ? 'pass' : 'shortfall'}${quick ? ' (quick)' : ''}`;
-}
-
-const changeName = ({ kind, percent }: ServiceCell) => (kind === 'none' ? 'unchanged' : `${percent} % ${kind}`);
-
-function serviceTables({ cells }: ServiceResult): TitledTable[] {
-  return [...new Set(cells.map(({ concurrency }) => concurrency))].map((concurrency) => {
-    const rows = cells
-      .filter((cell) => cell.concurrency === concurrency)
-      .flatMap((cell) =>
-        CONTENDER_IDS.flatMap((id) => {
-          const figures = cell.figures.find(({ contender }) => contender === id);
-          return figures === undefined ? [] : [{ cell, id, figures, ratio: cell.ratios[id] }];
-        }),
-      );
-    const title = concurrency === 1 ? 'One at a time' : `${concurrency} at a time, for different hosts`;
-    return tableOf(title, rows, [
-      column('containers', ({ cell }) => formatNumber(cell.containers)),
-      column('change', ({ cell }) => changeName(cell)),
-      column('implementation', ({ id }) => CONTENDER_NAMES[id]),
-      column('snapshots/s', ({ figures }) => formatSpread(figures.snapshotsPerSecond)),
-      column('Muster / this', ({ ratio }) => (ratio === undefined ? '' : formatSpread(ratio, 'x'))),
-      column('CPU ms Node', ({ figures }) => formatNumber(figures.nodeCpuMs)),
-      column('CPU ms PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuMs)),
-    ]);
-  });
-}
-
-function httpTables({ cells, stall, idleWalBytesPerSecond }: HttpResult): TitledTable[] {
-  const rows = cells.flatMap((cell) =>
-    (Object.keys(SERVER_NAMES) as ServerId[]).flatMap((id) => {
-      const figures = cell.figures[id];
-      return figures === undefined ? [] : [{ cell, id, figures }];
+const TABLES: { [Id in SectionId]: (result: SectionResults[Id]) => TitledTable[] } = {
+  service: ({ cells }) =>
+    [...new Set(cells.map(({ concurrency }) => concurrency))].map((concurrency) => {
+      const rows = cells
+        .filter((cell) => cell.concurrency === concurrency)
+        .flatMap((cell) => cell.figures.map((figures) => ({ cell, figures, id: figures.contender })));
+      return table(concurrency === 1 ? 'One at a time' : `${concurrency} at a time, for different hosts`, rows, [
+        ['containers', ({ cell }) => formatNumber(cell.containers)],
+        ['change', ({ cell }) => (cell.kind === 'none' ? 'unchanged' : `${cell.percent} % ${cell.kind}`)],
+        ['implementation', ({ id }) => CONTENDER_NAMES[id]],
+        ['snapshots/s', ({ figures }) => formatSpread(figures.snapshotsPerSecond)],
+        ['Muster / this', ({ cell, id }) => formatRatios(cell.ratios[id])],
+        ['CPU ms Node', ({ figures }) => formatNumber(figures.nodeCpuMs)],
+        ['CPU ms PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuMs)],
+      ]);
     }),
-  );
-  const idleWal = formatBytes(idleWalBytesPerSecond);
-  const rates = tableOf(`By case (WAL does not include the ${idleWal} per second of an idle server)`, rows, [
-    column('case', ({ cell }) => cell.case),
-    column('connections', ({ cell }) => formatNumber(cell.connections)),
-    column('server', ({ id }) => SERVER_NAMES[id]),
-    column('requests/s', ({ figures }) => formatSpread(figures.perSecond)),
-    column('Muster / bare', ({ id, cell: { rateOverBare } }) =>
-      id === 'muster' && rateOverBare !== null ? formatSpread(rateOverBare, 'x') : '',
-    ),
-    column('p50', ({ figures }) => formatMs(figures.latencyMs.p50)),
-    column('p99', ({ figures }) => formatMs(figures.latencyMs.p99)),
-    column('CPU µs server', ({ figures }) => formatNumber(figures.serverCpuUs)),
-    column('CPU µs PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuUs)),
-    column('WAL', ({ figures }) => formatBytes(figures.walBytes)),
-    column('loop delay p99', ({ figures }) => formatMs(figures.eventLoopMs.p99)),
-    column('loop delay max', ({ figures }) => formatMs(figures.eventLoopMs.max)),
-    column('RSS', ({ figures }) => formatBytes(figures.rssBytes)),
-    column('answered 503', ({ figures }) => formatCount(figures.unavailable)),
-  ]);
-  const { containers, bodyBytes, stallsMs, requestMs } = stall;
-  return [
-    rates,
-    tableOf(
-      `One snapshot of ${formatNumber(containers)} containers (${formatBytes(bodyBytes)}) that all changed`,
-      stallsMs.map((stallMs, index) => ({ request: index + 1, stallMs, answeredMs: requestMs[index]! })),
-      [
-        column('request', ({ request }) => String(request)),
-        column('longest stall of the event loop', ({ stallMs }) => formatMs(stallMs)),
-        column('answered after', ({ answeredMs }) => formatMs(answeredMs)),
-      ],
-    ),
-  ];
-}
 
-function growthTables({ sizes }: GrowthResult): TitledTable[] {
-  type Size = GrowthResult['sizes'][number];
-  const hosts = column<Size>('hosts', (size) => formatNumber(size.hosts));
-  const ofRead = (size: Size, { route, name }: Size['reads'][number]) =>
-    size.reads.find((read) => read.route === route && read.name === name);
-  return [
-    tableOf('Ingest: 50 % heartbeats, 40 % unchanged snapshots, 10 % snapshots with 2 % changed', sizes, [
-      hosts,
-      column('rows', ({ rows }) => formatNumber(rows)),
-      column('table and indexes', ({ bytes }) => formatBytes(bytes)),
-      column('first snapshots/s', ({ firstSnapshotsPerSecond }) => formatNumber(firstSnapshotsPerSecond)),
-      column('calls/s', ({ ingest }) => formatSpread(ingest.perSecond)),
-      column('p50', ({ ingest }) => formatMs(ingest.latencyMs.p50)),
-      column('p99', ({ ingest }) => formatMs(ingest.latencyMs.p99)),
-      column('CPU µs API', ({ ingest }) => formatNumber(ingest.serverCpuUs)),
-      column('CPU µs PostgreSQL', ({ ingest }) => formatNumber(ingest.postgresCpuUs)),
-      column('loop delay p99', ({ ingest }) => formatMs(ingest.eventLoopMs.p99)),
-      column('loop delay max', ({ ingest }) => formatMs(ingest.eventLoopMs.max)),
-      column('RSS', ({ ingest }) => formatBytes(ingest.rssBytes)),
-      column('answered 503', ({ ingest }) => formatCount(ingest.unavailable)),
-    ]),
-    tableOf('The API during the reads', sizes, [
-      hosts,
-      column('loop delay p99', ({ readEventLoopMs }) => formatMs(readEventLoopMs.p99)),
-      column('loop delay max', ({ readEventLoopMs }) => formatMs(readEventLoopMs.max)),
-      column('RSS', ({ rssBytes }) => formatBytes(rssBytes)),
-    ]),
-    tableOf('Reads, one at a time', sizes.at(-1)?.reads ?? [], [
-      column('route', ({ route }) => route),
-      column('read', ({ name }) => name),
-      ...sizes.flatMap((size) =>
-        (['p50', 'p95', 'p99'] as const).map((percentile) =>
-          column<Size['reads'][number]>(
-            percentile === 'p50' ? `p50, ${formatNumber(size.hosts)} hosts` : percentile,
-            (read) => formatMs(ofRead(size, read)?.latencyMs[percentile] ?? NaN),
-          ),
-        ),
-      ),
-      column('items', ({ items }) => formatNumber(items)),
-      column('timed out', ({ failed, requests }) => (failed === 0 ? '' : `${failed} of ${requests}`)),
-    ]),
-  ];
-}
+  http({ cells, stall, idleWalBytesPerSecond }) {
+    const rows = cells.flatMap((cell) =>
+      Object.entries(cell.figures).map(([id, figures]) => ({ cell, figures, id: id as ServerId })),
+    );
+    const idleWal = formatBytes(idleWalBytesPerSecond);
+    const requests = stall.stallsMs.map((stallMs, i) => ({ number: i + 1, stallMs, ms: stall.requestMs[i]! }));
+    const snapshot = `${formatNumber(stall.containers)} containers (${formatBytes(stall.bodyBytes)})`;
+    return [
+      table(`By case (WAL does not include the ${idleWal} per second of an idle server)`, rows, [
+        ['case', ({ cell }) => cell.case],
+        ['connections', ({ cell }) => formatNumber(cell.connections)],
+        ['server', ({ id }) => SERVER_NAMES[id]],
+        ['requests/s', ({ figures }) => formatSpread(figures.perSecond)],
+        ['Muster / bare', ({ cell, id }) => (id === 'muster' ? formatRatios(cell.rateOverBare) : '')],
+        ...loadColumns('server', WAL),
+        ...UNAVAILABLE,
+      ]),
+      table(`One snapshot of ${snapshot} that all changed`, requests, [
+        ['request', ({ number }) => String(number)],
+        ['longest stall of the event loop', ({ stallMs }) => formatMs(stallMs)],
+        ['answered after', ({ ms }) => formatMs(ms)],
+      ]),
+    ];
+  },
 
-function liveTables({ alone, watched, heard, p99Ratio, ...counts }: LiveResult): TitledTable[] {
-  const listeners = `${formatNumber(counts.listeners)} listeners`;
-  const rows: { name: string; figures: LoadFigures }[] = [
-    { name: 'none', figures: alone },
-    { name: listeners, figures: watched },
-  ];
-  const middle = (of: (received: Heard) => number) => median(heard.map(of));
-  return [
-    tableOf(
-      `${formatNumber(counts.hosts)} hosts of ${formatNumber(counts.containers)} containers, ` +
-        `${formatNumber(counts.pace)} calls/s requested`,
-      rows,
-      [
-        column('listeners', ({ name }) => name),
-        column('calls/s', ({ figures }) => formatSpread(figures.perSecond)),
-        column('p50', ({ figures }) => formatMs(figures.latencyMs.p50)),
-        column('p99', ({ figures }) => formatMs(figures.latencyMs.p99)),
-        column('CPU µs API', ({ figures }) => formatNumber(figures.serverCpuUs)),
-        column('CPU µs PostgreSQL', ({ figures }) => formatNumber(figures.postgresCpuUs)),
-        column('loop delay p99', ({ figures }) => formatMs(figures.eventLoopMs.p99)),
-        column('loop delay max', ({ figures }) => formatMs(figures.eventLoopMs.max)),
-        column('RSS', ({ figures }) => formatBytes(figures.rssBytes)),
-      ],
-    ),
-    tableOf(
-      `What ${listeners} received in each round`,
-      [heard],
-      [
-        column('changes per listener', () => formatNumber(middle(({ changes }) => changes.most))),
-        column('messages in total', () => formatNumber(middle(({ messages }) => messages))),
-        column('bytes in total', () => formatBytes(middle(({ bytes }) => bytes))),
-        column('delay p50', () => formatMs(middle(({ delayMs }) => delayMs.p50))),
-        column('delay p99', () => formatMs(middle(({ delayMs }) => delayMs.p99))),
-        column('p99 of calls / without listeners', () => formatSpread(p99Ratio, 'x')),
-      ],
-    ),
-  ];
-}
+  growth({ sizes }) {
+    const rows = sizes.map((size) => ({ size, figures: size.ingest }));
+    const reads = (sizes.at(-1)?.reads ?? []).map((read) => ({
+      ...read,
+      bySize: sizes.map((size) => size.reads.find(({ route, name }) => route === read.route && name === read.name)),
+    }));
+    const latencies = sizes.flatMap(({ hosts }, i) =>
+      (['p50', 'p95', 'p99'] as const).map((percentile): Column<(typeof reads)[number]> => {
+        const title = percentile === 'p50' ? `p50, ${formatNumber(hosts)} hosts` : percentile;
+        return [title, ({ bySize }) => formatMs(bySize[i]?.latencyMs[percentile] ?? NaN)];
+      }),
+    );
+    return [
+      table('Ingest: 50 % heartbeats, 40 % unchanged snapshots, 10 % snapshots with 2 % changed', rows, [
+        ['hosts', ({ size }) => formatNumber(size.hosts)],
+        ['rows', ({ size }) => formatNumber(size.rows)],
+        ['table and indexes', ({ size }) => formatBytes(size.bytes)],
+        ['first snapshots/s', ({ size }) => formatNumber(size.firstSnapshotsPerSecond)],
+        ['calls/s', ({ figures }) => formatSpread(figures.perSecond)],
+        ...loadColumns('API'),
+        ...UNAVAILABLE,
+      ]),
+      table('The API during the reads', sizes, [
+        ['hosts', ({ hosts }) => formatNumber(hosts)],
+        ['loop delay p99', ({ readEventLoopMs }) => formatMs(readEventLoopMs.p99)],
+        ['loop delay max', ({ readEventLoopMs }) => formatMs(readEventLoopMs.max)],
+        ['RSS', ({ rssBytes }) => formatBytes(rssBytes)],
+      ]),
+      table('Reads, one at a time', reads, [
+        ['route', ({ route }) => route],
+        ['read', ({ name }) => name],
+        ...latencies,
+        ['items', ({ items }) => formatNumber(items)],
+        ['timed out', ({ failed, requests }) => formatUnlessZero(failed, `${failed} of ${requests}`)],
+      ]),
+    ];
+  },
 
-function tableGrowthTables({ before, after, ...counts }: TableGrowthResult): TitledTable[] {
-  const rows = [
-    { name: 'hosts', first: before.hosts, last: after.hosts },
-    { name: 'containers', first: before.containers, last: after.containers },
-    { name: 'both', first: before.hosts + before.containers, last: after.hosts + after.containers },
-  ];
-  const title =
-    `${formatNumber(counts.snapshotsPerHost)} unchanged snapshots from each of ${formatNumber(counts.hosts)} hosts, ` +
-    `${formatNumber(counts.snapshotsPerSecond)} per second`;
-  return [
-    tableOf(title, rows, [
-      column('table with its indexes', ({ name }) => name),
-      column('before', ({ first }) => formatBytes(first)),
-      column('after', ({ last }) => formatBytes(last)),
-      column('ratio', ({ first, last }) => formatRatio(last / first)),
-    ]),
-  ];
-}
+  live({ hosts, containers, pace, listeners, alone, watched, heard, p99Ratio }) {
+    const audience = `${formatNumber(listeners)} listeners`;
+    const rows = [
+      { name: 'none', figures: alone },
+      { name: audience, figures: watched },
+    ];
+    const fleet = `${formatNumber(hosts)} hosts of ${formatNumber(containers)} containers`;
+    const medianOf = (value: (received: Heard) => number) => median(heard.map(value));
+    const received: readonly Column<unknown>[] = [
+      ['changes per listener', () => formatNumber(medianOf(({ changes }) => changes.most))],
+      ['messages in total', () => formatNumber(medianOf(({ messages }) => messages))],
+      ['bytes in total', () => formatBytes(medianOf(({ bytes }) => bytes))],
+      ['delay p50', () => formatMs(medianOf(({ delayMs }) => delayMs.p50))],
+      ['delay p99', () => formatMs(medianOf(({ delayMs }) => delayMs.p99))],
+      ['p99 of calls / without listeners', () => formatRatios(p99Ratio)],
+    ];
+    return [
+      table(`${fleet}, ${formatNumber(pace)} calls/s requested`, rows, [
+        ['listeners', ({ name }) => name],
+        ['calls/s', ({ figures }) => formatSpread(figures.perSecond)],
+        ...loadColumns('API'),
+      ]),
+      table(`What ${audience} received in each round`, [heard], received),
+    ];
+  },
 
-function embeddedTables({ cold, warm, heartbeat, changed, rssBytes, ...counts }: EmbeddedResult): TitledTable[] {
-  const { hosts, containers, connections } = counts;
-  return [
+  'table-growth'({ hosts, snapshotsPerHost, snapshotsPerSecond, before, after }) {
+    const rows = [
+      { name: 'hosts', first: before.hosts, last: after.hosts },
+      { name: 'containers', first: before.containers, last: after.containers },
+      { name: 'both', first: before.hosts + before.containers, last: after.hosts + after.containers },
+    ];
+    const load = `${formatNumber(snapshotsPerHost)} unchanged snapshots from each of ${formatNumber(hosts)} hosts`;
+    return [
+      table(`${load}, ${formatNumber(snapshotsPerSecond)} per second`, rows, [
+        ['table with its indexes', ({ name }) => name],
+        ['before', ({ first }) => formatBytes(first)],
+        ['after', ({ last }) => formatBytes(last)],
+        ['ratio', ({ first, last }) => formatRatio(last / first)],
+      ]),
+    ];
+  },
+
+  embedded: ({ hosts, containers, connections, cold, warm, heartbeat, changed, rssBytes }) => [
     {
       title: `${formatNumber(hosts)} hosts of ${formatNumber(containers)} containers, ${connections} connections`,
       columns: ['what', 'figure', 'RSS'],
@@ -246,24 +184,27 @@ function embeddedTables({ cold, warm, heartbeat, changed, rssBytes, ...counts }:
         ['snapshots with 2 % changed/s', formatSpread(changed.perSecond), formatBytes(rssBytes)],
       ],
     },
-  ];
-}
+  ],
+};
 
-/** The tables of a section; none if it has no results. */
-export function tablesOf(id: keyof Sections, sections: Sections): TitledTable[] {
-  const { service, http, growth, live, 'table-growth': tables, embedded } = sections;
-  switch (id) {
-    case 'service':
-      return service ? serviceTables(service.result) : [];
-    case 'http':
-      return http ? httpTables(http.result) : [];
-    case 'growth':
-      return growth ? growthTables(growth.result) : [];
-    case 'live':
-      return live ? liveTables(live.result) : [];
-    case 'table-growth':
-      return tables ? tableGrowthTables(tables.result) : [];
-    case 'embedded':
-      return embedded ? embeddedTables(embedded.result) : [];
-  }
+/** Returns the tables of a section, or none if it has no results. */
+export const tablesOf = <Id extends SectionId>(id: Id, record: Sections[Id]): TitledTable[] =>
+  record === undefined ? [] : TABLES[id](record.result);
+
+/** Returns a table of targets with their figures. */
+export const targetTable = (judgements: readonly Judgement[]): TitledTable =>
+  table('Targets', judgements, [
+    ['what', ({ target }) => target.text],
+    ['target', ({ target }) => formatBound(target)],
+    ['figure', ({ target, figure }) => (figure === null ? '–' : target.format(figure.value))],
+    ['result', formatVerdict],
+    ['range and other sizes', ({ figure }) => figure?.detail ?? ''],
+  ]);
+
+const formatBound = ({ format, bound }: Target): string =>
+  'atLeast' in bound ? `at least ${format(bound.atLeast)}` : `at most ${format(bound.atMost)}`;
+
+function formatVerdict({ reached, quick }: Judgement): string {
+  if (reached === null) return 'not measured';
+  return `${reached ? 'pass' : 'shortfall'}${quick ? ' (quick)' : ''}`;
 }

@@ -1,50 +1,42 @@
-/** HTTP level: the API as a process, against a bare Express route and a row loop, under one load generator. */
-import { randomBytes } from 'node:crypto';
-import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import type { Bench } from '../bench.js';
-import type { BenchDatabase } from '../cluster.js';
-import type { SeededHost } from '@muster/fleet';
+/** HTTP: the API as a process, compared with a bare Express route and a row loop under the same load. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Traffic } from '@muster/fleet';
 import { pairedRatio, type Spread } from '@muster/testkit/report';
-import { startGenerator, type LoadGenerator } from '../load/client.js';
-import type { Traffic } from '../load/fleet.js';
-import { measureTurn, summarizeTurns, type LoadFigures, type LoadTurn, type TurnParts } from '../measure/turn.js';
-import { startServer, type ServerId, type ServerProcess } from '../program.js';
-import { verifyHost } from '../verify.js';
-import { simulateHost } from '../workload.js';
+import type { Bench } from '../plan.js';
+import type { BenchDatabase } from '../cluster.js';
+import { withLanes, type Lane } from '../lane.js';
+import { summarizeTurns, type LoadFigures, type LoadTurn } from '../measure/turn.js';
+import type { ServerId } from '../program.js';
+import { VerificationError } from '../verify.js';
 
-/** What the hosts send in a case. */
+/** The cases, by their names in reports. */
 export const HTTP_CASES = ['heartbeat', 'unchanged', '2 % changed', '100 % changed'] as const;
 export type HttpCase = (typeof HTTP_CASES)[number];
 
-const TRAFFIC: Readonly<Record<HttpCase, Traffic>> = {
-  heartbeat: { kind: 'heartbeat' },
-  unchanged: { kind: 'unchanged' },
-  '2 % changed': { kind: 'changed', change: 'restarted', percent: 2 },
-  '100 % changed': { kind: 'changed', change: 'restarted', percent: 100 },
-};
+const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
 
-/** A row loop rewrites whatever it is sent: it has no answer to a heartbeat, and none of its own to no change. */
-const CONTENDERS: Readonly<Record<HttpCase, readonly ServerId[]>> = {
-  heartbeat: ['bare', 'muster'],
-  unchanged: ['bare', 'muster'],
-  '2 % changed': ['bare', 'rows', 'muster'],
-  '100 % changed': ['bare', 'rows', 'muster'],
+/** A row loop rewrites every row: it has no heartbeats, and treats an unchanged snapshot as a changed one. */
+const CASES: Readonly<Record<HttpCase, { traffic: Traffic; contenders: readonly ServerId[] }>> = {
+  heartbeat: { traffic: { kind: 'heartbeat' }, contenders: ['bare', 'muster'] },
+  unchanged: { traffic: { kind: 'unchanged' }, contenders: ['bare', 'muster'] },
+  '2 % changed': { traffic: changed(2), contenders: ['bare', 'rows', 'muster'] },
+  '100 % changed': { traffic: changed(100), contenders: ['bare', 'rows', 'muster'] },
 };
 
 export interface HttpCell {
   case: HttpCase;
   connections: number;
   figures: Partial<Record<ServerId, LoadFigures>>;
-  /** Muster's rate over the bare route's, of paired rounds. */
+  /** Muster's rate over the bare route's, in paired rounds. */
   rateOverBare: Spread | null;
-  /** CPU a request, server and PostgreSQL, of the row loop over Muster's, of paired rounds. */
+  /** The row loop's CPU time per request (server and PostgreSQL) over Muster's, in paired rounds. */
   cpuOfRowsOverMuster: Spread | null;
 }
 
 export interface StallResult {
   containers: number;
   bodyBytes: number;
-  /** The longest that the event loop stood still during each request, in ms. */
+  /** The longest block of the event loop during each request, in ms. */
   stallsMs: number[];
   requestMs: number[];
 }
@@ -57,156 +49,102 @@ export interface HttpResult {
   stall: StallResult;
 }
 
-interface Lane {
-  server: ServerProcess;
-  hosts: SeededHost[];
-}
+type Lanes = Readonly<Record<ServerId, Lane>>;
 
 /** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
-export async function runHttp(bench: Bench): Promise<HttpResult> {
-  const { hosts, containers, connections } = bench.plan.http;
-  const database = await bench.cluster.createDatabase('bench_http');
-  const generator = startGenerator(bench.signal);
-  const lanes: Lane[] = [];
-  try {
-    for (const id of ['bare', 'rows', 'muster'] as const) {
-      const server = await startServer(id, serverEnv(database.url));
-      const lane = { server, hosts: await database.addHosts(id, hosts) };
-      lanes.push(lane);
-      await generator.fleet(id, { hosts: lane.hosts, seed: bench.plan.seed, containers, mix: 'running' });
-      await generator.load({ ...everyHostOnce(id), port: server.port });
-    }
+export function runHttp(bench: Bench): Promise<HttpResult> {
+  const { hosts, containers, connections, stallContainers } = bench.plan.http;
+  return withLanes(bench, async (open) => {
+    const database = await bench.cluster.createDatabase('bench_http');
+    const openLane = (server: ServerId) => open({ name: server, server, database, hosts, containers, mix: 'running' });
+    const lanes: Lanes = {
+      bare: await openLane('bare'),
+      rows: await openLane('rows'),
+      muster: await openLane('muster'),
+    };
     await database.settle();
     const idleWalBytesPerSecond = await idleWal(bench, database);
     const cells: HttpCell[] = [];
     for (const count of connections) {
       for (const name of HTTP_CASES) {
         await database.settle();
-        cells.push(await runCell(bench, database, generator, lanes, name, count, idleWalBytesPerSecond));
+        cells.push(await runCell(bench, lanes, name, count, idleWalBytesPerSecond));
         bench.progress(`http: ${name}, ${count} connections`);
       }
     }
-    await verifyLanes(bench, database, generator, lanes);
-    const muster = lanes.find(({ server }) => server.id === 'muster')!.server;
-    const stall = await measureStalls(bench, database, generator, muster);
-    return { hosts, containers, idleWalBytesPerSecond, cells, stall };
-  } finally {
-    await Promise.all([generator.stop(), ...lanes.map(({ server }) => server.stop())]);
-    await database.close();
-  }
+    await verifySeen(lanes.bare);
+    await lanes.rows.verify();
+    await lanes.muster.verify();
+    const shape = { hosts: 1, containers: stallContainers, mix: 'running' } as const;
+    const stall = await open({ name: 'stall', server: lanes.muster.server, database, ...shape });
+    return { hosts, containers, idleWalBytesPerSecond, cells, stall: await measureStalls(bench, stall) };
+  });
 }
 
-/** The environment of any of the servers; those beside the API read the URL alone. */
-export const serverEnv = (url: string, adminKey = newAdminKey()): Record<string, string> => ({
-  DATABASE_URL: url,
-  PORT: '0',
-  MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
-  MUSTER_ADMIN_KEY: adminKey,
-});
-
-export const newAdminKey = (): string => formatToken('key', randomBytes(TOKEN_RANDOM_BYTES));
-
-/**
- * Each host's snapshot, as it is, once: its first one, or the last again before rows are checked, for a server may have
- * been too busy for it.
- */
-export const everyHostOnce = (fleet: string) => ({
-  ...{ fleet, connections: 8, traffic: { kind: 'unchanged' } as const },
-  extent: { perHost: 1 },
-});
-
-/** Bytes of write-ahead log a second while nobody asks for anything. */
+/** Returns the bytes of write-ahead log per second without requests. */
 async function idleWal({ plan, signal }: Bench, database: BenchDatabase): Promise<number> {
   const before = await database.walBytes();
-  await new Promise((resolve) => setTimeout(resolve, plan.http.idleMs));
+  await sleep(plan.http.idleMs);
   signal.throwIfAborted();
   return (1_000 * ((await database.walBytes()) - before)) / plan.http.idleMs;
 }
 
 async function runCell(
-  bench: Bench,
-  database: BenchDatabase,
-  generator: LoadGenerator,
-  lanes: readonly Lane[],
+  { plan, signal }: Bench,
+  lanes: Lanes,
   name: HttpCase,
   connections: number,
   idleWalBytesPerSecond: number,
 ): Promise<HttpCell> {
+  const { traffic, contenders } = CASES[name];
+  const load = { connections, traffic, until: { durationMs: plan.http.turnMs } };
   const turns: Partial<Record<ServerId, LoadTurn[]>> = {};
-  const contenders = lanes.filter(({ server }) => CONTENDERS[name].includes(server.id));
-  for (let round = 0; round <= bench.plan.rounds; round++) {
-    for (const { server } of contenders) {
-      bench.signal.throwIfAborted();
-      const parts: TurnParts = { cluster: bench.cluster, database, generator, server, idleWalBytesPerSecond };
-      const extent = { durationMs: bench.plan.http.turnMs };
-      const turn = await measureTurn(parts, { fleet: server.id, connections, traffic: TRAFFIC[name], extent });
-      // The first round warms up: the compiler, and the first change of each page after a checkpoint.
-      if (round > 0) (turns[server.id] ??= []).push(turn);
+  for (let round = 0; round <= plan.rounds; round++) {
+    for (const id of contenders) {
+      signal.throwIfAborted();
+      const turn = await lanes[id].measure(load, idleWalBytesPerSecond);
+      // The first round warms up the compiler, and pays for the first change of each page after a checkpoint.
+      if (round > 0) (turns[id] ??= []).push(turn);
     }
   }
   const rates = (id: ServerId) => (turns[id] ?? []).map(({ perSecond }) => perSecond);
   const cpu = (id: ServerId) => (turns[id] ?? []).map(({ serverCpuUs, postgresCpuUs }) => serverCpuUs + postgresCpuUs);
   return {
-    ...{ case: name, connections },
-    figures: Object.fromEntries(Object.entries(turns).map(([id, taken]) => [id, summarizeTurns(taken)])),
+    case: name,
+    connections,
+    figures: Object.fromEntries(Object.entries(turns).map(([id, measured]) => [id, summarizeTurns(measured)])),
     rateOverBare: pairedRatio(rates('muster'), rates('bare')),
     cpuOfRowsOverMuster: pairedRatio(cpu('rows'), cpu('muster')),
   };
 }
 
-/** Every row of the two that keep rows; of the bare route, that every host was seen. */
-async function verifyLanes(
-  { plan }: Bench,
-  { pool }: BenchDatabase,
-  generator: LoadGenerator,
-  lanes: readonly Lane[],
-): Promise<void> {
-  const { seed } = plan;
-  const { containers } = plan.http;
-  for (const { server, hosts } of lanes) {
-    await generator.load({ ...everyHostOnce(server.id), port: server.port });
-    if (server.id === 'bare') {
-      const ids = hosts.map(({ id }) => id);
-      const { rowCount } = await pool.query('SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL', [ids]);
-      if (rowCount !== 0) throw new Error(`bare: ${rowCount} hosts were never marked as seen`);
-      continue;
-    }
-    for (const [index, progress] of (await generator.progress(server.id)).entries()) {
-      const simulated = simulateHost({ seed, index, containers, mix: 'running' });
-      await verifyHost(pool, server.id, hosts[index]!.id, simulated, progress);
-    }
-  }
+/** The bare route keeps no containers. @throws VerificationError unless it recorded that it saw every host. */
+async function verifySeen(lane: Lane): Promise<void> {
+  const ids = (await lane.finish()).map(({ id }) => id);
+  const { rowCount } = await lane.database.pool.query(
+    'SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL',
+    [ids],
+  );
+  if (rowCount !== 0) throw new VerificationError(`bare: ${rowCount} hosts were never marked as seen`);
 }
 
-/** Sends one host's very large snapshot, all of it changed each time, and asks how long the event loop stood still. */
-async function measureStalls(
-  { plan, signal, progress }: Bench,
-  database: BenchDatabase,
-  generator: LoadGenerator,
-  server: ServerProcess,
-): Promise<StallResult> {
-  const containers = plan.http.stallContainers;
-  const shape = { seed: plan.seed, containers, mix: 'running' as const };
-  const hosts = await database.addHosts('stall', 1);
-  await generator.fleet('stall', { hosts, ...shape });
-  await generator.load({ ...everyHostOnce('stall'), port: server.port });
+/** Sends very large snapshots of one host, in which every container changed, and measures the blocks of the event loop. */
+async function measureStalls({ plan, signal, progress }: Bench, lane: Lane): Promise<StallResult> {
+  const { stallContainers: containers, stallRequests } = plan.http;
   const stallsMs: number[] = [];
   const requestMs: number[] = [];
-  for (let i = 0; i <= plan.http.stallRequests; i++) {
+  for (let i = 0; i <= stallRequests; i++) {
     signal.throwIfAborted();
-    await server.read(1);
-    const traffic: Traffic = { kind: 'changed', change: 'restarted', percent: 100 };
-    const load = { fleet: 'stall', port: server.port, connections: 1, traffic, extent: { perHost: 1 } };
-    const { latencyMs } = await generator.load(load);
-    const { eventLoop } = await server.read();
+    await lane.server.loop(1);
+    const { okMs } = await lane.send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
+    const { eventLoop } = await lane.server.loop();
     if (i === 0) continue;
     stallsMs.push(eventLoop.max);
-    requestMs.push(latencyMs.max);
+    requestMs.push(okMs.max);
   }
-  const simulated = simulateHost({ ...shape, index: 0 });
-  const [last] = await generator.progress('stall');
-  await verifyHost(database.pool, 'muster', hosts[0]!.id, simulated, last!);
+  await lane.verify();
   progress(`http: ${containers} containers in one snapshot`);
-  const bodyBytes = Buffer.byteLength(JSON.stringify(simulated.snapshot(last!)));
+  const [last] = await lane.finish();
+  const bodyBytes = Buffer.byteLength(JSON.stringify(last!.simulated.snapshot(last!.progress)));
   return { containers, bodyBytes, stallsMs, requestMs };
 }

@@ -1,106 +1,87 @@
-/** Live: what a thousand people who watch cost those who report. */
-import { fileURLToPath } from 'node:url';
+/** Live: how much a thousand listeners of the live stream slow down ingest. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startWorker } from '@muster/fleet';
 import { pairedRatio, type Spread } from '@muster/testkit/report';
-import { askProgram, ProgramError } from '@muster/testkit';
-import type { Bench } from '../bench.js';
-import { startGenerator } from '../load/client.js';
-import type { Heard, ListenersAnswer, ListenersRequest } from '../load/listeners.js';
-import { measureTurn, summarizeTurns, type LoadFigures, type LoadTurn, type TurnParts } from '../measure/turn.js';
-import { startProgram, startServer, stopProgram } from '../program.js';
+import type { Bench } from '../plan.js';
+import { withLanes, type LaneLoad } from '../lane.js';
+import type { Heard, ListenersHandlers } from '../load/listeners.js';
+import { summarizeTurns, type LoadFigures, type LoadTurn } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
-import { everyHostOnce, newAdminKey, serverEnv } from './http.js';
 
 export interface LiveResult {
   hosts: number;
   containers: number;
   listeners: number;
-  /** Calls a second that are asked for. */
+  /** The planned calls per second. */
   pace: number;
   alone: LoadFigures;
   watched: LoadFigures;
-  /** p99 of ingest with listeners over that without, of paired rounds. */
+  /** The p99 of ingest with listeners over the p99 without, in paired rounds. */
   p99Ratio: Spread;
-  /** Of each round with listeners. */
+  /** What the listeners received in each round. */
   heard: Heard[];
 }
 
-/** After which whatever was recorded has been told. */
-const TOLD_MS = 3_000;
+/** The time after which listeners have received every recorded change. */
+const DELIVERED_MS = 3_000;
 
-/** Runs the section. @throws VerificationError if somebody was not told all, or ProgramError if a request failed. */
-export async function runLive({ cluster, plan, signal, progress }: Bench): Promise<LiveResult> {
+/**
+ * Runs the section.
+ * @throws VerificationError if a listener did not receive all changes, or ProgramError if a request failed.
+ */
+export function runLive(bench: Bench): Promise<LiveResult> {
+  const { cluster, plan, signal, progress } = bench;
   const { hosts, containers, connections, pace, listeners, turnMs } = plan.live;
-  const database = await cluster.createDatabase('bench_live');
-  const generator = startGenerator(signal);
-  const key = newAdminKey();
-  const server = await startServer('muster', serverEnv(database.url, key));
-  const audience = startAudience(signal);
-  try {
-    const seeded = await database.addHosts('live', hosts);
-    await generator.fleet('live', { hosts: seeded, seed: plan.seed, containers, mix: 'running' });
-    await generator.load({ ...everyHostOnce('live'), port: server.port });
+  return withLanes(bench, async (open, use) => {
+    const database = await cluster.createDatabase('bench_live');
+    const lane = await open({ name: 'live', database, hosts, containers, mix: 'running' });
+    const module = new URL('../load/listeners.js', import.meta.url);
+    const audience = use(startWorker<ListenersHandlers>(module, { signal }), (each) => each.stop());
     await database.settle();
-    progress(`live: ${hosts} hosts are there`);
+    progress(`live: ${hosts} hosts reported`);
+    const changesRecorded = async (): Promise<number> => {
+      const { rows } = await database.pool.query<{ count: string }>('SELECT count(*) FROM container_events');
+      return Number(rows[0]!.count);
+    };
 
-    const parts: TurnParts = { cluster, database, generator, server, idleWalBytesPerSecond: 0 };
-    const load = { fleet: 'live', connections, traffic: { kind: 'mix' } as const };
-    const turn = () => measureTurn(parts, { ...load, extent: { durationMs: turnMs, perSecond: pace } });
+    const load: LaneLoad = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs }, perSecond: pace };
     const turns: Record<'alone' | 'watched', LoadTurn[]> = { alone: [], watched: [] };
     const heard: Heard[] = [];
     for (let round = 0; round <= plan.rounds; round++) {
       signal.throwIfAborted();
-      const alone = await turn();
-      await audience.ask({ ask: 'open', port: server.port, key, count: listeners });
-      await new Promise((resolve) => setTimeout(resolve, TOLD_MS));
-      await audience.ask({ ask: 'heard' });
+      const alone = await lane.measure(load);
+      await audience.call('open', { port: lane.server.port, key: lane.server.adminKey, count: listeners });
+      await sleep(DELIVERED_MS);
+      await audience.call('heard');
       const recordedBefore = await changesRecorded();
-      const watched = await turn();
-      await new Promise((resolve) => setTimeout(resolve, TOLD_MS));
+      const watched = await lane.measure(load);
+      await sleep(DELIVERED_MS);
       const recorded = (await changesRecorded()) - recordedBefore;
-      const told = (await audience.ask({ ask: 'heard' }))!;
-      await audience.ask({ ask: 'close' });
-      if (told.changes.fewest !== recorded || told.changes.most !== recorded) {
-        const { fewest, most } = told.changes;
-        throw new VerificationError(`live: of ${recorded} changes, listeners heard ${fewest} to ${most}`);
-      }
+      const received = await audience.call('heard');
+      await audience.call('close');
+      verifyHeard(recorded, received);
       if (round === 0) continue;
       turns.alone.push(alone);
       turns.watched.push(watched);
-      heard.push(told);
+      heard.push(received);
     }
     progress(`live: ${listeners} listeners`);
-    const p99 = (taken: readonly LoadTurn[]) => taken.map(({ latencyMs }) => latencyMs.p99);
+    const p99 = (measured: readonly LoadTurn[]) => measured.map(({ latencyMs }) => latencyMs.p99);
     return {
-      ...{ hosts, containers, listeners, pace, heard },
-      ...{ alone: summarizeTurns(turns.alone), watched: summarizeTurns(turns.watched) },
+      hosts,
+      containers,
+      listeners,
+      pace,
+      heard,
+      alone: summarizeTurns(turns.alone),
+      watched: summarizeTurns(turns.watched),
       p99Ratio: pairedRatio(p99(turns.watched), p99(turns.alone))!,
     };
-  } finally {
-    await Promise.all([generator.stop(), audience.stop(), server.stop()]);
-    await database.close();
-  }
-
-  async function changesRecorded(): Promise<number> {
-    const { rows } = await database.pool.query<{ count: string }>('SELECT count(*) FROM container_events');
-    return Number(rows[0]!.count);
-  }
+  });
 }
 
-/** The process of those who listen. When `signal` is aborted it ends at once. */
-function startAudience(signal: AbortSignal) {
-  const child = startProgram(fileURLToPath(new URL('../load/listeners.js', import.meta.url)), {});
-  child.stderr?.pipe(process.stderr);
-  const end = () => child.kill('SIGKILL');
-  signal.addEventListener('abort', end, { once: true });
-  return {
-    async ask(request: ListenersRequest): Promise<Heard | null> {
-      const answer = await askProgram<ListenersAnswer>(child, request);
-      if ('error' in answer) throw new ProgramError(`the listeners failed: ${answer.error}`);
-      return answer.result;
-    },
-    async stop() {
-      signal.removeEventListener('abort', end);
-      await stopProgram(child);
-    },
-  };
+/** @throws VerificationError unless changes were recorded and every listener received each of them. */
+export function verifyHeard(recorded: number, { changes: { fewest, most } }: Pick<Heard, 'changes'>): void {
+  if (recorded > 0 && fewest === recorded && most === recorded) return;
+  throw new VerificationError(`live: of ${recorded} recorded changes, listeners received ${fewest} to ${most}`);
 }

@@ -1,17 +1,17 @@
-/** What operators ask for, and how long the answers take. */
+/** What operators read, and how long the answers take. */
 import { performance } from 'node:perf_hooks';
 import { CONTAINER_SORT_KEYS, Paths } from '@muster/contracts';
 import type pg from 'pg';
-import { getRequest, openConnection } from '@muster/fleet';
+import { openConnection } from '@muster/fleet';
 import { latency, type Latency } from '@muster/testkit/report';
 import { ProgramError } from '@muster/testkit';
 
-/** One kind of question, asked in turn with each of its paths. */
+/** One kind of read, sent with each of its paths in turn. */
 export interface Read {
   name: string;
   route: string;
   paths: string[];
-  /** Pages that are asked for, one after the other, from each path. */
+  /** Pages that are read from each path, one after the other. */
   pages: number;
 }
 
@@ -20,16 +20,16 @@ export interface ReadFigures {
   route: string;
   latencyMs: Latency;
   requests: number;
-  /** Answers that were none, because the database took too long (503); their times count too. */
+  /** Refusals because the database took too long (503). Their times count too. */
   failed: number;
-  /** Items on a page, on average. */
+  /** Items per page, on average. */
   items: number;
 }
 
 const PAGE_MAX = 200;
 const DEEP_PAGES = 3;
 
-/** How deep into a list a page is taken from: a tenth, half, nine tenths, and the last page. */
+/** The positions in a list from which pages are read: a tenth, half, nine tenths, and the last page. */
 const DEPTHS = [0.1, 0.5, 0.9, 0.9999];
 
 const SORT_COLUMNS: Readonly<Record<(typeof CONTAINER_SORT_KEYS)[number], readonly string[]>> = {
@@ -42,13 +42,13 @@ const SORT_COLUMNS: Readonly<Record<(typeof CONTAINER_SORT_KEYS)[number], readon
 
 interface Position {
   first: string | Date;
-  /** The value of a second column, where the order has one. */
+  /** The value of the second column, or null if the order has one column. */
   second: string | null;
   hostId: string;
   dockerId: string;
 }
 
-/** Every read, with parameters that this database has answers to. */
+/** Returns every read, with parameters from the database's own rows. */
 export async function readsOf(pool: pg.Pool): Promise<Read[]> {
   const { rows: samples } = await pool.query<{ hostId: string; dockerId: string; image: string; hash: string }>(
     `SELECT "hostId", "dockerId", image, labels ->> 'com.docker.compose.config-hash' AS hash
@@ -58,73 +58,71 @@ export async function readsOf(pool: pg.Pool): Promise<Read[]> {
   const images = samples.map(({ image }) => `image=${encodeURIComponent(image)}`);
   const ids = samples.map(({ dockerId }) => `q=${dockerId.slice(0, 12)}`);
   const hashes = samples.map(({ hash }) => `label=com.docker.compose.config-hash%3D${hash}`);
-  const events = (name: string, queries: string[], pages = 1) => read(Paths.events, name, queries, pages);
 
+  const firstPages = CONTAINER_SORT_KEYS.flatMap((key) => [key, `-${key}`]).map((sort) =>
+    read(Paths.containers, `first page, sort=${sort}`, [`sort=${sort}`]),
+  );
+  const filters: Readonly<Record<string, string[]>> = {
+    'q, common': ['q=web', 'q=proxy'],
+    'q, an id by its first 12 digits': ids,
+    'q, a rare command': ['q=--config%20%2Fetc%2Fwiki.yaml'],
+    'q, absent': ['q=zzqqxx', 'q=no-such-thing'],
+    'q, two characters': ['q=we', 'q=pd'],
+    'q, two characters, absent': ['q=qz'],
+    'label k, common': ['label=tier'],
+    'label k, rare': ['label=acme.canary'],
+    'label k, absent': ['label=no.such.key'],
+    'label k=v, common': ['label=tier%3Dfrontend'],
+    'label k=v, one container': hashes,
+    'label k=v, absent': ['label=tier%3Dnone'],
+    'state, common': ['state=running'],
+    'state, an eighth': ['state=exited'],
+    'state, rare': ['state=dead', 'state=created'],
+    'state, absent': ['state=removing'],
+    'health, common': ['health=healthy'],
+    'health, rare': ['health=unhealthy'],
+    'health, absent': ['health=starting'],
+    image: images,
+    'image, absent': ['image=none%3A1'],
+    hostId: hostIds,
+    'hostId, eight of them': [hostIds.join('&')],
+    'presence=removed': ['presence=removed'],
+    'presence=all': ['presence=all'],
+    'state and label': ['state=exited&label=tier%3Dbackend'],
+    'q and state': ['q=web&state=exited'],
+    'q, absent, and state': ['q=zzqqxx&state=running'],
+    'image and health': images.map((image) => `${image}&health=unhealthy`),
+    'hostId and q': hostIds.map((hostId) => `${hostId}&q=web`),
+    'state, rare, newest change first': ['state=dead&sort=-changedAt'],
+    'label k, rare, by image': ['label=acme.canary&sort=image'],
+    'q, common, newest change first': ['q=web&sort=-changedAt'],
+    'presence=removed and q': ['presence=removed&q=web'],
+  };
   return [
-    ...CONTAINER_SORT_KEYS.flatMap((key) => [key, `-${key}`]).map((sort) =>
-      read(Paths.containers, `first page, sort=${sort}`, [`sort=${sort}`]),
-    ),
+    ...firstPages,
     ...(await deepReads(pool)),
-    containers('q, common', ['q=web', 'q=proxy']),
-    containers('q, an id by its first 12 digits', ids),
-    containers('q, a rare command', ['q=--config%20%2Fetc%2Fwiki.yaml']),
-    containers('q, absent', ['q=zzqqxx', 'q=no-such-thing']),
-    containers('q, two characters', ['q=we', 'q=pd']),
-    containers('q, two characters, absent', ['q=qz']),
-    containers('label k, common', ['label=tier']),
-    containers('label k, rare', ['label=acme.canary']),
-    containers('label k, absent', ['label=no.such.key']),
-    containers('label k=v, common', ['label=tier%3Dfrontend']),
-    containers('label k=v, one container', hashes),
-    containers('label k=v, absent', ['label=tier%3Dnone']),
-    containers('state, common', ['state=running']),
-    containers('state, an eighth', ['state=exited']),
-    containers('state, rare', ['state=dead', 'state=created']),
-    containers('state, absent', ['state=removing']),
-    containers('health, common', ['health=healthy']),
-    containers('health, rare', ['health=unhealthy']),
-    containers('health, absent', ['health=starting']),
-    containers('image', images),
-    containers('image, absent', ['image=none%3A1']),
-    containers('hostId', hostIds),
-    containers('hostId, eight of them', [hostIds.join('&')]),
-    containers('presence=removed', ['presence=removed']),
-    containers('presence=all', ['presence=all']),
-    containers('state and label', ['state=exited&label=tier%3Dbackend']),
-    containers('q and state', ['q=web&state=exited']),
-    containers('q, absent, and state', ['q=zzqqxx&state=running']),
-    containers(
-      'image and health',
-      images.map((image) => `${image}&health=unhealthy`),
-    ),
-    containers(
-      'hostId and q',
-      hostIds.map((hostId) => `${hostId}&q=web`),
-    ),
-    containers('state, rare, newest change first', ['state=dead&sort=-changedAt']),
-    containers('label k, rare, by image', ['label=acme.canary&sort=image']),
-    containers('q, common, newest change first', ['q=web&sort=-changedAt']),
-    containers('presence=removed and q', ['presence=removed&q=web']),
+    ...Object.entries(filters).map(([name, queries]) => read(Paths.containers, name, queries)),
     read(Paths.hosts, 'first page', ['']),
     read(Paths.hosts, 'all pages at 200', [`limit=${PAGE_MAX}`], 100),
-    events('newest', [''], 3),
-    events('of one host', hostIds),
-    events('one kind', ['kind=restarted']),
-    events('one kind, rare', ['kind=removed', 'kind=renamed']),
-    events('one name', ['name=web-7']),
-    { name: 'all of it', route: '/api/summary', paths: ['/api/summary'], pages: 1 },
+    read(Paths.events, 'newest', [''], 3),
+    read(Paths.events, 'of one host', hostIds),
+    read(Paths.events, 'one kind', ['kind=restarted']),
+    read(Paths.events, 'one kind, rare', ['kind=removed', 'kind=renamed']),
+    read(Paths.events, 'one name', ['name=web-7']),
+    read(Paths.summary, 'all of it', ['']),
   ];
 }
 
-function read(route: string, name: string, queries: readonly string[], pages = 1): Read {
-  return { name, route, pages, paths: queries.map((query) => (query === '' ? route : `${route}?${query}`)) };
-}
-
-const containers = (name: string, queries: readonly string[]) => read(Paths.containers, name, queries);
+const read = (route: string, name: string, queries: readonly string[], pages = 1): Read => ({
+  name,
+  route,
+  pages,
+  paths: queries.map((query) => (query === '' ? route : `${route}?${query}`)),
+});
 
 /**
- * Pages from the middle of each order. Walking there would take thousands of requests for each, so the cursors are made
- * here, in the API's own form, of what the database has at that place. Should that form change, this section fails.
+ * Returns reads of pages from the middle of each order. Paging there would take thousands of requests, so the cursors
+ * are built here, in the API's own format. If that format changes, this section fails.
  */
 async function deepReads(pool: pg.Pool): Promise<Read[]> {
   const reads: Read[] = [];
@@ -157,9 +155,8 @@ const cursorOf = (sort: string, { first, second, hostId, dockerId }: Position) =
   );
 
 /**
- * Asks, one request at a time, each read so often or so long; the first answer to each does not count. A route that
- * the API does not have is left out.
- * @throws ProgramError if a question is refused.
+ * Sends each read `readRequests` times or for `readMs`, one request at a time. The first answer to each is not counted.
+ * @throws ProgramError if an answer is neither 200 nor 503; a route that is missing is an error too.
  */
 export async function measureReads(
   port: number,
@@ -172,16 +169,15 @@ export async function measureReads(
   const figures: ReadFigures[] = [];
   const ask = async (path: string) => {
     const startedAt = performance.now();
-    const { status, body } = await connection.send(getRequest(path, key));
+    const { status, body } = await connection.send({ method: 'GET', path, token: key });
     const ms = performance.now() - startedAt;
-    if (![200, 404, 503].includes(status)) throw new ProgramError(`${path}: ${status} ${body.toString()}`);
+    if (![200, 503].includes(status)) throw new ProgramError(`${path}: ${status} ${body.toString()}`);
     const page = status === 200 ? (JSON.parse(body.toString()) as { items?: unknown[]; nextCursor?: string }) : null;
     return { ms, status, items: page?.items?.length ?? 0, next: page?.nextCursor ?? null };
   };
   try {
     for (const { name, route, paths, pages } of reads) {
-      const warm = await ask(paths[0]!);
-      if (warm.status === 404) continue;
+      await ask(paths[0]!);
       const latencies: number[] = [];
       let failed = 0;
       let items = 0;

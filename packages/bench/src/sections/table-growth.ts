@@ -1,13 +1,9 @@
-/** Table growth: what is left behind by snapshots in which nothing changed. */
-import type { Bench } from '../bench.js';
+/** Table growth: how much tables grow through snapshots without changes. */
+import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
-import { startGenerator } from '../load/client.js';
-import { startServer } from '../program.js';
-import { verifyHost } from '../verify.js';
-import { simulateHost } from '../workload.js';
-import { everyHostOnce, serverEnv } from './http.js';
+import { withLanes } from '../lane.js';
 
-/** Bytes of tables with their indexes. */
+/** Bytes of tables, including indexes. */
 export interface TableBytes {
   hosts: number;
   containers: number;
@@ -23,33 +19,20 @@ export interface TableGrowthResult {
 }
 
 /** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
-export async function runTableGrowth({ cluster, plan, signal, progress }: Bench): Promise<TableGrowthResult> {
-  const { hosts, containers, connections, snapshotsPerHost } = plan.tableGrowth;
-  const database = await cluster.createDatabase('bench_tables');
-  const generator = startGenerator(signal);
-  const server = await startServer('muster', serverEnv(database.url));
-  try {
-    const seeded = await database.addHosts('tables', hosts);
-    await generator.fleet('tables', { hosts: seeded, seed: plan.seed, containers, mix: 'varied' });
-    await generator.load({ ...everyHostOnce('tables'), port: server.port });
+export function runTableGrowth(bench: Bench): Promise<TableGrowthResult> {
+  const { hosts, containers, connections, snapshotsPerHost } = bench.plan.tableGrowth;
+  return withLanes(bench, async (open) => {
+    const database = await bench.cluster.createDatabase('bench_tables');
+    const lane = await open({ name: 'tables', database, hosts, containers, mix: 'varied' });
     await database.settle();
     const before = await tableBytes(database);
-    const { requests, ms } = await generator.load({
-      ...{ fleet: 'tables', port: server.port, connections, traffic: { kind: 'unchanged' } },
-      extent: { perHost: snapshotsPerHost },
-    });
+    const until = { perHost: snapshotsPerHost };
+    const { ok, ms } = await lane.send({ connections, traffic: { kind: 'unchanged' }, until });
     const after = await tableBytes(database);
-    await generator.load({ ...everyHostOnce('tables'), port: server.port });
-    for (const [index, state] of (await generator.progress('tables')).entries()) {
-      const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'varied' });
-      await verifyHost(database.pool, 'muster', seeded[index]!.id, simulated, state);
-    }
-    progress(`table growth: ${requests} unchanged snapshots`);
-    return { hosts, containers, snapshotsPerHost, snapshotsPerSecond: (1_000 * requests) / ms, before, after };
-  } finally {
-    await Promise.all([generator.stop(), server.stop()]);
-    await database.close();
-  }
+    await lane.verify();
+    bench.progress(`table growth: ${ok} unchanged snapshots`);
+    return { hosts, containers, snapshotsPerHost, snapshotsPerSecond: (1_000 * ok) / ms, before, after };
+  });
 }
 
 async function tableBytes({ pool }: BenchDatabase): Promise<TableBytes> {

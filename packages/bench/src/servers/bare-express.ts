@@ -1,6 +1,6 @@
 /**
- * The limit of the stack: Express reads the same body as Muster's route, updates one row by a prepared statement, and
- * answers with as many bytes. It authenticates nobody, checks nothing and stores nothing.
+ * The limit of the stack: Express reads the same body as Muster's route, updates one row with a prepared statement, and
+ * answers with as many bytes. It does not authenticate, validate, or store containers.
  */
 import { answerOf, hostIdOf, serve } from './serve.js';
 

@@ -1,4 +1,4 @@
-/** The careful form of the obvious way behind Express: parse the body, then one prepared upsert for each container. */
+/** The row loop behind Express: parses the body, and executes one prepared upsert for each container. */
 import type { Container } from '@muster/contracts';
 import { deliverRowByRow } from '../contenders/row-by-row.js';
 import { answerOf, hostIdOf, serve } from './serve.js';

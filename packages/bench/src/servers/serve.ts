@@ -1,16 +1,18 @@
 import type { AddressInfo } from 'node:net';
 import express, { type Express } from 'express';
 import type pg from 'pg';
-import { HOST_HEADER } from '../host-header.js';
 import { createPool } from '../pool.js';
 
-/** As many bytes as Muster takes. */
+/** Identifies the sending host to the servers that Muster is compared with. Muster ignores it: it reads the token. */
+export const HOST_HEADER = 'bench-host-id';
+
+/** The same limit as Muster's. */
 const BODY_LIMIT = '10mb';
 
-/** What the requests of the load generator tell of the host that sends them. */
+/** Returns the id of the host that sent a request of the load generator. */
 export const hostIdOf = (headers: Readonly<Record<string, unknown>>): string => String(headers[HOST_HEADER]);
 
-/** An answer of the size that Muster's has. */
+/** Returns an answer of the same size as Muster's. */
 export const answerOf = (hostId: string, received: number) => ({
   ...{ hostId, applied: true, received, created: 0, updated: 0, unchanged: received, removed: 0, revision: 1 },
   digest: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
@@ -18,8 +20,8 @@ export const answerOf = (hostId: string, received: number) => ({
 });
 
 /**
- * Serves what `wire` puts into an Express application that reads bodies as bytes, on a free port, which it tells on
- * standard output; ends on SIGINT.
+ * Serves an Express application with the routes that `wire` adds, which receive bodies as bytes. Prints its URL, with a
+ * free port, on standard output. Ends on SIGINT.
  */
 export function serve(wire: (app: Express, pool: pg.Pool) => void): void {
   const pool = createPool(process.env['DATABASE_URL'] ?? '');

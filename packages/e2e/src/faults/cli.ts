@@ -1,69 +1,56 @@
-import { parseArgs } from 'node:util';
+import {
+  listOf,
+  switchOption,
+  UsageError,
+  valueOption,
+  wholeNumber,
+  type CommandSpec,
+} from '@muster/fleet/command-line';
 import { GUARANTEE_IDS, type GuaranteeId } from './guarantee.js';
 
-/** What the command line asks for. */
-export interface FaultsRequest {
+interface Values {
   only: readonly GuaranteeId[];
   quick: boolean;
-  /** Kills of each kind; null: as the plan has it. */
+  /** The number of kills of each kind. Null: the plan's. */
   rounds: number | null;
-  /** The document that the figures are written into; null: none. */
+  out?: string;
+}
+
+export interface FaultsOptions extends Omit<Values, 'out'> {
+  /** The document that the figures are written into. Null: none. */
   out: string | null;
 }
 
-export type CliRequest = ({ kind: 'run' } & FaultsRequest) | { kind: 'help' } | { kind: 'error'; message: string };
-
 const ROUNDS_MAX = 1_000;
 
-/** Where the figures are kept, from the root of the repository, in which `pnpm test:faults` runs. */
+/** The document with the figures, relative to the repository's root, where `pnpm test:faults` runs. */
 const OUT_DEFAULT = 'docs/reliability.md';
 
-/** The text of `--help`. */
-export const HELP = `Injects faults into the real parts of Muster. Each test starts and stops its own servers.
-Exits with 1 if a promise is not kept.
-
-Usage: test:faults [--only NAME,…] [--quick] [--rounds N] [--out FILE]
-
-  --only NAME,…  tests to run: ${GUARANTEE_IDS.join(', ')} (default: all)
-  --quick        fewer and shorter faults; writes nothing unless --out is given
-  --rounds N     number of kills of each kind, 1 to ${ROUNDS_MAX}
-  --out FILE     document whose results are replaced (default: ${OUT_DEFAULT});
-                 results of tests that do not run stay unchanged
-  --help         print this help
-`;
-
-/** Reads the arguments that follow the program's name. */
-export function parseCli(args: readonly string[]): CliRequest {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      // `pnpm test:faults -- --quick` hands the separator on.
-      args: args[0] === '--' ? args.slice(1) : [...args],
-      options: {
-        only: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        rounds: { type: 'string' },
-        out: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-      strict: true,
-      allowPositionals: false,
-    }));
-  } catch (error) {
-    return { kind: 'error', message: (error as Error).message.split('. ')[0]! };
-  }
-  if (values.help) return { kind: 'help' };
-
-  const asked = values.only?.split(',') ?? GUARANTEE_IDS;
-  const unknown = asked.find((name) => !(GUARANTEE_IDS as readonly string[]).includes(name));
-  if (unknown !== undefined) {
-    return { kind: 'error', message: `--only: unknown test ${unknown}; allowed: ${GUARANTEE_IDS.join(', ')}` };
-  }
-  const rounds = values.rounds === undefined ? null : /^\d{1,4}$/.test(values.rounds) ? Number(values.rounds) : 0;
-  if (rounds !== null && (rounds < 1 || rounds > ROUNDS_MAX)) {
-    return { kind: 'error', message: `--rounds must be a number from 1 to ${ROUNDS_MAX}` };
-  }
-  if (values.out === '') return { kind: 'error', message: '--out must name a file' };
-  const out = values.out ?? (values.quick ? null : OUT_DEFAULT);
-  return { kind: 'run', only: GUARANTEE_IDS.filter((id) => asked.includes(id)), quick: values.quick, rounds, out };
-}
+export const faultsCommandLine: Pick<
+  CommandSpec<Values, FaultsOptions>,
+  'name' | 'description' | 'options' | 'toOptions'
+> = {
+  name: 'muster-faults',
+  description: `Injects faults into the real parts of Muster. Each test starts and stops its own servers.
+Exits with 1 if a promise is not kept.`,
+  options: [
+    valueOption(
+      '--only <names>',
+      `comma-separated tests to run: ${GUARANTEE_IDS.join(', ')}`,
+      listOf('test', GUARANTEE_IDS),
+    ).default(GUARANTEE_IDS, 'all'),
+    switchOption('--quick', 'fewer and shorter faults; writes nothing unless --out is given'),
+    valueOption('--rounds <n>', `number of kills of each kind, 1 to ${ROUNDS_MAX}`, wholeNumber(1, ROUNDS_MAX)).default(
+      null,
+      'depends on --quick',
+    ),
+    valueOption(
+      '--out <file>',
+      `document whose results are replaced (default: ${OUT_DEFAULT}); results of tests that do not run stay unchanged`,
+    ),
+  ],
+  toOptions({ out = null, ...values }) {
+    if (out === '') throw new UsageError('--out must name a file');
+    return { ...values, out: out ?? (values.quick ? null : OUT_DEFAULT) };
+  },
+};

@@ -1,6 +1,6 @@
 import type { Plan } from './plan.js';
 
-/** The guarantees that are tested, in the order in which they run and are told. */
+/** The tested guarantees, in the order in which they run. */
 export const GUARANTEE_IDS = [
   'kill',
   'deploy',
@@ -18,65 +18,55 @@ export const GUARANTEE_IDS = [
 ] as const;
 export type GuaranteeId = (typeof GUARANTEE_IDS)[number];
 
-/** One thing that was measured, and whether it is as it must be. */
+/** A measurement, and whether it is as required. */
 export interface Finding {
   what: string;
-  /** What it must be, in words. */
+  /** The required result. */
   reach: string;
-  /** What it was. */
+  /** The measured result. */
   figure: string;
   kept: boolean;
-  /** Whether a machine that is busy with something else can spoil it: then it may be taken once more. */
+  /** Whether a busy machine can cause a miss. The test is then run once more. */
   timed: boolean;
 }
 
-/** What every test is given. */
+/** What every test gets. */
 export interface Rig {
   readonly plan: Plan;
-  /** A line about what is going on, for whoever waits. */
+  /** Prints a line about the progress of the test. */
   readonly progress: (line: string) => void;
 }
 
-/** A promise of Muster's, and the test that could find it broken. */
+/** A promise of Muster, and the test that tries to break it. */
 export interface Guarantee {
   id: GuaranteeId;
   title: string;
-  /** Does its worst, and resolves with what was found; leaves no process and no file behind, however it ends. */
+  /** Injects the faults, and returns what was measured. Leaves no process and no file behind. */
   check(rig: Rig): Promise<Finding[]>;
 }
 
-/** That something never happened, of so many times that it could have. Not kept where it could not. */
-export const never = (what: string, count: number, of: number, unit: string): Finding => ({
-  what,
-  reach: '0',
-  figure: `${count} of ${of.toLocaleString('en-US')} ${unit}`,
-  kept: count === 0 && of > 0,
-  timed: false,
-});
+const inWords = (value: number): string => value.toLocaleString('en-US');
 
-/** That something always was so, of so many times. Not kept where it never could be. */
-export const always = (what: string, count: number, of: number, unit: string): Finding => ({
-  what,
-  reach: 'all',
-  figure: `${count.toLocaleString('en-US')} of ${of.toLocaleString('en-US')} ${unit}`,
-  kept: count === of && of > 0,
-  timed: false,
-});
+/** Requires that something never happens. Not kept if there was no opportunity. */
+export const never = (what: string, count: number, of: number, unit: string): Finding => {
+  const figure = `${count} of ${inWords(of)} ${unit}`;
+  return { what, reach: '0', figure, kept: count === 0 && of > 0, timed: false };
+};
 
-/** That something was not more than it may be. `format` writes both; one that is no number is not kept. */
-export const atMost = (
-  what: string,
-  value: number,
-  max: number,
-  format: (value: number) => string,
-  { timed = true } = {},
-): Finding => ({ what, reach: `at most ${format(max)}`, figure: format(value), kept: value <= max, timed });
+/** Requires that something happens every time. Not kept if there was no opportunity. */
+export const always = (what: string, count: number, of: number, unit: string): Finding => {
+  const figure = `${inWords(count)} of ${inWords(of)} ${unit}`;
+  return { what, reach: 'all', figure, kept: count === of && of > 0, timed: false };
+};
 
-/** That something was not less than it must be. */
-export const atLeast = (
-  what: string,
-  value: number,
-  min: number,
-  format: (value: number) => string,
-  { timed = true } = {},
-): Finding => ({ what, reach: `at least ${format(min)}`, figure: format(value), kept: value >= min, timed });
+type Format = (value: number) => string;
+
+/** Requires a maximum. NaN is a miss. */
+export function atMost(what: string, value: number, max: number, format: Format, { timed = true } = {}): Finding {
+  return { what, reach: `at most ${format(max)}`, figure: format(value), kept: value <= max, timed };
+}
+
+/** Requires a minimum. NaN is a miss. */
+export function atLeast(what: string, value: number, min: number, format: Format, { timed = true } = {}): Finding {
+  return { what, reach: `at least ${format(min)}`, figure: format(value), kept: value >= min, timed };
+}

@@ -1,8 +1,8 @@
-/** How much is done, which is how long it takes. Times are in milliseconds. */
+/** The extent of each test, which determines its duration. Times are in milliseconds. */
 export interface Plan {
   quick: boolean;
   kill: { rounds: number; embeddedRounds: number; hosts: number };
-  /** Whole deploys at least, and requests at least. */
+  /** The minimum numbers of complete deploys and of requests. */
   deploy: { deploys: number; requests: number; connections: number };
   frozen: { frozenMs: number };
   restored: { hosts: number };
@@ -14,7 +14,7 @@ export interface Plan {
   revoked: { hosts: number };
 }
 
-/** All of it: some twenty minutes on two cores. */
+/** About twenty minutes on two cores. */
 const FULL: Plan = {
   quick: false,
   kill: { rounds: 30, embeddedRounds: 30, hosts: 8 },
@@ -29,7 +29,7 @@ const FULL: Plan = {
   revoked: { hosts: 10 },
 };
 
-/** The same faults, fewer and shorter: some eight minutes. */
+/** The same faults, fewer and shorter: about eight minutes. */
 const QUICK: Plan = {
   quick: true,
   kill: { rounds: 6, embeddedRounds: 3, hosts: 8 },
@@ -44,7 +44,7 @@ const QUICK: Plan = {
   revoked: { hosts: 4 },
 };
 
-/** The plan that the command line asks for; `rounds`: kills of each kind, null for as many as the plan has. */
+/** Returns the plan for a command line. `rounds` replaces the number of kills of each kind. */
 export function planOf({ quick, rounds }: { quick: boolean; rounds: number | null }): Plan {
   const plan = quick ? QUICK : FULL;
   if (rounds === null) return plan;

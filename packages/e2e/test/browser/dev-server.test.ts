@@ -5,8 +5,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeInChromium, useVisits } from './chromium.js';
-import { OWNER, startDashboard, type Dashboard } from './dashboard.js';
+import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
 const WEB = join(REPOSITORY, 'apps/web');
@@ -79,7 +78,7 @@ describeInChromium('the dashboard in development', () => {
 
   test('shows an edit without a reload, keeps what was entered, and signs in through the proxy', async () => {
     const { page } = visit;
-    await page.goto(await dashboard.setupLink());
+    await page.goto(await dashboard.muster.setupLink());
     await page.getByRole('heading', { name: 'Welcome to Muster' }).waitFor();
     await page.getByLabel('Your name').fill(OWNER.name);
 

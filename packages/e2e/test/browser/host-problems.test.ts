@@ -4,9 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { AgentProblemCode, Host } from '@muster/contracts';
 import type { Page } from 'playwright-core';
-import { describeInChromium, useVisits } from './chromium.js';
-import { startDashboard, type Dashboard } from './dashboard.js';
-import { enrollRawHost, type RawHost } from './raw-host.js';
+import { describeInChromium, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
@@ -37,8 +36,8 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
   beforeAll(async () => {
     await mkdir(PICTURES, { recursive: true });
     dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
-    host = await enrollRawHost(dashboard, { name: 'web-01' });
-    const well = await enrollRawHost(dashboard, { name: 'web-02' });
+    host = await enrollRawHost(dashboard.muster, { name: 'web-01' });
+    const well = await enrollRawHost(dashboard.muster, { name: 'web-02' });
     await well.sync([]);
     await host.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
     // The host's clock is an hour ahead, which the API detects.

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
-import { describeInChromium, openPage, useVisits } from './chromium.js';
-import { startDashboard, type Dashboard } from './dashboard.js';
-import { enrollRawHost, type RawHost } from './raw-host.js';
+import { describeInChromium, openPage, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
 
@@ -39,7 +38,7 @@ describeInChromium('text from outside Muster with characters that change the wri
     await mkdir(PICTURES, { recursive: true });
     dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     const fact = (name: string): string => `${name}${RLO}A`;
-    host = await enrollRawHost(dashboard, {
+    host = await enrollRawHost(dashboard.muster, {
       name: HOST,
       engine: { name: fact('engine'), version: fact('version'), apiVersion: fact('api') },
       ...{ os: fact('os'), arch: fact('arch'), agentVersion: fact('agent') },
@@ -132,7 +131,7 @@ describeInChromium('text from outside Muster with characters that change the wri
   });
 
   test('in the name of a host does not prevent deleting the host', async () => {
-    const other = await enrollRawHost(dashboard, { name: `other${RLO}B` });
+    const other = await enrollRawHost(dashboard.muster, { name: `other${RLO}B` });
     await page.goto(`${dashboard.url}/hosts/${other.id}`);
     await page.getByRole('button', { name: 'Actions' }).click();
     await page.getByRole('menuitem', { name: 'Delete' }).click();

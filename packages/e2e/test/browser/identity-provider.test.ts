@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { TestIdentityProvider } from '@muster/testkit/identity-provider';
-import { describeInChromium, useVisits } from './chromium.js';
-import { OWNER, startDashboard, type Dashboard } from './dashboard.js';
+import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
 
 describeInChromium('signing in at an identity provider', () => {
   const visit = useVisits();

@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createTestDatabase, hasTestServer, type TestDatabase } from '@muster/db/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { describeInChromium, openChromium, openPage, type Misdeeds } from './chromium.js';
-import { startDashboard, type Dashboard } from './dashboard.js';
-import { pageTasksOf, type PageTask } from './page-tasks.js';
+import {
+  describeInChromium,
+  openChromium,
+  openPage,
+  pageTasksOf,
+  startDashboard,
+  type Dashboard,
+  type Misdeeds,
+  type PageTask,
+} from '../support/browser.js';
 
 const HOSTS = 1_000;
 const CONTAINERS_EACH = 100;

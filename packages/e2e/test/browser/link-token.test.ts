@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Page, Request } from 'playwright-core';
-import { describeInChromium, useVisits } from './chromium.js';
-import { OWNER, startDashboard, type Dashboard } from './dashboard.js';
+import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
 
 describeInChromium('the token of a one-time link', () => {
   const visit = useVisits();
@@ -31,7 +30,7 @@ describeInChromium('the token of a one-time link', () => {
   }
 
   test('of the setup link leaves the address at once, survives a reload, and is deleted after use', async () => {
-    const link = new URL(await dashboard.setupLink());
+    const link = new URL(await dashboard.muster.setupLink());
     const token = link.hash.replace('#token=', '');
     await page.goto(link.href);
     await heading('Welcome to Muster').waitFor();

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { eventually } from '@muster/testkit';
 import { readFile } from 'node:fs/promises';
 import type { Download, Page } from 'playwright-core';
-import { describeInChromium, useVisits } from './chromium.js';
-import { runContainer, startDashboard, type Dashboard } from './dashboard.js';
+import { describeInChromium, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { runContainer } from '../support/host.js';
 
 /** The documented limit for the script of a first load, as transferred. */
 const SCRIPT_BYTES_MAX = 200_000;

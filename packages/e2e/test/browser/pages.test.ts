@@ -5,8 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { describeInChromium, openChromium, openPage, type Misdeeds } from './chromium.js';
-import { runContainer, startDashboard, type Dashboard, type FleetHost } from './dashboard.js';
+import {
+  describeInChromium,
+  openChromium,
+  openPage,
+  startDashboard,
+  type Dashboard,
+  type Misdeeds,
+} from '../support/browser.js';
+import { runContainer, type FleetHost } from '../support/host.js';
 
 /** The directory of the screenshots: kept by CI, ignored by git. */
 const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { describeInChromium, openPage, useVisits } from './chromium.js';
-import { OWNER, runContainer, startDashboard, type Dashboard, type FleetHost } from './dashboard.js';
+import { describeInChromium, openPage, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { runContainer, type FleetHost } from '../support/host.js';
 
 describeInChromium('from the first start to a fleet', () => {
   const visit = useVisits();
@@ -22,7 +22,7 @@ describeInChromium('from the first start to a fleet', () => {
   const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
 
   test('the setup link creates the owner, and an empty fleet leads to adding a host until it reports', async () => {
-    await page.goto(await dashboard.setupLink());
+    await page.goto(await dashboard.muster.setupLink());
     await page.getByLabel('Your name').fill(OWNER.name);
     await page.getByLabel('Email').fill(OWNER.email);
     await page.getByLabel('Password').fill(OWNER.password);
@@ -166,9 +166,9 @@ describeInChromium('from the first start to a fleet', () => {
   test('a lost connection is shown, and the page recovers without a reload', async () => {
     await open('/');
     await page.getByText('Live', { exact: true }).waitFor();
-    await dashboard.stopServer();
+    await dashboard.muster.stop();
     await page.getByText('Not live', { exact: false }).waitFor();
-    await dashboard.startServer();
+    await dashboard.muster.start();
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
   });

@@ -1,21 +1,29 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseCli } from '../../src/faults/cli.js';
+import { parseCommand } from '@muster/fleet/command-line';
+import { faultsCommandLine } from '../../src/faults/cli.js';
 import { GUARANTEE_IDS } from '../../src/faults/guarantee.js';
 
+const parse = (args: readonly string[]) => parseCommand(faultsCommandLine, args);
+
 describe('the command line', () => {
-  test('asks for everything, written into the document, where nothing is said', () => {
-    const all = { kind: 'run', only: GUARANTEE_IDS, quick: false, rounds: null, out: 'docs/reliability.md' };
-    expect(parseCli([])).toEqual(all);
-    expect(parseCli(['--'])).toEqual(all);
+  test('without options requests all tests, and writes into the document', () => {
+    const all = {
+      kind: 'run',
+      options: { only: GUARANTEE_IDS, quick: false, rounds: null, out: 'docs/reliability.md' },
+    };
+    expect(parse([])).toEqual(all);
+    expect(parse(['--'])).toEqual(all);
   });
 
-  test('a quick run writes nothing unless it is told where', () => {
-    expect(parseCli(['--quick'])).toMatchObject({ quick: true, out: null });
-    expect(parseCli(['--quick', '--out', 'x.md'])).toMatchObject({ quick: true, out: 'x.md' });
+  test('with --quick writes nothing without --out', () => {
+    expect(parse(['--quick'])).toMatchObject({ options: { quick: true, out: null } });
+    expect(parse(['--quick', '--out', 'x.md'])).toMatchObject({ options: { quick: true, out: 'x.md' } });
   });
 
-  test('runs what is asked for in its own order', () => {
-    expect(parseCli(['--only', 'leaks,kill', '--rounds', '3'])).toMatchObject({ only: ['kill', 'leaks'], rounds: 3 });
+  test('with --only runs the tests in their fixed order', () => {
+    expect(parse(['--only', 'leaks,kill', '--rounds', '3'])).toMatchObject({
+      options: { only: ['kill', 'leaks'], rounds: 3 },
+    });
   });
 
   test.each([
@@ -24,7 +32,7 @@ describe('the command line', () => {
     [['--rounds', '1e3'], '--rounds must be'],
     [['--out', ''], '--out must name a file'],
     [['--nonsense'], "Unknown option '--nonsense'"],
-  ])('refuses %j, and says why', (args, message) => {
-    expect(parseCli(args)).toEqual({ kind: 'error', message: expect.stringContaining(message) });
+  ])('is rejected with a reason if it is %j', (args, message) => {
+    expect(parse(args)).toEqual({ kind: 'error', message: expect.stringContaining(message) });
   });
 });

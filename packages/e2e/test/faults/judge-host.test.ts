@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ContainerEvent, ContainerView } from '@muster/contracts';
-import { judgeHost, markerOf, snapshotOf } from './load/generation.js';
+import { markerOf, numberedSnapshot } from '@muster/fleet';
+import { judgeHost } from './load/generation.js';
 
 const HOST = 3;
 const AT = '2026-01-01T00:00:00.000Z';
 
 const viewsOf = (generation: number): ContainerView[] =>
-  snapshotOf(HOST, generation).map((container) => ({
+  numberedSnapshot(HOST, generation).map((container) => ({
     ...container,
     ...{
       hostId: '0',

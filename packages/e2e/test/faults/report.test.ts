@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { atLeast, atMost, never, always } from '../../src/faults/guarantee.js';
-import { withFigures } from '../../src/faults/report/document.js';
-import { renderTerminal } from '../../src/faults/report/terminal.js';
-import type { GuaranteeRecord } from '../../src/faults/report/record.js';
+import { renderTerminal, withFigures, type GuaranteeRecord } from '../../src/faults/report.js';
 
 const record = (parts: Partial<GuaranteeRecord> = {}): GuaranteeRecord => ({
   guarantee: { id: 'kill', title: 'Acknowledged means committed' },

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { EnrollResponse, Paths } from '@muster/contracts';
-import { Muster } from './muster.js';
-import { eventually, startProgram, type Program } from './program.js';
+import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
+import { Muster } from '../support/muster.js';
 
 /** A container name with a terminal escape sequence. */
 const HOSTILE = 'evil\u001b[2Jname';
@@ -57,7 +57,11 @@ const snapshot = (...containers: object[]) => post(Paths.agentContainers, agentT
 
 function start(args: string[], env: Record<string, string> = {}, input?: string): Program {
   const known = { XDG_CONFIG_HOME: join(dir, 'nobody'), MUSTER_URL: muster.url, MUSTER_KEY: muster.key };
-  const program = startProgram('cli', args, { ...known, ...env }, input);
+  const program = startProgram(mainOf('cli'), {
+    args,
+    env: { ...known, ...env },
+    ...(input === undefined ? {} : { input }),
+  });
   running.add(program);
   void program.ended.then(() => running.delete(program));
   return program;

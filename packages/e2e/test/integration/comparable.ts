@@ -1,5 +1,6 @@
 import type { ContainerView } from '@muster/contracts';
-import type { DockerEngine, DockerListEntry } from '@muster/testkit';
+import type { DockerEngine } from '@muster/testkit';
+import type { EngineListEntry } from '@muster/testkit/engine-replay';
 
 /*
  * The containers of Muster and of the engine in one comparable form. The mapping is written independently of the
@@ -30,7 +31,7 @@ export async function saidByEngine(engine: DockerEngine): Promise<Comparable[]> 
   return (await Promise.all(listed.map((entry) => ofEngine(engine, entry)))).sort(byId);
 }
 
-async function ofEngine(engine: DockerEngine, entry: DockerListEntry): Promise<Comparable> {
+async function ofEngine(engine: DockerEngine, entry: EngineListEntry): Promise<Comparable> {
   const { State } = await engine.inspect(entry.Id);
   return {
     dockerId: entry.Id,

@@ -6,8 +6,8 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
-import { Muster } from './muster.js';
-import { eventually } from './program.js';
+import { eventually } from '@muster/testkit';
+import { Muster } from '../support/muster.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const BINARY = `muster-agent-linux-${process.arch}`;
@@ -30,7 +30,7 @@ beforeAll(async () => {
   engineSocket = join(dir, 'engine.sock');
   const replayed = await startReplayedEngine({ flavour: 'docker-28.5', listen: { socketPath: engineSocket }, seed: 1 });
   closers.unshift(() => replayed.close());
-  muster = new Muster(dir, 10, release);
+  muster = new Muster(dir, { MUSTER_AGENT_RELEASE_DIR: release });
   closers.unshift(() => muster.stop());
   await muster.start();
 }, 300_000);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ContainerEvent, ContainerView, Host, page } from '@muster/contracts';
-import { eventually, startProgram, type Program } from './program.js';
+import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
 
 const run = promisify(execFile);
 
@@ -22,7 +22,10 @@ afterEach(async () => {
 /** Starts the demo. Resolves with the three `curl` commands that it prints. */
 async function startDemo(): Promise<string[]> {
   // Its own temporary directory shows leftover files. The demo must not use this machine's engine.
-  demo = startProgram('demo', ['--for', '300'], { TMPDIR: dir, DOCKER_HOST: `unix://${dir}/none.sock` });
+  demo = startProgram(mainOf('demo'), {
+    args: ['--for', '300'],
+    env: { TMPDIR: dir, DOCKER_HOST: `unix://${dir}/none.sock` },
+  });
   return eventually(() => {
     const lines = demo
       .stdout()

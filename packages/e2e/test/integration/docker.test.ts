@@ -3,18 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
-import { dockerEngineUnavailable, startDockerEngine, type DockerEngine } from '@muster/testkit';
+import {
+  eventually,
+  hasDockerEngine,
+  mainOf,
+  startDockerEngine,
+  startProgram,
+  type DockerEngine,
+  type Program,
+} from '@muster/testkit';
 import { saidByEngine, saidByMuster } from './comparable.js';
-import { Muster } from './muster.js';
-import { eventually, startProgram, type Program } from './program.js';
+import { Muster } from '../support/muster.js';
 
-const unavailable = dockerEngineUnavailable();
-if (unavailable !== null) {
-  if (process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error(unavailable);
-  process.stderr.write(`skipped: ${unavailable}\n`);
-}
+const withDocker = hasDockerEngine() ? describe : describe.skip;
 
-(unavailable === null ? describe : describe.skip)('a real Docker engine, the API and the agent as processes', () => {
+withDocker('a real Docker engine, the API and the agent as processes', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;
@@ -68,15 +71,15 @@ if (unavailable !== null) {
     await engine.create({ name: 'never-started' });
     await engine
       .create({ name: 'cannot-start', command: ['/no/such/command'] })
-      .then((id) => engine.startContainer(id).catch(() => undefined));
+      .then((id) => engine.act(id, 'start').catch(() => undefined));
     await engine.run({ name: 'done', command: ['true'] });
     await engine.run({ name: 'failed', command: ['sh', '-c', 'exit 3'] });
     await engine.run({ name: 'well', healthCheck: 'true' });
     await engine.run({ name: 'ill', healthCheck: 'false' });
     const paused = await engine.run({ name: 'paused' });
-    await engine.pause(paused);
+    await engine.act(paused, 'pause');
 
-    const once = startProgram('agent', ['--once'], agentEnv);
+    const once = startProgram(mainOf('agent'), { args: ['--once'], env: agentEnv });
     expect([await once.ended, once.stdout()]).toEqual([0, '']);
 
     expect((await muster.host()).engineId).toBe(await engine.engineId());
@@ -89,7 +92,7 @@ if (unavailable !== null) {
   });
 
   test('a running agent reports ports, labels, health, exit codes and start times exactly', async () => {
-    agent = startProgram('agent', [], agentEnv);
+    agent = startProgram(mainOf('agent'), { env: agentEnv });
     await eventually(async () => {
       const health = new Map((await muster.containers()).map(({ name, health: is }) => [name, is]));
       expect([health.get('well'), health.get('ill')]).toEqual(['healthy', 'unhealthy']);
@@ -106,24 +109,24 @@ if (unavailable !== null) {
       command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done'],
     });
     await same();
-    await engine.startContainer(id);
+    await engine.act(id, 'start');
     await same();
-    await engine.pause(id);
+    await engine.act(id, 'pause');
     await same();
-    await engine.unpause(id);
+    await engine.act(id, 'unpause');
     await same();
-    await engine.rename(id, 'life-after');
+    await engine.act(id, 'rename?name=life-after');
     await same();
     const before = (await muster.containers('&q=life-after'))[0]!.startedAt!;
-    await engine.restartContainer(id);
+    await engine.act(id, 'restart?t=1');
     await same();
     expect((await muster.containers('&q=life-after'))[0]!.startedAt! > before).toBe(true);
-    await engine.stopContainer(id);
+    await engine.act(id, 'stop?t=1');
     await same();
     expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 5 });
-    await engine.startContainer(id);
+    await engine.act(id, 'start');
     await same();
-    await engine.killContainer(id);
+    await engine.act(id, 'kill');
     await same();
     expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 137 });
     await engine.remove(id);
@@ -225,7 +228,7 @@ if (unavailable !== null) {
   test('an agent that was killed continues as the same host', async () => {
     await agent!.stop('SIGKILL');
     await engine.run({ name: 'unseen' });
-    agent = startProgram('agent', [], agentEnv);
+    agent = startProgram(mainOf('agent'), { env: agentEnv });
     await same();
     expect(await muster.hosts()).toHaveLength(1);
   });

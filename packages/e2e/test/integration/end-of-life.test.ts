@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
-import { mainOf, startProgram as startMain } from '@muster/testkit';
-import { Muster } from './muster.js';
-import { eventually, startProgram, type Program } from './program.js';
+import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
+import { Muster } from '../support/muster.js';
 
 /** Reduces the 10 to 20 minutes after which a refused agent retries to 2 to 4 seconds. */
 const FAST_TIME_FACTOR = 300;
@@ -24,7 +23,10 @@ beforeEach(async () => {
     roles: [{ name: 'web', temper: 'steady' }],
   });
   // About one second by the agent's fast clock.
-  muster = new Muster(dir, FAST_TIME_FACTOR, join(dir, 'no-release'), FAST_TIME_FACTOR);
+  muster = new Muster(dir, {
+    MUSTER_SNAPSHOT_SECONDS: String(FAST_TIME_FACTOR),
+    MUSTER_HEARTBEAT_SECONDS: String(FAST_TIME_FACTOR),
+  });
   agent = null;
   await muster.start();
 });
@@ -36,7 +38,7 @@ afterEach(async () => {
 });
 
 function startAgent(enrollToken = ''): Program {
-  agent = startMain(mainOf('agent'), {
+  agent = startProgram(mainOf('agent'), {
     nodeArgs: ['--import', fileURLToPath(new URL('fast-time.js', import.meta.url))],
     env: {
       ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: enrollToken, MUSTER_STATE_DIR: join(dir, 'agent') },
@@ -59,7 +61,7 @@ async function reporting(): Promise<void> {
 const saying = (what: string): Promise<void> => eventually(() => expect(agent!.stderr()).toContain(what), 60_000);
 
 async function musterCommand(...args: string[]): Promise<void> {
-  const program = startProgram('cli', args, {});
+  const program = startProgram(mainOf('cli'), { args });
   expect([await program.ended, program.stderr()]).toEqual([0, '']);
 }
 

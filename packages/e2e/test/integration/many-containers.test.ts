@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
-import { Muster } from './muster.js';
-import { eventually, startProgram, type Program } from './program.js';
+import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
+import { Muster } from '../support/muster.js';
 
 const CONTAINERS = 6_000;
 const REPORTED = 5_000;
@@ -19,7 +19,7 @@ beforeEach(async () => {
     ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
     roles: [{ name: 'z', temper: 'steady' }],
   });
-  muster = new Muster(dir, 60);
+  muster = new Muster(dir, { MUSTER_SNAPSHOT_SECONDS: '60' });
   await muster.start();
 });
 afterEach(async () => {
@@ -34,9 +34,11 @@ const create = (): string[] => Array.from({ length: CONTAINERS }, (_, i) => engi
 
 test('a host with 6,000 containers that are replaced three times always reports the first 5,000 by name', async () => {
   let ids = create();
-  agent = startProgram('agent', [], {
-    ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
-    ...{ MUSTER_STATE_DIR: join(dir, 'agent'), DOCKER_HOST: engine.server.dockerHost },
+  agent = startProgram(mainOf('agent'), {
+    env: {
+      ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
+      ...{ MUSTER_STATE_DIR: join(dir, 'agent'), DOCKER_HOST: engine.server.dockerHost },
+    },
   });
   const exact = (): Promise<void> =>
     eventually(async () => {

@@ -6,17 +6,20 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { dockerEngineUnavailable, mainOf, startDockerEngine, startProgram, type DockerEngine } from '@muster/testkit';
+import {
+  eventually,
+  hasDockerEngine,
+  mainOf,
+  startDockerEngine,
+  startProgram,
+  type DockerEngine,
+  type Program,
+} from '@muster/testkit';
 import { saidByEngine, saidByMuster } from './comparable.js';
 import { startLink, type Link } from './link.js';
-import { Muster } from './muster.js';
-import { eventually, type Program } from './program.js';
+import { Muster } from '../support/muster.js';
 
-const unavailable = dockerEngineUnavailable();
-if (unavailable !== null) {
-  if (process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error(unavailable);
-  process.stderr.write(`skipped: ${unavailable}\n`);
-}
+const withDocker = hasDockerEngine() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -27,7 +30,7 @@ const SEEN_MS = 3_000;
 /** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
-(unavailable === null ? describe : describe.skip)('a real Docker engine and an agent on a remote machine', () => {
+withDocker('a real Docker engine and an agent on a remote machine', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;
@@ -100,7 +103,7 @@ const RECOVERY_MS_MAX = 120_000;
       const steady = await idOf('steady');
       expect((await muster.containers('&q=steady'))[0]).toMatchObject({ dockerId: steady, state: 'exited' });
       expect((await muster.history(steady)).at(-1)!.kind).toBe('exited');
-      for (const name of ['steady', 'replaced', 'touched']) await engine.startContainer(await idOf(name));
+      for (const name of ['steady', 'replaced', 'touched']) await engine.act(await idOf(name), 'start');
       await same();
     });
 
@@ -112,7 +115,7 @@ const RECOVERY_MS_MAX = 120_000;
         await engine.restart();
         await engine.remove(id);
       }
-      await engine.startContainer(await idOf('steady'));
+      await engine.act(await idOf('steady'), 'start');
       await same();
       expect(await muster.containers('&q=round')).toEqual([]);
       expect(await muster.hosts()).toHaveLength(1);
@@ -120,14 +123,14 @@ const RECOVERY_MS_MAX = 120_000;
   });
 
   test('changes during a network outage are recorded afterwards, in order and with their original times', async () => {
-    for (const name of ['replaced', 'touched']) await engine.startContainer(await idOf(name));
+    for (const name of ['replaced', 'touched']) await engine.act(await idOf(name), 'start');
     await same();
     const touchedBefore = (await muster.history(await idOf('touched'))).length;
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
     // A hanging request only blocks other requests; the agent has not noticed the outage yet.
-    for (const act of [() => engine.killContainer(touched), () => engine.startContainer(touched)]) {
+    for (const act of [() => engine.act(touched, 'kill'), () => engine.act(touched, 'start')]) {
       await act();
       await sleep(SEEN_MS);
     }
@@ -141,8 +144,8 @@ const RECOVERY_MS_MAX = 120_000;
       await act();
       await eventually(async () => expect((await status()).journalEntries).toBeGreaterThan(journalEntries), 10_000);
     };
-    await seen(() => engine.pause(touched));
-    await seen(() => engine.unpause(touched));
+    await seen(() => engine.act(touched, 'pause'));
+    await seen(() => engine.act(touched, 'unpause'));
     await seen(() => engine.remove(old));
     await seen(() => engine.run({ name: 'meanwhile', command: ['sleep', '1d'] }));
     const meanwhile = await idOf('meanwhile');
@@ -181,7 +184,7 @@ const RECOVERY_MS_MAX = 120_000;
       const id = await engine.run({ name });
       await same();
       await jump(-errorMs);
-      await engine.killContainer(id);
+      await engine.act(id, 'kill');
       await same();
       // On a busy machine, the agent may list the container between its creation and its start.
       const kinds = (await muster.history(id)).map(({ kind }) => kind);

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ContainerView, Paths, page } from '@muster/contracts';
 import { z } from 'zod';
-import { Muster } from './muster.js';
-import { eventually, startProgram, type Program } from './program.js';
+import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
+import { Muster } from '../support/muster.js';
 
 /** The fields of the summary that these tests check. */
 const Summary = z.object({
@@ -24,7 +24,7 @@ let muster: Muster;
 let simulator: Program | null = null;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'muster-simulate-test-'));
-  muster = new Muster(dir, 2);
+  muster = new Muster(dir, { MUSTER_SNAPSHOT_SECONDS: '2' });
   await muster.start();
 });
 afterEach(async () => {
@@ -36,7 +36,7 @@ afterEach(async () => {
 function simulate(url: string, flags: string): Program {
   // On a busy machine, the API may return 503, which these tests do not check.
   const args = `--json --allow-5xx ${flags}`.split(' ');
-  return (simulator = startProgram('simulate', args, { MUSTER_URL: url, MUSTER_KEY: muster.key }));
+  return (simulator = startProgram(mainOf('simulate'), { args, env: { MUSTER_URL: url, MUSTER_KEY: muster.key } }));
 }
 
 test('after simulated network and agent failures, each container is as its host last reported it', async () => {

@@ -1,22 +1,25 @@
 /**
- * A keep-alive HTTP/1.1 connection with one request under way at a time, written on a socket: the load generator shares
- * the machine with the server, and every ready-made client costs several times as much. It knows what the measured
- * servers do (Content-Length, no chunks, no close) and refuses anything else.
+ * A keep-alive HTTP/1.1 connection with one request in flight, written on a socket: the load generator shares the
+ * machine with the server, and HTTP libraries cost several times as much. It supports only what the measured servers
+ * do (Content-Length, no chunks, no close) and rejects anything else.
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { WireRequest } from '../protocol/request.js';
+import type { Call } from '@muster/testkit/http';
+
+/** A request. A body is sent as JSON. */
+export type HttpRequest = Pick<Call, 'method' | 'path' | 'token' | 'headers' | 'body'>;
 
 export interface Answer {
   status: number;
-  /** Status line and headers, as they came. */
+  /** Status line and headers, as received. */
   head: string;
   body: Buffer;
 }
 
 export interface Connection {
-  /** @throws if the connection breaks, or the answer is none that this client understands. */
-  send(request: WireRequest): Promise<Answer>;
+  /** @throws if the connection breaks, or the answer is not one that this client supports. */
+  send(request: HttpRequest): Promise<Answer>;
   close(): void;
 }
 
@@ -55,7 +58,7 @@ function onSocket(socket: Socket): Connection {
   });
 
   return {
-    send: ({ head, body }) =>
+    send: (request) =>
       new Promise((resolve, reject) => {
         if (socket.destroyed) {
           reject(new Error('the connection is closed'));
@@ -63,21 +66,32 @@ function onSocket(socket: Socket): Connection {
         }
         waiting = { resolve, reject };
         socket.cork();
-        socket.write(head, 'latin1');
-        if (body !== null) socket.write(body);
+        socket.write(headOf(request), 'latin1');
+        if (request.body !== undefined) socket.write(request.body);
         socket.uncork();
       }),
     close: () => socket.destroy(),
   };
 }
 
-/** The answer that these bytes are; null while there are too few of them. */
+/** Returns the request line and headers, with the blank line after them. */
+export function headOf({ method = 'GET', path, token, headers = {}, body }: HttpRequest): string {
+  let head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1`;
+  if (token !== undefined) head += `\r\nAuthorization: Bearer ${token}`;
+  if (body !== undefined) {
+    head += `\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  }
+  for (const name in headers) head += `\r\n${name}: ${headers[name]}`;
+  return head + HEAD_END;
+}
+
+/** Parses an answer. Returns null while bytes are missing. */
 function readAnswer(bytes: Buffer): Answer | null {
   const headEnd = bytes.indexOf(HEAD_END);
   if (headEnd === -1) return null;
   const head = bytes.toString('latin1', 0, headEnd);
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  if (length === undefined) throw new Error(`an answer without a length:\n${head}`);
+  if (length === undefined) throw new Error(`an answer without Content-Length:\n${head}`);
   const bodyStart = headEnd + HEAD_END.length;
   const bodyEnd = bodyStart + Number(length);
   if (bytes.length < bodyEnd) return null;

@@ -1,304 +1,345 @@
-import { ProblemTypes, type Cadence, type SyncSummary } from '@muster/contracts';
-import { tally, type Metrics } from './metrics.js';
-import type { HostEvent, HostLife, Removal } from '../model/host-life.js';
-import type { Random } from '../model/random.js';
-import type { Told } from './told.js';
-import { enrollRequest, type AgentCalls, type Answer, type SnapshotOrder } from '../protocol/agent-calls.js';
-import type { EncodedSnapshot } from '../protocol/encode-snapshot.js';
-import type { Loss } from '../protocol/client.js';
-import { chooseMishap, type SendMishap } from './mishaps.js';
+import { gzipSync } from 'node:zlib';
 import {
-  changed,
-  failed,
-  heartbeatAnswered,
-  nextStep,
-  retryDelayMs,
-  silenced,
-  snapshotAnswered,
-  snapshotBegun,
-  startPace,
-} from './pace.js';
-import { createReports } from './reports.js';
+  EnrollResponse,
+  HeartbeatResponse,
+  ProblemTypes,
+  SnapshotHeaderNames,
+  SyncSummary,
+  TokenRotation,
+  type Cadence,
+} from '@muster/contracts';
+import type { Call, Http } from '@muster/testkit/http';
+import { seededRandom, type Random } from '@muster/testkit/random';
+import type { z } from 'zod';
+import type { ExpectedHost } from '../compare.js';
+import { containerTexts } from '../model/container-texts.js';
+import { HostLife, type HostEvent } from '../model/host-life.js';
+import type { Role } from '../model/container-life.js';
+import { ask, type Answer } from '../protocol/answers.js';
+import {
+  AgentSession,
+  enrollRequest,
+  heartbeatRequest,
+  MACHINE,
+  rotationRequest,
+  snapshotRequest,
+} from '../protocol/requests.js';
+import { increment, type Metrics } from './metrics.js';
+import { Pace, retryDelayMs, type Report } from './pace.js';
+import type { SimulateOptions } from './summary.js';
 
-/** The agent of one simulated host. */
-export interface HostAgent {
-  readonly name: string;
-  isEnrolled(): boolean;
-  isGone(): boolean;
-  cadence(): Cadence;
-  /** When it has to be woken; infinite while a call is under way, and once it is gone. */
-  nextAtMs(): number;
-  /** Lets its host live until now, and begins what is due: one call at most. Resolves when that is over. */
-  wake(nowMs: number): Promise<void>;
-  /** Tries once to tell the API the last state. True when it took it, or there is nothing to tell. */
-  finish(nowMs: number): Promise<boolean>;
-  /** Sends what was held back in the network till now, if anything, long after what it was sent before. */
-  releaseLate(): Promise<void>;
-  /** Null: it was never enrolled. */
-  told(): Told | null;
-  /** What the API did that the protocol does not allow, in words. */
-  readonly oddities: readonly string[];
-}
-
-export interface HostAgentOptions {
-  name: string;
-  engineId: string;
-  enrollToken: string;
-  startAtMs: number;
-  calls: AgentCalls;
+/** What the agents of a fleet share. */
+export interface Fleet {
+  options: Pick<SimulateOptions, 'seed' | 'hosts' | 'rampMs' | 'churn' | 'faults'>;
+  roles: readonly Role[];
+  engineIdPrefix: string;
+  enrollmentToken: string;
+  http: Http;
   metrics: Metrics;
-  /** Starts the host's life, once the cadence is known. */
-  createLife: (cadence: Cadence) => HostLife;
-  /** Chances of the protocol: jitter and mishaps. */
-  random: Random;
-  faults: number;
-  uuid: () => string;
-  /** When the simulation began, by the clock of this machine. */
+  /**
+   * The API's first snapshot interval; null before the first enrollment. A later one changes how often hosts report, and
+   * not what happens to them.
+   */
+  intervalMs: number | null;
+  /** The simulation's start, in milliseconds since 1970. */
   epochMs: number;
-  /** Milliseconds since then. */
+  /** Returns the milliseconds since the simulation's start. */
   now: () => number;
 }
 
-/** Removed containers of one host that are remembered. */
-const REMOVED_KEPT = 20;
+const AGENT_VERSION = 'simulate';
 
-/** A snapshot whose answer was lost may still be under way for so long. */
+/** What each heartbeat reports about the machine. */
+const FACTS = { engine: MACHINE.engine, os: MACHINE.os, agentVersion: AGENT_VERSION };
+
+/** As in the agent: below this size, compression costs more than it saves. */
+const GZIP_BYTES_MIN = 4_096;
+/** Level 3 takes less than two thirds of the default's time, for 5 % more bytes. */
+const GZIP_LEVEL = 3;
+
+/** Maximum number of removed containers that are compared for each host. */
+const REMOVED_MAX = 20;
+
+/** A snapshot without a response can still reach the API during this time. */
 const STRAGGLER_MS = 5_000;
 
-/** An agent that begins at `startAtMs`, by enrolling. */
-export function createHostAgent(options: HostAgentOptions): HostAgent {
-  const { name, calls, metrics, random, faults, now } = options;
-  const reports = createReports(options);
-  const oddities: string[] = [];
-  const removed: string[] = [];
-  let token: string | null = null;
-  let hostId: string | null = null;
-  let life: HostLife | null = null;
-  let schedule = startPace(options.startAtMs);
-  let digest: string | null = null;
-  let failures = 0;
-  let isBusy = false;
-  let wantsRotation = false;
-  let state: 'live' | 'leaving' | 'gone' | 'refused' = 'live';
-  /** The life's time of the last snapshot that was taken; null: none. */
-  let takenAtMs: number | null = null;
-  let late: { snapshot: EncodedSnapshot; order: SnapshotOrder } | null = null;
-  const heard = { fromMs: 0, untilMs: 0 };
+/** What can happen to a snapshot, the share of each if `faults` is 1, and the maximum share. */
+const SNAPSHOT_MISHAPS = ['answer lost', 'sent twice', 'sent late'] as const;
+type SnapshotMishap = (typeof SNAPSHOT_MISHAPS)[number];
+const MISHAP_SHARE = 0.005;
+const MISHAP_SHARE_MAX = 0.2;
 
-  const isOver = () => state === 'gone' || state === 'refused';
+/** The agent of one simulated host. */
+export class HostAgent {
+  readonly name: string;
+  /** What the API must show of the host; null before the host is enrolled. */
+  expected: ExpectedHost | null = null;
+  /** What the API did that the protocol forbids. */
+  readonly violations = new Set<string>();
+  private state: 'running' | 'leaving' | 'gone' | 'rejected' = 'running';
+  private life: HostLife | null = null;
+  private readonly startAtMs: number;
+  /** Draws jitter and mishaps. */
+  private readonly random: Random;
+  private readonly pace: Pace;
+  /** Without a token if the agent must enroll again. */
+  private session: AgentSession | null = null;
+  private wantsRotation = false;
+  private failures = 0;
+  private texts: readonly string[] = [];
+  private body: { bytes: Buffer; gzip: boolean } | null = null;
+  private observedAtMs = 0;
+  private acknowledgedAtMs = Number.NEGATIVE_INFINITY;
+  /** The digest of the last snapshot, if it was applied. */
+  private digest: string | null = null;
+  /** A snapshot that the network has delayed. */
+  private delayed: Call | null = null;
 
-  /** The host lives until `nowMs`, and the agent sees what became of it. */
-  function live(nowMs: number): void {
-    if (life === null) return;
-    const { changedAtMs, removals, events } = life.advance(nowMs);
-    removals.forEach(noteRemoval);
-    if (changedAtMs !== null) schedule = changed(schedule, changedAtMs);
-    for (const event of events) meet(event, nowMs);
+  /** `host` is the number of the host in its fleet. */
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly host: number,
+  ) {
+    const { seed, rampMs, hosts } = fleet.options;
+    this.name = `sim-${seed}-${host + 1}`;
+    this.startAtMs = (rampMs * host) / hosts;
+    this.random = seededRandom(seed, host, 3);
+    this.pace = new Pace(this.startAtMs, this.random);
   }
 
-  function noteRemoval({ dockerId, createdAtMs }: Removal): void {
-    const wasTold = takenAtMs !== null && createdAtMs <= takenAtMs;
-    if (wasTold && removed.length < REMOVED_KEPT) removed.push(dockerId);
+  /** Returns when the agent must be woken. Infinity once it has left. */
+  nextAtMs(): number {
+    if (this.isOver) return Number.POSITIVE_INFINITY;
+    return Math.min(this.life?.nextAtMs() ?? Number.POSITIVE_INFINITY, this.pace.next().atMs);
   }
 
-  function meet(event: HostEvent, nowMs: number): void {
+  /** Advances the host to `nowMs`, and makes the call that is due, if any. */
+  async wake(nowMs: number): Promise<void> {
+    this.advance(nowMs);
+    const { report, atMs } = this.pace.next();
+    if (atMs > nowMs) return;
+    if (!this.session?.token) await this.enroll();
+    else if (this.wantsRotation) await this.rotate(this.session);
+    else if (report === 'heartbeat') await this.sendHeartbeat(this.session);
+    else await this.sendSnapshot(this.session, nowMs, this.drawMishap());
+  }
+
+  /** Tries once to report the state at `nowMs`, if the agent has started. Returns whether the API has the last state. */
+  async finish(nowMs: number): Promise<boolean> {
+    if (this.startAtMs > nowMs) return true;
+    if (!this.isOver && !this.session?.token) await this.enroll();
+    if (!this.isOver && this.session?.token) {
+      this.advance(nowMs);
+      await this.sendSnapshot(this.session, nowMs, null);
+    }
+    if (!this.isOver && (this.acknowledgedAtMs !== nowMs || this.digest === null)) return false;
+    if (this.state !== 'gone') await this.sendDelayed();
+    return true;
+  }
+
+  private get isOver(): boolean {
+    return this.state === 'gone' || this.state === 'rejected';
+  }
+
+  private advance(nowMs: number): void {
+    if (this.life === null || this.expected === null) return;
+    const { changedAtMs, removals, events } = this.life.advance(nowMs);
+    const { removed } = this.expected;
+    for (const { dockerId, createdAtMs } of removals) {
+      if (createdAtMs <= this.acknowledgedAtMs && removed.length < REMOVED_MAX) removed.push(dockerId);
+    }
+    if (changedAtMs !== null) this.pace.containerChanged(changedAtMs);
+    for (const event of events) this.handleEvent(event, nowMs);
+  }
+
+  private handleEvent(event: HostEvent, nowMs: number): void {
+    const { mishaps } = this.fleet.metrics;
     switch (event.kind) {
       case 'agent-restarted':
-        tally(metrics.mishaps, 'agent restarted');
-        reports.restart();
-        digest = null;
-        // What an agent that is gone had under way goes with it.
-        late = null;
-        schedule = { ...silenced(startPace(nowMs), schedule.notBefore), cadence: schedule.cadence };
+        increment(mishaps, 'agent restarted');
+        if (this.session !== null) this.session = new AgentSession(this.session.hostId, this.session.token);
+        this.digest = null;
+        this.delayed = null;
+        this.pace.start(nowMs);
         break;
       case 'network-failed':
-        tally(metrics.mishaps, 'network failed');
-        // The agent's own wait between two tries comes on top.
-        schedule = silenced(schedule, event.untilMs + retryDelayMs(2, null, random()));
+        increment(mishaps, 'network failed');
+        // The agent also waits between two attempts.
+        this.pace.silence(event.untilMs + retryDelayMs(2, null, this.random()));
         break;
       case 'token-rotated':
-        wantsRotation = true;
+        this.wantsRotation = true;
         break;
       case 'gone':
-        state = 'leaving';
-        schedule = changed(schedule, nowMs);
+        this.state = 'leaving';
+        this.pace.containerChanged(nowMs);
         break;
     }
   }
 
-  async function enroll(): Promise<void> {
-    const lose = chance(0.01) ? loss() : null;
-    const answer = await calls.enroll(options.enrollToken, enrollRequest(name, options.engineId), lose);
-    if (answer.kind === 'refused') return void refuse(`it may not enrol: ${answer.reason}`);
-    if (answer.kind === 'retry') return void retryLater(answer, 'snapshot');
-    failures = 0;
-    ({ agentToken: token, hostId } = answer.data);
-    life ??= options.createLife(answer.data.cadence);
-    schedule = { ...startPace(now()), cadence: answer.data.cadence };
-    live(now());
+  private async enroll(): Promise<void> {
+    const { name, host, fleet } = this;
+    const engineId = `${fleet.engineIdPrefix}${host + 1}`;
+    const request = enrollRequest(fleet.enrollmentToken, engineId, { name, agentVersion: AGENT_VERSION });
+    const answer = await this.ask(EnrollResponse, request, this.chance(0.01));
+    if (answer.kind === 'refused') return void this.reject(`it may not enroll: ${answer.reason}`);
+    if (answer.kind === 'retry') return void this.retryLater(answer.retryAfterMs, 'snapshot');
+    const { agentToken, hostId, cadence } = answer.data;
+    if (this.session?.hostId === hostId) this.session.token = agentToken;
+    else this.session = new AgentSession(hostId, agentToken);
+    const lastSeen = { fromMs: 0, untilMs: 0 };
+    this.expected ??= { name, hostId, isGone: false, containers: null, removed: [], lastSeen, cadence };
+    Object.assign(this.expected, { hostId, cadence });
+    this.failures = 0;
+    fleet.intervalMs ??= cadence.snapshotSeconds * 1_000;
+    this.life ??= new HostLife({ ...fleet.options, host, roles: fleet.roles, intervalMs: fleet.intervalMs });
+    this.pace.start(fleet.now());
+    this.advance(fleet.now());
   }
 
-  async function rotate(agentToken: string): Promise<void> {
-    const answer = await calls.rotate(agentToken, chance(0.1) ? loss() : null);
-    wantsRotation = false;
-    if (answer.kind !== 'ok') return answer.kind === 'refused' ? void meetRefusal(answer) : undefined;
-    tally(metrics.mishaps, 'token rotated');
-    token = answer.data.agentToken;
+  private async rotate(session: AgentSession): Promise<void> {
+    const answer = await this.ask(TokenRotation, rotationRequest(session), this.chance(0.1));
+    this.wantsRotation = false;
+    if (answer.kind === 'refused') return void this.handleRejection(answer);
+    if (answer.kind === 'retry') return;
+    increment(this.fleet.metrics.mishaps, 'token rotated');
+    session.token = answer.data.agentToken;
   }
 
-  async function sendSnapshot(agentToken: string, nowMs: number, mishap: SendMishap | null): Promise<void> {
-    schedule = snapshotBegun(schedule);
-    const snapshot = reports.snapshot(life!.containers, nowMs);
-    const order = reports.nextOrder(nowMs);
-    if (mishap === 'sent late' && late === null) {
-      // The network keeps it, and the agent, after waiting in vain, sends the next.
-      tally(metrics.mishaps, mishap);
-      late = { snapshot, order };
-      return void retryLater({ retryAfterMs: null }, 'snapshot');
+  private async sendHeartbeat(session: AgentSession): Promise<void> {
+    // The digest confirms that nothing has changed, so it is not sent while a change is unreported.
+    const digest = this.pace.hasChange ? null : this.digest;
+    const request = { ...heartbeatRequest(session, digest), body: JSON.stringify({ digest, ...FACTS }) };
+    await this.report('heartbeat', this.ask(HeartbeatResponse, request));
+  }
+
+  private async sendSnapshot(session: AgentSession, nowMs: number, mishap: SnapshotMishap | null): Promise<void> {
+    const { mishaps } = this.fleet.metrics;
+    this.pace.snapshotStarted();
+    const request = this.nextSnapshot(session, nowMs);
+    if (mishap !== null) increment(mishaps, mishap);
+    if (mishap === 'sent late') {
+      this.delayed = request;
+      return void this.retryLater(null, 'snapshot');
     }
-    const sentAtMs = now();
-    let answer: Answer<SyncSummary>;
-    if (mishap === 'sent twice') {
-      tally(metrics.mishaps, mishap);
-      answer = oneOf(
-        await Promise.all([
-          calls.snapshot(agentToken, snapshot, order, null),
-          calls.snapshot(agentToken, snapshot, order, null),
-        ]),
-      );
-    } else {
-      if (mishap === 'answer lost') tally(metrics.mishaps, mishap);
-      answer = await calls.snapshot(agentToken, snapshot, order, mishap === 'answer lost' ? loss() : null);
-    }
-    heard.untilMs = Math.max(heard.untilMs, now() + (answer.kind === 'retry' ? STRAGGLER_MS : 0));
-    if (answer.kind === 'retry') return void retryLater(answer, 'snapshot');
-    if (answer.kind === 'refused') return void meetRefusal(answer);
-    failures = 0;
-    heard.fromMs = sentAtMs;
-    await noteSummary(answer.data, snapshot, nowMs);
-  }
+    const copies = mishap === 'sent twice' ? [request, request] : [request];
+    const answers = Promise.all(copies.map((copy) => this.ask(SyncSummary, copy, mishap === 'answer lost')));
+    const applied = answers.then((each) => this.appliedOf(each));
+    const summary = await this.report('snapshot', applied);
+    if (summary === null) return;
 
-  async function noteSummary(summary: SyncSummary, sent: EncodedSnapshot, observedMs: number): Promise<void> {
-    schedule = snapshotAnswered(schedule, now(), summary.cadence, random());
-    digest = summary.applied ? summary.digest : null;
-    if (!summary.applied) return void odd(`its newest snapshot was called stale: ${summary.reason}`);
-    const count = reports.texts().length;
-    if (summary.received !== count) odd(`${count} containers sent, ${summary.received} received`);
-    if (summary.hostId !== hostId) odd(`it was answered as host ${summary.hostId}`);
-    takenAtMs = observedMs;
-    if (state === 'leaving') {
-      tally(metrics.mishaps, 'host gone');
-      state = 'gone';
-    } else if (late !== null && late.snapshot !== sent) {
-      await releaseLate();
-    }
-  }
-
-  /** Of two answers to one request sent twice: the one that took it, for the other must call it stale. */
-  function oneOf(answers: readonly Answer<SyncSummary>[]): Answer<SyncSummary> {
-    const taken = answers.filter((answer) => answer.kind === 'ok' && answer.data.applied);
-    if (taken.length > 1) odd('one request, sent twice, was applied twice');
-    return taken[0] ?? answers.find(({ kind }) => kind !== 'ok') ?? answers[0]!;
-  }
-
-  async function releaseLate(): Promise<void> {
-    if (late === null || token === null) return;
-    const { snapshot, order } = late;
-    late = null;
-    const answer = await calls.snapshot(token, snapshot, order, null);
-    if (answer.kind === 'ok' && answer.data.applied) odd('an older snapshot, sent late, was applied over a newer one');
-    heard.untilMs = Math.max(heard.untilMs, now() + (answer.kind === 'retry' ? STRAGGLER_MS : 0));
-  }
-
-  async function sendHeartbeat(agentToken: string): Promise<void> {
-    const sentAtMs = now();
-    // A change that no snapshot has told yet is not "as in the last snapshot".
-    const answer = await calls.heartbeat(agentToken, schedule.changeAt === null ? digest : null, reports.stream());
-    heard.untilMs = Math.max(heard.untilMs, now());
-    if (answer.kind === 'retry') return void retryLater(answer, 'heartbeat');
-    if (answer.kind === 'refused') return void meetRefusal(answer);
-    failures = 0;
-    heard.fromMs = sentAtMs;
-    schedule = heartbeatAnswered(schedule, now(), answer.data, random());
-  }
-
-  function retryLater({ retryAfterMs }: { retryAfterMs: number | null }, action: 'snapshot' | 'heartbeat'): void {
-    failures += 1;
-    metrics.retries += 1;
-    schedule = failed(schedule, now(), retryDelayMs(failures, retryAfterMs, random()), action);
-  }
-
-  /** As the agent: a dead token is what enrolling again is for, a deleted host stops. */
-  function meetRefusal({ problemType, reason }: Answer<never> & { kind: 'refused' }): void {
-    if (problemType !== ProblemTypes.tokenInvalid) return refuse(`it was refused: ${reason}`);
-    tally(metrics.mishaps, 'enrolled again');
-    token = null;
-    schedule = { ...startPace(now()), cadence: schedule.cadence };
-  }
-
-  function refuse(why: string): void {
-    state = 'refused';
-    odd(why);
-  }
-
-  // A host that is tried again and again says each thing once.
-  const odd = (what: string): void => void (oddities.includes(what) || oddities.push(what));
-  const chance = (share: number): boolean => random() < Math.min(0.3, share * faults);
-  const loss = (): Loss => (random() < 0.5 ? 'when-sent' : 'when-answered');
-
-  async function alone(act: () => Promise<void>): Promise<void> {
-    isBusy = true;
-    try {
-      await act();
-    } finally {
-      isBusy = false;
+    this.digest = summary.applied ? summary.digest : null;
+    if (!summary.applied) return void this.noteViolation(`its newest snapshot was called stale: ${summary.reason}`);
+    const { received, hostId } = summary;
+    const sent = this.texts.length;
+    if (received !== sent) this.noteViolation(`${sent} containers sent, ${received} received`);
+    if (hostId !== session.hostId) this.noteViolation(`the response is for host ${hostId}`);
+    this.acknowledgedAtMs = nowMs;
+    this.expected!.containers = this.texts;
+    if (this.state === 'leaving') {
+      increment(mishaps, 'host gone');
+      this.state = 'gone';
+      this.expected!.isGone = true;
+    } else if (this.delayed?.body !== request.body) {
+      await this.sendDelayed();
     }
   }
 
-  return {
-    name,
-    oddities,
-    releaseLate,
-    isEnrolled: () => token !== null,
-    isGone: () => state === 'gone',
-    cadence: () => schedule.cadence,
-    nextAtMs: () =>
-      isBusy || isOver() ? Number.POSITIVE_INFINITY : Math.min(life?.nextAtMs() ?? Infinity, nextStep(schedule).atMs),
-    async wake(nowMs) {
-      live(nowMs);
-      const { action, atMs } = nextStep(schedule);
-      if (atMs > nowMs) return;
-      await alone(async () => {
-        if (token === null) return enroll();
-        if (wantsRotation) return rotate(token);
-        if (action === 'heartbeat') return sendHeartbeat(token);
-        return sendSnapshot(token, nowMs, chooseMishap(random, faults));
-      });
-    },
-    async finish(nowMs) {
-      if (isOver()) return true;
-      await alone(async () => {
-        if (token === null) await enroll();
-        if (token !== null && !isOver()) {
-          live(nowMs);
-          await sendSnapshot(token, nowMs, null);
-        }
-      });
-      return isOver() || (takenAtMs === nowMs && digest !== null);
-    },
-    told: () =>
-      hostId === null
-        ? null
-        : {
-            ...{
-              name,
-              hostId,
-              isLive: state !== 'gone',
-              texts: takenAtMs === null ? null : reports.texts(),
-              removed,
-              heard,
-            },
-            cadence: schedule.cadence,
-          },
-  };
+  /** Returns the snapshot at `nowMs`. Its body is the last one, if that has the same content. */
+  private nextSnapshot(session: AgentSession, nowMs: number): Call {
+    const { epochMs } = this.fleet;
+    const texts = containerTexts(this.life!.containers, this.texts, nowMs, epochMs);
+    if (this.body === null || texts !== this.texts) {
+      const bytes = Buffer.from(`[${texts.join(',')}]`);
+      const gzip = bytes.length >= GZIP_BYTES_MIN;
+      this.body = { bytes: gzip ? gzipSync(bytes, { level: GZIP_LEVEL }) : bytes, gzip };
+    }
+    this.texts = texts;
+    // No two snapshots of a host have the same time, so that their order is always defined.
+    this.observedAtMs = Math.max(this.observedAtMs + 1, Math.floor(epochMs + nowMs));
+    const request = snapshotRequest(session, this.body.bytes, this.body);
+    const observedAt = new Date(this.observedAtMs).toISOString();
+    const headers = { [SnapshotHeaderNames.observedAt]: observedAt, [SnapshotHeaderNames.complete]: 'true' };
+    return { ...request, headers: { ...request.headers, ...headers } };
+  }
+
+  /** Returns the answer to the copy that was applied. The API must not apply two copies. */
+  private appliedOf(answers: readonly Answer<SyncSummary>[]): Answer<SyncSummary> {
+    const applied = answers.filter((answer) => answer.kind === 'ok' && answer.data.applied);
+    if (applied.length > 1) this.noteViolation('one request, sent twice, was applied twice');
+    return applied[0] ?? answers.find(({ kind }) => kind !== 'ok') ?? answers[0]!;
+  }
+
+  /** Sends the delayed snapshot, if there is one. A later snapshot was applied, so the API must not apply it. */
+  private async sendDelayed(): Promise<void> {
+    if (this.delayed === null || !this.session?.token) return;
+    const request = { ...this.delayed, token: this.session.token };
+    this.delayed = null;
+    const answer = await this.ask(SyncSummary, request);
+    const isApplied = answer.kind === 'ok' && answer.data.applied;
+    if (isApplied) this.noteViolation('an older snapshot, sent late, was applied over a newer one');
+    this.extendLastSeen(answer.kind === 'retry');
+  }
+
+  /** Returns the response to a report, or null after a failure, to which it reacts as an agent does. */
+  private async report<T extends { cadence: Cadence; snapshotRequired?: boolean }>(
+    report: Report,
+    sent: Promise<Answer<T>>,
+  ): Promise<T | null> {
+    const sentAtMs = this.fleet.now();
+    const answer = await sent;
+    this.extendLastSeen(answer.kind === 'retry' && report === 'snapshot');
+    if (answer.kind === 'retry') this.retryLater(answer.retryAfterMs, report);
+    else if (answer.kind === 'refused') this.handleRejection(answer);
+    if (answer.kind !== 'ok') return null;
+    this.failures = 0;
+    this.expected!.lastSeen.fromMs = sentAtMs;
+    const { cadence, snapshotRequired } = answer.data;
+    this.expected!.cadence = cadence;
+    this.pace.answered(report, this.fleet.now(), cadence, snapshotRequired);
+    return answer.data;
+  }
+
+  private extendLastSeen(canArriveLater: boolean): void {
+    const { lastSeen } = this.expected!;
+    lastSeen.untilMs = Math.max(lastSeen.untilMs, this.fleet.now() + (canArriveLater ? STRAGGLER_MS : 0));
+  }
+
+  private retryLater(retryAfterMs: number | null, report: Report): void {
+    this.failures += 1;
+    this.fleet.metrics.retries += 1;
+    this.pace.failed(this.fleet.now(), retryDelayMs(this.failures, retryAfterMs, this.random()), report);
+  }
+
+  /** An agent enrolls again if its token is invalid, and stops if its host was deleted. */
+  private handleRejection({ problemType, reason }: Answer<never> & { kind: 'refused' }): void {
+    if (problemType !== ProblemTypes.tokenInvalid) return this.reject(`it was rejected: ${reason}`);
+    increment(this.fleet.metrics.mishaps, 'enrolled again');
+    this.session!.token = '';
+    this.pace.start(this.fleet.now());
+  }
+
+  private reject(reason: string): void {
+    this.state = 'rejected';
+    this.noteViolation(reason);
+  }
+
+  private noteViolation(violation: string): void {
+    this.violations.add(violation);
+  }
+
+  private ask<S extends z.ZodType>(schema: S, request: Call, isLost = false) {
+    const lose = this.random() < 0.5 ? 'when-sent' : 'when-answered';
+    return ask(this.fleet.http, schema, isLost ? { ...request, lose } : request);
+  }
+
+  private chance(share: number): boolean {
+    return this.random() < Math.min(0.3, share * this.fleet.options.faults);
+  }
+
+  private drawMishap(): SnapshotMishap | null {
+    const share = Math.min(MISHAP_SHARE_MAX, MISHAP_SHARE * this.fleet.options.faults);
+    const mishap = share > 0 ? SNAPSHOT_MISHAPS[Math.floor(this.random() / share)] : undefined;
+    return mishap === undefined || (mishap === 'sent late' && this.delayed !== null) ? null : mishap;
+  }
 }

@@ -1,4 +1,3 @@
 export { ApiError } from '../operator.js';
-export type { SimulateOptions } from './options.js';
 export { simulate } from './simulate.js';
-export { summaryText } from './summary.js';
+export { summaryText, type SimulateOptions } from './summary.js';

@@ -1,98 +1,91 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 
-/*
- * The pace of an agent, as the protocol has it: written anew rather than taken from the agent, so that a mistake in
- * one of them is seen and not made twice. Times are milliseconds of one monotonic clock; `random` is in [0, 1).
- */
-export interface Pace {
-  readonly cadence: Cadence;
-  readonly snapshotAt: number;
-  /** When the snapshot is due that a change asks for; null: nothing changed since the last one. */
-  readonly changeAt: number | null;
-  readonly heartbeatAt: number;
-  /** Nothing is sent before this. */
-  readonly notBefore: number;
-}
-
-/** From the first of a burst of changes to the snapshot of them all. */
+/** From the first change of a burst until the snapshot that contains all of them. */
 const COALESCE_MS = 1_000;
 
-/** The share of an interval that chance takes off it. */
+/** Maximum share of an interval that randomness subtracts from it. */
 const SPREAD = 0.1;
 
-/** The longest wait between two tries, and the one that the first is drawn from. */
 const BACKOFF_MS_MIN = 1_000;
 const BACKOFF_MS_MAX = 60_000;
 
-/** An agent that begins at `atMs`: with a snapshot at once. */
-export const startPace = (atMs: number): Pace => ({
-  cadence: CADENCE_DEFAULT,
-  snapshotAt: atMs,
-  changeAt: null,
-  heartbeatAt: atMs + CADENCE_DEFAULT.heartbeatSeconds * 1_000,
-  notBefore: atMs,
-});
-
-/** What to send next, and when. */
-export function nextStep({ snapshotAt, changeAt, heartbeatAt, notBefore }: Pace): {
-  action: 'snapshot' | 'heartbeat';
-  atMs: number;
-} {
-  const wanted = Math.min(snapshotAt, changeAt ?? Number.POSITIVE_INFINITY);
-  const atMs = Math.max(notBefore, Math.min(wanted, heartbeatAt));
-  return { action: wanted <= atMs ? 'snapshot' : 'heartbeat', atMs };
-}
-
-/** A container changed: a snapshot follows within a second, one for a whole burst. */
-export const changed = (schedule: Pace, atMs: number): Pace => ({
-  ...schedule,
-  changeAt: schedule.changeAt ?? atMs + COALESCE_MS,
-});
-
-/** The containers are being read: a change from now on asks for another snapshot. */
-export const snapshotBegun = (schedule: Pace): Pace => ({ ...schedule, changeAt: null });
-
-/** The server answered a snapshot. */
-export const snapshotAnswered = (schedule: Pace, nowMs: number, cadence: Cadence, random: number): Pace => ({
-  ...schedule,
-  cadence,
-  snapshotAt: nowMs + interval(cadence.snapshotSeconds, random),
-  heartbeatAt: nowMs + interval(cadence.heartbeatSeconds, random),
-});
-
-/** The server answered a heartbeat. */
-export const heartbeatAnswered = (
-  schedule: Pace,
-  nowMs: number,
-  { cadence, snapshotRequired }: { cadence: Cadence; snapshotRequired: boolean },
-  random: number,
-): Pace => ({
-  ...schedule,
-  cadence,
-  snapshotAt: snapshotRequired
-    ? nowMs
-    : Math.min(schedule.snapshotAt, nowMs + interval(cadence.snapshotSeconds, random)),
-  heartbeatAt: nowMs + interval(cadence.heartbeatSeconds, random),
-});
-
-/** The same is to be tried again, after `delayMs`. */
-export const failed = (schedule: Pace, nowMs: number, delayMs: number, action: 'snapshot' | 'heartbeat'): Pace => ({
-  ...schedule,
-  ...(action === 'snapshot' ? { snapshotAt: nowMs } : { heartbeatAt: nowMs }),
-  notBefore: nowMs + delayMs,
-});
-
-/** Nothing can be sent until `untilMs`. */
-export const silenced = (schedule: Pace, untilMs: number): Pace => ({
-  ...schedule,
-  notBefore: Math.max(schedule.notBefore, untilMs),
-});
-
-const interval = (seconds: number, random: number): number => seconds * 1_000 * (1 - SPREAD * random);
+/** What an agent sends periodically. */
+export type Report = 'snapshot' | 'heartbeat';
 
 /**
- * The wait before the next try: at least what the server asked for, and evenly between nothing and a doubling, capped
- * wait on top. `failures` counts from 1.
+ * Decides what an agent sends next, and when, according to the protocol. It shares no code with the agent, so that a
+ * mistake in one of them is noticed. Times are milliseconds of one monotonic clock; `random` is in [0, 1).
+ */
+export class Pace {
+  private snapshotAtMs = 0;
+  private heartbeatAtMs = 0;
+  /** When the snapshot is due that a change requires; null if nothing has changed since the last snapshot. */
+  private changeAtMs: number | null = null;
+  private notBeforeMs = 0;
+
+  constructor(
+    startAtMs: number,
+    private readonly random: () => number,
+  ) {
+    this.start(startAtMs);
+  }
+
+  /** Starts, or starts again, with a snapshot. */
+  start(atMs: number): void {
+    this.snapshotAtMs = atMs;
+    this.heartbeatAtMs = atMs + CADENCE_DEFAULT.heartbeatSeconds * 1_000;
+    this.changeAtMs = null;
+    this.silence(atMs);
+  }
+
+  next(): { report: Report; atMs: number } {
+    const wantedAtMs = Math.min(this.snapshotAtMs, this.changeAtMs ?? Number.POSITIVE_INFINITY);
+    const atMs = Math.max(this.notBeforeMs, Math.min(wantedAtMs, this.heartbeatAtMs));
+    return { report: wantedAtMs <= atMs ? 'snapshot' : 'heartbeat', atMs };
+  }
+
+  /** Whether a container has changed since the last snapshot. */
+  get hasChange(): boolean {
+    return this.changeAtMs !== null;
+  }
+
+  /** Schedules a snapshot a second after the first of several changes. */
+  containerChanged(atMs: number): void {
+    this.changeAtMs ??= atMs + COALESCE_MS;
+  }
+
+  /** The containers are read now: a later change requires another snapshot. */
+  snapshotStarted(): void {
+    this.changeAtMs = null;
+  }
+
+  /** Schedules the next reports after a response. A heartbeat's response can require a snapshot. */
+  answered(report: Report, nowMs: number, { snapshotSeconds, heartbeatSeconds }: Cadence, isRequired = false): void {
+    const snapshotAtMs = isRequired ? nowMs : nowMs + this.intervalMs(snapshotSeconds);
+    this.snapshotAtMs = report === 'snapshot' ? snapshotAtMs : Math.min(this.snapshotAtMs, snapshotAtMs);
+    this.heartbeatAtMs = nowMs + this.intervalMs(heartbeatSeconds);
+  }
+
+  /** Schedules another attempt after `delayMs`. */
+  failed(nowMs: number, delayMs: number, report: Report): void {
+    if (report === 'snapshot') this.snapshotAtMs = nowMs;
+    else this.heartbeatAtMs = nowMs;
+    this.notBeforeMs = nowMs + delayMs;
+  }
+
+  /** Sends nothing until `untilMs`. */
+  silence(untilMs: number): void {
+    this.notBeforeMs = Math.max(this.notBeforeMs, untilMs);
+  }
+
+  private intervalMs(seconds: number): number {
+    return seconds * 1_000 * (1 - SPREAD * this.random());
+  }
+}
+
+/**
+ * Returns the wait before the next attempt: what the server asks for, plus a random share of a time that doubles up to a
+ * maximum. `failures` counts from 1.
  *
  * Source: "full jitter" of Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */

@@ -2,92 +2,78 @@ import type { Cadence } from '@muster/contracts';
 import type { Metrics } from './metrics.js';
 import { counts } from './summary.js';
 
-/** Where progress is shown: one line that is rewritten on a terminal, else a line now and then. */
+/** Where progress is shown: in one line of a terminal that is rewritten, or as a line every few seconds. */
 export interface ProgressOutput {
   isTerminal: boolean;
-  /** Columns of the terminal, where it is one. */
+  /** Returns the columns of the terminal. */
   columns: () => number;
   write: (text: string) => void;
 }
 
-/** Shows what a run is at. */
-export interface Progress {
-  /** Says what is being done now, besides what is counted. */
-  phase(text: string): void;
-  stop(): void;
+/** What a line of progress shows in addition to the metrics. The counts are those since the previous line. */
+export interface ProgressState {
+  phase: string;
+  enrolled: number;
+  hosts: number;
+  cadence: Cadence | null;
+  seconds: number;
+  snapshots: number;
+  heartbeats: number;
 }
 
 const TERMINAL_MS = 500;
 const LINES_MS = 5_000;
 
-/** Begins to show the progress, until it is stopped. */
+/** Shows progress until it is stopped. `enter` names what the run is doing from now on. */
 export function showProgress(
-  output: ProgressOutput,
-  watched: { metrics: Metrics; enrolled: () => number; hosts: number; cadence: () => Cadence | null },
-): Progress {
-  const { metrics } = watched;
-  let current = 'running';
-  let sinceMs = performance.now();
-  let before = { snapshots: 0, heartbeats: 0 };
-  const isOnOneLine = output.isTerminal;
-
-  function line(): string {
-    const nowMs = performance.now();
-    const seconds = (nowMs - sinceMs) / 1_000;
-    sinceMs = nowMs;
-    const now = { snapshots: metrics.calls.snapshot.answered, heartbeats: metrics.calls.heartbeat.answered };
-    const text = progressLine({
-      ...{ phase: current, enrolled: watched.enrolled(), hosts: watched.hosts, cadence: watched.cadence(), metrics },
-      snapshotsPerSecond: (now.snapshots - before.snapshots) / seconds,
-      heartbeatsPerSecond: (now.heartbeats - before.heartbeats) / seconds,
-    });
-    before = now;
-    metrics.recentMs.clear();
-    return text;
-  }
+  { isTerminal, columns, write }: ProgressOutput,
+  metrics: Metrics,
+  fleet: () => Pick<ProgressState, 'enrolled' | 'hosts' | 'cadence'>,
+): { enter: (phase: string) => void; stop: () => void } {
+  let phase = 'running';
+  const read = () => ({
+    seconds: performance.now() / 1_000,
+    snapshots: metrics.calls.snapshot.latencies.count,
+    heartbeats: metrics.calls.heartbeat.latencies.count,
+  });
+  let before = read();
 
   function show(): void {
-    if (!isOnOneLine) output.write(`${line()}\n`);
-    else output.write(`\r\x1b[K${line().slice(0, Math.max(20, output.columns() - 1))}`);
+    const now = read();
+    const seconds = now.seconds - before.seconds;
+    const snapshots = now.snapshots - before.snapshots;
+    const heartbeats = now.heartbeats - before.heartbeats;
+    const line = progressLine(metrics, { ...fleet(), phase, seconds, snapshots, heartbeats });
+    before = now;
+    metrics.recent.reset();
+    write(isTerminal ? `\r\x1b[K${line.slice(0, Math.max(20, columns() - 1))}` : `${line}\n`);
   }
 
-  const timer = setInterval(show, isOnOneLine ? TERMINAL_MS : LINES_MS);
+  const timer = setInterval(show, isTerminal ? TERMINAL_MS : LINES_MS);
   return {
-    phase(text) {
-      current = text;
+    enter(newPhase) {
+      phase = newPhase;
       show();
     },
     stop() {
       clearInterval(timer);
-      if (isOnOneLine) output.write('\r\x1b[K');
+      if (isTerminal) write('\r\x1b[K');
     },
   };
 }
 
-/** One line of progress. */
-export function progressLine(state: {
-  phase: string;
-  enrolled: number;
-  hosts: number;
-  cadence: Cadence | null;
-  snapshotsPerSecond: number;
-  heartbeatsPerSecond: number;
-  metrics: Metrics;
-}): string {
-  const { phase, enrolled, hosts, cadence, snapshotsPerSecond, heartbeatsPerSecond, metrics } = state;
-  const recent = metrics.recentMs;
-  const bad = Object.fromEntries([
-    ...[...metrics.statuses].filter(([status]) => status >= 300),
-    ...[...metrics.failures],
-  ]);
+export function progressLine({ recent, statuses, failures, retries }: Metrics, state: ProgressState): string {
+  const { phase, enrolled, hosts, cadence, seconds, snapshots, heartbeats } = state;
+  const errors = Object.fromEntries([...[...statuses].filter(([status]) => status >= 300), ...failures]);
+  const [p50, p99] = [50, 99].map((percent) => (recent.percentile(percent) / 1_000).toFixed(0));
   return [
     phase,
     `${enrolled}/${hosts} hosts`,
-    `${snapshotsPerSecond.toFixed(0)} snapshots/s`,
-    `${heartbeatsPerSecond.toFixed(0)} heartbeats/s`,
-    `p50 ${recent.quantile(0.5).toFixed(0)} p99 ${recent.quantile(0.99).toFixed(0)} ms`,
-    `errors ${counts(bad)}`,
-    `retries ${metrics.retries}`,
+    `${(snapshots / seconds).toFixed(0)} snapshots/s`,
+    `${(heartbeats / seconds).toFixed(0)} heartbeats/s`,
+    `p50 ${p50} p99 ${p99} ms`,
+    `errors ${counts(errors)}`,
+    `retries ${retries}`,
     cadence === null ? 'no cadence yet' : `cadence ${cadence.heartbeatSeconds}/${cadence.snapshotSeconds} s`,
   ].join(' · ');
 }

@@ -1,142 +1,118 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cadence, EnrollmentTokenCreated } from '@muster/contracts';
-import type { SimulateOptions } from './options.js';
-import { createFleet, type Member } from './fleet.js';
-import { createMetrics, type Metrics } from './metrics.js';
-import { createHostLife } from '../model/host-life.js';
-import { seededRandom } from '../model/random.js';
-import { createRoles } from '../model/roles.js';
+import { Paths } from '@muster/contracts';
+import { withDisposables } from '@muster/testkit/disposables';
+import { BrokenCallError, createHttp, type Call, type Reply } from '@muster/testkit/http';
+import pMap from 'p-map';
+import { createRoles } from '../model/container-texts.js';
 import { ApiError, createOperator, type Operator } from '../operator.js';
-import { inParallel } from './parallel.js';
-import { showProgress, type Progress, type ProgressOutput } from './progress.js';
-import { createAgentCalls } from '../protocol/agent-calls.js';
-import { createClient, type Client } from '../protocol/client.js';
-import { createHostAgent } from './host-agent.js';
-import { summarize, type Run, type Summary } from './summary.js';
+import { finishAgents, runAgents } from './fleet.js';
+import { HostAgent, type Fleet } from './host-agent.js';
+import { increment, Metrics, recordLatency, type CallKind } from './metrics.js';
+import { showProgress, type ProgressOutput } from './progress.js';
+import { summarize, type SimulateOptions, type Summary } from './summary.js';
 import { verify } from './verify.js';
 
-const DELETE_WIDTH = 8;
+const TIMEOUT_MS = 20_000;
+const DELETE_CONCURRENCY = 8;
 
-/** The enrollment token outlives the run by this much. */
+/** The enrollment token outlives the run by this time. */
 const TOKEN_SPARE_SECONDS = 3_600;
 
 /**
- * Runs a fleet against the API until its time is over or `stop` is aborted, compares what the API says with what it
- * was told, and takes the hosts out again. Throws an `ApiError` where the API cannot be used for that.
+ * Runs a fleet against the API until its time is over or `stop` is aborted, compares the API's state with the expected
+ * state, and deletes the hosts.
+ * @throws ApiError if the API cannot be used.
  */
 export async function simulate(options: SimulateOptions, output: ProgressOutput, stop: AbortSignal): Promise<Summary> {
-  const metrics = createMetrics();
-  const client = createClient({ url: options.url, sockets: options.sockets, metrics });
-  const operator = createOperator({ client, key: options.key, metrics });
-  try {
-    const lifeSeconds = Math.ceil(options.durationMs / 1_000) + TOKEN_SPARE_SECONDS;
-    const enrollment = await operator.createEnrollmentToken(`sim-${options.seed}`, options.hosts, lifeSeconds);
-    let run;
-    try {
-      run = await perform({ options, output, stop, metrics, client, operator, enrollment });
-    } finally {
-      await operator.revokeEnrollmentToken(enrollment.id);
-    }
-    // Last of all, so that what went wrong in clearing away counts too.
-    return summarize({ options, metrics, ...run });
-  } finally {
-    await client.close();
-  }
-}
+  const { url, key, seed, hosts, sockets, durationMs } = options;
+  const metrics = new Metrics();
+  const run = await withDisposables(async (use) => {
+    // A real fleet has a connection for each host. Thousands of idle sockets in this process would cost CPU time that
+    // the API needs, and show nothing more. The wait for a free connection is part of the latency.
+    const observe = (call: Call, result: Reply | BrokenCallError) => recordCall(metrics, call, result);
+    const http = use(createHttp(url, { sockets, timeoutMs: TIMEOUT_MS, observe }), (http) => http.close());
+    const operator = createOperator({ url, key, fetch: http.fetch, onRetry: () => (metrics.retries += 1) });
+    const expiresInSeconds = Math.ceil(durationMs / 1_000) + TOKEN_SPARE_SECONDS;
+    const enrollment = use(
+      await operator.call('createEnrollmentToken', { body: { name: `sim-${seed}`, maxUses: hosts, expiresInSeconds } }),
+      ({ id }) => operator.call('revokeEnrollmentToken', { params: { enrollmentTokenId: id } }),
+    );
 
-interface Stage {
-  options: SimulateOptions;
-  output: ProgressOutput;
-  stop: AbortSignal;
-  metrics: Metrics;
-  client: Client;
-  operator: Operator;
-  enrollment: EnrollmentTokenCreated;
-}
+    const cpuBefore = process.cpuUsage();
+    const startedAt = performance.now();
+    const now = (): number => performance.now() - startedAt;
+    // New in each run, so that hosts that an earlier run left behind are other machines.
+    const engineIdPrefix = `sim-${randomUUID()}-`;
+    const fleet: Fleet = {
+      options,
+      roles: createRoles(options.containers),
+      engineIdPrefix,
+      enrollmentToken: enrollment.token,
+      http,
+      metrics,
+      intervalMs: null,
+      epochMs: Date.now() - now(),
+      now,
+    };
+    const agents = Array.from({ length: hosts }, (_, host) => new HostAgent(fleet, host));
+    const enrolled = () => agents.flatMap(({ expected }) => expected ?? []);
+    const state = () => ({ enrolled: enrolled().length, hosts, cadence: enrolled()[0]?.cadence ?? null });
+    const progress = use(showProgress(output, metrics, state), ({ stop }) => stop());
+    if (!options.keep) use(operator, () => deleteHosts(operator, engineIdPrefix, progress.enter));
 
-async function perform(stage: Stage): Promise<Omit<Run, 'options' | 'metrics'>> {
-  const { options, output, stop, metrics, operator } = stage;
-  const cpuBefore = process.cpuUsage();
-  const startedAt = performance.now();
-  const now = (): number => performance.now() - startedAt;
-  // New in each run, so that hosts that an earlier one left behind are other machines.
-  const engineIdPrefix = `sim-${randomUUID()}-`;
-  const members = createMembers(stage, engineIdPrefix, now);
-  const agents = members.map(({ agent }) => agent);
-  const enrolled = (): number => agents.filter((agent) => agent.isEnrolled()).length;
-  const progress = showProgress(output, {
-    ...{ metrics, enrolled, hosts: options.hosts },
-    cadence: () => agents.find((agent) => agent.isEnrolled())?.cadence() ?? null,
-  });
-  const over = new AbortController();
-  try {
-    const fleet = createFleet(members, now);
-    const time = sleep(options.durationMs, undefined, { signal: AbortSignal.any([stop, over.signal]) });
-    const end = time.catch(() => undefined).then(() => over.abort());
-    await Promise.all([fleet.run(over.signal), end]);
+    await runAgents(agents, { durationMs, stop, now });
     const seconds = now() / 1_000;
-    progress.phase('sending the last snapshots');
-    const unfinished = await fleet.finish();
-    const told = agents.flatMap((agent) => agent.told() ?? []);
-    progress.phase('comparing');
-    const verification = await verify(operator, told, { engineIdPrefix, now });
+    progress.enter('sending the last snapshots');
+    const unfinished = await finishAgents(agents, now);
+    progress.enter('comparing');
+    const verification = await verify(operator, enrolled(), { engineIdPrefix, now });
     verification.differences.unshift(
-      ...unfinished.map((name) => `${name} could not deliver its last snapshot`),
-      ...agents.flatMap(({ name, oddities }) => oddities.map((what) => `${name}: ${what}`)),
+      ...unfinished.map((agent) => `${agent.name} could not deliver its last snapshot`),
+      ...agents.flatMap((agent) => [...agent.violations].map((violation) => `${agent.name}: ${violation}`)),
     );
     const { user, system } = process.cpuUsage(cpuBefore);
     return {
-      ...{ seconds, verification },
-      hosts: { enrolled: told.length, gone: told.filter(({ isLive }) => !isLive).length },
+      seconds,
+      verification,
+      hosts: { enrolled: enrolled().length, gone: enrolled().filter(({ isGone }) => isGone).length },
       simulator: { cpuSeconds: (user + system) / 1e6, rssMiB: process.resourceUsage().maxRSS / 1_024 },
     };
-  } finally {
-    over.abort();
-    if (!options.keep) await clearAway(operator, engineIdPrefix, progress);
-    progress.stop();
-  }
-}
-
-/** The fleet's hosts, which begin one after the other over the ramp. */
-function createMembers(
-  { options, client, metrics, enrollment }: Stage,
-  engineIdPrefix: string,
-  now: () => number,
-): Member[] {
-  const { seed, hosts, churn, faults, rampMs } = options;
-  const calls = createAgentCalls(client);
-  const roles = createRoles(options.containers);
-  const epochMs = Date.now() - now();
-  /** The first cadence that is heard: a later one changes how often hosts report, and not what happens on them. */
-  let intervalMs: number | null = null;
-  const livesAt = (cadence: Cadence): number => (intervalMs ??= cadence.snapshotSeconds * 1_000);
-  return Array.from({ length: hosts }, (_, host) => {
-    const startAtMs = (rampMs * host) / hosts;
-    const agent = createHostAgent({
-      name: `sim-${seed}-${host + 1}`,
-      engineId: `${engineIdPrefix}${host + 1}`,
-      enrollToken: enrollment.token,
-      createLife: (cadence) => createHostLife({ seed, host, roles, churn, faults, intervalMs: livesAt(cadence) }),
-      random: seededRandom(seed, host, 3),
-      uuid: randomUUID,
-      ...{ startAtMs, calls, metrics, faults, epochMs, now },
-    });
-    return { agent, startAtMs };
   });
+  // After everything else, so that it also counts the deletion of the hosts.
+  return summarize({ options, metrics, ...run });
 }
 
-/**
- * Deletes the run's hosts: those that the API has, an enrolment whose answer never came included. What cannot be
- * deleted is said, and is no reason to lose the summary.
- */
-async function clearAway(operator: Operator, engineIdPrefix: string, progress: Progress): Promise<void> {
-  progress.phase('deleting the hosts');
+const KIND_BY_PATH: ReadonlyMap<string, CallKind> = new Map([
+  [Paths.agentEnroll, 'enroll'],
+  [Paths.agentContainers, 'snapshot'],
+  [Paths.agentHeartbeat, 'heartbeat'],
+  [Paths.agentToken, 'token'],
+]);
+
+function recordCall(metrics: Metrics, { path, method, body }: Call, result: Reply | BrokenCallError): void {
+  const agentCall = KIND_BY_PATH.get(path);
+  const counts = metrics.calls[agentCall ?? (method === 'GET' ? 'read' : 'admin')];
+  counts.bytesSent += body?.length ?? 0;
+  if (result instanceof BrokenCallError) {
+    if (result.code !== 'LOST') increment(metrics.failures, result.code);
+    return;
+  }
+  counts.bytesReceived += Buffer.byteLength(result.text);
+  recordLatency(counts.latencies, result.ms);
+  if (agentCall !== undefined) recordLatency(metrics.recent, result.ms);
+  increment(metrics.statuses, result.status);
+}
+
+/** Deletes the run's hosts, including those that did not receive the response to their enrollment. */
+async function deleteHosts(operator: Operator, engineIdPrefix: string, enter: (phase: string) => void): Promise<void> {
+  enter('deleting the hosts');
   try {
-    const ours = (await operator.hosts()).filter(({ engineId }) => engineId.startsWith(engineIdPrefix));
-    await inParallel(ours, DELETE_WIDTH, ({ id }) => operator.deleteHost(id));
+    const hosts = (await operator.all('listHosts')).filter(({ engineId }) => engineId.startsWith(engineIdPrefix));
+    const remove = ({ id }: { id: string }) => operator.call('deleteHost', { params: { hostId: id } });
+    await pMap(hosts, remove, { concurrency: DELETE_CONCURRENCY });
   } catch (error) {
+    // The summary is worth more.
     if (!(error instanceof ApiError)) throw error;
-    progress.phase(`some hosts could not be deleted (${error.message})`);
+    enter(`some hosts could not be deleted (${error.message})`);
   }
 }

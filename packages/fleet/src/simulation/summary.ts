@@ -1,85 +1,80 @@
-import { CALLS, serverErrors, type Call, type Metrics } from './metrics.js';
-import type { SimulateOptions } from './options.js';
+import { CALLS, type Metrics } from './metrics.js';
 import type { Verification } from './verify.js';
 
-/** What a run came to; this is what `--json` writes. */
-export interface Summary {
-  options: Omit<SimulateOptions, 'key'>;
-  /** From the first host's start until the fleet was told to end. */
-  seconds: number;
-  hosts: { enrolled: number; gone: number };
-  calls: Partial<Record<Call, CallSummary>>;
-  statuses: Record<string, number>;
-  failures: Record<string, number>;
-  mishaps: Record<string, number>;
-  retries: number;
-  compared: { hosts: number; containers: number; removed: number };
-  differences: { count: number; first: string[] };
-  /** This process's own CPU seconds, and its memory at its largest. */
-  simulator: { cpuSeconds: number; rssMiB: number };
-  passed: boolean;
-}
-
-export interface CallSummary {
-  answered: number;
-  perSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  maxMs: number;
-  bytesSent: number;
-  bytesReceived: number;
+/** What to simulate, and against which API. */
+export interface SimulateOptions {
+  url: string;
+  key: string;
+  hosts: number;
+  containers: number;
+  churn: number;
+  seed: number;
+  rampMs: number;
+  durationMs: number;
+  sockets: number;
+  faults: number;
+  allow5xx: boolean;
+  keep: boolean;
+  json: boolean;
 }
 
 const DIFFERENCES_SHOWN = 20;
 
-/** What a summary is drawn from. */
-export interface Run extends Pick<Summary, 'seconds' | 'hosts' | 'simulator'> {
+/** What a summary is computed from. */
+export interface Run {
   options: SimulateOptions;
+  /** From the start of the first host until the end of the fleet. */
+  seconds: number;
+  hosts: { enrolled: number; gone: number };
   metrics: Metrics;
   verification: Verification;
+  /** The CPU time and the peak memory of this process. */
+  simulator: { cpuSeconds: number; rssMiB: number };
 }
 
-/** Draws the sum of a run. */
-export function summarize(run: Run): Summary {
-  const { options, seconds, hosts, metrics, verification, simulator } = run;
-  const { differences, ...compared } = verification;
+/** The result of a run, as printed with `--json`. */
+export type Summary = ReturnType<typeof summarize>;
+
+export function summarize({ options, seconds, hosts, metrics, verification, simulator }: Run) {
   const { key: _secret, ...shown } = options;
-  const calls = CALLS.flatMap((call) => {
-    const { answered, ms, bytesSent, bytesReceived } = metrics.calls[call];
+  const { differences, ...compared } = verification;
+  const calls = CALLS.flatMap((kind) => {
+    const { latencies, bytesSent, bytesReceived } = metrics.calls[kind];
+    const answered = latencies.count;
     if (answered === 0) return [];
-    const times = { p50Ms: rounded(ms.quantile(0.5)), p99Ms: rounded(ms.quantile(0.99)), maxMs: rounded(ms.max) };
-    return [[call, { answered, perSecond: rounded(answered / seconds), ...times, bytesSent, bytesReceived }] as const];
+    const perSecond = rounded(answered / seconds);
+    const p50Ms = rounded(latencies.percentile(50) / 1_000);
+    const p99Ms = rounded(latencies.percentile(99) / 1_000);
+    const maxMs = rounded(latencies.max / 1_000);
+    return [[kind, { answered, perSecond, p50Ms, p99Ms, maxMs, bytesSent, bytesReceived }] as const];
   });
   return {
-    ...{ options: shown, seconds: rounded(seconds), hosts },
+    options: shown,
+    seconds: rounded(seconds),
+    hosts,
     calls: Object.fromEntries(calls),
     statuses: Object.fromEntries(metrics.statuses),
     failures: Object.fromEntries(metrics.failures),
     mishaps: Object.fromEntries(metrics.mishaps),
-    ...{ retries: metrics.retries, compared },
+    retries: metrics.retries,
+    compared,
     differences: { count: differences.length, first: differences.slice(0, DIFFERENCES_SHOWN) },
     simulator: { cpuSeconds: rounded(simulator.cpuSeconds), rssMiB: Math.round(simulator.rssMiB) },
-    passed: differences.length === 0 && (options.allow5xx || serverErrors(metrics) === 0),
+    passed: differences.length === 0 && (options.allow5xx || metrics.serverErrors === 0),
   };
 }
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
-/** The summary for people. */
+/** Returns the summary as text for people. */
 export function summaryText(summary: Summary): string {
   const { hosts, seconds, calls, compared, differences, simulator } = summary;
-  const rows = Object.entries(calls).map(([call, each]) =>
-    [
-      call.padEnd(10),
-      `${each.answered}`.padStart(9),
-      `${each.perSecond}`.padStart(9),
-      `${each.p50Ms}`.padStart(9),
-      `${each.p99Ms}`.padStart(9),
-      `${each.maxMs}`.padStart(9),
-      mebibytes(each.bytesSent).padStart(10),
-      mebibytes(each.bytesReceived).padStart(10),
-    ].join(''),
-  );
+  const rows = Object.entries(calls).map(([kind, call]) => {
+    const { answered, perSecond, p50Ms, p99Ms, maxMs } = call;
+    const figures = [answered, perSecond, p50Ms, p99Ms, maxMs].map((figure) => `${figure}`.padStart(9));
+    const sizes = [call.bytesSent, call.bytesReceived].map((bytes) => (bytes / 1_048_576).toFixed(1).padStart(10));
+    return [kind.padEnd(10), ...figures, ...sizes].join('');
+  });
   return [
     `${hosts.enrolled} hosts enrolled, ${hosts.gone} gone for good, ${seconds} s`,
     '',
@@ -100,9 +95,7 @@ export function summaryText(summary: Summary): string {
   ].join('\n');
 }
 
-const mebibytes = (bytes: number): string => (bytes / 1_048_576).toFixed(1);
-
-/** `3 of this, 2 of that`. */
+/** Returns, for example, `200: 31, 503: 2`. */
 export const counts = (byName: Readonly<Record<string, number>>): string =>
   Object.entries(byName)
     .map(([name, count]) => `${name}: ${count}`)

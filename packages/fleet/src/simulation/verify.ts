@@ -1,91 +1,81 @@
-import { compareContainers, compareHost, compareRemoved } from '../compare.js';
 import type { ContainerView } from '@muster/contracts';
-import { ApiError, HOSTS_PER_QUERY, type Operator } from '../operator.js';
-import { inParallel } from './parallel.js';
-import type { Told } from './told.js';
+import pMap from 'p-map';
+import { compareContainers, compareHost, compareRemoved, type ExpectedHost } from '../compare.js';
+import { ApiError, type Operator } from '../operator.js';
 
-/** What was compared, and what differs, each difference in words. */
+/** What was compared. Each difference is a sentence. */
 export interface Verification {
   hosts: number;
   containers: number;
-  /** Containers that were looked up among the removed. */
+  /** Number of removed containers that were compared. */
   removed: number;
   differences: string[];
 }
 
-/** Queries at a time: enough to keep the API busy, and few enough not to be a load test of their own. */
-const QUERIES_WIDTH = 4;
+/** Enough requests at a time to keep the API busy, and few enough not to be a load test of their own. */
+const CONCURRENCY = 4;
 
-/** Hosts whose removed containers are looked up. */
+/** The API's limit for the values of one filter. */
+const HOSTS_PER_QUERY = 50;
+
+/** Maximum number of hosts whose removed containers are compared. */
 const REMOVED_HOSTS_MAX = 100;
 
 /**
- * Compares what the API says of these hosts with what it was told: hosts first, for their freshness ages while the
- * rest is read; then their present containers, by groups of hosts, so that what else the database holds does not
- * matter; then, of some, the removed ones. `engineIdPrefix`: what the engine ids of this run's hosts, and no other,
- * begin with.
+ * Compares the API's state with the expected state: first the hosts, because their freshness ages in the meantime, then
+ * their present containers, and then the removed containers of some hosts. The engine ids of this run's hosts, and no
+ * other ids, start with `engineIdPrefix`.
  */
 export async function verify(
   operator: Operator,
-  fleet: readonly Told[],
+  fleet: readonly ExpectedHost[],
   { engineIdPrefix, now }: { engineIdPrefix: string; now: () => number },
 ): Promise<Verification> {
-  const result: Verification = { hosts: fleet.length, containers: 0, removed: 0, differences: [] };
-  try {
-    await verifyHosts();
-    await verifyContainers();
-    await verifyRemoved();
-  } catch (error) {
-    // What was found until then, and what the run measured, is still worth telling.
-    if (!(error instanceof ApiError)) throw error;
-    result.differences.push(`the comparison could not be finished: ${error.message}`);
-  }
-  return result;
+  const differences: string[] = [];
+  const result: Verification = { hosts: fleet.length, containers: 0, removed: 0, differences };
+  const list = (hosts: readonly ExpectedHost[], presence: 'present' | 'removed') =>
+    operator.all('listContainers', { query: { presence, hostId: hosts.map(({ hostId }) => hostId) } });
 
   async function verifyHosts(): Promise<void> {
     const fromMs = now();
-    const byId = new Map((await operator.hosts()).map((host) => [host.id, host]));
-    const readMs = { fromMs, untilMs: now() };
-    for (const told of fleet) {
-      result.differences.push(...compareHost(told, byId.get(told.hostId), readMs));
-      byId.delete(told.hostId);
+    const byId = new Map((await operator.all('listHosts')).map((host) => [host.id, host]));
+    const read = { fromMs, untilMs: now() };
+    for (const expected of fleet) {
+      differences.push(...compareHost(expected, byId.get(expected.hostId), read));
+      byId.delete(expected.hostId);
     }
-    for (const { name, engineId } of byId.values()) {
-      if (!engineId.startsWith(engineIdPrefix)) continue;
-      result.differences.push(`${name} is among the hosts, though its enrolment was never answered`);
+    const others = [...byId.values()].filter(({ engineId }) => engineId.startsWith(engineIdPrefix));
+    for (const { name } of others) {
+      differences.push(`${name} is among the hosts, though its enrollment was never answered`);
     }
   }
 
-  async function verifyContainers(): Promise<void> {
-    const groups = Array.from({ length: Math.ceil(fleet.length / HOSTS_PER_QUERY) }, (_, group) =>
-      fleet.slice(group * HOSTS_PER_QUERY, (group + 1) * HOSTS_PER_QUERY),
-    );
-    await inParallel(groups, QUERIES_WIDTH, async (group) => {
-      const ids = group.map(({ hostId }) => hostId);
-      const byHost = groupByHost(await operator.containers(ids, 'present'));
-      for (const told of group) {
-        const views = byHost.get(told.hostId) ?? [];
-        result.containers += views.length;
-        result.differences.push(...compareContainers(told, views));
-      }
-    });
+  async function verifyContainers(hosts: readonly ExpectedHost[]): Promise<void> {
+    const byHost = new Map(hosts.map(({ hostId }): [string, ContainerView[]] => [hostId, []]));
+    for (const view of await list(hosts, 'present')) byHost.get(view.hostId)?.push(view);
+    for (const expected of hosts) {
+      const views = byHost.get(expected.hostId)!;
+      result.containers += views.length;
+      differences.push(...compareContainers(expected, views));
+    }
   }
 
-  async function verifyRemoved(): Promise<void> {
+  async function verifyRemoved(expected: ExpectedHost): Promise<void> {
+    result.removed += expected.removed.length;
+    differences.push(...compareRemoved(expected, await list([expected], 'removed')));
+  }
+
+  try {
+    await verifyHosts();
+    // By host, because the database can contain containers of other hosts.
+    const starts = fleet.map((_, index) => index).filter((index) => index % HOSTS_PER_QUERY === 0);
+    const groups = starts.map((start) => fleet.slice(start, start + HOSTS_PER_QUERY));
+    await pMap(groups, verifyContainers, { concurrency: CONCURRENCY });
     const sample = fleet.filter(({ removed }) => removed.length > 0).slice(0, REMOVED_HOSTS_MAX);
-    await inParallel(sample, QUERIES_WIDTH, async (told) => {
-      result.removed += told.removed.length;
-      result.differences.push(...compareRemoved(told, await operator.containers([told.hostId], 'removed')));
-    });
+    await pMap(sample, verifyRemoved, { concurrency: CONCURRENCY });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    differences.push(`the comparison could not be finished: ${error.message}`);
   }
-}
-
-function groupByHost(views: readonly ContainerView[]): Map<string, ContainerView[]> {
-  const byHost = new Map<string, ContainerView[]>();
-  for (const view of views) {
-    const group = byHost.get(view.hostId);
-    if (group === undefined) byHost.set(view.hostId, [view]);
-    else group.push(view);
-  }
-  return byHost;
+  return result;
 }

@@ -1,137 +1,112 @@
-import { request } from 'node:http';
+import type { EngineInspect, EngineListEntry } from '../engine-replay/captures.js';
+import { createHttp } from '../http.js';
 
-/** What a test's container is made of; what is left out is the image's own. */
+/** A container of a test. Default values are those of the image. */
 export interface DockerContainerSpec {
   name: string;
-  image?: string;
-  /** The command and its arguments; by default it sleeps for a day. */
+  /** The command with its arguments. Default: sleeps for a day. */
   command?: readonly string[];
   labels?: Readonly<Record<string, string>>;
-  /** `publicPort` left out: exposed, not published. */
+  /** A port without `publicPort` is exposed and not published. */
   ports?: readonly { privatePort: number; publicPort?: number; ip?: string; type?: 'tcp' | 'udp' }[];
-  /** A shell command that ends with 0 while the container is well, run each half second. */
+  /** A shell command that succeeds while the container is healthy. Run every half second. */
   healthCheck?: string;
   restartPolicy?: 'no' | 'always' | 'on-failure';
   env?: readonly string[];
 }
 
-/** One element of the engine's list, as far as tests compare it. */
-export interface DockerListEntry {
-  Id: string;
-  Names: string[];
-  Image: string;
-  ImageID: string;
-  Command: string;
-  State: string;
-  Status: string;
-  Ports: { IP?: string; PrivatePort: number; PublicPort?: number; Type: string }[];
-  Labels: Record<string, string>;
-}
+/** The last part of a call's path: `POST /containers/ID/ACTION`. */
+export type ContainerAction =
+  'start' | 'stop?t=1' | 'kill' | 'restart?t=1' | 'pause' | 'unpause' | `rename?name=${string}`;
 
-/** What a test does with an engine. Each call throws with the engine's own message where it refuses. */
+/** Calls of an engine's API. They throw with the engine's message if the engine rejects them. */
 export interface DockerClient {
   isAnswering(): Promise<boolean>;
-  /** Makes an image of a root file system, and calls it `tag`. */
-  importImage(tag: string, tar: Buffer): Promise<void>;
-  /** Creates a container, and gives its id. */
+  /** Creates an image from the tar archive of a root file system. */
+  importImage(repository: string, tag: string, tar: Buffer): Promise<void>;
+  /** Creates a container, and returns its id. */
   create(spec: DockerContainerSpec): Promise<string>;
-  /** Creates and starts one. */
+  /** Creates and starts a container, and returns its id. */
   run(spec: DockerContainerSpec): Promise<string>;
-  startContainer(id: string): Promise<void>;
-  stopContainer(id: string): Promise<void>;
-  killContainer(id: string): Promise<void>;
-  restartContainer(id: string): Promise<void>;
-  pause(id: string): Promise<void>;
-  unpause(id: string): Promise<void>;
-  rename(id: string, name: string): Promise<void>;
+  act(id: string, action: ContainerAction): Promise<void>;
   remove(id: string): Promise<void>;
-  removeAllContainers(): Promise<void>;
-  list(): Promise<DockerListEntry[]>;
-  inspect(id: string): Promise<{ State: { StartedAt: string; Status: string } }>;
+  list(): Promise<EngineListEntry[]>;
+  inspect(id: string): Promise<EngineInspect>;
   engineId(): Promise<string>;
 }
 
-const CALL_MS_MAX = 30_000;
+/** The image of all containers: busybox and links to it. */
+export const TEST_IMAGE = { repository: 'test/bb', tag: '1' };
 
-/** A client of the engine that listens on `socketPath`. */
+const PING_MS_MAX = 2_000;
+const SECOND_NS = 1_000_000_000;
+
+/** Creates a client of the engine that listens on `socketPath`. */
 export function createDockerClient(socketPath: string): DockerClient {
-  function call(method: string, path: string, body?: Buffer | object, timeoutMs = CALL_MS_MAX): Promise<string> {
-    const bytes = body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-    const type = Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json';
-    const headers = bytes === undefined ? {} : { 'content-type': type, 'content-length': bytes.length };
-    return new Promise((resolve, reject) => {
-      const signal = AbortSignal.timeout(timeoutMs);
-      const outgoing = request({ socketPath, method, path, headers, signal, agent: false }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          if ((response.statusCode ?? 500) < 400) resolve(text);
-          else reject(new Error(`${method} ${path}: ${response.statusCode} ${text.trim()}`));
-        });
-      });
-      outgoing.on('error', reject);
-      outgoing.end(bytes);
-    });
-  }
-  const post = async (path: string, body?: object): Promise<void> => void (await call('POST', path, body));
-  const get = async <T>(path: string): Promise<T> => JSON.parse(await call('GET', path)) as T;
+  const http = createHttp('http://docker', { socketPath });
 
-  const client: DockerClient = {
-    isAnswering: () =>
-      call('GET', '/_ping', undefined, 2_000).then(
-        () => true,
+  async function call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<string> {
+    const headers = Buffer.isBuffer(body) ? { 'content-type': 'application/x-tar' } : {};
+    const bytes = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const { status, text } = await http.send({
+      method,
+      path,
+      headers,
+      ...(bytes === undefined ? {} : { body: bytes }),
+    });
+    if (status >= 400) throw new Error(`${method} ${path}: ${status} ${text.trim()}`);
+    return text;
+  }
+  const get = async <T>(path: string): Promise<T> => JSON.parse(await call('GET', path)) as T;
+  const act = async (id: string, action: ContainerAction) => void (await call('POST', `/containers/${id}/${action}`));
+
+  async function create(spec: DockerContainerSpec): Promise<string> {
+    const created = await call('POST', `/containers/create?name=${spec.name}`, toCreateBody(spec));
+    return (JSON.parse(created) as { Id: string }).Id;
+  }
+
+  return {
+    async isAnswering() {
+      const ping = http.send({ path: '/_ping', timeoutMs: PING_MS_MAX });
+      return ping.then(
+        ({ status }) => status < 400,
         () => false,
-      ),
-    async importImage(tag, tar) {
-      const [repository, version] = tag.split(':');
-      await call('POST', `/images/create?fromSrc=-&repo=${repository}&tag=${version}`, tar);
+      );
     },
-    async create(spec) {
-      const path = `/containers/create?name=${encodeURIComponent(spec.name)}`;
-      return (JSON.parse(await call('POST', path, toCreateBody(spec))) as { Id: string }).Id;
+    async importImage(repository, tag, tar) {
+      await call('POST', `/images/create?fromSrc=-&repo=${repository}&tag=${tag}`, tar);
     },
+    create,
     async run(spec) {
-      const id = await client.create(spec);
-      await client.startContainer(id);
+      const id = await create(spec);
+      await act(id, 'start');
       return id;
     },
-    startContainer: (id) => post(`/containers/${id}/start`),
-    stopContainer: (id) => post(`/containers/${id}/stop?t=1`),
-    killContainer: (id) => post(`/containers/${id}/kill`),
-    restartContainer: (id) => post(`/containers/${id}/restart?t=1`),
-    pause: (id) => post(`/containers/${id}/pause`),
-    unpause: (id) => post(`/containers/${id}/unpause`),
-    rename: (id, name) => post(`/containers/${id}/rename?name=${encodeURIComponent(name)}`),
+    act,
     remove: async (id) => void (await call('DELETE', `/containers/${id}?force=1&v=1`)),
-    async removeAllContainers() {
-      for (const { Id } of await client.list()) await client.remove(Id);
-    },
     list: () => get('/containers/json?all=1'),
     inspect: (id) => get(`/containers/${id}/json`),
     engineId: async () => (await get<{ ID: string }>('/info')).ID,
   };
-  return client;
 }
 
-/** The engine's own words for a specification. */
 function toCreateBody(spec: DockerContainerSpec): object {
-  const { image = 'test/bb:1', command = ['sleep', '1d'], labels = {}, ports = [], restartPolicy = 'no' } = spec;
-  const second = 1_000_000_000;
-  const keyOf = (port: (typeof ports)[number]): string => `${port.privatePort}/${port.type ?? 'tcp'}`;
+  const { command = ['sleep', '1d'], labels = {}, ports = [], healthCheck, restartPolicy = 'no', env = [] } = spec;
+  const keyOf = ({ privatePort, type = 'tcp' }: (typeof ports)[number]): string => `${privatePort}/${type}`;
   const published = ports.filter(({ publicPort }) => publicPort !== undefined);
   return {
-    Image: image,
+    Image: `${TEST_IMAGE.repository}:${TEST_IMAGE.tag}`,
     Cmd: command,
     Labels: labels,
-    Env: spec.env ?? [],
+    Env: env,
     ExposedPorts: Object.fromEntries(ports.map((port) => [keyOf(port), {}])),
-    ...(spec.healthCheck === undefined
-      ? {}
-      : {
-          Healthcheck: { Test: ['CMD-SHELL', spec.healthCheck], Interval: second / 2, Timeout: 5 * second, Retries: 1 },
-        }),
+    // Undefined is left out of the JSON.
+    Healthcheck: healthCheck && {
+      Test: ['CMD-SHELL', healthCheck],
+      Interval: SECOND_NS / 2,
+      Timeout: 5 * SECOND_NS,
+      Retries: 1,
+    },
     HostConfig: {
       RestartPolicy: { Name: restartPolicy },
       PortBindings: Object.fromEntries(

@@ -1,100 +1,92 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDockerClient, type DockerClient } from './client.js';
-import { busyboxImageTar } from './image.js';
+import { promisify } from 'node:util';
+import { isAvailable } from '../is-available.js';
+import { createDockerClient, TEST_IMAGE, type DockerClient } from './client.js';
 
-/** How to get what `startDockerEngine` needs. */
-export const DOCKER_HINT = 'apt-get install docker.io busybox-static iproute2 (needs root on Linux)';
-
-/** The image that every engine started here has: busybox and its links. */
-export const TEST_IMAGE = 'test/bb:1';
+const run = promisify(execFile);
 
 const PROGRAMS = ['dockerd', 'containerd', 'runc', 'busybox', 'unshare', 'ip', 'tar'];
+/** The commands that the tests' containers run. */
+const APPLETS = ['sh', 'sleep', 'true', 'false', 'test', 'touch', 'rm', 'httpd', 'cat', 'echo', 'nc'];
+const IMAGE_BYTES_MAX = 64 * 1024 * 1024;
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
 
-/** Why no Docker engine can be started on this machine, in one line that says how to get one; null: it can. */
-export function dockerEngineUnavailable(): string | null {
+/** Returns whether a Docker engine can be started on this machine, as `isAvailable` does. */
+export function hasDockerEngine(): boolean {
   const missing = PROGRAMS.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
-  if (process.platform === 'linux' && process.getuid?.() === 0 && missing.length === 0) return null;
-  const why = missing.length > 0 ? `no ${missing.join(', ')}` : 'not root on Linux';
-  return `a real Docker engine is not available (${why}): ${DOCKER_HINT}`;
+  const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
+  const reason = missing.length > 0 ? `no ${missing.join(', ')}` : isRoot ? null : 'not root on Linux';
+  const how = 'apt-get install docker.io busybox-static iproute2 (needs root on Linux)';
+  return isAvailable(reason && `a real Docker engine is not available (${reason}): ${how}`);
 }
 
-/** A real Docker engine of the test's own: its own network, mounts, data and socket, nothing of the machine's. */
+/** A real Docker engine, whose network, mounts, data and socket are separate from the machine's. */
 export interface DockerEngine extends DockerClient {
   readonly socketPath: string;
-  /** As a value of DOCKER_HOST. */
+  /** A value of DOCKER_HOST. */
   readonly dockerHost: string;
-  /** Ends the engine as a system does; its containers are stopped with it. */
+  /** Stops the engine with SIGTERM, which also stops its containers. */
   stop(): Promise<void>;
-  /** Ends the engine's process without warning. The engine that is started next finds its containers exited. */
+  /** Kills the engine and its containers. After `restart`, the containers are exited. */
   kill(): Promise<void>;
-  /** Starts it again, with the data that it had. */
+  /** Stops the engine if it is running, and starts it with its present data. */
   restart(): Promise<void>;
-  /** Halts the engine's process: its socket still accepts, and answers nothing. */
+  /** Stops the engine's process with SIGSTOP. Its socket still accepts connections. */
   freeze(): void;
   thaw(): void;
   /** Removes containers, engine and data. */
   close(): Promise<void>;
 }
 
-/** Starts an engine and waits until it answers. Throws what `dockerEngineUnavailable` says where it cannot. */
+/** Starts an engine, and waits until it answers. */
 export async function startDockerEngine(): Promise<DockerEngine> {
-  const unavailable = dockerEngineUnavailable();
-  if (unavailable !== null) throw new Error(unavailable);
   const dir = await mkdtemp(join(tmpdir(), 'muster-docker-'));
   const socketPath = join(dir, 'docker.sock');
   const client = createDockerClient(socketPath);
-  let daemon: ChildProcess | null = null;
+  let daemon: { process: ChildProcess; exited: Promise<void> } | null = null;
 
   async function start(): Promise<void> {
-    daemon = launch(dir, socketPath);
-    const exited = exitOf(daemon);
-    const until = performance.now() + READY_MS_MAX;
-    while (performance.now() < until) {
-      if (await client.isAnswering()) return;
-      if ((await Promise.race([exited, sleep(100, 'running')])) !== 'running') break;
+    const child = launch(dir, socketPath);
+    daemon = { process: child, exited: new Promise((resolve) => void child.once('exit', () => resolve())) };
+    const hasExited = () => child.exitCode !== null || child.signalCode !== null;
+    const deadline = performance.now() + READY_MS_MAX;
+    while (!(await client.isAnswering())) {
+      if (hasExited() || performance.now() > deadline) {
+        throw new Error(`dockerd does not start:\n${(await readFile(join(dir, 'docker.log'), 'utf8')).slice(-2_000)}`);
+      }
+      await sleep(100);
     }
-    throw new Error(`dockerd does not start:\n${(await readFile(join(dir, 'docker.log'), 'utf8')).slice(-2_000)}`);
   }
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (daemon === null) return;
-    const exited = exitOf(daemon);
-    daemon.kill('SIGCONT');
-    daemon.kill(signal);
-    const timely = await Promise.race([exited.then(() => true), sleep(STOP_MS_MAX, false, { ref: false })]);
-    if (!timely) daemon.kill('SIGKILL');
+    const { process: child, exited } = daemon;
+    child.kill('SIGCONT');
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
     await exited;
+    clearTimeout(timer);
     daemon = null;
   }
 
-  async function close(): Promise<void> {
-    try {
-      // Containers of an engine that was killed still run; only an engine can end them with all that they hold.
-      if (daemon === null) await start();
-      await client.removeAllContainers();
-    } finally {
-      await end('SIGTERM');
-      await endProcessesOf(dir);
-      await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-    }
+  async function removeAll(): Promise<void> {
+    await endProcessesOf(dir);
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
   try {
-    // The machine's own configuration is not this engine's.
+    // Otherwise the engine would use the machine's configuration.
     await writeFile(join(dir, 'daemon.json'), '{}');
     await start();
-    await client.importImage(TEST_IMAGE, await busyboxImageTar(join(dir, 'image')));
+    await client.importImage(TEST_IMAGE.repository, TEST_IMAGE.tag, await busyboxImage(join(dir, 'image')));
   } catch (error) {
     await end('SIGKILL');
-    await endProcessesOf(dir);
-    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    await removeAll();
     throw error;
   }
   return {
@@ -102,56 +94,46 @@ export async function startDockerEngine(): Promise<DockerEngine> {
     socketPath,
     dockerHost: `unix://${socketPath}`,
     stop: () => end('SIGTERM'),
-    kill: async () => {
+    async kill() {
       await end('SIGKILL');
       await endProcessesOf(dir);
     },
-    restart: async () => {
+    async restart() {
       await end('SIGTERM');
       await start();
     },
-    freeze: () => void daemon?.kill('SIGSTOP'),
-    thaw: () => void daemon?.kill('SIGCONT'),
-    close,
+    freeze: () => void daemon?.process.kill('SIGSTOP'),
+    thaw: () => void daemon?.process.kill('SIGCONT'),
+    async close() {
+      try {
+        // The containers of an engine that was killed may still run, and only an engine can end them completely.
+        if (daemon === null) await start();
+        for (const { Id } of await client.list()) await client.remove(Id);
+      } finally {
+        await end('SIGTERM');
+        await removeAll();
+      }
+    },
   };
 }
 
 /**
- * dockerd in network and mount namespaces of its own, so that it neither sees nor changes the machine's. `unshare`
- * and `sh` replace themselves by it, so that the child's process id is the engine's.
+ * Starts dockerd in new network and mount namespaces, so that it neither sees nor changes the machine's. `unshare` and
+ * `sh` replace themselves with dockerd, so the child's process id is the engine's.
  */
 function launch(dir: string, socketPath: string): ChildProcess {
-  const flags = [
-    ...['-H', `unix://${socketPath}`, '--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec')],
-    ...[
-      '-p',
-      join(dir, 'docker.pid'),
-      '--config-file',
-      join(dir, 'daemon.json'),
-      '--iptables=false',
-      '--ip6tables=false',
-    ],
-    ...['--bip', '172.31.230.1/24', '--shutdown-timeout', '1'],
-  ];
-  // An engine that was killed leaves files that name its and its containerd's process; both are gone by now, but a
-  // process that nobody waits for still looks alive.
-  const script = 'ip link set lo up; rm -f "$0/docker.pid" "$0/exec/containerd/containerd.pid"; exec dockerd "$@"';
-  const child = spawn('unshare', ['--net', '--mount', 'sh', '-c', script, dir, ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const log = createWriteStream(join(dir, 'docker.log'), { flags: 'a' });
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
-  child.once('exit', () => log.end());
-  return child;
+  const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '-p', join(dir, 'docker.pid')];
+  const network = ['--iptables=false', '--ip6tables=false', '--bip', '172.31.230.1/24'];
+  const config = ['-H', `unix://${socketPath}`, '--config-file', join(dir, 'daemon.json'), '--shutdown-timeout', '1'];
+  // A killed engine leaves files with its process ids. The processes have ended, but may still exist as zombies, which
+  // keeps dockerd from starting.
+  const script = `ip link set lo up; rm -f "$0/docker.pid" "$0/exec/containerd/containerd.pid"
+    exec dockerd "$@" >> "$0/docker.log" 2>&1`;
+  const args = ['--net', '--mount', 'sh', '-c', script, dir, ...config, ...paths, ...network];
+  return spawn('unshare', args, { stdio: 'ignore' });
 }
 
-const exitOf = (child: ChildProcess): Promise<unknown> =>
-  child.exitCode !== null || child.signalCode !== null
-    ? Promise.resolve()
-    : new Promise((resolve) => void child.once('exit', resolve));
-
-/** Ends what an engine left behind: its containerd, its shims and what ran in its containers. */
+/** Ends the processes that a killed engine left: containerd, its shims, and the processes of containers. */
 async function endProcessesOf(dir: string): Promise<void> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const pids = await processesOf(dir);
@@ -160,24 +142,31 @@ async function endProcessesOf(dir: string): Promise<void> {
       try {
         process.kill(pid, attempt < 5 ? 'SIGTERM' : 'SIGKILL');
       } catch {
-        // Ended by itself in the meantime.
+        // It has ended in the meantime.
       }
     }
     await sleep(100);
   }
 }
 
-/** The processes that name the engine's directory in their command line, or have one of its file systems mounted. */
+/** Returns the processes whose command line contains the engine's directory, or that have one of its mounts. */
 async function processesOf(dir: string): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const read = (pid: number, file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
-  const own = await Promise.all(
-    pids.map(async (pid) => {
-      const [commandLine, mounts] = await Promise.all([read(pid, 'cmdline'), read(pid, 'mountinfo')]);
-      return pid !== process.pid && (commandLine.includes(`${dir}/exec`) || mounts.includes(`${dir}/data`))
-        ? [pid]
-        : [];
-    }),
-  );
-  return own.flat();
+  const read = (pid: number, file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+  const pids: number[] = [];
+  for (const pid of (await readdir('/proc')).map(Number).filter((each) => each > 0 && each !== process.pid)) {
+    const isOwn = (await read(pid, 'cmdline')).includes(`${dir}/exec`);
+    if (isOwn || (await read(pid, 'mountinfo')).includes(`${dir}/data`)) pids.push(pid);
+  }
+  return pids;
+}
+
+/** Returns a root file system as a tar archive: the machine's static busybox and a link for each applet. */
+async function busyboxImage(dir: string): Promise<Buffer> {
+  await mkdir(join(dir, 'bin'), { recursive: true });
+  await mkdir(join(dir, 'tmp'));
+  const { stdout: path } = await run('sh', ['-c', 'command -v busybox']);
+  await copyFile(path.trim(), join(dir, 'bin', 'busybox'));
+  for (const applet of APPLETS) await symlink('busybox', join(dir, 'bin', applet));
+  const tar = await run('tar', ['-C', dir, '-cf', '-', '.'], { encoding: 'buffer', maxBuffer: IMAGE_BYTES_MAX });
+  return tar.stdout;
 }

@@ -1,50 +1,53 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { z } from 'zod';
 
-/** Which real engine is replayed. */
+/** The captured engines. */
 export type Flavour = 'docker-28.5' | 'podman-4.3';
 
-/** A reply as it was captured, every field that the engine wrote in it. */
+/** A captured JSON object with all its fields. */
 export type Reply = Readonly<Record<string, unknown>>;
 
-const CapturedPort = z.looseObject({ PrivatePort: z.number(), Type: z.string() });
-export type CapturedPort = z.output<typeof CapturedPort>;
+export interface EnginePort extends Reply {
+  IP?: string;
+  PrivatePort: number;
+  PublicPort?: number;
+  Type: string;
+}
 
-const CapturedListEntry = z.looseObject({
-  Id: z.string(),
-  Names: z.array(z.string()),
-  Image: z.string(),
-  ImageID: z.string(),
-  Command: z.string(),
-  Created: z.number(),
-  Ports: z.array(CapturedPort),
-  Labels: z.record(z.string(), z.string()),
-  State: z.string(),
-  Status: z.string(),
-});
-export type CapturedListEntry = z.output<typeof CapturedListEntry>;
+/** An item of an engine's list of containers. */
+export interface EngineListEntry extends Reply {
+  Id: string;
+  Names: string[];
+  Image: string;
+  ImageID: string;
+  Command: string;
+  Created: number;
+  Ports: EnginePort[];
+  Labels: Record<string, string>;
+  State: string;
+  Status: string;
+}
 
-const CapturedInspect = z.looseObject({
-  Id: z.string(),
-  Name: z.string(),
-  State: z.looseObject({
-    Status: z.string(),
-    ExitCode: z.number(),
-    StartedAt: z.string(),
-    FinishedAt: z.string(),
-    Health: z.looseObject({ Status: z.string() }).optional(),
-  }),
-});
-export type CapturedInspect = z.output<typeof CapturedInspect>;
+/** An engine's description of one container. */
+export interface EngineInspect extends Reply {
+  Id: string;
+  Name: string;
+  State: Reply & {
+    Status: string;
+    ExitCode: number;
+    StartedAt: string;
+    FinishedAt: string;
+    Health?: Reply & { Status: string };
+  };
+}
 
-/** What one real engine answered, once. */
+/** The responses of a real engine. */
 export interface Capture {
   flavour: Flavour;
-  /** When the list was taken, by the engine's clock, to about a second: worked out from its status texts. */
+  /** When the list was captured, by the engine's clock. Derived from the status texts, accurate to about a second. */
   capturedAtMs: number;
-  list: CapturedListEntry[];
-  inspectById: ReadonlyMap<string, CapturedInspect>;
-  version: Reply;
+  list: EngineListEntry[];
+  inspectById: ReadonlyMap<string, EngineInspect>;
+  version: Reply & { ApiVersion: string };
   info: Reply;
   apiVersion: string;
 }
@@ -57,21 +60,17 @@ const CAPTURED_AT_MS: Readonly<Record<Flavour, number>> = {
 /** Reads a capture from this package's fixtures. */
 export async function loadCapture(flavour: Flavour): Promise<Capture> {
   const folder = new URL(`../../fixtures/${flavour}/`, import.meta.url);
-  const read = async (path: string): Promise<unknown> => JSON.parse(await readFile(new URL(path, folder), 'utf8'));
-  const inspectFolder = new URL('inspect/', folder);
-  const inspects = await Promise.all(
-    (await readdir(inspectFolder)).map(async (name) =>
-      CapturedInspect.parse(await read(`inspect/${encodeURIComponent(name)}`)),
-    ),
-  );
-  const version = z.looseObject({ ApiVersion: z.string() }).parse(await read('version.json'));
+  const read = async <T>(path: string): Promise<T> => JSON.parse(await readFile(new URL(path, folder), 'utf8')) as T;
+  const files = await readdir(new URL('inspect/', folder));
+  const inspects = await Promise.all(files.map((name) => read<EngineInspect>(`inspect/${encodeURIComponent(name)}`)));
+  const version = await read<Capture['version']>('version.json');
   return {
     flavour,
     capturedAtMs: CAPTURED_AT_MS[flavour],
-    list: z.array(CapturedListEntry).parse(await read('containers-all.json')),
+    list: await read('containers-all.json'),
     inspectById: new Map(inspects.map((inspect) => [inspect.Id, inspect])),
     version,
-    info: z.looseObject({}).parse(await read('info.json')),
+    info: await read('info.json'),
     apiVersion: version.ApiVersion,
   };
 }

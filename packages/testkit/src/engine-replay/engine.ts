@@ -1,93 +1,91 @@
-import type { Capture, CapturedInspect, CapturedListEntry, CapturedPort, Reply } from './captures.js';
+import { randomHex, type Random } from '../random.js';
+import { statusText, type StatusFacts } from '../status-text.js';
+import type { Capture, EngineInspect, EngineListEntry, EnginePort, Reply } from './captures.js';
 import type { ContainerEvent } from './events.js';
-import { randomHex } from './random.js';
-import { statusText } from '../status-text.js';
 
-/** What a container is created with; what is left out is as in the captured container that it is modelled on. */
+/** The specification of a new container. Missing fields are those of a captured container. */
 export interface ContainerPlan {
   name: string;
   image?: string;
   command?: string;
   labels?: Readonly<Record<string, string>>;
-  ports?: readonly { ip?: string; privatePort: number; publicPort?: number; type?: 'tcp' | 'udp' | 'sctp' }[];
+  ports?: readonly PortPlan[];
   hasHealthCheck?: boolean;
 }
 
-type HealthWord = 'healthy' | 'unhealthy' | 'starting';
+interface PortPlan {
+  ip?: string;
+  privatePort: number;
+  publicPort?: number;
+  type?: 'tcp' | 'udp' | 'sctp';
+}
 
-interface Replayed {
-  entry: CapturedListEntry;
-  inspect: CapturedInspect;
-  state: string;
-  health: HealthWord | null;
-  exitCode: number;
-  startedAtMs: number | null;
-  finishedAtMs: number | null;
-  /** Digits of the captured start below a millisecond, for as long as it is the captured one. */
+type Health = NonNullable<StatusFacts['health']>;
+
+interface ReplayedContainer extends StatusFacts {
+  entry: EngineListEntry;
+  inspect: EngineInspect;
+  /** The captured start time, which is more precise than a millisecond. Null after another start. */
   startedAtText: string | null;
 }
 
 /** Go's zero time, which an engine writes for "never". */
 const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-const instantMs = (text: string): number | null => (text === ZERO_TIME ? null : Date.parse(text));
-
 /**
- * A real engine's answers with a life of their own: each reply is a captured one with the fields written over that
- * the life changed. Times and chance come from the options, so that one seed and one clock give one history.
+ * An engine whose responses are captured ones of a real engine, with the fields replaced that have changed since. The
+ * time and the random numbers are arguments, so equal arguments give equal histories.
  */
 export class ReplayedEngine {
-  readonly #containers = new Map<string, Replayed>();
+  readonly #containers = new Map<string, ReplayedContainer>();
   readonly #listeners = new Set<(event: ContainerEvent) => void>();
   readonly #isPodman: boolean;
-  #lists = 0;
+  #listCount = 0;
 
   constructor(
     readonly capture: Capture,
-    private readonly options: { nowMs: () => number; random: () => number },
+    private readonly options: { nowMs: () => number; random: Random },
   ) {
     this.#isPodman = capture.flavour === 'podman-4.3';
   }
 
-  /** Takes over every captured container; those of a later clock are as old as they were when captured. */
+  /** Adds the captured containers. Their ages are those at the time of the capture. */
   adoptCaptured(): void {
     const shiftMs = this.options.nowMs() - this.capture.capturedAtMs;
-    const shifted = (text: string): number | null => {
-      const ms = instantMs(text);
-      return ms === null ? null : ms + shiftMs;
-    };
+    const shift = (time: string) => (time === ZERO_TIME ? null : Date.parse(time) + shiftMs);
     for (const entry of this.capture.list) {
       const inspect = this.capture.inspectById.get(entry.Id)!;
-      const health = inspect.State.Health?.Status ?? '';
+      const { ExitCode: exitCode, StartedAt, FinishedAt, Health: captured } = inspect.State;
+      const health = (captured?.Status ?? 'none') as Health | 'none' | '';
       this.#containers.set(entry.Id, {
         entry,
         inspect,
         state: entry.State,
-        health: health === '' || health === 'none' ? null : (health as HealthWord),
-        exitCode: inspect.State.ExitCode,
-        startedAtMs: shifted(inspect.State.StartedAt),
-        finishedAtMs: shifted(inspect.State.FinishedAt),
-        startedAtText: shiftMs === 0 ? inspect.State.StartedAt : null,
+        health: health === '' || health === 'none' ? null : health,
+        exitCode,
+        startedAtMs: shift(StartedAt),
+        finishedAtMs: shift(FinishedAt),
+        startedAtText: shiftMs === 0 ? StartedAt : null,
       });
     }
   }
 
-  /** The id of the container of that name. */
+  /** Returns the id of the container with this name. */
   idOf(name: string): string | undefined {
     return [...this.#containers.values()].find(({ entry }) => entry.Names[0] === `/${name}`)?.entry.Id;
   }
 
-  /** To be told what happens; the result stops it. */
+  /** Calls `listener` with each event. Returns a function that ends this. */
   subscribe(listener: (event: ContainerEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Creates a container modelled on a captured one, now or as if it were there since then, and gives its id. */
+  /** Creates a container, now or backdated to `atMs`, and returns its id. */
   create(plan: ContainerPlan, atMs = this.options.nowMs()): string {
     const model = this.capture.list.find(({ Names }) => Names[0] === '/h5-created')!;
     const id = randomHex(this.options.random, 64);
-    const entry: CapturedListEntry = {
+    const entry: EngineListEntry = {
       ...model,
       Id: id,
       Names: [`/${plan.name}`],
@@ -95,108 +93,99 @@ export class ReplayedEngine {
       ImageID: plan.image === undefined ? model.ImageID : `sha256:${randomHex(this.options.random, 64)}`,
       Command: plan.command ?? model.Command,
       Created: Math.floor(atMs / 1_000),
-      Ports: (plan.ports ?? []).map((port) => this.#toCapturedPort(port)),
+      Ports: (plan.ports ?? []).map((port) => this.#toEnginePort(port)),
       Labels: { ...plan.labels },
     };
-    const inspect = {
-      ...this.capture.inspectById.get(model.Id)!,
-      Id: id,
-      Name: this.#isPodman ? plan.name : `/${plan.name}`,
-    };
+    const name = this.#isPodman ? plan.name : `/${plan.name}`;
     this.#containers.set(id, {
-      ...{ entry, inspect, state: 'created', exitCode: 0, startedAtMs: null, finishedAtMs: null, startedAtText: null },
+      entry,
+      inspect: { ...this.capture.inspectById.get(model.Id)!, Id: id, Name: name },
+      state: 'created',
       health: plan.hasHealthCheck ? 'starting' : null,
+      exitCode: 0,
+      startedAtMs: null,
+      finishedAtMs: null,
+      startedAtText: null,
     });
-    this.#tell(id, 'create');
+    this.#emit(id, 'create');
     return id;
   }
 
-  start(id: string, atMs = this.options.nowMs()): void {
+  start(id: string, startedAtMs = this.options.nowMs()): void {
     const container = this.#get(id);
-    container.state = 'running';
-    container.startedAtMs = atMs;
-    container.startedAtText = null;
+    Object.assign(container, { state: 'running', startedAtMs, startedAtText: null });
     if (container.health !== null) container.health = 'starting';
-    if (this.#isPodman) this.#tell(id, 'init');
-    this.#tell(id, 'start');
+    if (this.#isPodman) this.#emit(id, 'init');
+    this.#emit(id, 'start');
   }
 
-  /** The container's process ends; `willRestart` as under a restart policy that waits before its next try. */
+  /** Ends the container's process. `willRestart`: a restart policy will start it again after a delay. */
   die(id: string, exitCode: number, willRestart = false): void {
-    const container = this.#get(id);
-    // Podman knows no state for waiting to restart.
-    container.state = willRestart ? (this.#isPodman ? 'stopped' : 'restarting') : 'exited';
-    container.exitCode = exitCode;
-    container.finishedAtMs = this.options.nowMs();
-    this.#tell(id, 'die', exitCode);
-    if (this.#isPodman && !willRestart) this.#tell(id, 'cleanup');
+    // Podman has no state for this delay.
+    const state = willRestart ? (this.#isPodman ? 'stopped' : 'restarting') : 'exited';
+    Object.assign(this.#get(id), { state, exitCode, finishedAtMs: this.options.nowMs() });
+    this.#emit(id, 'die', exitCode);
+    if (this.#isPodman && !willRestart) this.#emit(id, 'cleanup');
   }
 
-  /** An operator's stop: the process ends by a signal. */
+  /** Stops the container as an operator does, with SIGTERM. */
   stop(id: string): void {
-    this.#tell(id, 'kill');
+    this.#emit(id, 'kill');
     this.die(id, 143);
-    if (!this.#isPodman) this.#tell(id, 'stop');
+    if (!this.#isPodman) this.#emit(id, 'stop');
   }
 
   pause(id: string): void {
     this.#get(id).state = 'paused';
-    this.#tell(id, 'pause');
+    this.#emit(id, 'pause');
   }
 
   unpause(id: string): void {
     this.#get(id).state = 'running';
-    this.#tell(id, 'unpause');
+    this.#emit(id, 'unpause');
   }
 
   rename(id: string, name: string): void {
     const container = this.#get(id);
     container.entry = { ...container.entry, Names: [`/${name}`] };
-    this.#tell(id, 'rename');
+    this.#emit(id, 'rename');
   }
 
-  /** A health check ran and said so. Docker tells of the check's own process too. */
-  setHealth(id: string, health: HealthWord): void {
+  /** Sets the result of a health check. Engines also emit events for the process of the check. */
+  setHealth(id: string, health: Health): void {
     this.#get(id).health = health;
-    for (const action of this.#isPodman
-      ? ['exec', 'exec_died']
-      : ['exec_create: check', 'exec_start: check', 'exec_die']) {
-      this.#tell(id, action);
-    }
-    this.#tell(id, this.#isPodman ? 'health_status' : `health_status: ${health}`);
+    const actions = this.#isPodman
+      ? ['exec', 'exec_died', 'health_status']
+      : ['exec_create: check', 'exec_start: check', 'exec_die', `health_status: ${health}`];
+    for (const action of actions) this.#emit(id, action);
   }
 
   remove(id: string): void {
-    this.#tell(id, this.#isPodman ? 'remove' : 'destroy');
+    this.#emit(id, this.#isPodman ? 'remove' : 'destroy');
     this.#containers.delete(id);
   }
 
-  /** The state that a container is in, or null where there is none of that id. */
-  stateOf(id: string): string | null {
-    return this.#containers.get(id)?.state ?? null;
-  }
-
-  /** The answer of `GET /containers/json`. */
+  /** Returns the body of `GET /containers/json`. */
   list(all: boolean): Reply[] {
-    // Docker keeps ports in a Go map, so that two lists of one state differ in their order.
-    const turn = this.#lists++;
+    // Docker keeps ports in a Go map, so their order changes between lists of the same state.
+    const offset = this.#listCount++;
     return [...this.#containers.values()]
-      .filter(({ state }) => all || state === 'running' || state === 'paused' || state === 'restarting')
+      .filter(({ state }) => all || ['running', 'paused', 'restarting'].includes(state))
       .sort((a, b) => this.#compare(a.entry, b.entry))
       .map((container) => ({
         ...container.entry,
-        Ports: rotate(this.#portsOf(container), turn),
+        Ports: rotate(this.#listedPorts(container), offset),
         State: container.state,
-        Status: statusText(container, this.options.nowMs(), !this.#isPodman),
+        Status: statusText(container, this.options.nowMs(), !this.#isPodman).text,
       }));
   }
 
-  /** The answer of `GET /containers/{id}/json`, or null where there is no such container. */
+  /** Returns the body of `GET /containers/{id}/json`, or null if the container does not exist. */
   inspect(id: string): Reply | null {
     const container = this.#containers.get(id);
     if (container === undefined) return null;
     const { inspect, state, exitCode, health, startedAtText, startedAtMs, finishedAtMs } = container;
-    const time = (ms: number | null): string => (ms === null ? ZERO_TIME : new Date(ms).toISOString());
+    const toText = (ms: number | null): string => (ms === null ? ZERO_TIME : new Date(ms).toISOString());
     const State = {
       ...inspect.State,
       Status: state,
@@ -204,44 +193,41 @@ export class ReplayedEngine {
       Paused: state === 'paused',
       Restarting: state === 'restarting',
       ExitCode: exitCode,
-      StartedAt: startedAtText ?? time(startedAtMs),
-      FinishedAt: state === 'running' ? inspect.State.FinishedAt : time(finishedAtMs),
+      StartedAt: startedAtText ?? toText(startedAtMs),
+      FinishedAt: state === 'running' ? inspect.State.FinishedAt : toText(finishedAtMs),
       ...(health === null ? {} : { Health: { ...inspect.State.Health, Status: health } }),
     };
     return { ...inspect, State };
   }
 
-  #get(id: string): Replayed {
+  #get(id: string): ReplayedContainer {
     const container = this.#containers.get(id);
     if (container === undefined) throw new RangeError(`no such container: ${id}`);
     return container;
   }
 
-  #tell(id: string, action: string, exitCode: number | null = null): void {
-    const { entry } = this.#get(id);
-    const event = {
-      ...{ action, id, name: entry.Names[0]!.slice(1), image: entry.Image, labels: entry.Labels, exitCode },
-      atMs: this.options.nowMs(),
-    };
+  #emit(id: string, action: string, exitCode: number | null = null): void {
+    const { Names, Image: image, Labels: labels } = this.#get(id).entry;
+    const atMs = this.options.nowMs();
+    const event = { action, id, name: Names[0]!.slice(1), image, labels, exitCode, atMs };
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Docker lists ports of what runs alone, Podman always. */
-  #portsOf({ entry, state }: Replayed): CapturedPort[] {
+  /** Docker lists the ports of running containers only, Podman of all. */
+  #listedPorts({ entry, state }: ReplayedContainer): EnginePort[] {
     return this.#isPodman || state === 'running' || state === 'paused' ? entry.Ports : [];
   }
 
-  /** Docker lists the newest first, Podman by id. */
-  #compare(a: CapturedListEntry, b: CapturedListEntry): number {
-    if (this.#isPodman) return a.Id < b.Id ? -1 : 1;
-    return b.Created - a.Created;
+  /** Docker lists the newest container first, Podman sorts by id. */
+  #compare(a: EngineListEntry, b: EngineListEntry): number {
+    return this.#isPodman ? (a.Id < b.Id ? -1 : 1) : b.Created - a.Created;
   }
 
-  /** Podman leaves the address out where it means all of them. */
-  #toCapturedPort(port: NonNullable<ContainerPlan['ports']>[number]): CapturedPort {
-    const { ip = '0.0.0.0', privatePort, publicPort, type = 'tcp' } = port;
+  /** Podman omits the address if a port is published on all addresses. */
+  #toEnginePort({ ip = '0.0.0.0', privatePort, publicPort, type = 'tcp' }: PortPlan): EnginePort {
+    const hasIp = publicPort !== undefined && !(this.#isPodman && ip === '0.0.0.0');
     return {
-      ...(publicPort === undefined || (this.#isPodman && ip === '0.0.0.0') ? {} : { IP: ip }),
+      ...(hasIp ? { IP: ip } : {}),
       PrivatePort: privatePort,
       ...(publicPort === undefined ? {} : { PublicPort: publicPort }),
       Type: type,
@@ -249,7 +235,7 @@ export class ReplayedEngine {
   }
 }
 
-const rotate = <T>(items: readonly T[], by: number): T[] => {
-  const at = items.length === 0 ? 0 : by % items.length;
-  return [...items.slice(at), ...items.slice(0, at)];
-};
+function rotate<T>(items: readonly T[], offset: number): T[] {
+  const start = items.length === 0 ? 0 : offset % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}

@@ -1,103 +1,101 @@
-import { seededRandom } from './random.js';
+import { seededRandom, type Random } from '../random.js';
 import type { ContainerPlan, ReplayedEngine } from './engine.js';
 
 /**
- * How a container lives. `steady`: it runs. `crashing`: it dies now and then, and is started again. `flapping`: its
- * health check fails now and then. `redeployed`: replaced by a new one of the same name now and then. `batch`: a job
- * that runs, ends, and stays until the next run replaces it. `handled`: somebody stops and starts, pauses and unpauses it.
+ * What happens to a container over time. `steady`: nothing. `crashing`: it dies sometimes, and is started again.
+ * `flapping`: its health check fails sometimes. `redeployed`: a new container of the same name replaces it sometimes.
+ * `batch`: a job that runs, ends, and stays until its next run replaces it. `handled`: an operator stops and starts, or
+ * pauses and unpauses it.
  */
 export type Temper = 'steady' | 'crashing' | 'flapping' | 'redeployed' | 'batch' | 'handled';
 
-/** A container and how it lives. */
+/** A container, and what happens to it. */
 export interface Role extends ContainerPlan {
   temper: Temper;
 }
 
-/** What happens to one container, told as the milliseconds to wait before the next part of it. */
+/** The history of one container: yields the milliseconds to wait before the next change. */
 type Script = Generator<number, never>;
 
-/** The life of an engine: the same history for the same roles, seed and times. */
+/** The history of an engine's containers. Equal roles, seeds and times give equal histories. */
 export interface Life {
-  /** Does what is due by `nowMs`, in order. */
+  /** Makes all changes that are due by `nowMs`, in order. */
   advance(nowMs: number): void;
-  /** When something is due next. */
+  /** Returns when the next change is due. */
   nextAtMs(): number;
 }
 
 /**
- * Creates and starts every role's container, and lets them live from `nowMs` on. `tempo` divides each wait: at 1
- * something happens to each restless container about every minute.
+ * Creates and starts a container for each role, and changes them from `nowMs` on. With `tempo` 1, a container that is
+ * not steady changes about once a minute. Larger values divide the time between changes.
  */
 export function createLife(
   engine: ReplayedEngine,
   roles: readonly Role[],
-  options: { seed: number; nowMs: number; tempo?: number },
+  { seed, nowMs, tempo = 1 }: { seed: number; nowMs: number; tempo?: number },
 ): Life {
-  const { seed, nowMs, tempo = 1 } = options;
   const scripts = roles.map((role, index) => {
     const script = play(engine, role, nowMs, seededRandom(seed + index * 7_919));
-    // The first part runs at once: an engine is not empty when it is first looked at.
+    // The first part runs now, so that the engine's first list is complete.
     return { script, atMs: nowMs + script.next().value / tempo };
   });
   return {
-    advance(until) {
+    advance(untilMs) {
       for (;;) {
-        const due = scripts.reduce((first, each) => (each.atMs < first.atMs ? each : first));
-        if (due.atMs > until) return;
-        due.atMs += due.script.next().value / tempo;
+        const next = scripts.reduce((first, each) => (each.atMs < first.atMs ? each : first));
+        if (next.atMs > untilMs) return;
+        next.atMs += next.script.next().value / tempo;
       }
     },
     nextAtMs: () => Math.min(...scripts.map(({ atMs }) => atMs)),
   };
 }
 
-function* play(engine: ReplayedEngine, role: Role, nowMs: number, random: () => number): Script {
-  const between = (seconds: number, more: number): number => (seconds + random() * more) * 1_000;
-  const begin = (atMs?: number): string => {
+function* play(engine: ReplayedEngine, role: Role, nowMs: number, random: Random): Script {
+  const wait = (secondsMin: number, spread: number): number => (secondsMin + random() * spread) * 1_000;
+  const run = (atMs?: number): string => {
     const id = engine.create(role, atMs);
     engine.start(id, atMs);
     if (role.hasHealthCheck) engine.setHealth(id, 'healthy');
     return id;
   };
-  // A host that is first looked at has been up for a while.
-  let id = begin(nowMs - between(60, 20 * 86_400));
+  // At first, containers have been running for between a minute and 20 days.
+  let id = run(nowMs - wait(60, 20 * 86_400));
   for (let round = 0; ; round++) {
-    yield between(round === 0 ? 5 : 30, 60);
+    yield wait(round === 0 ? 5 : 30, 60);
     switch (role.temper) {
       case 'steady':
         break;
       case 'crashing':
         engine.die(id, random() < 0.5 ? 137 : 1, true);
-        yield between(2, 6);
+        yield wait(2, 6);
         engine.start(id);
         break;
       case 'flapping':
         engine.setHealth(id, 'unhealthy');
-        yield between(8, 12);
+        yield wait(8, 12);
         engine.setHealth(id, 'healthy');
         break;
       case 'redeployed':
         engine.stop(id);
         engine.remove(id);
-        id = begin();
+        id = run();
         break;
       case 'batch':
         engine.die(id, random() < 0.8 ? 0 : 1);
-        yield between(20, 40);
+        yield wait(20, 40);
         engine.remove(id);
-        id = begin();
+        id = run();
         break;
-      case 'handled':
-        if (random() < 0.5) {
-          engine.pause(id);
-          yield between(5, 10);
-          engine.unpause(id);
-        } else {
-          engine.stop(id);
-          yield between(5, 10);
-          engine.start(id);
-        }
+      case 'handled': {
+        const isPause = random() < 0.5;
+        if (isPause) engine.pause(id);
+        else engine.stop(id);
+        yield wait(5, 10);
+        if (isPause) engine.unpause(id);
+        else engine.start(id);
         break;
+      }
     }
   }
 }

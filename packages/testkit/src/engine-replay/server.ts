@@ -1,37 +1,44 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
-import { matchesEventFilter, renderEvent } from './events.js';
 import type { ReplayedEngine } from './engine.js';
+import { matchesEventFilter, renderEvent } from './events.js';
 
-/** Where the server listens: a socket's path, or a port of the loopback interface (0: any free one). */
+/** Where the server listens: a Unix socket, or a port of the loopback interface (0: any free one). */
 export type Listen = { socketPath: string } | { port: number };
 
-/** The calls that can be made to fail. */
-export type Route = 'ping' | 'version' | 'info' | 'list' | 'inspect' | 'events';
+const ROUTES = {
+  ping: /^\/_ping$/,
+  version: /^\/version$/,
+  info: /^\/info$/,
+  list: /^\/containers\/json$/,
+  inspect: /^\/containers\/[^/]+\/json$/,
+  events: /^\/events$/,
+} as const;
+export type Route = keyof typeof ROUTES;
 
 /**
- * How a call fails, as real engines were seen to: an error, half an answer that claims to be whole, half an answer
- * and a broken connection, no answer at all.
+ * How a call fails, as observed with real engines: with an error status, with half a body that looks complete, with
+ * half a body and a closed connection, or without any response.
  */
 export type Fault = { kind: 'status'; status: number } | { kind: 'truncate' } | { kind: 'reset' } | { kind: 'hang' };
 
-/** A replayed engine that can be called. */
+/** The HTTP server of a replayed engine. */
 export interface ReplayServer {
-  /** As a value of DOCKER_HOST. */
+  /** A value of DOCKER_HOST. */
   readonly dockerHost: string;
-  /** How often each route was called, including in vain. */
+  /** The number of calls of each route, including failed ones. */
   readonly calls: Readonly<Record<Route, number>>;
-  /** Makes a route fail from now on; null: no more. */
+  /** Makes all calls of a route fail, or with null succeed again. */
   setFault(route: Route, fault: Fault | null): void;
-  /** Ends every event stream, as a restart of the engine does. */
+  /** Ends all event streams, as a restart of the engine does. */
   dropEventStreams(): void;
-  /** How many event streams are open. */
+  /** Returns the number of open event streams. */
   eventStreams(): number;
   close(): Promise<void>;
 }
 
-/** Speaks the engine's API for `engine`, read only. `info` is written over the captured `/info`. */
+/** Serves the read-only part of the engine's API. `info` replaces fields of the captured `/info`. */
 export async function serveReplay(
   engine: ReplayedEngine,
   listen: Listen,
@@ -44,7 +51,8 @@ export async function serveReplay(
   const streams = new Set<ServerResponse>();
 
   function follow(url: URL, response: ServerResponse): void {
-    const { type = [], event: actions = [] } = parseFilters(url);
+    const filters = JSON.parse(url.searchParams.get('filters') ?? '{}') as { type?: string[]; event?: string[] };
+    const { type = [], event: actions = [] } = filters;
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     if (type.length > 0 && !type.includes('container')) return;
     const unsubscribe = engine.subscribe((event) => {
@@ -61,35 +69,34 @@ export async function serveReplay(
     const url = new URL(request.url ?? '/', 'http://engine');
     response.setHeader('api-version', apiVersion);
     response.setHeader('server', isPodman ? 'Libpod/4.3.1 (linux)' : 'Docker/28.5.2 (linux)');
-    const versioned = /^\/v(\d+)\.(\d+)(\/.*)$/.exec(url.pathname);
-    if (versioned && !isPodman && Number(versioned[2]) > Number(apiVersion.split('.')[1])) {
-      const asked = `${versioned[1]}.${versioned[2]}`;
-      const message = `client version ${asked} is too new. Maximum supported API version is ${apiVersion}`;
-      return answer(response, 400, { message });
+    const [, major, minor, rest] = /^\/v(\d+)\.(\d+)(\/.*)$/.exec(url.pathname) ?? [];
+    if (minor !== undefined && !isPodman && Number(minor) > Number(apiVersion.split('.')[1])) {
+      const message = `client version ${major}.${minor} is too new. Maximum supported API version is ${apiVersion}`;
+      return respond(response, 400, { message });
     }
-    const path = versioned ? versioned[3]! : url.pathname;
-    const route = routeOf(path);
-    if (request.method !== 'GET' || route === null) return answer(response, 404, { message: 'page not found' });
+    const path = rest ?? url.pathname;
+    const route = (Object.keys(ROUTES) as Route[]).find((name) => ROUTES[name].test(path));
+    if (request.method !== 'GET' || route === undefined) return respond(response, 404, { message: 'page not found' });
     calls[route]++;
     const fault = faults.get(route);
     if (fault?.kind === 'hang') return;
-    if (fault?.kind === 'status') return answer(response, fault.status, { message: 'the engine is not well' });
+    if (fault?.kind === 'status') return respond(response, fault.status, { message: 'the engine is not well' });
     switch (route) {
       case 'ping':
         response.end('OK');
         return;
       case 'version':
-        return answer(response, 200, engine.capture.version, fault);
+        return respond(response, 200, engine.capture.version, fault);
       case 'info':
-        return answer(response, 200, { ...engine.capture.info, ...info }, fault);
+        return respond(response, 200, { ...engine.capture.info, ...info }, fault);
       case 'list':
-        return answer(response, 200, engine.list(['1', 'true'].includes(url.searchParams.get('all') ?? '')), fault);
+        return respond(response, 200, engine.list(['1', 'true'].includes(url.searchParams.get('all') ?? '')), fault);
       case 'inspect': {
         const id = path.split('/')[2]!;
-        const inspected = engine.inspect(id);
-        return inspected === null
-          ? answer(response, 404, { message: `No such container: ${id}` })
-          : answer(response, 200, inspected, fault);
+        const body = engine.inspect(id);
+        return body === null
+          ? respond(response, 404, { message: `No such container: ${id}` })
+          : respond(response, 200, body, fault);
       }
       case 'events':
         return follow(url, response);
@@ -103,8 +110,7 @@ export async function serveReplay(
   }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    if ('socketPath' in listen) server.listen(listen.socketPath, resolve);
-    else server.listen(listen.port, '127.0.0.1', resolve);
+    server.listen('socketPath' in listen ? { path: listen.socketPath } : { ...listen, host: '127.0.0.1' }, resolve);
   });
   const address = server.address();
   return {
@@ -120,25 +126,10 @@ export async function serveReplay(
   };
 }
 
-function routeOf(path: string): Route | null {
-  if (path === '/_ping') return 'ping';
-  if (path === '/version' || path === '/info' || path === '/events') return path.slice(1) as Route;
-  if (path === '/containers/json') return 'list';
-  return /^\/containers\/[^/]+\/json$/.test(path) ? 'inspect' : null;
-}
-
-function parseFilters(url: URL): { type?: string[]; event?: string[] } {
-  return JSON.parse(url.searchParams.get('filters') ?? '{}') as { type?: string[]; event?: string[] };
-}
-
-function answer(response: ServerResponse, status: number, body: unknown, fault?: Fault): void {
+function respond(response: ServerResponse, status: number, body: unknown, fault?: Fault): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json' });
-  if (fault === undefined) {
-    response.end(text);
-    return;
-  }
   const half = text.slice(0, text.length / 2);
-  if (fault.kind === 'truncate') response.end(half);
-  else response.write(half, () => response.destroy());
+  response.writeHead(status, { 'content-type': 'application/json' });
+  if (fault?.kind === 'reset') response.write(half, () => response.destroy());
+  else response.end(fault?.kind === 'truncate' ? half : text);
 }

@@ -1,6 +1,6 @@
 import type { Spread } from './stats.js';
 
-/** A number to three figures, with thousands apart: 0.00123, 1.23, 12.3, 123, 1,230. */
+/** Writes a number with three significant digits and commas: 0.00123, 1.23, 12.3, 123, 1,230. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (value === 0) return '0';
@@ -10,8 +10,9 @@ export function formatNumber(value: number): string {
 }
 
 export const formatRatio = (value: number): string => `${formatNumber(value)}x`;
+export const formatMs = (ms: number): string => `${formatNumber(ms)} ms`;
 
-/** The median, and between what the rounds lay. */
+/** Writes the median, and the range in parentheses. */
 export const formatSpread = ({ median, min, max }: Spread, suffix = ''): string =>
   `${formatNumber(median)}${suffix} (${formatNumber(min)}–${formatNumber(max)})`;
 
@@ -20,5 +21,3 @@ export function formatBytes(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
   return `${formatNumber(bytes / 1_000 ** power)} ${units[power]}`;
 }
-
-export const formatMs = (ms: number): string => `${formatNumber(ms)} ms`;

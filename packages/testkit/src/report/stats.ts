@@ -1,4 +1,4 @@
-/** A figure over several rounds: the median, and how far the rounds lie apart. */
+/** A figure of several rounds. */
 export interface Spread {
   median: number;
   min: number;
@@ -15,19 +15,11 @@ export interface Latency {
 
 const ascending = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
-/** The middle value, or the mean of the two middle ones; NaN of none. */
+/** Returns the middle value, the mean of the two middle ones, or NaN if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = ascending(values);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1
-    ? sorted[Math.floor(middle)]!
-    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
-}
-
-/** The smallest value that at least `fraction` of the values do not exceed (nearest rank); NaN of none. */
-export function percentile(values: readonly number[], fraction: number): number {
-  const rank = Math.max(1, Math.ceil(fraction * values.length));
-  return ascending(values)[rank - 1] ?? NaN;
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
 }
 
 export const spread = (values: readonly number[]): Spread => ({
@@ -37,8 +29,8 @@ export const spread = (values: readonly number[]): Spread => ({
 });
 
 /**
- * How much more one contender did than another, round by round: what disturbed a round disturbed both. Rounds that one
- * of them sat out are left out; null where no round had both.
+ * Returns the ratios of two contenders' figures in each round, because what disturbs a round disturbs both. Leaves out
+ * rounds in which one of them has no figure. Returns null if no rounds remain.
  */
 export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (number | null)[]): Spread | null {
   const ratios = ours.flatMap((value, round) => {
@@ -48,8 +40,9 @@ export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (
   return ratios.length === 0 ? null : spread(ratios);
 }
 
-export const latency = (values: readonly number[]): Latency => {
+/** Returns nearest-rank percentiles: the smallest value that at least this share of the values does not exceed. */
+export function latency(values: readonly number[]): Latency {
   const sorted = ascending(values);
-  const at = (fraction: number) => sorted[Math.max(1, Math.ceil(fraction * sorted.length)) - 1] ?? NaN;
+  const at = (share: number) => sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? NaN;
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
-};
+}

@@ -1,25 +1,23 @@
-/** A table as text: for a terminal in columns, for a document in Markdown as its formatter would have it. */
 export interface Table {
   columns: readonly string[];
   rows: readonly (readonly string[])[];
 }
 
-const widths = ({ columns, rows }: Table): number[] =>
-  columns.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i]?.length ?? 0)));
-
-export function textTable(table: Table): string {
-  const wide = widths(table);
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => cell.padEnd(wide[i]!))
-      .join('  ')
-      .trimEnd();
-  return [table.columns, wide.map((width) => '-'.repeat(width)), ...table.rows].map(line).join('\n');
+/** Pads all cells to the width of their column, which is at least `widthMin`, and adds a line below the titles. */
+function alignedCells({ columns, rows }: Table, widthMin: number): string[][] {
+  const widths = columns.map((title, i) => Math.max(widthMin, title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const lines = [columns, widths.map((width) => '-'.repeat(width)), ...rows];
+  return lines.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i]!)));
 }
 
-/** Cells are to hold no pipe. */
-export function markdownTable(table: Table): string {
-  const wide = widths(table).map((width) => Math.max(3, width));
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(wide[i]!)).join(' | ')} |`;
-  return [line(table.columns), line(wide.map((width) => '-'.repeat(width))), ...table.rows.map(line)].join('\n');
-}
+/** Returns a table for the terminal. */
+export const textTable = (table: Table): string =>
+  alignedCells(table, 0)
+    .map((cells) => cells.join('  ').trimEnd())
+    .join('\n');
+
+/** Returns a table in Markdown, as Prettier formats it. Cells must not contain pipes. */
+export const markdownTable = (table: Table): string =>
+  alignedCells(table, 3)
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');

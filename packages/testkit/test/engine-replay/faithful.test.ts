@@ -8,14 +8,14 @@ const withoutOrder = (list: readonly Reply[]) =>
 
 const withoutStatus = (list: readonly Reply[]) => withoutOrder(list).map((each) => ({ ...each, Status: undefined }));
 
-/** The seconds in a status text, and the text around them. */
+/** Splits a status text into its seconds and the rest. */
 const aged = (status: unknown): [string, number] => {
   const seconds = /(\d+) seconds/.exec(String(status))?.[1];
   return [String(status).replace(/\d+ seconds/, 'N seconds'), Number(seconds ?? 0)];
 };
 
 describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment of its capture', (flavour) => {
-  test('lists what the real engine listed, in every field', async () => {
+  test('has the list of the real engine, in every field', async () => {
     const capture = await loadCapture(flavour);
     const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
     engine.adoptCaptured();
@@ -25,9 +25,9 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment
     expect(withoutStatus(listed)).toEqual(withoutStatus(capture.list));
     const real = new Map(capture.list.map(({ Id, Status }) => [Id, Status]));
     for (const { Id, Names, Status } of listed as { Id: string; Names: string[]; Status: string }[]) {
-      // Restarted once more between the list and its inspection.
+      // It restarted between the list and the inspection.
       if (Names[0] === '/h5-restarting') continue;
-      // Podman took a second to answer, so that its own texts differ among themselves by as much.
+      // Podman took a second to respond, so its own texts differ from each other by a second.
       const [text, seconds] = aged(Status);
       const [realText, realSeconds] = aged(real.get(Id));
       expect(text).toBe(realText);
@@ -35,7 +35,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment
     }
   });
 
-  test('inspects as the real engine did', async () => {
+  test('describes each container as the real engine did', async () => {
     const capture = await loadCapture(flavour);
     const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
     engine.adoptCaptured();
@@ -47,7 +47,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment
     }
   });
 
-  test('ages its status texts', async () => {
+  test('updates the ages in its status texts', async () => {
     const capture = await loadCapture(flavour);
     let nowMs = capture.capturedAtMs;
     const engine = new ReplayedEngine(capture, { nowMs: () => nowMs, random: () => 0 });
@@ -58,7 +58,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment
   });
 });
 
-test('the list without ?all=1 is what the real engine listed as running', async () => {
+test('the list without ?all=1 has the containers that the real engine listed as running', async () => {
   const capture = await loadCapture('docker-28.5');
   const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
   engine.adoptCaptured();

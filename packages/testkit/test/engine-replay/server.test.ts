@@ -15,7 +15,7 @@ async function start(flavour: Flavour) {
   return { ...started, base: started.server.dockerHost.replace('tcp:', 'http:') };
 }
 
-/** The actions told on the event stream while `act` runs. */
+/** Returns the actions of the events that are emitted while `act` runs. */
 async function actionsDuring(base: string, filters: object, act: () => void, count: number): Promise<string[]> {
   const stop = new AbortController();
   const response = await fetch(`${base}/events?filters=${encodeURIComponent(JSON.stringify(filters))}`, {
@@ -34,7 +34,7 @@ async function actionsDuring(base: string, filters: object, act: () => void, cou
 }
 
 describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) => {
-  test('answers ping, version, info, list and inspect, with or without a version in the path', async () => {
+  test('responds to ping, version, info, list and inspect, with or without a version in the path', async () => {
     const { base, engine } = await start(flavour);
     const ping = await fetch(`${base}/_ping`);
     expect([ping.status, ping.headers.get('api-version')]).toEqual([200, engine.capture.apiVersion]);
@@ -46,12 +46,12 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) 
     expect((await fetch(`${base}/containers/nosuch/json`)).status).toBe(404);
   });
 
-  test('refuses a version that is too new as its real engine does', async () => {
+  test('rejects a version that is too new, as the real engine does', async () => {
     const { base } = await start(flavour);
     expect((await fetch(`${base}/v1.99/containers/json`)).status).toBe(flavour === 'docker-28.5' ? 400 : 200);
   });
 
-  test('tells the events that the filter asks for, in its own words', async () => {
+  test('emits the events that pass the filter, with the names of the real engine', async () => {
     const { base, engine } = await start(flavour);
     const id = engine.idOf('shop-web-1')!;
     const filters = { type: ['container'], event: ['start', 'die', 'died', 'pause', 'health_status'] };
@@ -71,7 +71,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) 
   });
 });
 
-test('each fault fails the way it says', async () => {
+test('each kind of fault makes calls fail in its way', async () => {
   const { base, server } = await start('docker-28.5');
   server.setFault('list', { kind: 'status', status: 500 });
   expect((await fetch(`${base}/containers/json`)).status).toBe(500);

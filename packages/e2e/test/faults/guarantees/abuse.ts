@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
 import { formatBytes, formatMs } from '@muster/testkit/report';
+import { type AgentSession, snapshotRequest } from '@muster/fleet';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import {
   announcement,
@@ -11,14 +12,14 @@ import {
   statusesOf,
   type Dribble,
 } from '../load/hostile.js';
-import { enroll, type Agent } from '../parts/agent.js';
+import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
 import { forgetPeak, peakBytes, residentBytes } from '../parts/memory.js';
 import { createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report/words.js';
+import { seconds } from '../../../src/faults/report.js';
 
 /** Hostile input is refused with bounded memory and bounded blocking of the event loop. */
 export const abuse: Guarantee = {
@@ -65,20 +66,20 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
     const client = closers.add(createClient(api.url), (each) => each.close());
     const enrollment = await createOperator(client, adminKey).enrollmentToken(10);
     const agent = await enroll(client, enrollment.token, 'hostile');
-    await client.send(agent.snapshot('[]'));
+    await client.send(snapshotRequest(agent, '[]'));
     const bodies = await hostileBodies();
     await rest(REST_MS);
     const idleBytes = residentBytes(api.program.pid);
     forgetPeak(api.program.pid);
-    await api.holds();
+    await api.hold();
 
     const memory = () => `${formatBytes(peakBytes(api.program.pid) - idleBytes)} above idle so far`;
     const outcomes: Outcome[] = [];
-    const worst = { name: '', busyMs: 0, wallMs: 0 };
+    const worst = { name: '', busyMs: 0 };
     const during = async (name: string, action: () => Promise<Outcome[]>) => {
       outcomes.push(...(await action()));
-      const { busyMs, wallMs } = await api.holds();
-      if (busyMs > worst.busyMs) Object.assign(worst, { name, busyMs, wallMs });
+      const { busyMs } = await api.hold();
+      if (busyMs > worst.busyMs) Object.assign(worst, { name, busyMs });
     };
     for (let repeat = 1; repeat <= plan.abuse.repeats; repeat++) {
       for (const { name, body, gzip } of bodies) {
@@ -139,7 +140,7 @@ const all = <T>(count: number, action: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, action));
 
 /** Every call that takes a body, with a good token: without one, no body is read. */
-function targetsOf(agent: Agent, enrollmentToken: string, adminKey: string): Call[] {
+function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: string): Call[] {
   return [
     { method: 'POST', path: Paths.agentContainers, token: agent.token },
     { method: 'POST', path: Paths.agentHeartbeat, token: agent.token },
@@ -165,7 +166,7 @@ async function answerToBytes({ port }: Api, name: string, bytes: string): Promis
 const HEADS_READ_MS = 300;
 
 /** What once filled what all shared, to the byte: 48 MiB of snapshots, 8 MiB of small calls, and of operators' calls. */
-function heldBodies({ token }: Agent): { name: string; heads: string[] }[] {
+function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[] {
   const large = [...Array<number>(4).fill(10_485_760), 8_378_368];
   const small = [...Array<number>(124).fill(65_536), 6_144];
   const heads = (target: string, sizes: readonly number[], bearer?: string) =>
@@ -183,7 +184,7 @@ function heldBodies({ token }: Agent): { name: string; heads: string[] }[] {
 async function callsBesideHeld(
   { port }: Api,
   client: Client,
-  { agent, victim, adminKey }: { agent: Agent; victim: Agent; adminKey: string },
+  { agent, victim, adminKey }: { agent: AgentSession; victim: AgentSession; adminKey: string },
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const { name, heads } of heldBodies(agent)) {
@@ -191,7 +192,7 @@ async function callsBesideHeld(
     await rest(HEADS_READ_MS);
     const body = '{"digest":null,"engineError":"none"}';
     const others: Call[] = [
-      victim.snapshot('[]'),
+      snapshotRequest(victim, '[]'),
       { method: 'POST', path: Paths.agentHeartbeat, token: victim.token, body },
       { method: 'POST', path: Paths.enrollmentTokens, token: adminKey, body: '{"name":"beside"}' },
       { method: 'POST', path: Paths.session, body: '{"email":"a@example.com","password":"not the right one"}' },
@@ -207,10 +208,10 @@ const LARGE_COMMANDS = 10;
 const LARGE_LABELS = 140;
 
 /** Has a host hold containers as large as can be sent, and reads what an operator would read of them. */
-async function readLargePages(client: Client, agent: Agent, adminKey: string): Promise<Reply[]> {
+async function readLargePages(client: Client, agent: AgentSession, adminKey: string): Promise<Reply[]> {
   const container = (name: string) => ({ dockerId: name, name: ` ${name}`, image: 'nginx:1', state: 'running' });
   const incomplete = async (containers: object[]) => {
-    const call = agent.snapshot(gzipSync(JSON.stringify(containers), { level: 1 }));
+    const call = snapshotRequest(agent, gzipSync(JSON.stringify(containers), { level: 1 }));
     const headers = { ...call.headers, 'content-encoding': 'gzip', [SnapshotHeaderNames.complete]: 'false' };
     await client.send({ ...call, headers });
   };
@@ -232,7 +233,7 @@ async function readLargePages(client: Client, agent: Agent, adminKey: string): P
 }
 
 /** Milliseconds until each of so many dribbling connections was closed. */
-function dribbleAll({ port }: Api, agent: Agent, count: number): Promise<number[]> {
+function dribbleAll({ port }: Api, agent: AgentSession, count: number): Promise<number[]> {
   const head = (length: number) =>
     [
       `POST ${Paths.agentContainers} HTTP/1.1`,

@@ -2,15 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '@muster/contracts';
+import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { snapshotOf } from '../load/generation.js';
-import { enroll, type Agent } from '../parts/agent.js';
+import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api } from '../parts/api.js';
 import { withClosers, type Closers } from '../parts/closers.js';
 import { createClient, type Client } from '../parts/http.js';
 import { createOperator, type Operator } from '../parts/operator.js';
 import { onDatabase, withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report/words.js';
+import { seconds } from '../../../src/faults/report.js';
 
 /** A wrong clock of one process affects no freshness, instant or outage after the clock is corrected. */
 export const clock: Guarantee = {
@@ -144,12 +144,12 @@ async function openFleet({ url }: Api, adminKey: string, closers: Closers): Prom
 }
 
 /** Reports for a host until it is ended. A process that is away is asked again, as an agent does. */
-async function beat(client: Client, agent: Agent): Promise<{ end: () => number }> {
-  await client.send(agent.snapshot(JSON.stringify(snapshotOf(1, 1))));
+async function beat(client: Client, agent: AgentSession): Promise<{ end: () => number }> {
+  await client.send(snapshotRequest(agent, JSON.stringify(numberedSnapshot(1, 1))));
   let sentAt = performance.now();
   const timer = setInterval(() => {
     sentAt = performance.now();
-    client.send(agent.heartbeat(null)).catch(() => undefined);
+    client.send(heartbeatRequest(agent, null)).catch(() => undefined);
   }, 500);
   return {
     end: () => {

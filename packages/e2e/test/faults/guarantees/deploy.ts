@@ -1,6 +1,6 @@
 import { eventually } from '@muster/testkit';
+import { heartbeatRequest, markerOf, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { markerOf, snapshotOf } from '../load/generation.js';
 import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api, type ApiOptions } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
@@ -93,8 +93,8 @@ async function speak({ host, client, token, adminKey, tally, isOver }: Speaker):
   let generation = 0;
   while (!isOver()) {
     generation += 1;
-    await send(agent.snapshot(JSON.stringify(snapshotOf(host, generation))));
-    await send(agent.heartbeat(null));
+    await send(snapshotRequest(agent, JSON.stringify(numberedSnapshot(host, generation))));
+    await send(heartbeatRequest(agent, null));
     await send({ path: `/api/containers?hostId=${agent.hostId}`, token: adminKey });
   }
   return { host, hostId: agent.hostId, generation };
@@ -110,7 +110,7 @@ async function differing(operator: Operator, hosts: readonly LastSaid[]): Promis
   let count = 0;
   for (const { host, hostId, generation } of hosts) {
     const containers = await operator.containers(`&hostId=${hostId}`);
-    const expected = snapshotOf(host, generation);
+    const expected = numberedSnapshot(host, generation);
     const marker = containers.find(({ dockerId }) => dockerId === markerOf(host));
     if (containers.length !== expected.length || marker?.image !== expected[0]!.image) count += 1;
   }

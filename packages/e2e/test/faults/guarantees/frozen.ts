@@ -1,13 +1,13 @@
 import { Paths, PROBLEM_MEDIA_TYPE } from '@muster/contracts';
+import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { snapshotOf } from '../load/generation.js';
-import { enroll, type Agent } from '../parts/agent.js';
+import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
-import { count, seconds } from '../../../src/faults/report/words.js';
+import { count, seconds } from '../../../src/faults/report.js';
 
 /** While the database is frozen, the API answers every request in bounded time. */
 export const frozen: Guarantee = {
@@ -39,7 +39,7 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
     const api = closers.add(await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey }), (each) => each.stop());
     const client = closers.add(createClient(api.url), (each) => each.close());
     const { token } = await createOperator(client, adminKey).enrollmentToken(HOSTS);
-    const agents: Agent[] = [];
+    const agents: AgentSession[] = [];
     for (let i = 0; i < HOSTS; i++) agents.push(await enroll(client, token, `frozen-${i}`));
 
     const asked: Asked[] = [];
@@ -83,10 +83,10 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
 const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What a host and the operator beside it call in turn. */
-function callsOf(agent: Agent, host: number, adminKey: string): (turn: number) => Call {
+function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: number) => Call {
   return (turn) => {
-    if (turn % 3 === 0) return agent.snapshot(JSON.stringify(snapshotOf(host, turn + 1)));
-    if (turn % 3 === 1) return agent.heartbeat(null);
+    if (turn % 3 === 0) return snapshotRequest(agent, JSON.stringify(numberedSnapshot(host, turn + 1)));
+    if (turn % 3 === 1) return heartbeatRequest(agent, null);
     return { path: `${Paths.containers}?hostId=${agent.hostId}`, token: adminKey };
   };
 }

@@ -9,7 +9,7 @@ import { withClosers } from '../parts/closers.js';
 import { createClient } from '../parts/http.js';
 import { createOperator, type Operator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report/words.js';
+import { seconds } from '../../../src/faults/report.js';
 
 /** An acknowledged write survives SIGKILL of the API or of the database. */
 export const kill: Guarantee = {

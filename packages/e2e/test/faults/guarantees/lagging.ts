@@ -1,5 +1,6 @@
 import { eventually } from '@muster/testkit';
 import { Paths } from '@muster/contracts';
+import { snapshotRequest } from '@muster/fleet';
 import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';
@@ -8,7 +9,7 @@ import { createClient, type Client } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
-import { seconds } from '../../../src/faults/report/words.js';
+import { seconds } from '../../../src/faults/report.js';
 
 /** When an open transaction delays the live stream, the stream reports the delay to its clients. */
 export const lagging: Guarantee = {
@@ -31,7 +32,7 @@ async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Fi
     const operator = createOperator(client, adminKey);
     const agent = await enroll(client, (await operator.enrollmentToken(1)).token, 'late');
     const snapshot = (image: string) =>
-      client.send(agent.snapshot(JSON.stringify([{ dockerId: 'c', name: 'c', image, state: 'running' }])));
+      client.send(snapshotRequest(agent, JSON.stringify([{ dockerId: 'c', name: 'c', image, state: 'running' }])));
     await snapshot('first:1');
     const listener = closers.add(await listen(api.url, adminKey), (each) => each.close());
     const until = (pattern: RegExp, msMax: number) =>

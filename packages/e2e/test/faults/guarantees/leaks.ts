@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
+import { enrollRequest, snapshotRequest } from '@muster/fleet';
 import { atLeast, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { enroll, enrollRequest } from '../parts/agent.js';
+import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Call } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
-import { count } from '../../../src/faults/report/words.js';
+import { count } from '../../../src/faults/report.js';
 
 /** No log, error answer or failing start contains a secret. */
 export const leaks: Guarantee = {
@@ -81,14 +82,14 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
       return reply;
     };
     // What is answered to whom it belongs is no leak; that it is there shows that it could have.
-    await send(agent.snapshot(body));
+    await send(snapshotRequest(agent, body));
     const read = await send({ path: Paths.containers, token: secrets.adminKey });
     const planted = read?.text.includes(secrets.label) === true ? 1 : 0;
 
-    const calls = [...badCalls(all, body), agent.snapshot(body)];
+    const calls = [...badCalls(all, body), snapshotRequest(agent, body)];
     for (const call of calls) await send(call);
     await whileBroken(databaseUrl, async () => {
-      await send(agent.snapshot(body.replace('"c1"', '"c2"')));
+      await send(snapshotRequest(agent, body.replace('"c1"', '"c2"')));
       for (const call of calls) await send(call);
     });
     progress('leaks: bad requests and failing statements were sent');
@@ -134,6 +135,7 @@ function badCalls(secrets: Plantings & { enrollmentToken: string; agentToken: st
   const post = (path: string, token: string, text: string, headers: Record<string, string> = {}): Call => ({
     ...{ method: 'POST', path, token, body: text, headers },
   });
+  const machine = JSON.parse(String(enrollRequest(enrollmentToken, 'leaky').body)) as object;
   const secretHeaders = { 'x-secret': secrets.header, cookie: `session=${secrets.cookie}` };
   return [
     { path: `${Paths.containers}?q=${secrets.query}`, token: adminKey, headers: secretHeaders },
@@ -157,11 +159,7 @@ function badCalls(secrets: Plantings & { enrollmentToken: string; agentToken: st
     post(Paths.agentContainers, agentToken, body, { 'snapshot-stream': secrets.header }),
     post(Paths.agentContainers, agentToken, ' '.repeat(11 * 1_024 * 1_024)),
     post(Paths.agentHeartbeat, agentToken, JSON.stringify({ digest: secrets.badField, engineError: 7 })),
-    post(
-      Paths.agentEnroll,
-      enrollmentToken,
-      JSON.stringify({ ...enrollRequest('leaky'), os: { secret: secrets.badField } }),
-    ),
+    post(Paths.agentEnroll, enrollmentToken, JSON.stringify({ ...machine, os: { secret: secrets.badField } })),
     post(Paths.enrollmentTokens, adminKey, JSON.stringify({ name: secrets.badField, maxUses: secrets.badField })),
     { method: 'DELETE', path: Paths.hosts, token: adminKey, headers: secretHeaders },
   ];

@@ -1,11 +1,12 @@
+import { type AgentSession, heartbeatRequest } from '@muster/fleet';
 import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { enroll, type Agent } from '../parts/agent.js';
+import { enroll } from '../parts/agent.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Client } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
-import { count } from '../../../src/faults/report/words.js';
+import { count } from '../../../src/faults/report.js';
 
 /** Each process limits on its own, so a host gets at most its limit times the number of replicas. */
 export const limits: Guarantee = {
@@ -54,12 +55,12 @@ interface Flood {
 }
 
 /** A host that heeds nothing: as many requests as it can make, to each of the servers in turn. */
-async function flood(agent: Agent, clients: readonly Client[], forMs: number): Promise<Flood> {
+async function flood(agent: AgentSession, clients: readonly Client[], forMs: number): Promise<Flood> {
   const result: Flood = { sent: 0, let: 0, bare: 0, other: 0, ms: 0 };
   const startedAt = performance.now();
   const run = async () => {
     while (performance.now() - startedAt < forMs) {
-      const reply = await clients[result.sent++ % clients.length]!.send(agent.heartbeat(null));
+      const reply = await clients[result.sent++ % clients.length]!.send(heartbeatRequest(agent, null));
       if (reply.status === 200) result.let += 1;
       else if (reply.status !== 429) result.other += 1;
       else if (reply.headers['retry-after'] === undefined) result.bare += 1;

@@ -1,12 +1,10 @@
-import { seedHosts } from '@muster/fleet';
+import { ORGANIZATION, seedHosts, startLoad, type LoadResult } from '@muster/fleet';
 import { formatMs, formatNumber, median } from '@muster/testkit/report';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import type { StormResult } from '../load/storm.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
-import { onDatabase, ORGANIZATION, withServer } from '../parts/server.js';
-import { startStorm } from '../parts/storm.js';
-import { perSecond } from '../../../src/faults/report/words.js';
+import { onDatabase, withServer } from '../parts/server.js';
+import { perSecond } from '../../../src/faults/report.js';
 
 /** One noisy agent at most doubles the latency of the others and causes none of them to be refused. */
 export const noisy: Guarantee = {
@@ -16,14 +14,14 @@ export const noisy: Guarantee = {
 };
 
 const NORMAL_HOSTS = 50;
-/** Requests a second of each normal one, a third of its limit; and how much more the noisy one makes. */
+/** Requests per second of each normal agent, a third of its limit; the noisy one sends NOISE_FACTOR times as many. */
 const NORMAL_PER_SECOND = 3;
 const NOISE_FACTOR = 100;
 const NOISY_CONNECTIONS = 50;
 const RATIO_MAX = 2;
-/** Connections of one that sends large snapshots, all of which changed, as fast as answers come. */
+/** Connections of the agent that sends large, completely changed snapshots as fast as answers arrive. */
 const COSTLY_CONNECTIONS = 6;
-/** Below this, a ratio says more of the clock than of Muster. */
+/** Shorter latencies are dominated by noise, so ratios use this value instead. */
 const NOTICEABLE_MS = 5;
 
 async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
@@ -34,32 +32,27 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
       await seedHosts(client, ORGANIZATION, 'normal', NORMAL_HOSTS),
       await seedHosts(client, ORGANIZATION, 'noisy', 2),
     ]);
-    const [crowd, noise] = [startStorm(), startStorm()].map((storm) => closers.add(storm, (each) => each.end()));
-    const durationMs = plan.noisy.windowMs;
-    const normally = () => {
-      const hosts = { hosts: normal, connections: NORMAL_HOSTS };
-      return crowd!.rage({ port, ...hosts, perSecond: NORMAL_HOSTS * NORMAL_PER_SECOND, durationMs });
-    };
-    const noisily = () => {
-      const hosts = { hosts: [loud!], connections: NOISY_CONNECTIONS };
-      return noise!.rage({ port, ...hosts, perSecond: NOISE_FACTOR * NORMAL_PER_SECOND, durationMs });
-    };
-    const beats = () => {
-      const hosts = { hosts: normal, connections: NORMAL_HOSTS, mix: 'heartbeats' as const };
-      return crowd!.rage({ port, ...hosts, perSecond: NORMAL_HOSTS * NORMAL_PER_SECOND, durationMs });
-    };
-    const costs = () => {
-      const hosts = { hosts: [costly!], connections: COSTLY_CONNECTIONS, mix: 'costly' as const };
-      return noise!.rage({ port, ...hosts, perSecond: null, durationMs });
-    };
+    const [crowd, noise] = [startLoad(), startLoad()].map((each) => closers.add(each, (worker) => worker.stop()));
+    await crowd!.call('create', { name: 'normal', content: 'numbered', hosts: normal });
+    await noise!.call('create', { name: 'loud', content: 'numbered', hosts: [loud!] });
+    await noise!.call('create', { name: 'costly', content: 'costly', hosts: [costly!] });
+    const { windowMs: durationMs } = plan.noisy;
+    const common = { port, traffic: { kind: 'mix' }, until: { durationMs }, isStorm: true } as const;
+    const perSecondNormal = NORMAL_HOSTS * NORMAL_PER_SECOND;
+    const crowded = { ...common, fleet: 'normal', connections: NORMAL_HOSTS, perSecond: perSecondNormal };
+    const loudly = { ...common, fleet: 'loud', connections: NOISY_CONNECTIONS };
+    const normally = () => crowd!.call('drive', crowded);
+    const beats = () => crowd!.call('drive', { ...crowded, traffic: { kind: 'heartbeat' } });
+    const noisily = () => noise!.call('drive', { ...loudly, perSecond: NOISE_FACTOR * NORMAL_PER_SECOND });
+    const costs = () => noise!.call('drive', { ...common, fleet: 'costly', connections: COSTLY_CONNECTIONS });
     await normally();
-    const quiet: StormResult[] = [];
-    const disturbed: StormResult[] = [];
-    const noises: StormResult[] = [];
-    const quietBeats: StormResult[] = [];
-    const costlyBeats: StormResult[] = [];
-    const larges: StormResult[] = [];
-    // Turn by turn, so that what disturbs the machine disturbs both.
+    const quiet: LoadResult[] = [];
+    const disturbed: LoadResult[] = [];
+    const noises: LoadResult[] = [];
+    const quietBeats: LoadResult[] = [];
+    const costlyBeats: LoadResult[] = [];
+    const larges: LoadResult[] = [];
+    // Windows alternate, so that a disturbance of the machine affects both sides.
     for (let window = 1; window <= plan.noisy.windows; window++) {
       quiet.push(await normally());
       const [ours, theirs] = await Promise.all([normally(), noisily()]);
@@ -71,12 +64,12 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
       larges.push(large);
       progress(`noisy: window ${window} of ${plan.noisy.windows}`);
     }
-    const p99 = (results: readonly StormResult[]) => median(results.map(({ goodMs }) => goodMs.p99));
-    const sum = (results: readonly StormResult[], of: (result: StormResult) => number) =>
+    const p99 = (results: readonly LoadResult[]) => median(results.map(({ okMs }) => okMs.p99));
+    const sum = (results: readonly LoadResult[], of: (result: LoadResult) => number) =>
       results.reduce((total, result) => total + of(result), 0);
     const noiseRate = (1_000 * sum(noises, ({ sent }) => sent)) / sum(noises, ({ ms }) => ms);
     const asks = [...quiet, ...disturbed, ...quietBeats, ...costlyBeats];
-    const written = sum(larges, ({ good }) => good);
+    const written = sum(larges, ({ ok }) => ok);
     const beside = `while one agent sends ${perSecond(noiseRate)} (limit 10/s)`;
     return [
       atMost(
@@ -99,7 +92,7 @@ async function disturb({ plan, progress }: Rig, databaseUrl: string): Promise<Fi
       ),
       never(
         'answers that are neither 200 nor a refusal',
-        sum([...asks, ...noises, ...larges], ({ other }) => other),
+        sum([...asks, ...noises, ...larges], ({ wrong }) => wrong),
         sum(asks, ({ sent }) => sent),
         'requests',
       ),

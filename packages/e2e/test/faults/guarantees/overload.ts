@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { getRequest, openConnection, seedHosts } from '@muster/fleet';
+import { openConnection, ORGANIZATION, seedHosts, startLoad, type Load, type LoadResult } from '@muster/fleet';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import {
   always,
@@ -12,15 +12,13 @@ import {
   type Rig,
 } from '../../../src/faults/guarantee.js';
 import { announcement, holdOpen } from '../load/hostile.js';
-import type { StormRequest, StormResult } from '../load/storm.js';
 import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { onCore, pinServer } from '../parts/cores.js';
 import { createClient, type Call } from '../parts/http.js';
 import { forgetPeak, peakBytes } from '../parts/memory.js';
-import { onDatabase, ORGANIZATION, withServer, type Server } from '../parts/server.js';
-import { startStorm } from '../parts/storm.js';
-import { percent, perSecond, seconds } from '../../../src/faults/report/words.js';
+import { onDatabase, withServer, type Server } from '../parts/server.js';
+import { percent, perSecond, seconds } from '../../../src/faults/report.js';
 
 /** Under overload, the API refuses the excess and keeps its throughput. */
 export const overload: Guarantee = {
@@ -32,32 +30,32 @@ export const overload: Guarantee = {
 const LOAD_FACTOR = 4;
 const GOODPUT_SHARE_MIN = 0.8;
 const RECOVERY_MS_MAX = 10_000;
-/** Bytes that the API may have more than at its peak load: what admission sets aside for bodies, and room for sockets. */
+/** Memory that the API may use beyond its peak load: what admission reserves for bodies, and memory for sockets. */
 const MEMORY_BYTES_MAX = 150e6;
 
-/** Connections that find the peak: enough to keep it busy, and none is turned away. */
+/** Connections that measure the peak: enough to keep the API busy, and few enough that it refuses none. */
 const PEAK_CONNECTIONS = 64;
 /**
- * Seconds that a request may take until it is answered or refused: an agent has one under way, so that so many more of
- * them, each a host of its own, are needed to keep up their rate.
+ * The longest time in seconds until a request is answered or refused. A connection has one request in flight, so this
+ * determines how many connections keep the rate.
  */
 const PATIENCE_S = 2.5;
-/** Requests a second at which hosts send for the first time, two each and more: none is to be turned away. */
+/** Requests per second of the first phase, in which each host sends two or more. The API must refuse none of them. */
 const FIRST_PER_SECOND = 300;
 const FIRST_CONNECTIONS = 200;
-/** Of the load afterwards, as a share of the peak. */
+/** The load after the overload, as a share of the peak. */
 const CALM_SHARE = 0.2;
 const CALM_CONNECTIONS = 200;
 
-/** Bodies of sign-ins that are announced and never come, as many as once filled what all callers shared. */
+/** Sign-ins whose bodies never arrive, as many as once exhausted the capacity that all callers shared. */
 const ANONYMOUS_BODIES = Array.from({ length: 125 }, () => announcement(Paths.session, 65_536));
-/** Milliseconds between two calls of each person. */
+/** Milliseconds between two calls of one person. */
 const PERSON_INTERVAL_MS = 1_000;
-/** Who ask at once whether it is ready, and for how long. */
+/** The number of simultaneous callers of /readyz, and for how long they call. */
 const READINESS_CALLERS = 400;
 const READINESS_MS = 3_000;
 const READINESS_REST_MS = 11_000;
-/** Transactions a second beyond those of an idle server: readiness is looked up four times a second. */
+/** Transactions per second beyond those of an idle server: the API checks its readiness four times per second. */
 const READINESS_STATEMENTS_MAX = 20;
 
 async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
@@ -72,14 +70,22 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     const hosts = await onDatabase(databaseUrl, (client) =>
       seedHosts(client, ORGANIZATION, 'storm', plan.overload.hosts),
     );
-    const generator = closers.add(startStorm(onCore(1)), (each) => each.end());
-    const storm = (request: Pick<StormRequest, 'connections' | 'perSecond' | 'durationMs'>) =>
-      generator.rage({ port, hosts, ...request });
+    const generator = closers.add(startLoad({ through: onCore(1) }), (each) => each.stop());
+    await generator.call('create', { name: 'storm', content: 'numbered', hosts });
+    const storm = ({ durationMs, ...load }: Pick<Load, 'connections' | 'perSecond'> & { durationMs: number }) =>
+      generator.call('drive', {
+        fleet: 'storm',
+        port,
+        traffic: { kind: 'mix' },
+        until: { durationMs },
+        isStorm: true,
+        ...load,
+      });
 
-    // Every host's first snapshot, and the compiler's.
+    // Every host's first snapshot, which also warms up the compiler.
     const firstMs = (2_200 * hosts.length) / FIRST_PER_SECOND;
     const first = await storm({ connections: FIRST_CONNECTIONS, perSecond: FIRST_PER_SECOND, durationMs: firstMs });
-    const before = await storm({ connections: PEAK_CONNECTIONS, perSecond: null, durationMs: peakMs });
+    const before = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
     progress(`overload: peak of ${perSecond(rateOf(before))}`);
     forgetPeak(program.pid);
     const restBytes = peakBytes(program.pid);
@@ -96,25 +102,30 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     progress(`overload: ${perSecond(sentRate)} sent, ${perSecond(rateOf(during))} answered with 200`);
     const calm = { connections: CALM_CONNECTIONS, perSecond: CALM_SHARE * rateOf(before) };
     const after = await storm({ ...calm, durationMs: RECOVERY_MS_MAX + 3_000 });
-    // What disturbs the machine disturbs both: the peak is taken before and after.
-    const again = await storm({ connections: PEAK_CONNECTIONS, perSecond: null, durationMs: peakMs });
+    // The peak is measured before and after, so that a disturbance of the machine affects both.
+    const again = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
     progress(`overload: peak of ${perSecond(rateOf(again))} afterwards`);
     const peak = (rateOf(before) + rateOf(again)) / 2;
     const readiness = await askReadiness(databaseUrl, port);
     progress(`overload: ${readiness.answers} answers of /readyz, ${readiness.other} of them other than 200`);
 
     const all = [first, before, during, after, again];
-    for (const { firstOther } of all) if (firstOther !== null) progress(`overload: ${firstOther}`);
+    for (const { firstWrong } of all) if (firstWrong !== null) progress(`overload: ${firstWrong}`);
     return [
       never('refused first snapshots and heartbeats', first.refused, first.sent, 'requests'),
       atLeast('requests sent, relative to the peak', sentRate / peak, LOAD_FACTOR * 0.75, times),
       atLeast(`goodput, relative to the peak of ${perSecond(peak)}`, rateOf(during) / peak, GOODPUT_SHARE_MIN, percent),
-      always('refusals with 429 or 503 and a Retry-After', during.refused - during.bare, during.refused, 'refusals'),
-      never('other answers and broken connections', sum(all, 'other'), sum(all, 'sent'), 'requests'),
+      always(
+        'refusals with 429 or 503 and a Retry-After',
+        during.refused - during.refusedWithoutRetryAfter,
+        during.refused,
+        'refusals',
+      ),
+      never('other answers and broken connections', sum(all, 'wrong'), sum(all, 'sent'), 'requests'),
       never('refused calls of people during overload and held bodies', refusals.length, calls, 'calls'),
-      atMost('p99 latency of accepted requests', during.goodMs.p99, 4_000, formatMs),
+      atMost('p99 latency of accepted requests', during.okMs.p99, 4_000, formatMs),
       atMost('memory growth beyond the peak load', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
-      atMost('last refusal after the overload', after.lastBadMs, RECOVERY_MS_MAX, seconds),
+      atMost('last refusal after the overload', after.lastNotOkMs, RECOVERY_MS_MAX, seconds),
       never(
         `answers of /readyz other than 200, to ${READINESS_CALLERS} callers`,
         readiness.other,
@@ -131,24 +142,24 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
   });
 }
 
-const rateOf = ({ good, ms }: StormResult): number => (1_000 * good) / ms;
+const rateOf = ({ ok, ms }: LoadResult): number => (1_000 * ok) / ms;
 
-const sum = (storms: readonly StormResult[], figure: 'other' | 'sent'): number =>
+const sum = (storms: readonly LoadResult[], figure: 'wrong' | 'sent'): number =>
   storms.reduce((total, storm) => total + storm[figure], 0);
 
 const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const times = (ratio: number): string => `${ratio.toFixed(2)} times`;
 
-/** People who call while a fleet storms. */
+/** People who call the API during the overload. */
 interface People {
-  /** How many calls they made, and what was refused or failed. */
+  /** Stops the calls. Returns their number, and which of them were refused or failed. */
   end(): Promise<{ calls: number; refusals: string[] }>;
 }
 
 /**
- * An operator who reads, and a person without an account who opens an invitation, each over a connection that is open
- * before the storm. Nobody signs in: a password's hash takes a tenth of a second of the core that the goodput is measured on.
+ * Starts the calls of an operator who reads, and of a person without an account who opens an invitation, on connections
+ * that are open before the overload. No one signs in: hashing a password takes 0.1 s of the core that is measured.
  */
 async function startPeople(url: string, adminKey: string): Promise<People> {
   const client = createClient(url);
@@ -183,9 +194,9 @@ async function startPeople(url: string, adminKey: string): Promise<People> {
   };
 }
 
-/** Asks for `/readyz` over many connections at once, and counts what that costs the database. */
+/** Calls /readyz on many connections at once, and counts the database transactions that this causes. */
 async function askReadiness(databaseUrl: string, port: number) {
-  // What the storm did has been counted once its connections have been idle for as long.
+  // PostgreSQL has counted the transactions of the overload when its connections have been idle for this long.
   await rest(READINESS_REST_MS);
   const idle = await transactionsDuring(databaseUrl, READINESS_MS);
   const connections = await Promise.all(Array.from({ length: READINESS_CALLERS }, () => openConnection(port)));
@@ -193,7 +204,7 @@ async function askReadiness(databaseUrl: string, port: number) {
   const isOverAt = performance.now() + READINESS_MS;
   const loops = connections.map(async (connection) => {
     while (performance.now() < isOverAt) {
-      const { status } = await connection.send(getRequest(Paths.ready, ''));
+      const { status } = await connection.send({ method: 'GET', path: Paths.ready });
       result.answers += 1;
       if (status !== 200) result.other += 1;
     }
@@ -205,8 +216,8 @@ async function askReadiness(databaseUrl: string, port: number) {
 }
 
 /**
- * Transactions a second in a database for a while. A server process publishes its own once a second at most, and what it did
- * last when it has been idle for 10 s (PostgreSQL 15, pgstat_report_stat).
+ * Returns the transactions per second of a database. A server process publishes its counts at most once per second, and
+ * the last ones when it has been idle for 10 s (PostgreSQL 15, pgstat_report_stat).
  */
 async function transactionsDuring(databaseUrl: string, ms: number): Promise<number> {
   const read = () =>

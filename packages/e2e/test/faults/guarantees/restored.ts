@@ -1,14 +1,15 @@
 import { eventually } from '@muster/testkit';
 import { SyncSummary } from '@muster/contracts';
+import { type AgentSession, heartbeatRequest, snapshotRequest } from '@muster/fleet';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { enroll, type Agent } from '../parts/agent.js';
+import { enroll } from '../parts/agent.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Call, type Client } from '../parts/http.js';
 import { createOperator, type Operator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
-import { seconds } from '../../../src/faults/report/words.js';
+import { seconds } from '../../../src/faults/report.js';
 
 /** Replicas discard cached state when the database loses its last commits while they run. */
 export const restored: Guarantee = {
@@ -40,19 +41,19 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
     const { hosts: count } = plan.restored;
     const { token } = await operator.enrollmentToken(2 * count);
     const enrolled = async (kind: string) => {
-      const agents: Agent[] = [];
+      const agents: AgentSession[] = [];
       for (let i = 0; i < count; i++) agents.push(await enroll(a, token, `${kind}-${i}`));
       return agents;
     };
     const [reporting, doomed] = [await enrolled('reporting'), await enrolled('doomed')];
-    for (const agent of [...reporting, ...doomed]) await send(a, agent.snapshot(body('running', 'running')));
+    for (const agent of [...reporting, ...doomed]) await send(a, snapshotRequest(agent, body('running', 'running')));
 
     await cluster.crash();
     await cluster.saveFiles();
     await cluster.restart();
     progress('restored: a copy of the database is saved');
     // What is lost: a revision of each host, which the first replica remembers, and many transactions.
-    for (const agent of reporting) await send(a, agent.snapshot(body('running', 'exited')));
+    for (const agent of reporting) await send(a, snapshotRequest(agent, body('running', 'exited')));
     await onDatabase(databaseUrl, async (client) => {
       for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');
     });
@@ -75,7 +76,7 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
       return performance.now() - sentAt;
     }, STREAM_MS_MAX).catch(() => NaN);
     // Another revision of the same number, which the first replica knows nothing of.
-    for (const agent of reporting) await send(b, agent.snapshot(body('running', 'running', 'running')));
+    for (const agent of reporting) await send(b, snapshotRequest(agent, body('running', 'running', 'running')));
     const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
     await passed(WATCH_MS);
     const lastAcceptedMs = Math.max(0, ...(await Promise.all(deaths.map((end) => end()))).map((at) => at - revokedAt));
@@ -112,9 +113,13 @@ async function send(client: Client, call: Call): Promise<string> {
 }
 
 /** Sends a snapshot to a replica that remembers another one, and compares it with what the operator reads. */
-async function compare(client: Client, operator: Operator, agent: Agent): Promise<'equal' | 'wrong' | 'refused'> {
+async function compare(
+  client: Client,
+  operator: Operator,
+  agent: AgentSession,
+): Promise<'equal' | 'wrong' | 'refused'> {
   const states = ['exited', 'exited'];
-  const { applied } = SyncSummary.parse(JSON.parse(await send(client, agent.snapshot(body(...states)))));
+  const { applied } = SyncSummary.parse(JSON.parse(await send(client, snapshotRequest(agent, body(...states)))));
   if (!applied) return 'refused';
   const containers = await operator.containers(`&hostId=${agent.hostId}`);
   const found = containers.map(({ dockerId, state }) => `${dockerId} ${state}`).sort();
@@ -122,7 +127,7 @@ async function compare(client: Client, operator: Operator, agent: Agent): Promis
 }
 
 /** Revokes the tokens of these hosts, as another replica does for an operator. */
-const revokeTokens = (databaseUrl: string, agents: readonly Agent[]): Promise<unknown> =>
+const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Promise<unknown> =>
   onDatabase(databaseUrl, (client) =>
     client.query('UPDATE agent_tokens SET "revokedAt" = now() WHERE "hostId" = ANY ($1::uuid[])', [
       agents.map(({ hostId }) => hostId),
@@ -130,13 +135,13 @@ const revokeTokens = (databaseUrl: string, agents: readonly Agent[]): Promise<un
   );
 
 /** Has a replica accept a token again and again, until the returned function ends that with when it was sent last of those accepted. */
-function keepTrying(client: Client, agent: Agent): () => Promise<number> {
+function keepTrying(client: Client, agent: AgentSession): () => Promise<number> {
   let isOver = false;
   let lastAcceptedAt = 0;
   const run = async () => {
     while (!isOver) {
       const sentAt = performance.now();
-      const { status } = await client.send(agent.heartbeat(null));
+      const { status } = await client.send(heartbeatRequest(agent, null));
       if (status === 200) lastAcceptedAt = sentAt;
       await passed(100);
     }

@@ -1,11 +1,12 @@
+import { type AgentSession, heartbeatRequest, rotationRequest } from '@muster/fleet';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { enroll, rotatedToken, type Agent } from '../parts/agent.js';
+import { enroll, rotatedToken } from '../parts/agent.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Client } from '../parts/http.js';
 import { createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report/words.js';
+import { seconds } from '../../../src/faults/report.js';
 
 /** Every replica rejects a revoked token within 5 s, although replicas cache valid tokens. */
 export const revoked: Guarantee = {
@@ -40,9 +41,9 @@ async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
     const [deleted, rotated] = await Promise.all([
       watch(clients, await hosts('deleted'), 410, ({ hostId }) => operator.deleteHost(hostId)),
       watch(clients, await hosts('rotated'), 401, async (agent) => {
-        const next = rotatedToken(await first.send(agent.rotation()));
+        const next = rotatedToken(await first.send(rotationRequest(agent)));
         // The old one lives until the new one is used.
-        await first.send({ ...agent.heartbeat(null), token: next });
+        await first.send({ ...heartbeatRequest(agent, null), token: next });
       }),
     ]);
     progress('revoked: hosts deleted, tokens rotated');
@@ -84,15 +85,15 @@ const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Findi
 /** Has every token remembered by every replica, revokes all, and tries them until long after they must be dead. */
 async function watch(
   clients: readonly Client[],
-  agents: readonly Agent[],
+  agents: readonly AgentSession[],
   refusal: number,
-  revokeOne: (agent: Agent) => Promise<void>,
+  revokeOne: (agent: AgentSession) => Promise<void>,
 ): Promise<Watched> {
-  const wrong = new Set<Agent>();
+  const wrong = new Set<AgentSession>();
   let lastAcceptedMs = 0;
   await Promise.all(
     agents.map(async (agent) => {
-      const call = agent.heartbeat(null);
+      const call = heartbeatRequest(agent, null);
       for (const client of clients) await client.send(call);
       await revokeOne(agent);
       const revokedAt = performance.now();

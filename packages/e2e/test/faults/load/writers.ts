@@ -1,9 +1,10 @@
 import { SyncSummary, type ContainerEvent } from '@muster/contracts';
+import { type AgentSession, heartbeatRequest, markerOf, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { eventually } from '@muster/testkit';
-import { enroll, type Agent } from '../parts/agent.js';
+import { enroll } from '../parts/agent.js';
 import { createClient, type Client, type Reply } from '../parts/http.js';
 import type { Operator } from '../parts/operator.js';
-import { generationOfValue, judgeHost, markerOf, snapshotOf } from './generation.js';
+import { generationOfValue, judgeHost } from './generation.js';
 
 /** What the API was found to hold, against what it had acked. */
 export interface Account {
@@ -35,7 +36,7 @@ const RETRY_MS = 20;
 const ACKS_FIRST = 5;
 
 interface Writer {
-  agent: Agent;
+  agent: AgentSession;
   host: number;
   base: number;
   acked: number[];
@@ -50,7 +51,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
   for (let host = 0; host < count; host++) {
     writers.push({ agent: await enroll(client, token, `writer-${host}`), host, base: 0, acked: [], sent: 0 });
   }
-  const newcomers: Agent[] = [];
+  const newcomers: AgentSession[] = [];
   const unexpected: string[] = [];
   let enrolments = 0;
   let stopped = false;
@@ -70,7 +71,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
     while (!stopped) {
       writer.sent += 1;
       const generation = writer.sent;
-      const call = writer.agent.snapshot(JSON.stringify(snapshotOf(writer.host, generation)));
+      const call = snapshotRequest(writer.agent, JSON.stringify(numberedSnapshot(writer.host, generation)));
       const reply = await attempt(() => client.send(call));
       if (reply === null) continue;
       if (isAck(reply)) writer.acked.push(generation);
@@ -130,11 +131,11 @@ const reachesBack = (events: readonly ContainerEvent[], base: number): boolean =
   events.some(({ to }) => generationOfValue(to) <= base);
 
 /** Those whose enrolment was acked and of whom the API knows nothing, or whose token is not good. */
-async function forgotten(client: Client, operator: Operator, agents: readonly Agent[]): Promise<string[]> {
+async function forgotten(client: Client, operator: Operator, agents: readonly AgentSession[]): Promise<string[]> {
   const known = new Set((await operator.hosts()).map(({ id }) => id));
   const lost: string[] = [];
   for (const agent of agents) {
-    const { status } = await client.send(agent.heartbeat(null));
+    const { status } = await client.send(heartbeatRequest(agent, null));
     if (!known.has(agent.hostId) || status !== 200) lost.push(`the enrollment of ${agent.hostId}`);
   }
   return lost;

@@ -1,50 +1,21 @@
-import { startPostgresCluster, type PostgresCluster } from '@muster/testkit';
-import pg from 'pg';
+import { withDisposables, type PostgresCluster } from '@muster/testkit';
+import { createDatabase, requirePostgres } from '@muster/testkit/databases';
 
-/** There is no PostgreSQL on this machine. */
-export class PostgresMissingError extends Error {}
+export { withConnection as onDatabase } from '@muster/testkit/databases';
 
-/** A PostgreSQL server of a test's own. */
+/** A PostgreSQL server for one test. */
 export interface Server {
   readonly cluster: PostgresCluster;
-  /** A superuser's URL of a new, empty database. */
+  /** Creates an empty database, and returns a superuser's URL for it. */
   createDatabase: (name: string) => Promise<string>;
 }
 
-/** The organization that the API makes with its first key. */
-export const ORGANIZATION = 'default';
-
-/** As in production: what is committed is on the disk, and a server that is killed finds it there. */
+/** As in production, commits are durable: a killed server has them after a restart. */
 const SETTINGS = { jit: 'off', shared_buffers: '256MB' };
 
-/** Starts a server for `action`, and removes it afterwards. @throws PostgresMissingError */
-export async function withServer<T>(action: (server: Server) => Promise<T>): Promise<T> {
-  const cluster = await startPostgresCluster({ durable: true, settings: SETTINGS });
-  if (!cluster.available) throw new PostgresMissingError(cluster.reason);
-  try {
-    return await action({
-      cluster,
-      async createDatabase(name) {
-        await onDatabase(cluster.url, (client) => client.query(`CREATE DATABASE "${name}" TEMPLATE template0`));
-        const url = new URL(cluster.url);
-        url.pathname = `/${name}`;
-        return url.href;
-      },
-    });
-  } finally {
-    await cluster.stop();
-  }
-}
-
-/** Runs `action` on a connection of its own. */
-export async function onDatabase<T>(url: string, action: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  // What loses the connection fails the query in hand, which says so.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await action(client);
-  } finally {
-    await client.end();
-  }
-}
+/** Starts a server, runs `action`, and removes the server. @throws PostgresMissingError */
+export const withServer = <T>(action: (server: Server) => Promise<T>): Promise<T> =>
+  withDisposables(async (use) => {
+    const cluster = use(await requirePostgres({ durable: true, settings: SETTINGS }), (each) => each.stop());
+    return action({ cluster, createDatabase: (name) => createDatabase(cluster.url, name) });
+  });

@@ -1,0 +1,132 @@
+import {
+  simulateHost,
+  startLoad,
+  type FleetLoad,
+  type HostProgress,
+  type HostShape,
+  type LoadGenerator,
+  type LoadResult,
+  type SeededHost,
+  type SimulatedHost,
+} from '@muster/fleet';
+import { ProgramError, withDisposables, type Api, type Use } from '@muster/testkit';
+import type { Bench } from './plan.js';
+import type { BenchDatabase } from './cluster.js';
+import type { LoadTurn } from './measure/turn.js';
+import { startServer, type ServerId } from './program.js';
+import { HOST_HEADER } from './servers/serve.js';
+import { verifyHost } from './verify.js';
+
+/** A load without the fleet and the server. */
+export type LaneLoad = Omit<FleetLoad, 'fleet' | 'port'>;
+
+/** Sends the current snapshot of each host once. */
+export const EVERY_HOST_ONCE: LaneLoad = { connections: 8, traffic: { kind: 'unchanged' }, until: { perHost: 1 } };
+
+/** A fleet that reports to one server. Its hosts have sent their first snapshots. */
+export interface Fleet {
+  readonly hosts: readonly SeededHost[];
+  /** The result of the first snapshots. */
+  readonly first: LoadResult;
+  /** @throws ProgramError if an answer was neither right nor a 503: what fails may be fast. */
+  readonly send: (load: LaneLoad) => Promise<LoadResult>;
+  /**
+   * Sends every host's snapshot once more, because the server may have refused the last one. Returns what the server
+   * must then have.
+   */
+  readonly finish: () => Promise<{ id: string; simulated: SimulatedHost; progress: HostProgress }[]>;
+}
+
+export interface FleetOptions extends Omit<HostShape, 'index'> {
+  /** Fleets of one generator or database need different names. */
+  name: string;
+  port: number;
+  hosts: readonly SeededHost[];
+}
+
+/** Has each host of a new fleet send its first snapshot. */
+export async function startFleet(generator: LoadGenerator, options: FleetOptions): Promise<Fleet> {
+  const { name, port, hosts, ...shape } = options;
+  await generator.call('create', { name, content: 'workload', hosts, hostHeader: HOST_HEADER, ...shape });
+  const send = async (load: LaneLoad): Promise<LoadResult> => {
+    const result = await generator.call('drive', { ...load, fleet: name, port });
+    const { sent, wrong, firstWrong } = result;
+    if (wrong === 0) return result;
+    throw new ProgramError(`${name}: ${wrong} of ${sent} requests (${load.traffic.kind}) failed: ${firstWrong}`);
+  };
+  return {
+    hosts,
+    first: await send(EVERY_HOST_ONCE),
+    send,
+    async finish() {
+      await send(EVERY_HOST_ONCE);
+      const progress = await generator.call('progress', name);
+      return hosts.map(({ id }, index) => ({
+        id,
+        simulated: simulateHost({ ...shape, index }),
+        progress: progress[index]!,
+      }));
+    },
+  };
+}
+
+export interface LaneOptions extends Omit<FleetOptions, 'port' | 'hosts' | 'seed'> {
+  database: BenchDatabase;
+  hosts: number;
+  /** The server to start (default: muster), or the running server of another lane. */
+  server?: ServerId | Api;
+}
+
+/** A fleet, its server, and its database. */
+export interface Lane extends Fleet {
+  readonly server: Api;
+  readonly database: BenchDatabase;
+  /** Sends a load, and measures the server and the database. */
+  readonly measure: (load: LaneLoad, idleWalBytesPerSecond?: number) => Promise<LoadTurn>;
+  /** Compares the rows of the first `max` hosts with what they sent. @throws VerificationError */
+  readonly verify: (max?: number) => Promise<void>;
+}
+
+/** Calls `run` with a function that opens lanes. Afterwards it stops their servers. */
+export function withLanes<T>(
+  { cluster, plan, signal }: Bench,
+  run: (open: (options: LaneOptions) => Promise<Lane>, use: Use) => Promise<T>,
+): Promise<T> {
+  return withDisposables(async (use) => {
+    const generator = use(startLoad({ signal }), (each) => each.stop());
+    const open = async ({ database, hosts: count, server: given = 'muster', ...options }: LaneOptions) => {
+      const hosts = await database.addHosts(options.name, count);
+      const server = typeof given === 'string' ? await startServer(given, { DATABASE_URL: database.url }) : given;
+      if (server !== given) use(server, (each) => each.stop());
+      const fleet = await startFleet(generator, { ...options, port: server.port, hosts, seed: plan.seed });
+
+      const measure = async (load: LaneLoad, idleWalBytesPerSecond = 0): Promise<LoadTurn> => {
+        const walBefore = await database.walBytes();
+        const before = await server.loop();
+        const postgresBefore = cluster.cpuMs();
+        const { ok, refused, ms, okMs } = await fleet.send(load);
+        const postgresMs = cluster.cpuMs() - postgresBefore;
+        const after = await server.loop();
+        const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
+        return {
+          requests: ok,
+          unavailable: refused,
+          perSecond: (1_000 * ok) / ms,
+          latencyMs: okMs,
+          serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / ok,
+          postgresCpuUs: (1_000 * postgresMs) / ok,
+          walBytes: Math.max(0, walBytes) / ok,
+          eventLoopMs: after.eventLoop,
+          rssBytes: after.rssBytes,
+        };
+      };
+      const verify = async (max = count) => {
+        for (const { id, simulated, progress } of (await fleet.finish()).slice(0, max)) {
+          await verifyHost(database.pool, options.name, id, simulated, progress);
+        }
+      };
+      return { ...fleet, server, database, measure, verify };
+    };
+    return run(open, use);
+  });
+}

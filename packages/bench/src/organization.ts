@@ -1,2 +1,0 @@
-/** The organization that the API makes for its first key: hosts must be in it to be seen. */
-export const ORGANIZATION = 'default';

@@ -1,0 +1,68 @@
+import { formatNumber, markdownTable, textTable } from '@muster/testkit/report';
+import type { Finding, Guarantee } from './guarantee.js';
+
+/** The result of a test. */
+export interface GuaranteeRecord {
+  guarantee: Pick<Guarantee, 'id' | 'title'>;
+  findings: readonly Finding[];
+  /** 2 if the first try missed a time limit. The findings are those of the last try. */
+  tries: number;
+  /** The start of the test, in RFC 3339. */
+  at: string;
+  seconds: number;
+}
+
+/** The document has no markers for the figures of a guarantee. */
+export class DocumentError extends Error {}
+
+const END = '<!-- end of figures -->';
+
+/**
+ * Returns the document with new figures between the markers of these guarantees. `where` describes commit and machine.
+ * @throws DocumentError if the markers are missing.
+ */
+export function withFigures(
+  document: string,
+  records: readonly GuaranteeRecord[],
+  { where, quick }: { where: string; quick: boolean },
+): string {
+  return records.reduce((text, record) => {
+    const { id } = record.guarantee;
+    const marker = `<!-- figures of ${id}, by pnpm test:faults -->`;
+    const from = text.indexOf(marker);
+    const to = text.indexOf(END, from);
+    if (from === -1 || to === -1) throw new DocumentError(`the document has no markers for ${id}`);
+    return `${text.slice(0, from)}${marker}\n\n${toMarkdown(record, where, quick)}\n\n${text.slice(to)}`;
+  }, document);
+}
+
+function toMarkdown(
+  { findings, tries, at, seconds: duration }: GuaranteeRecord,
+  where: string,
+  quick: boolean,
+): string {
+  const rows = findings.map(({ what, reach, figure, kept }) => [what, reach, figure, kept ? 'yes' : '**no**']);
+  const remarks = [`Last run: ${at.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(duration)} s, ${where}`];
+  if (quick) remarks.push('quick run');
+  if (tries > 1) remarks.push('second try: the first missed a time limit on a busy machine');
+  return `${markdownTable({ columns: ['measured', 'required', 'result', 'kept'], rows })}\n\n${remarks.join('; ')}.`;
+}
+
+/** Returns a table of all findings, and the number of kept promises. */
+export function renderTerminal(records: readonly GuaranteeRecord[]): string {
+  const rows = records.flatMap(({ guarantee, findings, tries }) =>
+    findings.map(({ what, reach, figure, kept }, i) => [
+      i === 0 ? `${guarantee.title}${tries > 1 ? ' (2nd try)' : ''}` : '',
+      ...[what, reach, figure, kept ? 'kept' : 'NOT KEPT'],
+    ]),
+  );
+  const kept = records.filter(({ findings }) => findings.every((finding) => finding.kept)).length;
+  const duration = records.reduce((sum, record) => sum + record.seconds, 0);
+  const table = textTable({ columns: ['promise', 'measured', 'required', 'result', ''], rows });
+  return `\n${table}\n\n${kept} of ${records.length} promises kept, in ${Math.round(duration)} s\n`;
+}
+
+export const seconds = (ms: number): string => `${formatNumber(ms / 1_000)} s`;
+export const percent = (share: number): string => `${formatNumber(100 * share)} %`;
+export const perSecond = (rate: number): string => `${formatNumber(rate)}/s`;
+export const count = (value: number): string => value.toLocaleString('en-US');

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startApi, withDisposables, withTemporaryDirectory } from '@muster/testkit';
+import { createHttp } from '@muster/testkit/http';
+import { fuzzDocument, type DocumentFuzz, type DocumentFuzzResult } from './fuzz.js';
+import { createSettle } from './settle.js';
+
+/** The limits of requests and sign-ins would answer most calls. */
+const NO_LIMITS = {
+  MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
+  MUSTER_AUTH_FAILURES_PER_MINUTE: '0',
+  MUSTER_SIGN_INS_PER_MINUTE: '0',
+};
+
+/** Starts the API on this database, or on an embedded one for null, and fuzzes it with the document that it serves. */
+export function fuzzApi(
+  databaseUrl: string | null,
+  run: Pick<DocumentFuzz, 'cases' | 'seed'>,
+): Promise<DocumentFuzzResult> {
+  return withTemporaryDirectory((directory) =>
+    withDisposables(async (use) => {
+      const database = databaseUrl === null ? {} : { DATABASE_URL: databaseUrl };
+      const env = { MUSTER_DATA_DIR: directory, ...database, ...NO_LIMITS };
+      const api = use(await startApi({ env }), (started) => started.stop());
+      const http = use(createHttp(api.url), (client) => client.close());
+      const link = await readFile(join(directory, 'setup-link'), 'utf8');
+      const settle = await createSettle(http, api.adminKey, link.trim());
+      const document = JSON.parse((await http.send({ path: '/openapi.json' })).text) as DocumentFuzz['document'];
+      return fuzzDocument({ url: api.url, document, settle, ...run });
+    }),
+  );
+}

@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from '@jest/globals';
+import type { Client } from '@muster/client';
+import { findChromium } from '@muster/testkit';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { startAgent, startHost, type FleetHost } from './host.js';
+import { Muster } from './muster.js';
+
+const installed = findChromium();
+
+/** `describe` if Chromium is installed, else `describe.skip`, so that the run reports the skipped tests. */
+export const describeInChromium: typeof describe | typeof describe.skip = installed === null ? describe.skip : describe;
+
+export const openChromium = (): Promise<Browser> => chromium.launch(installed!);
+
+/** The uncaught errors and Content Security Policy violations of a page. The dashboard must cause none. */
+export interface Misdeeds {
+  readonly list: string[];
+}
+
+/** Opens a page and records its errors and policy violations. */
+export async function openPage(context: BrowserContext): Promise<{ page: Page; misdeeds: Misdeeds }> {
+  const page = await context.newPage();
+  const list: string[] = [];
+  page.on('pageerror', (error) => list.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) list.push(message.text());
+  });
+  return { page, misdeeds: { list } };
+}
+
+/** A generous timeout for busy machines. No test measures time with it. */
+const PATIENCE_MS = 30_000;
+
+/** Starts a browser. Each test gets a new context without cookies, and fails on errors and policy violations. */
+export function useVisits(): { readonly context: BrowserContext; readonly page: Page } {
+  let browser: Browser | undefined;
+  let context: BrowserContext | undefined;
+  let opened: Awaited<ReturnType<typeof openPage>> | undefined;
+  beforeAll(async () => {
+    browser = await openChromium();
+  });
+  afterAll(() => browser?.close());
+  beforeEach(async () => {
+    context = await browser!.newContext({ viewport: { width: 1440, height: 900 } });
+    context.setDefaultTimeout(PATIENCE_MS);
+    opened = await openPage(context);
+  });
+  afterEach(async () => {
+    expect(opened!.misdeeds.list).toEqual([]);
+    await context!.close();
+  });
+  return {
+    get context() {
+      return context!;
+    },
+    get page() {
+      return opened!.page;
+    },
+  };
+}
+
+export const OWNER = { name: 'Ada Example', email: 'ada@example.org', password: 'correct horse battery staple' };
+
+/** An API process that serves the built dashboard, and a fleet that reports to it. */
+export interface Dashboard {
+  readonly url: string;
+  /** A client of the API with an admin key. */
+  readonly api: Client;
+  readonly muster: Muster;
+  /** Signs the context in as the owner. Creates the owner account if it does not exist. */
+  signIn(context: BrowserContext): Promise<void>;
+  /** Starts a host without containers, which enrolls with this token, by default with a new one. */
+  addHost(name: string, enrollToken?: string): Promise<FleetHost>;
+  /** Restarts a host's agent with its present state directory and another enrollment token. */
+  restartAgent(host: FleetHost, enrollToken: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a dashboard on a new embedded database, or on the one at `databaseUrl`. `env` adds environment variables. */
+export async function startDashboard(
+  databaseUrl: string | null = null,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Dashboard> {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-browser-'));
+  const database = databaseUrl === null ? {} : { DATABASE_URL: databaseUrl };
+  const muster = new Muster(dir, { MUSTER_SNAPSHOT_SECONDS: '5', ...database, ...env });
+  const hosts: FleetHost[] = [];
+  await muster.start();
+  const { url, client } = muster;
+  return {
+    url,
+    muster,
+    api: client,
+    async signIn(context) {
+      const headers = { Origin: url };
+      const { name, email, password } = OWNER;
+      const { setupRequired } = await client.call('getSignInOptions');
+      const token = setupRequired ? new URL(await muster.setupLink()).hash.replace('#token=', '') : '';
+      const answer = !setupRequired
+        ? await context.request.post(`${url}/api/session`, { headers, data: { email, password } })
+        : await context.request.post(`${url}/api/setup`, { headers, data: { token, name, email, password } });
+      if (answer.status() !== 201) throw new Error(`sign-in failed: ${await answer.text()}`);
+    },
+    async addHost(name, enrollToken) {
+      const host = await startHost(muster, dir, name, enrollToken ?? (await muster.enrollmentToken(name)));
+      hosts.push(host);
+      return host;
+    },
+    async restartAgent(host, enrollToken) {
+      await host.agent.stop();
+      host.agent = startAgent(muster, dir, host.name, host.server, enrollToken);
+    },
+    async close() {
+      await Promise.all(hosts.map(({ agent }) => agent.stop()));
+      await Promise.all(hosts.map((host) => host.server.close()));
+      await muster.stop();
+      await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    },
+  };
+}
+
+/** A task of a page's main thread, which blocks the page until it ends. */
+export interface PageTask {
+  /** Milliseconds of wall-clock time. */
+  lastedMs: number;
+  /** Milliseconds of the thread's CPU time, which other processes affect little. */
+  workedMs: number;
+}
+
+/** The fields of a trace event that are used. `dur` and `tdur` are microseconds; `tdur` is missing if it is 0. */
+interface TraceEvent {
+  name: string;
+  pid: number;
+  tid: number;
+  dur?: number;
+  tdur?: number;
+  args: { name?: string };
+}
+
+/** Runs an action, and returns all tasks that the browser's pages had in the meantime. */
+export async function pageTasksOf(browser: Browser, action: () => Promise<void>): Promise<PageTask[]> {
+  await browser.startTracing(undefined, { categories: ['-*', 'toplevel'] });
+  await action();
+  const trace = await browser.stopTracing();
+  const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
+  const threadOf = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
+  const isNameOfMain = ({ name, args }: TraceEvent): boolean =>
+    name === 'thread_name' && args.name === 'CrRendererMain';
+  const mains = new Set(traceEvents.filter(isNameOfMain).map(threadOf));
+  return traceEvents
+    .filter((event) => event.name === 'ThreadControllerImpl::RunTask' && mains.has(threadOf(event)))
+    .map(({ dur = 0, tdur = 0 }) => ({ lastedMs: dur / 1_000, workedMs: tdur / 1_000 }));
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { Paths, type AgentProblem, type EnrollResponse } from '@muster/contracts';
+import { mainOf, startProgram, type Program } from '@muster/testkit';
+import { loadCapture, ReplayedEngine, serveReplay, type ReplayServer } from '@muster/testkit/engine-replay';
+import { createHttp } from '@muster/testkit/http';
+import { seededRandom } from '@muster/testkit/random';
+import type { Muster } from './muster.js';
+
+/** A replayed engine whose containers the test controls, and a real agent. */
+export interface FleetHost {
+  name: string;
+  engine: ReplayedEngine;
+  server: ReplayServer;
+  agent: Program;
+}
+
+/** Starts an engine without containers, and an agent that enrolls with this token. Their files are in `directory`. */
+export async function startHost(
+  muster: Muster,
+  directory: string,
+  name: string,
+  enrollToken: string,
+): Promise<FleetHost> {
+  const capture = await loadCapture('docker-28.5');
+  const engine = new ReplayedEngine(capture, { nowMs: Date.now, random: seededRandom(1, ...Buffer.from(name)) });
+  const listen = { socketPath: join(directory, 'engines', `${name}.sock`) };
+  const server = await serveReplay(engine, listen, { ID: `browser-test-${name}`, Name: name });
+  return { name, engine, server, agent: startAgent(muster, directory, name, server, enrollToken) };
+}
+
+/** Starts an agent for a host's engine, with the state directory of the host's earlier agents. */
+export const startAgent = (
+  { url }: Muster,
+  directory: string,
+  name: string,
+  { dockerHost }: ReplayServer,
+  enrollToken: string,
+): Program =>
+  startProgram(mainOf('agent'), {
+    env: {
+      MUSTER_URL: url,
+      MUSTER_ENROLL_TOKEN: enrollToken,
+      MUSTER_STATE_DIR: join(directory, 'agents', name),
+      DOCKER_HOST: dockerHost,
+      LOG_LEVEL: 'error',
+    },
+  });
+
+/** Creates and starts a container on a host's engine. */
+export function runContainer(host: FleetHost, name: string, image = 'docker.io/library/nginx:1.29'): string {
+  const id = host.engine.create({
+    name,
+    image,
+    labels: { 'com.docker.compose.project': 'shop', team: 'web' },
+    ports: [{ privatePort: 80, publicPort: 8080 }],
+    hasHealthCheck: name.includes('api'),
+  });
+  host.engine.start(id);
+  return id;
+}
+
+/** A host without an agent, with which a test can send reports that no real agent would send. */
+export interface RawHost {
+  readonly id: string;
+  /** Sends a complete snapshot. */
+  sync(containers: readonly object[]): Promise<void>;
+  /** Sends a heartbeat with these problems. */
+  beat(problems: readonly AgentProblem[], fields?: object): Promise<void>;
+}
+
+/** Enrolls a raw host with these facts. */
+export async function enrollRawHost(
+  muster: Pick<Muster, 'url' | 'enrollmentToken'>,
+  facts: { name: string; [field: string]: unknown },
+): Promise<RawHost> {
+  async function post(path: string, token: string, body: unknown): Promise<unknown> {
+    const http = createHttp(muster.url);
+    try {
+      const { status, text } = await http.send({ method: 'POST', path, token, body: JSON.stringify(body) });
+      if (status >= 300) throw new Error(`POST ${path}: ${status} ${text}`);
+      return JSON.parse(text);
+    } finally {
+      await http.close();
+    }
+  }
+  const machine = { engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' }, os: 'linux', arch: 'x86_64' };
+  const request = { engineId: randomUUID(), agentVersion: '0.1.0', ...machine, ...facts };
+  const enrolled = await post(Paths.agentEnroll, await muster.enrollmentToken('a raw host'), request);
+  const { hostId, agentToken } = enrolled as EnrollResponse;
+  return {
+    id: hostId,
+    async sync(containers) {
+      await post(Paths.agentContainers, agentToken, containers);
+    },
+    async beat(problems, fields = {}) {
+      await post(Paths.agentHeartbeat, agentToken, { digest: null, problems, ...fields });
+    },
+  };
+}

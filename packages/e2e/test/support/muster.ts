@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createClient, type Client } from '@muster/client';
+import { ContainerEvent, ContainerView, EnrollmentTokenCreated, Host, Paths, page } from '@muster/contracts';
+import { newToken, startApi, type Api } from '@muster/testkit';
+import { createHttp } from '@muster/testkit/http';
+import type { z } from 'zod';
+
+/** The API as a process, on a database that survives restarts, and an operator's calls of it. */
+export class Muster {
+  /** The API key of an admin. */
+  readonly key = newToken();
+  /** Empty before the first start. It stays the same after a restart. */
+  url = '';
+  #api: Api | null = null;
+  #port = 0;
+
+  /** `env` adds to the API's environment. Databases and secrets are in `directory`. */
+  constructor(
+    private readonly directory: string,
+    private readonly env: Readonly<Record<string, string>> = {},
+  ) {}
+
+  /** Starts the API on an embedded database, which is created if missing, or on the one of `DATABASE_URL`. */
+  async start(database = 'data'): Promise<void> {
+    const env = {
+      MUSTER_DATA_DIR: join(this.directory, database),
+      MUSTER_AGENT_RELEASE_DIR: join(this.directory, 'no-release'),
+      MUSTER_HEARTBEAT_SECONDS: '1',
+      MUSTER_SNAPSHOT_SECONDS: '10',
+      MUSTER_DRAIN_SECONDS: '0',
+    };
+    this.#api = await startApi({ env: { ...env, ...this.env }, adminKey: this.key, port: this.#port });
+    ({ url: this.url, port: this.#port } = this.#api);
+  }
+
+  async stop(): Promise<void> {
+    await this.#api?.stop('SIGTERM');
+    this.#api = null;
+  }
+
+  /** A client with the admin key. Its responses are not validated. */
+  get client(): Client {
+    return createClient({ url: this.url, key: this.key });
+  }
+
+  /** Reads the setup link of the first start. */
+  async setupLink(): Promise<string> {
+    return (await readFile(join(this.directory, 'data', 'setup-link'), 'utf8')).trim();
+  }
+
+  async enrollmentToken(name = 'test'): Promise<string> {
+    const response = await this.#call(Paths.enrollmentTokens, 'POST', JSON.stringify({ name }));
+    return EnrollmentTokenCreated.parse(JSON.parse(response)).token;
+  }
+
+  hosts(): Promise<Host[]> {
+    return this.#all(`${Paths.hosts}?`, Host);
+  }
+
+  /** Returns the only host. Throws if there are none or several. */
+  async host(): Promise<Host> {
+    const [host, ...others] = await this.hosts();
+    if (host === undefined || others.length > 0) throw new Error('expected exactly one host');
+    return host;
+  }
+
+  async deleteHost(hostId: string): Promise<void> {
+    await this.#call(Paths.host.replace(':hostId', hostId), 'DELETE');
+  }
+
+  /** Returns all containers, in pages of 7. */
+  containers(query = ''): Promise<ContainerView[]> {
+    return this.#all(`${Paths.containers}?limit=7${query}`, ContainerView);
+  }
+
+  /** Returns the events of a container, oldest first. */
+  async history(dockerId: string): Promise<ContainerEvent[]> {
+    return (await this.#all(`${Paths.events}?limit=200&dockerId=${dockerId}`, ContainerEvent)).reverse();
+  }
+
+  /** Returns the response's text. */
+  text(path: string): Promise<string> {
+    return this.#call(path);
+  }
+
+  async #all<S extends z.ZodType>(path: string, item: S): Promise<z.output<S>[]> {
+    const items: z.output<S>[] = [];
+    let cursor: string | null = null;
+    do {
+      const next: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const list = page(item).parse(JSON.parse(await this.#call(path + next)));
+      items.push(...list.items);
+      cursor = list.nextCursor;
+    } while (cursor !== null);
+    return items;
+  }
+
+  async #call(path: string, method: 'GET' | 'POST' | 'DELETE' = 'GET', body?: string): Promise<string> {
+    const http = createHttp(this.url, { timeoutMs: 10_000 });
+    try {
+      const { status, text } = await http.send({
+        method,
+        path,
+        token: this.key,
+        ...(body === undefined ? {} : { body }),
+      });
+      if (status >= 300) throw new Error(`${path} returned ${status}: ${text}`);
+      return text;
+    } finally {
+      await http.close();
+    }
+  }
+}

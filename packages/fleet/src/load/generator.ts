@@ -1,0 +1,29 @@
+/** The process of a load generator. */
+import type { HostProgress } from '../model/workload.js';
+import { drive, type Load, type LoadResult } from './driver.js';
+import { createFleet, type FleetShape, type LoadHost } from './host.js';
+import { serveWorker } from './worker.js';
+
+/** A load of a named fleet. */
+export interface FleetLoad extends Load {
+  fleet: string;
+}
+
+const fleets = new Map<string, LoadHost[]>();
+
+function fleetOf(name: string): LoadHost[] {
+  const fleet = fleets.get(name);
+  if (fleet === undefined) throw new Error(`there is no fleet ${name}`);
+  return fleet;
+}
+
+const handlers = {
+  /** Creates hosts under a name. They have not sent anything yet. */
+  create: ({ name, ...shape }: FleetShape & { name: string }): void => void fleets.set(name, createFleet(shape)),
+  drive: ({ fleet, ...load }: FleetLoad): Promise<LoadResult> => drive(fleetOf(fleet), load),
+  /** Returns the changes of each host: what a database must then contain. */
+  progress: (fleet: string): HostProgress[] => fleetOf(fleet).map(({ progress }) => progress),
+};
+export type GeneratorHandlers = typeof handlers;
+
+serveWorker(handlers);

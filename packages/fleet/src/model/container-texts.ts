@@ -1,0 +1,57 @@
+import { canonicalContainer, parseStatus } from '@muster/contracts';
+import { statusText } from '@muster/testkit/status-text';
+import type { Role, SimulatedContainer } from './container-life.js';
+
+import { NO_PROGRESS, simulateHost } from './workload.js';
+
+/** Returns the roles of a host with `count` containers. All hosts of a fleet share them, as hosts of real fleets do. */
+export const createRoles = (count: number): Role[] =>
+  simulateHost({ seed: 1, index: 0, containers: count, mix: 'running' })
+    .snapshot(NO_PROGRESS)
+    .map((container) => ({
+      container: canonicalContainer(container),
+      hasHealthCheck: parseStatus(container.status).health !== null,
+    }));
+
+/** Returns canonical JSON, because the role's fields are canonical and the fields are in canonical order. */
+function containerText(
+  { dockerId, role, release, state, startedAtMs }: SimulatedContainer,
+  status: string,
+  epochMs: number,
+) {
+  const { name, image, imageId, command, ports, labels } = role.container;
+  return JSON.stringify({
+    dockerId,
+    name,
+    image: `${image}.${release}`,
+    imageId: `${imageId!.slice(0, -4)}${release.toString(16).padStart(4, '0')}`,
+    command,
+    state,
+    status,
+    ports,
+    labels,
+    startedAt: new Date(epochMs + startedAtMs).toISOString(),
+  });
+}
+
+/**
+ * Returns the canonical JSON of each container at `nowMs`, or `previous` if nothing differs from it. `epochMs` is the
+ * simulation's start, in milliseconds since 1970. Only texts that have changed or expired are written again.
+ */
+export function containerTexts(
+  containers: readonly SimulatedContainer[],
+  previous: readonly string[],
+  nowMs: number,
+  epochMs: number,
+): readonly string[] {
+  let isSame = containers.length === previous.length;
+  const texts = containers.map((container, index) => {
+    if (container.text === null || container.text.expiresAtMs <= nowMs) {
+      const { text: status, agesAtMs: expiresAtMs } = statusText(container, nowMs);
+      container.text = { json: containerText(container, status, epochMs), expiresAtMs };
+    }
+    isSame &&= container.text.json === previous[index];
+    return container.text.json;
+  });
+  return isSame ? previous : texts;
+}

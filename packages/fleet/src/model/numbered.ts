@@ -1,0 +1,35 @@
+/**
+ * Numbered snapshots: every container of a snapshot carries its number. A check can therefore tell which snapshot the
+ * API has, and whether it has all of it. Pure.
+ */
+import type { Container } from '@muster/contracts';
+
+const CONTAINERS_MIN = 8;
+
+/** Returns the id of the container whose image differs in each generation: its history lists the applied snapshots. */
+export const markerOf = (host: number): string => `marker-${host}`;
+
+/** Returns the `generation`th snapshot of a host. Containers are added, removed, restarted, and change their labels. */
+export function numberedSnapshot(host: number, generation: number): Container[] {
+  const count = CONTAINERS_MIN + (generation % 5);
+  const others = Array.from({ length: count }, (_, place): Container => {
+    const runs = (generation + place) % 3 !== 0;
+    return {
+      dockerId: `host-${host}-container-${place}`,
+      name: `service-${place}`,
+      image: 'registry.example.com/service:1',
+      imageId: `sha256:${'0'.repeat(60)}${place}`,
+      command: `serve --place ${place}`,
+      state: runs ? 'running' : 'exited',
+      status: runs ? 'Up 5 minutes (healthy)' : `Exited (${generation % 256}) 5 minutes ago`,
+      ports: [{ ip: '0.0.0.0', privatePort: 80, publicPort: 8_000 + place, type: 'tcp' }],
+      labels: { generation: String(generation), place: String(place) },
+      startedAt: '2026-01-01T00:00:00.000Z',
+    };
+  });
+  const image = `registry.example.com/marker:${generation}`;
+  return [{ ...others[0]!, dockerId: markerOf(host), name: 'marker', image }, ...others];
+}
+
+/** Returns the generation in the image of a marker. */
+export const generationOf = (image: string): number => Number(image.slice(image.lastIndexOf(':') + 1));

@@ -1,0 +1,182 @@
+/**
+ * Simulated hosts, their containers, and what changes between two snapshots. Pure: a container is a function of the
+ * seed, the host, its place on the host, and how often the host's containers changed. A few numbers per host are
+ * therefore enough to check a database.
+ */
+import { Container, type Port } from '@muster/contracts';
+import { randomHex, seededRandom } from '@muster/testkit/random';
+
+/** What differs from one snapshot to the next: nothing, the age in a status text, or a restart, which is also an event. */
+export type ChangeKind = 'none' | 'aged' | 'restarted';
+
+/** `running`: every container runs, so that each can change. `varied`: as on real hosts, a seventh does not run. */
+export type StateMix = 'running' | 'varied';
+
+/** What determines the containers of a host. */
+export interface HostShape {
+  seed: number;
+  /** The number of the host in its fleet, from 0. */
+  index: number;
+  containers: number;
+  mix: StateMix;
+}
+
+/** The changes of a host so far. They go round: the first container, the second, …, the first again. */
+export interface HostProgress {
+  /** Status texts that became older, summed over all containers. */
+  ages: number;
+  /** Restarts, summed over all containers. */
+  restarts: number;
+  /** Containers that were removed, starting with the first. */
+  absent: number;
+  /** Containers that were added after the start. */
+  added: number;
+}
+
+export const NO_PROGRESS: HostProgress = { ages: 0, restarts: 0, absent: 0, added: 0 };
+
+/** A host that can compute its containers for any progress. */
+export interface SimulatedHost {
+  readonly shape: HostShape;
+  /** Returns the present containers in the order of their places. */
+  snapshot(progress: HostProgress): Container[];
+  /** Returns the container at a place, from 0. */
+  container(place: number, progress: HostProgress): Container;
+  /** Returns the ids of the removed containers. */
+  absentIds(progress: HostProgress): string[];
+}
+
+const SERVICES =
+  'web api worker db cache queue search mail auth billing cron proxy admin metrics ingest export import render pdf push sync audit report index feed media image video chat board wiki docs blog shop cart stock price user team legal'.split(
+    ' ',
+  );
+const REGISTRIES = ['', 'ghcr.io/acme/', 'registry.example.com/platform/', 'quay.io/acme/'];
+const PROJECTS = 'shop crm intranet billing telemetry content support data'.split(' ');
+const TIERS = ['frontend', 'backend', 'data', 'batch'];
+
+/** The defaults of a container's fields. Fields that the workload does not set, and contenders do not store, have these. */
+export const CONTAINER_DEFAULTS = Container.parse({ dockerId: '-', name: '-', image: '-', state: '-' });
+
+/** The start of the workload's times. Any instant would do. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+
+/** The ages that status texts go through. Docker writes all of them as "N minutes". */
+const MINUTES = 55;
+const MINUTES_MIN = 3;
+
+/** Returns how many of the first `touches` changes, which go round, were of the container at `place`. */
+export const touchesOf = (touches: number, place: number, containers: number): number =>
+  place >= touches || place >= containers ? 0 : Math.floor((touches - 1 - place) / containers) + 1;
+
+/** Returns how many containers a change of `percent` touches: at least one, unless it is 0 %. */
+export const touchesOfPercent = (percent: number, containers: number): number =>
+  percent === 0 ? 0 : Math.max(1, Math.round((containers * percent) / 100));
+
+/** Returns the progress after one more change of this kind to `touches` containers. */
+export const advance = (progress: HostProgress, kind: ChangeKind, touches: number): HostProgress => ({
+  ...progress,
+  ages: progress.ages + (kind === 'aged' ? touches : 0),
+  restarts: progress.restarts + (kind === 'restarted' ? touches : 0),
+});
+
+interface Base {
+  container: Container;
+  /** The first age in the status text, the words before and after the age, and the first start. */
+  minutes: number;
+  before: string;
+  after: string;
+  startedMs: number | null;
+}
+
+/**
+ * Creates a simulated host. Equal shapes give equal containers. `remember` keeps the unchanging part of each container:
+ * this is faster, but needs gigabytes for thousands of hosts.
+ */
+export function simulateHost(shape: HostShape, { remember = true } = {}): SimulatedHost {
+  const bases: Base[] = [];
+  const base = (place: number): Base =>
+    remember ? (bases[place] ??= createBase(shape, place)) : createBase(shape, place);
+  const container = (place: number, { ages, restarts }: HostProgress): Container => {
+    const { container, minutes, before, after, startedMs } = base(place);
+    if (startedMs === null) return container;
+    const aged = touchesOf(ages, place, shape.containers);
+    const restarted = touchesOf(restarts, place, shape.containers);
+    const age = MINUTES_MIN + ((minutes + aged + 7 * restarted) % MINUTES);
+    return {
+      ...container,
+      status: `${before}${age} minutes${after}`,
+      startedAt: new Date(startedMs + 61_000 * restarted).toISOString(),
+    };
+  };
+  return {
+    shape,
+    container,
+    snapshot: (progress) =>
+      Array.from({ length: shape.containers + progress.added - progress.absent }, (_, i) =>
+        container(progress.absent + i, progress),
+      ),
+    absentIds: ({ absent }) => Array.from({ length: absent }, (_, place) => base(place).container.dockerId),
+  };
+}
+
+function createBase({ seed, index, mix }: HostShape, place: number): Base {
+  const random = seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b));
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+  const hex = () => randomHex(random, 64);
+
+  const dockerId = hex();
+  const service = pick(SERVICES);
+  const number = 1 + Math.floor(random() * 50);
+  const repository = `${REGISTRIES[service.length % REGISTRIES.length]}${service}`;
+  const image = `${repository}:${1 + Math.floor(random() * 5)}.${service.length}`;
+  const privatePort = 3_000 + service.length * 10;
+  const ports: Port[] = random() < 0.6 ? [{ privatePort, type: 'tcp' }] : [];
+  if (random() < 0.4) {
+    const publicPort = 30_000 + place;
+    ports.push(
+      { ip: '0.0.0.0', privatePort: privatePort + 1, publicPort, type: 'tcp' },
+      { ip: '::', privatePort: privatePort + 1, publicPort, type: 'tcp' },
+    );
+  }
+  const { state, before, after, starts } = life(mix, random());
+  return {
+    container: {
+      ...CONTAINER_DEFAULTS,
+      dockerId,
+      name: `${service}-${number}`,
+      image,
+      imageId: `sha256:${hex()}`,
+      command: `/usr/local/bin/${service} --config /etc/${service}.yaml`,
+      state,
+      status: before,
+      ports,
+      labels: {
+        'com.docker.compose.config-hash': hex(),
+        'com.docker.compose.container-number': `${number}`,
+        'com.docker.compose.project': pick(PROJECTS),
+        'com.docker.compose.service': service,
+        'org.opencontainers.image.version': image.slice(image.indexOf(':') + 1),
+        tier: pick(TIERS),
+        ...(random() < 0.001 ? { 'acme.canary': 'true' } : {}),
+      },
+      startedAt: null,
+    },
+    minutes: Math.floor(random() * MINUTES),
+    before,
+    after,
+    startedMs: starts ? EPOCH_MS + Math.floor(random() * 86_400_000) : null,
+  };
+}
+
+/** Returns a container's state and the words of its status text, by its place (0 to 1) in the mix. */
+function life(mix: StateMix, place: number): { state: string; before: string; after: string; starts: boolean } {
+  const runs = { state: 'running', before: 'Up ', starts: true };
+  if (mix === 'running') return { ...runs, after: place < 0.3 ? ' (healthy)' : '' };
+  if (place < 0.01) return { ...runs, after: ' (unhealthy)' };
+  if (place < 0.31) return { ...runs, after: ' (healthy)' };
+  if (place < 0.85) return { ...runs, after: '' };
+  if (place < 0.97) return { state: 'exited', before: 'Exited (0) ', after: ' ago', starts: true };
+  if (place < 0.98) return { state: 'paused', before: 'Up ', after: ' (Paused)', starts: true };
+  if (place < 0.9995) return { state: 'created', before: 'Created', after: '', starts: false };
+  return { state: 'dead', before: 'Dead', after: '', starts: false };
+}

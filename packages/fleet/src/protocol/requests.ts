@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { Paths, SnapshotHeaderNames, type EnrollRequest } from '@muster/contracts';
+import type { Call } from '@muster/testkit/http';
+
+/** One run of an agent: its credentials, and the position of its last snapshot. */
+export class AgentSession {
+  sequence = 0;
+
+  constructor(
+    readonly hostId: string,
+    /** Replace it after a rotation. */
+    public token: string,
+    /** Identifies the run. */
+    readonly stream: string = randomUUID(),
+    /** Sent with every request, for servers that do not identify hosts by token. */
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {}
+}
+
+/** What simulated machines report about themselves. */
+export const MACHINE = {
+  os: 'Debian GNU/Linux 12',
+  arch: 'x86_64',
+  agentVersion: '0.1.0',
+  engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
+} as const;
+
+/** Returns the request by which a simulated machine enrolls; `engineId` identifies it. */
+export function enrollRequest(
+  enrollmentToken: string,
+  engineId: string,
+  facts: Partial<Omit<EnrollRequest, 'engineId'>> = {},
+): Call {
+  const machine: EnrollRequest = { name: engineId, engineId, ...MACHINE, ...facts };
+  const body = JSON.stringify(machine);
+  return { method: 'POST', path: Paths.agentEnroll, token: enrollmentToken, body };
+}
+
+/** Returns the next snapshot of a session, observed now. `gzip`: the body is compressed. */
+export function snapshotRequest(session: AgentSession, body: string | Buffer, { gzip = false } = {}): Call {
+  session.sequence += 1;
+  const headers = headersOf(session);
+  headers[SnapshotHeaderNames.sequence] = String(session.sequence);
+  headers[SnapshotHeaderNames.observedAt] = new Date().toISOString();
+  if (gzip) headers['Content-Encoding'] = 'gzip';
+  return { method: 'POST', path: Paths.agentContainers, token: session.token, headers, body };
+}
+
+export function heartbeatRequest(session: AgentSession, digest: string | null): Call {
+  const body = JSON.stringify({ digest });
+  return { method: 'POST', path: Paths.agentHeartbeat, token: session.token, headers: headersOf(session), body };
+}
+
+/** Copies in a loop, because a spread takes 2 µs, and a load generator shares the machine with the measured server. */
+function headersOf(session: AgentSession): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name in session.headers) headers[name] = session.headers[name]!;
+  headers[SnapshotHeaderNames.stream] = session.stream;
+  return headers;
+}
+
+export const rotationRequest = ({ token }: AgentSession): Call => ({ method: 'POST', path: Paths.agentToken, token });

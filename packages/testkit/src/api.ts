@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
+import { askProgram, mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './program.js';
+import type { Hold, LoopReading, PreloadRequest } from './preload.js';
+
+/** `env` adds to HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
+export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'detached'> {
+  adminKey?: string;
+  /** Default: any free port. */
+  port?: number;
+  /** Allows `loop` and `hold`. The process ends when this one does. */
+  isMeasured?: boolean;
+  /** Sets the process's wall clock this far ahead at its start, and allows `setClockAhead`. */
+  clockAheadMs?: number;
+  /** Another server to start, which prints its URL. Default: the built API. */
+  main?: string;
+  /** The server is ready when this path answers with a success. */
+  readyPath?: string;
+  pollMs?: number;
+  /** Aborts the start. */
+  signal?: AbortSignal;
+}
+
+/** A running API, or another server that is measured in the same way. */
+export interface Api {
+  readonly program: Program;
+  readonly url: string;
+  readonly port: number;
+  readonly adminKey: string;
+  /** Milliseconds from the start of the process until it was ready. */
+  readonly readyMs: number;
+  /** Returns CPU time, memory and event loop delays since the last call. The next delays have this resolution. */
+  loop(resolutionMs?: number): Promise<LoopReading>;
+  /** Returns the longest time that the event loop was blocked since the last call. The first call starts the measurement. */
+  hold(): Promise<Hold>;
+  /** Sets the process's wall clock this far ahead of the system clock. */
+  setClockAhead(ms: number): Promise<void>;
+  /** Stops the API, by default without the drain's delay for load balancers. Kills it after 15 seconds. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const READY_MS_MAX = 120_000;
+const STOP_MS_MAX = 15_000;
+
+/** Returns a new random token in Muster's format, by default an API key. */
+export const newToken = (kind: TokenKind = 'key'): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
+
+/** Starts the built API and waits until it is ready. @throws ProgramError if it ends, or is not ready in two minutes. */
+export async function startApi(options: ApiOptions = {}): Promise<Api> {
+  const { adminKey = newToken(), port = 0, main = mainOf('api'), isMeasured = false, clockAheadMs } = options;
+  const { through = [], detached = false } = options;
+  const startedAt = performance.now();
+  const hasPreload = isMeasured || clockAheadMs !== undefined;
+  const preload = new URL('../dist/preload.js', import.meta.url).href;
+  const program = startProgram(main, {
+    env: {
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      MUSTER_ADMIN_KEY: adminKey,
+      NODE_ENV: 'production',
+      LOG_LEVEL: 'warn',
+      ...(clockAheadMs === undefined ? {} : { MUSTER_TEST_CLOCK_AHEAD_MS: String(clockAheadMs) }),
+      ...options.env,
+    },
+    nodeArgs: ['--enable-source-maps', ...(hasPreload ? ['--import', preload] : [])],
+    ipc: hasPreload,
+    through,
+    detached,
+  });
+  const stop = (signal: NodeJS.Signals = 'SIGINT') => program.stop(signal, STOP_MS_MAX);
+  const ask = <T>(request: PreloadRequest) => askProgram<T>(program.child, request);
+  try {
+    const url = await readyUrl(program, options);
+    return {
+      program,
+      url,
+      port: Number(new URL(url).port),
+      adminKey,
+      readyMs: performance.now() - startedAt,
+      loop: (resolutionMs = 5) => ask({ ask: 'loop', resolutionMs }),
+      hold: () => ask({ ask: 'hold' }),
+      setClockAhead: async (aheadMs) => void (await ask({ ask: 'clock', aheadMs })),
+      stop,
+    };
+  } catch (error) {
+    await stop('SIGKILL');
+    throw error;
+  }
+}
+
+async function readyUrl(
+  program: Program,
+  { readyPath = Paths.ready, pollMs = 100, signal }: ApiOptions,
+): Promise<string> {
+  const deadline = performance.now() + READY_MS_MAX;
+  while (program.isRunning() && performance.now() < deadline) {
+    const url = /^(?:Muster is listening on )?(https?:\/\/\S+)$/m.exec(program.stdout())?.[1];
+    if (url !== undefined && (await isReady(url + readyPath))) return url;
+    await sleep(pollMs, undefined, { signal });
+  }
+  const output = `${program.stdout()}\n${program.stderr()}`.slice(-3_000);
+  throw new ProgramError(`the API ${program.isRunning() ? 'is not ready' : 'ended'}:\n${output}`);
+}
+
+/** Returns whether a GET request of this URL succeeds within 5 seconds. */
+export async function isReady(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    // An unread body would keep its connection.
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

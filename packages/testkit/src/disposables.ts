@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Registers how to dispose of a resource, and returns the resource. */
+export type Use = <T>(resource: T, dispose: (resource: T) => unknown) => T;
+
+/**
+ * Runs `action`, and then disposes of all resources that it registered, the last one first, even if something fails.
+ * @throws the error of `action`, otherwise the first error of a disposal.
+ */
+export async function withDisposables<T>(action: (use: Use) => Promise<T>): Promise<T> {
+  const disposals: (() => unknown)[] = [];
+  const errors: unknown[] = [];
+  const attempt = async <R>(step: () => R): Promise<Awaited<R> | undefined> => {
+    try {
+      return await step();
+    } catch (error) {
+      errors.push(error);
+      return undefined;
+    }
+  };
+  const use: Use = (resource, dispose) => {
+    disposals.unshift(() => dispose(resource));
+    return resource;
+  };
+  const result = await attempt(() => action(use));
+  for (const dispose of disposals) await attempt(dispose);
+  if (errors.length > 0) throw errors[0];
+  return result as T;
+}
+
+/** Runs `action` with a new directory, and then removes the directory. */
+export function withTemporaryDirectory<T>(action: (directory: string) => Promise<T>): Promise<T> {
+  return withDisposables(async (use) => {
+    const directory = await mkdtemp(join(tmpdir(), 'muster-'));
+    use(directory, () => rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+    return action(directory);
+  });
+}

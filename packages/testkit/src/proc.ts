@@ -1,0 +1,85 @@
+/** Processes on Linux: relations, CPU time and memory from /proc, and CPU cores with util-linux's taskset. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+
+/** Milliseconds of one clock tick: USER_HZ is 100 on every Linux that Node runs on. */
+const TICK_MS = 10;
+const KIB = 1_024;
+
+interface ProcessTimes {
+  pid: number;
+  parent: number;
+  /** CPU time of the process's first thread, in ms. */
+  own: number;
+  /** CPU time of its children that ended and were waited for, in ms. */
+  reaped: number;
+}
+
+/** Returns null if the process has ended. */
+function timesOf(pid: number): ProcessTimes | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const schedstat = readFileSync(`/proc/${pid}/schedstat`, 'utf8');
+    // The name, in parentheses, may contain anything. After it comes the third field of proc(5).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[13]) + Number(fields[14]);
+    const own = Number(schedstat.slice(0, schedstat.indexOf(' '))) / 1e6;
+    return { pid, parent: Number(fields[1]), own, reaped: ticks * TICK_MS };
+  } catch {
+    return null;
+  }
+}
+
+/** Returns a process and its present children. */
+function familyOf(pid: number): ProcessTimes[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const all = pids.map((name) => timesOf(Number(name))).filter((times) => times !== null);
+  return all.filter((times) => times.pid === pid || times.parent === pid);
+}
+
+/** Returns the process that started this one. @throws if the process does not exist. */
+export function parentOf(pid: number): number {
+  const times = timesOf(pid);
+  if (times === null) throw new Error(`there is no process ${pid}`);
+  return times.parent;
+}
+
+/**
+ * Returns the CPU time of a process and all its children, including ended ones, in ms since their start. Nanosecond
+ * resolution for running processes, 10 ms for ended ones. Counts one thread per process, as in PostgreSQL.
+ */
+export const familyCpuMs = (pid: number): number =>
+  familyOf(pid).reduce((sum, times) => sum + times.own + (times.pid === pid ? times.reaped : 0), 0);
+
+/** Returns the CPU time of all threads of this process, in ms since its start. */
+export function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
+function memoryField(pid: number, name: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * KIB;
+}
+
+/** Returns the resident memory of a process. */
+export const residentBytes = (pid: number): number => memoryField(pid, 'VmRSS');
+
+/** Returns the maximum resident memory of a process since `resetPeak` or its start, as recorded by the kernel. */
+export const peakBytes = (pid: number): number => memoryField(pid, 'VmHWM');
+
+/** Resets the peak to the present resident memory (proc(5), clear_refs). */
+export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');
+
+const canPin = (): boolean =>
+  availableParallelism() > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
+
+/** Returns the command prefix that runs a program on one core, or an empty one if there is no choice of cores. */
+export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset', '-c', String(core)] : []);
+
+/** Moves a process and its children to one core, if there is a choice. Children that it starts later inherit the core. */
+export function pinFamily(pid: number, core: number): void {
+  if (!canPin()) return;
+  for (const member of familyOf(pid)) execFileSync('taskset', ['-cp', String(core), String(member.pid)]);
+}
