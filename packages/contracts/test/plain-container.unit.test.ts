@@ -12,7 +12,7 @@ const accepted = (value: unknown) => {
   return parsed.data;
 };
 
-const plain = {
+const plain: Container = {
   dockerId: 'a',
   name: 'web',
   image: 'nginx',
