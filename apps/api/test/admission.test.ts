@@ -394,7 +394,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
       tokens.push(((await answer.json()) as { agentToken: string }).agentToken);
     }
     const body = JSON.stringify([container('a')]);
-    const answers = tokens.map((token) => {
+    const answers = tokens.map((token, index) => {
       const req = request(`${server.url}${Paths.agentContainers}`, {
         method: 'POST',
         agent: false,
@@ -407,7 +407,8 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
       req.on('error', () => undefined);
       open.push(req);
       req.write(body.slice(0, 10));
-      setTimeout(() => req.end(body.slice(10)), 1_000);
+      // All bodies are open for a second. Then they end one by one, so that a slow machine has time to process them.
+      setTimeout(() => req.end(body.slice(10)), 1_000 + 5 * index);
       return new Promise<number | undefined>((resolve) => {
         req.once('response', (res) => resolve(res.resume().statusCode));
       });
