@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from '@jest/globals';
-import { Paths, type Cadence, type ContainerInput, type SyncSummary } from '@muster/contracts';
+import { CONTAINER_FIELD_NAMES, Paths, type Cadence, type ContainerInput, type SyncSummary } from '@muster/contracts';
 import type { Container, Database, DatabaseEngine, DatabaseOptions, Host } from '@muster/db';
 import { createTestDatabase } from '@muster/db/testing';
 import type { Express } from 'express';
@@ -139,16 +139,16 @@ export class TestHost {
       .send(heartbeat);
   }
 
-  /** Returns the ten fields of the present rows by dockerId, as an operator reads them. */
+  /** Returns the fields of the present rows by dockerId, as an agent sends them. */
   async present(): Promise<Record<string, object>> {
     const rows = await this.organization.api.db.prisma.container.findMany({
       where: { hostId: this.id, removedAt: null },
       orderBy: { dockerId: 'asc' },
     });
     return Object.fromEntries(
-      rows.map(({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt }) => [
-        dockerId,
-        { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt: iso(startedAt) },
+      rows.map((row) => [
+        row.dockerId,
+        { ...Object.fromEntries(SENT_FIELDS.map((name) => [name, row[name]])), startedAt: iso(row.startedAt) },
       ]),
     );
   }
@@ -172,6 +172,9 @@ export class TestHost {
     return events.map(({ kind, dockerId, from, to }) => [kind, dockerId, from, to]);
   }
 }
+
+/** The fields that an agent sets in each container. */
+const SENT_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => name !== 'truncated');
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
