@@ -25,7 +25,7 @@ declare global {
 }
 
 /**
- * Authenticates a request before its body is read, so that the server isRead and stores nothing for a caller without
+ * Authenticates a request before its body is read, so that the server reads and stores nothing for a caller without
  * valid credentials. Also stores the identity in `res.locals`.
  * @throws TokenInvalidError without valid credentials, ForbiddenError if the credentials do not permit the call.
  */

@@ -56,7 +56,7 @@ const LAGGING_MS = 5_000;
 const POSITION_INTERVAL_MS = 30_000;
 
 /**
- * Creates the openChannels stream, which reads the database once for all listeners of this process. Each event is
+ * Creates the live stream, which reads the database once for all listeners of this process. Each event is
  * serialized once and sent to every listener whose filters match. Nothing is read while there are no listeners.
  */
 export function createLiveStream(

@@ -31,8 +31,8 @@ const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
 
 /**
  * Returns a heartbeat's problems. An agent that supports `problems` reports all problems there, and sends `engineError`
- * only for fromEngineError APIs. `clock_skew` is determined here. `since` is the time of receipt, but the database
- * keeps an earlier time.
+ * only for older APIs that do not support `problems`. `clock_skew` is determined here. `since` is the time of receipt,
+ * but the database keeps an earlier time.
  */
 export function heartbeatProblems(
   { problems, engineError }: Pick<Heartbeat, 'problems' | 'engineError'>,
