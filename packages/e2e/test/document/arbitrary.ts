@@ -1,12 +1,12 @@
-/** From a JSON Schema to values that nearly match it: what a caller sends who is wrong in one place, or in none. */
+/** Generates values from a JSON Schema. A value is valid, or invalid in one place. */
 import fc from 'fast-check';
 
 export type JsonSchema = Record<string, unknown>;
 
-/** Finds what a `$ref` refers to. */
+/** Returns the schema that a `$ref` refers to. */
 export type Resolve = (ref: string) => JsonSchema;
 
-/** Values that have broken parsers, databases and careless copies before. */
+/** Values that are known to break parsers, databases and code that copies objects. */
 export const hostileValues = fc.oneof(
   fc.constantFrom<unknown>(
     ...['', ' ', '\0', 'a\0b', '\uD800', '\uDC00x', '\u{1F433}'.repeat(600), '\u202E', '%00', '../../etc'],
@@ -18,7 +18,7 @@ export const hostileValues = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-/** Values that match a schema, with a hostile one in place of some part of many of them. */
+/** Returns values that match a schema. In many of them, a hostile value replaces a part. */
 export function nearlyMatching(schema: JsonSchema, resolve: Resolve): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 12, arbitrary: matching(schema, resolve) }, { weight: 1, arbitrary: hostileValues });
 }
@@ -57,7 +57,7 @@ function ofNumber({ minimum = -100, maximum = 1_000_000 }: JsonSchema): fc.Arbit
   return fc.oneof(fc.integer({ min, max: Math.min(max, 2 ** 31) }), fc.constantFrom(min, max, max + 1, min - 1));
 }
 
-/** Instants of RFC 3339 in all its forms, as far as the years go. */
+/** Instants in every form of RFC 3339 and in its whole range of years. */
 const instants = fc
   .tuple(
     fc.date({ noInvalidDate: true, min: new Date('0001-01-02T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z') }),
@@ -72,7 +72,7 @@ function ofString({ format, pattern, minLength = 0, maxLength = 40 }: JsonSchema
   if (format === 'date-time') return instants;
   const min = Math.min(minLength as number, 100);
   const text = fc.string({ minLength: min, maxLength: Math.max(min, Math.min(maxLength as number, 40)) });
-  // fast-check makes strings of plain patterns; where it cannot, any string is near enough.
+  // fast-check generates strings from simple patterns. For other patterns, any string is used.
   if (typeof pattern !== 'string' || /\(\?[=!<]|\[\^|\\[pPsS]/.test(pattern)) return text;
   return fc.stringMatching(new RegExp(pattern));
 }
@@ -91,7 +91,7 @@ function ofObject(schema: JsonSchema, resolve: Resolve): fc.Arbitrary<unknown> {
     .tuple(
       fc.record(fields, { requiredKeys: required }),
       fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(entry, { maxLength: 2 }) }),
-      // Which of the required ones is missing, if any.
+      // The required property that is missing, if any.
       fc.option(fc.constantFrom(...required, 'none'), { freq: 12 }),
     )
     .map(([value, more, missing]) =>

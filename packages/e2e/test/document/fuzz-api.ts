@@ -5,7 +5,7 @@ import { createHttp } from '@muster/testkit/http';
 import { fuzzDocument, type DocumentFuzz, type DocumentFuzzResult } from './fuzz.js';
 import { createSettle } from './settle.js';
 
-/** The limits of requests and sign-ins would answer most calls. */
+/** Disables the limits on requests and sign-ins, which would refuse most calls. */
 const NO_LIMITS = {
   MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
   MUSTER_AUTH_FAILURES_PER_MINUTE: '0',

@@ -4,36 +4,36 @@ import { gzipSync } from 'node:zlib';
 import { hostileValues, nearlyMatching, type JsonSchema } from './arbitrary.js';
 import { operationsOf, type Answer, type DocumentedOperation, type OpenApi, type Parameter } from './operations.js';
 
-/** What exists on the server: the ids of path parameters by name, and the headers of each security scheme. */
+/** The objects that exist on the server: ids by path parameter, and headers by security scheme. */
 export interface Known {
   ids: Readonly<Record<string, string>>;
   credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 export interface DocumentFuzz {
-  /** Where the server listens that is held to `document`. */
+  /** The URL of the server that is compared with `document`. */
   url: string;
   document: OpenApi;
-  /** Creates what calls refer to; called again when a call may have ended some of it. */
+  /** Creates the objects that calls refer to. It is called again after a call that may have deleted one of them. */
   settle: () => Promise<Known>;
   cases: number;
-  /** Repeats a run. */
+  /** The seed of an earlier run, to repeat it. */
   seed: number;
 }
 
 export interface DocumentFuzzResult {
   cases: number;
   statuses: Map<number, number>;
-  /** Calls that the document refuses. */
+  /** The number of calls that are invalid by the document. */
   refused: number;
-  /** Calls that were not answered as the document says, and what was wrong: the first of each kind. */
+  /** The first response of each kind that the document does not permit, with the call and the error. */
   failures: string[];
 }
 
-/** Stands for an id that exists. */
+/** A placeholder for an existing id. */
 const KNOWN = '\uE000known';
 
-/** A cursor that the same list gave before, perhaps changed; null where there is none yet. */
+/** A cursor that the same list returned earlier, possibly modified. Null: it has returned none yet. */
 interface RealCursor {
   pick: number;
   change: { at: number; to: unknown } | { cut: number } | null;
@@ -45,32 +45,32 @@ interface Call {
   query: readonly (readonly [Parameter, readonly string[]])[];
   cursor: RealCursor | string | null;
   headers: readonly (readonly [Parameter, string])[];
-  /** Null: there is none. */
+  /** Null: the call has no body. */
   body: Uint8Array | null;
   encoding: 'identity' | 'gzip' | 'x-gzip';
   scheme: string | null;
   unknownQuery: string;
 }
 
-/** Answered without an end. */
+/** Operations whose responses do not end. */
 const STREAMS: ReadonlySet<string> = new Set(['stream']);
 
-/** Calls after which what others refer to may be gone. */
+/** Operations that may delete objects that other calls refer to. */
 const ENDING: ReadonlySet<string> = new Set(['rotateHostToken', 'changeMember', 'changePassword', 'setUp']);
 
-/** Milliseconds after which a call that is not answered counts as one that hangs. */
+/** A call without a response after this many milliseconds is reported as hanging. */
 const ANSWER_MS_MAX = 60_000;
 
 /**
- * Calls a server as its document says, and as it nearly says, and holds that no answer is a 5xx, that every status and every
- * body is documented, and that what the document refuses is refused.
+ * Sends a server valid and nearly valid calls. Checks that no response is a 5xx, that every status and body is
+ * documented, and that calls that are invalid by the document are refused.
  */
 export async function fuzzDocument({ url, document, settle, cases, seed }: DocumentFuzz): Promise<DocumentFuzzResult> {
   const operations = operationsOf(document).filter(({ id }) => !STREAMS.has(id));
   const resolve = (ref: string) => document.components.schemas[ref.split('/').pop()!]!;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const statuses = new Map<number, number>();
-  /** Cursors that lists gave, by their path. */
+  /** Cursors that lists returned, by path. */
   const cursors = new Map<string, string[]>();
   let known = await settle();
   let [number, refused] = [0, 0];
@@ -245,7 +245,7 @@ interface Sent {
   target: string;
   headers: Record<string, string>;
   body: Uint8Array | null;
-  /** Whether the document refuses the call. */
+  /** Whether the call is invalid by the document. */
   isRefused: boolean;
 }
 
@@ -260,7 +260,7 @@ function toRequest(call: Call, known: Known, cursors: ReadonlyMap<string, string
   let target = operation.path;
   for (const parameter of operation.parameters.filter((one) => one.in === 'path')) {
     const { name } = parameter;
-    // Nothing would make it another path.
+    // An empty parameter would change the path.
     const value = named(name, call.path[name]!).slice(0, 2_000).toWellFormed() || '-';
     judge(parameter, [value]);
     target = target.replace(`{${name}}`, encodeURIComponent(value));
@@ -283,7 +283,7 @@ function toRequest(call: Call, known: Known, cursors: ReadonlyMap<string, string
 
   const headers: Record<string, string> = { ...(scheme === null ? {} : known.credentials[scheme]) };
   for (const [parameter, value] of call.headers) {
-    // HTTP takes the white space around a value away.
+    // HTTP removes white space around a header's value.
     judge(parameter, [value.trim().slice(0, 4_000)]);
     headers[parameter.name.toLowerCase()] = value.slice(0, 4_000);
   }

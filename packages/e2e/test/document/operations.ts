@@ -2,11 +2,11 @@ import addFormatsModule from 'ajv-formats';
 import ajvModule from 'ajv/dist/2020.js';
 import type { JsonSchema } from './arbitrary.js';
 
-// Their types say that they are CommonJS's `exports`.
+// Their types describe the `exports` object of a CommonJS module.
 const { Ajv2020 } = ajvModule;
 const addFormats = addFormatsModule.default;
 
-/** What is used of an OpenAPI 3.1 document. */
+/** The parts of an OpenAPI 3.1 document that the fuzzer reads. */
 export interface OpenApi {
   paths: Record<string, Record<string, Operation>>;
   components: {
@@ -40,28 +40,28 @@ export interface Answer {
   body: string;
 }
 
-/** One operation of a document, with what the document says of requests and answers. */
+/** One operation, with checks of its requests and responses against the document. */
 export interface DocumentedOperation {
   id: string;
   method: string;
   path: string;
   parameters: Parameter[];
   bodySchema: JsonSchema | null;
-  /** Names of the security schemes, any of which lets a caller in. */
+  /** Names of the security schemes. Any one of them is sufficient. */
   schemes: string[];
-  /** Whether the document has this value for a parameter; `values` are as they are sent, several if it is repeated. */
+  /** Whether the document permits these values of a parameter, as sent. A repeated parameter has several. */
   allows(parameter: Parameter, values: readonly string[]): boolean;
   allowsBody(value: unknown): boolean;
-  /** What of an answer is not as documented; null if nothing is. */
+  /** Returns how a response differs from the document. Null: it does not. */
   faultOf(answer: Answer): string | null;
 }
 
-/** Refusals that may come of any call, and that the document leaves to `default`. */
+/** Refusals that any call can cause, and that an operation documents as `default` only. */
 const OF_ANY_CALL: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
-/** The same document, in which an answer with more than what is documented is wrong. */
+/** Returns the document with closed schemas, in which an undocumented field of a response is an error. */
 function closed(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map(closed);
@@ -71,7 +71,7 @@ function closed(json: Json): Json {
   return isObject ? { additionalProperties: false, ...inside } : inside;
 }
 
-/** The operations of a document, each with its judgement. */
+/** Returns the operations of a document. */
 export function operationsOf(document: OpenApi): DocumentedOperation[] {
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
   addFormats(ajv);
