@@ -9,7 +9,7 @@ export interface InstalledChromium {
 
 const PATHS = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'];
 
-/** Returns the machine's Chromium. Returns null, as `isAvailable` reports, if none is installed. */
+/** Returns the installed Chromium. Returns null if there is none, which `isAvailable` reports. */
 export function findChromium(): InstalledChromium | null {
   const executablePath = PATHS.find(existsSync);
   const isInstalled = isAvailable(
