@@ -21,7 +21,7 @@ const viewsOf = (generation: number): ContainerView[] =>
     ...{ firstSeenAt: AT, changedAt: AT, removedAt: null },
   }));
 
-/** The marker's history through these generations, newest first, as the API tells it. */
+/** Returns the marker's history through these generations, newest first, as the API returns it. */
 const historyOf = (...generations: number[]): ContainerEvent[] =>
   generations
     .slice(1)

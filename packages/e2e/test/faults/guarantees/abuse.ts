@@ -35,22 +35,22 @@ const DRIBBLE_MS_MAX = 20_000;
  */
 const MEMORY_BYTES_MAX = 150e6;
 const HOLD_MS_MAX = 100;
-/** An answer's bytes: a page ends by bytes as well as by rows, and its last row may be as large as a row can be. */
+/** Maximum bytes of a response. A page is limited in bytes and rows, and its last row may be of maximum size. */
 const PAGE_BYTES_MAX = 2e6;
 
-/** Bodies that come at once: fewer than there is room for, so that none is turned away for want of it. */
+/** Number of concurrent bodies. All of them fit into the memory for bodies, so none is refused for lack of it. */
 const AT_ONCE = 3;
 
-/** Milliseconds without work after which a process is idle. */
+/** A process is idle after this many milliseconds without work. */
 const REST_MS = 3_000;
 
-/** What is answered by 5xx is told, each kind once. */
+/** Logs responses with a 5xx, each kind once. */
 const namesOf = (outcomes: readonly Outcome[]) => new Set(outcomes.map(({ name, status }) => `${name}: ${status}`));
 
-/** An answer to something hostile. */
+/** A response to a hostile request. */
 interface Outcome {
   name: string;
-  /** 0: none came. */
+  /** 0: no response arrived. */
   status: number;
 }
 
@@ -139,7 +139,7 @@ const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const all = <T>(count: number, action: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, action));
 
-/** Every call that takes a body, with a good token: without one, no body is read. */
+/** Every call with a body, with a valid token, because without one the body is not read. */
 function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: string): Call[] {
   return [
     { method: 'POST', path: Paths.agentContainers, token: agent.token },
@@ -151,7 +151,7 @@ function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: strin
   ];
 }
 
-/** A client that is still sending when it is refused may find its connection closed: that is an answer too. */
+/** A client that is still sending when it is refused may find its connection closed, which counts as a refusal. */
 async function answerTo(client: Client, name: string, call: Call): Promise<Outcome> {
   const reply = await client.send(call).catch(() => null);
   return { name: `${name} to ${call.path}`, status: reply?.status ?? 0 };
@@ -162,10 +162,10 @@ async function answerToBytes({ port }: Api, name: string, bytes: string): Promis
   return { name, status };
 }
 
-/** Milliseconds after which heads that were sent must have been read. */
+/** Milliseconds in which the server must have read the heads. */
 const HEADS_READ_MS = 300;
 
-/** What once filled what all shared, to the byte: 48 MiB of snapshots, 8 MiB of small calls, and of operators' calls. */
+/** Sizes that once filled the shared memory to the byte: 48 MiB of snapshots, 8 MiB each of small and operator calls. */
 function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[] {
   const large = [...Array<number>(4).fill(10_485_760), 8_378_368];
   const small = [...Array<number>(124).fill(65_536), 6_144];
@@ -180,7 +180,7 @@ function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[
   ];
 }
 
-/** What others get who call while bodies are announced and held. */
+/** Returns the responses to other clients while announced bodies are held open. */
 async function callsBesideHeld(
   { port }: Api,
   client: Client,
@@ -203,11 +203,11 @@ async function callsBesideHeld(
   return outcomes;
 }
 
-/** Containers with nine megabytes of a command each, and as many with all the labels that a container may have. */
+/** Containers with a command of 9 MB each, and as many with the maximum number of labels. */
 const LARGE_COMMANDS = 10;
 const LARGE_LABELS = 140;
 
-/** Has a host hold containers as large as can be sent, and reads what an operator would read of them. */
+/** Stores the largest containers that a host can send, and makes the calls with which an operator reads them. */
 async function readLargePages(client: Client, agent: AgentSession, adminKey: string): Promise<Reply[]> {
   const container = (name: string) => ({ dockerId: name, name: ` ${name}`, image: 'nginx:1', state: 'running' });
   const incomplete = async (containers: object[]) => {
@@ -232,7 +232,7 @@ async function readLargePages(client: Client, agent: AgentSession, adminKey: str
   return pages;
 }
 
-/** Milliseconds until each of so many dribbling connections was closed. */
+/** Returns the milliseconds until each of `count` slow connections was closed. */
 function dribbleAll({ port }: Api, agent: AgentSession, count: number): Promise<number[]> {
   const head = (length: number) =>
     [

@@ -22,17 +22,17 @@ export const clock: Guarantee = {
   ],
 };
 
-/** How far ahead the clock stands, and for how long. */
+/** How far the clock is ahead, and for how long. */
 const AHEAD_MS = 3_600_000;
 const AHEAD_FOR_MS = 8_000;
-/** Of each agent, and the silence after which its host is stale. */
+/** The heartbeat interval of each agent, and the silence after which its host is stale. */
 const HEARTBEAT_SECONDS = 2;
 const GRACE_MS = 3 * HEARTBEAT_SECONDS * 1_000;
-/** What may pass until a host that died is shown as stale: its grace, and time for a busy machine. */
+/** Maximum time until a host that ended is shown as stale: its grace period, and time for a busy machine. */
 const STALE_MS_MAX = GRACE_MS + 7_000;
-/** For how long a host is stale before Muster is down: Muster may have left its last sign of life a while before. */
+/** How long a host is stale before Muster goes down. Muster's last recorded liveness may be older than its end. */
 const SETTLED_MS = 4_000;
-/** For how long Muster itself is down, which is longer than a host's grace. */
+/** How long Muster is down, which is longer than a host's grace period. */
 const DOWN_MS = 10_000;
 
 async function withDirectory<T>(action: (directory: string) => Promise<T>): Promise<T> {
@@ -46,7 +46,7 @@ async function withDirectory<T>(action: (directory: string) => Promise<T>): Prom
 
 const ENV = { MUSTER_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) };
 
-/** One of two replicas starts with a clock that is an hour ahead, which is then corrected. */
+/** Starts one of two replicas with a clock that is an hour ahead, and then corrects the clock. */
 async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   const what = 'PostgreSQL';
   return withClosers(async (closers) => {
@@ -96,7 +96,7 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
   });
 }
 
-/** The one process of an embedded database has its clock set an hour ahead, and back. */
+/** Sets the clock of an embedded database's only process an hour ahead, and then back. */
 async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding[]> {
   const what = 'PGlite';
   return withClosers(async (closers) => {
@@ -130,7 +130,7 @@ const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 interface Fleet {
   /** Ends the host `dies`, and returns when its last heartbeat was sent. */
   kill(): number;
-  /** Ends the host `lives` too: what it would send while Muster is down would not arrive, and nothing must follow it. */
+  /** Also ends the host `lives`, because heartbeats that it sends while Muster is down do not arrive. */
   silence(): void;
 }
 
@@ -143,7 +143,7 @@ async function openFleet({ url }: Api, adminKey: string, closers: Closers): Prom
   return { kill: () => dies.end(), silence: () => void lives.end() };
 }
 
-/** Reports for a host until it is ended. A process that is away is asked again, as an agent does. */
+/** Reports for a host until it is ended. Retries while the API is down, as an agent does. */
 async function beat(client: Client, agent: AgentSession): Promise<{ end: () => number }> {
   await client.send(snapshotRequest(agent, JSON.stringify(numberedSnapshot(1, 1))));
   let sentAt = performance.now();
@@ -160,9 +160,9 @@ async function beat(client: Client, agent: AgentSession): Promise<{ end: () => n
 }
 
 interface Death {
-  /** Milliseconds from the last heartbeat of the host that died until every operator was shown it as stale. */
+  /** Milliseconds from the last heartbeat of the ended host until every replica returns it as stale. */
   staleMs: number;
-  /** Answers about hosts, and those with an instant that lay in the future. */
+  /** Number of returned hosts, and of those with an instant in the future. */
   answers: number;
   ahead: number;
 }
@@ -185,7 +185,7 @@ async function watchDeath(fleet: Fleet, operators: readonly Operator[]): Promise
   return death;
 }
 
-/** Less than clocks of one machine may differ by, and much less than what the clock was ahead. */
+/** An instant that is further ahead than this is in the future. Much less than the error of the wrong clock. */
 const AHEAD_NOTICEABLE_MS = 5_000;
 
 const isAhead = ({ lastSeenAt, confirmedAt }: Host): boolean =>

@@ -78,7 +78,7 @@ interface Speaker {
   isOver: () => boolean;
 }
 
-/** A host that enrols and reports, and an operator that reads, until it is over; resolves with the last it said. */
+/** Reports for a host and reads as an operator until `isOver`. Resolves with the last snapshot. */
 async function speak({ host, client, token, adminKey, tally, isOver }: Speaker): Promise<LastSaid> {
   const agent = await enroll(client, token, `rolled-over-${host}`);
   const send = async (call: Call) => {

@@ -18,14 +18,14 @@ export const frozen: Guarantee = {
 
 const ANSWER_MS_MAX = 4_000;
 const RECOVERY_MS_MAX = 5_000;
-/** Healthz answers from memory: what it takes longer than this, the event loop was held. */
+/** /healthz responds from memory, so a longer response time means that the event loop was blocked. */
 const HEALTH_MS_MAX = 1_000;
 
-/** Hosts that go on reporting while nothing can be stored, and how often each of them tries, in ms. */
+/** Number of hosts that continue to report while nothing can be stored, and their interval in ms. */
 const HOSTS = 24;
 const INTERVAL_MS = 400;
 
-/** An answer, and when it was asked for by the test's clock. */
+/** A response, and the time of its request by the test's clock. */
 interface Asked {
   kind: 'data' | 'health' | 'ready';
   at: number;
@@ -74,7 +74,7 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
     await passed(RECOVERY_MS_MAX + ANSWER_MS_MAX);
     isOver = true;
     await Promise.all(loops);
-    // What was given up while the server stood still, it takes leave of once it goes on.
+    // When the server continues, it closes the connections that were abandoned while it was frozen.
     const connectionsAfter = await connectionsOf(cluster.url);
     return report(asked, frozenAt, thawedAt, connectionsBefore, connectionsAfter);
   });
@@ -82,7 +82,7 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
 
 const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What a host and the operator beside it call in turn. */
+/** The calls that a host and an operator make in turn. */
 function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: number) => Call {
   return (turn) => {
     if (turn % 3 === 0) return snapshotRequest(agent, JSON.stringify(numberedSnapshot(host, turn + 1)));
@@ -106,7 +106,7 @@ async function askOn(
   }
 }
 
-/** Connections that Muster has to the server. */
+/** Returns the number of Muster's connections to the server. */
 const connectionsOf = (url: string): Promise<number> =>
   onDatabase(url, async (client) => {
     const { rows } = await client.query<{ count: number }>(
@@ -115,7 +115,7 @@ const connectionsOf = (url: string): Promise<number> =>
     return rows[0]!.count;
   });
 
-/** The API's pool; connections that come and go below it are no leak. */
+/** The maximum number of connections in the API's pool. Changes below this number are not a leak. */
 const POOL_MAX = 10;
 
 function report(

@@ -29,10 +29,10 @@ export const kill: Guarantee = {
   ],
 };
 
-/** Writers that write as fast as they can are no agents that run wild. */
+/** The writers send as fast as they can, so the rate limit of agents is disabled. */
 const NO_LIMIT = { MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
 
-/** Milliseconds of load before the kill, at random up to this much, so that it comes anywhere in a request. */
+/** Maximum random milliseconds of load before the kill, so that it can occur at any point of a request. */
 const KILL_DELAY_MS_MAX = 200;
 
 /** Milliseconds in which Muster must be ready again. */
@@ -49,7 +49,7 @@ async function withDirectory<T>(action: (dir: string) => Promise<T>): Promise<T>
 
 interface Round {
   account: Account;
-  /** Until it was ready again, in ms. */
+  /** Milliseconds until Muster was ready again. */
   recoveryMs: number;
 }
 
@@ -81,7 +81,7 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
   ];
 }
 
-/** Kills the API again and again. It is started again with what it was started with, and nobody helps it. */
+/** Kills the API repeatedly. Each start has the same settings, and nothing else is repaired. */
 async function killApi(rig: Rig, what: string, env: Record<string, string>, count: number): Promise<Finding[]> {
   return withClosers(async (closers) => {
     const adminKey = newAdminKey();
@@ -102,7 +102,7 @@ async function killApi(rig: Rig, what: string, env: Record<string, string>, coun
   });
 }
 
-/** Kills the database below an API that lives on. The database is started again; the API is left alone. */
+/** Kills the database of a running API and starts it again. The API is not restarted. */
 async function killDatabase(
   rig: Rig,
   env: Record<string, string>,
@@ -148,7 +148,7 @@ async function underLoad(writers: Writers): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, Math.random() * KILL_DELAY_MS_MAX));
 }
 
-/** Says at once what is wrong, each with its place: the figures count them only. */
+/** Logs each difference with its place, because the figures contain only their number. */
 function noted(rig: Rig, what: string, account: Account): Account {
   for (const line of [...account.lost, ...account.torn, ...account.unexpected]) rig.progress(`kill: ${what}: ${line}`);
   return account;

@@ -18,7 +18,7 @@ export const lagging: Guarantee = {
   check: (rig) => withServer((server) => holdUp(rig, server)),
 };
 
-/** Until the stream says that it is late: five seconds after the first change that it withholds, and a busy machine's time. */
+/** Maximum time until the stream reports its delay: 5 s after the first withheld change, and time for a busy machine. */
 const LAGGING_MS_MAX = 15_000;
 const CAUGHT_UP_MS_MAX = 10_000;
 const HISTORY_MS_MAX = 2_000;
@@ -41,7 +41,7 @@ async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Fi
     const soon = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
 
     const held = await onDatabase(otherUrl, async (other) => {
-      // In another database of the server, as a forgotten session or an ETL job has it.
+      // In another database of the same server, as from a forgotten session or an ETL job.
       await other.query('BEGIN');
       await other.query('SELECT pg_current_xact_id()');
       await snapshot('third:1');
@@ -72,7 +72,7 @@ async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Fi
   });
 }
 
-/** Milliseconds until something is so; NaN if it was not in time. */
+/** Returns the milliseconds until a condition is true; NaN if it is not in time. */
 async function msUntil(isSo: () => Promise<boolean>, msMax: number): Promise<number> {
   const startedAt = performance.now();
   return eventually(async () => {

@@ -18,19 +18,19 @@ export const leaks: Guarantee = {
   check: (rig) => withServer((server) => plant(rig, server)),
 };
 
-/** A word that is nowhere but where a test puts it. Letters and digits alone, so that no escaping changes it. */
+/** Returns a unique word. It has only letters and digits, so that no escaping changes it. */
 const canary = (): string => `canary${randomBytes(12).toString('hex')}`;
 
 const aToken = (kind: TokenKind): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
 
-/** As it is, and as somebody might have written it out. */
+/** Returns the secret as it is and in the encodings in which it could be logged. */
 const formsOf = (secret: string): string[] => [
   secret,
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
   Buffer.from(secret).toString('hex'),
 ];
 
-/** Everything secret, by where it is put. */
+/** All planted secrets, by place. */
 function plantings() {
   return {
     label: canary(),
@@ -62,7 +62,7 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
 
   return withClosers(async (closers) => {
     const errors: string[] = [];
-    // All that there is to be said, so that nothing is only withheld by its level.
+    // The most verbose level, so that no leak is hidden by the log level.
     const env = { DATABASE_URL: url.href, LOG_LEVEL: 'trace', MUSTER_CANARY: secrets.header };
     const api = closers.add(await startApi({ env, adminKey: secrets.adminKey }), (each) => each.stop());
     const client = closers.add(createClient(api.url), (each) => each.close());
@@ -81,7 +81,7 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
       if (reply !== null && reply.status >= 400) errors.push(JSON.stringify([reply.status, reply.headers, reply.text]));
       return reply;
     };
-    // What is answered to whom it belongs is no leak; that it is there shows that it could have.
+    // A response to the secret's owner is not a leak. It shows that the search would find a leak.
     await send(snapshotRequest(agent, body));
     const read = await send({ path: Paths.containers, token: secrets.adminKey });
     const planted = read?.text.includes(secrets.label) === true ? 1 : 0;
@@ -129,7 +129,7 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
 
 const CONTAINER = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running', status: 'Up 5 minutes' };
 
-/** Requests that are refused, each with a secret where a careless message would repeat it. */
+/** Requests that are refused. Each has a secret in a place that an error message might repeat. */
 function badCalls(secrets: Plantings & { enrollmentToken: string; agentToken: string }, body: string): Call[] {
   const { adminKey, agentToken, enrollmentToken } = secrets;
   const post = (path: string, token: string, text: string, headers: Record<string, string> = {}): Call => ({
@@ -180,7 +180,7 @@ async function whileBroken(databaseUrl: string, action: () => Promise<void>): Pr
   });
 }
 
-/** Starts that cannot be, each of which says why in its last words. */
+/** Failing starts, each of which prints its reason at the end. */
 async function crashesOf(url: URL, secrets: Plantings): Promise<Program[]> {
   const wrongPassword = new URL(url);
   wrongPassword.password = `${secrets.databasePassword}wrong`;

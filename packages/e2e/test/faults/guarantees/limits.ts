@@ -17,7 +17,7 @@ export const limits: Guarantee = {
 
 const REPLICAS = 2;
 const PER_MINUTE = 600;
-/** What may come at once: a tenth, as ADR 8 has it. */
+/** The permitted burst: a tenth of the limit per minute (ADR 8). */
 const BURST = PER_MINUTE / 10;
 
 async function spray({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
@@ -48,13 +48,13 @@ async function spray({ plan, progress }: Rig, databaseUrl: string): Promise<Find
 interface Flood {
   sent: number;
   let: number;
-  /** Refusals that do not say when to come again. */
+  /** Refusals without Retry-After. */
   bare: number;
   other: number;
   ms: number;
 }
 
-/** A host that heeds nothing: as many requests as it can make, to each of the servers in turn. */
+/** Simulates a host that ignores refusals and sends as many requests as it can, to each server in turn. */
 async function flood(agent: AgentSession, clients: readonly Client[], forMs: number): Promise<Flood> {
   const result: Flood = { sent: 0, let: 0, bare: 0, other: 0, ms: 0 };
   const startedAt = performance.now();
@@ -64,7 +64,7 @@ async function flood(agent: AgentSession, clients: readonly Client[], forMs: num
       if (reply.status === 200) result.let += 1;
       else if (reply.status !== 429) result.other += 1;
       else if (reply.headers['retry-after'] === undefined) result.bare += 1;
-      // Much more than it may, and no more than it takes to show it.
+      // Many more requests than permitted, but no more than the test needs.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };

@@ -19,11 +19,11 @@ export const restored: Guarantee = {
 };
 
 const REPLICAS = 2;
-/** Revisions and transactions that are lost. */
+/** Number of revisions and transactions that are lost. */
 const LOST_TRANSACTIONS = 2_000;
 const DEAD_MS_MAX = 5_000;
 const STREAM_MS_MAX = 15_000;
-/** Longer than a process takes to look at what was revoked. */
+/** Longer than the interval at which a process polls for revocations. */
 const POLL_MS = 3_000;
 /** How long a revoked token is tried. */
 const WATCH_MS = 8_000;
@@ -52,7 +52,7 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
     await cluster.saveFiles();
     await cluster.restart();
     progress('restored: a copy of the database is saved');
-    // What is lost: a revision of each host, which the first replica remembers, and many transactions.
+    // The restore loses a revision of each host, which the first replica has cached, and many transactions.
     for (const agent of reporting) await send(a, snapshotRequest(agent, body('running', 'exited')));
     await onDatabase(databaseUrl, async (client) => {
       for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');
@@ -75,7 +75,7 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
       if (!/event: (container|reset)/.test(listener.text())) throw new Error('the stream sent no change and no reset');
       return performance.now() - sentAt;
     }, STREAM_MS_MAX).catch(() => NaN);
-    // Another revision of the same number, which the first replica knows nothing of.
+    // Another revision with the same number, which the first replica has not cached.
     for (const agent of reporting) await send(b, snapshotRequest(agent, body('running', 'running', 'running')));
     const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
     await passed(WATCH_MS);
@@ -99,11 +99,11 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
 
 const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A snapshot of containers in these states. */
+/** Returns a snapshot of containers in these states. */
 const body = (...states: string[]): string =>
   JSON.stringify(states.map((state, i) => ({ dockerId: `c${i}`, name: `c${i}`, image: 'nginx:1', state })));
 
-/** A call that must succeed, tried again where the API asks for it, as an agent does. */
+/** Makes a call that must succeed. Retries when the API sends Retry-After, as an agent does. */
 async function send(client: Client, call: Call): Promise<string> {
   return eventually(async () => {
     const { status, text } = await client.send(call);
@@ -112,7 +112,7 @@ async function send(client: Client, call: Call): Promise<string> {
   });
 }
 
-/** Sends a snapshot to a replica that remembers another one, and compares it with what the operator reads. */
+/** Sends a snapshot to a replica that has cached another one, and compares it with what the operator reads. */
 async function compare(
   client: Client,
   operator: Operator,

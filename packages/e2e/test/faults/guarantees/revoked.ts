@@ -17,7 +17,7 @@ export const revoked: Guarantee = {
 
 const REPLICAS = 2;
 const DEAD_MS_MAX = 5_000;
-/** How long tokens are tried after they were revoked: longer than they may live. */
+/** How long tokens are tried after their revocation. Longer than they may be accepted. */
 const WATCH_MS = 8_000;
 const TRY_INTERVAL_MS = 50;
 
@@ -42,7 +42,7 @@ async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
       watch(clients, await hosts('deleted'), 410, ({ hostId }) => operator.deleteHost(hostId)),
       watch(clients, await hosts('rotated'), 401, async (agent) => {
         const next = rotatedToken(await first.send(rotationRequest(agent)));
-        // The old one lives until the new one is used.
+        // The old token is valid until the new one is used.
         await first.send({ ...heartbeatRequest(agent, null), token: next });
       }),
     ]);
@@ -64,10 +64,10 @@ async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
 }
 
 interface Watched {
-  /** Milliseconds after the revocation was answered at which a token was accepted last, at any replica. */
+  /** Milliseconds from the response to the revocation until any replica last accepted a token. */
   lastAcceptedMs: number;
   tokens: number;
-  /** Refusals other than the one that tells the agent what to do. */
+  /** Refusals with a problem other than the expected one. */
   wrong: number;
 }
 
@@ -82,7 +82,7 @@ const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Findi
   never(`${what}: refused with the wrong status`, wrong, tokens, 'tokens'),
 ];
 
-/** Has every token remembered by every replica, revokes all, and tries them until long after they must be dead. */
+/** Makes every replica cache every token, revokes all, and tries them until long after the limit. */
 async function watch(
   clients: readonly Client[],
   agents: readonly AgentSession[],
@@ -102,7 +102,7 @@ async function watch(
           while (performance.now() - revokedAt < WATCH_MS) {
             const askedMs = performance.now() - revokedAt;
             const { status } = await client.send(call);
-            // When it was asked: how long the answer takes is not how long the token lives.
+            // The time of the request counts, because a slow response does not extend the token's life.
             if (status === 200) lastAcceptedMs = Math.max(lastAcceptedMs, askedMs);
             else if (status !== refusal) wrong.add(agent);
             await new Promise((resolve) => setTimeout(resolve, TRY_INTERVAL_MS));

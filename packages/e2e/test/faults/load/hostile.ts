@@ -1,14 +1,14 @@
-/** Requests that are meant to hurt: bodies and heads which cost whoever takes them more than whoever sends them. */
+/** Hostile requests: bodies and heads that cost the server more than the client. */
 import { createGzip, gzipSync } from 'node:zlib';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 const MIB = 1_024 * 1_024;
 
-/** Deep enough to overflow the stack of whoever walks it by calling itself. */
+/** A nesting depth that overflows the stack of a recursive parser. */
 const DEPTH = 10_000;
 
-/** A gibibyte of zeros, which gzip makes a mebibyte. */
+/** One GiB of zeros, which gzip compresses to one MiB. */
 async function gzipBomb(): Promise<Buffer> {
   const gzip = createGzip({ level: 6 });
   const chunks: Buffer[] = [];
@@ -21,7 +21,7 @@ async function gzipBomb(): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** The same, but for its last word, which says how much it unpacks to. */
+/** Returns the same bytes with a false uncompressed size in the gzip trailer. */
 function liar(bomb: Buffer, plainBytes: number): Buffer {
   const copy = Buffer.from(bomb);
   copy.writeUInt32LE(plainBytes, copy.length - 4);
@@ -34,7 +34,7 @@ export interface HostileBody {
   gzip: boolean;
 }
 
-/** Bodies for any route that takes one. */
+/** Hostile bodies for every route that accepts a body. */
 export async function hostileBodies(): Promise<HostileBody[]> {
   const bomb = await gzipBomb();
   const plain = (name: string, body: string): HostileBody => ({ name, body: Buffer.from(body), gzip: false });
@@ -71,7 +71,7 @@ export async function hostileBodies(): Promise<HostileBody[]> {
   ];
 }
 
-/** Heads that no honest client sends. */
+/** Request heads that no legitimate client sends. */
 export const hostileHeads = (): { name: string; head: string }[] => {
   const lines = (...more: string[]) => ['GET /api/hosts HTTP/1.1', 'Host: x', ...more, '', ''].join('\r\n');
   const many = (count: number, value: string) => Array.from({ length: count }, (_, i) => `x-${i}: ${value}`);
@@ -85,7 +85,7 @@ export const hostileHeads = (): { name: string; head: string }[] => {
   ];
 };
 
-/** The status of each answer that comes to these bytes before the server closes, or `silentMs` are over. */
+/** Returns the statuses of the responses to these bytes, until the server closes or is silent for `silentMs`. */
 export async function statusesOf(port: number, bytes: string, silentMs: number): Promise<number[]> {
   const socket = await open(port);
   let received = '';
@@ -99,7 +99,7 @@ export async function statusesOf(port: number, bytes: string, silentMs: number):
   return [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
-/** A head that announces a body of so many bytes, of which nothing follows. */
+/** Returns a request head that announces a body of this many bytes. No body follows. */
 export const announcement = (target: string, bodyBytes: number, token?: string): string =>
   [
     `POST ${target} HTTP/1.1`,
@@ -108,17 +108,17 @@ export const announcement = (target: string, bodyBytes: number, token?: string):
     ...['', ''],
   ].join('\r\n');
 
-/** Sends each of these on a connection of its own, and keeps them open until the returned function is called. */
+/** Sends each head on its own connection, and keeps the connections open until the returned function is called. */
 export async function holdOpen(port: number, heads: readonly string[]): Promise<() => void> {
   const sockets = await Promise.all(heads.map(() => open(port)));
   sockets.forEach((socket, i) => socket.resume().write(heads[i]!));
   return () => sockets.forEach((socket) => socket.destroy());
 }
 
-/** How a connection dribbles: what it sends at once, and what it then sends a byte at a time. */
+/** A slow connection: the bytes that it sends at once, and those that it then sends one at a time. */
 export type Dribble = { name: string; first: string; then: string };
 
-/** Sends a byte each second, and resolves with how long the server bore it, in ms; `patienceMs` if it still does. */
+/** Sends a byte each second. Resolves with the ms until the server closed; `patienceMs` if it has not closed by then. */
 export async function dribble(port: number, { first, then }: Dribble, patienceMs: number): Promise<number> {
   const startedAt = performance.now();
   const socket = await open(port);
@@ -139,7 +139,7 @@ export async function dribble(port: number, { first, then }: Dribble, patienceMs
 
 async function open(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
-  // Being thrown out is what is to be expected.
+  // The server is expected to close the connection.
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;

@@ -6,33 +6,33 @@ import { createClient, type Client, type Reply } from '../parts/http.js';
 import type { Operator } from '../parts/operator.js';
 import { generationOfValue, judgeHost } from './generation.js';
 
-/** What the API was found to hold, against what it had acked. */
+/** The difference between what the API acknowledged and what it stores. */
 export interface Account {
-  /** Snapshots and enrolments that were acked. */
+  /** Acknowledged snapshots and enrollments. */
   acked: number;
-  /** Hosts that were compared. */
+  /** Number of hosts that were compared. */
   hosts: number;
   lost: string[];
   torn: string[];
-  /** Answers that were neither a success nor a 503. */
+  /** Responses that were neither a success nor a 503. */
   unexpected: string[];
 }
 
-/** Hosts that post one snapshot after the other, and new ones that enrol meanwhile, until they are told to stop. */
+/** Hosts that post snapshots one after the other, while new hosts enroll, until `stop` is called. */
 export interface Writers {
-  /** Begins, and resolves when every host has had a few snapshots acked. */
+  /** Starts. Resolves when a few snapshots of every host are acknowledged. */
   begin(): Promise<void>;
-  /** Lets the calls in flight end, and begins no other. */
+  /** Waits for the calls in flight, and starts no others. */
   stop(): Promise<void>;
-  /** Compares what was acked since the last look with what is there. */
+  /** Compares what was acknowledged since the last check with what is stored. */
   look(operator: Operator): Promise<Account>;
   close(): void;
 }
 
-/** Milliseconds before the next try after one that failed. */
+/** Milliseconds between a failed attempt and the next one. */
 const RETRY_MS = 20;
 
-/** Acks of each host before a fault is worth injecting. */
+/** Acknowledged snapshots per host before a fault is injected. */
 const ACKS_FIRST = 5;
 
 interface Writer {
@@ -43,7 +43,7 @@ interface Writer {
   sent: number;
 }
 
-/** Enrols `count` hosts at `url`, which is where the API will be found again after each of its deaths. */
+/** Enrolls `count` hosts at `url`, where the API listens again after each kill. */
 export async function createWriters(url: string, operator: Operator, count: number): Promise<Writers> {
   const client = createClient(url);
   const { token } = await operator.enrollmentToken(100_000);
@@ -61,7 +61,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
     try {
       return await action();
     } catch {
-      // Whether it was done is unknown: it was not acked, and nothing is claimed of it.
+      // Without an acknowledgement, it is unknown whether the snapshot was stored, so either is correct.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       return null;
     }
@@ -130,7 +130,7 @@ const isAck = ({ status, text }: Reply): boolean => status === 200 && SyncSummar
 const reachesBack = (events: readonly ContainerEvent[], base: number): boolean =>
   events.some(({ to }) => generationOfValue(to) <= base);
 
-/** Those whose enrolment was acked and of whom the API knows nothing, or whose token is not good. */
+/** Returns hosts whose enrollment was acknowledged, but which the API does not know or whose token it rejects. */
 async function forgotten(client: Client, operator: Operator, agents: readonly AgentSession[]): Promise<string[]> {
   const known = new Set((await operator.hosts()).map(({ id }) => id));
   const lost: string[] = [];

@@ -1,15 +1,15 @@
-/** An HTTP client that says what came back, whatever it is, and how long it took. */
+/** An HTTP client that returns every response, whatever its status, and how long it took. */
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 
 export interface Reply {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
-  /** Milliseconds from sending until the whole answer was there. */
+  /** Milliseconds from sending the request until the whole response has arrived. */
   ms: number;
 }
 
-/** No answer came, or half of one: what a caller of Muster would call a failed request. */
+/** No complete response arrived, which clients of Muster see as a failed request. */
 class BrokenCallError extends Error {}
 
 export interface Call {
@@ -17,13 +17,13 @@ export interface Call {
   path: string;
   token?: string;
   headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON unless `headers` say otherwise. */
+  /** Sent as JSON unless `headers` has another content type. */
   body?: string | Buffer;
   timeoutMs?: number;
 }
 
 export interface Client {
-  /** @throws BrokenCallError if the connection breaks or nothing comes in time. */
+  /** @throws BrokenCallError if the connection breaks or no response arrives in time. */
   send(call: Call): Promise<Reply>;
   /** Closes its connections. */
   close(): void;
@@ -31,7 +31,7 @@ export interface Client {
 
 const TIMEOUT_MS_DEFAULT = 30_000;
 
-/** A client of one server, with connections of its own that are kept. */
+/** Creates a client of one server, with its own keep-alive connections. */
 export function createClient(url: string): Client {
   const agent = new Agent({ keepAlive: true });
   return {
@@ -50,7 +50,7 @@ export function createClient(url: string): Client {
       try {
         const res = await new Promise<IncomingMessage>((resolve, reject) => {
           req.once('response', resolve);
-          // It may break again after its answer began; what is read then fails by itself.
+          // The connection may break again during the response. Reading the body then fails.
           req.on('error', reject);
           req.end(body);
         });

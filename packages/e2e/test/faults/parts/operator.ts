@@ -10,17 +10,17 @@ import {
 import type { z } from 'zod';
 import type { Call, Client } from './http.js';
 
-/** Muster refused what it must not refuse to an admin. */
+/** Muster refused a call that an admin may make. */
 class OperatorCallError extends Error {}
 
-/** What a test asks of the API with an admin's key. Each throws OperatorCallError if the answer is no success. */
+/** Calls with an admin's key. Each throws OperatorCallError unless the response is a success. */
 export interface Operator {
   enrollmentToken(maxUses: number): Promise<EnrollmentTokenCreated>;
   revokeEnrollmentToken(id: string): Promise<void>;
   hosts(): Promise<Host[]>;
-  /** Every present container, page by page; `query` begins with `&`. */
+  /** Returns all present containers, from all pages. `query` begins with `&`. */
   containers(query?: string): Promise<ContainerView[]>;
-  /** Events, newest first, until `enough` says so of those that there are. */
+  /** Returns events, newest first. Reads pages until `enough` returns true for the events so far. */
   events(query: string, enough?: (events: readonly ContainerEvent[]) => boolean): Promise<ContainerEvent[]>;
   deleteHost(hostId: string): Promise<void>;
 }

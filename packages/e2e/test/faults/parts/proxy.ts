@@ -10,15 +10,15 @@ import { isReady } from './api.js';
 
 export interface Proxy {
   readonly url: string;
-  /** How many replicas said at the last look that they are ready. */
+  /** Number of replicas that were ready at the last check. */
   ready(): number;
   close(): Promise<void>;
 }
 
-/** Milliseconds between two looks at a replica. A drain lasts several of these. */
+/** Milliseconds between two checks of a replica. A drain lasts several of these intervals. */
 const LOOK_MS = 500;
 
-/** Starts a proxy of replicas, which need not run yet. */
+/** Starts a proxy for replicas, which may start later. */
 export async function startProxy(urls: readonly string[]): Promise<Proxy> {
   const agent = new Agent({ keepAlive: true });
   const ready = new Set<string>();

@@ -2,7 +2,7 @@ import { Paths } from '@muster/contracts';
 
 /** A listener to `/api/stream`. */
 export interface Listener {
-  /** All that came, as it came. */
+  /** All received text, unparsed. */
   text(): string;
   close(): void;
 }
@@ -19,7 +19,7 @@ export async function listen(url: string, key: string): Promise<Listener> {
     for await (const chunk of answer.body as AsyncIterable<Uint8Array>)
       received += decoder.decode(chunk, { stream: true });
   };
-  // It ends when it is closed, or with its API.
+  // It ends when it is closed or when the API ends.
   read().catch(() => undefined);
   return { text: () => received, close: () => end.abort() };
 }
