@@ -65,7 +65,7 @@ const API_PURE_CORE = [
   'services/sync/(container-changes|container-row|diff-snapshot|order|precheck-body|split-json-array|state-counts)',
 ].map((path) => `^apps/api/src/${path}\\.ts$`);
 
-/** The files behind `syncContainers`. */
+/** The files that implement `syncContainers`. */
 const SYNC = '^apps/api/src/services/sync/';
 
 /** The layers of the dashboard, highest first. */
@@ -123,7 +123,7 @@ module.exports = {
     ]),
     {
       name: 'contracts-and-client-run-anywhere',
-      comment: 'The contracts and the client also run in browsers: they may not import Node.js modules.',
+      comment: 'The contracts and the client also run in browsers, so they may not import Node.js modules.',
       severity: 'error',
       from: { path: '^packages/(contracts|client)/src/' },
       to: { dependencyTypes: ['core'] },
@@ -190,7 +190,7 @@ module.exports = {
     },
     {
       name: 'api-features-through-the-index-of-others',
-      comment: 'A feature imports its own files, and others through their index.ts.',
+      comment: 'A feature imports its own files directly, and other features through their index.ts.',
       severity: 'error',
       from: { path: '^apps/api/src/services/([^/]+)/' },
       to: { path: '^apps/api/src/services/[^/]+/', pathNot: ['^apps/api/src/services/$1/', '/index\\.ts$'] },

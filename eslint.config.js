@@ -3,7 +3,10 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
-/** Requires a reason in every comment that disables a rule, so that others can judge whether it is still needed. */
+/**
+ * Requires a reason in every comment that disables a rule, so that readers can judge whether the comment is still
+ * needed.
+ */
 const disableNeedsReason = {
   create: (context) => ({
     Program() {

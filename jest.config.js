@@ -13,8 +13,9 @@ const configs = await Promise.all(
 );
 
 /**
- * Returns patterns of the files that each test runs from. A file in `test/groups` imports small test files, which then
- * load the application once. `pnpm test NAME` runs the small files instead.
+ * Returns patterns of test files to ignore, so that no test runs twice. A file in `test/groups` imports small test
+ * files, so that they load the application only once, and the small files are ignored. `pnpm test NAME` runs the small
+ * files and ignores the groups.
  */
 function ignored(rootDir) {
   const directory = join(rootDir, 'test/groups');

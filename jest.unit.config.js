@@ -3,7 +3,7 @@ import config from './jest.config.js';
 
 const script = (name) => join(import.meta.dirname, 'scripts', name);
 
-/** Options for tests that need real parts. */
+/** Options that only tests with real servers, databases or processes need. */
 const REAL_PARTS = new Set(['globalSetup', 'globalTeardown']);
 
 /** `pnpm test:unit`: the tests that need no server, database or process, in seconds. `pnpm test` runs them, too. */

@@ -1,7 +1,7 @@
 /**
- * Checks that each commit whose subject begins with `move:` only moves files: nothing is added or deleted, each file that
- * moved is at least half the same, and of all lines in the files that it touches at most a tenth changed. The commits are
- * those since `before-restructure` (docs/benchmarks/baselines.json).
+ * Checks that each commit whose subject begins with `move:` only moves files. No file may be added or deleted, each
+ * moved file must keep at least half of its content, and at most a tenth of all lines in the touched files may change.
+ * Checks the commits since `before-restructure` (docs/benchmarks/baselines.json).
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -30,7 +30,10 @@ const problems = commits.flatMap((line) => {
   const similarity = total === 0 ? 1 : 1 - changed / total;
   return similarity >= SIMILARITY_MIN
     ? unpaired
-    : [...unpaired, `${line}: ${(100 * similarity).toFixed(1)} % of the lines are the same, of at least 90 %`];
+    : [
+        ...unpaired,
+        `${line}: ${(100 * similarity).toFixed(1)} % of the lines are unchanged, but at least 90 % must be`,
+      ];
 });
 
 for (const problem of problems) console.error(problem);

@@ -15,7 +15,7 @@ const source = readFileSync(document, 'utf8');
 const config = await createConfig({
   extends: ['recommended-strict'],
   rules: {
-    // Health checks and the document itself have no error of the caller to describe.
+    // A caller of a health check or of the document itself cannot cause a 4xx response, so none is described.
     'operation-4xx-response': 'off',
     'operation-description': 'error',
     'parameter-description': 'error',

@@ -31,7 +31,7 @@ import { historyRoutes } from './routes/history.js';
 import { hostRoutes } from './routes/hosts.js';
 import { inventoryRoutes } from './routes/inventory.js';
 import { metricsRoutes } from './routes/metrics.js';
-import { streamRoutes, type StreamRouteParts } from './routes/stream.js';
+import { streamRoutes, type StreamRouteOptions } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/delivery/index.js';
 import {
@@ -49,7 +49,7 @@ import { createHeartbeatService, createSnapshotRefusals, createHostReports } fro
 import { createHostService } from './services/hosts/index.js';
 import { addFeedMetrics, createLiveStream, type LiveStreamOptions } from './services/live/index.js';
 
-export interface AppParts {
+export interface AppOptions {
   db: Database;
   /** Default: a silent logger. */
   logger?: Logger;
@@ -57,7 +57,7 @@ export interface AppParts {
   cadence?: Cadence;
   /** Maximum memory for caching the hosts' last snapshots, in bytes. See `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
-  /** Maximum small calls per minute and host, and the rate at which a host's snapshot budgets refill. 0: unlimited. */
+  /** Maximum small calls per minute and host. A host's snapshot budgets refill at the same rate. 0: unlimited. */
   agentRequestsPerMinute?: number;
   /** Requests without valid credentials that an address may send per minute before it gets 429. 0: unlimited. */
   authFailuresPerMinute?: number;
@@ -81,7 +81,7 @@ export interface AppParts {
     LiveStreamOptions,
     'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs' | 'missedEventsMax'
   > &
-    Pick<StreamRouteParts, 'recheckMs' | 'operatorListenersMax'>;
+    Pick<StreamRouteOptions, 'recheckMs' | 'operatorListenersMax'>;
   /** The metrics registry. Default: a new one. */
   metrics?: Metrics;
   /** The bearer token required to read the metrics; null: see `metricsWithoutToken`. */
@@ -135,7 +135,7 @@ export function createApp({
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, () => ''),
   isDraining = () => false,
-}: AppParts): Express {
+}: AppOptions): Express {
   const options = { now, cadence };
   const reports = createHostReports(db);
   const freshnessContext = createFreshnessContext(db, createLivenessService(db, options), options);

@@ -113,8 +113,8 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = EnvVariables.safeParse(set);
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
-  const isAsked = IDENTITY_PROVIDER.some((name) => name in set);
-  const missing = IDENTITY_PROVIDER.filter((name) => isAsked && !(name in set));
+  const hasProvider = IDENTITY_PROVIDER.some((name) => name in set);
+  const missing = IDENTITY_PROVIDER.filter((name) => hasProvider && !(name in set));
   const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in with an identity provider`)];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isPrivate(parsed.data)) {
     problems.push(

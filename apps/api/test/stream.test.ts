@@ -3,7 +3,7 @@ import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testi
 import { Paths, type ContainerEvent } from '@muster/contracts';
 import express from 'express';
 import { randomUUID } from 'node:crypto';
-import { createApp, type AppParts } from '../src/app.js';
+import { createApp, type AppOptions } from '../src/app.js';
 import { openEventStream } from '../src/http/event-stream.js';
 import type { AdmissionOptions } from '../src/http/admission-control.js';
 import type { StreamSink } from '../src/services/live/listener.js';
@@ -20,7 +20,7 @@ function useServers(context: { readonly api: TestApi }) {
   afterEach(async () => {
     await Promise.all(servers.splice(0).map((server) => server.close()));
   });
-  return async (parts: Partial<AppParts> = {}, admission: AdmissionOptions = {}) => {
+  return async (parts: Partial<AppOptions> = {}, admission: AdmissionOptions = {}) => {
     const { db, clock } = context.api;
     const server = await TestServer.start(admitted(createApp({ db, now: clock, stream: FAST, ...parts }), admission));
     servers.push(server);

@@ -1,6 +1,6 @@
 import type { FieldError, Problem } from '@muster/contracts';
 
-/** The API rejected the request. `problem.detail` is the reason, and `status` the HTTP status. */
+/** The API rejected the request. `problem.detail` is the reason, and `problem.status` is the HTTP status. */
 export class ProblemError extends Error {
   constructor(
     readonly problem: Problem,

@@ -28,10 +28,10 @@ export class EventStreamParser {
     const events: ServerSentEvent[] = [];
     let text = this.#rest + piece;
     // The matching line feed may be in the next chunk.
-    const open = text.endsWith('\r') ? '\r' : '';
-    if (open !== '') text = text.slice(0, -1);
+    const trailingReturn = text.endsWith('\r') ? '\r' : '';
+    if (trailingReturn !== '') text = text.slice(0, -1);
     const lines = text.split(/\r\n|\n|\r/);
-    this.#rest = lines.pop()! + open;
+    this.#rest = lines.pop()! + trailingReturn;
     for (const line of lines) {
       if (line !== '') {
         this.#take(line);

@@ -32,7 +32,8 @@ interface Field<Kind extends FieldKind, SqlType> {
   limit?: number;
   /**
    * The meaning of a changed value. A `life` field changes while a container runs, and is written without the rest of
-   * the row. A `configuration` field rarely changes. If an `identity` field differs, it is another container.
+   * the row. A `configuration` field rarely changes. Values with different `identity` fields belong to different
+   * containers.
    */
   change: 'identity' | 'configuration' | 'life';
   /**
@@ -56,7 +57,7 @@ interface TextField extends Field<'text', 'text'> {
   /** Minimum length. 1 means that the text must not be empty. */
   minLength: 0 | 1;
   nullable: boolean;
-  /** What the schema requires in addition. */
+  /** An additional condition that the schema checks. */
   isValid?: (value: string) => boolean;
 }
 
@@ -64,11 +65,11 @@ interface NamesField extends Field<'names', 'text[]'> {
   digestMarker: string;
   /** Whether the field is absent instead of empty. */
   optional: boolean;
-  /** What the schema requires in addition. */
+  /** An additional condition that the schema checks. */
   isValid?: (names: readonly string[]) => boolean;
 }
 
-/** The properties of a container's field that the parts of Muster need. */
+/** The descriptor of a container's field. */
 export type ContainerField =
   TextField | Field<'instant', 'timestamptz'> | Field<'ports', 'jsonb'> | Field<'labels', 'jsonb'> | NamesField;
 

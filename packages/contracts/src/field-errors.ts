@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { PROBLEM_ERRORS_MAX } from './limits.js';
 
 /**
- * One invalid field. `path` is a JSON Pointer (RFC 6901), `''` for the whole value. `message` completes a sentence
- * about it.
+ * One invalid field. `path` is a JSON Pointer (RFC 6901), `''` for the whole value. `message` completes a sentence that
+ * begins with the field.
  */
 export const FieldError = z.object({ path: z.string(), message: z.string() });
 export type FieldError = z.output<typeof FieldError>;

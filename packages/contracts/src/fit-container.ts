@@ -34,18 +34,18 @@ export interface FitOptions {
  */
 export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {
   let fitted: Record<string, unknown> | null = null;
-  const lost = new Set<string>(container.truncated);
+  const lostFields = new Set<string>(container.truncated);
   for (const { name, fit } of FIT_BY_FIELD) {
     const { value, isLost } = fit(container[name], portRanges);
     if (value === container[name]) continue;
     fitted ??= { ...container };
     fitted[name] = value;
-    if (isLost) lost.add(name);
+    if (isLost) lostFields.add(name);
   }
   if (fitted === null && container.truncated?.length !== 0) return container;
   const { truncated: _earlier, ...rest } = (fitted ?? container) as Container;
-  if (lost.size === 0) return rest;
-  return { ...rest, truncated: TRUNCATABLE_FIELDS.filter((name) => lost.has(name)) };
+  if (lostFields.size === 0) return rest;
+  return { ...rest, truncated: TRUNCATABLE_FIELDS.filter((name) => lostFields.has(name)) };
 }
 
 interface Fitted {

@@ -24,7 +24,7 @@ export const BODY_BYTES_MAX = 64 * 1024;
 /** Maximum length of a container's `dockerId`, in characters. */
 export const DOCKER_ID_LENGTH_MAX = 128;
 
-/** Maximum lengths of a container's name, image reference and image id, in characters. */
+/** Maximum length of a container's name, of its image reference and of its image id, in characters each. */
 export const NAME_LENGTH_MAX = 1_024;
 
 /** Maximum length of a container's command, in characters. */
@@ -39,8 +39,10 @@ export const LABEL_KEY_LENGTH_MAX = 256;
 /** Maximum length of a label value, in characters. */
 export const LABEL_VALUE_LENGTH_MAX = 4_096;
 
-/** Maximum number of labels of one container, and maximum UTF-8 bytes of all their keys and values (64 KiB). */
+/** Maximum number of labels of one container. */
 export const LABELS_MAX = 4_096;
+
+/** Maximum UTF-8 bytes of the keys and values of all labels of one container: 64 KiB. */
 export const LABELS_BYTES_MAX = 64 * 1024;
 
 /** Maximum number of port entries of one container, after merging consecutive ports into ranges. */
@@ -73,12 +75,16 @@ export const HOST_PROBLEMS_MAX = 8;
 /** Maximum number of entries of `errors` in one problem document. */
 export const PROBLEM_ERRORS_MAX = 20;
 
-/** The maximum and the default number of items on one page of a list. */
+/** Maximum number of items on one page of a list. */
 export const PAGE_LIMIT_MAX = 200;
+
+/** Default number of items on one page of a list. */
 export const PAGE_LIMIT_DEFAULT = 50;
 
-/** The default (a day) and the maximum (a year) lifetime of an enrollment token, in seconds. */
+/** Default lifetime of an enrollment token, in seconds: a day. */
 export const ENROLLMENT_TOKEN_SECONDS_DEFAULT = 86_400;
+
+/** Maximum lifetime of an enrollment token, in seconds: a year. */
 export const ENROLLMENT_TOKEN_SECONDS_MAX = 365 * 86_400;
 
 /** Maximum number of hosts that one enrollment token can enroll. */

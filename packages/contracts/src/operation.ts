@@ -40,7 +40,9 @@ export interface Operation {
    * Whether the operation signs a user in. It then returns session cookies, so pages of other sites may not call it.
    */
   opensSession?: true;
-  /** Forbids caches to store the response, even for revalidation. Other JSON responses to operators may be stored. */
+  /**
+   * Forbids caches from storing the response, even for revalidation. Other JSON responses to operators may be stored.
+   */
   noStore?: true;
   /**
    * The successful responses by status: the schema of a JSON body, null for no body, or the media type of another body.

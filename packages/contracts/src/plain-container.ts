@@ -9,9 +9,10 @@ import { NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX } from './limits.js';
 type FieldOf<Kind extends FieldKind> = ContainerField & { kind: Kind };
 
 /**
- * Functions that create the check whether a value is within its limits and in canonical form, by the kind of its field.
+ * Functions that create a check of whether a value is within its limits and in canonical form, by the kind of the
+ * field.
  */
-const CHECK: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) => boolean } = {
+const CHECK_CREATORS: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) => boolean } = {
   text:
     ({ minLength, limit, nullable, isValid }) =>
     (value) =>
@@ -36,7 +37,7 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
   return {
     name,
     optional: 'optional' in field && field.optional,
-    isPlain: (CHECK[field.kind] as (field: ContainerField) => (value: unknown) => boolean)(field),
+    isPlain: (CHECK_CREATORS[field.kind] as (field: ContainerField) => (value: unknown) => boolean)(field),
   };
 });
 

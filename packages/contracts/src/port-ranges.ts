@@ -6,10 +6,10 @@ import type { Port } from './ports.js';
  * exactly the same ports, sorted by `comparePorts`. Duplicate ports stay duplicates.
  */
 export function mergePorts(ports: readonly Port[]): Port[] {
-  const portsByAddress = new Map<string, { place: number; port: Port }[]>();
+  const portsByAddress = new Map<string, { sortKey: number; port: Port }[]>();
   for (const port of ports) {
     const key = port.ip === undefined ? port.type : `${port.type} ${port.ip}`;
-    const entry = { place: sortKeyOf(port), port };
+    const entry = { sortKey: sortKeyOf(port), port };
     const group = portsByAddress.get(key);
     if (group === undefined) portsByAddress.set(key, [entry]);
     else group.push(entry);
@@ -18,7 +18,7 @@ export function mergePorts(ports: readonly Port[]): Port[] {
   for (const group of portsByAddress.values()) {
     // Compares one number per port, because a body can contain 300,000 ports, and comparing their fields is several
     // times slower.
-    group.sort((a, b) => a.place - b.place);
+    group.sort((a, b) => a.sortKey - b.sortKey);
     let last: Port | undefined;
     let isCopy = false;
     for (const { port } of group) {
@@ -27,7 +27,7 @@ export function mergePorts(ports: readonly Port[]): Port[] {
         isCopy = false;
         continue;
       }
-      // Copy only ports that change, because for ports that are not consecutive, copying would take most of the time.
+      // Copy only ports that change, because copying ports that are not consecutive would take most of the time.
       if (!isCopy) merged[merged.length - 1] = last = { ...last };
       isCopy = true;
       last.count = (last.count ?? 1) + (port.count ?? 1);

@@ -191,7 +191,8 @@ export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 const callbackParameter = (description: string) => z.string().optional().meta({ description });
 
 /**
- * Query parameters of `GET /api/sign-in/oidc/callback`, sent by the identity provider, which may send others as well.
+ * Query parameters of `GET /api/sign-in/oidc/callback`, sent by the identity provider, which may send further
+ * parameters.
  */
 export const OidcCallbackQuery = z.looseObject({
   state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),

@@ -8,7 +8,7 @@ import { Summary } from './summary.js';
  * key's schema. `container` and `reset` have an id (`tx-id`), which resumes the stream without loss if it is sent as
  * `Last-Event-ID`. The stream also sends ids without a message: at the start of each connection, and every 30 s to a
  * client whose filters match no event. The other messages describe the current state and are sent again on each
- * connect. Clients must ignore unknown names.
+ * connection. Clients must ignore unknown names.
  */
 export const StreamMessages = {
   /**
@@ -21,7 +21,7 @@ export const StreamMessages = {
   host: Host,
   /** A host was deleted by an operator. Its containers are deleted with it. */
   'host-deleted': z.object({ hostId: z.uuid() }),
-  /** The freshness of each host that is not online. Sent after `summary` on each connect. */
+  /** The freshness of each host that is not online. Sent after `summary` on each connection. */
   freshness: z.object({ hosts: z.array(z.object({ hostId: z.uuid(), freshness: Freshness })) }),
   /**
    * Too many hosts changed at once to send one message per host. Read the hosts again. No `container` event was lost.

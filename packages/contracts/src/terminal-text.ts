@@ -5,7 +5,7 @@
 // eslint-disable-next-line no-control-regex -- the pattern must match control characters
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Matches the same characters, except for the line feed that separates the lines of a JSON text. */
+/** Matches the characters of `UNSAFE`, except for the line feed that separates the lines of a JSON text. */
 const UNSAFE_IN_JSON = new RegExp(UNSAFE.source.replace('\\u0000-', '\\u0000-\\u0009\\u000b-'), 'g');
 
 /** Returns the text as one line that is safe to show on a terminal. Each unsafe character becomes U+FFFD. */

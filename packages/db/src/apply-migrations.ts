@@ -14,11 +14,10 @@ import type { Migration } from './migrations.js';
 /** The key of the advisory lock that `prisma migrate` takes. */
 const MIGRATION_LOCK_KEY = 72707369;
 
-/**
- * Milliseconds that a migration waits for a table's lock, and then pauses before it retries. While it waits, it blocks
- * all later statements on that table.
- */
+/** Milliseconds that a migration waits for a table's lock. Until then, it blocks all later statements on the table. */
 const LOCK_TIMEOUT_MS = 2_000;
+
+/** Milliseconds that a migration pauses after this timeout before it retries. */
 const PAUSE_MS = 2_000;
 
 /** Milliseconds for which a migration is retried before it fails. */

@@ -35,7 +35,7 @@ export async function buildIndexes(
   migrations: readonly Migration[],
   options: BuildIndexesOptions = {},
 ): Promise<string[]> {
-  const built: string[] = [];
+  const builtNames: string[] = [];
   // The session is used only by this call, and a build may take any time.
   await client.query('SET statement_timeout = 0');
   for (const migration of await pendingIndexes(client, migrations)) {
@@ -44,9 +44,9 @@ export async function buildIndexes(
     await buildOne(client, migration, index, options);
     if (options.signal?.aborted === true) break;
     await recordMigration(client, migration, migrations);
-    built.push(migration.name);
+    builtNames.push(migration.name);
   }
-  return built;
+  return builtNames;
 }
 
 /** Resolves when a valid index exists, built by this or another process, or when the signal is aborted. */

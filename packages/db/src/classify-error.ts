@@ -6,7 +6,9 @@
 /** Prisma's codes for an unreachable server, a connection closed by the server, and too many connections. */
 const UNAVAILABLE_PRISMA_CODES = new Set(['P1001', 'P1017', 'P2037']);
 
-/** Prisma's codes for timeouts (two codes), and for no connection, or no transaction started or finished, in time. */
+/**
+ * Prisma's codes for timeouts: of the server (P1002), an operation (P1008), the pool (P2024) or a transaction (P2028).
+ */
 const TIMEOUT_PRISMA_CODES = new Set(['P1002', 'P1008', 'P2024', 'P2028']);
 
 const UNAVAILABLE_SOCKET_CODES = new Set([

@@ -27,7 +27,7 @@ import { destroySocket } from './stalled-server.js';
 import { findTemplate } from './template.js';
 
 /**
- * The URL of a server, the directory of an embedded database, or an embedded database that is lost when it is closing.
+ * The URL of a server, the directory of an embedded database, or an embedded database that is lost when it is closed.
  */
 export type DatabaseTarget = { url: string } | { dataDir: string } | { inMemory: true };
 

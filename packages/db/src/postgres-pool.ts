@@ -52,8 +52,8 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
       ),
   });
   // node-postgres removes its own listener while a connection is in use. A connection that breaks between two
-  // statements would then end the process. With this one, only the next statement on that
-  // connection fails, and the pool discards the connection.
+  // statements would then end the process. With this listener, only the next statement on that connection fails, and
+  // the pool discards the connection.
   pool.on('connect', (client) => client.on('error', () => undefined));
   discardUnfinishedTransactions(pool);
   refuseWhileStalled(pool, url);
@@ -95,8 +95,8 @@ export async function endPool(pool: pg.Pool, connections: ReadonlySet<pg.PoolCli
   const timeout = new Promise<'expired'>((resolve) => {
     timer = setTimeout(() => resolve('expired'), CLOSE_TIMEOUT_MS);
   });
-  const ended = pool.end();
-  if ((await Promise.race([ended, timeout])) === 'expired') {
+  const poolEnd = pool.end();
+  if ((await Promise.race([poolEnd, timeout])) === 'expired') {
     for (const connection of connections) destroySocket(connection);
   }
   clearTimeout(timer);

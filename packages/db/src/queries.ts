@@ -9,8 +9,10 @@ import { queryLong } from './long-text-query.js';
 /** Milliseconds by which the client's timeout exceeds the server's, whose error is more precise. */
 const GRACE_MS = 500;
 
-/** The share of the connections that long statements may use, and the milliseconds that a call waits for one. */
+/** The share of the connections that long statements may use. */
 const LONG_STATEMENT_SHARE = 3 / 8;
+
+/** Maximum milliseconds that a long statement waits for one of these connections. */
 const LONG_STATEMENT_WAIT_MS_MAX = 10_000;
 
 /** Creates `query` and `queryWithTimeout` of a `Database`. `smallPool` runs small statements, and `pool` all others. */
@@ -83,33 +85,33 @@ export function createQueries(
  * ConnectionWaitTimeoutError after a timeout.
  */
 function createSemaphore(max: number): { acquire(): Promise<void>; release(): void } {
-  const waiting = new Set<() => void>();
-  let taken = 0;
+  const waiters = new Set<() => void>();
+  let acquired = 0;
   return {
     acquire() {
-      if (taken < max) {
-        taken += 1;
+      if (acquired < max) {
+        acquired += 1;
         return Promise.resolve();
       }
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
-          waiting.delete(admit);
+          waiters.delete(admit);
           reject(new ConnectionWaitTimeoutError());
         }, LONG_STATEMENT_WAIT_MS_MAX);
         const admit = () => {
           clearTimeout(timer);
           resolve();
         };
-        waiting.add(admit);
+        waiters.add(admit);
       });
     },
     release() {
-      const [next] = waiting;
+      const [next] = waiters;
       if (next === undefined) {
-        taken -= 1;
+        acquired -= 1;
         return;
       }
-      waiting.delete(next);
+      waiters.delete(next);
       next();
     },
   };

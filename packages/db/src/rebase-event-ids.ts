@@ -13,7 +13,7 @@ SELECT EXISTS (
   SELECT FROM organizations AS o WHERE (
     SELECT e.tx FROM container_events AS e WHERE e."organizationId" = o.id ORDER BY e.tx DESC, e.id DESC LIMIT 1
   ) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-) AS "areThere"`;
+) AS "hasUnreachedIds"`;
 
 /** New ids continue from the end of the sequence, so that no two events share an id during the update. */
 const REBASE = `
@@ -57,8 +57,8 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
 }
 
 async function hasUnreachedIds(client: pg.ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ areThere: boolean }>(HAS_UNREACHED_IDS);
-  return rows[0]?.areThere === true;
+  const { rows } = await client.query<{ hasUnreachedIds: boolean }>(HAS_UNREACHED_IDS);
+  return rows[0]?.hasUnreachedIds === true;
 }
 
 async function rebase(client: pg.ClientBase): Promise<number> {

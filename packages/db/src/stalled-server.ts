@@ -20,8 +20,10 @@ const TIMEOUT_MESSAGES = new Set([
   'timeout expired',
 ]);
 
-/** The timeout of a probe in milliseconds, and the pause after a failed probe. */
+/** Timeout of a probe, in milliseconds. */
 const PROBE_TIMEOUT_MS = 500;
+
+/** Milliseconds between a failed probe and the next one. */
 const PROBE_INTERVAL_MS = 250;
 
 /**
@@ -41,7 +43,7 @@ const isTimeoutError = (error: unknown): boolean => error instanceof Error && TI
  */
 export function refuseWhileStalled(pool: pg.Pool, connectionString: string): void {
   const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
-  const waiting = new Set<(error: Error) => void>();
+  const waiters = new Set<(error: Error) => void>();
   let [isSuspect, isStalled] = [false, false];
   let lastAnswerAt = performance.now();
   /** Resolves when the suspicion has been confirmed or refuted. */
@@ -51,9 +53,9 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     while (!pool.ending && !(await probeServer(connectionString))) {
       isStalled = true;
       decide();
-      for (const reject of waiting) reject(new ServerStalledError());
+      for (const reject of waiters) reject(new ServerStalledError());
       // The pool may still get connections for these callers, which are then released.
-      waiting.clear();
+      waiters.clear();
       await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS).unref());
     }
     [isSuspect, isStalled] = [false, false];
@@ -76,14 +78,14 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     // timeout.
     if (isSuspect) return verdict.then(connectUnlessStalled);
     return new Promise((resolve, reject) => {
-      waiting.add(reject);
+      waiters.add(reject);
       connect().then(
         (client) => {
-          if (waiting.delete(reject)) resolve(client);
+          if (waiters.delete(reject)) resolve(client);
           else client.release();
         },
         (error: unknown) => {
-          waiting.delete(reject);
+          waiters.delete(reject);
           // A timeout while waiting for a free connection does not mean that the server is stalled.
           if (isTimeoutError(error)) recordResult(error);
           reject(error instanceof Error ? error : new ServerStalledError());

@@ -9,12 +9,15 @@ const ATTEMPTS_MAX = 5;
 const FIRST_DELAY_MS_MAX = 20;
 
 /**
- * A transaction that waits for another transaction's row lock keeps its connection only for the first number of
- * milliseconds. It is then rolled back, and repeated after a pause of at most the second number of milliseconds, during
- * which it has no connection. The third number limits the total time.
+ * Milliseconds for which a transaction that waits for another transaction's row lock keeps its connection. It is then
+ * rolled back, and repeated after a pause, during which it has no connection.
  */
 const LOCK_TIMEOUT_MS = 100;
+
+/** Maximum milliseconds of this pause. */
 const LOCK_PAUSE_MS_MAX = 200;
+
+/** Milliseconds for which a transaction is repeated because of row locks, in total. */
 const LOCK_WAIT_MS_MAX = 2_500;
 
 export interface TransactOptions {

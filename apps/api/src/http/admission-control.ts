@@ -33,7 +33,7 @@ export interface AdmissionOptions {
   bodyBytesInWorkMax?: number;
 }
 
-export interface AdmissionParts {
+export interface AdmissionDependencies {
   logger: Logger;
   metrics: Pick<Metrics, 'recordRequest'>;
   /** As in `createApp`. */
@@ -121,7 +121,7 @@ function pathOf(target: string): string {
 export function createAdmissionControl(
   app: RequestListener,
   { requestsInWorkMax = 256, waitingPerRequestMax = 10, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
-  { logger, metrics, publicUrl, isDraining }: AdmissionParts,
+  { logger, metrics, publicUrl, isDraining }: AdmissionDependencies,
 ): RequestListener {
   const throttled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   const logRefusal = () => {

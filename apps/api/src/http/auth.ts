@@ -43,7 +43,7 @@ export const requireEnrollmentAuth =
   async (req, res) =>
     (res.locals.enrollment = await enrollment.authenticate(bearerToken(req)));
 
-export interface OperatorAuthParts {
+export interface OperatorAuthOptions {
   apiKeys: { authenticate(token: string): Promise<OperatorIdentity> };
   sessions: Pick<SessionService, 'authenticate'>;
   /** The public URL of the API. Only pages of its origin may use the session cookie. */
@@ -52,11 +52,11 @@ export interface OperatorAuthParts {
 
 /** Authenticates an operator. A bearer key takes precedence over a session cookie. A viewer may only read. */
 export const requireOperatorAuth =
-  ({ apiKeys, ...parts }: OperatorAuthParts): Authenticate<OperatorIdentity> =>
+  ({ apiKeys, ...options }: OperatorAuthOptions): Authenticate<OperatorIdentity> =>
   async (req, res) => {
     const operator = hasBearerToken(req)
       ? await apiKeys.authenticate(bearerToken(req))
-      : (await findUserSession(req, res, parts)).operator;
+      : (await findUserSession(req, res, options)).operator;
     const isRead = req.method === 'GET' || req.method === 'HEAD';
     if (!isRead && operator.role === 'viewer') throw new ForbiddenError('Viewers can only read.');
     res.locals.operator = operator;
@@ -65,19 +65,19 @@ export const requireOperatorAuth =
 
 /** Authenticates a signed-in user, for calls that concern the user's own account. */
 export const requireUserAuth =
-  (parts: OperatorAuthParts): Authenticate<UserSession> =>
+  (options: OperatorAuthOptions): Authenticate<UserSession> =>
   async (req, res) => {
     if (hasBearerToken(req)) {
-      await parts.apiKeys.authenticate(bearerToken(req));
+      await options.apiKeys.authenticate(bearerToken(req));
       throw new ForbiddenError('This call requires a signed-in user; API keys cannot make it.');
     }
-    return findUserSession(req, res, parts);
+    return findUserSession(req, res, options);
   };
 
 async function findUserSession(
   req: Request,
   res: Response,
-  { sessions, publicUrl }: Pick<OperatorAuthParts, 'sessions' | 'publicUrl'>,
+  { sessions, publicUrl }: Pick<OperatorAuthOptions, 'sessions' | 'publicUrl'>,
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
   // Renews the cookie, or clears it if its session has ended. A stream that rechecks its session has already sent its

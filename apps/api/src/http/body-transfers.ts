@@ -22,17 +22,21 @@ const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
 const ADDRESS_TRANSFERS_MAX = 512;
 const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
 
-/** Maximum number of waiting callers per peer or address, and the milliseconds that each may wait. */
+/** Maximum number of waiting callers per peer or address. */
 const WAITING_MAX = 16;
+
+/** Maximum milliseconds that each of these callers may wait. */
 const WAIT_MS_MAX = 2_000;
 
-/** Minimum rate of a body in bytes per second, and the number of seconds over which it is averaged. */
+/** Minimum rate of a body in bytes per second. */
 const BYTES_PER_SECOND_MIN = 1_024;
+
+/** Number of seconds over which the rate is averaged. */
 const AVERAGED_SECONDS = 5;
 
 /**
- * While other requests wait for memory, a body that holds more than the first number of bytes must arrive faster: it is
- * aborted if fewer bytes than the second number arrived in the last second.
+ * While other requests wait for memory, a body that holds more than `PRESSURE_HELD_BYTES_MIN` must arrive faster. It is
+ * aborted if fewer than `PRESSURE_BYTES_PER_SECOND_MIN` bytes arrived in the last second.
  */
 const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
 const PRESSURE_BYTES_PER_SECOND_MIN = 16 * 1_024;

@@ -10,11 +10,12 @@ import { waitForResponse, type Connections } from './connections.js';
 import { SMALL_CHUNKS } from './small-chunks.js';
 
 /**
- * Milliseconds until the server closes the connection of a refused client: in total, and since the client last sent
- * data. Data that arrives until then is read and dropped, because closing the connection earlier would reset it and
- * lose the response.
+ * Maximum milliseconds until the server closes the connection of a refused client. Data that arrives until then is read
+ * and dropped, because closing the connection earlier would reset it and lose the response.
  */
 const LINGER_MS_MAX = 10_000;
+
+/** The server closes such a connection earlier if the client has sent no data for this many milliseconds. */
 const LINGER_SILENT_MS_MAX = 1_000;
 
 type ProblemFacts = Pick<Problem, 'type' | 'title' | 'status' | 'detail'>;

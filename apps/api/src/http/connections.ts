@@ -20,7 +20,8 @@ export interface Connections {
   exchanges(socket: Duplex): Exchange[];
 
   /**
-   * Closes a connection that has too many requests in progress, and stops parsing its input. Returns whether it did.
+   * Closes a connection that has too many requests in progress, and stops parsing its input. Returns whether it closed
+   * the connection.
    */
   closeIfPipelineFull(socket: Socket): boolean;
 
@@ -37,7 +38,7 @@ export interface Connections {
 interface Connection {
   readonly socket: Socket;
   readonly exchanges: Exchange[];
-  /** The number of bytes read at the last check, and the time since which it has not changed. */
+  /** The number of bytes read at the last check, and the time since which this number has not changed. */
   bytesRead: number;
   sinceMs: number;
 }

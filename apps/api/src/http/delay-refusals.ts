@@ -1,7 +1,10 @@
 import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
-/** Refusals per caller that are sent without delay, for agents that ignore Retry-After only briefly. */
+/**
+ * Refusals per caller that are sent without delay, so that an agent that ignores Retry-After only briefly is not
+ * delayed.
+ */
 const IMMEDIATE = { perMinute: 600, burst: 20 };
 
 const DELAY_MS = 500;
@@ -10,8 +13,8 @@ const DELAY_MS = 500;
 const DELAYED_MAX = 2_048;
 
 /**
- * Resolves when a refusal may be sent; null: now. Without a delay, a caller that retries as soon as it is refused would
- * occupy a CPU core and delay all other calls.
+ * Resolves when a refusal may be sent. Null means that it may be sent now. Without a delay, a caller that retries as
+ * soon as it is refused would occupy a CPU core and delay all other calls.
  */
 export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 

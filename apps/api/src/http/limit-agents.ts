@@ -2,8 +2,10 @@ import type { Response } from 'express';
 import { createTokenBuckets, type TakeResult } from '../lib/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 
-/** The share of a minute's small calls that may be made at once, and the minimum number of such calls. */
+/** The share of its small calls per minute that a host may make at once. */
 const BURST_SHARE = 1 / 10;
+
+/** Minimum number of small calls that a host may make at once, unless its limit per minute is lower. */
 const BURST_MIN = 10;
 
 /**
@@ -14,8 +16,10 @@ const BURST_MIN = 10;
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** The body bytes and the written rows that each cost 1, in addition to the cost of 1 per call. */
+/** Number of body bytes that cost 1, in addition to the cost of 1 per call. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
+
+/** Number of written rows that cost 1, in addition to the cost of 1 per call. */
 const ROWS_PER_COST = 50;
 
 /**

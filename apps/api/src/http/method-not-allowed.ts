@@ -4,9 +4,9 @@ import type { Route } from './route.js';
 
 /** Responds with 405 and `Allow` if routes exist for the request's path, but none of them has its method. */
 export function methodNotAllowed(routes: readonly Route[]): RequestHandler {
-  const allowed = allowedMethods(routes);
+  const allowedByPath = allowedMethods(routes);
   return (req, res, next) => {
-    const allowedRoute = allowed.find(({ pattern }) => pattern.test(req.path));
+    const allowedRoute = allowedByPath.find(({ pattern }) => pattern.test(req.path));
     if (allowedRoute === undefined) {
       next();
       return;

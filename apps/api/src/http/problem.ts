@@ -33,8 +33,10 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: n
   unavailable: { type: ProblemTypes.unavailable, status: 503, title: 'Unavailable' },
 };
 
-/** The minimum and the random spread of Retry-After for requests refused with 503. */
+/** Minimum Retry-After, in seconds, for requests refused with 503. */
 const RETRY_AFTER_SECONDS = 2;
+
+/** Number of seconds over which Retry-After is randomly spread above this minimum. */
 const RETRY_AFTER_SPREAD_SECONDS = 4;
 
 /** Minimum milliseconds between two log lines about requests refused with 503. */

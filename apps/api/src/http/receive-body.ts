@@ -9,10 +9,12 @@ import type { RequestSlot } from './request-slot.js';
 const REQUEST_BYTES = 2_048;
 
 /**
- * The milliseconds and bytes up to which a body does not count as a transfer, because some clients send the headers
+ * A body that arrives within this many milliseconds does not count as a transfer, because some clients send the headers
  * first and the body directly after them.
  */
 const GRACE_MS = 200;
+
+/** A body counts as a transfer once more than this many bytes have arrived, even within `GRACE_MS`. */
 const GRACE_BYTES = 16 * 1_024;
 
 /**

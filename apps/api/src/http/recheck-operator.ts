@@ -4,11 +4,12 @@ import type { OperatorIdentity } from '../services/identity/index.js';
 import type { Authenticate } from './auth.js';
 
 /**
- * Milliseconds between two checks of whether the key or session of a long response is still valid, and milliseconds for
- * which all responses with the same credentials share a check. With these values, a response ends within five seconds
- * of a revocation.
+ * Milliseconds between two checks of whether the key or session of a long response is still valid. Together with
+ * `SHARED_MS`, this ends a response within five seconds of a revocation.
  */
 export const RECHECK_MS = 3_900;
+
+/** Milliseconds for which all responses with the same credentials share a check. */
 const SHARED_MS = 1_000;
 
 /** The organization of a key or session. Null: it is no longer valid. 'unknown': the database is unavailable. */

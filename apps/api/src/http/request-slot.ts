@@ -14,9 +14,9 @@ declare global {
   }
 }
 
-export interface RequestSlotParts {
+export interface RequestSlotOptions {
   requests: Semaphore;
-  /** The request's share of the memory for bodies of its kind of call. */
+  /** Acquires memory for the request's body from the budget of its kind of call. */
   bytes: ByteHolder;
   transfers: BodyTransfers;
   /** Whether calls of this kind carry no credentials, in which case their bodies are limited by address only. */
@@ -30,7 +30,7 @@ export class RequestSlot {
   #isHeld = true;
   #isOver = false;
 
-  constructor(private readonly parts: RequestSlotParts) {}
+  constructor(private readonly options: RequestSlotOptions) {}
 
   /**
    * Acquires the slot again after `release`.
@@ -39,7 +39,7 @@ export class RequestSlot {
    */
   async acquire(): Promise<void> {
     if (this.#isHeld) return;
-    const { requests, isClientConnected } = this.parts;
+    const { requests, isClientConnected } = this.options;
     if (this.#isOver) throw new RequestAbortedError();
     if (!(await requests.acquire(1, 'first'))) throw new OverloadedError();
     this.#isHeld = true;
@@ -54,7 +54,7 @@ export class RequestSlot {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.parts.requests.release(1);
+    this.options.requests.release(1);
   }
 
   /**
@@ -71,11 +71,11 @@ export class RequestSlot {
   }
 
   /**
-   * Does the same as `reserveBytes`, without releasing the slot. False, or a promise of false, means that there was no
-   * room in time.
+   * Reserves bytes like `reserveBytes`, but does not release the slot. Returns false, or a promise of false, if there
+   * was no room in time.
    */
   tryReserveBytes(bytes: number): boolean | Promise<boolean> {
-    const { bytes: holder, isClientConnected } = this.parts;
+    const { bytes: holder, isClientConnected } = this.options;
     // After `end`, reserved bytes would never be released.
     if (this.#isOver) return false;
     const acquired = holder.acquire(bytes);
@@ -89,7 +89,7 @@ export class RequestSlot {
 
   /** Declares that the body needs no more bytes. */
   completeBody(): void {
-    this.parts.bytes.complete();
+    this.options.bytes.complete();
   }
 
   /**
@@ -97,7 +97,7 @@ export class RequestSlot {
    * @throws RateLimitedError if too many bodies of the peer are in transfer.
    */
   startTransfer(peer: TransferPeer | null, address: string): Promise<BodyTransfer> {
-    const { transfers, bytes, isAnonymous } = this.parts;
+    const { transfers, bytes, isAnonymous } = this.options;
     return transfers.begin({ peer: isAnonymous ? null : peer, address, holder: bytes });
   }
 
@@ -111,6 +111,6 @@ export class RequestSlot {
     if (this.#isOver) return;
     this.#isOver = true;
     this.release();
-    this.parts.bytes.release();
+    this.options.bytes.release();
   }
 }

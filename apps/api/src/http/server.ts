@@ -6,9 +6,13 @@ import { trackConnections, type Connections } from './connections.js';
 import { limitSmallChunks } from './small-chunks.js';
 import { normalizeTarget } from './target.js';
 
-/** Milliseconds within which a whole request and its headers must arrive, and between two checks of these limits. */
+/** Milliseconds within which a whole request must arrive. */
 const REQUEST_TIMEOUT_MS = 15_000;
+
+/** Milliseconds within which the headers of a request must arrive. */
 const HEADERS_TIMEOUT_MS = 10_000;
+
+/** Milliseconds between two checks of whether a request exceeds one of these two timeouts. */
 const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 
 /** Exceeds the idle timeouts of common load balancers, so that this server never closes a connection that they use. */
@@ -25,11 +29,10 @@ const BACKLOG = 4_096;
 /** Milliseconds that requests in flight have to finish after the server stopped accepting connections. */
 const FINISH_TIMEOUT_MS = 10_000;
 
-/**
- * During shutdown, a connection with an incomplete request is closed after this many milliseconds without a received
- * byte. The second value is the interval of that check.
- */
+/** During shutdown, a connection with an incomplete request is closed if no byte arrives for this many milliseconds. */
 const STALLED_MS = 1_500;
+
+/** Milliseconds between two checks for such connections during shutdown. */
 const STALLED_CHECK_INTERVAL_MS = 100;
 
 export interface HttpServer {

@@ -13,7 +13,7 @@ export interface ByteHolder {
   acquire(bytes: number): boolean | Promise<boolean>;
   /** Declares that this holder acquires no more bytes. It keeps its bytes until `release`. */
   complete(): void;
-  /** Returns all bytes of this holder to the budget. */
+  /** Releases all bytes of this holder. */
   release(): void;
   readonly heldBytes: number;
   /** Whether any holder of the budget is waiting for room. */

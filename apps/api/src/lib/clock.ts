@@ -1,4 +1,4 @@
-/** Milliseconds of a round trip above which a reading is too imprecise to use. */
+/** Maximum milliseconds that a reading may take. The result of a slower reading is too imprecise to use. */
 const ROUND_TRIP_MS_MAX = 250;
 
 /** Maximum number of readings that `start` takes to get one with a short round trip. */
@@ -29,8 +29,9 @@ export interface ClockOptions {
   /** Returns the reference's time, in milliseconds since 1970. */
   readReferenceMs: () => number | Promise<number>;
   /**
-   * Milliseconds that a step of the reference must last before the clock follows it; 0: at once. Set it for a reference
-   * that may briefly be wrong and that nothing else confirms, such as this machine's own wall clock.
+   * Milliseconds that a step of the reference must last before the clock follows it; 0 means that the clock follows a
+   * step at once. Set it for a reference that may briefly be wrong and that nothing else confirms, such as this
+   * machine's own wall clock.
    */
   stepConfirmedAfterMs?: number;
   /** Returns the process's wall clock, in milliseconds since 1970. */

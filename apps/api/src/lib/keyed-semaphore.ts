@@ -14,7 +14,7 @@ export interface KeyedSemaphore {
 }
 
 export interface KeyedSemaphoreOptions {
-  /** Permits per key. */
+  /** Number of permits per key. */
   permits: number;
   /** Maximum number of callers that wait for one key at a time. */
   waitingMax: number;

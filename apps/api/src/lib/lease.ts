@@ -23,7 +23,7 @@ export interface Lease {
 
   /**
    * Resolves with whether this process still holds the lease. The result is valid until the transaction ends, because
-   * no other process can acquire the lease before. A transaction that gets false must write nothing.
+   * no other process can acquire the lease until then. A transaction that gets false must write nothing.
    */
   confirm(tx: Prisma.TransactionClient): Promise<boolean>;
 

@@ -1,11 +1,11 @@
 /** Limits the total amount of a resource that all requests share. */
 export interface Semaphore {
   /**
-   * Acquires `amount`, which must not exceed `capacity` and which `release` returns. Returns true synchronously if the
-   * amount is available at once, and false synchronously if too many callers wait already. Otherwise resolves with true
-   * once the amount is acquired, or with false if the wait times out. False means that nothing was acquired. Waiters
-   * are served in order of arrival, those of line `first` before all others. Line `first` is for callers that may
-   * already hold an amount, so its length is not limited.
+   * Acquires `amount`, which must not exceed `capacity`. Call `release` with the same amount later. Returns true
+   * synchronously if the amount is available at once, and false synchronously if too many callers wait already.
+   * Otherwise resolves with true once the amount is acquired, or with false if the wait times out. False means that
+   * nothing was acquired. Waiters in one line are served in order of arrival, and all waiters in line `first` before
+   * those in line `last`. Line `first` is for callers that may already hold an amount, so its length is not limited.
    */
   acquire(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
   release(amount: number): void;

@@ -15,7 +15,8 @@ export interface TokenBuckets {
   /** Returns the milliseconds until the bucket of `key` has a token; 0 if it has one. Takes no token. */
   waitMs(key: string, nowMs: number): number;
   /**
-   * Takes tokens even if the bucket lacks them. The bucket can owe up to `debtMax` tokens and gives none while it owes.
+   * Takes tokens even if the bucket lacks them. The bucket can owe up to `debtMax` tokens and provides none while it
+   * owes any.
    */
   charge(key: string, tokens: number, nowMs: number): void;
   /** The number of stored buckets, at most twice `keysMax`. */
@@ -51,7 +52,7 @@ export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
   let currentSince = -Infinity;
 
   function rotateGenerations(nowMs: number): void {
-    // Buckets last used two generations ago are full by now, and so are all after a long pause.
+    // Buckets last used two generations ago are full by now. After a long pause, all buckets are full.
     previous = nowMs - currentSince < 2 * fillFromDebtMs ? current : new Map<string, number>();
     current = new Map();
     currentSince = nowMs;

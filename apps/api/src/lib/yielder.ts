@@ -42,11 +42,10 @@ export async function encodeWithYields(texts: readonly string[], yielder: Yielde
   return encoded;
 }
 
-/**
- * Maximum number of items stringified at a time, and the target length of their text, to stay well below the time
- * limit.
- */
+/** Maximum number of items that are stringified at a time, which takes much less than `BLOCKED_MS_MAX`. */
 const PIECE_ITEMS_MAX = 50;
+
+/** Target length of the text of the items that are stringified at a time. */
 const PIECE_LENGTH = 128 * 1024;
 
 export function createYielder(): Yielder {

@@ -98,8 +98,8 @@ function json(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenAp
  * object of literals.
  */
 function exampleOf(schema: z.ZodType): unknown {
-  const [own] = (schema.meta()?.['examples'] as unknown[] | undefined) ?? [];
-  if (own !== undefined) return own;
+  const [ownExample] = (schema.meta()?.['examples'] as unknown[] | undefined) ?? [];
+  if (ownExample !== undefined) return ownExample;
   const name = nameOf(schema);
   if (name !== null && name in EXAMPLES) return EXAMPLES[name];
   if (!(schema instanceof z.ZodObject)) return undefined;
@@ -145,7 +145,7 @@ function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[
 }
 
 function headerParameters(operationId: string, operation: Operation, schemas: SchemaRegistry): object[] {
-  const own = fieldsOf(operation.headers, schemas).map(([name, schema]) => ({
+  const ownParameters = fieldsOf(operation.headers, schemas).map(([name, schema]) => ({
     in: 'header',
     ...REQUEST_HEADERS[name],
     schema: REQUEST_HEADERS[name]?.schema ?? schema,
@@ -156,7 +156,7 @@ function headerParameters(operationId: string, operation: Operation, schemas: Sc
     description,
     schema,
   });
-  const more = [
+  const commonParameters = [
     ...(hasETag(operation)
       ? [header('If-None-Match', 'The ETag of an earlier response: 304 if it is unchanged.', { type: 'string' })]
       : []),
@@ -172,7 +172,7 @@ function headerParameters(operationId: string, operation: Operation, schemas: Sc
       ? [header('Last-Event-ID', 'Resumes the stream after the message with this id.', { type: 'string' })]
       : []),
   ];
-  return [...own, ...more];
+  return [...ownParameters, ...commonParameters];
 }
 
 /** The meaning of each message of the stream. */

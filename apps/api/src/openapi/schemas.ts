@@ -107,9 +107,9 @@ export function createSchemaRegistry(
   { whole, inFields = [] }: { whole: readonly z.ZodType[]; inFields?: readonly z.ZodType[] },
   direction: 'requests' | 'answers',
 ): SchemaRegistry {
-  const used = [...whole, ...inFields];
+  const usedSchemas = [...whole, ...inFields];
   const unnamed = new Map(
-    used.filter((schema) => nameOf(schema) === null).map((schema, i) => [schema, `unnamed ${i}`]),
+    usedSchemas.filter((schema) => nameOf(schema) === null).map((schema, i) => [schema, `unnamed ${i}`]),
   );
   const all = jsonSchemas(unnamed, direction);
   const resolve = (schema: z.ZodType): JsonSchema => all[nameOf(schema) ?? unnamed.get(schema)!]!;
@@ -119,16 +119,16 @@ export function createSchemaRegistry(
   };
 
   const components: NamedSchemas = {};
-  const take = (json: JsonSchema) => {
+  const addReferencedComponents = (json: JsonSchema) => {
     for (const name of referencesIn(json)) {
       if (Object.hasOwn(components, name)) continue;
       const example = EXAMPLES[name];
       components[name] = { ...all[name]!, ...(example === undefined ? {} : { examples: [example] }) };
-      take(all[name]!);
+      addReferencedComponents(all[name]!);
     }
   };
-  for (const schema of whole) take(refOrInline(schema));
-  for (const schema of inFields) take(resolve(schema));
+  for (const schema of whole) addReferencedComponents(refOrInline(schema));
+  for (const schema of inFields) addReferencedComponents(resolve(schema));
   return { refOrInline, resolve, components };
 }
 

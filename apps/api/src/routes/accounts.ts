@@ -31,7 +31,7 @@ import {
 } from '../services/accounts/index.js';
 import type { OperatorIdentity } from '../services/identity/index.js';
 
-export interface AccountParts {
+export interface AccountRouteOptions {
   publicUrl: string;
   secret: string;
   signInsPerMinute: number;
@@ -60,8 +60,8 @@ export interface Accounts {
 }
 
 /** Creates the routes and guards of accounts and API keys. */
-export function createAccounts(db: Database, parts: AccountParts): Accounts {
-  const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = parts;
+export function createAccounts(db: Database, options: AccountRouteOptions): Accounts {
+  const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = options;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);
   const failures = createFailedSignIns(db, { now, elapsedMs });
   const sessions = createSessionService(db, {

@@ -9,8 +9,10 @@ import { route, type Route } from '../http/route.js';
 import type { AgentReleaseService } from '../services/delivery/index.js';
 import type { Caller } from '../services/identity/index.js';
 
-/** Maximum number of concurrent downloads from one process and to one address. A release file has up to 100 MB. */
+/** Maximum number of concurrent downloads from one process. A release file has up to 100 MB. */
 const DOWNLOADS_MAX = 256;
+
+/** Maximum number of concurrent downloads to one address. */
 const ADDRESS_DOWNLOADS_MAX = 64;
 
 /** Milliseconds of Retry-After for an address at its limit. */

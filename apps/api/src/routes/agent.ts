@@ -19,7 +19,7 @@ import type { RawBody, HeartbeatService, SnapshotRefusals } from '../services/sy
 import type { ContainerService } from '../services/container.js';
 import { createYielder } from '../lib/yielder.js';
 
-export interface AgentParts {
+export interface AgentRouteOptions {
   agentTokens: AgentTokenService;
   containers: ContainerService;
   enrollment: EnrollmentService;
@@ -34,9 +34,11 @@ export interface AgentParts {
 }
 
 /** Creates the routes that agents call, and their guards. All routes except `enroll` require an agent token. */
-export const createAgents = (parts: AgentParts): { guards: Pick<Guards, 'agent' | 'enroll'>; routes: Route[] } => ({
-  guards: agentGuards(parts),
-  routes: agentRoutes(parts),
+export const createAgents = (
+  options: AgentRouteOptions,
+): { guards: Pick<Guards, 'agent' | 'enroll'>; routes: Route[] } => ({
+  guards: agentGuards(options),
+  routes: agentRoutes(options),
 });
 
 /** The maximum number of a host's waiting requests per kind of call, and the milliseconds that each may wait. */
@@ -49,8 +51,8 @@ const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
  * For each host, one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot. More
  * concurrent calls would only wait for the host's row lock.
  */
-function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
-  const { agentTokens, enrollment, refusals, limits, enrollmentLimit, delayRefusal } = parts;
+function agentGuards(options: AgentRouteOptions): Pick<Guards, 'agent' | 'enroll'> {
+  const { agentTokens, enrollment, refusals, limits, enrollmentLimit, delayRefusal } = options;
   const authenticateAgent = requireAgentAuth(agentTokens);
   const authenticateEnrollment = requireEnrollmentAuth(enrollment);
   const runCallExclusive = createKeyedMutex('host', HOST_QUEUE_LIMITS);
@@ -95,8 +97,8 @@ function agentGuards(parts: AgentParts): Pick<Guards, 'agent' | 'enroll'> {
  */
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 
-function agentRoutes(parts: AgentParts): Route[] {
-  const { agentTokens, containers, enrollment, heartbeats, cadence, recordSnapshot, limits, enrollmentLimit } = parts;
+function agentRoutes(options: AgentRouteOptions): Route[] {
+  const { agentTokens, containers, enrollment, heartbeats, cadence, recordSnapshot, limits, enrollmentLimit } = options;
   const runEnrollmentExclusive = createKeyedMutex('enrollment token', ENROLLMENT_QUEUE_LIMITS);
 
   return [

@@ -12,7 +12,7 @@ import { route, type Call, type Route } from '../http/route.js';
 import type { OperatorIdentity } from '../services/identity/index.js';
 import { exportContainers, exportEvents, type ContainerReader } from '../services/inventory/index.js';
 
-export interface ExportRouteParts {
+export interface ExportRouteOptions {
   /** Reauthenticates the operator during a long export. */
   auth: Authenticate<OperatorIdentity>;
   db: Database;
@@ -22,8 +22,10 @@ export interface ExportRouteParts {
   recheckMs?: number | undefined;
 }
 
-/** Maximum number of concurrent exports per process and per operator. An export lasts until its client has read it. */
+/** Maximum number of concurrent exports per process. An export lasts until its client has read it. */
 const EXPORTS_MAX = 8;
+
+/** Maximum number of concurrent exports per operator. */
 const OPERATOR_EXPORTS_MAX = 2;
 
 /** Milliseconds of Retry-After for an operator at the limit. */
@@ -44,8 +46,8 @@ type ExportCall = Pick<
 >;
 
 /** The routes that export all containers or events that match a filter as a file. */
-export function exportRoutes(parts: ExportRouteParts): Route[] {
-  const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = parts;
+export function exportRoutes(options: ExportRouteOptions): Route[] {
+  const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = options;
   const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
   const organizationNow = createOperatorRecheck(auth);
   let running = 0;

@@ -12,7 +12,7 @@ import {
   type SessionService,
 } from '../services/accounts/index.js';
 
-export interface SignInRouteParts {
+export interface SignInRouteOptions {
   db: Database;
   now: () => Date;
   sessions: SessionService;
@@ -22,8 +22,8 @@ export interface SignInRouteParts {
 }
 
 /** The routes for setting up Muster, signing in and signing out. */
-export function signInRoutes(parts: SignInRouteParts): Route[] {
-  const { db, sessions, mySessions, oidcSignIn } = parts;
+export function signInRoutes(options: SignInRouteOptions): Route[] {
+  const { db, sessions, mySessions, oidcSignIn } = options;
   return [
     route(Operations.getSignInOptions, async () => {
       const oidc = oidcSignIn === null ? null : { name: oidcSignIn.name, startPath: Paths.oidcSignIn };
@@ -37,7 +37,7 @@ export function signInRoutes(parts: SignInRouteParts): Route[] {
       const { search } = new URL(req.url, 'http://localhost');
       return requireProvider(oidcSignIn).finish(caller, search);
     }),
-    route(Operations.setUp, ({ caller, body }) => setUp(parts, caller, body)),
+    route(Operations.setUp, ({ caller, body }) => setUp(options, caller, body)),
     route(Operations.signIn, ({ caller, body }) => sessions.signIn(caller, body)),
     route(Operations.getSession, ({ caller, res }) => getSession(db, caller, res.locals.userSession ?? null)),
     route(Operations.signOut, async ({ caller, req, res }) => {
@@ -48,7 +48,7 @@ export function signInRoutes(parts: SignInRouteParts): Route[] {
 }
 
 /** @throws NotFoundError if no identity provider is configured. */
-function requireProvider(oidcSignIn: SignInRouteParts['oidcSignIn']): OidcSignInService {
+function requireProvider(oidcSignIn: SignInRouteOptions['oidcSignIn']): OidcSignInService {
   if (oidcSignIn === null) throw new NotFoundError('identity provider');
   return oidcSignIn.signIn;
 }

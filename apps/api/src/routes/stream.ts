@@ -9,7 +9,7 @@ import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-sta
 import { route, type Route } from '../http/route.js';
 import type { OperatorIdentity } from '../services/identity/index.js';
 
-export interface StreamRouteParts {
+export interface StreamRouteOptions {
   /** Reauthenticates the operator while a stream is open. */
   auth: Authenticate<OperatorIdentity>;
   live: LiveStream;
@@ -27,9 +27,9 @@ const OPERATOR_LISTENERS_MAX = 1_000;
 const RETRY_MS = 5_000;
 
 /** The route that streams changes in the operator's organization as they are committed. */
-export function streamRoutes(parts: StreamRouteParts): Route[] {
-  const { auth, live, recheckMs = RECHECK_MS, stalledMsMax = STALLED_MS_MAX } = parts;
-  const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = parts;
+export function streamRoutes(options: StreamRouteOptions): Route[] {
+  const { auth, live, recheckMs = RECHECK_MS, stalledMsMax = STALLED_MS_MAX } = options;
+  const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = options;
   const shares = createKeyedSemaphore({ permits, waitingMax: 0, waitMsMax: 0 });
   const recheckOperator = createOperatorRecheck(auth);
 

@@ -111,8 +111,10 @@ export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
 
-/** Maximum milliseconds that a sync waits for the host's row lock, and milliseconds between two checks of the lock. */
+/** Maximum milliseconds that a sync waits for the host's row lock. */
 const LOCK_WAIT_MS_MAX = 2_500;
+
+/** Milliseconds between two checks of whether the row is still locked. */
 const LOCK_PAUSE_MS = 50;
 
 /** A snapshot that is being synced. */
@@ -254,8 +256,10 @@ const toBody = (containers: readonly ContainerInput[]): SnapshotBody => ({
   encoding: 'identity',
 });
 
-/** Maximum containers, and bytes of their JSON, that are compared without yielding. They take a few milliseconds. */
+/** Maximum number of containers that are compared without yielding, which takes a few milliseconds. */
 const CHUNK_CONTAINERS = 200;
+
+/** Maximum bytes of the JSON of these containers. */
 const CHUNK_BYTES = 24 * 1024;
 
 /**
@@ -268,13 +272,13 @@ async function diffBodies(cached: CachedSnapshot, body: BodyReader): Promise<Sna
   const before = cached.bounds === null ? await splitJsonArray(bytes) : { bytes, bounds: cached.bounds };
   const after = await body.split();
   if (before === null || after === null || elementCount(before) !== elementCount(after)) return null;
-  const differing = differingElements(before, after);
-  const diff = emptyDiff(elementCount(after) - differing.length);
+  const differingIndexes = differingElements(before, after);
+  const diff = emptyDiff(elementCount(after) - differingIndexes.length);
   const perPiece = Math.ceil((CHUNK_BYTES * elementCount(after)) / Math.max(1, after.bytes.length));
   const step = Math.min(CHUNK_CONTAINERS, perPiece);
-  for (let start = 0; start < differing.length; start += step) {
+  for (let start = 0; start < differingIndexes.length; start += step) {
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
-    const piece = await diffElements([before, after], differing.slice(start, start + step), body, yielder);
+    const piece = await diffElements([before, after], differingIndexes.slice(start, start + step), body, yielder);
     if (piece === null) return null;
     appendDiff(diff, piece);
   }

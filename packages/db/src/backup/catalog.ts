@@ -30,13 +30,16 @@ ORDER BY c.relname`;
 /** Reads the schema's tables, except that of migrations. Each table follows the tables that it references. */
 export async function readTables(client: pg.ClientBase): Promise<Table[]> {
   const { rows } = await client.query<Table & { refersTo: string[] }>(TABLES);
-  const waiting = new Map(rows.map((row) => [row.name, row]));
+  const pendingTables = new Map(rows.map((row) => [row.name, row]));
   const ordered: Table[] = [];
-  while (waiting.size > 0) {
-    const ready = [...waiting.values()].filter(({ refersTo }) => !refersTo.some((name) => waiting.has(name)));
-    if (ready.length === 0) throw new Error(`These tables refer to each other: ${[...waiting.keys()].join(', ')}`);
+  while (pendingTables.size > 0) {
+    const ready = [...pendingTables.values()].filter(
+      ({ refersTo }) => !refersTo.some((name) => pendingTables.has(name)),
+    );
+    if (ready.length === 0)
+      throw new Error(`These tables refer to each other: ${[...pendingTables.keys()].join(', ')}`);
     for (const { name, columns } of ready) {
-      waiting.delete(name);
+      pendingTables.delete(name);
       ordered.push({ name, columns });
     }
   }

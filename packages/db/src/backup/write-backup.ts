@@ -6,8 +6,10 @@ import type pg from 'pg';
 import { quoteIdentifier, readSequences, readTables, type Table } from './catalog.js';
 import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
 
-/** Maximum rows and bytes per FETCH. A single row may exceed the bytes. */
+/** Maximum number of rows per FETCH. */
 const FETCHED_ROWS = 500;
+
+/** Maximum bytes per FETCH. A single row may exceed this limit. */
 const FETCHED_BYTES = 4 * 1024 * 1024;
 
 /** Settings with which values convert to the same text in every session. */

@@ -11,14 +11,16 @@ import { z } from 'zod';
 import { recordAuditEntry } from '../audit/index.js';
 import { withDatabaseClock, withHashedSessions } from './better-auth-adapter.js';
 
-/** Seconds after its last use when a session expires, and minimum seconds between two updates of the last use. */
+/** Seconds after its last use when a session expires. */
 const SESSION_SECONDS = 7 * 86_400;
+
+/** Minimum seconds between two updates of the last use. */
 const SESSION_WRITE_SECONDS = 3_600;
 
 /** The header that passes the caller's address to better-auth, which cannot determine the address as reliably. */
 export const ADDRESS_HEADER = 'x-muster-address';
 
-export interface BetterAuthParts {
+export interface SessionAuthOptions {
   /** The URL at which browsers reach Muster, without a path. If it is https, cookies are sent over https only. */
   publicUrl: string;
   /** The key that signs cookies. All processes on one database need the same key. */
@@ -45,7 +47,7 @@ export const sessionCookieName = (publicUrl: string) =>
  */
 export function createBetterAuth(
   { prisma }: Database,
-  { publicUrl, secret, logger, now, skewMs }: BetterAuthParts,
+  { publicUrl, secret, logger, now, skewMs }: SessionAuthOptions,
 ): Auth & OidcSessionsApi {
   const https = isHttps(publicUrl);
   const log = logger.child({ part: 'better-auth' });

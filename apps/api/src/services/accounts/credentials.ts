@@ -88,10 +88,10 @@ type RevocationReason = 'member.removed' | 'member.role_changed';
  */
 export async function revokeCredentialsCreatedBy(
   tx: Prisma.TransactionClient,
-  created: RevocationScope,
+  scope: RevocationScope,
   reason: RevocationReason,
 ): Promise<void> {
-  const { organizationId, userId, actor, at } = created;
+  const { organizationId, userId, actor, at } = scope;
   const person = `user:${userId}`;
   const sharedFields = { organizationId, at, actor };
   const details = { reason };
@@ -142,10 +142,10 @@ export async function revokeCredentialsCreatedBy(
  */
 export async function revokeInvitationsCreatedBy(
   tx: Prisma.TransactionClient,
-  created: RevocationScope,
+  scope: RevocationScope,
   reason: RevocationReason,
 ): Promise<void> {
-  const { organizationId, userId, actor, at } = created;
+  const { organizationId, userId, actor, at } = scope;
   const where = { organizationId, createdBy: `user:${userId}` };
   for (const { id, email, role } of await tx.invitation.findMany({ where })) {
     await tx.invitation.deleteMany({ where: { id } });

@@ -86,10 +86,10 @@ export function createFailedSignIns(
 
       forgetOldWindows();
       const target = member === null ? 'system' : `user:${member.userId}`;
-      const open = windows.get(target);
-      if (open !== undefined) {
-        const recorded = open.recorded.then(async () => addFailure(await open.entry, address, method));
-        open.recorded = recorded.catch(() => undefined);
+      const openWindow = windows.get(target);
+      if (openWindow !== undefined) {
+        const recorded = openWindow.recorded.then(async () => addFailure(await openWindow.entry, address, method));
+        openWindow.recorded = recorded.catch(() => undefined);
         await recorded;
         return;
       }

@@ -53,7 +53,7 @@ export interface InvitationService {
   accept(caller: Caller, acceptance: InvitationAcceptance): Promise<WithCookies<Session>>;
 }
 
-export interface InvitationServiceParts {
+export interface InvitationServiceOptions {
   sessions: Pick<SessionService, 'signIn'>;
   publicUrl: string;
   now: () => Date;
@@ -61,7 +61,7 @@ export interface InvitationServiceParts {
 
 export function createInvitationService(
   db: Database,
-  { sessions, publicUrl, now }: InvitationServiceParts,
+  { sessions, publicUrl, now }: InvitationServiceOptions,
 ): InvitationService {
   /** @throws TokenInvalidError if the token is unknown or expired. */
   async function find(tx: Pick<Prisma.TransactionClient, 'invitation'>, token: string) {
@@ -104,9 +104,9 @@ export function createInvitationService(
     },
 
     async list({ organizationId }, query) {
-      const open = { organizationId, expiresAt: { gt: now() } };
+      const openFilter = { organizationId, expiresAt: { gt: now() } };
       const { items, nextCursor } = await paginate(query, ({ where, ...page }) =>
-        db.prisma.invitation.findMany({ where: { ...open, ...where }, ...page }),
+        db.prisma.invitation.findMany({ where: { ...openFilter, ...where }, ...page }),
       );
       return { items: items.map(toView), nextCursor };
     },

@@ -20,7 +20,7 @@ export async function listMembers(db: Database, organizationId: string, query: P
 /**
  * Changes a member's role. The change takes effect at the next call in every process. Revokes the open invitations of
  * an owner who loses that role. If the member becomes a viewer, also revokes the admin keys and enrollment tokens that
- * they scope, unless `keepCredentials` is set.
+ * the member created, unless `keepCredentials` is set.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
  */
@@ -41,8 +41,8 @@ export function changeMember(
     if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
     const isDemoted = role === 'viewer';
     if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, scope, 'member.role_changed');
-    const kept = isDemoted && keepCredentials ? { keepCredentials } : {};
-    const details = { name: member.user.name, from: member.role, to: role, ...kept };
+    const keepCredentialsDetail = isDemoted && keepCredentials ? { keepCredentials } : {};
+    const details = { name: member.user.name, from: member.role, to: role, ...keepCredentialsDetail };
     await record('member.role_changed', `user:${userId}`, details);
     return toView({ ...member, role });
   });
@@ -50,7 +50,7 @@ export function changeMember(
 
 /**
  * Removes a member with their sessions and credentials, and revokes their open invitations. API keys and enrollment
- * tokens that they scope are revoked unless `keepCredentials` is set.
+ * tokens that the member created are revoked unless `keepCredentials` is set.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
  */

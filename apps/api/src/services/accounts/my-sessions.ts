@@ -31,7 +31,7 @@ export interface MySessionService {
   changePassword(session: UserSession, address: string, change: PasswordChange): Promise<void>;
 }
 
-export interface MySessionServiceParts {
+export interface MySessionServiceOptions {
   limit: SignInLimit;
   failures: FailedSignIns;
   now: () => Date;
@@ -39,8 +39,8 @@ export interface MySessionServiceParts {
   skewMs: () => number;
 }
 
-export function createMySessionService(db: Database, parts: MySessionServiceParts): MySessionService {
-  const { limit, failures, now, skewMs } = parts;
+export function createMySessionService(db: Database, options: MySessionServiceOptions): MySessionService {
+  const { limit, failures, now, skewMs } = options;
   return {
     async list({ id: currentId, userId }) {
       // better-auth stores the expiry of sessions in database time (better-auth-adapter.ts).

@@ -32,7 +32,7 @@ export interface OidcSignInService {
   finish(caller: Caller, query: string): Promise<Redirect>;
 }
 
-export interface OidcSignInParts {
+export interface OidcSignInOptions {
   provider: IdentityProvider;
   /** Returns the user id of a person who may sign in; null for any other person. */
   findUser: (person: ExternalUser) => Promise<string | null>;
@@ -48,8 +48,8 @@ const SAME_ORIGIN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
 /** Maximum seconds that a user may take to sign in at the provider. */
 const ATTEMPT_SECONDS = 600;
 
-export function createOidcSignIn(parts: OidcSignInParts): OidcSignInService {
-  const { provider, findUser, sessions, limit, failures, publicUrl, logger } = parts;
+export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService {
+  const { provider, findUser, sessions, limit, failures, publicUrl, logger } = options;
   const isHttps = publicUrl.startsWith('https:');
   const cookieName = isHttps ? '__Host-muster_oidc' : 'muster_oidc';
 

@@ -39,7 +39,7 @@ export async function issueSetupToken(
   });
 }
 
-export interface SetupParts {
+export interface SetupOptions {
   db: Database;
   sessions: Pick<SessionService, 'signIn'>;
   now: () => Date;
@@ -50,7 +50,7 @@ export interface SetupParts {
  * @throws TokenInvalidError if the token is unknown or expired, or if a user already exists.
  */
 export async function setUp(
-  { db, sessions, now }: SetupParts,
+  { db, sessions, now }: SetupOptions,
   caller: Caller,
   { token, name, email, password }: SetupRequest,
 ): Promise<WithCookies<Session>> {

@@ -48,7 +48,7 @@ export interface SessionService {
   clearCookies(caller: Caller): Promise<string[]>;
 }
 
-export interface SessionServiceParts {
+export interface SessionServiceOptions {
   auth: Auth & OidcSessionsApi;
   /** The name of the session cookie. */
   cookieName: string;
@@ -58,8 +58,8 @@ export interface SessionServiceParts {
   skewMs: () => number;
 }
 
-export function createSessionService(db: Database, parts: SessionServiceParts): SessionService {
-  const { auth, cookieName, limit, failures, skewMs } = parts;
+export function createSessionService(db: Database, options: SessionServiceOptions): SessionService {
+  const { auth, cookieName, limit, failures, skewMs } = options;
   const { prisma } = db;
   const hasSessionCookie = ({ cookie }: Caller) => cookie?.includes(`${cookieName}=`) ?? false;
 

@@ -65,8 +65,8 @@ interface RevocationPoll extends HistoryPoint {
 
 /**
  * Creates a cache of agent tokens. In a fleet of ten thousand hosts, each call has a different token, so a five-second
- * cache would save nothing. Revocations are rare: a poll for them every two seconds keeps all entries valid. While
- * polls fail or are late, a lookup is valid for five seconds.
+ * cache would save nothing. Revocations are rare, so the cache polls for them every two seconds instead, and each
+ * successful poll keeps all other entries valid. While polls fail or are late, a lookup is valid for five seconds.
  */
 export function createAgentTokenCache({
   elapsedMs = () => performance.now(),

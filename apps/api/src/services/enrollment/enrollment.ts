@@ -7,10 +7,12 @@ import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
 
 /**
- * A host counts as alive for this many heartbeat intervals after it was last seen, and for at least this many
- * milliseconds. While a host is alive, only a token created for that host can take it over.
+ * A host counts as alive for this many heartbeat intervals after it was last seen. While a host is alive, only a token
+ * created for that host can take it over.
  */
 const ALIVE_HEARTBEATS = 3;
+
+/** Minimum milliseconds for which a host counts as alive after it was last seen. */
 const ALIVE_MS_MIN = 30_000;
 
 /** The identity of a valid enrollment token, which may be used up. */

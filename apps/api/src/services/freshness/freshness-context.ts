@@ -19,15 +19,15 @@ export function createFreshnessContext(
 ): ReadFreshnessContext {
   // The intervals are cached for as long as the outages are. An interval that is missing from the cache was first sent
   // to a host that has just called, so it is not needed yet.
-  let known: { readAt: number; heartbeats: Promise<number[]> } | null = null;
+  let cacheEntry: { readAt: number; heartbeats: Promise<number[]> } | null = null;
 
   function heartbeats(): Promise<number[]> {
     const at = now().getTime();
-    if (known !== null && Math.abs(at - known.readAt) <= liveness.intervalMs) return known.heartbeats;
+    if (cacheEntry !== null && Math.abs(at - cacheEntry.readAt) <= liveness.intervalMs) return cacheEntry.heartbeats;
     const current = { readAt: at, heartbeats: readHeartbeats(db) };
-    known = current;
+    cacheEntry = current;
     current.heartbeats.catch(() => {
-      if (known === current) known = null;
+      if (cacheEntry === current) cacheEntry = null;
     });
     return current.heartbeats;
   }

@@ -3,8 +3,10 @@ import type { Cadence, Freshness } from '@muster/contracts';
 /** A host is online until it has missed this many heartbeats. */
 const HEARTBEATS_MISSED_MAX = 3;
 
-/** A stale host is offline after this many missed heartbeats, and not before this many milliseconds. */
+/** A stale host is offline after this many missed heartbeats, but not before `OFFLINE_AFTER_MS_MIN`. */
 const HEARTBEATS_MISSED_OFFLINE = 10;
+
+/** Minimum milliseconds without a call from a host before the host is offline. */
 const OFFLINE_AFTER_MS_MIN = 5 * 60_000;
 
 /** A period in which Muster itself was down and could receive nothing. */
@@ -53,12 +55,12 @@ export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? n
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();
-  let counted = -Infinity;
+  let countedUntil = -Infinity;
   for (const outage of outages) {
-    const start = Math.max(outage.startedAt.getTime(), counted);
+    const start = Math.max(outage.startedAt.getTime(), countedUntil);
     const end = Math.min(outage.endedAt.getTime(), now.getTime());
     if (end <= start) continue;
-    counted = end;
+    countedUntil = end;
     if (end <= countedFrom) continue;
     countedFrom = start - countedFrom <= graceMs ? end : countedFrom + (end - start);
   }
@@ -108,7 +110,10 @@ export function containersFreshness(host: HostActivity, context: FreshnessContex
   return freshnessBySilence(host.confirmedAt, host.heartbeatSeconds, context);
 }
 
-/** A host last seen at `onlineFrom` or later is online, at `staleFrom` or later stale, and before that offline. */
+/**
+ * A host that was last seen at `onlineFrom` or later is online. Otherwise, it is stale if it was last seen at
+ * `staleFrom` or later, and offline if it was last seen earlier.
+ */
 export interface Cutoffs {
   onlineFrom: Date;
   staleFrom: Date;

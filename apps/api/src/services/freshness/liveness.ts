@@ -59,7 +59,7 @@ export function createLivenessService(
   // at most one heartbeat interval, and a host is stale only after it misses two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
-  let known: { readAt: number; reading: Promise<Reading> } | null = null;
+  let cacheEntry: { readAt: number; reading: Promise<Reading> } | null = null;
 
   async function read(): Promise<Reading> {
     // The timestamp is read first. An outage that a beat ends between the two queries is then in both results, which
@@ -71,14 +71,14 @@ export function createLivenessService(
 
   function refresh(): Promise<Reading> {
     const current = { readAt: now().getTime(), reading: read() };
-    known = current;
+    cacheEntry = current;
     current.reading.catch(() => {
-      if (known === current) known = null;
+      if (cacheEntry === current) cacheEntry = null;
     });
     return current.reading;
   }
 
-  /** Returns the outage from the last liveness timestamp until now; null if that time is too short to be one. */
+  /** Returns the outage from the last liveness timestamp until now; null if that time is too short to be an outage. */
   function openOutage({ aliveAt }: Reading): Outage | null {
     const at = now();
     return aliveAt !== null && at.getTime() - aliveAt.getTime() > outageAfterMs
@@ -127,7 +127,7 @@ export function createLivenessService(
       )
       UPDATE service_outages SET "endedAt" = ${at} FROM alive
       WHERE "startedAt" < ${at}::timestamptz AND "endedAt" > ${at}::timestamptz`;
-    known = null;
+    cacheEntry = null;
     await lowerFutureInstants(db, at);
   }
 
@@ -145,12 +145,12 @@ export function createLivenessService(
     },
 
     async outages() {
-      const isFresh = known !== null && Math.abs(now().getTime() - known.readAt) <= intervalMs;
-      let reading = await (known !== null && isFresh ? known.reading : refresh());
+      const isFresh = cacheEntry !== null && Math.abs(now().getTime() - cacheEntry.readAt) <= intervalMs;
+      let reading = await (cacheEntry !== null && isFresh ? cacheEntry.reading : refresh());
       // If the cached reading suggests an outage, a beat may have ended that outage since then.
       if (isFresh && openOutage(reading) !== null) reading = await refresh();
-      const open = openOutage(reading);
-      return open === null ? reading.outages : [...reading.outages, open];
+      const outageInProgress = openOutage(reading);
+      return outageInProgress === null ? reading.outages : [...reading.outages, outageInProgress];
     },
   };
 }

@@ -17,13 +17,13 @@ const quoted = (column: string) => Prisma.raw(`"${column}"`);
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
   const limit = new Date(now.getTime() + TOLERANCE_MS);
   const isAhead = COLUMNS.map((column) => Prisma.sql`${quoted(column)} > ${limit}::timestamptz`);
-  const lowered = COLUMNS.map(
+  const assignments = COLUMNS.map(
     (column) =>
       Prisma.sql`${quoted(column)} = CASE WHEN hosts.${quoted(column)} > ${now}::timestamptz
         THEN ${now}::timestamptz ELSE hosts.${quoted(column)} END`,
   );
-  let written = 0;
-  for (let batch = BATCH_ROWS; batch === BATCH_ROWS; written += batch) {
+  let hostCount = 0;
+  for (let batch = BATCH_ROWS; batch === BATCH_ROWS; hostCount += batch) {
     batch = await prisma.$executeRaw(Prisma.sql`
       WITH ahead AS (
         SELECT id FROM hosts
@@ -32,7 +32,7 @@ export async function lowerFutureInstants({ prisma }: Database, now: Date): Prom
           WHERE (superseded ->> 'at')::timestamptz > ${limit}::timestamptz))
         ORDER BY id LIMIT ${BATCH_ROWS}::int FOR NO KEY UPDATE SKIP LOCKED
       )
-      UPDATE hosts SET ${Prisma.join(lowered)}, "supersededStreams" = COALESCE((
+      UPDATE hosts SET ${Prisma.join(assignments)}, "supersededStreams" = COALESCE((
           SELECT jsonb_agg(
             CASE WHEN (superseded ->> 'at')::timestamptz > ${now}::timestamptz
               THEN superseded || jsonb_build_object('at', ${now}::timestamptz) ELSE superseded END
@@ -41,5 +41,5 @@ export async function lowerFutureInstants({ prisma }: Database, now: Date): Prom
         ), '[]')
       FROM ahead WHERE hosts.id = ahead.id`);
   }
-  return written;
+  return hostCount;
 }

@@ -8,8 +8,9 @@ export interface FleetCounts {
   cloneSuspected: number;
   /** Number of hosts by problem. Omits a code that no host has. */
   problems: Partial<Record<HostProblemCode, number>>;
-  /** Sums of `hosts.stateCounts` over the hosts whose containers are current, and over the others. */
+  /** Sum of `hosts.stateCounts` over the hosts whose containers are current. */
   current: Record<string, number>;
+  /** Sum of `hosts.stateCounts` over all other hosts. */
   lastKnown: Record<string, number>;
 }
 

@@ -61,7 +61,7 @@ export async function listEvents(
     SELECT e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName", e."dockerId", e.name, e.kind,
       e."from", e."to", e."exitCode", e."observedAt", e."recordedAt", ended.*
     FROM (SELECT
-      (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "cut",
+      (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "isCut",
       CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (
         SELECT CASE WHEN ${isWithinPeriod} THEN ARRAY[e.tx, e.id] END
         FROM walked AS e OFFSET ${eventsReadMax - 1}::int LIMIT 1) END AS "stoppedAt"
@@ -96,7 +96,7 @@ function selectInOrder(
 /** The outcome of the whole scan, which is repeated in each row of the result. */
 interface EventScan {
   /** Whether the page ended because it reached the byte limit. */
-  cut: boolean;
+  isCut: boolean;
   /** Where the scan ended because it reached its limit; null if the page is full or there are no more events. */
   stoppedAt: [tx: bigint, id: bigint] | null;
 }
@@ -112,6 +112,6 @@ function toPage(rows: readonly ScanRow[], limit: number): Page<ContainerEvent> {
   const [first] = rows;
   const last = items.at(-1);
   let end: readonly bigint[] | null = first?.stoppedAt ?? null;
-  if (last && (first?.cut === true || events.length > limit)) end = [last.tx, last.id];
+  if (last && (first?.isCut === true || events.length > limit)) end = [last.tx, last.id];
   return { items: items.map(toContainerEvent), nextCursor: end ? encodeCursor(end.map(Number)) : null };
 }

@@ -55,10 +55,10 @@ async function* write<Item>(
   columns: Columns<Item>,
   format: 'csv' | 'ndjson',
 ): AsyncGenerator<string> {
-  const cells = Object.values(columns);
+  const toCells = Object.values(columns);
   const line =
     format === 'csv'
-      ? (item: Item) => toCsvLine(cells.map((cell) => cell(item)))
+      ? (item: Item) => toCsvLine(toCells.map((toCell) => toCell(item)))
       : (item: Item) => `${JSON.stringify(item)}\n`;
   if (format === 'csv') yield toCsvLine(Object.keys(columns));
   let cursor: string | undefined;
@@ -70,7 +70,7 @@ async function* write<Item>(
 }
 
 /** Functions that convert a value to a cell, by the kind of its field. */
-const CELL: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell } = {
+const CELL_FORMATTERS: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell } = {
   text: (text) => text,
   instant: (instant) => instant,
   ports: (ports) => ports.map(portText).join(' '),
@@ -80,8 +80,8 @@ const CELL: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell } = {
 
 const FIELD_COLUMNS = Object.fromEntries(
   fieldsWith('exported', true).map((name) => {
-    const cell = CELL[CONTAINER_FIELDS[name].kind] as (value: unknown) => Cell;
-    return [name, (view: ContainerView) => cell(view[name])];
+    const toCell = CELL_FORMATTERS[CONTAINER_FIELDS[name].kind] as (value: unknown) => Cell;
+    return [name, (view: ContainerView) => toCell(view[name])];
   }),
 ) as Record<FieldsWith<'exported', true>, (view: ContainerView) => Cell>;
 

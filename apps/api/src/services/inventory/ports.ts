@@ -7,8 +7,9 @@ import { scanPorts, positionOfPort, type PortPosition, type PortRow } from './sc
 export interface PortListLimits {
   /** Maximum number of containers that one statement reads. */
   rowsMax?: number;
-  /** Maximum number of statements for a page that has items, and before an empty page is returned. */
+  /** Maximum number of statements for a page that has items. */
   shortPageSteps?: number;
+  /** Maximum number of statements before an empty page is returned. */
   emptyPageSteps?: number;
 }
 

@@ -12,8 +12,9 @@ import {
 
 /** Limits of the work for one page of projects. */
 export interface ProjectListLimits {
-  /** Maximum numbers of containers counted and projects visited by one statement. */
+  /** Maximum number of containers that one statement counts. */
   rowsMax?: number;
+  /** Maximum number of projects that one statement visits. */
   stepsMax?: number;
   /** Maximum number of projects visited before an empty page is returned. */
   emptyPageStepsMax?: number;

@@ -59,20 +59,20 @@ export async function scanPorts(
   after: PortPosition | null,
   { limit, rowsMax }: { limit: number; rowsMax: number },
 ): Promise<{ ports: PortRow[]; stoppedAt: PortPosition | null }> {
-  const ofHosts = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
-  if (hostId) ofHosts.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
-  const asked = [Prisma.sql`p."publicPort" IS NOT NULL`];
+  const hostConditions = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
+  if (hostId) hostConditions.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
+  const portConditions = [Prisma.sql`p."publicPort" IS NOT NULL`];
   if (port) {
-    asked.push(Prisma.sql`EXISTS (
-      SELECT FROM unnest(${port}::int[]) AS asked (port)
-      WHERE asked.port BETWEEN p."publicPort" AND p."publicPort" + COALESCE(p.count, 1) - 1)`);
+    portConditions.push(Prisma.sql`EXISTS (
+      SELECT FROM unnest(${port}::int[]) AS requested (port)
+      WHERE requested.port BETWEEN p."publicPort" AND p."publicPort" + COALESCE(p.count, 1) - 1)`);
   }
-  if (type) asked.push(Prisma.sql`p.type = ANY (${type}::text[])`);
+  if (type) portConditions.push(Prisma.sql`p.type = ANY (${type}::text[])`);
   if (after) {
     const [hostName, afterHostId, ...rest] = after;
     const from = rest[0] === AFTER_EVERY_PORT ? Prisma.sql`>` : Prisma.sql`>=`;
-    ofHosts.push(Prisma.sql`(h.name, h.id) ${from} (${hostName}, ${afterHostId}::uuid)`);
-    asked.push(Prisma.sql`
+    hostConditions.push(Prisma.sql`(h.name, h.id) ${from} (${hostName}, ${afterHostId}::uuid)`);
+    portConditions.push(Prisma.sql`
       ((g."hostName", g."hostId") > (${hostName}, ${afterHostId}::uuid)
         OR (p."publicPort", p.type, COALESCE(p.ip, ''), p."privatePort", c."dockerId")
           > (${rest[0]}::int, ${rest[1]}, ${rest[2]}, ${rest[3]}::int, ${rest[4]}))`);
@@ -93,28 +93,28 @@ export async function scanPorts(
       FROM (
         SELECT h.id AS "hostId", h.name AS "hostName", h."containerCount", h."lastSeenAt", h."confirmedAt",
           h."engineError", h."leftAt", h."heartbeatSeconds"
-        FROM hosts AS h WHERE ${Prisma.join(ofHosts, ' AND ')} ORDER BY h.name, h.id LIMIT ${HOSTS_MAX}::int
+        FROM hosts AS h WHERE ${Prisma.join(hostConditions, ' AND ')} ORDER BY h.name, h.id LIMIT ${HOSTS_MAX}::int
       ) AS ordered
-    ), taken AS MATERIALIZED (
+    ), scanned AS MATERIALIZED (
       SELECT * FROM numbered WHERE number = 1 OR cost <= ${rowsMax}::int
     ), page AS MATERIALIZED (
       SELECT g.number, g."hostId"::text AS "hostId", g."hostName", g."lastSeenAt", g."confirmedAt", g."engineError",
         g."leftAt", g."heartbeatSeconds",
         p."publicPort", p.type, p.ip, p."privatePort", p.count, c."dockerId", c.name AS "containerName", c.image, c.state
-      FROM taken AS g
+      FROM scanned AS g
       CROSS JOIN LATERAL (
         SELECT c."dockerId", c.name, c.image, c.state, c.ports FROM containers AS c
         WHERE c."hostId" = g."hostId" AND c."removedAt" IS NULL AND (${mayMatch}) OFFSET 0
       ) AS c
       CROSS JOIN LATERAL jsonb_to_recordset(c.ports) AS p ("publicPort" int, type text, ip text, "privatePort" int, count int)
-      WHERE ${Prisma.join(asked, ' AND ')}
+      WHERE ${Prisma.join(portConditions, ' AND ')}
       ORDER BY g.number, p."publicPort", p.type, COALESCE(p.ip, ''), p."privatePort", c."dockerId"
       LIMIT ${limit}::int
     )
     SELECT page.*, ended."stoppedAt"
     FROM (SELECT CASE WHEN (SELECT count(*) FROM page) < ${limit}::int THEN (
-        SELECT ARRAY[g."hostName", g."hostId"::text] FROM taken AS g
-        WHERE number = (SELECT count(*) FROM taken)
+        SELECT ARRAY[g."hostName", g."hostId"::text] FROM scanned AS g
+        WHERE number = (SELECT count(*) FROM scanned)
           AND (number < (SELECT count(*) FROM numbered) OR number = ${HOSTS_MAX}::int)
       ) END AS "stoppedAt") AS ended
     LEFT JOIN page ON TRUE

@@ -59,7 +59,7 @@ export async function selectHosts(
     after = Prisma.sql`(${sql}, h.id) ${comparison} (${value}::${type}, ${id}::uuid)`;
   }
   const matches = Prisma.join(conditions, ' AND ');
-  const [found, counted] = await Promise.all([
+  const [found, totals] = await Promise.all([
     prisma.$queryRaw<HostRow[]>(Prisma.sql`
       SELECT h.* FROM hosts AS h WHERE ${matches} AND ${after}
       ORDER BY ${sql} ${direction}, h.id ${direction} LIMIT ${limit + 1}::int`),
@@ -74,7 +74,7 @@ export async function selectHosts(
   return {
     rows,
     nextPosition: found.length > limit && last ? [formatSort(sort), sortValueOf[sort.key](last), last.id] : null,
-    total: counted?.[0]?.total ?? null,
+    total: totals?.[0]?.total ?? null,
   };
 }
 
@@ -83,9 +83,9 @@ export async function selectHosts(
  * are counted together, so the container rows are read for these states.
  */
 function hasInState(states: readonly string[]): Prisma.Sql {
-  const counted = Prisma.sql`h."stateCounts" ?| ${states.filter(isKnownState)}::text[]`;
-  if (states.every(isKnownState)) return counted;
-  return Prisma.sql`(${counted} OR (h."stateCounts" ? ${OTHER_STATE} AND EXISTS (
+  const countsCondition = Prisma.sql`h."stateCounts" ?| ${states.filter(isKnownState)}::text[]`;
+  if (states.every(isKnownState)) return countsCondition;
+  return Prisma.sql`(${countsCondition} OR (h."stateCounts" ? ${OTHER_STATE} AND EXISTS (
     SELECT FROM containers AS c WHERE c."hostId" = h.id AND c."removedAt" IS NULL AND ${isInState(states)})))`;
 }
 
@@ -97,9 +97,11 @@ function filtersOf(query: HostQuery, cutoffs: FreshnessCutoffs): Prisma.Sql[] {
   if (engine) filters.push(Prisma.sql`h."engineName" = ANY (${engine}::text[])`);
   if (agentVersion) filters.push(Prisma.sql`h."agentVersion" = ANY (${agentVersion}::text[])`);
   if (q !== undefined) {
-    const inName = contains(Prisma.sql`h.name`, q);
-    const inEngineId = contains(Prisma.sql`h."engineId"`, q);
-    filters.push(Prisma.sql`(${inName} OR ${inEngineId} OR ${beginsWith(Prisma.sql`h.id::text`, q.toLowerCase())})`);
+    const nameMatches = contains(Prisma.sql`h.name`, q);
+    const engineIdMatches = contains(Prisma.sql`h."engineId"`, q);
+    filters.push(
+      Prisma.sql`(${nameMatches} OR ${engineIdMatches} OR ${beginsWith(Prisma.sql`h.id::text`, q.toLowerCase())})`,
+    );
   }
   return filters;
 }

@@ -17,14 +17,14 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
     const context = await freshnessContext();
     const { now } = context;
     const suspectedFrom = new Date(now.getTime() - CLONE_SUSPECTED_MS);
-    const counted = await countFleet(db, organizationId, freshnessCutoffs(context), suspectedFrom);
+    const fleetCounts = await countFleet(db, organizationId, freshnessCutoffs(context), suspectedFrom);
     const byFreshness = Object.fromEntries(
-      Freshness.options.map((freshness) => [freshness, counted.hosts[freshness] ?? 0]),
+      Freshness.options.map((freshness) => [freshness, fleetCounts.hosts[freshness] ?? 0]),
     ) as Record<Freshness, number>;
     return {
       at: now.toISOString(),
-      hosts: { total: sum(byFreshness), byFreshness, cloneSuspected: counted.cloneSuspected },
-      containers: { current: toCounts(counted.current), lastKnown: toCounts(counted.lastKnown) },
+      hosts: { total: sum(byFreshness), byFreshness, cloneSuspected: fleetCounts.cloneSuspected },
+      containers: { current: toCounts(fleetCounts.current), lastKnown: toCounts(fleetCounts.lastKnown) },
     };
   }
 

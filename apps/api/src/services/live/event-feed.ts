@@ -42,8 +42,8 @@ export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
 }
 
 /**
- * Returns the position of the last event up to a position. The stream sends the former as an id because it can be
- * looked up, unlike an arbitrary position.
+ * Returns the position of the last event up to a position. The stream sends the event's position as an id, because an
+ * event can be looked up, unlike an arbitrary position.
  */
 export async function findLastPosition(
   db: Database,

@@ -2,7 +2,7 @@ import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import { findWithheldEvents } from './find-withheld-events.sql.js';
 
-export interface FeedMetricsParts {
+export interface FeedMetricsOptions {
   db: Database;
   /** Returns the database's time. */
   now: () => Date;
@@ -17,7 +17,7 @@ export interface FeedMetricsParts {
  * still withheld, or the time since the stream was last read, whichever is longer. The delay is measured whether or not
  * a client listens. The gauge is missing while the database does not respond and no client listens.
  */
-export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailure }: FeedMetricsParts): void {
+export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailure }: FeedMetricsOptions): void {
   async function withheldMs(): Promise<number | null> {
     try {
       const since = [...(await findWithheldEvents(db, null)).values()].map((recordedAt) => recordedAt.getTime());

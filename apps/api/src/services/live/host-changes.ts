@@ -7,7 +7,10 @@ import { getHosts } from '../inventory/index.js';
 /** An organization's hosts as of one poll, by id. */
 export type HostFingerprints = ReadonlyMap<string, HostFingerprint>;
 
-/** Maximum number of changed hosts that are sent one by one. If more hosts changed at once, clients reload the list. */
+/**
+ * Maximum number of changed hosts for which one message each is sent. If more hosts changed at once, clients reload the
+ * list.
+ */
 const HOST_MESSAGES_MAX = 200;
 
 /** Returns the current fingerprints of these organizations' hosts. */
@@ -25,8 +28,8 @@ export async function hostChangeFrames(
   after: HostFingerprints,
 ): Promise<StreamFrame[]> {
   const changed = [...after].flatMap(([hostId, { freshness, hash }]) => {
-    const known = before.get(hostId);
-    return known?.hash === hash && known.freshness === freshness ? [] : [hostId];
+    const fingerprintBefore = before.get(hostId);
+    return fingerprintBefore?.hash === hash && fingerprintBefore.freshness === freshness ? [] : [hostId];
   });
   const deleted = [...before.keys()].filter((hostId) => !after.has(hostId));
   if (changed.length + deleted.length > HOST_MESSAGES_MAX) {

@@ -6,7 +6,7 @@ import { matchesListener, type StreamFrame } from './frame.js';
 export interface StreamSink {
   /** Queues bytes to be sent. The sink closes itself if its client does not keep up. */
   send(bytes: Buffer): void;
-  /** Resolves when there is room for more, or when the sink has closed. */
+  /** Resolves when the sink can accept more bytes, or has closed. */
   room(): Promise<void>;
   /** Sends these bytes and closes the sink. */
   end(lastBytes: Buffer): void;
@@ -58,7 +58,7 @@ export class StreamListener {
     return this.#wasRestarted;
   }
 
-  /** Sends messages before the buffered ones. Resolves when there is room for more. */
+  /** Sends messages before the buffered ones. Resolves when the sink can accept more bytes. */
   async emitFirst(frames: readonly StreamFrame[]): Promise<void> {
     const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
     if (matching.length > 0) this.#send(matching);

@@ -21,8 +21,8 @@ export interface LiveStream {
   listen(organizationId: string, query: StreamQuery, lastEventId: string | null, open: () => StreamSink): Promise<void>;
 
   /**
-   * Returns the milliseconds since the last successful read, for the organization with listeners for which it is
-   * longest; 0 without listeners.
+   * Returns the longest time, in milliseconds, since the last successful read for any organization with listeners; 0
+   * without listeners.
    */
   unreadMs(): number;
 }
@@ -56,8 +56,8 @@ const LAGGING_MS = 5_000;
 const POSITION_INTERVAL_MS = 30_000;
 
 /**
- * Creates the live stream, which reads the database once for all listeners of this process. Each event is
- * serialized once and sent to every listener whose filters match. Nothing is read while there are no listeners.
+ * Creates the live stream, which reads the database once for all listeners of this process. Each event is serialized
+ * once and sent to every listener whose filters match. Nothing is read while there are no listeners.
  */
 export function createLiveStream(
   source: FreshnessSource,
@@ -83,8 +83,8 @@ export function createLiveStream(
   ];
 
   function channelOf(organizationId: string): Promise<Channel> {
-    const known = channels.get(organizationId);
-    if (known !== undefined) return known;
+    const existingChannel = channels.get(organizationId);
+    if (existingChannel !== undefined) return existingChannel;
     const opening = openAndPoll(organizationId);
     channels.set(organizationId, opening);
     opening.catch(() => channels.delete(organizationId));
@@ -171,19 +171,19 @@ export function createLiveStream(
   }
 
   async function emitHosts(): Promise<void> {
-    const watched = [...openChannels];
+    const polledChannels = [...openChannels];
     const read = instant();
     const polls = await pollHosts(
       source,
-      watched.map(({ organizationId }) => organizationId),
+      polledChannels.map(({ organizationId }) => organizationId),
     );
-    for (const channel of watched) {
+    for (const channel of polledChannels) {
       const { organizationId } = channel;
-      const polled = polls.get(organizationId) ?? channel.hosts;
-      const frames = await hostChangeFrames(source, organizationId, channel.hosts, polled);
+      const fingerprints = polls.get(organizationId) ?? channel.hosts;
+      const frames = await hostChangeFrames(source, organizationId, channel.hosts, fingerprints);
       if (frames.length > 0) frames.push(...(await summaryIfChanged(channel)));
       // Set only after all reads succeeded, so that the next poll after a failure finds the same changes again.
-      channel.hosts = polled;
+      channel.hosts = fingerprints;
       channel.hostsRead = read;
       await emitToAll(channel, frames);
     }

@@ -14,8 +14,10 @@ export interface FeedRead extends HistoryPoint {
   rows: FeedRow[];
 }
 
-/** Maximum number of events per organization and statement, and maximum bytes of their values. */
+/** Maximum number of events that one statement reads per organization. */
 const ROWS_MAX = 500;
+
+/** Maximum bytes of the values of these events. */
 const BYTES_MAX = 512 * 1024;
 
 /**

@@ -1,7 +1,9 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Maximum number of rows per organization that one statement reads to find hosts, and of hosts per statement. */
+/** Maximum number of removed containers per organization that one statement reads to find their hosts. */
 const ROWS_MAX = 1_000;
+
+/** Maximum number of hosts that one statement checks for too many removed containers. */
 const HOSTS_MAX = 100;
 
 const NO_HOST = '00000000-0000-0000-0000-000000000000';

@@ -12,8 +12,10 @@ import {
 
 const DAY_MS = 86_400_000;
 
-/** Milliseconds for which a removed container is kept, and the maximum number of removed containers kept per host. */
+/** Milliseconds for which a removed container is kept. */
 const REMOVED_KEPT_MS = 7 * DAY_MS;
+
+/** Maximum number of removed containers that are kept per host. */
 const REMOVED_KEPT_MAX = 10_000;
 
 /**
@@ -98,8 +100,9 @@ export interface RetentionService {
   release(): Promise<void>;
 
   /**
-   * Returns when each step last succeeded in any process, as of the last pass. A step that never succeeded counts from
-   * the first pass on this database. Before this process's first pass, all steps have the service's creation time.
+   * Returns when each step last succeeded in any process, as of the last pass. For a step that never succeeded, returns
+   * the time of the first pass on this database. Before this process's first pass, all steps have the service's
+   * creation time.
    */
   lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
 
@@ -157,7 +160,8 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   }
 
   /**
-   * Checks only hosts from which containers were removed since the last pass, because no others can exceed the limit.
+   * Checks only hosts from which containers were removed since the last pass, because no other host can exceed the
+   * limit.
    */
   async function pruneExcess(at: number, isStopped: () => boolean): Promise<number> {
     const since = new Date(removalsCheckedAt === null ? 0 : removalsCheckedAt.getTime() - REMOVAL_DELAY_MS);

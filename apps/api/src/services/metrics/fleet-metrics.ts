@@ -8,7 +8,7 @@ import { countFleet, type FleetCounts } from '../inventory/index.js';
 /** Milliseconds for which a count is cached, because counting reads every host, and there may be several scrapers. */
 const COUNT_AGE_MS_MAX = 5_000;
 
-export interface FleetMetricsParts {
+export interface FleetMetricsOptions {
   db: Database;
   freshnessContext: ReadFreshnessContext;
   /** Returns the milliseconds of a monotonic clock. */
@@ -20,7 +20,7 @@ export interface FleetMetricsParts {
 /** Adds gauges for the hosts and containers of all organizations together, and for the database connections. */
 export function addFleetMetrics(
   registry: Registry,
-  { db, freshnessContext, elapsedMs, onFailure }: FleetMetricsParts,
+  { db, freshnessContext, elapsedMs, onFailure }: FleetMetricsOptions,
 ): void {
   const registers = [registry];
   let last: { at: number; counts: Promise<FleetCounts | null> } | null = null;
@@ -56,9 +56,9 @@ export function addFleetMetrics(
     registers,
     async collect() {
       this.reset();
-      const counted = await counts();
-      if (counted === null) return;
-      for (const freshness of Freshness.options) this.set({ freshness }, counted.hosts[freshness] ?? 0);
+      const fleetCounts = await counts();
+      if (fleetCounts === null) return;
+      for (const freshness of Freshness.options) this.set({ freshness }, fleetCounts.hosts[freshness] ?? 0);
     },
   });
   new Gauge({
@@ -66,9 +66,9 @@ export function addFleetMetrics(
     help: 'Hosts whose token was used by two machines in the last day.',
     registers,
     async collect() {
-      const counted = await counts();
-      if (counted === null) this.remove();
-      else this.set(counted.cloneSuspected);
+      const fleetCounts = await counts();
+      if (fleetCounts === null) this.remove();
+      else this.set(fleetCounts.cloneSuspected);
     },
   });
 
@@ -79,13 +79,13 @@ export function addFleetMetrics(
     registers,
     async collect() {
       this.reset();
-      const counted = await counts();
-      if (counted === null) return;
-      for (const code of HostProblemCode.options) this.set({ code }, counted.problems[code] ?? 0);
+      const fleetCounts = await counts();
+      if (fleetCounts === null) return;
+      for (const code of HostProblemCode.options) this.set({ code }, fleetCounts.problems[code] ?? 0);
     },
   });
 
-  const containers = (name: string, help: string, label: string, words: readonly string[], isHealth: boolean) =>
+  const containers = (name: string, help: string, label: string, labelValues: readonly string[], isHealth: boolean) =>
     new Gauge({
       name,
       help,
@@ -93,14 +93,14 @@ export function addFleetMetrics(
       registers,
       async collect() {
         this.reset();
-        const counted = await counts();
-        if (counted === null) return;
+        const fleetCounts = await counts();
+        if (fleetCounts === null) return;
         for (const known of ['current', 'last'] as const) {
           const { containersByState, containersByHealth } = splitStateCounts(
-            counted[known === 'current' ? 'current' : 'lastKnown'],
+            fleetCounts[known === 'current' ? 'current' : 'lastKnown'],
           );
-          const sums = countsOfKeys(isHealth ? containersByHealth : containersByState, words);
-          for (const [word, sum] of sums) this.set({ [label]: word, known }, sum);
+          const sums = countsOfKeys(isHealth ? containersByHealth : containersByState, labelValues);
+          for (const [labelValue, sum] of sums) this.set({ [label]: labelValue, known }, sum);
         }
       },
     });
@@ -143,12 +143,15 @@ export function addFleetMetrics(
   });
 }
 
-/** Sums the counts by these words, and by `other` for all other words, because each word becomes a series. */
-function countsOfKeys(counts: Readonly<Record<string, number>>, words: readonly string[]): Map<string, number> {
-  const sums = new Map([...words, 'other'].map((word) => [word, 0]));
-  for (const [word, count] of Object.entries(counts)) {
-    const series = sums.has(word) ? word : 'other';
-    sums.set(series, sums.get(series)! + count);
+/**
+ * Sums the counts by these label values. The counts of all other keys are summed as `other`, because each value becomes
+ * a series.
+ */
+function countsOfKeys(counts: Readonly<Record<string, number>>, labelValues: readonly string[]): Map<string, number> {
+  const sums = new Map([...labelValues, 'other'].map((value) => [value, 0]));
+  for (const [key, count] of Object.entries(counts)) {
+    const labelValue = sums.has(key) ? key : 'other';
+    sums.set(labelValue, sums.get(labelValue)! + count);
   }
   return sums;
 }

@@ -91,14 +91,14 @@ export function createMetrics(): Metrics {
 
     recordRequest({ method, route, status, seconds }) {
       const labels = { method: METHODS.has(method) ? method : 'other', route: route ?? 'none' };
-      const series = `${labels.method} ${labels.route}`;
-      const key = `${series} ${status}`;
-      const counted = requests.get(key);
-      if (counted === undefined) requests.set(key, { ...labels, status, count: 1 });
-      else counted.count += 1;
+      const routeKey = `${labels.method} ${labels.route}`;
+      const key = `${routeKey} ${status}`;
+      const entry = requests.get(key);
+      if (entry === undefined) requests.set(key, { ...labels, status, count: 1 });
+      else entry.count += 1;
       if (seconds === null) return;
-      let observer = perRoute.get(series);
-      if (observer === undefined) perRoute.set(series, (observer = durations.labels(labels)));
+      let observer = perRoute.get(routeKey);
+      if (observer === undefined) perRoute.set(routeKey, (observer = durations.labels(labels)));
       observer.observe(seconds);
     },
 

@@ -106,8 +106,10 @@ async function precheckError(bytes: Buffer): Promise<FieldError | null> {
   }
 }
 
-/** Maximum bytes of JSON that are parsed in one call, and target bytes of each piece of a longer body. */
+/** Maximum bytes of JSON that are parsed in one call. */
 const PARSE_BYTES_MAX = 256 * 1024;
+
+/** Target bytes of each piece of a longer body. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** Parses and validates a decompressed body like `parseSnapshot`, but processes a long body in pieces. */
@@ -130,7 +132,10 @@ async function parseBody(
   return reader.result();
 }
 
-/** The weight of a container's text that is too long to be parsed in pieces, because it blocks all other requests. */
+/**
+ * The factor by which the bytes of a container that is too long to be parsed in pieces are counted, because parsing it
+ * blocks all other requests.
+ */
 const LONG_WEIGHT = 4;
 
 /** Returns the total bytes of the containers that are longer than `PARSE_BYTES_MAX`. */
@@ -153,8 +158,8 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder
 
 /**
  * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and
- * brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). In that case, the run has another
- * number of elements, so the elements are counted.
+ * brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). In that case, the number of parsed
+ * elements differs from the expected one, so the elements are counted.
  * @throws InvalidRequestError if the body is not UTF-8 or not JSON.
  */
 function* parseChunks({ bytes, bounds }: SplitBody): Generator<unknown[]> {

@@ -13,7 +13,7 @@ import {
 import type { ContainerFacts } from './container-row.js';
 import { labelDiffers, portKey, samePorts, sameValues } from './field-comparison.js';
 
-/** A change of a container that has no host, time and position in the history yet. */
+/** A change of a container, before it is assigned a host, a time and a position in the history. */
 export interface EventDraft {
   dockerId: string;
   name: string;
@@ -26,11 +26,10 @@ export interface EventDraft {
 /** States in which the container's process is not running, because it has ended or is waiting to be restarted. */
 const ENDED_STATES = new Set(['exited', 'dead', 'restarting']);
 
-/**
- * Maximum length of a text in UTF-16 code units, and maximum number of labels or ports, in one event. The container's
- * row contains the complete values.
- */
+/** Maximum length of a text in one event, in UTF-16 code units. The container's row contains the complete text. */
 const EVENT_TEXT_LENGTH_MAX = 1_024;
+
+/** Maximum number of labels or ports in one event. The container's row contains all of them. */
 const EVENT_ITEMS_MAX = 64;
 
 /** Maximum length of all labels of both sides in one event. A thousand containers can change in one snapshot. */
@@ -58,7 +57,8 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
 
 /**
  * Whether a change of health needs an event. Only a running container has a health, so `exited` and `paused` already
- * imply its loss. A new process always begins as `starting`, and its first result is its first event.
+ * imply its loss. A new process always begins as `starting`, so its first health event is the result of its first
+ * check.
  */
 function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;

@@ -12,7 +12,7 @@ import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-
 export type StoredContainer =
   { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };
 
-/** The fields that usually change during a container's life. The others rarely change after its creation. */
+/** The fields that usually change while a container exists. All other fields rarely change after its creation. */
 const LIFE_FIELDS = fieldsWith('change', 'life');
 type LifeFields = Pick<Container, FieldsWith<'change', 'life'>>;
 
@@ -20,7 +20,7 @@ export type ContainerPatch = {
   /** The new value. For lists, null means that the value is unchanged. */
   [Name in keyof LifeFields]: LifeFields[Name] | null;
 } & Pick<ContainerRow, 'dockerId' | 'health' | 'exitCode' | 'digest'> & {
-    /** Whether more than the age in the status text differs, so that `changedAt` is updated. */
+    /** Whether `changedAt` is updated, because more than the age in the status text differs. */
     changed: boolean;
   };
 
@@ -34,7 +34,7 @@ export interface SnapshotDiff {
   events: EventDraft[];
   /** Number of unchanged rows. */
   unchanged: number;
-  /** The changes of the counts of the host's present containers. */
+  /** By how much the counts of the host's present containers change. */
   totalChanges: ContainerTotals;
 }
 
@@ -96,7 +96,7 @@ export const emptyDiff = (unchanged: number): SnapshotDiff => ({
   totalChanges: NO_TOTALS,
 });
 
-/** Appends to `diff` a diff of other containers of the same host. */
+/** Appends `more`, a diff of other containers of the same host, to `diff`. */
 export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
   diff.writes.push(...more.writes);
   diff.patches.push(...more.patches);

@@ -33,7 +33,8 @@ export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
 const sameNames = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length === b.length && a.every((name, index) => name === b[index]);
 
-const SAME: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldValues[Kind]) => boolean } = {
+/** Functions that compare two values of a field, by the kind of the field. */
+const VALUE_COMPARATORS: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldValues[Kind]) => boolean } = {
   text: (a, b) => a === b,
   instant: (a, b) => a === b,
   ports: samePorts,
@@ -41,10 +42,11 @@ const SAME: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldValues[Kind]) 
   names: sameNames,
 };
 
-type Compare = (a: unknown, b: unknown) => boolean;
+type ValueComparator = (a: unknown, b: unknown) => boolean;
 
-/** Returns the comparison of the values of a field. */
-export const sameValues = (name: ContainerFieldName): Compare => SAME[CONTAINER_FIELDS[name].kind] as Compare;
+/** Returns the function that compares two values of a field. */
+export const sameValues = (name: ContainerFieldName): ValueComparator =>
+  VALUE_COMPARATORS[CONTAINER_FIELDS[name].kind] as ValueComparator;
 
 /** Whether a field's values are compared with `===`. */
 export const isScalar = (name: ContainerFieldName): boolean => {
@@ -55,10 +57,10 @@ export const isScalar = (name: ContainerFieldName): boolean => {
 /** Creates a function that compares containers by these fields, the cheapest fields first. */
 export function sameFields(fields: readonly ContainerFieldName[]): (a: Container, b: Container) => boolean {
   const scalars = fields.filter(isScalar);
-  const others = fields.filter((name) => !isScalar(name)).map((name) => ({ name, same: sameValues(name) }));
+  const nonScalars = fields.filter((name) => !isScalar(name)).map((name) => ({ name, same: sameValues(name) }));
   return (a, b) => {
     for (const name of scalars) if (a[name] !== b[name]) return false;
-    for (const { name, same } of others) if (!same(a[name], b[name])) return false;
+    for (const { name, same } of nonScalars) if (!same(a[name], b[name])) return false;
     return true;
   };
 }

@@ -6,19 +6,17 @@ import { createBatcher } from '../../lib/batcher.js';
 /** Maximum number of reports in one statement, which suffices for any number of connections and finishes soon. */
 const BATCH_SIZE_MAX = 500;
 
-/**
- * Milliseconds for which a heartbeat is retried while its host's row is locked, and the shortest and longest pause
- * between two attempts.
- */
+/** Milliseconds for which a heartbeat is retried before the response while its host's row is locked. */
 const RETRY_MS_MAX = 1_000;
-const PAUSE_MS_MIN = 10;
-const PAUSE_MS_MAX = 100;
 
-/**
- * Milliseconds for which a heartbeat that was acknowledged before it was written is retried, and the pause between two
- * attempts.
- */
+/** Milliseconds before the first of these retries. The backoff doubles with each retry, up to `BACKOFF_MS_MAX`. */
+const BACKOFF_MS_MIN = 10;
+const BACKOFF_MS_MAX = 100;
+
+/** Milliseconds for which a heartbeat that was acknowledged before it was written is retried in the background. */
 const BACKGROUND_MS_MAX = 60_000;
+
+/** Milliseconds between two background retries. */
 const BACKGROUND_PAUSE_MS = 500;
 
 export interface HostReports {
@@ -42,10 +40,10 @@ export function createHostReports(db: Database): HostReports {
   });
   const pendingReports = new Map<string, HostReport>();
 
-  async function retryFor(ms: number, pauseMs: (attempt: number) => number, report: HostReport) {
+  async function retryFor(ms: number, backoffMs: (attempt: number) => number, report: HostReport) {
     const until = performance.now() + ms;
     for (let attempt = 0; performance.now() < until; attempt++) {
-      await pause(pauseMs(attempt));
+      await pause(backoffMs(attempt));
       const reported = await reports.add(report);
       if (reported !== null) return reported;
       if ((await findHostLock(db, report.hostId)) === 'gone') return null;
@@ -68,7 +66,7 @@ export function createHostReports(db: Database): HostReports {
         if ((await retryFor(BACKGROUND_PAUSE_MS, () => BACKGROUND_PAUSE_MS, next)) !== 'later') return;
       }
     } catch {
-      // Nothing is lost, because the agent's next heartbeat reports the same.
+      // Nothing is lost, because the agent's next heartbeat contains the same data.
     } finally {
       pendingReports.delete(hostId);
     }
@@ -82,13 +80,13 @@ export function createHostReports(db: Database): HostReports {
         return reported;
       }
       if ((await findHostLock(db, report.hostId)) === 'gone') return null;
-      const retried = await retryFor(RETRY_MS_MAX, pauseMs, report);
+      const retried = await retryFor(RETRY_MS_MAX, backoffMs, report);
       if (retried === 'later') void writeInBackground(report);
       return retried;
     },
   };
 }
 
-const pauseMs = (attempt: number) => Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** attempt);
+const backoffMs = (attempt: number) => Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** attempt);
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref());

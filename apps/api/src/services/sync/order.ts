@@ -1,8 +1,8 @@
 import type { StaleReason } from '@muster/contracts';
 
 /**
- * Milliseconds for which a stream counts as alive after it was last seen, and after which a superseded stream should
- * have ended.
+ * Milliseconds for which a stream counts as alive after it was last seen. A superseded stream should have ended within
+ * the same time.
  */
 export const STREAM_ALIVE_MS = 60_000;
 

@@ -147,7 +147,10 @@ const unlessSuperseded = (column: string, value: string) =>
 
 const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
-/** The problems of a heartbeat, each since the heartbeat that first reported it. Most heartbeats have none. */
+/**
+ * The problems of a heartbeat. The `since` of each is the time of the heartbeat that first reported the problem. Most
+ * heartbeats have none.
+ */
 const AGENT_PROBLEMS = unlessSuperseded(
   'agentProblems',
   `CASE WHEN ${entry('problems')} = '[]' THEN '[]'::jsonb ELSE (
@@ -194,7 +197,7 @@ const ONE_ENTRY = `SELECT ${TYPED_COLUMNS.map(([column, type], index) => `$${ind
  * slow sync, for which the reports of all other hosts would have to wait as well.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
-  const rows = several ? 'id = ANY ($1::uuid[]) ORDER BY id' : 'id = $1::uuid';
+  const whereClause = several ? 'WHERE id = ANY ($1::uuid[]) ORDER BY id' : 'WHERE id = $1::uuid';
   return {
     name,
     isSmall: true,
@@ -202,7 +205,7 @@ function reportStatement({ name, several }: { name: string; several: boolean }):
     WITH entry AS (
       ${several ? SEVERAL_ENTRIES : ONE_ENTRY}
     ), locked AS (
-      SELECT id FROM hosts WHERE ${rows} FOR NO KEY UPDATE SKIP LOCKED
+      SELECT id FROM hosts ${whereClause} FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE hosts SET
       ${ASSIGNMENTS}

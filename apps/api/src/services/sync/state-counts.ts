@@ -35,11 +35,11 @@ export function splitStateCounts(counts: StateChanges): {
 } {
   const containersByState: Record<string, number> = {};
   const containersByHealth: Record<string, number> = {};
-  for (const [word, count] of Object.entries(counts)) {
-    if (HEALTH_KEYS.includes(word)) {
-      containersByHealth[word.slice(healthKey('').length)] = count;
+  for (const [storedKey, count] of Object.entries(counts)) {
+    if (HEALTH_KEYS.includes(storedKey)) {
+      containersByHealth[storedKey.slice(healthKey('').length)] = count;
     } else {
-      const key = stateKey(word);
+      const key = stateKey(storedKey);
       containersByState[key] = (containersByState[key] ?? 0) + count;
     }
   }
@@ -58,8 +58,8 @@ export interface ContainerTotals {
 export const NO_TOTALS: ContainerTotals = { stateCounts: {}, truncated: 0 };
 
 export function addTotals(a: ContainerTotals, b: ContainerTotals): ContainerTotals {
-  const words = new Set([...Object.keys(a.stateCounts), ...Object.keys(b.stateCounts)]);
-  const sums = [...words].map((word) => [word, (a.stateCounts[word] ?? 0) + (b.stateCounts[word] ?? 0)] as const);
+  const keys = new Set([...Object.keys(a.stateCounts), ...Object.keys(b.stateCounts)]);
+  const sums = [...keys].map((key) => [key, (a.stateCounts[key] ?? 0) + (b.stateCounts[key] ?? 0)] as const);
   return { stateCounts: Object.fromEntries(sums.filter(([, sum]) => sum !== 0)), truncated: a.truncated + b.truncated };
 }
 
@@ -89,12 +89,12 @@ export class StateTally {
   }
 
   #add({ state, health, truncated }: Counted, count: number): void {
-    this.#addWord(stateKey(state), count);
-    if (health !== null && KNOWN_KEYS.has(healthKey(health))) this.#addWord(healthKey(health), count);
+    this.#addToKey(stateKey(state), count);
+    if (health !== null && KNOWN_KEYS.has(healthKey(health))) this.#addToKey(healthKey(health), count);
     if (truncated !== undefined && truncated.length > 0) this.#truncated += count;
   }
 
-  #addWord(word: string, count: number): void {
-    this.#counts.set(word, (this.#counts.get(word) ?? 0) + count);
+  #addToKey(key: string, count: number): void {
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
   }
 }

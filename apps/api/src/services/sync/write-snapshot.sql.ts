@@ -103,6 +103,7 @@ const ORDER = {
   receivedAt: '$6::timestamptz',
 };
 
+/** The new `truncatedCount`. `$17` is this count if all containers were counted (`$16`), and otherwise its change. */
 const TRUNCATED = 'CASE WHEN $16::boolean THEN $17::int ELSE GREATEST(0, "truncatedCount" + $17::int) END';
 
 const GUARD = formatAssignments({
@@ -113,6 +114,7 @@ const GUARD = formatAssignments({
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   ...problemAssignments('$4::boolean'),
+  // For a complete snapshot, $7 is the number of present containers. For an incomplete one, $7 is its change.
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
   // An older version, which may still run alongside this one, counts every state separately.
   stateCounts: `CASE WHEN $16::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
@@ -128,7 +130,8 @@ const GUARD = formatAssignments({
         WHERE containers <> 0
       ) END`,
   truncatedCount: TRUNCATED,
-  // An older version running alongside this one does not reset the instant when the count becomes 0.
+  // The instant is also set if the stored count is 0, because an older version running alongside this one does not
+  // reset the instant when the count becomes 0.
   truncatedSince: `CASE
       WHEN ${TRUNCATED} = 0 THEN NULL
       WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
@@ -214,11 +217,10 @@ type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
-/**
- * Maximum bytes that are written with the usual timeout, and the minimum and the milliseconds per MiB of the timeout
- * above.
- */
+/** Maximum bytes that are written with the usual timeout. */
 const USUAL_BYTES_MAX = 1024 * 1024;
+
+/** A longer write has a timeout of this many milliseconds, plus `TIMEOUT_MS_PER_MIB` for each MiB. */
 const TIMEOUT_MS_MIN = 5_000;
 const TIMEOUT_MS_PER_MIB = 1_500;
 
