@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { container, enrollRequest } from './fixtures.js';
 import { PASSWORD } from './users.js';
 
-/** Valid request bodies, with which only the credentials can cause a refusal. */
+/** Valid request bodies, so that only the credentials can cause a refusal. */
 const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
   enroll: enrollRequest(),
   reportContainers: [container('intruder')],
@@ -39,7 +39,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   isEndless: id === 'stream',
 }));
 
-/** The accesses that require credentials. metrics.test.ts covers the metrics. */
+/** The kinds of access that require credentials, except that for metrics, which metrics.test.ts covers. */
 export type GuardedAccess = Exclude<Access, 'anybody' | 'metrics'>;
 
 /** The routes that require credentials, according to the contract. */

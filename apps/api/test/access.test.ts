@@ -12,7 +12,7 @@ import { member, person, type TestPerson } from './users.js';
 /** The credentials that a call sends. */
 interface Credentials {
   bearer?: string;
-  /** The headers that a page of the dashboard sends. */
+  /** A session cookie, sent with the headers of a dashboard page. */
   cookie?: string;
 }
 
@@ -23,7 +23,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   let enrollment: { id: string; token: string };
   let viewer: string;
   /** Invalid credentials, keyed by the reason. */
-  let bad: Record<GuardedAccess, Record<string, Credentials>>;
+  let invalidCredentials: Record<GuardedAccess, Record<string, Credentials>>;
   let stranger: TestOrganization;
   let strangeOwner: TestPerson;
   let people: Record<MemberRole, TestPerson>;
@@ -90,7 +90,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     const bearers = (kind: keyof typeof tokens) =>
       Object.fromEntries(Object.entries(tokens[kind]).map(([why, bearer]) => [why, { bearer }]));
     const operators = { ...bearers('viewer'), ...(await badSessions()) };
-    bad = {
+    invalidCredentials = {
       agent: bearers('agent'),
       enroll: bearers('enroll'),
       viewer: operators,
@@ -179,15 +179,15 @@ describe.each(testEngines())('access on %s', (engine) => {
     '(SELECT * FROM sessions WHERE "expiresAt" > now())',
     'audit_entries',
   ];
-  const rows = TABLES.map(
+  const tableSelects = TABLES.map(
     (table) =>
       `(SELECT jsonb_agg(item ORDER BY item) FROM (SELECT to_jsonb(t) - 'lastUsedAt' AS item FROM ${table} AS t) AS items)`,
   );
 
   /** Returns the content of the database, except the times when tokens were last used. */
-  async function everything(): Promise<string> {
+  async function databaseContent(): Promise<string> {
     const [row] = await context.api.db.prisma.$queryRawUnsafe<[{ content: string }]>(
-      `SELECT jsonb_build_array(${rows.join(', ')})::text AS content`,
+      `SELECT jsonb_build_array(${tableSelects.join(', ')})::text AS content`,
     );
     return row.content;
   }
@@ -203,66 +203,66 @@ describe.each(testEngines())('access on %s', (engine) => {
   const FORBIDDEN = ['application/problem+json', '/problems/forbidden'];
 
   test.each(guarded)('$name refuses missing and invalid credentials and writes nothing', async (route) => {
-    const before = await everything();
+    const before = await databaseContent();
     await call(route, {}).expect(401).expect('Content-Type', PROBLEM);
     await call(route, {}).set('Authorization', 'Basic YTpi').expect(401).expect('Content-Type', PROBLEM);
-    for (const [why, credentials] of Object.entries(bad[route.access])) {
+    for (const [why, credentials] of Object.entries(invalidCredentials[route.access])) {
       const answer = await call(route, credentials);
       expect([why, answer.status, ...refused(answer)]).toEqual([why, 401, ...TOKEN_INVALID]);
     }
-    expect(await everything()).toBe(before);
+    expect(await databaseContent()).toBe(before);
   });
 
   /** Credentials of the same organization whose role is too low. */
-  const tooLow = (access: GuardedAccess): Record<string, Credentials> => ({
+  const lowerRoleCredentials = (access: GuardedAccess): Record<string, Credentials> => ({
     ...(access === 'admin' || access === 'owner'
       ? { 'a viewer’s key': { bearer: viewer }, 'a viewer': { cookie: people.viewer.browser.cookie } }
       : {}),
     ...(access === 'owner' ? { 'an admin': { cookie: people.admin.browser.cookie } } : {}),
     ...(access === 'owner' || access === 'user' ? { 'an admin’s key': { bearer: organization.adminKey } } : {}),
   });
-  const ranked = guarded.filter(({ access }) => access === 'admin' || access === 'owner' || access === 'user');
-  test.each(ranked)('$name, for $access, refuses lower roles and writes nothing', async (route) => {
-    const before = await everything();
-    for (const [who, credentials] of Object.entries(tooLow(route.access))) {
+  const roleRoutes = guarded.filter(({ access }) => access === 'admin' || access === 'owner' || access === 'user');
+  test.each(roleRoutes)('$name, for $access, refuses lower roles and writes nothing', async (route) => {
+    const before = await databaseContent();
+    for (const [who, credentials] of Object.entries(lowerRoleCredentials(route.access))) {
       const answer = await call(route, credentials);
       expect([who, answer.status, ...refused(answer)]).toEqual([who, 403, ...FORBIDDEN]);
     }
-    expect(await everything()).toBe(before);
+    expect(await databaseContent()).toBe(before);
   });
 
-  const changing = guarded.filter(
+  const writeRoutes = guarded.filter(
     ({ method, access }) => method !== 'GET' && access !== 'agent' && access !== 'enroll',
   );
-  test.each(changing)('$name refuses a cookie from a page of another site', async (route) => {
-    const before = await everything();
+  test.each(writeRoutes)('$name refuses a cookie from a page of another site', async (route) => {
+    const before = await databaseContent();
     const answer = await call(route, { cookie: people.owner.browser.cookie }).set('Sec-Fetch-Site', 'cross-site');
     expect([answer.status, ...refused(answer)]).toEqual([403, ...FORBIDDEN]);
-    expect(await everything()).toBe(before);
+    expect(await databaseContent()).toBe(before);
   });
 
   /** The most powerful credentials of another organization. */
-  const strange = ({ access }: GuardedRoute): Credentials =>
+  const strangerCredentials = ({ access }: GuardedRoute): Credentials =>
     access === 'owner' || access === 'user' ? { cookie: strangeOwner.browser.cookie } : { bearer: stranger.adminKey };
 
   test.each(guarded.filter(({ path }) => path.includes(':')))(
-    "$name answers the same for another organization's object as for a missing one",
+    "$name gives the same response for another organization's object as for a missing object",
     async (route) => {
-      const before = await everything();
+      const before = await databaseContent();
       const nobody = '00000000-0000-4000-8000-000000000000';
       const none = Object.fromEntries(Object.keys(ids).map((name) => [name, name === 'dockerId' ? 'a' : nobody]));
-      const missing = await call(route, strange(route), none);
-      const foreign = await call(route, strange(route)).expect(404).expect('Content-Type', PROBLEM);
+      const missing = await call(route, strangerCredentials(route), none);
+      const foreign = await call(route, strangerCredentials(route)).expect(404).expect('Content-Type', PROBLEM);
       const withoutRequestId = ({ requestId: _requestId, ...problem }: Record<string, unknown>) => problem;
       expect(withoutRequestId(foreign.body as Record<string, unknown>)).toEqual(
         withoutRequestId(missing.body as Record<string, unknown>),
       );
-      expect(await everything()).toBe(before);
+      expect(await databaseContent()).toBe(before);
     },
   );
 
   test.each(guarded.filter(({ isList }) => isList))('$name lists nothing of another organization', async (route) => {
-    const answer = await call(route, strange(route)).expect(200);
+    const answer = await call(route, strangerCredentials(route)).expect(200);
     for (const [name, id] of Object.entries(ids)) if (name !== 'dockerId') expect(answer.text).not.toContain(id);
     if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
   });
@@ -303,7 +303,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(status).toBeLessThan(300);
   });
 
-  test.each(changing.filter(({ access }) => access === 'admin'))('$name accepts an owner', async (route) => {
+  test.each(writeRoutes.filter(({ access }) => access === 'admin'))('$name accepts an owner', async (route) => {
     const own = await context.api.organization();
     const ownHost = await own.enroll();
     const { browser, id } = await person(context.api, own.id, 'owner');
@@ -313,10 +313,10 @@ describe.each(testEngines())('access on %s', (engine) => {
 
   test('the stream accepts a viewer’s API key', async () => {
     const server = await TestServer.start(context.api.app);
-    const heard = await server.listen(viewer);
-    expect(heard.answer.statusCode).toBe(200);
-    await heard.until(() => heard.of('summary').length > 0);
-    heard.close();
+    const stream = await server.listen(viewer);
+    expect(stream.answer.statusCode).toBe(200);
+    await stream.until(() => stream.of('summary').length > 0);
+    stream.close();
     await server.close();
   });
 });

@@ -114,7 +114,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const host = await organization.enroll();
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
-    // One is in progress and two wait.
+    // One call is in progress and two calls wait.
     for (const { status, headers } of await first(2, answers)) {
       expect(status).toBe(503);
       expect(headers['content-type']).toBe('application/problem+json');
@@ -147,14 +147,14 @@ describe.each(testEngines())('admission on %s', (engine) => {
 
   test('refuses with the same response as the application, both at once and after a wait', async () => {
     const unlock = await keepOperatorsWaiting();
-    const asks = Array.from({ length: 5 }, () =>
+    const calls = Array.from({ length: 5 }, () =>
       fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
     );
-    // Two find the queue full, and two wait for the maximum time.
-    const refused = await first(4, asks);
+    // Two calls find the queue full, and two calls wait for the maximum time.
+    const refused = await first(4, calls);
     await unlock();
-    await Promise.all(asks);
-    const tired = express().use(
+    await Promise.all(calls);
+    const overloadedApp = express().use(
       requestLog(pino({ level: 'silent' })),
       securityHeaders({ https: false }),
       () => {
@@ -162,11 +162,11 @@ describe.each(testEngines())('admission on %s', (engine) => {
       },
       handleErrors(pino({ level: 'silent' })),
     );
-    const { body, headers } = await supertest(tired).get(Paths.hosts).expect(503);
-    const own = { date: '', 'x-request-id': '', 'retry-after': '', connection: '', 'keep-alive': '' };
+    const { body, headers } = await supertest(overloadedApp).get(Paths.hosts).expect(503);
+    const variableHeaders = { date: '', 'x-request-id': '', 'retry-after': '', connection: '', 'keep-alive': '' };
     for (const answer of refused) {
       expect(answer.status).toBe(503);
-      expect({ ...Object.fromEntries(answer.headers), ...own }).toEqual({ ...headers, ...own });
+      expect({ ...Object.fromEntries(answer.headers), ...variableHeaders }).toEqual({ ...headers, ...variableHeaders });
       const requestId = answer.headers.get('x-request-id');
       expect(await answer.json()).toEqual({ ...(body as Problem), requestId });
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
@@ -174,7 +174,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await metrics.read()).text).toContain('status="503"} 4');
   });
 
-  test('releases the slot of a client that disconnected once the work begun for it has ended', async () => {
+  test('releases the slot of a disconnected client once the work begun for that client has ended', async () => {
     const unlock = await keepOperatorsWaiting();
     const requests = Array.from({ length: 5 }, () => start('GET', Paths.hosts, organization.adminKey).end());
     const answered = requests.map(async (req) => {
@@ -193,32 +193,32 @@ describe.each(testEngines())('admission on %s', (engine) => {
   test('does not let a slow upload block other hosts', async () => {
     const quick = await organization.enroll();
     const slow = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
-    const halves = slow.map((host) => {
+    const uploads = slow.map((host) => {
       const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
       req.write('[');
       return req;
     });
     expect((await snapshot(quick, '[]')).status).toBe(200);
-    const statuses = await Promise.all(halves.map((req) => answerTo(req.end(']'))));
+    const statuses = await Promise.all(uploads.map((req) => answerTo(req.end(']'))));
     expect(statuses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   });
 
   test('receives one body of a host at a time, and refuses a second body with 429 after a wait', async () => {
     const [host, other] = [await organization.enroll(), await organization.enroll()];
-    const half = () => {
+    const startUpload = () => {
       const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
       req.write('[');
       return req;
     };
-    const first = half();
-    // When another host's heartbeat has been answered, the server has seen the first half.
+    const first = startUpload();
+    // When another host's heartbeat has been answered, the server has received the first byte of the first body.
     while ((await beat(other)).status !== 200) continue;
-    const second = await answerTo(half());
+    const second = await answerTo(startUpload());
     expect(second.status).toBe(429);
     expect(Number(second.headers['retry-after'])).toBeGreaterThan(0);
     expect((await snapshot(other, '[]')).status).toBe(200);
     expect((await answerTo(first.end(']'))).status).toBe(200);
-    expect((await answerTo(half().end(']'))).status).toBe(200);
+    expect((await answerTo(startUpload().end(']'))).status).toBe(200);
   });
 
   test('receives more bodies than fit in memory by making some of them wait', async () => {
@@ -280,7 +280,7 @@ describe('a flood of calls without credentials', () => {
       };
       server = await serve(admitted(app, ADMISSION), { host: '127.0.0.1', port: 0 });
       const { url } = server;
-      // Two may wait for each call in progress.
+      // Two calls may wait for each call in progress.
       const answers = Array.from({ length: 4 * inWork }, () => fetch(`${url}${path}`, { method }));
       for (const { status, headers } of await first(inWork, answers)) {
         expect(status).toBe(503);

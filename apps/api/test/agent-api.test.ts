@@ -18,7 +18,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
   };
 
   describe('enrollment', () => {
-    test('gives a machine a host and its own agent token', async () => {
+    test('creates a host for a machine and issues an agent token', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const answer = await enrol(token, enrollRequest({ name: 'web-1' })).expect(201);
@@ -137,7 +137,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       ['longer', 10, 60, 180],
       ['shorter', 60, 10, 30],
     ])(
-      'a host whose last heartbeat interval is %s than the current one is judged alive by its last one',
+      'a host’s own last heartbeat interval, which is %s than the current one, determines whether it is alive',
       async (_what, now, last, graceSeconds) => {
         const { db, clock } = context.api;
         const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });
@@ -249,10 +249,10 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       }
     });
 
-    const alive = async () => (await context.api.organization()).enroll();
+    const enrollHost = async () => (await context.api.organization()).enroll();
 
     test('with the digest of the last snapshot confirm it', async () => {
-      const host = await alive();
+      const host = await enrollHost();
       const { digest } = await host.sync([container('a')]);
       context.api.clock.advance(10_000);
       const answer = await host.beat({ digest }).expect(200);
@@ -264,7 +264,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('with another digest or none request a snapshot and confirm nothing', async () => {
-      const host = await alive();
+      const host = await enrollHost();
       expect((await host.beat({ digest: null }).expect(200)).body).toMatchObject({ snapshotRequired: true });
       await host.sync([container('a')]);
       const { confirmedAt } = await host.host();
@@ -276,7 +276,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('with an engine error set the freshness engine_down and remove nothing', async () => {
-      const host = await alive();
+      const host = await enrollHost();
       await host.sync([container('a')]);
       await host.beat({ digest: null, engineError: 'connect ENOENT /var/run/docker.sock' }).expect(200);
       const { organization } = host;
@@ -296,7 +296,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('from a superseded run confirm nothing and, after a minute, set cloneSuspectedAt', async () => {
-      const host = await alive();
+      const host = await enrollHost();
       const [first, second] = [randomUUID(), randomUUID()];
       await host.sync([container('a')], order(first, 1));
       const { digest } = await host.sync([container('a')], order(second, 1));
@@ -311,7 +311,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('update the stored facts about the machine', async () => {
-      const host = await alive();
+      const host = await enrollHost();
       const engine = { name: 'Docker', version: '29.0.0', apiVersion: '1.52' };
       await host.beat({ digest: null, engine, os: 'Debian 13', agentVersion: '0.3.0' }).expect(200);
       expect(await host.host()).toMatchObject({
@@ -323,17 +323,17 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('without a digest are refused with the path of the missing field', async () => {
-      const host = await alive();
+      const host = await enrollHost();
       expect((await host.beat({}).expect(400)).body).toMatchObject({ errors: [{ path: '/digest' }] });
     });
   });
 
   describe('token rotation', () => {
-    const enrolled = async () => (await context.api.organization()).enroll();
+    const enrollHost = async () => (await context.api.organization()).enroll();
     const next = async (token: string) => ((await rotate(token).expect(201)).body as { agentToken: string }).agentToken;
 
     test('keeps the old token valid until the new one is first used', async () => {
-      const { token: old } = await enrolled();
+      const { token: old } = await enrollHost();
       const fresh = await next(old);
       await post(old).expect(200);
       await post(fresh).expect(200);
@@ -342,7 +342,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('replaces a new token that was never used', async () => {
-      const { token: old } = await enrolled();
+      const { token: old } = await enrollHost();
       const lost = await next(old);
       const kept = await next(old);
       await post(lost).expect(401);
@@ -350,7 +350,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('expires an unused new token after 24 hours and keeps the old one valid', async () => {
-      const { token: old } = await enrolled();
+      const { token: old } = await enrollHost();
       const unused = await next(old);
       context.api.clock.advance(24 * 3_600_000);
       await post(unused).expect(401);
@@ -358,7 +358,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('lets a new token that was used remain valid beyond 24 hours', async () => {
-      const { token: old } = await enrolled();
+      const { token: old } = await enrollHost();
       const used = await next(old);
       await post(used).expect(200);
       context.api.clock.advance(48 * 3_600_000);
@@ -366,7 +366,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     });
 
     test('leaves the agent with a valid token after concurrent rotations and first uses', async () => {
-      const { token } = await enrolled();
+      const { token } = await enrollHost();
       let current = token;
       for (let round = 0; round < 10; round++) {
         const fresh = await next(current);
@@ -374,10 +374,10 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
         expect(answers.every(({ status }) => [200, 201, 401].includes(status))).toBe(true);
         const issued = [answers[0], answers[2]].map(({ body }) => (body as { agentToken?: string }).agentToken);
         const candidates = [current, fresh, ...issued].filter((candidate) => candidate !== undefined);
-        const live = [];
-        for (const candidate of candidates) if ((await post(candidate)).status === 200) live.push(candidate);
-        expect(live.length).toBeGreaterThan(0);
-        current = live.at(-1)!;
+        const validTokens = [];
+        for (const candidate of candidates) if ((await post(candidate)).status === 200) validTokens.push(candidate);
+        expect(validTokens.length).toBeGreaterThan(0);
+        current = validTokens.at(-1)!;
       }
     });
   });

@@ -4,14 +4,15 @@ import { randomUUID } from 'node:crypto';
 import { container, order } from './fixtures.js';
 import { useApi } from './harness.js';
 
-/** Headers of an incomplete, backdated snapshot, as an agent replays it after it was cut off. */
-const partial = (stream: string, sequence: number, observedAt: Date, gone: string[] = []) => ({
+/** Returns the headers of an incomplete, backdated snapshot that an agent replays after it was cut off. */
+const partialHeaders = (stream: string, sequence: number, observedAt: Date, gone: string[] = []) => ({
   ...order(stream, sequence, observedAt),
   'Snapshot-Complete': 'false',
   ...(gone.length === 0 ? {} : { 'Snapshot-Gone': gone.join(',') }),
 });
 
-const exited = (dockerId: string) => container(dockerId, { state: 'exited', status: 'Exited (1) 1 second ago' });
+const exitedContainer = (dockerId: string) =>
+  container(dockerId, { state: 'exited', status: 'Exited (1) 1 second ago' });
 
 describe.each(testEngines())('changes replayed after an agent was cut off, on %s', (engine) => {
   const context = useApi(engine);
@@ -26,12 +27,12 @@ describe.each(testEngines())('changes replayed after an agent was cut off, on %s
     const minute = (n: number) => new Date(start.getTime() + n * 60_000);
     const restarted = container('a', { status: 'Up 1 second (healthy)', startedAt: minute(11).toISOString() });
 
-    const parts = [
-      { body: [exited('a')], headers: partial(stream, 2, minute(10)) },
-      { body: [restarted], headers: partial(stream, 3, minute(11)) },
-      { body: [container('c')], headers: partial(stream, 4, minute(20), ['b']) },
+    const replayedSnapshots = [
+      { body: [exitedContainer('a')], headers: partialHeaders(stream, 2, minute(10)) },
+      { body: [restarted], headers: partialHeaders(stream, 3, minute(11)) },
+      { body: [container('c')], headers: partialHeaders(stream, 4, minute(20), ['b']) },
     ];
-    for (const { body, headers } of parts) {
+    for (const { body, headers } of replayedSnapshots) {
       expect(await host.sync(body, headers)).toMatchObject({ applied: true });
       // The response was lost, so the agent sends the snapshot again.
       expect(await host.sync(body, headers)).toMatchObject({ applied: false, reason: 'sequence_not_rising' });
@@ -64,7 +65,7 @@ describe.each(testEngines())('changes replayed after an agent was cut off, on %s
     await host.sync([container('a')], order(stream, 1, start));
     const { confirmedAt } = await host.host();
     api.clock.advance(3_600_000);
-    await host.sync([], partial(stream, 2, new Date(start.getTime() + 60_000), ['a']));
+    await host.sync([], partialHeaders(stream, 2, new Date(start.getTime() + 60_000), ['a']));
     expect((await host.host()).confirmedAt).toEqual(confirmedAt);
     expect(await host.present()).toEqual({});
   });
@@ -76,7 +77,7 @@ describe.each(testEngines())('changes replayed after an agent was cut off, on %s
     const start = api.clock();
     await host.sync([container('a')], order(before, 1, start));
     api.clock.advance(600_000);
-    await host.sync([exited('a')], partial(before, 2, new Date(start.getTime() + 60_000)));
+    await host.sync([exitedContainer('a')], partialHeaders(before, 2, new Date(start.getTime() + 60_000)));
     expect(await host.sync([container('a')], order(after, 1, api.clock()))).toMatchObject({
       applied: true,
       updated: 1,

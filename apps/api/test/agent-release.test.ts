@@ -31,11 +31,11 @@ describe('the agent release', () => {
     await rm(dir, { recursive: true });
   });
 
-  const serving = (directory: string | null, url = 'https://muster.example.com') =>
+  const apiWith = (directory: string | null, url = 'https://muster.example.com') =>
     supertest(createApp({ db, agentRelease: createAgentReleaseService(directory, () => url) }));
 
   test('includes an install script that is pinned to the public URL, regardless of the request headers', async () => {
-    const answer = await serving(dir)
+    const answer = await apiWith(dir)
       .get('/install.sh')
       .set('Host', 'evil.example.com')
       .set('X-Forwarded-Host', 'evil.example.com')
@@ -54,14 +54,14 @@ describe('the agent release', () => {
     );
   });
 
-  test('cannot be made to run shell code by the public URL', async () => {
+  test('has an install script that runs no shell code from the public URL', async () => {
     const url = "https://m.example.com/$(echo no)'; echo broken '`echo no`";
     const script = await createAgentReleaseService(dir, () => url).installScript();
     expect(execFileSync('sh', ['-c', script]).toString()).toBe(`${url}|00ff  muster-agent-linux-x64`);
   });
 
   test('is served unchanged, and no other file of its directory is served', async () => {
-    const api = serving(dir);
+    const api = apiWith(dir);
     const answer = await api.get('/agent-release/muster-agent-linux-x64').expect(200).buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 0]);
     for (const name of ['other', 'install.sh', '..%2Fother', '%2Fetc%2Fpasswd', 'sbom.cdx.json']) {
@@ -74,7 +74,7 @@ describe('the agent release', () => {
     ['an If-Unmodified-Since before its last change', { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 412],
     ['a range beyond its end', { Range: 'bytes=5-' }, 416],
   ])('refuses %s with a problem whose headers describe the problem', async (_what, headers, status) => {
-    const answer = await serving(dir).get('/agent-release/muster-agent-linux-x64').set(headers).expect(status);
+    const answer = await apiWith(dir).get('/agent-release/muster-agent-linux-x64').set(headers).expect(status);
     expect(answer.type).toBe('application/problem+json');
     expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status });
     expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
@@ -83,14 +83,14 @@ describe('the agent release', () => {
   });
 
   test('is served in part on a range request', async () => {
-    const request = serving(dir).get('/agent-release/muster-agent-linux-x64').set('Range', 'bytes=1-2');
+    const request = apiWith(dir).get('/agent-release/muster-agent-linux-x64').set('Range', 'bytes=1-2');
     const answer = await request.expect(206).expect('Content-Range', 'bytes 1-2/5').buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x45, 0x4c]);
   });
 
   test('is not found (404) if the API has no release', async () => {
     for (const directory of [null, join(dir, 'nowhere')]) {
-      const api = serving(directory);
+      const api = apiWith(directory);
       await api.get('/install.sh').expect(404).expect('Content-Type', 'application/problem+json');
       await api.get('/agent-release/SHA256SUMS').expect(404).expect('Content-Type', 'application/problem+json');
     }

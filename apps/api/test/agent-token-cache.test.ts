@@ -11,7 +11,7 @@ const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` })
 async function watchingCache() {
   let at = 1_000;
   const failures: unknown[] = [];
-  const looks: {
+  const polls: {
     horizon: bigint | null;
     end: (revocations: Revocations) => Promise<void>;
     fail: () => Promise<void>;
@@ -22,7 +22,7 @@ async function watchingCache() {
     findRevoked: (horizon) =>
       new Promise((resolve, reject) => {
         const settled = () => new Promise<void>((done) => setImmediate(done));
-        looks.push({
+        polls.push({
           horizon,
           end: (revocations) => (resolve(revocations), settled()),
           fail: () => (reject(new Error('no database')), settled()),
@@ -31,9 +31,9 @@ async function watchingCache() {
   });
   const advance = (ms: number) => (at += ms);
   expect(cache.get('any')).toBeUndefined();
-  await looks[0]!.end({ server: 'one', horizon: 7n, tokenIds: [] });
+  await polls[0]!.end({ server: 'one', horizon: 7n, tokenIds: [] });
   advance(1);
-  return { cache, looks, failures, now: () => at, advance };
+  return { cache, polls, failures, now: () => at, advance };
 }
 
 test('a token is cached for less than five seconds without polls for revocations', () => {
@@ -47,85 +47,85 @@ test('a token is cached for less than five seconds without polls for revocations
 });
 
 test('a token looked up after a poll is cached while polls succeed, for at most ten minutes', async () => {
-  const { cache, looks, now, advance } = await watchingCache();
+  const { cache, polls, now, advance } = await watchingCache();
   cache.set('a', identity('host'), now());
-  for (let look = 1; look < 300; look++) {
+  for (let poll = 1; poll < 300; poll++) {
     advance(2_000);
     expect(cache.get('a')).toEqual(identity('host'));
-    await looks[look]!.end({ server: 'one', horizon: BigInt(7 + look), tokenIds: [] });
-    expect(looks[look]!.horizon).toBe(BigInt(6 + look));
+    await polls[poll]!.end({ server: 'one', horizon: BigInt(7 + poll), tokenIds: [] });
+    expect(polls[poll]!.horizon).toBe(BigInt(6 + poll));
   }
   advance(2_000);
   expect(cache.get('a')).toBeUndefined();
 });
 
 test('a token that a poll finds revoked is dropped, and other tokens stay cached', async () => {
-  const { cache, looks, now, advance } = await watchingCache();
+  const { cache, polls, now, advance } = await watchingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
   advance(2_000);
   cache.get('a');
-  await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [identity('one').tokenId, 'unknown'] });
+  await polls[1]!.end({ server: 'one', horizon: 8n, tokenIds: [identity('one').tokenId, 'unknown'] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
 
-test('a token is cached for only five seconds if a poll ended while it was looked up', async () => {
-  const { cache, looks, now, advance } = await watchingCache();
+test('a token is cached for only five seconds if a poll ended while the token was looked up', async () => {
+  const { cache, polls, now, advance } = await watchingCache();
   advance(2_000);
   const readAt = now();
   cache.get('a');
   // The poll finds the token revoked while a lookup that did not see the revocation is still running.
-  await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [identity('host').tokenId] });
+  await polls[1]!.end({ server: 'one', horizon: 8n, tokenIds: [identity('host').tokenId] });
   cache.set('a', identity('host'), readAt);
   advance(4_999);
   cache.get('another');
-  await looks[2]!.end({ server: 'one', horizon: 9n, tokenIds: [] });
+  await polls[2]!.end({ server: 'one', horizon: 9n, tokenIds: [] });
   expect(cache.get('a')).toEqual(identity('host'));
   advance(1);
   expect(cache.get('a')).toBeUndefined();
 });
 
 test('if polls fail or hang, cached tokens expire within five seconds of the last successful poll', async () => {
-  const { cache, looks, failures, now, advance } = await watchingCache();
+  const { cache, polls, failures, now, advance } = await watchingCache();
   cache.set('a', identity('host'), now());
   advance(6_000);
   // After six idle seconds, the cached entry may be outdated.
   expect(cache.get('a')).toBeUndefined();
-  await looks[1]!.end({ server: 'one', horizon: 8n, tokenIds: [] });
+  await polls[1]!.end({ server: 'one', horizon: 8n, tokenIds: [] });
   advance(1);
   cache.set('a', identity('host'), now());
-  for (const look of [2, 3]) {
+  for (const poll of [2, 3]) {
     advance(2_000);
     expect(cache.get('a')).toBeDefined();
-    await looks[look]!.end({ server: 'one', horizon: BigInt(7 + look), tokenIds: [] });
+    await polls[poll]!.end({ server: 'one', horizon: BigInt(7 + poll), tokenIds: [] });
   }
   advance(2_000);
   expect(cache.get('a')).toBeDefined();
-  await looks[4]!.fail();
+  await polls[4]!.fail();
   advance(1_999);
   // Calls do not repeat the failed poll immediately.
   expect(cache.get('a')).toBeDefined();
-  expect(looks).toHaveLength(5);
+  expect(polls).toHaveLength(5);
   advance(1_000);
   expect(cache.get('a')).toBeDefined();
-  expect(looks[5]!.horizon).toBe(10n);
+  expect(polls[5]!.horizon).toBe(10n);
   advance(1);
   expect(cache.get('a')).toBeUndefined();
-  expect(looks).toHaveLength(6);
+  expect(polls).toHaveLength(6);
   expect(failures).toEqual([new Error('no database')]);
 });
 
 test.each([
-  ['a lower horizon', { server: 'one', horizon: 6n }],
-  ['another server, whose horizon has passed the last one', { server: 'two', horizon: 900n }],
-])('after %s, nothing that was cached before is used', async (_what, after) => {
-  const { cache, looks, now, advance } = await watchingCache();
+  ['a response with a lower horizon', { server: 'one', horizon: 6n }],
+  ['a response from another server, whose horizon is higher', { server: 'two', horizon: 900n }],
+])('after %s, no token that was cached before is used', async (_what, after) => {
+  const { cache, polls, now, advance } = await watchingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
   advance(2_000);
   cache.get('a');
   const readAt = now();
-  await looks[1]!.end({ ...after, tokenIds: [] });
+  await polls[1]!.end({ ...after, tokenIds: [] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
   // A token read during the poll may belong to the lost history.
   cache.set('a', identity('one'), readAt);
@@ -134,8 +134,8 @@ test.each([
   for (let poll = 2; poll < 5; poll++) {
     advance(2_000);
     cache.get('any');
-    expect(looks[poll]!.horizon).toBe(after.horizon);
-    await looks[poll]!.end({ ...after, tokenIds: [] });
+    expect(polls[poll]!.horizon).toBe(after.horizon);
+    await polls[poll]!.end({ ...after, tokenIds: [] });
   }
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, identity('two')]);
 });
@@ -167,28 +167,28 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     const { db, clock } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const there = host.through(context.api.replica());
+    const replicaHost = host.through(context.api.replica());
     await host.beat({ digest: null }).expect(200);
-    await there.beat({ digest: null }).expect(200);
+    await replicaHost.beat({ digest: null }).expect(200);
 
     await db.prisma.agentToken.updateMany({ where: { hostId: host.id }, data: { revokedAt: clock() } });
     clock.advance(5_000);
-    await there.beat({ digest: null }).expect(401);
+    await replicaHost.beat({ digest: null }).expect(401);
     await host.beat({ digest: null }).expect(401);
   });
 
   test('is refused by every process at once with 410 if its host was deleted', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const there = host.through(context.api.replica());
-    await there.beat({ digest: null }).expect(200);
+    const replicaHost = host.through(context.api.replica());
+    await replicaHost.beat({ digest: null }).expect(200);
     await context.api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' }).expect(204);
     await host.beat({ digest: null }).expect(410);
-    await there.beat({ digest: null }).expect(410);
-    await there.post([]).expect(410);
+    await replicaHost.beat({ digest: null }).expect(410);
+    await replicaHost.post([]).expect(410);
   });
 
-  test('is found by the next poll even if its transaction began before the last one', async () => {
+  test('is found by the next poll even if the transaction that revoked it began before the previous poll', async () => {
     const { db, clock } = context.api;
     const organization = await context.api.organization();
     const [slow, quick] = [await organization.enroll(), await organization.enroll()];
@@ -223,7 +223,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     await transaction;
     const third = await findRevokedTokens(db, second.horizon);
     expect(third.tokenIds).toContain(tokens[0]!.id);
-    // All transactions have ended, so the poll stops reporting these tokens.
+    // All revoking transactions have ended, so the poll no longer reports their tokens.
     const { tokenIds } = await findRevokedTokens(db, third.horizon);
     expect((await findRevokedTokens(db, (await findRevokedTokens(db, third.horizon)).horizon)).tokenIds).toEqual([]);
     expect(tokenIds.length).toBeLessThanOrEqual(2);
@@ -235,38 +235,38 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { token } = host;
-    let lookUps = 0;
-    const counting: typeof db = {
+    let lookupCount = 0;
+    const countingDb: typeof db = {
       ...db,
       query: (statement, values) => {
-        if (statement.name === 'find_agent_tokens') lookUps += 1;
+        if (statement.name === 'find_agent_tokens') lookupCount += 1;
         return db.query(statement, values);
       },
     };
-    const looks: Promise<Revocations>[] = [];
+    const polls: Promise<Revocations>[] = [];
     const cache = createAgentTokenCache({
       ...clocksOf(clock),
       findRevoked: (horizon) => {
-        looks.push(findRevokedTokens(db, horizon));
-        return looks.at(-1)!;
+        polls.push(findRevokedTokens(db, horizon));
+        return polls.at(-1)!;
       },
     });
-    const tokens = createAgentTokenService(counting, { ...clocksOf(clock), cache });
+    const tokens = createAgentTokenService(countingDb, { ...clocksOf(clock), cache });
     const call = async () => {
       await tokens.authenticate(token);
-      await looks.at(-1);
+      await polls.at(-1);
     };
     await call();
-    // A lookup made during a poll proves nothing about revocations since, so this lookup follows the poll.
+    // A lookup during a poll may miss later revocations, so this lookup follows the poll.
     clock.advance(1);
     cache.invalidateHost(host.id);
     await call();
-    const before = lookUps;
+    const before = lookupCount;
     for (let turn = 0; turn < 20; turn++) {
       clock.advance(2_000);
       await call();
     }
-    expect([lookUps, looks.length]).toEqual([before, 21]);
+    expect([lookupCount, polls.length]).toEqual([before, 21]);
     await db.prisma.agentToken.updateMany({ where: { hostId: host.id }, data: { revokedAt: clock() } });
     clock.advance(2_000);
     // The call that starts the poll is still accepted, but the call after the poll is not.

@@ -19,7 +19,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
   const list = async (organization: TestOrganization, query = '') =>
     (await organization.get(`${Paths.apiKeys}?${query}`).expect(200)).body as Page<ApiKey>;
 
-  test('are created with a role and an expiry and are valid until then', async () => {
+  test('are created with a role and an expiry, and are valid until they expire', async () => {
     const organization = await context.api.organization();
     const expiresAt = new Date(context.api.clock().getTime() + 60_000).toISOString();
     const { id, key } = await create(organization, { name: 'dashboards', expiresAt });
@@ -144,7 +144,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     ['/role', { name: 'x', role: 'owner' }],
     ['/expiresAt', { name: 'x', expiresAt: '2001-01-01T00:00:00Z' }],
     ['/expiresAt', { name: 'x', expiresAt: 'tomorrow' }],
-  ])('are refused with an invalid %s, which the answer names', async (path, request) => {
+  ])('are refused with an invalid %s, and the response names that field', async (path, request) => {
     const { adminKey } = await context.api.organization();
     const answer = await context.api.http.post(Paths.apiKeys).auth(adminKey, bearer).send(request).expect(400);
     expect(answer.body).toMatchObject({ errors: [{ path }] });

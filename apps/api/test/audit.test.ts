@@ -35,7 +35,7 @@ describe.each(testEngines())('the audit log on %s', (engine) => {
     for (const entry of entries) expect(AuditEntry.parse(entry)).toEqual(entry);
   });
 
-  test('is closed to viewers', async () => {
+  test('cannot be read by viewers', async () => {
     const { id } = await context.api.organization();
     const viewer = await context.api.apiKey(id, 'viewer');
     const answer = await context.api.http.get(Paths.audit).auth(viewer, bearer).expect(403);

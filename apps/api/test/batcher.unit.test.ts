@@ -7,7 +7,7 @@ interface Entry {
 }
 
 /** Creates a group commit whose runs end only when the test ends them. */
-function stage({ sizeMax = 10 } = {}) {
+function createTestBatcher({ sizeMax = 10 } = {}) {
   const groups: { values: number[]; finish: () => void; fail: (error: Error) => void }[] = [];
   const commit = createBatcher<Entry, number>(
     (entries) =>
@@ -21,8 +21,8 @@ function stage({ sizeMax = 10 } = {}) {
   return { groups, commit, settle };
 }
 
-test('entries that arrive during a run share the next one, and each gets its own outcome', async () => {
-  const { groups, commit, settle } = stage();
+test('entries that arrive during a run share the next run, and each entry gets its own outcome', async () => {
+  const { groups, commit, settle } = createTestBatcher();
   const outcomes = [1, 2, 3].map((value) => commit.add({ key: String(value), value }));
   expect(groups.map(({ values }) => values)).toEqual([[1]]);
   groups[0]!.finish();
@@ -32,8 +32,8 @@ test('entries that arrive during a run share the next one, and each gets its own
   expect(await Promise.all(outcomes)).toEqual([2, 4, 6]);
 });
 
-test('a run never has two entries with one key, and such entries keep their order', async () => {
-  const { groups, commit, settle } = stage();
+test('a run never has two entries with the same key, and entries with the same key keep their order', async () => {
+  const { groups, commit, settle } = createTestBatcher();
   const first = commit.add({ key: 'other', value: 0 });
   const outcomes = [1, 2, 3].map((value) => commit.add({ key: 'same', value }));
   for (let run = 0; run < 4; run++) {
@@ -46,7 +46,7 @@ test('a run never has two entries with one key, and such entries keep their orde
 });
 
 test('a run has at most sizeMax entries', async () => {
-  const { groups, commit, settle } = stage({ sizeMax: 2 });
+  const { groups, commit, settle } = createTestBatcher({ sizeMax: 2 });
   const outcomes = [1, 2, 3, 4].map((value) => commit.add({ key: String(value), value }));
   for (let run = 0; run < 3; run++) {
     await settle();
@@ -57,7 +57,7 @@ test('a run has at most sizeMax entries', async () => {
 });
 
 test('a failed run fails only its own entries', async () => {
-  const { groups, commit, settle } = stage();
+  const { groups, commit, settle } = createTestBatcher();
   const outcomes = [1, 2, 3].map((value) => commit.add({ key: String(value), value }));
   groups[0]!.fail(new Error('gone'));
   await expect(outcomes[0]).rejects.toThrow('gone');

@@ -17,12 +17,12 @@ describe('bodies in transfer', () => {
   const host = (id: string): TransferPeer => ({ kind: 'host', id });
 
   /** Receives a body at a constant rate. Returns the second in which it was aborted, or null if it never was. */
-  async function secondsUntilGivenUp(bytesPerSecond: number, seconds: number): Promise<number | null> {
+  async function secondsUntilAborted(bytesPerSecond: number, seconds: number): Promise<number | null> {
     const transfers = createBodyTransfers();
     const holder = budgetOf(1_000 * KIB).createHolder(500 * KIB);
     const transfer = await transfers.begin({ peer: host('a'), address: '192.0.2.1', holder });
     let error: unknown;
-    transfer.onAborted = (given) => (error = given);
+    transfer.onAborted = (reason) => (error = reason);
     for (let second = 1; second <= seconds; second++) {
       transfer.addBytes(bytesPerSecond);
       jest.advanceTimersByTime(1_000);
@@ -36,10 +36,10 @@ describe('bodies in transfer', () => {
     return null;
   }
 
-  test('are aborted below 1 KiB per second once five seconds have passed', async () => {
-    expect(await secondsUntilGivenUp(KIB - 1, 60)).toBe(6);
-    expect(await secondsUntilGivenUp(KIB, 60)).toBeNull();
-    expect(await secondsUntilGivenUp(0, 5)).toBeNull();
+  test('are aborted if they arrive at less than 1 KiB per second once five seconds have passed', async () => {
+    expect(await secondsUntilAborted(KIB - 1, 60)).toBe(6);
+    expect(await secondsUntilAborted(KIB, 60)).toBeNull();
+    expect(await secondsUntilAborted(0, 5)).toBeNull();
   });
 
   const address = (i: number) => `192.0.2.${i % 250}`;
@@ -53,7 +53,7 @@ describe('bodies in transfer', () => {
     { whose: 'an operator', max: 8, of: (i) => ({ peer: { kind: 'operator', id: 'o' }, address: address(i) }) },
     { whose: 'an address', max: 512, of: (i) => ({ peer: host(`h${i}`), address: '192.0.2.1' }) },
     { whose: 'an address without credentials', max: 8, of: () => ({ peer: null, address: '192.0.2.1' }) },
-  ])('of $whose are limited to $max: the next waits, and is refused after two seconds', async ({ max, of }) => {
+  ])('of $whose are limited to $max: one more body waits, and is refused after two seconds', async ({ max, of }) => {
     const transfers = createBodyTransfers();
     const begin = (i: number) => transfers.begin({ ...of(i), holder: budgetOf(KIB).createHolder(1) });
     const begun = [];
@@ -77,7 +77,7 @@ describe('bodies in transfer', () => {
       holder: budgetOf(KIB).createHolder(512),
     });
     let error: unknown;
-    transfer.onAborted = (given) => (error = given);
+    transfer.onAborted = (reason) => (error = reason);
     transfer.setPaused(true);
     jest.advanceTimersByTime(60_000);
     transfer.setPaused(false);
@@ -85,14 +85,14 @@ describe('bodies in transfer', () => {
     expect(error).toBeUndefined();
   });
 
-  test('are aborted if they are slow and hold much memory while others wait for memory', async () => {
+  test('are aborted if they are slow and hold much memory while other bodies wait for memory', async () => {
     const transfers = createBodyTransfers();
     const budget = budgetOf(1_000 * KIB);
     const begin = async (id: string) => {
       const holder = budget.createHolder(500 * KIB);
       const transfer = await transfers.begin({ peer: host(id), address: '192.0.2.1', holder });
       const body = { holder, transfer, error: undefined as unknown };
-      transfer.onAborted = (given) => (body.error = given);
+      transfer.onAborted = (reason) => (body.error = reason);
       return body;
     };
     const [slow, quick, small] = [await begin('slow'), await begin('quick'), await begin('small')];
@@ -101,24 +101,24 @@ describe('bodies in transfer', () => {
       true,
       true,
     ]);
-    const second = () => {
+    const passSecond = () => {
       for (const { transfer } of [slow, small]) transfer.addBytes(2 * KIB);
       quick.transfer.addBytes(100 * KIB);
       jest.advanceTimersByTime(1_000);
     };
-    for (let i = 0; i < 4; i++) second();
+    for (let i = 0; i < 4; i++) passSecond();
     expect([slow.error, quick.error, small.error]).toEqual([undefined, undefined, undefined]);
-    const senior = budget.createHolder(500 * KIB);
-    expect(senior.acquire(400 * KIB)).toBe(true);
+    const largeHolder = budget.createHolder(500 * KIB);
+    expect(largeHolder.acquire(400 * KIB)).toBe(true);
     void budget.createHolder(500 * KIB).acquire(400 * KIB);
-    second();
+    passSecond();
     expect(slow.error).toBeInstanceOf(OverloadedError);
     expect([quick.error, small.error]).toEqual([undefined, undefined]);
   });
 });
 
 describe('an ended request', () => {
-  const parts = () => {
+  const setUpSlot = () => {
     const requests = createSemaphore({ capacity: 1, waitingMax: 1, waitMsMax: 60_000 });
     const budget = createByteBudget({ capacity: 10, holderBytesMax: 5, waitMsMax: 60_000 });
     expect(requests.acquire(1)).toBe(true);
@@ -133,8 +133,8 @@ describe('an ended request', () => {
     return { requests, budget, slot };
   };
 
-  test('cannot acquire its slot again, because it would never release it', async () => {
-    const { requests, slot } = parts();
+  test('cannot acquire its slot again, because the request would never release the slot', async () => {
+    const { requests, slot } = setUpSlot();
     slot.release();
     slot.end();
     await expect(slot.acquire()).rejects.toThrow(RequestAbortedError);
@@ -142,22 +142,22 @@ describe('an ended request', () => {
   });
 
   test('releases a slot and bytes that it was waiting for', async () => {
-    const { requests, budget, slot } = parts();
+    const { requests, budget, slot } = setUpSlot();
     slot.release();
     expect(requests.acquire(1)).toBe(true);
     const other = budget.createHolder(5);
-    const [entered, held] = [slot.acquire(), (other.acquire(5), other.acquire(5), slot.reserveBytes(1))];
+    const [slotWait, bytesWait] = [slot.acquire(), (other.acquire(5), other.acquire(5), slot.reserveBytes(1))];
     slot.end();
     requests.release(1);
     other.release();
-    await expect(entered).rejects.toThrow(RequestAbortedError);
-    await expect(held).rejects.toThrow(RequestAbortedError);
+    await expect(slotWait).rejects.toThrow(RequestAbortedError);
+    await expect(bytesWait).rejects.toThrow(RequestAbortedError);
     expect(requests.acquire(1)).toBe(true);
     expect(budget.heldBytes).toBe(0);
   });
 
   test('cannot reserve bytes', async () => {
-    const { budget, slot } = parts();
+    const { budget, slot } = setUpSlot();
     slot.end();
     await expect(slot.reserveBytes(1)).rejects.toThrow();
     expect(budget.heldBytes).toBe(0);

@@ -14,7 +14,7 @@ describe('a byte budget', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  test('reserves room for the holder that has waited longest, so that it can finish', async () => {
+  test('reserves room for the holder that has waited longest, so that this holder can finish', async () => {
     const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
     const [first, second, third] = [budget.createHolder(50), budget.createHolder(50), budget.createHolder(50)];
     expect([first.acquire(25), second.acquire(25)]).toEqual([true, true]);

@@ -29,7 +29,7 @@ function processes(api: TestApi) {
       api: new TestApi(db, createApp({ db, ...clocksOf(ahead) }), ahead),
     },
     /** Lets time pass, with a liveness beat every five seconds. */
-    live: async (seconds: number) => {
+    runLiveness: async (seconds: number) => {
       for (let left = seconds; left > 0; left -= 5) {
         api.clock.advance(Math.min(5, left) * 1000);
         await liveness.beat();
@@ -43,7 +43,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('a host that stops reporting becomes stale and offline at the usual times in both processes', async () => {
     const { api } = context;
-    const { liveness, ahead, live } = processes(api);
+    const { liveness, ahead, runLiveness } = processes(api);
     const organization = await api.organization();
     const [one, other] = [await organization.enroll(), await organization.enroll()];
     await liveness.beat();
@@ -55,14 +55,14 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     await liveness.beat();
     await other.sync([container('a')]);
     for (const host of [one, other]) expect(await freshness(host)).toBe('online');
-    await live(30);
+    await runLiveness(30);
     for (const host of [one, other]) expect(await freshness(host)).toBe('online');
-    await live(5);
+    await runLiveness(5);
     for (const host of [one, other]) {
       expect(await freshness(host)).toBe('stale');
       expect(await containerFreshness(host)).toEqual(['stale']);
     }
-    await live(265);
+    await runLiveness(265);
     for (const host of [one, other]) {
       expect(await freshness(host)).toBe('offline');
       expect(await containerFreshness(host)).toEqual(['offline']);
@@ -71,11 +71,11 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('a real outage of Muster is recorded, and no outage ends in the future', async () => {
     const { api } = context;
-    const { liveness, ahead, live } = processes(api);
+    const { liveness, ahead, runLiveness } = processes(api);
     const host = await (await api.organization()).enroll();
-    await live(5);
+    await runLiveness(5);
     await ahead.liveness.beat();
-    await live(10);
+    await runLiveness(10);
     await host.sync([container('a')]);
     const now = api.clock();
     for (const { endedAt } of await liveness.outages()) expect(endedAt.getTime()).toBeLessThanOrEqual(now.getTime());
@@ -85,13 +85,13 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     await liveness.beat();
     expect((await liveness.outages()).at(-1)).toEqual({ startedAt: now, endedAt: api.clock() });
     expect(await freshness(host)).toBe('online');
-    await live(35);
+    await runLiveness(35);
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('future instants that it wrote to hosts are shown as the current time and then lowered', async () => {
+  test('future instants that the process wrote to hosts are shown as the current time and then lowered', async () => {
     const { api } = context;
-    const { liveness, ahead, live } = processes(api);
+    const { liveness, ahead, runLiveness } = processes(api);
     const host = await (await api.organization()).enroll();
     await liveness.beat();
     await host.through(ahead.api).sync([container('a')]);
@@ -104,11 +104,11 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     const row = await host.host();
     await liveness.lowerFutureInstants();
     expect(await host.host()).toEqual(row);
-    await live(35);
+    await runLiveness(35);
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('a call that changes only a host’s lastSeenAt lowers it', async () => {
+  test('a lastSeenAt in the future is lowered even by a call that changes nothing else', async () => {
     const { api } = context;
     const { ahead } = processes(api);
     const host = await (await api.organization()).enroll();
@@ -119,7 +119,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('a restarted agent’s run is accepted, and a second machine is detected', async () => {
     const { api } = context;
-    const { liveness, ahead, live } = processes(api);
+    const { liveness, ahead, runLiveness } = processes(api);
     const host = await (await api.organization()).enroll();
     const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
     const order = (stream: string, sequence: number, at: Date) => ({
@@ -134,7 +134,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     expect((await host.host()).cloneSuspectedAt).toBeNull();
 
     await liveness.lowerFutureInstants();
-    await live(65);
+    await runLiveness(65);
     expect(await host.sync([], order(first, 2, api.clock()))).toMatchObject({ applied: false });
     expect((await host.host()).cloneSuspectedAt).toEqual(api.clock());
   });
@@ -159,24 +159,24 @@ describe('an embedded database, which uses the clock of its process', () => {
     const liveness = createLivenessService(db, { now: clock.now });
     const api = new TestApi(db, createApp({ db, now: clock.now }), testClock());
     const host = await (await api.organization()).enroll();
-    const live = async (seconds: number) => {
+    const runLiveness = async (seconds: number) => {
       for (let passed = 0; passed < seconds; passed += 5) {
         pass(5_000);
         await clock.synchronize();
         await liveness.beat();
       }
     };
-    await live(10);
+    await runLiveness(10);
     ms.wall += HOUR_MS;
-    await live(20);
+    await runLiveness(20);
     await host.sync([container('a')]);
     expect(clock.skewMs()).toBe(HOUR_MS);
     ms.wall -= HOUR_MS;
-    await live(30);
+    await runLiveness(30);
     expect((await db.prisma.serviceLiveness.findFirstOrThrow()).aliveAt).toEqual(new Date(ms.wall));
     expect(await liveness.outages()).toEqual([]);
     expect(await freshness(host)).toBe('online');
-    await live(5);
+    await runLiveness(5);
     expect(await freshness(host)).toBe('stale');
     await db.close();
   });
@@ -203,15 +203,15 @@ describe('an embedded database, which uses the clock of its process', () => {
     const { liveness, api } = await run();
     const shown = host.through(api);
     expect(await freshness(shown)).toBe('online');
-    const live = async (seconds: number) => {
+    const runLiveness = async (seconds: number) => {
       for (let passed = 0; passed < seconds; passed += 5) {
         pass(5_000);
         await liveness.beat();
       }
     };
-    await live(35);
+    await runLiveness(35);
     expect(await freshness(shown)).toBe('stale');
-    await live(265);
+    await runLiveness(265);
     expect(await freshness(shown)).toBe('offline');
     const startedAt = new Date(ms.wall);
     pass(20 * 60_000);
@@ -247,32 +247,32 @@ describe.each(testEngines())(
       expect((await usual.host()).heartbeatSeconds).toBe(CADENCE_DEFAULT.heartbeatSeconds);
 
       const liveness = createLivenessService(api.db, { now: api.clock });
-      const live = async (seconds: number) => {
+      const runLiveness = async (seconds: number) => {
         for (let passed = 0; passed < seconds; passed += 5) {
           await liveness.beat();
           api.clock.advance(5_000);
         }
       };
-      const listed = async (asked: string) => {
-        const { body } = await organization.get(`/api/hosts?freshness=${asked}`).expect(200);
+      const listed = async (freshnessFilter: string) => {
+        const { body } = await organization.get(`/api/hosts?freshness=${freshnessFilter}`).expect(200);
         return (body as { items: { id: string }[] }).items.map(({ id }) => id).sort();
       };
       const ids = hosts.map(({ id }) => id).sort();
-      await live(180);
+      await runLiveness(180);
       expect(await listed('online')).toEqual(ids);
       for (const host of hosts) expect(await freshness(host)).toBe('online');
       expect(await containerFreshness(bySnapshot)).toEqual(['online', 'online']);
       expect(await freshness(usual)).toBe('stale');
-      await live(5);
+      await runLiveness(5);
       expect(await listed('stale')).toEqual([...ids, usual.id].sort());
-      await live(410);
+      await runLiveness(410);
       expect(await listed('stale')).toEqual(ids);
-      await live(10);
+      await runLiveness(10);
       expect(await listed('offline')).toEqual([...ids, usual.id].sort());
 
       // The shorter interval applies from the host's next call on.
       await bySnapshot.sync([container('a')]);
-      await live(35);
+      await runLiveness(35);
       expect(await listed('stale')).toEqual([bySnapshot.id]);
     });
   },

@@ -4,9 +4,10 @@ import { createClock } from '../src/lib/clock.js';
 const START = Date.UTC(2026, 2, 1, 12);
 
 /**
- * Creates a reference, a wall clock and a monotonic clock that the test moves, and the time a reading takes each way.
+ * Creates a reference, a wall clock and a monotonic clock, and the duration of a reading in each direction. The test
+ * controls all of them.
  */
-function world() {
+function createTestClocks() {
   const ms = { elapsed: 5_000, reference: START, wall: START, there: 10, back: 10 };
   const pass = (passedMs: number) => {
     ms.elapsed += passedMs;
@@ -24,9 +25,9 @@ function world() {
 
 describe('a clock', () => {
   test('follows its reference to within one round trip and ignores the wall clock', async () => {
-    const { ms, pass, ...parts } = world();
+    const { ms, pass, ...clocks } = createTestClocks();
     ms.wall += 3_600_000;
-    const clock = createClock(parts);
+    const clock = createClock(clocks);
     await clock.start();
     for (const [there, back] of [
       [0, 200],
@@ -48,8 +49,8 @@ describe('a clock', () => {
   });
 
   test('ignores a reading that took too long', async () => {
-    const { ms, pass, ...parts } = world();
-    const clock = createClock(parts);
+    const { ms, pass, ...clocks } = createTestClocks();
+    const clock = createClock(clocks);
     await clock.start();
     Object.assign(ms, { there: 10, back: 300 });
     ms.reference += 60_000;
@@ -58,13 +59,13 @@ describe('a clock', () => {
   });
 
   test('starts with the best of several readings if all are slow', async () => {
-    const { ms, pass, ...parts } = world();
+    const { ms, pass, ...clocks } = createTestClocks();
     const slow = [900, 300, 1_200, 700, 800];
     const clock = createClock({
-      ...parts,
+      ...clocks,
       readReferenceMs: () => {
         Object.assign(ms, { there: 0, back: slow.shift() });
-        return parts.readReferenceMs();
+        return clocks.readReferenceMs();
       },
     });
     await clock.start();
@@ -73,9 +74,9 @@ describe('a clock', () => {
   });
 
   test('follows a step of its reference, at once or after the step has lasted for the confirmation time', async () => {
-    const { ms, pass, ...parts } = world();
-    const atOnce = createClock(parts);
-    const later = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
+    const { ms, pass, ...clocks } = createTestClocks();
+    const atOnce = createClock(clocks);
+    const later = createClock({ ...clocks, stepConfirmedAfterMs: 60_000 });
     await atOnce.start();
     await later.start();
     ms.reference += 3_600_000;
@@ -90,9 +91,9 @@ describe('a clock', () => {
     expect(Math.abs(later.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
   });
 
-  test('that confirms steps ignores one that is reverted', async () => {
-    const { ms, pass, ...parts } = world();
-    const clock = createClock({ ...parts, stepConfirmedAfterMs: 60_000 });
+  test('that confirms steps ignores a step that is reverted', async () => {
+    const { ms, pass, ...clocks } = createTestClocks();
+    const clock = createClock({ ...clocks, stepConfirmedAfterMs: 60_000 });
     await clock.start();
     for (const step of [3_600_000, -3_600_000, 3_600_000, -3_600_000]) {
       ms.reference += step;
@@ -105,6 +106,6 @@ describe('a clock', () => {
   });
 
   test('throws if it is read before it has been started', () => {
-    expect(() => createClock(world()).now()).toThrow('not started');
+    expect(() => createClock(createTestClocks()).now()).toThrow('not started');
   });
 });

@@ -50,7 +50,7 @@ describe.each(testEngines())('syncContainers on %s', (engine) => {
     expect(missing).toEqual([]);
   });
 
-  test('validates an array like a body', async () => {
+  test('validates an array in the same way as a body', async () => {
     const { id } = await enroll();
     const twice = [container('a'), container('a')];
     for (const containers of [twice, plain(twice), zipped(twice)]) {

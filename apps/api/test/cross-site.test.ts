@@ -26,7 +26,7 @@ describe('a page of another site', () => {
     ['with a forged Origin', { 'Sec-Fetch-Site': 'cross-site', Origin: 'http://muster.example.org' }],
     ['in a browser that sends only Origin', { Origin: 'http://evil.example.org' }],
     ['in a sandbox', { Origin: 'null' }],
-    ['that sends neither header', {}],
+    ['that sends neither Sec-Fetch-Site nor Origin', {}],
     ['on another port', { Origin: 'http://muster.example.org:8080' }],
   ])('%s cannot change anything with the cookie', async (_which, headers: Record<string, string>) => {
     const before = await context.api.db.prisma.enrollmentToken.count();
@@ -63,10 +63,10 @@ describe('a page of another site', () => {
     expect((await signIn({})).status).toBe(201);
   });
 
-  test('is undecided without an Origin, and assumed for an invalid Origin', () => {
-    const silent = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
-    expect(isSameOrigin(silent, 'http://muster.example.org')).toBeNull();
-    expect(isSameOrigin({ ...silent, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);
+  test('is neither assumed nor excluded without an Origin, and assumed for an invalid Origin', () => {
+    const noOrigin = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
+    expect(isSameOrigin(noOrigin, 'http://muster.example.org')).toBeNull();
+    expect(isSameOrigin({ ...noOrigin, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);
   });
 
   test('is assumed for an http origin if the public URL is https, even for the requested host', () => {

@@ -10,7 +10,7 @@ import { createRetentionService } from '../src/services/maintenance/retention.js
 import { container } from './fixtures.js';
 import { TestApi, testClock, useApi } from './harness.js';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const bearer = { type: 'bearer' } as const;
@@ -23,12 +23,12 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     const lines: { msg: string; turnedAway?: number }[] = [];
     const write = (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]);
     const app = createApp({ db, logger: pino({ level: 'warn' }, { write }) });
-    const ask = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
-    const answer = await ask();
+    const getHosts = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
+    const answer = await getHosts();
     expect(answer.body).toMatchObject({ type: '/problems/unavailable', detail: 'The database cannot be reached.' });
     // Retry-After varies, so that a fleet does not reconnect all at once.
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
-    await ask();
+    await getHosts();
     // All refused requests are logged once per interval.
     expect(lines).toMatchObject([{ msg: 'requests turned away', turnedAway: 1 }]);
   });
@@ -37,7 +37,7 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
 describe.each(testEngines())('a host whose history exceeds one batch of a deletion, on %s', (engine) => {
   const context = useApi(engine);
 
-  test('is deleted to its last row', async () => {
+  test('is deleted with all rows of its history', async () => {
     const { db, clock, http } = context.api;
     const organization = await context.api.organization();
     const [host, other] = [await organization.enroll(), await organization.enroll()];
@@ -48,7 +48,7 @@ describe.each(testEngines())('a host whose history exceeds one batch of a deleti
       FROM generate_series(1, 23000)`;
     const history = ({ id }: { id: string }) => db.prisma.containerEvent.count({ where: { hostId: id } });
     await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).expect(204);
-    // An operator's call deletes a bounded number of rows. The remaining ones are not visible.
+    // An operator's call deletes a bounded number of rows. The remaining rows are not visible.
     expect(await history(host)).toBe(3001);
     expect((await organization.get('/api/events').expect(200)).body).toMatchObject({ items: [{ hostId: other.id }] });
     await createRetentionService(db, { now: clock }).prune();
@@ -58,7 +58,7 @@ describe.each(testEngines())('a host whose history exceeds one batch of a deleti
   });
 });
 
-// The embedded database has one connection: no call waits for another's lock, and no statement has a timeout.
+// The embedded database has one connection, so no call waits for a lock, and its statements have no timeout.
 onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engine) => {
   let db: Database;
   let api: TestApi;
@@ -70,7 +70,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
   afterAll(() => db.close());
 
   /** Waits until a connection waits for a lock. */
-  async function someoneWaits(): Promise<void> {
+  async function waitForBlockedConnection(): Promise<void> {
     for (;;) {
       const waiting = await db.prisma.$queryRaw<unknown[]>`
         SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
@@ -99,9 +99,9 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
       // The connection that checks for deadlocks first is the victim.
       await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
       await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
-      // The deletion locks the host's row and waits for the token's.
+      // The deletion locks the host's row and waits for the token's row.
       answer = deletion.then(({ status }) => ({ status }));
-      await someoneWaits();
+      await waitForBlockedConnection();
       const free = db.prisma.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE SKIP LOCKED`;
       expect(await free).toEqual([]);
       await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
@@ -118,7 +118,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
 onServer.each(['postgresql'] as const)('a read-only database on %s', () => {
   test('causes 503 with Retry-After, and /readyz fails, until it accepts writes again', async () => {
     const { url, drop } = await createEmptyServerDatabase();
-    // Its connections accept writes throughout: the setting applies to new connections.
+    // This connection accepts writes throughout, because the setting applies only to new connections.
     const admin = await openDatabase({ url }, { applicationName: 'admin', poolMax: 1 });
     const db = await openDatabase({ url }, { poolMax: 2 });
     try {
@@ -143,7 +143,7 @@ onServer.each(['postgresql'] as const)('a read-only database on %s', () => {
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(503);
       await admin.prisma.$executeRawUnsafe(`ALTER DATABASE "${name}" RESET default_transaction_read_only`);
-      // Every connection that refused a write was closed, so the next ones are new.
+      // Every connection that refused a write was closed, so the next connections are new.
       await write().expect(201);
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(200);

@@ -9,27 +9,27 @@ describe('refusals of a caller who retries at once', () => {
   afterEach(() => void jest.useRealTimers());
 
   const response = () => {
-    const left = jest.fn();
+    const releaseSlot = jest.fn();
     const res = new ServerResponse(new IncomingMessage(new Socket())) as Response;
-    res.locals = { slot: { release: left } } as unknown as Response['locals'];
-    return { res, left };
+    res.locals = { slot: { release: releaseSlot } } as unknown as Response['locals'];
+    return { res, releaseSlot };
   };
   /** Resolves with whether a refusal may be sent. */
-  const answered = async (delay: Promise<void> | null) => {
+  const isSent = async (delay: Promise<void> | null) => {
     if (delay === null) return true;
     return Promise.race([delay.then(() => true), Promise.resolve().then(() => false)]);
   };
 
-  test('are delayed after the first 20 without occupying a slot, and those of other callers are not', async () => {
+  test('are delayed after the first 20 refusals, occupy no slot, and do not delay refusals of other callers', async () => {
     const elapsed = { ms: 0 };
     const delayRefusal = createRefusalDelay(() => elapsed.ms);
     for (let i = 0; i < 20; i++) expect(delayRefusal('a', response().res)).toBeNull();
-    const { res, left } = response();
+    const { res, releaseSlot } = response();
     const delay = delayRefusal('a', res);
-    expect(left).toHaveBeenCalled();
+    expect(releaseSlot).toHaveBeenCalled();
     expect(delayRefusal('b', response().res)).toBeNull();
     jest.advanceTimersByTime(499);
-    expect(await answered(delay)).toBe(false);
+    expect(await isSent(delay)).toBe(false);
     jest.advanceTimersByTime(1);
     await delay;
     elapsed.ms += 100;

@@ -5,7 +5,7 @@ import { diffSnapshot, diffSnapshotWithYields, type StoredContainer } from '../s
 import { container } from './fixtures.js';
 
 const row = (changes: Partial<ContainerInput> = {}) => toContainerRow(Container.parse(container('a', changes)));
-const stored = (changes: Partial<ContainerInput> = {}, removed = false): StoredContainer => ({
+const storedContainer = (changes: Partial<ContainerInput> = {}, removed = false): StoredContainer => ({
   dockerId: 'a',
   equal: false,
   removed,
@@ -14,13 +14,13 @@ const stored = (changes: Partial<ContainerInput> = {}, removed = false): StoredC
 
 /** Returns the events for a container that changes between two snapshots. */
 const events = (from: Partial<ContainerInput>, to: Partial<ContainerInput>) =>
-  diffSnapshot([stored(from)], [row(to)], { complete: true }).events.map(({ kind, from, to, exitCode }) =>
+  diffSnapshot([storedContainer(from)], [row(to)], { complete: true }).events.map(({ kind, from, to, exitCode }) =>
     exitCode === null ? [kind, from, to] : [kind, from, to, exitCode],
   );
 
 const running = { state: 'running', status: 'Up 5 minutes', startedAt: '2026-03-01T11:00:00Z' };
 const exited = { ...running, state: 'exited', status: 'Exited (137) 1 second ago', ports: [] };
-const again = { startedAt: '2026-03-01T11:30:00Z' };
+const restartTime = { startedAt: '2026-03-01T11:30:00Z' };
 
 describe('each change is recorded once', () => {
   test.each<[what: string, from: Partial<ContainerInput>, to: Partial<ContainerInput>, events: unknown[]]>([
@@ -31,9 +31,9 @@ describe('each change is recorded once', () => {
       [['started', 'created', 'running']],
     ],
     ['an exit that also ends the published ports', running, exited, [['exited', 'running', 'exited', 137]]],
-    ['a start after an exit', exited, { ...running, ...again }, [['started', 'exited', 'running']]],
-    ['a restart between two snapshots', running, { ...running, ...again }, [['restarted', 'running', 'running']]],
-    ['an unobserved restart and exit', exited, { ...exited, ...again }, [['restarted', 'exited', 'exited', 137]]],
+    ['a start after an exit', exited, { ...running, ...restartTime }, [['started', 'exited', 'running']]],
+    ['a restart between two snapshots', running, { ...running, ...restartTime }, [['restarted', 'running', 'running']]],
+    ['an unobserved restart and exit', exited, { ...exited, ...restartTime }, [['restarted', 'exited', 'exited', 137]]],
     [
       'a crash under a restart policy',
       running,
@@ -43,7 +43,7 @@ describe('each change is recorded once', () => {
     [
       'the restart after the crash',
       { ...exited, state: 'restarting' },
-      { ...running, ...again },
+      { ...running, ...restartTime },
       [['restarted', 'restarting', 'running']],
     ],
     [
@@ -84,7 +84,7 @@ describe('each change is recorded once', () => {
     [
       'a first health status after an unobserved restart',
       { ...exited, state: 'restarting', status: 'Restarting (1) 1 second ago' },
-      { ...running, ...again, status: 'Up 1 minute (healthy)' },
+      { ...running, ...restartTime, status: 'Up 1 minute (healthy)' },
       [
         ['restarted', 'restarting', 'running'],
         ['health_changed', null, 'healthy'],
@@ -93,7 +93,7 @@ describe('each change is recorded once', () => {
     [
       'a start, after which a health check is always starting',
       exited,
-      { ...running, ...again, status: 'Up 1 second (health: starting)' },
+      { ...running, ...restartTime, status: 'Up 1 second (health: starting)' },
       [['started', 'exited', 'running']],
     ],
     [
@@ -143,8 +143,8 @@ describe('each change is recorded once', () => {
         ['exited', 'running', 'exited', 137],
       ],
     ],
-    ['a status text that only aged', running, { ...running, status: 'Up 6 minutes' }, []],
-    ['an exit text that only aged', exited, { ...exited, status: 'Exited (137) 2 minutes ago' }, []],
+    ['a status text in which only the age changed', running, { ...running, status: 'Up 6 minutes' }, []],
+    ['an exit text in which only the age changed', exited, { ...exited, status: 'Exited (137) 2 minutes ago' }, []],
   ])('%s', (_what, from, to, expected) => {
     expect(events(from, to)).toEqual(expected);
   });
@@ -153,8 +153,8 @@ describe('each change is recorded once', () => {
     const kinds = (before: StoredContainer[], incoming: ReturnType<typeof row>[]) =>
       diffSnapshot(before, incoming, { complete: true }).events.map(({ kind, from, to }) => [kind, from, to]);
     expect(kinds([], [row(exited)])).toEqual([['created', null, 'exited']]);
-    expect(kinds([stored(running)], [])).toEqual([['removed', 'running', null]]);
-    expect(kinds([stored({ ...running, name: 'old' }, true)], [row(running)])).toEqual([
+    expect(kinds([storedContainer(running)], [])).toEqual([['removed', 'running', null]]);
+    expect(kinds([storedContainer({ ...running, name: 'old' }, true)], [row(running)])).toEqual([
       ['reappeared', null, 'running'],
     ]);
   });
@@ -165,21 +165,21 @@ test('an event stays small regardless of how much has changed', () => {
     Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key-${index}-${'k'.repeat(2_000)}`, value]));
   const ports = Array.from({ length: 5_000 }, (_, index) => ({ privatePort: 2 * index + 1, type: 'tcp' as const }));
   const [event] = diffSnapshot(
-    [stored({ labels: many('a'.repeat(5_000)), ports: [], command: 'a' })],
+    [storedContainer({ labels: many('a'.repeat(5_000)), ports: [], command: 'a' })],
     [row({ labels: many('b'.repeat(5_000)), ports, command: 'b'.repeat(100_000) })],
     { complete: true },
   ).events;
   expect(event?.kind).toBe('updated');
   const { command, omittedLabels, omittedPorts } = event!.to as Record<string, unknown>;
   expect(command).toBe(`${'b'.repeat(1_024)}…`);
-  // Each label counts 4,096 of at most 8,192 units: its key and value on both sides count at most 1,024 each.
+  // Each label counts for 4,096 of at most 8,192 units: its old and new key and value count for at most 1,024 each.
   expect(omittedLabels).toBe(1_000 - 2);
   expect(omittedPorts).toBe(5_000 - 64);
   expect(JSON.stringify(event).length).toBeLessThan(30_000);
 });
 
 test('an incomplete snapshot removes nothing', () => {
-  const diff = diffSnapshot([stored()], [], { complete: false });
+  const diff = diffSnapshot([storedContainer()], [], { complete: false });
   expect(diff).toEqual({
     writes: [],
     patches: [],
@@ -190,18 +190,18 @@ test('an incomplete snapshot removes nothing', () => {
   });
 });
 
-test('an equal row is not written, and a row whose status text only aged is not marked as changed', () => {
+test('an equal row is not written, and a row in whose status text only the age changed is not marked as changed', () => {
   expect(diffSnapshot([{ dockerId: 'a', equal: true }], [row()], { complete: true })).toMatchObject({
     writes: [],
     unchanged: 1,
   });
-  const aged = diffSnapshot([stored()], [row({ status: 'Up 6 minutes (healthy)' })], { complete: true });
+  const aged = diffSnapshot([storedContainer()], [row({ status: 'Up 6 minutes (healthy)' })], { complete: true });
   expect(aged).toMatchObject({ writes: [], patches: [{ dockerId: 'a', changed: false, ports: null }] });
-  const renamed = diffSnapshot([stored()], [row({ name: 'new' })], { complete: true });
+  const renamed = diffSnapshot([storedContainer()], [row({ name: 'new' })], { complete: true });
   expect(renamed).toMatchObject({ writes: [{ dockerId: 'a', name: 'new' }], patches: [] });
 });
 
-test('containers that differ only in the order of ports and labels have one digest', () => {
+test('containers that differ only in the order of ports and labels have the same digest', () => {
   const ports = [
     { privatePort: 80, type: 'tcp' as const },
     { privatePort: 53, type: 'udp' as const },
@@ -214,7 +214,9 @@ test('containers that differ only in the order of ports and labels have one dige
 
 test('a row that differs only in its truncated fields is written as a whole, without an event', () => {
   const labels = { a: 'x'.repeat(4_096) };
-  const diff = diffSnapshot([stored({ labels })], [row({ labels, truncated: ['labels'] })], { complete: true });
+  const diff = diffSnapshot([storedContainer({ labels })], [row({ labels, truncated: ['labels'] })], {
+    complete: true,
+  });
   expect(diff).toMatchObject({ writes: [{ truncated: ['labels'] }], patches: [], events: [] });
   expect(diff.totalChanges.truncated).toBe(1);
 });
@@ -255,14 +257,15 @@ describe('a long list that is compared with yields to the event loop', () => {
     if (index % 7 === 0) return { dockerId, equal: true };
     return { dockerId, equal: false, removed: index % 5 === 0, row: found };
   };
-  // Some containers are new and some are removed. The others are in another order, and half of them have changed.
+  // Some containers are new and some are removed. The remaining containers are in another order, and half of them have
+  // changed.
   const before = Array.from({ length: 1_000 }, (_, index) => storedOf(index));
   const after = Array.from({ length: 1_000 }, (_, index) =>
     rowOf(1_099 - index, index % 2 === 0 ? { image: 'other:1', labels: labels(2) } : {}),
   );
 
   test.each([{ complete: true }, { complete: false }, { complete: false, removedIds: ['c1', 'c2', 'c500', 'c2000'] }])(
-    'gives the same diff as a comparison without yields: %j',
+    'returns the same diff as a comparison without yields: %j',
     async (options) => {
       expect(await diffSnapshotWithYields(before, after, options)).toEqual(diffSnapshot(before, after, options));
       expect(await diffSnapshotWithYields([], after, options)).toEqual(diffSnapshot([], after, options));

@@ -8,7 +8,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
 const installed = findChromium();
-// Skipped and counted if no Chromium is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no Chromium is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const inBrowser = installed === null ? describe.skip : describe;
 
 describe('GET /docs', () => {
@@ -61,10 +61,10 @@ inBrowser('the API documentation in a browser', () => {
 
   test('shows every operation and makes a call, without an error and without requests to other servers', async () => {
     const page = await browser.newPage();
-    const complaints: string[] = [];
+    const pageErrors: string[] = [];
     const origins = new Set<string>();
-    page.on('console', (message) => complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => pageErrors.push(message.text()));
+    page.on('pageerror', (error) => pageErrors.push(error.message));
     page.on('request', (request) => {
       if (!request.url().startsWith('data:')) origins.add(new URL(request.url()).origin);
     });
@@ -80,6 +80,6 @@ inBrowser('the API documentation in a browser', () => {
     const answer = page.locator('.live-responses-table');
     await answer.getByText('"status"').waitFor();
     expect(await answer.innerText()).toContain('200');
-    expect({ complaints, origins: [...origins] }).toEqual({ complaints: [], origins: [server.url] });
+    expect({ pageErrors, origins: [...origins] }).toEqual({ pageErrors: [], origins: [server.url] });
   }, 120_000);
 });

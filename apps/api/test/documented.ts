@@ -5,31 +5,35 @@ import type { Problem } from '@muster/contracts';
 import type { Response, Test } from 'supertest';
 
 /** Refusals that any call can cause, and that an operation documents as `default` only. */
-const OF_ANY_CALL: ReadonlySet<number> = new Set([405, 408, 417, 431]);
+const COMMON_REFUSALS: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
 /** Returns the document with closed schemas, in which an undocumented field of a response is an error. */
-function closed(json: Json): Json {
+function closeSchemas(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
-  if (Array.isArray(json)) return json.map(closed);
+  if (Array.isArray(json)) return json.map(closeSchemas);
   const { example: _example, examples: _examples, ...rest } = json;
-  const inside = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, closed(value)]));
-  const isObject = inside['type'] === 'object' && inside['properties'] !== undefined;
-  return isObject ? { additionalProperties: false, ...inside } : inside;
+  const closedSchema = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, closeSchemas(value)]));
+  const isObject = closedSchema['type'] === 'object' && closedSchema['properties'] !== undefined;
+  return isObject ? { additionalProperties: false, ...closedSchema } : closedSchema;
 }
 
 const document = createOpenApiDocument();
 const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
 addFormats(ajv);
-ajv.addSchema(closed(document as unknown as Json) as object, 'answers');
+ajv.addSchema(closeSchemas(document as unknown as Json) as object, 'answers');
 ajv.addSchema(document, 'requests');
 
 const pointer = (...path: (string | number)[]) =>
   path.map((part) => `/${encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');
 
 /** Validates a value against the schema at a path in the document. Returns the errors, or null if there are none. */
-export function faults(where: 'answers' | 'requests', value: unknown, ...path: (string | number)[]): string | null {
+export function validationErrors(
+  where: 'answers' | 'requests',
+  value: unknown,
+  ...path: (string | number)[]
+): string | null {
   const validate = ajv.getSchema(`${where}#${pointer(...path)}`);
   if (validate === undefined) throw new Error(`the document has no schema at ${path.join(' ')}`);
   return validate(value) === true ? null : ajv.errorsText(validate.errors);
@@ -52,68 +56,71 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 function check(response: Response, sent: unknown): void {
   const { method = '', path: url } = (response as unknown as { req: { method?: string; path: string } }).req;
   const path = url.split('?', 1)[0]!;
-  const called = `${method} ${path} → ${response.status}`;
-  const asked = method === 'HEAD' ? 'get' : method.toLowerCase();
-  const found = operations.find((one) => one.method === asked && one.matches.test(path));
+  const callName = `${method} ${path} → ${response.status}`;
+  const documentedMethod = method === 'HEAD' ? 'get' : method.toLowerCase();
+  const found = operations.find((one) => one.method === documentedMethod && one.matches.test(path));
   if (found === undefined) {
     // An unknown path or method is not documented, but its error format is.
-    if (method !== 'HEAD' && response.status >= 400) checkProblem(called, response);
+    if (method !== 'HEAD' && response.status >= 400) checkProblem(callName, response);
     return;
   }
   const { operation } = found;
-  const { key, documented } = responseOf(called, operation, response.status);
+  const { key, documented } = responseOf(callName, operation, response.status);
   for (const [name, { $ref }] of Object.entries(documented.headers ?? {})) {
     const header = document.components['headers']![$ref.split('/').pop()!] as { required?: boolean };
     if (header.required === true && response.headers[name.toLowerCase()] === undefined) {
-      throw new Error(`${called}: the header ${name} is missing`);
+      throw new Error(`${callName}: the header ${name} is missing`);
     }
   }
   if (method === 'HEAD') return;
-  if (response.status >= 400) checkProblem(called, response);
-  else checkAnswer(called, response, documented, ['paths', found.path, found.method, 'responses', key]);
-  if (response.status < 300) checkRequest(called, operation, sent, ['paths', found.path, found.method]);
+  if (response.status >= 400) checkProblem(callName, response);
+  else checkAnswer(callName, response, documented, ['paths', found.path, found.method, 'responses', key]);
+  if (response.status < 300) checkRequest(callName, operation, sent, ['paths', found.path, found.method]);
 }
 
-function responseOf(called: string, { responses }: OpenApiOperation, status: number) {
-  const key = responses[status] === undefined && OF_ANY_CALL.has(status) ? 'default' : String(status);
+function responseOf(callName: string, { responses }: OpenApiOperation, status: number) {
+  const key = responses[status] === undefined && COMMON_REFUSALS.has(status) ? 'default' : String(status);
   const response = responses[key];
-  if (response === undefined) throw new Error(`${called}: this status is not documented`);
+  if (response === undefined) throw new Error(`${callName}: this status is not documented`);
   const named = response.$ref?.split('/').pop();
   const documented = named === undefined ? response : (document.components['responses']![named] as OpenApiResponse);
   return { key, documented };
 }
 
-function checkProblem(called: string, { type, body }: Response): void {
-  if (type !== 'application/problem+json') throw new Error(`${called}: ${type} is not a problem document`);
-  const wrong =
-    faults('answers', body, 'components', 'schemas', 'Problem') ??
-    faults('answers', (body as Problem).type, 'components', 'schemas', 'ProblemType');
-  if (wrong !== null) throw new Error(`${called}: ${wrong}`);
+function checkProblem(callName: string, { type, body }: Response): void {
+  if (type !== 'application/problem+json') throw new Error(`${callName}: ${type} is not a problem document`);
+  const mismatch =
+    validationErrors('answers', body, 'components', 'schemas', 'Problem') ??
+    validationErrors('answers', (body as Problem).type, 'components', 'schemas', 'ProblemType');
+  if (mismatch !== null) throw new Error(`${callName}: ${mismatch}`);
 }
 
-function checkAnswer(called: string, response: Response, documented: OpenApiResponse, path: string[]): void {
+function checkAnswer(callName: string, response: Response, documented: OpenApiResponse, path: string[]): void {
   if (documented.content === undefined) {
-    if (response.text) throw new Error(`${called}: a body is not documented`);
+    if (response.text) throw new Error(`${callName}: a body is not documented`);
     return;
   }
-  if (documented.content[response.type] === undefined) throw new Error(`${called}: ${response.type} is not documented`);
+  if (documented.content[response.type] === undefined)
+    throw new Error(`${callName}: ${response.type} is not documented`);
   if (response.type !== 'application/json') return;
-  const wrong = faults('answers', response.body, ...path, 'content', response.type, 'schema');
-  if (wrong !== null) throw new Error(`${called}: ${wrong}`);
+  const mismatch = validationErrors('answers', response.body, ...path, 'content', response.type, 'schema');
+  if (mismatch !== null) throw new Error(`${callName}: ${mismatch}`);
 }
 
-function checkRequest(called: string, operation: OpenApiOperation, sent: unknown, path: string[]): void {
+function checkRequest(callName: string, operation: OpenApiOperation, sent: unknown, path: string[]): void {
   // A compressed body is not checked.
   if (operation.requestBody === undefined || sent === undefined || Buffer.isBuffer(sent)) return;
   const body: unknown = typeof sent === 'string' ? JSON.parse(sent) : sent;
-  const wrong = faults('requests', body, ...path, 'requestBody', 'content', 'application/json', 'schema');
-  if (wrong !== null) throw new Error(`${called}: the request was accepted but violates the document: ${wrong}`);
+  const mismatch = validationErrors('requests', body, ...path, 'requestBody', 'content', 'application/json', 'schema');
+  if (mismatch !== null)
+    throw new Error(`${callName}: the request was accepted but violates the document: ${mismatch}`);
 }
 
 /** A plugin for `use` of a supertest agent, which checks each response against the OpenAPI document. */
 export function documented(request: object): void {
   const test = request as Test & { _data?: unknown };
-  // supertest records the stack of each `expect`. This one would say nothing, and takes most of the time.
+  // supertest records the stack of each `expect`. For this `expect`, the stack would not help, and recording it takes
+  // most of the time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   void test.expect((response) => check(response, test._data));

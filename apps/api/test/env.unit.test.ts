@@ -81,14 +81,14 @@ describe('the environment', () => {
     expect(embedded).toMatchObject({ MUSTER_ADMIN_KEY: publicKey, MUSTER_DATA_DIR: '/data', HOST: '127.0.0.1' });
     expect(problems(embedded as Record<string, string>)).toEqual([]);
     expect(developmentEnv(server, '/data')).not.toHaveProperty('MUSTER_ADMIN_KEY');
-    // The API rejects that key if a developer sets it for a database server.
-    const insistent = developmentEnv({ ...server, MUSTER_ADMIN_KEY: publicKey }, '/data');
-    expect(problems(insistent as Record<string, string>)).toEqual([
+    // The API rejects the well-known key if a developer sets it for a database server.
+    const withServer = developmentEnv({ ...server, MUSTER_ADMIN_KEY: publicKey }, '/data');
+    expect(problems(withServer as Record<string, string>)).toEqual([
       expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
     ]);
   });
 
-  test('of development has the page on PORT, which is the public URL, and the API on the next port', () => {
+  test('of development has the page on PORT, which is in the public URL, and the API on the next port', () => {
     const page = { MUSTER_PUBLIC_URL: 'http://127.0.0.1:3000', PORT: '3001' };
     expect(developmentEnv({}, '/data')).toMatchObject(page);
     expect(developmentEnv({ PORT: '' }, '/data')).toMatchObject(page);
@@ -115,7 +115,7 @@ describe('the environment', () => {
     expect(problems({ PORT: 'x', LOG_LEVEL: 'y' })).toHaveLength(2);
   });
 
-  test('has the names that .env.example lists, and accepts its values', async () => {
+  test('has the variables that .env.example lists, and accepts the values of that file', async () => {
     const example = await readFile(new URL('../../../.env.example', import.meta.url), 'utf8');
     const api = example.split('# --- agent')[0]!;
     const variables = [...api.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
@@ -129,9 +129,9 @@ describe('the environment', () => {
         .split('\n')
         .filter((line) => line !== '' && !line.startsWith('#'))
         .map((line) => line.replace(/^\*\*\//, '').replace(/\/$/, ''));
-    const kept = await patternsOf('.dockerignore');
+    const dockerIgnorePatterns = await patternsOf('.dockerignore');
     for (const pattern of [...(await patternsOf('.gitignore')), '.git', '.muster', '.env', 'node_modules']) {
-      expect(kept).toContain(pattern === '.env.local' ? '.env.*' : pattern);
+      expect(dockerIgnorePatterns).toContain(pattern === '.env.local' ? '.env.*' : pattern);
     }
   });
 });

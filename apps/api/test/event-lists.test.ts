@@ -20,7 +20,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     return pages;
   };
 
-  const threeCreated = async () => {
+  const createThreeContainers = async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     for (let count = 1; count <= 3; count++) {
@@ -45,7 +45,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
   });
 
   test('a search that reaches its read limit continues on the next page, and neither skips nor repeats events', async () => {
-    const { organization, host } = await threeCreated();
+    const { organization, host } = await createThreeContainers();
     for (const query of [{}, { hostId: [host.id] }]) {
       const pages = await pagesOf(organization, { ...query, dockerId: ['a'] }, { eventsReadMax: 1 });
       expect(pages.flat()).toEqual(['created a']);
@@ -70,7 +70,7 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
   });
 
   test('retention keeps the `container_changes` rows of present containers, and therefore their order', async () => {
-    const { organization, host } = await threeCreated();
+    const { organization, host } = await createThreeContainers();
     await host.sync([container('a', { name: 'web', command: 'other' }), container('b', { name: 'db' })]);
     context.api.clock.advance(7_200_000);
     const present = await context.api.db.prisma.container.findMany({ where: { hostId: host.id, removedAt: null } });

@@ -1,7 +1,7 @@
 /**
  * Freshness and problems of a host are computed twice: in TypeScript row by row, and in SQL for many hosts at once, for
- * filters, counts and the live stream. On random hosts, both give the same results. `MUSTER_TEST_FUZZ_SEED` repeats a
- * run.
+ * filters, counts and the live stream. For random hosts, both computations have the same results.
+ * `MUSTER_TEST_FUZZ_SEED` repeats a run.
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import {
@@ -41,7 +41,7 @@ const sometimes = <T>(percent: number, value: fc.Arbitrary<T>): fc.Arbitrary<T |
 
 const hostColumns = (now: Date) => {
   const instant = age.map((seconds) => new Date(now.getTime() - Math.round(seconds * 1_000)));
-  const aDayAgo = fc.constantFrom(-1, 0, 1).map((besideMs) => new Date(now.getTime() - 86_400_000 + besideMs));
+  const aDayAgo = fc.constantFrom(-1, 0, 1).map((offsetMs) => new Date(now.getTime() - 86_400_000 + offsetMs));
   const problem = fc.record({
     code: fc.constantFrom(...AGENT_CODES),
     message: fc.constant('for a reason'),
@@ -134,7 +134,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const hosts = await all<Host>(Paths.hosts, '');
     const containers = await all<ContainerView>(Paths.containers, '');
     expect([hosts.length, containers.length]).toEqual([HOSTS, HOSTS]);
-    // Every value occurs, so that each is compared.
+    // Every freshness occurs, so that each one is compared.
     expect(new Set(hosts.map(({ freshness }) => freshness)).size).toBe(Freshness.options.length);
     const seed = SEED;
 
@@ -171,11 +171,13 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     server = await TestServer.start(app);
     const listening = await server.listen(organization.adminKey);
     await listening.until(() => listening.of('freshness').length > 0);
-    const watched = listening.of('freshness')[0]!.data.hosts.map(({ hostId, freshness }) => `${hostId} ${freshness}`);
+    const streamedFreshness = listening
+      .of('freshness')[0]!
+      .data.hosts.map(({ hostId, freshness }) => `${hostId} ${freshness}`);
     const notOnline = hosts.filter(({ freshness }) => freshness !== 'online');
-    expect({ seed, watched: watched.sort() }).toEqual({
+    expect({ seed, streamedFreshness: streamedFreshness.sort() }).toEqual({
       seed,
-      watched: notOnline.map(({ id, freshness }) => `${id} ${freshness}`).sort(),
+      streamedFreshness: notOnline.map(({ id, freshness }) => `${id} ${freshness}`).sort(),
     });
   });
 });

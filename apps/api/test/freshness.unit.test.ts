@@ -17,7 +17,7 @@ const context = (seconds: number, outages: readonly Outage[] = []) => ({
   outages,
 });
 const outage = (from: number, to: number): Outage => ({ startedAt: at(from), endedAt: at(to) });
-const heard = {
+const onlineHost = {
   lastSeenAt: at(0),
   confirmedAt: at(0),
   observedAt: at(0),
@@ -25,7 +25,7 @@ const heard = {
   leftAt: null,
   heartbeatSeconds: null,
 };
-const silent = { ...heard, confirmedAt: null, observedAt: null };
+const newHost = { ...onlineHost, confirmedAt: null, observedAt: null };
 
 describe('a host', () => {
   test.each([
@@ -35,18 +35,18 @@ describe('a host', () => {
     [299.999, 'stale'],
     [300, 'offline'],
   ])('last seen %d s ago is %s', (seconds, freshness) => {
-    expect(hostFreshness(heard, context(seconds))).toBe(freshness);
-    expect(containersFreshness(heard, context(seconds))).toBe(freshness);
+    expect(hostFreshness(onlineHost, context(seconds))).toBe(freshness);
+    expect(containersFreshness(onlineHost, context(seconds))).toBe(freshness);
   });
 
-  test('without a snapshot is never, or engine_down if its engine has an error', () => {
-    expect(hostFreshness(silent, context(0))).toBe('never');
-    expect(hostFreshness(silent, context(900))).toBe('never');
-    expect(hostFreshness({ ...silent, engineError: 'no socket' }, context(0))).toBe('engine_down');
+  test('without a snapshot has the freshness never, or engine_down if its engine has an error', () => {
+    expect(hostFreshness(newHost, context(0))).toBe('never');
+    expect(hostFreshness(newHost, context(900))).toBe('never');
+    expect(hostFreshness({ ...newHost, engineError: 'no socket' }, context(0))).toBe('engine_down');
   });
 
   test('that sent only incomplete snapshots has reported but has no confirmed containers', () => {
-    const incomplete = { ...heard, confirmedAt: null };
+    const incomplete = { ...onlineHost, confirmedAt: null };
     const expected = [
       [0, 'online', 'stale'],
       [40, 'stale', 'stale'],
@@ -62,21 +62,21 @@ describe('a host', () => {
   });
 
   test('with an engine error is engine_down while its agent is alive, and then stale and offline', () => {
-    const down = { ...heard, engineError: 'no socket' };
+    const down = { ...onlineHost, engineError: 'no socket' };
     expect(hostFreshness(down, context(10))).toBe('engine_down');
     expect(hostFreshness(down, context(40))).toBe('stale');
     expect(hostFreshness(down, context(400))).toBe('offline');
   });
 
   test('with heartbeats that confirm nothing is online, while its containers go offline', () => {
-    const beating = { ...heard, lastSeenAt: at(400) };
+    const beating = { ...onlineHost, lastSeenAt: at(400) };
     expect(hostFreshness(beating, context(400))).toBe('online');
     expect(containersFreshness(beating, context(400))).toBe('offline');
   });
 
   test('has a longer grace period under a slower cadence', () => {
     const slow = { ...context(80), cadence: { heartbeatSeconds: 30, snapshotSeconds: 60 } };
-    expect(hostFreshness(heard, slow)).toBe('online');
+    expect(hostFreshness(onlineHost, slow)).toBe('online');
   });
 });
 
@@ -86,7 +86,7 @@ describe('a host that received another heartbeat interval', () => {
     [45, 135, 450],
     [600, 1_800, 6_000],
   ])('of %d s is stale after %d s and offline after %d s', (heartbeatSeconds, graceSeconds, offlineSeconds) => {
-    const host = { ...heard, heartbeatSeconds };
+    const host = { ...onlineHost, heartbeatSeconds };
     const expected = [
       [graceSeconds, 'online'],
       [graceSeconds + 0.001, 'stale'],
@@ -102,54 +102,54 @@ describe('a host that received another heartbeat interval', () => {
 
 describe('a future instant or outage:', () => {
   test('a host last seen in the future counts as seen now', () => {
-    const ahead = { ...heard, lastSeenAt: at(3_600), confirmedAt: at(3_600) };
+    const ahead = { ...onlineHost, lastSeenAt: at(3_600), confirmedAt: at(3_600) };
     expect(hostFreshness(ahead, context(0))).toBe('online');
-    expect(hostFreshness({ ...heard, lastSeenAt: at(3_600) }, context(400))).toBe('online');
-    expect(containersFreshness({ ...heard, lastSeenAt: at(3_600) }, context(400))).toBe('offline');
+    expect(hostFreshness({ ...onlineHost, lastSeenAt: at(3_600) }, context(400))).toBe('online');
+    expect(containersFreshness({ ...onlineHost, lastSeenAt: at(3_600) }, context(400))).toBe('offline');
   });
 
   test('an outage counts until now at most, and not at all before it has begun', () => {
-    expect(hostFreshness(heard, context(400, [outage(500, 4_000)]))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(400, [outage(500, 4_000)]))).toBe('offline');
     // This outage may have lasted until now.
-    expect(hostFreshness(heard, context(400, [outage(20, 4_000)]))).toBe('online');
-    expect(hostFreshness(heard, context(400, [outage(60, 4_000)]))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(400, [outage(20, 4_000)]))).toBe('online');
+    expect(hostFreshness(onlineHost, context(400, [outage(60, 4_000)]))).toBe('stale');
   });
 
   test('the overlap of two outages counts once', () => {
-    expect(hostFreshness(heard, context(600, [outage(100, 300), outage(200, 400)]))).toBe('offline');
-    expect(hostFreshness(heard, context(599, [outage(100, 300), outage(200, 400)]))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(600, [outage(100, 300), outage(200, 400)]))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(599, [outage(100, 300), outage(200, 400)]))).toBe('stale');
   });
 });
 
 describe("Muster's own downtime", () => {
-  test('gives a host that was online when it began its full grace period again', () => {
+  test('restarts the full grace period of a host that was online when the downtime began', () => {
     const down = [outage(20, 3600)];
-    expect(hostFreshness(heard, context(3600, down))).toBe('online');
-    expect(hostFreshness(heard, context(3630, down))).toBe('online');
-    expect(hostFreshness(heard, context(3631, down))).toBe('stale');
-    expect(hostFreshness(heard, context(3900, down))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(3600, down))).toBe('online');
+    expect(hostFreshness(onlineHost, context(3630, down))).toBe('online');
+    expect(hostFreshness(onlineHost, context(3631, down))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(3900, down))).toBe('offline');
   });
 
-  test('does not revive a host that was already silent', () => {
-    expect(hostFreshness(heard, context(3600, [outage(100, 3600)]))).toBe('stale');
-    expect(hostFreshness(heard, context(3800, [outage(100, 3600)]))).toBe('offline');
-    expect(hostFreshness(heard, context(7200, [outage(600, 7200)]))).toBe('offline');
+  test('does not make a host online that had already stopped reporting', () => {
+    expect(hostFreshness(onlineHost, context(3600, [outage(100, 3600)]))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(3800, [outage(100, 3600)]))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(7200, [outage(600, 7200)]))).toBe('offline');
   });
 
-  test('gives the full grace period again after each of two outages in a row', () => {
+  test('restarts the full grace period after each of two consecutive outages', () => {
     const down = [outage(20, 1000), outage(1010, 2000)];
-    expect(hostFreshness(heard, context(2030, down))).toBe('online');
-    expect(hostFreshness(heard, context(2031, down))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(2030, down))).toBe('online');
+    expect(hostFreshness(onlineHost, context(2031, down))).toBe('stale');
   });
 
   test('does not count if it ended before a host was last seen', () => {
-    expect(hostFreshness(heard, context(31, [outage(-600, -10)]))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(31, [outage(-600, -10)]))).toBe('stale');
   });
 });
 
 describe('the cutoffs between online, stale and offline', () => {
   const seconds = fc.integer({ min: -3_000, max: 1_000 });
-  /** Outages as recorded by processes whose clocks differ, which overlap and end in the future. */
+  /** Outages recorded by processes whose clocks differ. They may overlap or end in the future. */
   const outages = fc
     .array(fc.tuple(seconds, seconds), { maxLength: 6 })
     .map((ends) => ends.map((pair) => pair.sort((a, b) => a - b)).sort(([a], [b]) => a - b))
@@ -162,7 +162,7 @@ describe('the cutoffs between online, stale and offline', () => {
         const { others, ...usual } = freshnessCutoffs(now);
         for (const { heartbeatSeconds, onlineFrom, staleFrom } of [{ heartbeatSeconds: null, ...usual }, ...others]) {
           for (const heardAt of [new Date(START + heardMs), onlineFrom, staleFrom, new Date(+onlineFrom - 1)]) {
-            const host = { ...heard, lastSeenAt: heardAt, confirmedAt: heardAt, heartbeatSeconds };
+            const host = { ...onlineHost, lastSeenAt: heardAt, confirmedAt: heardAt, heartbeatSeconds };
             const expected = heardAt >= onlineFrom ? 'online' : heardAt >= staleFrom ? 'stale' : 'offline';
             expect(hostFreshness(host, now)).toBe(expected);
           }
@@ -172,9 +172,11 @@ describe('the cutoffs between online, stale and offline', () => {
   });
 });
 
-test('a host whose agent left is left, and so are its containers, regardless of their last confirmation', () => {
+test('a host whose agent left has the freshness left, and so do its containers, regardless of their last confirmation', () => {
   for (const seconds of [1, 60, 10_000]) {
-    expect(hostFreshness({ ...heard, leftAt: at(1) }, context(seconds))).toBe('left');
-    expect(containersFreshness({ ...heard, leftAt: at(1), engineError: 'no socket' }, context(seconds))).toBe('left');
+    expect(hostFreshness({ ...onlineHost, leftAt: at(1) }, context(seconds))).toBe('left');
+    expect(containersFreshness({ ...onlineHost, leftAt: at(1), engineError: 'no socket' }, context(seconds))).toBe(
+      'left',
+    );
   }
 });

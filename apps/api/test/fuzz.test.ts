@@ -19,12 +19,12 @@ import { routesOf } from './route-table.js';
 const IS_LONG_RUN = process.env['MUSTER_TEST_FUZZ_CASES'] !== undefined;
 const CASES = Number(process.env['MUSTER_TEST_FUZZ_CASES'] ?? 400);
 
-/** Headers that determine where a message ends, or that it continues in another protocol. */
+/** Headers that determine where a message ends, or that switch to another protocol. */
 const FRAMING: ReadonlySet<string> = new Set(['Transfer-Encoding', 'Upgrade', 'Expect']);
 
 const SEED = process.env['MUSTER_TEST_FUZZ_SEED'];
 
-interface Look {
+interface DatabaseState {
   horizon: string;
   rows: string;
 }
@@ -32,9 +32,9 @@ interface Look {
 const UNCOMPARED = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
 
 describe.each(testEngines())('a call on %s', (engine) => {
-  // A database that is slow because the machine is busy is not caused by the input.
-  const patience = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 };
-  const context = useApi(engine, { database: patience });
+  // The timeouts are long because the database of a busy machine may be slow regardless of the input.
+  const timeouts = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 };
+  const context = useApi(engine, { database: timeouts });
   let server: HttpServer;
   let port: number;
   let ids: Record<string, string>;
@@ -50,8 +50,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
   /**
    * Creates an organization with a host, its objects and valid credentials of every kind, and deletes everything else.
    */
-  async function settle(): Promise<Look> {
-    // Nothing else exists, so that reading all rows costs the same in the last case as in the first.
+  async function resetDatabase(): Promise<DatabaseState> {
+    // Everything else is deleted, so that reading all rows costs the same in the last case as in the first.
     await context.api.db.prisma.organization.deleteMany();
     await context.api.db.prisma.containerChange.deleteMany();
     const organization = await context.api.organization();
@@ -67,10 +67,10 @@ describe.each(testEngines())('a call on %s', (engine) => {
       viewer: await context.api.apiKey(organization.id, 'viewer'),
       garbage: issueToken('key').token,
     };
-    return look();
+    return readState();
   }
 
-  /** A number that rises with every transaction that writes, and with nothing else. */
+  /** Reads the transaction horizon, which rises with every transaction that writes, and with nothing else. */
   async function horizon(): Promise<string> {
     const [row] = await context.api.db.prisma.$queryRaw<{ at: string }[]>`
       SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS at`;
@@ -78,10 +78,14 @@ describe.each(testEngines())('a call on %s', (engine) => {
   }
 
   /** Reads the transaction horizon and a fingerprint of all rows. */
-  const look = async (): Promise<Look> => ({ horizon: await horizon(), rows: await fingerprint() });
+  const readState = async (): Promise<DatabaseState> => ({ horizon: await horizon(), rows: await fingerprint() });
 
-  /** Reads the rows again only if a transaction has written since, because that costs twenty times as much. */
-  const lookAgain = async (before: Look): Promise<Look> => ((await horizon()) === before.horizon ? before : look());
+  /**
+   * Reads the rows again only if a transaction has written since, because that costs twenty times as much as reading
+   * the horizon.
+   */
+  const readStateAgain = async (before: DatabaseState): Promise<DatabaseState> =>
+    (await horizon()) === before.horizon ? before : readState();
 
   /**
    * Returns a fingerprint of all rows, without the columns that record when a caller was last seen and those that
@@ -93,27 +97,27 @@ describe.each(testEngines())('a call on %s', (engine) => {
       SELECT relname::text AS name FROM pg_class
       WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('_prisma_migrations', 'service_liveness')
       ORDER BY 1`;
-    const parts = tables.map(
+    const fingerprints = tables.map(
       ({ name }) => `SELECT sum(hashtextextended((to_jsonb(t) - ARRAY[${UNCOMPARED}])::text, 0)) FROM "${name}" AS t`,
     );
     const [row] = await prisma.$queryRawUnsafe<{ all: unknown }[]>(
-      `SELECT jsonb_build_array(${parts.map((part) => `(${part})`).join(', ')})::text AS "all"`,
+      `SELECT jsonb_build_array(${fingerprints.map((sql) => `(${sql})`).join(', ')})::text AS "all"`,
     );
     return String(row?.all);
   }
 
   const isRead = (call: Call): boolean => ['GET', 'HEAD', 'OPTIONS'].includes(call.method) && call.damage.length === 0;
 
-  async function check(call: Call, before: Look): Promise<Look> {
+  async function check(call: Call, before: DatabaseState): Promise<DatabaseState> {
     const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
     const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
     if (answer === null) {
-      // Allowed only if the server could not know that no more bytes would come. It may still be working on the call,
-      // on objects that `settle` deletes.
+      // Allowed only if the server could not know that no more bytes would come. The server may still be
+      // processing the call, with objects that `resetDatabase` deletes.
       expect({ call, isCut }).toEqual({ call, isCut: true });
-      return settle();
+      return resetDatabase();
     }
-    const after = await lookAgain(before);
+    const after = await readStateAgain(before);
     const { status } = answer;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     expect({ status, isServersFault: status >= 500, body: status >= 500 ? answer.body : '' }).toEqual({
@@ -124,7 +128,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     if (status >= 400) expectProblem(answer, call);
     if (status >= 400 || isRead(call)) expect(after.rows).toBe(before.rows);
     // A call that succeeded may have deleted what later calls need.
-    return after.rows === before.rows ? after : settle();
+    return after.rows === before.rows ? after : resetDatabase();
   }
 
   function expectProblem({ contentType, body, status }: RawAnswer, call: Call): void {
@@ -138,7 +142,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     // A successful stream never ends, and its refusals are the same as those of other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
-    let before = await settle();
+    let before = await resetDatabase();
     const delay = monitorEventLoopDelay({ resolution: 10 });
     delay.enable();
     await fc.assert(

@@ -37,7 +37,7 @@ export function clocksOf(clock: TestClock) {
 /** Signs the cookies of all replicas. */
 const SECRET = 'a secret of tests, long enough to be one';
 
-/** An application with its own database, and the first steps that most tests share. */
+/** An application with its own database, and helpers for the setup that most tests need. */
 export class TestApi {
   constructor(
     readonly db: Database,
@@ -45,7 +45,7 @@ export class TestApi {
     readonly clock: TestClock,
   ) {}
 
-  /** Returns a client of the application. An answer that differs from the OpenAPI document fails the test. */
+  /** Returns a client of the application. A response that differs from the OpenAPI document fails the test. */
   get http() {
     return supertest.agent(this.app).use(documented);
   }
@@ -139,7 +139,7 @@ export class TestHost {
       .send(heartbeat);
   }
 
-  /** Returns the fields of the present rows by dockerId, as an agent sends them. */
+  /** Returns the fields that an agent sends for each present container, by dockerId. */
   async present(): Promise<Record<string, object>> {
     const rows = await this.organization.api.db.prisma.container.findMany({
       where: { hostId: this.id, removedAt: null },

@@ -13,7 +13,7 @@ describe('/readyz', () => {
   afterAll(() => db.close());
 
   /** Creates an application that counts its database checks, with `ping` as the check. */
-  function counted(ping: () => Promise<void>) {
+  function createCountingApp(ping: () => Promise<void>) {
     const elapsed = { ms: 0 };
     const checks = { count: 0 };
     const counting: Database = {
@@ -24,29 +24,31 @@ describe('/readyz', () => {
       },
     };
     const app = createApp({ db: counting, elapsedMs: () => elapsed.ms });
-    const ask = () => supertest(app).get(Paths.ready);
-    return { elapsed, checks, ask };
+    const getReady = () => supertest(app).get(Paths.ready);
+    return { elapsed, checks, getReady };
   }
 
   test('checks the database once for all requests within a quarter of a second', async () => {
-    const { elapsed, checks, ask } = counted(() => db.ping());
-    const answers = await Promise.all(Array.from({ length: 50 }, () => ask()));
+    const { elapsed, checks, getReady } = createCountingApp(() => db.ping());
+    const answers = await Promise.all(Array.from({ length: 50 }, () => getReady()));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(checks.count).toBe(1);
     elapsed.ms += 250;
-    await ask().expect(200);
+    await getReady().expect(200);
     expect(checks.count).toBe(2);
   });
 
-  test('shares a failed check for a quarter of a second as well, and no longer', async () => {
-    let isAway = true;
+  test('shares the result of a failed check for a quarter of a second, and no longer', async () => {
+    let isUnreachable = true;
     const error = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
-    const { elapsed, checks, ask } = counted(() => (isAway ? Promise.reject(error) : Promise.resolve()));
-    await ask().expect(503);
-    await ask().expect(503);
+    const { elapsed, checks, getReady } = createCountingApp(() =>
+      isUnreachable ? Promise.reject(error) : Promise.resolve(),
+    );
+    await getReady().expect(503);
+    await getReady().expect(503);
     expect(checks.count).toBe(1);
-    isAway = false;
+    isUnreachable = false;
     elapsed.ms += 250;
-    await ask().expect(200);
+    await getReady().expect(200);
   });
 });

@@ -10,17 +10,17 @@ const OTHER_STREAM = '019ab000-0000-7000-8000-000000000002';
 
 describe.each(testEngines())("a host's problems on %s", (engine) => {
   const context = useApi(engine);
-  const enrolled = async () => (await context.api.organization()).enroll();
-  const shown = async (host: TestHost) =>
+  const enrollHost = async () => (await context.api.organization()).enroll();
+  const fetchHost = async (host: TestHost) =>
     (await host.organization.get(`/api/hosts/${host.id}`).expect(200)).body as Host;
-  const codes = async (host: TestHost) => (await shown(host)).problems.map(({ code }) => code);
+  const codes = async (host: TestHost) => (await fetchHost(host)).problems.map(({ code }) => code);
   const containersFreshness = async (host: TestHost) => {
     const { body } = await host.organization.get('/api/containers').expect(200);
     return (body as { items: { hostFreshness: string }[] }).items.map(({ hostFreshness }) => hostFreshness);
   };
   /** Enrolls the same machine again, with the token that an operator issued to restore its host. */
-  const enrolledAgain = async (host: TestHost) => {
-    const { engineId } = await shown(host);
+  const enrollAgain = async (host: TestHost) => {
+    const { engineId } = await fetchHost(host);
     const issued = await context.api.http
       .post(`/api/hosts/${host.id}/token`)
       .auth(host.organization.adminKey, { type: 'bearer' })
@@ -33,35 +33,38 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     return new TestHost(host.organization, host.id, (body as { agentToken: string }).agentToken);
   };
   const now = () => context.api.clock().toISOString();
-  const minutes = async (host: TestHost, count: number, beat: object) => {
+  const beatForMinutes = async (host: TestHost, count: number, beat: object) => {
     for (let i = 0; i < count * 6; i++) {
       context.api.clock.advance(10_000);
       await host.beat(beat).expect(200);
     }
   };
 
-  test.each(AGENT_PROBLEMS)('%s is shown with its latest message since its first heartbeat', async (code) => {
-    const host = await enrolled();
-    const { digest } = await host.sync([container('a')]);
-    expect(await shown(host)).toMatchObject({ problems: [] });
-    const since = now();
-    await host.beat({ digest: null, problems: [{ code, message: 'for a reason' }] }).expect(200);
-    await minutes(host, 1, { digest: null, problems: [{ code, message: 'for another reason' }] });
-    expect((await shown(host)).problems).toEqual([{ code, message: 'for another reason', since }]);
-    await host.beat({ digest, problems: [] }).expect(200);
-    expect(await shown(host)).toMatchObject({ problems: [] });
-  });
+  test.each(AGENT_PROBLEMS)(
+    '%s is shown with its latest message and the time of the first heartbeat that reported it',
+    async (code) => {
+      const host = await enrollHost();
+      const { digest } = await host.sync([container('a')]);
+      expect(await fetchHost(host)).toMatchObject({ problems: [] });
+      const since = now();
+      await host.beat({ digest: null, problems: [{ code, message: 'for a reason' }] }).expect(200);
+      await beatForMinutes(host, 1, { digest: null, problems: [{ code, message: 'for another reason' }] });
+      expect((await fetchHost(host)).problems).toEqual([{ code, message: 'for another reason', since }]);
+      await host.beat({ digest, problems: [] }).expect(200);
+      expect(await fetchHost(host)).toMatchObject({ problems: [] });
+    },
+  );
 
   test.each(AGENT_PROBLEMS)('with %s, heartbeats keep the host alive but make no container current', async (code) => {
-    const host = await enrolled();
+    const host = await enrollHost();
     const { digest } = await host.sync([container('a')]);
     // Even a heartbeat with the digest of the stored snapshot confirms nothing.
-    await minutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
+    await beatForMinutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
     const freshness = code === 'engine_unreachable' ? 'engine_down' : 'online';
-    expect(await shown(host)).toMatchObject({ freshness });
+    expect(await fetchHost(host)).toMatchObject({ freshness });
     expect(await containersFreshness(host)).toEqual([code === 'engine_unreachable' ? 'engine_down' : 'stale']);
-    await minutes(host, 5, { digest, problems: [{ code, message: 'for a reason' }] });
-    expect(await shown(host)).toMatchObject({ freshness });
+    await beatForMinutes(host, 5, { digest, problems: [{ code, message: 'for a reason' }] });
+    expect(await fetchHost(host)).toMatchObject({ freshness });
     expect(await containersFreshness(host)).toEqual([code === 'engine_unreachable' ? 'engine_down' : 'offline']);
     await host.beat({ digest }).expect(200);
     expect(await containersFreshness(host)).toEqual(['online']);
@@ -71,17 +74,17 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     ['a label whose key has a NUL character', { labels: { 'a\0b': '' } }],
     ['a label whose key has half a surrogate pair', { labels: { 'a\ud800b': '\0' } }],
   ])('a snapshot that is refused for %s is a problem of its host', async (_what, fields) => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([container('a')]);
     await host.post([container('a', fields)]).expect(400);
     expect(await codes(host)).toEqual(['snapshot_refused']);
   });
 
   test('an older agent reports an unreachable engine with engineError only', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([]);
     await host.beat({ digest: null, engineError: 'no socket' }).expect(200);
-    expect(await shown(host)).toMatchObject({
+    expect(await fetchHost(host)).toMatchObject({
       freshness: 'engine_down',
       engineError: 'no socket',
       problems: [{ code: 'engine_unreachable', message: 'no socket', since: now() }],
@@ -89,16 +92,16 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
   });
 
   test('problems take precedence over the engineError that a newer agent sends for older APIs', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([]);
     const problems = [{ code: 'list_refused', message: '403 from the proxy' }];
     await host.beat({ digest: null, engineError: '403 from the proxy', problems }).expect(200);
-    expect(await shown(host)).toMatchObject({ freshness: 'online', engineError: null });
+    expect(await fetchHost(host)).toMatchObject({ freshness: 'online', engineError: null });
     expect(await codes(host)).toEqual(['list_refused']);
   });
 
   test('an unknown code is ignored, and more than 8 problems are refused', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([]);
     const problem = (code: string) => ({ code, message: 'for a reason' });
     await host.beat({ digest: null, problems: [problem('from_the_future'), problem('list_refused')] }).expect(200);
@@ -107,7 +110,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
   });
 
   test('a complete snapshot clears the problems that it contradicts', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([container('a')]);
     const beat = { digest: null, problems: AGENT_PROBLEMS.map((code) => ({ code, message: 'for a reason' })) };
     await host.beat(beat).expect(200);
@@ -116,38 +119,38 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
     await host.beat(beat).expect(200);
-    // The same bytes again, for which only liveness and confirmation are written.
+    // For the same bytes, only liveness and confirmation are written.
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
   });
 
-  test('a refused snapshot is shown with the invalid field and the time until a snapshot is applied', async () => {
-    const host = await enrolled();
+  test('a refused snapshot is shown, with the invalid field and the time of the refusal, until a snapshot is applied', async () => {
+    const host = await enrollHost();
     const { digest } = await host.sync([container('a')]);
     const since = now();
     await host.post([{ ...container('a'), name: '' }]).expect(400);
     context.api.clock.advance(10_000);
     await host.post('[').expect(400);
     await host.post([{ ...container('a'), name: '' }]).expect(400);
-    const { problems } = await shown(host);
+    const { problems } = await fetchHost(host);
     expect(problems).toEqual([{ code: 'snapshot_refused', message: expect.stringContaining('/0/name'), since }]);
-    await minutes(host, 1, { digest });
-    expect(await shown(host)).toMatchObject({ freshness: 'online' });
+    await beatForMinutes(host, 1, { digest });
+    expect(await fetchHost(host)).toMatchObject({ freshness: 'online' });
     expect(await containersFreshness(host)).toEqual(['stale']);
     await host.sync([container('a')]);
-    expect(await shown(host)).toMatchObject({ problems: [] });
+    expect(await fetchHost(host)).toMatchObject({ problems: [] });
     expect(await containersFreshness(host)).toEqual(['online']);
   });
 
   test('a body that is too large counts as a refused snapshot', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([]);
     await host.post(JSON.stringify([container('a', { command: 'x'.repeat(11 * 1024 * 1024) })])).expect(413);
     expect(await codes(host)).toEqual(['snapshot_refused']);
   });
 
   test('a clock that is off by more than a minute is shown, and does not affect freshness', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     const { digest } = await host.sync([container('a')]);
     const beatAt = (seconds: number) =>
       host
@@ -159,7 +162,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await beatAt(-3_600);
     context.api.clock.advance(10_000);
     await beatAt(-3_700);
-    expect((await shown(host)).problems).toEqual([
+    expect((await fetchHost(host)).problems).toEqual([
       { code: 'clock_skew', message: expect.stringContaining('3700 s behind'), since },
     ]);
     await host.sync([container('a'), container('b')]);
@@ -169,8 +172,8 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('a suspected clone is shown from the second machine’s first call to a day after its last', async () => {
-    const host = await enrolled();
+  test('a suspected clone is shown from the second machine’s first call until a day after its last call', async () => {
+    const host = await enrollHost();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
     context.api.clock.advance(61_000);
@@ -178,18 +181,18 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.post([], order(STREAM, 2)).expect(200);
     context.api.clock.advance(3_600_000);
     await host.post([], order(STREAM, 3)).expect(200);
-    expect((await shown(host)).problems).toEqual([
+    expect((await fetchHost(host)).problems).toEqual([
       { code: 'clone_suspected', message: expect.stringContaining('Two machines'), since },
     ]);
     context.api.clock.advance(24 * 3_600_000);
     expect(await codes(host)).toEqual([]);
     const again = now();
     await host.post([], order(STREAM, 4)).expect(200);
-    expect((await shown(host)).problems).toMatchObject([{ since: again }]);
+    expect((await fetchHost(host)).problems).toMatchObject([{ since: again }]);
   });
 
   test('problems that a superseded machine reports are not shown for the current one', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
     const problems = [{ code: 'list_refused', message: 'for a reason' }];
@@ -197,19 +200,19 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('truncated fields are shown with the number of containers and the time of the first until all fit', async () => {
-    const host = await enrolled();
+  test('truncated fields are shown, with the number of containers and the time of the first one, until all fields fit', async () => {
+    const host = await enrollHost();
     await host.sync([container('a')]);
     const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
     const since = now();
     const { digest } = await host.sync([large('a')]);
-    await minutes(host, 1, { digest });
-    expect((await shown(host)).problems).toEqual([
+    await beatForMinutes(host, 1, { digest });
+    expect((await fetchHost(host)).problems).toEqual([
       { code: 'truncated', message: expect.stringContaining('1 container has'), since },
     ]);
     expect(await containersFreshness(host)).toEqual(['online']);
     await host.sync([large('b')], { 'Snapshot-Complete': 'false' });
-    expect((await shown(host)).problems).toEqual([
+    expect((await fetchHost(host)).problems).toEqual([
       { code: 'truncated', message: expect.stringContaining('2 containers have'), since },
     ]);
     await host.sync([container('a'), container('b')]);
@@ -217,11 +220,11 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     context.api.clock.advance(10_000);
     const again = now();
     await host.sync([large('a'), container('b')]);
-    expect((await shown(host)).problems).toMatchObject([{ code: 'truncated', since: again }]);
+    expect((await fetchHost(host)).problems).toMatchObject([{ code: 'truncated', since: again }]);
   });
 
   test('a refused snapshot of a superseded machine is not shown for the current one', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
     await host.post('[', order(STREAM, 2)).expect(400);
@@ -233,7 +236,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
   });
 
   test('a journal that is replayed again does not suggest a second machine', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     const observedAt = context.api.clock();
     await host.sync([], order(STREAM, 1, observedAt));
     await host.sync([], order(OTHER_STREAM, 1));
@@ -245,31 +248,31 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
   });
 
   test('enrolling again clears all problems', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([]);
     await host.post('[').expect(400);
     await host.beat({ digest: null, problems: [{ code: 'list_refused', message: 'for a reason' }] }).expect(200);
     context.api.clock.advance(600_000);
-    const again = await enrolledAgain(host);
+    const again = await enrollAgain(host);
     expect(await codes(again)).toEqual([]);
   });
 
   test('a host whose agent left is shown as left until it is enrolled again', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([container('a')]);
     await context.api.http.delete(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(204);
     context.api.clock.advance(3_600_000);
-    expect(await shown(host)).toMatchObject({ freshness: 'left' });
+    expect(await fetchHost(host)).toMatchObject({ freshness: 'left' });
     expect(await containersFreshness(host)).toEqual(['left']);
     const { body } = await host.organization.get('/api/summary').expect(200);
     expect(body).toMatchObject({ hosts: { byFreshness: { left: 1, offline: 0 } } });
-    const again = await enrolledAgain(host);
+    const again = await enrollAgain(host);
     expect(again.id).toBe(host.id);
-    expect((await shown(again)).freshness).toBe('online');
+    expect((await fetchHost(again)).freshness).toBe('online');
   });
 
   test('the metrics count hosts by problem', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     await host.sync([]);
     const counts = async () => {
       context.api.clock.advance(10_000);

@@ -20,14 +20,14 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
   test('locks out the old token at once, in other processes within 5 seconds, and keeps the containers', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
-    const elsewhere = host.through(context.api.replica());
+    const replicaHost = host.through(context.api.replica());
     await host.sync([container('a')]);
-    await elsewhere.sync([container('a')]);
+    await replicaHost.sync([container('a')]);
 
     await rotate(organization, host.id);
     await host.post([]).expect(401);
     context.api.clock.advance(REVOKED_WITHIN_MS);
-    await elsewhere.post([]).expect(401);
+    await replicaHost.post([]).expect(401);
     await context.api.http.post(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(401);
     expect(Object.keys(await host.present())).toEqual(['a']);
   });
@@ -83,7 +83,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     await holder(restored.agentToken).expect(200);
     await enroll(second.token).expect(401);
 
-    // From here on, another token can enroll the host as well, once the host counts as gone.
+    // From now on, other tokens can also enroll the host, once the host counts as gone.
     await enroll(fleet.token).expect(409);
     context.api.clock.advance(3_600_000);
     await enroll(fleet.token).expect(200);
@@ -114,7 +114,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect(text).not.toContain(token);
   });
 
-  test('is refused for a deleted host as for one that never existed', async () => {
+  test('is refused for a deleted host in the same way as for a host that never existed', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const as = { type: 'bearer' } as const;

@@ -79,8 +79,8 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
   });
 
   describe('a body', () => {
-    const enrolled = async () => (await context.api.organization()).enroll();
-    const raw = (token: string, headers: Record<string, string>, body: Buffer | string) =>
+    const enrollHost = async () => (await context.api.organization()).enroll();
+    const postRaw = (token: string, headers: Record<string, string>, body: Buffer | string) =>
       context.api.http
         .post(Paths.agentContainers)
         .auth(token, bearer)
@@ -91,19 +91,19 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     const gzip = { ...json, 'Content-Encoding': 'gzip' };
 
     test('above 10 MiB is refused with 413, and the client receives the response', async () => {
-      const host = await enrolled();
-      const answer = await raw(host.token, json, `[${' '.repeat(10 * 1024 * 1024)}]`).expect(413);
+      const host = await enrollHost();
+      const answer = await postRaw(host.token, json, `[${' '.repeat(10 * 1024 * 1024)}]`).expect(413);
       expect(answer.body).toMatchObject({ type: '/problems/body-too-large', status: 413 });
     });
 
     test('that decompresses to more than 10 MiB is refused with 413', async () => {
-      const host = await enrolled();
-      await raw(host.token, gzip, gzipSync(`[${' '.repeat(64 * 1024 * 1024)}]`)).expect(413);
+      const host = await enrollHost();
+      await postRaw(host.token, gzip, gzipSync(`[${' '.repeat(64 * 1024 * 1024)}]`)).expect(413);
     });
 
     test('of exactly 10 MiB is accepted', async () => {
-      const host = await enrolled();
-      await raw(host.token, json, `[${' '.repeat(10 * 1024 * 1024 - 2)}]`).expect(200);
+      const host = await enrollHost();
+      await postRaw(host.token, json, `[${' '.repeat(10 * 1024 * 1024 - 2)}]`).expect(200);
     });
 
     test.each([
@@ -111,31 +111,31 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       ['another charset', { 'Content-Type': 'application/json; charset=latin1' }],
       ['another encoding', { ...json, 'Content-Encoding': 'br' }],
     ])('in %s is refused with 415', async (_what, headers) => {
-      const answer = await raw((await enrolled()).token, headers, '[]').expect(415);
+      const answer = await postRaw((await enrollHost()).token, headers, '[]').expect(415);
       expect(answer.body).toMatchObject({ type: '/problems/unsupported-media-type' });
     });
 
     test('in gzip with several members, or declared as x-gzip, is accepted', async () => {
-      const host = await enrolled();
+      const host = await enrollHost();
       const members = Buffer.concat(['[', ' '.repeat(200_000), ']'].map((part) => gzipSync(part)));
-      await raw(host.token, gzip, members).expect(200);
-      await raw(host.token, { ...json, 'Content-Encoding': 'x-gzip' }, gzipSync('[]')).expect(200);
+      await postRaw(host.token, gzip, members).expect(200);
+      await postRaw(host.token, { ...json, 'Content-Encoding': 'x-gzip' }, gzipSync('[]')).expect(200);
     });
 
     test('in gzip with several members of more than 10 MiB in total is refused with 413', async () => {
-      const host = await enrolled();
+      const host = await enrollHost();
       const half = gzipSync(' '.repeat(6 * 1024 * 1024));
-      await raw(host.token, gzip, Buffer.concat([half, half])).expect(413);
+      await postRaw(host.token, gzip, Buffer.concat([half, half])).expect(413);
     });
 
-    const whole = gzipSync(JSON.stringify(Array.from({ length: 100 }, (_, i) => container(`c${i}`))));
+    const gzipBody = gzipSync(JSON.stringify(Array.from({ length: 100 }, (_, i) => container(`c${i}`))));
     test.each([
-      ['is cut short', whole.subarray(0, whole.length - 5)],
-      ['is cut in half', whole.subarray(0, whole.length / 2)],
-      ['has trailing bytes', Buffer.concat([whole, Buffer.from('????')])],
-      ['has trailing zeros', Buffer.concat([whole, Buffer.alloc(4)])],
+      ['is cut short', gzipBody.subarray(0, gzipBody.length - 5)],
+      ['is cut in half', gzipBody.subarray(0, gzipBody.length / 2)],
+      ['has trailing bytes', Buffer.concat([gzipBody, Buffer.from('????')])],
+      ['has trailing zeros', Buffer.concat([gzipBody, Buffer.alloc(4)])],
     ])('in gzip that %s is refused with 400, regardless of what its last bytes declare', async (_what, body) => {
-      const answer = await raw((await enrolled()).token, gzip, body).expect(400);
+      const answer = await postRaw((await enrollHost()).token, gzip, body).expect(400);
       expect(answer.body).toMatchObject({ errors: [{ path: '', message: 'the body is not valid gzip' }] });
     });
 
@@ -145,20 +145,20 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       ['no bytes', json, '', 'the body is not valid JSON'],
       ['10,000 open brackets', json, '['.repeat(10_000), 'the body is not valid JSON'],
     ])('of %s is refused with 400', async (_what, headers, body, message) => {
-      const answer = await raw((await enrolled()).token, headers, body).expect(400);
+      const answer = await postRaw((await enrollHost()).token, headers, body).expect(400);
       expect(answer.body).toMatchObject({ errors: [{ path: '', message }] });
     });
 
     test('nested 100,000 levels deep is refused with 400', async () => {
       const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
-      await raw((await enrolled()).token, json, deep).expect(400);
-      await raw((await enrolled()).token, json, `[{"labels":${deep}}]`).expect(400);
+      await postRaw((await enrollHost()).token, json, deep).expect(400);
+      await postRaw((await enrollHost()).token, json, `[{"labels":${deep}}]`).expect(400);
     });
 
     test('of 5,000 invalid rows is refused with the first 20 errors', async () => {
-      const host = await enrolled();
+      const host = await enrollHost();
       const body = JSON.stringify(Array.from({ length: 5000 }, () => ({})));
-      const answer = await raw(host.token, json, body).expect(400);
+      const answer = await postRaw(host.token, json, body).expect(400);
       expect((answer.body as { errors: unknown[] }).errors).toHaveLength(20);
     });
   });
@@ -200,7 +200,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     [Paths.hosts, 405, 'GET, HEAD'],
     [Paths.agentContainers, 405, 'POST'],
     ['/nothing', 404, undefined],
-  ])('a preflight for %s is answered with %d and allows nothing', async (path, status, allow) => {
+  ])('a preflight for %s gets status %d and allows nothing', async (path, status, allow) => {
     const answer = await context.api.http
       .options(path)
       .set({ Origin: 'https://evil.example', 'Access-Control-Request-Method': 'POST' })
@@ -228,7 +228,7 @@ describe.each(testEngines())('secrets and failures on %s', (engine) => {
   });
   afterAll(() => db.close());
 
-  const logged = () => {
+  const captureLog = () => {
     const lines: string[] = [];
     const stream = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
@@ -240,7 +240,7 @@ describe.each(testEngines())('secrets and failures on %s', (engine) => {
   };
 
   test('no token, query or header is logged', async () => {
-    const { lines, logger } = logged();
+    const { lines, logger } = captureLog();
     const http = supertest(createApp({ db, logger }));
     const { token } = issueToken('agent');
     await http
@@ -262,7 +262,7 @@ describe.each(testEngines())('secrets and failures on %s', (engine) => {
   });
 
   test('the response to an internal error contains only a request id, under which the error is logged', async () => {
-    const { lines, logger } = logged();
+    const { lines, logger } = captureLog();
     const failing = await createTestDatabase(engine);
     await failing.prisma.$executeRawUnsafe('DROP TABLE api_keys');
     const http = supertest(createApp({ db: failing, logger }));

@@ -16,7 +16,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
   const summaryOf = async (organization: TestOrganization) =>
     Summary.parse((await organization.get('/api/summary').expect(200)).body);
 
-  test('adds up, and counts the last known containers of silent hosts separately from current ones', async () => {
+  test('has totals that add up, and counts the last known containers of silent hosts separately from current ones', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'exited', status: 'Exited (0) 1 hour ago' })]);

@@ -6,7 +6,7 @@ import { useApi } from './harness.js';
 import { person, type TestPerson } from './users.js';
 
 const DAY_MS = 86_400_000;
-const chosen = { name: 'Grace', password: 'a password of hers' };
+const newAccount = { name: 'Grace', password: 'a password of hers' };
 
 describe.each(testEngines())('invitations on %s', (engine) => {
   const context = useApi(engine);
@@ -23,7 +23,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
   }
   const call = (path: string, body: object) => new Browser(context.api).call('post', path, body);
   const offer = (token: string) => call(Paths.invitationOffer, { token });
-  const accept = (token: string) => call(Paths.invitationAcceptance, { token, ...chosen });
+  const accept = (token: string) => call(Paths.invitationAcceptance, { token, ...newAccount });
   const pathOf = (id: string) => Paths.invitation.replace(':invitationId', id);
 
   test('show their details, and create a member who is signed in', async () => {
@@ -33,7 +33,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     const offered = await offer(token);
     expect(offered.body).toEqual({ email: 'grace@example.org', organization: organization.id, role: 'admin' });
     const browser = new Browser(context.api);
-    const accepted = await browser.call('post', Paths.invitationAcceptance, { token, ...chosen });
+    const accepted = await browser.call('post', Paths.invitationAcceptance, { token, ...newAccount });
     expect(accepted.status).toBe(201);
     expect(accepted.body).toMatchObject({
       role: 'admin',

@@ -19,7 +19,7 @@ describe('a keyed semaphore', () => {
     expect(semaphore.size).toBe(0);
   });
 
-  test('refuses a caller that has waited for the maximum time, and acquires no permit for it', async () => {
+  test('refuses a caller that has waited for the maximum time, and acquires no permit for that caller', async () => {
     const semaphore = createKeyedSemaphore({ permits: 1, waitingMax: 2, waitMsMax: 10 });
     expect(semaphore.acquire('a')).toBe(true);
     await expect(semaphore.acquire('a')).resolves.toBe(false);

@@ -6,7 +6,7 @@ import { useApi } from './harness.js';
 
 const LONG_MS = 600_000;
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a lease on %s', (engine) => {
@@ -21,9 +21,9 @@ describe.each(testEngines())('a lease on %s', (engine) => {
   test('is held by one of many processes that acquire it concurrently, and each name is a separate lease', async () => {
     const name = randomUUID();
     const processes = Array.from({ length: 10 }, () => create(name));
-    const taken = await Promise.all(processes.map((lease) => lease.acquire()));
-    expect(taken.filter(Boolean)).toHaveLength(1);
-    const holder = processes[taken.indexOf(true)]!;
+    const outcomes = await Promise.all(processes.map((lease) => lease.acquire()));
+    expect(outcomes.filter(Boolean)).toHaveLength(1);
+    const holder = processes[outcomes.indexOf(true)]!;
     expect(await holder.acquire()).toBe(true);
     expect(holder.epoch).not.toBeNull();
     expect(await create(randomUUID()).acquire()).toBe(true);
@@ -53,7 +53,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await next.acquire()).toBe(true);
   });
 
-  test('is neither lost by its holder nor acquired by another process because of their clocks', async () => {
+  test('is neither lost by its holder nor acquired by another process because of the clocks of the processes', async () => {
     const name = randomUUID();
     let elapsed = 0;
     const holder = create(name, 1_000_000, () => elapsed);
@@ -91,12 +91,12 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await paused.acquire()).toBe(false);
   });
 
-  test('is lost with the commit that acquired it, and the next process to acquire it is its only holder', async () => {
+  test('is lost if the commit that acquired it is lost, and the next process to acquire it is its only holder', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [before, next] = [create(name), create(name)];
     expect(await before.acquire()).toBe(true);
-    // As after a failover to a standby that had not received the commit.
+    // This is the state after a failover to a standby that had not received the commit.
     await db.prisma.$executeRaw`DELETE FROM leases WHERE name = ${name}`;
     expect(await next.acquire()).toBe(true);
     expect(await before.renew()).toBe(false);
@@ -104,7 +104,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await next.renew()).toBe(true);
   });
 
-  test('that expired and that no one else acquired can be renewed by its holder', async () => {
+  test('that has expired can be renewed by its holder if no other process has acquired it', async () => {
     const name = randomUUID();
     const lease = create(name);
     await lease.acquire();
@@ -125,16 +125,16 @@ onServer('a lease on a server', () => {
     const [holder, next] = [createLease(db, { name, ttlMs: 300 }), createLease(db, { name, ttlMs: LONG_MS })];
     await holder.acquire();
     const order: string[] = [];
-    let taking: Promise<unknown> = Promise.resolve();
+    let acquisition: Promise<unknown> = Promise.resolve();
     await db.prisma.$transaction(async (tx) => {
       expect(await holder.confirm(tx)).toBe(true);
       // The lease expires before its holder commits.
       await new Promise((resolve) => setTimeout(resolve, 400));
-      taking = next.acquire().then((taken) => order.push(`taken ${taken}`));
+      acquisition = next.acquire().then((isAcquired) => order.push(`taken ${isAcquired}`));
       await new Promise((resolve) => setTimeout(resolve, 300));
       order.push('written');
     });
-    await taking;
+    await acquisition;
     expect(order).toEqual(['written', 'taken true']);
   });
 });

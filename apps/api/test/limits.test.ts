@@ -16,7 +16,7 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   afterAll(() => db.close());
 
   /** Creates an API that allows 60 requests a minute, 10 of them at once, with a clock that the test advances. */
-  const limited = (agentRequestsPerMinute = 60) => {
+  const createLimitedApi = (agentRequestsPerMinute = 60) => {
     const clock = testClock();
     const elapsed = { ms: 0 };
     const app = createApp({ db, now: clock, agentRequestsPerMinute, elapsedMs: () => elapsed.ms });
@@ -25,7 +25,7 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   const beat = { digest: null, engineError: 'no engine' };
 
   test('is stated in each response, and calls above it are refused with Retry-After and write nothing', async () => {
-    const { api, elapsed } = limited();
+    const { api, elapsed } = createLimitedApi();
     const host = await (await api.organization()).enroll();
     const first = await host.beat(beat).expect(200);
     expect(first.headers).toMatchObject({ 'ratelimit-policy': '"agent";q=60;w=60', ratelimit: '"agent";r=9;t=1' });
@@ -41,14 +41,14 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   });
 
   test('is applied before the body is read, and a client that still sends the body reads the refusal', async () => {
-    const { api } = limited();
+    const { api } = createLimitedApi();
     const host = await (await api.organization()).enroll();
     for (let i = 0; i < 10; i++) await host.beat(beat).expect(200);
     await host.beat({ ...beat, engineError: 'x'.repeat(60_000) }).expect(429);
   });
 
-  test('of a noisy host takes nothing from another host, and is not raised by a rotated token', async () => {
-    const { api } = limited();
+  test('can be exhausted by one host without affecting another host, and is not raised by a rotated token', async () => {
+    const { api } = createLimitedApi();
     const organization = await api.organization();
     const [noisy, quiet] = [await organization.enroll(), await organization.enroll()];
     const rotated = await api.http.post(Paths.agentToken).auth(noisy.token, { type: 'bearer' }).expect(201);
@@ -60,7 +60,7 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   });
 
   test('of 0 means no limit', async () => {
-    const { api } = limited(0);
+    const { api } = createLimitedApi(0);
     const host = await (await api.organization()).enroll();
     for (let i = 0; i < 30; i++) await host.beat(beat).expect(200);
     expect((await host.beat(beat)).headers['ratelimit']).toBeUndefined();
@@ -74,7 +74,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
   });
   afterAll(() => db.close());
 
-  const limited = () => {
+  const createLimitedApi = () => {
     const clock = testClock();
     const elapsed = { ms: 0 };
     const app = createApp({ db, now: clock, agentRequestsPerMinute: 600, elapsedMs: () => elapsed.ms });
@@ -85,7 +85,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
   const beat = { digest: null, engineError: 'no engine' };
 
   test('delays the snapshots but not the heartbeats of a host in debt, and a refusal updates lastSeenAt', async () => {
-    const { api, elapsed } = limited();
+    const { api, elapsed } = createLimitedApi();
     const organization = await api.organization();
     const [costly, other] = [await organization.enroll(), await organization.enroll()];
     let refused;
@@ -111,7 +111,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
   });
 
   test('allows a host of 5,000 containers to change all of them once a minute', async () => {
-    const { api, elapsed } = limited();
+    const { api, elapsed } = createLimitedApi();
     const host = await (await api.organization()).enroll();
     for (let minute = 0; minute < 3; minute++) {
       await host.sync(fleet(5_000, { image: `image:${minute}` }));
@@ -121,7 +121,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
   });
 
   test('allows an agent to replay a full journal at once and then to report', async () => {
-    const { api } = limited();
+    const { api } = createLimitedApi();
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();
     await host.sync(fleet(50), order(stream, 1));
@@ -140,7 +140,7 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
   });
   afterAll(() => db.close());
 
-  const limited = (trustProxy: false | number = false) => {
+  const createLimitedApi = (trustProxy: false | number = false) => {
     const clock = testClock();
     const elapsed = { ms: 0 };
     const app = createApp({ db, now: clock, authFailuresPerMinute: 3, trustProxy, elapsedMs: () => elapsed.ms });
@@ -148,8 +148,8 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
   };
   const bearer = { type: 'bearer' } as const;
 
-  test('is limited by address for all credentials, while valid tokens from there still work', async () => {
-    const { api, elapsed } = limited();
+  test('is limited by address for all credentials, while valid tokens from that address still work', async () => {
+    const { api, elapsed } = createLimitedApi();
     const organization = await api.organization();
     const host = await organization.enroll();
     const { token } = await organization.enrollmentToken();
@@ -171,13 +171,13 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
 
   test('is counted by the address that a trusted proxy reports, and by no other header', async () => {
     const from = (api: TestApi, address: string) => api.http.get(Paths.hosts).set('X-Forwarded-For', address);
-    const trusting = limited(1).api;
-    for (let i = 0; i < 3; i++) await from(trusting, '2001:db8:0:1::a').expect(401);
-    await from(trusting, '2001:db8:0:1:ffff::b').expect(429);
-    await from(trusting, '192.0.2.1, 2001:db8:0:1::c').expect(429);
-    await from(trusting, '2001:db8:0:2::a').expect(401);
-    const wary = limited().api;
-    for (let i = 0; i < 3; i++) await from(wary, `192.0.2.${i}`).expect(401);
-    await from(wary, '192.0.2.9').expect(429);
+    const trustingApi = createLimitedApi(1).api;
+    for (let i = 0; i < 3; i++) await from(trustingApi, '2001:db8:0:1::a').expect(401);
+    await from(trustingApi, '2001:db8:0:1:ffff::b').expect(429);
+    await from(trustingApi, '192.0.2.1, 2001:db8:0:1::c').expect(429);
+    await from(trustingApi, '2001:db8:0:2::a').expect(401);
+    const untrustingApi = createLimitedApi().api;
+    for (let i = 0; i < 3; i++) await from(untrustingApi, `192.0.2.${i}`).expect(401);
+    await from(untrustingApi, '192.0.2.9').expect(429);
   });
 });

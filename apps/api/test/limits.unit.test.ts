@@ -15,12 +15,12 @@ function limits(perMinute = 600) {
     elapsedMs: () => elapsed.ms,
     retryAfterMsMax: 10_000,
   });
-  const isLetIn = (limit: AgentLimit, hostId: string) =>
+  const isAdmitted = (limit: AgentLimit, hostId: string) =>
     limit(hostId, { setHeader: () => undefined } as unknown as Response) === null;
   return {
     elapsed,
-    beat: (hostId: string) => isLetIn(agentLimits.calls, hostId),
-    rotation: (hostId: string) => isLetIn(agentLimits.rotations, hostId),
+    beat: (hostId: string) => isAdmitted(agentLimits.calls, hostId),
+    rotation: (hostId: string) => isAdmitted(agentLimits.rotations, hostId),
     /** Charges for rows with events of the usual size, unless sizes are given. */
     snapshot: (
       hostId: string,
@@ -28,9 +28,9 @@ function limits(perMinute = 600) {
       rowsWritten: number,
       { textBytes = 10 * MIB, historyBytes = rowsWritten * 250 } = {},
     ) => {
-      const letIn = isLetIn(agentLimits.snapshots, hostId);
-      if (letIn) agentLimits.chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes });
-      return letIn;
+      const admitted = isAdmitted(agentLimits.snapshots, hostId);
+      if (admitted) agentLimits.chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes });
+      return admitted;
     },
   };
 }
@@ -70,7 +70,7 @@ describe('the limits of an agent', () => {
     expect(refused).toBe(0);
   });
 
-  test('allow one host no more rows than its rate once its burst is spent', () => {
+  test('admit no more rows of one host than its rate allows once its burst is spent', () => {
     const { elapsed, beat, snapshot } = limits();
     let rows = 0;
     let refusedBeats = 0;
@@ -80,7 +80,7 @@ describe('the limits of an agent', () => {
       elapsed.ms += 1_000;
     }
     expect(refusedBeats).toBe(0);
-    // 600 a minute and the burst of 300, at a cost of 112.5 a snapshot.
+    // The rate is 600 per minute, the burst is 300, and each snapshot costs 112.5.
     expect(rows / 5_000).toBeLessThanOrEqual((60 * 600 + 300) / 112.5 + 1);
     expect(rows / 5_000).toBeGreaterThanOrEqual((60 * 600) / 112.5 - 1);
   });
@@ -93,7 +93,7 @@ describe('enrollments are limited', () => {
   function limit() {
     const elapsed = { ms: 0 };
     const enrollments = createEnrollmentLimit(() => elapsed.ms);
-    const isLetIn = (enrollmentTokenId: string, ip: string) => {
+    const isAdmitted = (enrollmentTokenId: string, ip: string) => {
       try {
         enrollments.limitCalls(enrollmentTokenId, ip);
         return true;
@@ -102,7 +102,7 @@ describe('enrollments are limited', () => {
         return false;
       }
     };
-    return { elapsed, isLetIn };
+    return { elapsed, isAdmitted };
   }
 
   test.each<[string, (i: number) => [string, string]]>([
@@ -110,20 +110,20 @@ describe('enrollments are limited', () => {
     ['by address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
     ['by /64 network of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
   ])('%s: a fleet of 12,000 is admitted at once, and then 20 hosts a second', (_what, call) => {
-    const { elapsed, isLetIn } = limit();
+    const { elapsed, isAdmitted } = limit();
     let refused = 0;
-    for (let i = 0; i < FLEET; i++) if (!isLetIn(...call(i))) refused += 1;
+    for (let i = 0; i < FLEET; i++) if (!isAdmitted(...call(i))) refused += 1;
     expect(refused).toBe(0);
-    expect(isLetIn(...call(FLEET))).toBe(false);
-    expect(isLetIn('another', '198.51.100.1')).toBe(true);
+    expect(isAdmitted(...call(FLEET))).toBe(false);
+    expect(isAdmitted('another', '198.51.100.1')).toBe(true);
     elapsed.ms += 1_000;
-    for (let i = 1; i <= 20; i++) expect(isLetIn(...call(FLEET + i))).toBe(true);
-    expect(isLetIn(...call(FLEET + 21))).toBe(false);
+    for (let i = 1; i <= 20; i++) expect(isAdmitted(...call(FLEET + i))).toBe(true);
+    expect(isAdmitted(...call(FLEET + 21))).toBe(false);
   });
 });
 
 describe('the limits of an agent, by the work that its snapshots cause for others,', () => {
-  test('allow one host no more text to be read than its rate, even if nothing changes and its bodies are small', () => {
+  test('admit no more text of one host than its rate allows, even if nothing changes and its bodies are small', () => {
     const { elapsed, beat, snapshot } = limits();
     let texts = 0;
     let refusedBeats = 0;
@@ -138,7 +138,7 @@ describe('the limits of an agent, by the work that its snapshots cause for other
     expect(texts).toBeGreaterThanOrEqual(2.5 * 3_600 - 10);
   });
 
-  test('allow one host no more history than its rate, even in few rows', () => {
+  test('admit no more history of one host than its rate allows, even in few rows', () => {
     const { elapsed, snapshot } = limits();
     let mib = 0;
     for (let second = 0; second < 3_600; second++) {

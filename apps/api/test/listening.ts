@@ -15,7 +15,7 @@ export class TestServer {
     return new TestServer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, server);
   }
 
-  /** Opens a stream, with an API key or with a browser's cookies. Resolves once it is answered. */
+  /** Opens a stream, with an API key or with a browser's cookies. Resolves once the response has begun. */
   async listen(
     who: string | { cookie: string },
     { query = '', lastEventId }: { query?: string; lastEventId?: string } = {},
@@ -25,7 +25,7 @@ export class TestServer {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       get(`${this.url}/api/stream${query}`, { headers, agent: false }, resolve).on('error', reject);
     });
-    return new Listening(answer);
+    return new StreamClient(answer);
   }
 
   async close(): Promise<void> {
@@ -35,11 +35,11 @@ export class TestServer {
 }
 
 /** A client of a stream. It checks each message against the contract. */
-export class Listening {
+export class StreamClient {
   readonly messages: StreamMessage[] = [];
   /** The values of `retry`, in milliseconds. */
   readonly retries: number[] = [];
-  /** The last id that was sent, with or without a message. A client would reconnect with it. */
+  /** The last id that was sent, with or without a message. A client would reconnect with this id. */
   lastEventId: string | undefined;
   readonly ended: Promise<void>;
   readonly #waiting = new Set<() => void>();
@@ -47,7 +47,7 @@ export class Listening {
 
   constructor(readonly answer: IncomingMessage) {
     answer.setEncoding('utf8');
-    answer.on('data', (text: string) => this.#take(text));
+    answer.on('data', (text: string) => this.#receive(text));
     // An aborted stream has ended, too.
     this.ended = new Promise((resolve) => answer.on('close', resolve).on('error', () => undefined));
   }
@@ -60,7 +60,7 @@ export class Listening {
   }
 
   /** Resolves once the condition holds. It is checked after each message. */
-  async until(holds: (heard: this) => boolean): Promise<void> {
+  async until(holds: (client: this) => boolean): Promise<void> {
     while (!holds(this)) await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
@@ -68,7 +68,7 @@ export class Listening {
     this.answer.destroy();
   }
 
-  #take(text: string): void {
+  #receive(text: string): void {
     const blocks = (this.#rest + text).split('\n\n');
     this.#rest = blocks.pop() ?? '';
     for (const block of blocks) this.#read(block);

@@ -23,7 +23,7 @@ describe('an error in the log', () => {
     expect(loggableError('secret')).toEqual({ type: 'string', message: 'non-Error value thrown' });
   });
 
-  test('that causes itself is cut off', () => {
+  test('that is its own cause is cut off after six levels', () => {
     const error = new Error('round');
     error.cause = error;
     expect(JSON.stringify(loggableError(error)).match(/"message":"round"/g)).toHaveLength(6);

@@ -23,28 +23,28 @@ const FAILOVERS: [what: string, before: History, after: History][] = [
   ['whose horizon is already higher', { server: 'old primary', ahead: 0n }, { server: 'promoted standby', ahead: 0n }],
 ];
 
-/** Calls `ask` until it returns the expected value. After 200 tries, it fails with the last value. */
-async function expectInTime<T>(ask: () => Promise<T>, expected: T): Promise<void> {
-  let answer = await ask();
+/** Calls `read` until the result is the expected value. After 200 calls, fails with the last result. */
+async function expectInTime<T>(read: () => Promise<T>, expected: T): Promise<void> {
+  let answer = await read();
   for (let tries = 0; tries < 200 && answer !== expected; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
-    answer = await ask();
+    answer = await read();
   }
   expect(answer).toBe(expected);
 }
 
 /** Returns the same database with another history, which the test changes in place. */
 function withHistory(db: Database, history: History): Database {
-  const seen = <Row extends object>(row: Row): Row =>
+  const withChanges = <Row extends object>(row: Row): Row =>
     'horizon' in row && 'server' in row
       ? { ...row, server: history.server, horizon: inTypeOf(row.horizon, history.ahead + BigInt(String(row.horizon))) }
       : row;
   const queryRaw = async (...query: Parameters<typeof db.prisma.$queryRaw>) =>
-    (await db.prisma.$queryRaw<object[]>(...query)).map(seen);
+    (await db.prisma.$queryRaw<object[]>(...query)).map(withChanges);
   return {
     ...db,
     query: async <Row extends object>(...query: Parameters<typeof db.query>) =>
-      (await db.query<Row>(...query)).map(seen),
+      (await db.query<Row>(...query)).map(withChanges),
     prisma: new Proxy(db.prisma, {
       get: (target, name) => (name === '$queryRaw' ? queryRaw : (Reflect.get(target, name) as unknown)),
     }),
@@ -61,10 +61,10 @@ test('a history is continued only by the same server at the same or a higher hor
   expect(isSameHistory(before, { server: 'two', horizon: 11n })).toBe(false);
 });
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? test : test.skip;
 
-onServer('a crash begins another history, whether or not the server survives it', async () => {
+onServer('a crash begins another history, whether or not the server process survives the crash', async () => {
   const cluster = (await startPostgresCluster()) as PostgresCluster;
   const db = await openDatabase({ url: cluster.url });
   const poll = async () => {
@@ -179,7 +179,7 @@ describe.each(testEngines())('on %s,', (engine) => {
    * Saves the current rows of a host and its containers, and returns a function that restores them, as if all later
    * commits were lost.
    */
-  async function remember(host: TestHost): Promise<() => Promise<void>> {
+  async function saveRows(host: TestHost): Promise<() => Promise<void>> {
     const { prisma } = context.api.db;
     const table = prisma.$executeRawUnsafe.bind(prisma);
     const suffix = randomUUID().replaceAll('-', '');
@@ -205,15 +205,15 @@ describe.each(testEngines())('on %s,', (engine) => {
   const byId = (containers: ReturnType<typeof container>[]) =>
     Object.fromEntries(containers.map((each) => [each.dockerId, each]));
 
-  test('a snapshot is not compared with one whose commit was lost', async () => {
+  test('a snapshot is not compared with a snapshot whose commit was lost', async () => {
     const host = await (await context.api.organization()).enroll();
-    const there = host.through(context.api.replica());
+    const replicaHost = host.through(context.api.replica());
     const [db, web, job] = [container('db'), container('web'), container('job')];
     await host.sync([db]);
-    const loseCommits = await remember(host);
+    const loseCommits = await saveRows(host);
     const lost = await host.sync([db, web]);
     await loseCommits();
-    const written = await there.sync([db, job]);
+    const written = await replicaHost.sync([db, job]);
     expect(written.revision).toBe(lost.revision);
 
     // The first process still caches the lost snapshot, at a revision that the host has again.
@@ -228,15 +228,15 @@ describe.each(testEngines())('on %s,', (engine) => {
   test('an incomplete snapshot is compared with the stored rows, although no digest identifies them', async () => {
     const { db, clock } = context.api;
     const host = await (await context.api.organization()).enroll();
-    const there = host.through(context.api.replica());
-    const part = { 'Snapshot-Complete': 'false' };
+    const replicaHost = host.through(context.api.replica());
+    const incomplete = { 'Snapshot-Complete': 'false' };
     const named = (dockerId: string, name: string) => container(dockerId, { name });
     await host.sync([container('a'), container('b')]);
     clock.advance(1_000);
-    await host.sync([named('a', 'a2')], part);
-    const loseCommits = await remember(host);
+    await host.sync([named('a', 'a2')], incomplete);
+    const loseCommits = await saveRows(host);
     clock.advance(1_000);
-    const lost = await host.sync([named('b', 'b3')], part);
+    const lost = await host.sync([named('b', 'b3')], incomplete);
     let revision: number | null = null;
     // A process that is paused between its read and its write while the database fails over.
     const paused: Database = {
@@ -246,13 +246,13 @@ describe.each(testEngines())('on %s,', (engine) => {
         if (query[0].name === 'read_named_containers' && revision === null) {
           await loseCommits();
           clock.advance(1_000);
-          ({ revision } = await there.sync([named('a', 'a3')], part));
+          ({ revision } = await replicaHost.sync([named('a', 'a3')], incomplete));
         }
         return rows;
       },
     };
     const api = new TestApi(db, createApp({ db: paused, ...clocksOf(clock) }), clock);
-    const { applied } = await host.through(api).sync([named('b', 'b3'), container('c')], part);
+    const { applied } = await host.through(api).sync([named('b', 'b3'), container('c')], incomplete);
     expect([applied, revision]).toEqual([true, lost.revision]);
     expect(await host.present()).toEqual(byId([named('a', 'a3'), named('b', 'b3'), container('c')]));
   });

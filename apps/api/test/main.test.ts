@@ -113,11 +113,11 @@ describe('a start', () => {
 
   test('writes a secret to a new file, even if a symbolic link has its name', async () => {
     const dataDir = await directory();
-    const elsewhere = join(await directory(), 'of-another-user');
-    await writeFile(elsewhere, '');
-    await symlink(elsewhere, join(dataDir, 'admin-key'));
+    const linkTarget = join(await directory(), 'of-another-user');
+    await writeFile(linkTarget, '');
+    await symlink(linkTarget, join(dataDir, 'admin-key'));
     await deliverSecret('adminKey', 'the secret', false, dataDir);
-    expect(await readFile(elsewhere, 'utf8')).toBe('');
+    expect(await readFile(linkTarget, 'utf8')).toBe('');
     expect(await readFile(join(dataDir, 'admin-key'), 'utf8')).toBe('the secret\n');
   });
 
@@ -166,7 +166,7 @@ describe('a password', () => {
 });
 
 describe('a process that was paused', () => {
-  test('does not report a host as stale because of that time, not even in its first response', async () => {
+  test('does not report a host as stale because of the pause, not even in its first response', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_HEARTBEAT_SECONDS: '1' };
     const api = start(env);
@@ -174,11 +174,11 @@ describe('a process that was paused', () => {
     const agentToken = await enrol(url, token);
     expect((await call(url + Paths.agentContainers, agentToken, 'POST', [])).status).toBe(200);
     api.child.kill('SIGSTOP');
-    const asked = call(url + Paths.hosts, token);
-    // Longer than the grace period of three heartbeats, during which the process could receive none.
+    const pendingResponse = call(url + Paths.hosts, token);
+    // The pause is longer than the grace period of three heartbeats, and the process can receive none during it.
     await new Promise((resolve) => setTimeout(resolve, 4000));
     api.child.kill('SIGCONT');
-    for (const answer of [await asked, await call(url + Paths.hosts, token)]) {
+    for (const answer of [await pendingResponse, await call(url + Paths.hosts, token)]) {
       expect(await answer.json()).toMatchObject({ items: [{ freshness: 'online' }] });
     }
   });
@@ -191,7 +191,7 @@ const wallClockAheadBy = (ms: number) =>
     else super(...parts)}static now(){return Real.now()+${ms}}}`,
   )}`;
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 (hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
   test('stores and returns times of the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');
@@ -219,7 +219,7 @@ const wallClockAheadBy = (ms: number) =>
 });
 
 describe('a shutdown', () => {
-  test('with SIGTERM is not ready at once, still responds in the grace period, and exits with code 0', async () => {
+  test('with SIGTERM makes the process unready at once, allows responses in the grace period, and exits with code 0', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_DRAIN_SECONDS: '2' };
     const api = start(env);
@@ -234,7 +234,7 @@ describe('a shutdown', () => {
     await expect(fetch(url + Paths.health)).rejects.toThrow();
   });
 
-  test('by kill -9 under load loses nothing that was acknowledged', async () => {
+  test('by kill -9 under load loses no acknowledged snapshot', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token };
     const acknowledged = new Map<string, number>();
@@ -252,7 +252,7 @@ describe('a shutdown', () => {
           if (answer.status === 200) acknowledged.set(id, last.sent);
         }
       })().catch(() => undefined);
-      // The process is killed under load: some snapshots are acknowledged, and one is always in flight.
+      // When the process is killed, some snapshots have been acknowledged, and one is in flight.
       const enough = last.sent + 5 + 7 * round;
       while ((acknowledged.get(id) ?? 0) < enough) await new Promise((resolve) => setTimeout(resolve, 5));
       await api.stop('SIGKILL');

@@ -96,10 +96,10 @@ describe.each(testEngines())('members on %s', (engine) => {
   test('who are removed are signed out everywhere at once and cannot sign in again', async () => {
     const { owner, join } = await withOwner();
     const { browser, id, email } = await join('admin');
-    const elsewhere = browser.through(context.api.replica());
-    expect((await elsewhere.get(Paths.hosts)).status).toBe(200);
+    const replicaBrowser = browser.through(context.api.replica());
+    expect((await replicaBrowser.get(Paths.hosts)).status).toBe(200);
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(204);
-    expect((await elsewhere.get(Paths.hosts)).status).toBe(401);
+    expect((await replicaBrowser.get(Paths.hosts)).status).toBe(401);
     expect((await browser.call('post', Paths.session, { email, password: PASSWORD })).status).toBe(401);
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(404);
   });
@@ -115,7 +115,7 @@ describe.each(testEngines())('members on %s', (engine) => {
         key: string;
         token: string;
       };
-    const keyOfKey = (await makeBy(Paths.apiKeys, admin)).key;
+    const secondKey = (await makeBy(Paths.apiKeys, admin)).key;
     const viewerKey = (await makeBy(Paths.apiKeys, { name: 'v', role: 'viewer' })).key;
     const tokens = [
       ((await browser.call('post', Paths.enrollmentTokens, { name: 'x' })).body as { token: string }).token,
@@ -129,7 +129,7 @@ describe.each(testEngines())('members on %s', (engine) => {
       const enroll = async (token: string) =>
         (await http.post(Paths.agentEnroll).auth(token, bearer).send(enrollRequest())).status;
       return {
-        keys: [await read(key), await read(keyOfKey), await read(viewerKey)],
+        keys: [await read(key), await read(secondKey), await read(viewerKey)],
         tokens: [await enroll(tokens[0]!), await enroll(tokens[1]!)],
         invitation: (await http.post(Paths.invitationOffer).send({ token: link })).status,
         ofOthers: await read(organization.adminKey),
@@ -214,7 +214,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
   });
 
-  test('who lose their role between the check of a call and its write are refused', async () => {
+  test('who lose their role after a call was authorized and before it writes are refused', async () => {
     const { organization, join } = await withOwner();
     const { id } = await join('owner');
     const { prisma } = context.api.db;

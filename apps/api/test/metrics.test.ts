@@ -28,7 +28,7 @@ async function read(api: TestApi): Promise<Map<string, number>> {
 describe.each(testEngines())('metrics on %s', (engine) => {
   const context = useApi(engine);
 
-  test('count hosts and containers of all organizations, and all unknown states as one', async () => {
+  test('count hosts and containers of all organizations, and count all unknown states as one state', async () => {
     const { api } = context;
     const [one, other] = [await api.organization(), await api.organization()];
     await (
@@ -106,7 +106,7 @@ describe('metrics', () => {
     const text = [...series.keys()].join('\n');
     expect(text).not.toContain(host.id);
     expect(text).not.toContain('made-up');
-    // New series come only from `none` and from the first reading itself: a counter and a histogram each.
+    // New series, a counter and a histogram each, come only from `none` and from the first request for metrics.
     await read(api);
     const settled = (await read(api)).size;
     for (let i = 0; i < 20; i++) await api.http.get(`/more-${i}`).expect(404);
@@ -161,7 +161,7 @@ describe('metrics', () => {
     },
   );
 
-  test('without a token are refused over HTTP/1.0, because such a proxy may send no header', async () => {
+  test('without a token are refused over HTTP/1.0, because a proxy that uses HTTP/1.0 may send no headers', async () => {
     const server = await serve(createApp({ db: context.api.db }), { host: '127.0.0.1', port: 0 });
     const statusBy = (version: string) =>
       new Promise<string>((resolve, reject) => {
@@ -211,7 +211,7 @@ describe('metrics', () => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
-  test.each(['grafana-dashboard.json', 'alerts.yaml'])('include all that deploy/%s uses', async (file) => {
+  test.each(['grafana-dashboard.json', 'alerts.yaml'])('include all metrics that deploy/%s uses', async (file) => {
     const metrics = createMetrics();
     metrics.registerProcessMetrics();
     const { db, clock } = context.api;
@@ -219,10 +219,10 @@ describe('metrics', () => {
     const api = new TestApi(db, createApp({ db, metrics }), clock);
     await api.http.get(Paths.health).expect(200);
     const series = await read(api);
-    const told = new Set([...series.keys()].map((name) => name.split('{', 1)[0]!));
+    const exportedMetrics = new Set([...series.keys()].map((name) => name.split('{', 1)[0]!));
     const text = await readFile(new URL(`../../../deploy/${file}`, import.meta.url), 'utf8');
-    const asked = new Set(text.match(/\b(?:muster|nodejs|process)_\w+/g));
-    expect(asked.size).toBeGreaterThan(5);
-    expect([...asked].filter((name) => !told.has(name))).toEqual([]);
+    const usedMetrics = new Set(text.match(/\b(?:muster|nodejs|process)_\w+/g));
+    expect(usedMetrics.size).toBeGreaterThan(5);
+    expect([...usedMetrics].filter((name) => !exportedMetrics.has(name))).toEqual([]);
   });
 });

@@ -21,7 +21,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     return statuses;
   };
 
-  test('are listed with their addresses and a mark on the current one, without expired ones', async () => {
+  test('are listed with their addresses and a mark on the current one, without expired sessions', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     await (await newPerson()).signIn();
@@ -36,14 +36,14 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
   test('can be ended one by one, from another process, but not by another person', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
-    const there = (await itemsOf(ada.browser)).find(({ current }) => !current)!;
+    const otherSession = (await itemsOf(ada.browser)).find(({ current }) => !current)!;
     const stranger = await newPerson();
-    expect((await stranger.browser.call('delete', pathOf(there.id))).status).toBe(404);
+    expect((await stranger.browser.call('delete', pathOf(otherSession.id))).status).toBe(404);
     expect(await statusesOf([other])).toEqual([200]);
     const replica = context.api.replica();
-    expect((await ada.browser.through(replica).call('delete', pathOf(there.id))).status).toBe(204);
+    expect((await ada.browser.through(replica).call('delete', pathOf(otherSession.id))).status).toBe(204);
     expect(await statusesOf([ada.browser, other])).toEqual([200, 401]);
-    expect((await ada.browser.call('delete', pathOf(there.id))).status).toBe(404);
+    expect((await ada.browser.call('delete', pathOf(otherSession.id))).status).toBe(404);
     expect((await ada.browser.call('delete', pathOf('nonsense'))).status).toBe(404);
   });
 
@@ -51,13 +51,13 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     const ada = await newPerson();
     const browsers = [ada.browser, await ada.signIn(), await ada.signIn()];
     const stranger = await newPerson();
-    const left = ada.browser.through(context.api.replica());
+    const replicaBrowser = ada.browser.through(context.api.replica());
     expect((await ada.browser.call('delete', Paths.sessions)).status).toBe(204);
     expect(ada.browser.cookie).toBe('');
-    expect(await statusesOf([...browsers, left, stranger.browser])).toEqual([401, 401, 401, 401, 200]);
+    expect(await statusesOf([...browsers, replicaBrowser, stranger.browser])).toEqual([401, 401, 401, 401, 200]);
   });
 
-  test('are not started with the old password by a sign-in that overlaps its change', async () => {
+  test('cannot be started with the old password by a sign-in that overlaps the password change', async () => {
     const ada = await newPerson();
     const change = ada.browser.call('put', Paths.password, {
       currentPassword: PASSWORD,
@@ -65,7 +65,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     });
     const started: Promise<Browser | null>[] = [];
     for (let i = 0; i < 10; i += 1) {
-      // A refused sign-in is correct.
+      // The API may refuse the sign-in.
       started.push(ada.signIn().catch(() => null));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -74,7 +74,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect(await statusesOf([ada.browser, ...others])).toEqual([200, ...others.map(() => 401)]);
   });
 
-  test('end with a change of password, except for the one that makes the change', async () => {
+  test('end with a change of password, except for the session that makes the change', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     const newPassword = 'a quite different one';

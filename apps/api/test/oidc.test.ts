@@ -30,7 +30,10 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   });
 
   /** Creates a process that uses this provider. */
-  const api = (options: Partial<OidcOptions> = {}, parts: Partial<Parameters<typeof createApp>[0]> = {}): TestApi => {
+  const api = (
+    options: Partial<OidcOptions> = {},
+    appOptions: Partial<Parameters<typeof createApp>[0]> = {},
+  ): TestApi => {
     const { db, clock } = context.api;
     const write = (chunk: Buffer, _encoding: string, done: () => void) => {
       log += chunk.toString();
@@ -39,12 +42,12 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     const logger = pino({ level: 'debug' }, new Writable({ write }));
     const { issuer, client } = provider;
     const oidc: OidcOptions = { issuer, ...client, name: 'Example', autoProvisionRole: null, ...options };
-    const app = createApp({ db, now: clock, publicUrl: PUBLIC_URL, secret: SECRET, logger, oidc, ...parts });
+    const app = createApp({ db, now: clock, publicUrl: PUBLIC_URL, secret: SECRET, logger, oidc, ...appOptions });
     return new TestApi(db, app, clock);
   };
 
   /** Registers a person at the provider, who visits it next. */
-  const visitor = (profile: Profile): string => {
+  const registerVisitor = (profile: Profile): string => {
     const id = randomUUID();
     provider.people.set(id, profile);
     provider.visitor = id;
@@ -65,7 +68,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   };
   const signIn = async (browser: Browser, next?: string): Promise<string> =>
     end(browser, await provider.visit(await begin(browser, next)));
-  const turnedBack = (why: string, next = '/') =>
+  const refusalPath = (why: string, next = '/') =>
     `/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;
 
   const invite = async (email: string, role: MemberRole) => {
@@ -91,7 +94,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   test('makes an invited person a member, and redirects to the requested page', async () => {
     const email = newEmail();
     const { organization, owner } = await invite(email, 'admin');
-    visitor({ name: 'Ada', email: email.toUpperCase(), email_verified: true });
+    registerVisitor({ name: 'Ada', email: email.toUpperCase(), email_verified: true });
     const browser = new Browser(api());
     expect(await signIn(browser, '/containers?state=dead')).toBe('/containers?state=dead');
 
@@ -127,7 +130,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   test('finds a member by address once, and by the provider’s id from then on', async () => {
     const { id: organizationId } = await context.api.organization();
     const { id, email } = await member(context.api, organizationId, 'viewer');
-    const subject = visitor({ name: 'Another name', email, email_verified: true });
+    const subject = registerVisitor({ name: 'Another name', email, email_verified: true });
     const browser = new Browser(api());
     expect(await signIn(browser)).toBe('/');
     expect((await browser.get(Paths.session)).body).toMatchObject({ user: { id, name: 'The viewer' } });
@@ -144,7 +147,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   test('refuses a password change of a member who has no password', async () => {
     const email = newEmail();
     await invite(email, 'viewer');
-    visitor({ email, email_verified: true });
+    registerVisitor({ email, email_verified: true });
     const browser = new Browser(api());
     await signIn(browser);
     const change = { currentPassword: PASSWORD, newPassword: 'another password altogether' };
@@ -161,9 +164,9 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   ])('refuses %s', async (_who, isVerified, emailOf) => {
     const email = await emailOf();
     const before = await usersOf(email);
-    const subject = visitor({ email, email_verified: isVerified });
+    const subject = registerVisitor({ email, email_verified: isVerified });
     const browser = new Browser(api());
-    expect(await signIn(browser, '/hosts')).toBe(turnedBack('unknown', '/hosts'));
+    expect(await signIn(browser, '/hosts')).toBe(refusalPath('unknown', '/hosts'));
     expect(browser.cookie).toBe('');
     expect(await usersOf(email)).toBe(before);
     expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
@@ -174,7 +177,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     const failures = () => prisma.auditEntry.findMany({ where: { action: 'user.sign_in_failed' } });
     const known = new Set((await failures()).map(({ id }) => id));
     const email = newEmail();
-    const subject = visitor({ email, email_verified: true });
+    const subject = registerVisitor({ email, email_verified: true });
     await signIn(new Browser(api()));
     const entries = (await failures()).filter(({ id }) => !known.has(id));
     expect(entries).toMatchObject([{ target: 'system', details: { method: 'identity provider', count: 1 } }]);
@@ -187,18 +190,18 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     const { id: organizationId } = await context.api.organization();
     const owner = await person(context.api, organizationId, 'owner');
     const { id, email } = await member(context.api, organizationId, 'viewer');
-    visitor({ email, email_verified: true });
+    registerVisitor({ email, email_verified: true });
     const browser = new Browser(api());
     await signIn(browser);
     await owner.browser.call('delete', Paths.member.replace(':userId', id));
     expect((await browser.get(Paths.hosts)).status).toBe(401);
-    expect(await signIn(new Browser(api()))).toBe(turnedBack('unknown'));
+    expect(await signIn(new Browser(api()))).toBe(refusalPath('unknown'));
   });
 
   test('accepts unknown people if it is configured to, once there is an owner', async () => {
-    visitor({ name: 'Zoe', email: newEmail(), email_verified: true });
+    registerVisitor({ name: 'Zoe', email: newEmail(), email_verified: true });
     const open = api({ autoProvisionRole: 'viewer' });
-    expect(await signIn(new Browser(open))).toBe(turnedBack('unknown'));
+    expect(await signIn(new Browser(open))).toBe(refusalPath('unknown'));
     await member(context.api, 'default', 'owner');
     const browser = new Browser(open);
     expect(await signIn(browser)).toBe('/');
@@ -212,7 +215,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   ])('uses the address in place of a name that %s', async (_case, name) => {
     const email = newEmail();
     await invite(email, 'viewer');
-    visitor({ name, email, email_verified: true });
+    registerVisitor({ name, email, email_verified: true });
     const browser = new Browser(api());
     expect(await signIn(browser)).toBe('/');
     expect((await browser.get(Paths.session)).body).toMatchObject({ user: { name: email, email } });
@@ -227,18 +230,18 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
       where: { email },
       data: { email: `${local.toLowerCase()}@example.org` },
     });
-    visitor({ name: 'Mallory', email: `${local}@example.org`, email_verified: true });
-    expect(await signIn(new Browser(api()))).toBe(turnedBack('unknown'));
+    registerVisitor({ name: 'Mallory', email: `${local}@example.org`, email_verified: true });
+    expect(await signIn(new Browser(api()))).toBe(refusalPath('unknown'));
   });
 
   test('reports that the person declined', async () => {
     provider.visitor = null;
-    expect(await signIn(new Browser(api()), '/ports')).toBe(turnedBack('refused', '/ports'));
+    expect(await signIn(new Browser(api()), '/ports')).toBe(refusalPath('refused', '/ports'));
   });
 
   test('can begin in one process and end in another', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
-    visitor({ email, email_verified: true });
+    registerVisitor({ email, email_verified: true });
     const browser = new Browser(api());
     const callback = await provider.visit(await begin(browser));
     expect(await end(browser.through(api()), callback)).toBe('/');
@@ -246,29 +249,29 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
 
   test('ends only in the browser that began it, and only once', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
-    visitor({ email, email_verified: true });
+    registerVisitor({ email, email_verified: true });
     const one = api();
     const browser = new Browser(one);
     const callback = await provider.visit(await begin(browser));
     // Otherwise, a person who is lured to this address would be signed in as someone else.
-    expect(await end(new Browser(one), callback)).toBe(turnedBack('mismatched'));
+    expect(await end(new Browser(one), callback)).toBe(refusalPath('mismatched'));
     const another = new Browser(one);
     await begin(another);
-    expect(await end(another, callback)).toBe(turnedBack('mismatched'));
+    expect(await end(another, callback)).toBe(refusalPath('mismatched'));
     expect(another.cookie).toBe('');
 
     const keepsAll = browser.through(one);
     expect(await end(browser, callback)).toBe('/');
-    expect(await end(keepsAll, callback)).toBe(turnedBack('mismatched'));
+    expect(await end(keepsAll, callback)).toBe(refusalPath('mismatched'));
     expect(await context.api.db.prisma.session.count({ where: { user: { email } } })).toBe(1);
   });
 
   test('reports that the provider is unavailable, and works again when it is back', async () => {
-    const away = await TestIdentityProvider.start();
-    const one = api({ issuer: away.issuer });
-    await away.close();
-    expect(await begin(new Browser(one), '/ports')).toBe(turnedBack('unavailable', '/ports'));
-    const back = await TestIdentityProvider.start(Number(new URL(away.issuer).port));
+    const unavailableProvider = await TestIdentityProvider.start();
+    const one = api({ issuer: unavailableProvider.issuer });
+    await unavailableProvider.close();
+    expect(await begin(new Browser(one), '/ports')).toBe(refusalPath('unavailable', '/ports'));
+    const back = await TestIdentityProvider.start(Number(new URL(unavailableProvider.issuer).port));
     back.register(CALLBACK_URL);
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     back.people.set('ada', { email, email_verified: true });
@@ -276,7 +279,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     const browser = new Browser(one);
     const callback = await back.visit(await begin(browser));
     await back.close();
-    expect(await end(browser, callback)).toBe(turnedBack('unavailable'));
+    expect(await end(browser, callback)).toBe(refusalPath('unavailable'));
     expect(log).toContain('"refusal":"unavailable"');
   });
 
@@ -290,7 +293,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
 
   test('keeps its secrets from scripts, other sites, URLs and the log', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
-    visitor({ email, email_verified: true });
+    registerVisitor({ email, email_verified: true });
     const one = api();
     const browser = new Browser(one);
     const answer = await browser.get(Paths.oidcSignIn);

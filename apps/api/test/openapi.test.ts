@@ -8,7 +8,7 @@ import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import type { OpenApiMedia, OpenApiResponse } from '../src/openapi/document-shape.js';
 import { createOpenApiDocument } from '../src/openapi/document.js';
-import { documented, faults } from './documented.js';
+import { documented, validationErrors } from './documented.js';
 import { useApi } from './harness.js';
 import { person } from './users.js';
 import { routesOf } from './route-table.js';
@@ -69,7 +69,7 @@ describe('the OpenAPI document', () => {
 
   test.each(bodies)('has a valid example for $what of $name', ({ media, at }) => {
     expect(media.example).toBeDefined();
-    expect(faults('answers', media.example, ...at)).toBeNull();
+    expect(validationErrors('answers', media.example, ...at)).toBeNull();
   });
 });
 
@@ -108,9 +108,10 @@ describe('the examples of the document', () => {
     const body = operation.requestBody?.content['application/json']?.example;
     const { status, text } = await (body === undefined ? request : request.send(body as object));
     // The ids and secrets in examples are made up, so the objects that they name do not exist.
-    const isOfNobody = /\{/.test(path) || /"token"|"currentPassword"|"password"/.test(JSON.stringify(body ?? null));
+    const namesMissingObject =
+      /\{/.test(path) || /"token"|"currentPassword"|"password"/.test(JSON.stringify(body ?? null));
     const isAboutSecret = status === 400 && text.includes('/currentPassword');
-    if (isOfNobody) expect([200, 201, 204, 401, 404]).toContain(isAboutSecret ? 401 : status);
+    if (namesMissingObject) expect([200, 201, 204, 401, 404]).toContain(isAboutSecret ? 401 : status);
     else expect([status < 400 || status === 404, text]).toEqual([true, text]);
   });
 });
@@ -137,22 +138,23 @@ describe('the document', () => {
     ['a state with capital letters', [{ dockerId: 'a', name: 'a', image: 'b', state: 'Running' }]],
   ])('refuses what the API refuses: %s', (_what, snapshot) => {
     const at = ['paths', '/api/agent/containers', 'post', 'requestBody', 'content', 'application/json', 'schema'];
-    expect(faults('requests', snapshot, ...at)).not.toBeNull();
+    expect(validationErrors('requests', snapshot, ...at)).not.toBeNull();
   });
 
   test('refuses the same values of Snapshot-Gone as the API', () => {
     const { parameters } = document.paths['/api/agent/containers']!['post']!;
     const index = (parameters as { name: string }[]).findIndex(({ name }) => name === 'Snapshot-Gone');
     const at = ['paths', '/api/agent/containers', 'post', 'parameters', index, 'schema'];
-    expect(faults('requests', 'a,b', ...at)).toBeNull();
-    for (const gone of ['a,', ',a', 'a,,b', '', 'a/b']) expect(faults('requests', gone, ...at)).not.toBeNull();
+    expect(validationErrors('requests', 'a,b', ...at)).toBeNull();
+    for (const gone of ['a,', ',a', 'a,,b', '', 'a/b'])
+      expect(validationErrors('requests', gone, ...at)).not.toBeNull();
   });
 });
 
-describe('generators of clients', () => {
+describe('client generators', () => {
   type Json = Record<string, unknown>;
 
-  /** Every object of the document except examples, and the keys that lead to it. */
+  /** Yields every object of the document except examples, with its path. */
   function* objectsIn(value: unknown, path: string[] = []): Generator<{ path: string[]; json: Json }> {
     if (typeof value !== 'object' || value === null || ['example', 'examples'].includes(path.at(-1)!)) return;
     if (!Array.isArray(value)) yield { path, json: value as Json };
@@ -247,7 +249,7 @@ describe('a response that differs from the document', () => {
   };
   const good = { status: 'ok' };
 
-  test('fails its test', async () => {
+  test('fails the test that receives it', async () => {
     await answering(Paths.health, 200, good).get(Paths.health);
     await expect(answering(Paths.health, 200, { ...good, more: 1 }).get(Paths.health)).rejects.toThrow('additional');
     await expect(answering(Paths.health, 200, { status: 'fine' }).get(Paths.health)).rejects.toThrow('constant');

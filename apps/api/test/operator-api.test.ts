@@ -116,7 +116,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect(await freshness()).toEqual({ host: 'online', container: 'online' });
       context.api.clock.advance(1);
       expect(await freshness()).toEqual({ host: 'stale', container: 'stale' });
-      // A heartbeat that confirms nothing makes the host online, but not its containers current.
+      // A heartbeat that confirms nothing makes the host online, but does not make its containers current.
       await host.beat({ digest: 'another' });
       expect(await freshness()).toEqual({ host: 'online', container: 'stale' });
       expect((await page<ContainerView>(organization, '/api/containers')).items[0]).toMatchObject({
@@ -128,22 +128,22 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
   });
 
   describe('host clocks', () => {
-    const hourAway = async (sign: 1 | -1) => {
+    const hostWithClockOff = async (sign: 1 | -1) => {
       const { clock } = context.api;
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const startedAt = new Date(clock().getTime() + sign * 3_600_000 - 60_000).toISOString();
       const containers = [container('up', { startedAt }), container('down', { state: 'exited', startedAt })];
       const { digest } = await host.sync(containers);
-      const told = async () => (await organization.get(`/api/hosts/${host.id}`)).body as Host;
-      expect(await told()).toMatchObject({ clockSkewSeconds: null });
+      const fetchHost = async () => (await organization.get(`/api/hosts/${host.id}`)).body as Host;
+      expect(await fetchHost()).toMatchObject({ clockSkewSeconds: null });
       await host.beat({ digest, sentAt: new Date(clock().getTime() + sign * 3_600_400).toISOString() });
-      return { organization, host, digest, told };
+      return { organization, host, digest, fetchHost };
     };
 
     test.each([1, -1] as const)('that are an hour off (%d) are shown and used for uptimes', async (sign) => {
-      const { organization, host, digest, told } = await hourAway(sign);
-      expect(await told()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
+      const { organization, host, digest, fetchHost } = await hostWithClockOff(sign);
+      expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
       const { items } = await page<ContainerView>(organization, '/api/containers?sort=name');
       expect(items.map(({ dockerId, uptimeSeconds }) => [dockerId, uptimeSeconds])).toEqual([
         ['down', null],
@@ -151,13 +151,13 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       ]);
       // A heartbeat without sentAt does not change the skew.
       await host.beat({ digest });
-      expect(await told()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
+      expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
     });
 
     test('that are centuries off are shown with the largest skew, and an invalid time is refused', async () => {
-      const { host, told } = await hourAway(1);
+      const { host, fetchHost } = await hostWithClockOff(1);
       await host.beat({ digest: null, sentAt: '0001-01-01T00:00:00Z' }).expect(200);
-      expect(await told()).toMatchObject({ clockSkewSeconds: -(2 ** 31 - 1) });
+      expect(await fetchHost()).toMatchObject({ clockSkewSeconds: -(2 ** 31 - 1) });
       const refused = await host.beat({ digest: null, sentAt: 'noon' }).expect(400);
       expect(refused.body).toMatchObject({ errors: [{ path: '/sentAt' }] });
     });
@@ -245,7 +245,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
     });
 
     test.each(['name', '-name', 'image', 'state', 'firstSeenAt', '-changedAt'])(
-      'in the order of %s are paged without gaps or repeats, ties included',
+      'sorted by %s are paged without gaps or repeats, even among equal values',
       async (sort) => {
         const organization = await context.api.organization();
         for (let h = 0; h < 3; h++) {
@@ -279,7 +279,7 @@ describe.each(testEngines())('the operator API on %s', (engine) => {
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
     });
 
-    test('are listed only by a cursor of the same order', async () => {
+    test('are continued only with a cursor of the same order', async () => {
       const organization = await context.api.organization();
       await (await organization.enroll()).sync([container('a'), container('b')]);
       const { nextCursor } = await page(organization, '/api/containers?limit=1');

@@ -22,7 +22,7 @@ const hostOrder: fc.Arbitrary<HostOrder> = fc
     supersededStreams: fc.array(fc.record({ stream, at: instant }), { maxLength: 2 }),
   })
   .map((host) => ({ ...host, sequence: host.stream === null ? null : host.sequence }))
-  // A stream is the current one, or superseded once, or unknown.
+  // Each stream is the current one, was superseded once, or is unknown.
   .filter(({ stream, supersededStreams }) => {
     const known = [stream, ...supersededStreams.map((superseded) => superseded.stream)];
     return new Set(known).size === known.length;
@@ -37,7 +37,7 @@ const ORDER = {
   observedAt: '$8::timestamptz',
   receivedAt: '$9::timestamptz',
 };
-const JUDGE = {
+const CHECK_ORDER_SQL = {
   name: 'judge',
   text: `
     SELECT ${orderCondition(ORDER)} AS current, ${cloneAssignments(ORDER).cloneSuspectedAt} AS clone
@@ -59,7 +59,7 @@ describe.each(testEngines())('the order of snapshots on %s', (engine) => {
         const observedAt = observed < receivedAt ? observed : receivedAt;
         const times = { observedAt, receivedAt };
         const verdict = checkOrder(host, snapshot, times);
-        const [row] = await db.query<{ current: boolean; clone: Date | null }>(JUDGE, [
+        const [row] = await db.query<{ current: boolean; clone: Date | null }>(CHECK_ORDER_SQL, [
           host.stream,
           host.sequence,
           host.observedAt,

@@ -1,7 +1,6 @@
 /**
- * An older state never replaces a newer one: an agent, its restarts, both clocks and a network that reorders, repeats
- * and loses snapshots, in any interleaving. The server never sees the true order, in which
- * the machine was observed.
+ * Tests that an older state never replaces a newer one, in any interleaving of agent restarts, jumps of both clocks,
+ * and snapshots that a network reorders, repeats and loses. The server never sees the true order of the observations.
  */
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
@@ -20,7 +19,7 @@ interface Message {
   readonly observedAt: Date;
 }
 
-/** Few values, so that states recur and have equal digests. */
+/** There are few states, so that states recur and have equal digests. */
 const STATES = [
   [],
   [container('a')],
@@ -49,7 +48,7 @@ interface Server {
 
 type Step = fc.AsyncCommand<World, Server>;
 
-class Look implements Step {
+class Observe implements Step {
   constructor(private readonly state: number) {}
   check = () => true;
   async run(world: World, { clock }: Server) {
@@ -105,8 +104,8 @@ class Lose implements Step {
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // A run of which the server first receives a snapshot after the next run has begun can be ordered only by its
-    // clock. A separate test below covers that case.
+    // If the server receives the first snapshot of a run after the next run has begun, only the clock determines the
+    // order. A separate test below covers that case.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);
     world.stream = randomUUID();
     world.sequence = 0;
@@ -136,7 +135,7 @@ const DAY_MS = 86_400_000;
 const which = fc.nat({ max: 20 });
 const jump = fc.constantFrom(-DAY_MS, -61_000, -1_000, -1, 1, 1_000, 59_999, 61_000, DAY_MS);
 const steps = [
-  fc.nat({ max: STATES.length - 1 }).map((state) => new Look(state)),
+  fc.nat({ max: STATES.length - 1 }).map((state) => new Observe(state)),
   fc.tuple(which, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
   fc.tuple(which, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
   which.map((index) => new Lose(index)),
@@ -165,17 +164,17 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
 
   test('holds in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
     await fc.assert(
-      // At most as many restarts as a host remembers runs: the server would not know a run from before those.
+      // There are at most as many restarts as a host remembers runs, because the server cannot recognize earlier runs.
       fc.asyncProperty(fc.commands(steps, { maxCommands: 30 }).filter(isRemembered), async (commands) => {
         const server = await newHost();
         const world = newWorld();
         await fc.asyncModelRun(() => ({ model: world, real: server }), commands);
         // In every case, an observation more than a minute after the last contact is applied, and the server is exact.
-        // A server clock that was set back must first pass that moment again.
+        // A server clock that was set back must first pass the time of the last contact again.
         const { streamHeardAt } = await server.replicas[0]!.host();
         const aheadMs = (streamHeardAt?.getTime() ?? 0) - server.clock().getTime();
         server.clock.advance(Math.max(0, aheadMs) + 61_000);
-        await new Look(2).run(world, server);
+        await new Observe(2).run(world, server);
         const { stream, sequence, observedAt } = world.network.at(-1)!;
         const last = await server.replicas[0]!.sync(STATES[2]!, order(stream, sequence, observedAt));
         expect(last.applied).toBe(true);
@@ -188,7 +187,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   const isRemembered = (commands: Iterable<Step>): boolean =>
     [...commands].filter((command) => String(command) === 'restart').length <= 8;
 
-  test('holds by its clock for a run that the server first sees while the next run is active', async () => {
+  test('is decided by the observation time for a run that the server first sees while the next run is active', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 50_000 }), fc.nat({ max: 9_000 }), async (laterMs, silentMs) => {
         const { clock, replicas } = await newHost();
@@ -205,7 +204,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
     );
   });
 
-  test('an agent that restarts every second, with late last requests, is not a suspected clone', async () => {
+  test('an agent that restarts every second, and whose last requests arrive late, is not a suspected clone', async () => {
     const { clock, replicas } = await newHost();
     const [host] = replicas;
     let previous: Record<string, string> | null = null;
@@ -225,7 +224,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   };
 
   test.each([10, 60])(
-    'two machines with one token are detected within two minutes when they report every %d s, and never mixed',
+    'two machines with one token are detected within two minutes when they report every %d s, and their states are never mixed',
     async (everySeconds) => {
       const { clock, replicas } = await newHost();
       const machines = [1, 2].map((state) => ({ state, stream: randomUUID() }));

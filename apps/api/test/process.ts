@@ -15,7 +15,7 @@ export class ApiProcess {
     this.exited = new Promise((resolve) => child.once('close', (code) => resolve(code)));
   }
 
-  /** Starts the API on a free port of the loopback address, with nothing from this process's environment but PATH. */
+  /** Starts the API on a free port of the loopback address, with only PATH from this process's environment. */
   static spawn(env: Record<string, string>): ApiProcess {
     const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
       cwd: PACKAGE,

@@ -43,7 +43,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
   test.each([
     ['name', ['alpha_1', 'bravo', 'charlie']],
     ['enrolledAt', ['charlie', 'alpha_1', 'bravo']],
-    // Hosts that were last seen at the same instant are in the order of their ids, which is that of enrollment.
+    // Hosts that were last seen at the same instant are in the order of their ids, which is the order of enrollment.
     ['lastSeenAt', ['charlie', 'alpha_1', 'bravo']],
     ['containerCount', ['alpha_1', 'bravo', 'charlie']],
     ['agentVersion', ['charlie', 'alpha_1', 'bravo']],
@@ -76,14 +76,17 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     ['ports', (n: unknown) => ['host', ID, 1, 'tcp', '', n, 'a']],
     ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
     ['audit', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5] : [n])],
-  ])('a cursor of %s with a number that its column cannot hold is refused by name', async (list, place) => {
-    for (const number of NUMBERS) {
-      const cursor = asCursor(...place(number));
-      const path = `/api/${list}${list.includes('?') ? '&' : '?'}cursor=${cursor}`;
-      const { body } = await organization.get(path).expect(400);
-      expect(body).toMatchObject({ errors: [{ path: '/cursor' }] });
-    }
-  });
+  ])(
+    'a cursor of %s with a number that its column cannot hold is refused with an error that names the cursor',
+    async (list, place) => {
+      for (const number of NUMBERS) {
+        const cursor = asCursor(...place(number));
+        const path = `/api/${list}${list.includes('?') ? '&' : '?'}cursor=${cursor}`;
+        const { body } = await organization.get(path).expect(400);
+        expect(body).toMatchObject({ errors: [{ path: '/cursor' }] });
+      }
+    },
+  );
 
   test('a query and a path accept the same ids', async () => {
     // No version of a UUID has these digits, but PostgreSQL accepts them.
@@ -125,7 +128,7 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
     const steady = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
     const snapshot = (round: number) => [
       ...steady.map((id) => container(id, { name: id, state: round % 2 === 0 ? 'running' : 'paused' })),
-      // These containers come and go before and after each of the steady ones, and move.
+      // These containers appear, disappear and move, before and after each steady container.
       ...steady
         .filter((_, i) => (i + round) % 3 === 0)
         .map((id) => container(`x${id}`, { name: `${id}-${round % 4}` })),
@@ -190,16 +193,16 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
       await host.sync([container(id, { name: 'web' }), container('other', { name: 'db' })]);
       context.api.clock.advance(60_000);
     }
-    const told = async (query: string) => {
+    const listEvents = async (query: string) => {
       const { body } = await organization.get(`/api/events?name=web${query}`).expect(200);
       return (body as { items: ContainerEvent[] }).items.map(({ kind, dockerId }) => `${kind} ${dockerId}`);
     };
-    const all = await told('');
+    const all = await listEvents('');
     expect(all).toHaveLength(5);
     expect([...all.slice(0, 2)].sort()).toEqual(['created third', 'removed second']);
     expect(all.at(-1)).toBe('created first');
-    expect(await told('&kind=created')).toEqual(['created third', 'created second', 'created first']);
-    expect(await told(`&kind=created&since=${instants[1]}&until=${instants[2]}`)).toEqual(['created second']);
+    expect(await listEvents('&kind=created')).toEqual(['created third', 'created second', 'created first']);
+    expect(await listEvents(`&kind=created&since=${instants[1]}&until=${instants[2]}`)).toEqual(['created second']);
   });
 });
 
@@ -255,7 +258,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     expect((await empty.get('/api/export/events?format=ndjson').buffer(true).expect(200)).text).toBe('');
   });
 
-  test('refuse an unknown filter by its name', async () => {
+  test('refuse an unknown filter with an error that names it', async () => {
     const { body } = await organization.get('/api/export/containers?sort=name').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/sort' }] });
   });

@@ -35,7 +35,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
 
-    // A restarted process also continues from the last success, although the step fails in it as well.
+    // A restarted process also reports the last success, although the step fails there as well.
     const restarted = createRetentionService(broken, { now: clock, eventDays: 10 });
     clock.advance(3_600_000);
     await restarted.prune();
@@ -99,7 +99,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     await two.release();
   });
 
-  test('stops within one statement of deleting a long history, and deletes the rest later', async () => {
+  test('stops within one statement while it deletes a long history, and deletes the rest later', async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -108,18 +108,18 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
       SELECT 3, ${host.id}::uuid, ${organization.id}, 'c' || i, 'c', 'created', now(), now()
       FROM generate_series(1, 45000) AS i`;
     await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' }).expect(204);
-    const left = () => db.prisma.containerEvent.count({ where: { hostId: host.id } });
-    const before = await left();
+    const countEvents = () => db.prisma.containerEvent.count({ where: { hostId: host.id } });
+    const before = await countEvents();
     expect(before).toBeGreaterThan(10_000);
     const retention = createRetentionService(db, { now: clock, eventDays: 0 });
     // SIGTERM arrives when the first rows of this host have been deleted.
     let isStopped = false;
     const watched: Database = { ...db, prisma: onQuery(db, 'DELETE FROM container_events', () => (isStopped = true)) };
     await createRetentionService(watched, { now: clock, eventDays: 0 }).prune(() => isStopped);
-    expect(before - (await left())).toBeLessThanOrEqual(5_000);
+    expect(before - (await countEvents())).toBeLessThanOrEqual(5_000);
 
     await retention.prune();
-    expect(await left()).toBe(0);
+    expect(await countEvents()).toBe(0);
     expect(await host.host()).toMatchObject({ purgedAt: clock() });
   });
 });

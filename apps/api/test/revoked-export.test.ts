@@ -7,7 +7,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
-/** More rows than the buffers between database and reader hold: each of `HOSTS` hosts has a thousand of 8 kB. */
+/** Number of hosts, each with 1,000 rows of 8 kB. All rows exceed the buffers between the database and the reader. */
 const HOSTS = 3;
 
 describe('an export that is read slowly', () => {
@@ -29,13 +29,13 @@ describe('an export that is read slowly', () => {
     await db.close();
   });
 
-  const linesAfter = async (meanwhile: () => Promise<unknown>, key: string): Promise<number | 'broken off'> => {
+  const linesAfter = async (betweenReads: () => Promise<unknown>, key: string): Promise<number | 'broken off'> => {
     const url = `${server.url}${Paths.exportContainers}?format=ndjson`;
     const answer = await fetch(url, { headers: { Authorization: `Bearer ${key}` } });
     expect(answer.status).toBe(200);
     const reader = answer.body!.getReader();
     const pieces = [(await reader.read()).value!];
-    await meanwhile();
+    await betweenReads();
     try {
       for (let piece = await reader.read(); !piece.done; piece = await reader.read()) pieces.push(piece.value);
     } catch {
@@ -44,7 +44,7 @@ describe('an export that is read slowly', () => {
     return Buffer.concat(pieces).toString().split('\n').length - 1;
   };
 
-  test('is aborted when its key is revoked, without rows that were read after that', async () => {
+  test('is aborted when its key is revoked, without rows that were read after the revocation', async () => {
     const key = await organization.api.apiKey(organization.id, 'viewer');
     const revoke = async () => {
       await db.prisma.apiKey.updateMany({ where: { role: 'viewer' }, data: { revokedAt: new Date() } });

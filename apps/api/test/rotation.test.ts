@@ -10,12 +10,15 @@ import type { AgentIdentity } from '../src/services/enrollment/agent-token-cache
 import { createAgentTokenService } from '../src/services/enrollment/agent-token.js';
 import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;
 
-/** Creates a replica that receives its first response from the database, and no other until `goOn` is called. */
+/**
+ * Creates a replica that receives its first response from the database, and further responses only after `goOn` is
+ * called.
+ */
 function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
   let goOn: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (goOn = resolve));
@@ -51,70 +54,75 @@ const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const)
  */
 class Holder {
   readonly #tokens;
-  readonly #underWay: { goOn: () => void; done: Promise<unknown> }[] = [];
-  #spare: string | null = null;
-  #answeredAt = 0;
+  readonly #pendingCalls: { goOn: () => void; done: Promise<unknown> }[] = [];
+  #previousToken: string | null = null;
+  #lastResponseAt = 0;
 
   constructor(
-    readonly parts: { db: Database; clock: TestClock },
-    private held: string,
+    readonly api: { db: Database; clock: TestClock },
+    private currentToken: string,
   ) {
-    this.#tokens = createAgentTokenService(parts.db, clocksOf(parts.clock));
+    this.#tokens = createAgentTokenService(api.db, clocksOf(api.clock));
   }
 
   async use(): Promise<AgentIdentity> {
-    const mayHaveDied = this.parts.clock().getTime() - this.#answeredAt >= 24 * HOUR_MS;
-    if (this.#spare !== null && mayHaveDied && (await outcome(this.#tokens.authenticate(this.held))) === 'refused') {
-      this.held = this.#spare;
+    const mayHaveExpired = this.api.clock().getTime() - this.#lastResponseAt >= 24 * HOUR_MS;
+    if (
+      this.#previousToken !== null &&
+      mayHaveExpired &&
+      (await outcome(this.#tokens.authenticate(this.currentToken))) === 'refused'
+    ) {
+      this.currentToken = this.#previousToken;
     }
-    this.#spare = null;
-    return this.#tokens.authenticate(this.held);
+    this.#previousToken = null;
+    return this.#tokens.authenticate(this.currentToken);
   }
 
   async rotate({ lost }: { lost: boolean }): Promise<void> {
     const answer = await this.#tokens.rotate(await this.use());
-    this.#take(this.held, answer, lost);
+    this.#storeToken(this.currentToken, answer, lost);
   }
 
   /**
-   * Rotates with the old token before the next one is used, as does an agent that was stopped before it stored the next
-   * one.
+   * Rotates with the old token before the next one is used, like an agent that was stopped before it stored the next
+   * token.
    */
   async rotateAgain({ lost }: { lost: boolean }): Promise<void> {
-    if (this.#spare === null) return this.rotate({ lost });
-    const by = this.#spare;
+    if (this.#previousToken === null) return this.rotate({ lost });
+    const by = this.#previousToken;
     const answer = await this.#tokens
       .authenticate(by)
       .then((identity) => this.#tokens.rotate(identity))
       .catch(() => null);
-    // A call in flight has used the next token, so the agent continues with that one.
+    // A call in flight has used the next token, so the agent continues with the next token.
     if (answer === null) return this.rotate({ lost });
-    this.held = by;
-    this.#take(by, answer, lost);
+    this.currentToken = by;
+    this.#storeToken(by, answer, lost);
   }
 
-  #take(by: string, { agentToken }: { agentToken: string }, lost: boolean): void {
-    this.#spare = lost ? null : by;
-    this.held = lost ? by : agentToken;
-    this.#answeredAt = this.parts.clock().getTime();
+  #storeToken(by: string, { agentToken }: { agentToken: string }, lost: boolean): void {
+    this.#previousToken = lost ? null : by;
+    this.currentToken = lost ? by : agentToken;
+    this.#lastResponseAt = this.api.clock().getTime();
   }
 
   /** Sends a call that its caller no longer waits for and that is not processed yet. */
   async send(kind: 'use' | 'rotate'): Promise<void> {
-    const { tokens, read, goOn } = slowReplica(this.parts);
-    const done = kind === 'use' ? outcome(tokens.authenticate(this.held)) : outcome(tokens.rotate(await this.use()));
+    const { tokens, read, goOn } = slowReplica(this.api);
+    const done =
+      kind === 'use' ? outcome(tokens.authenticate(this.currentToken)) : outcome(tokens.rotate(await this.use()));
     await Promise.race([read, done]);
-    this.#underWay.push({ goOn, done });
+    this.#pendingCalls.push({ goOn, done });
   }
 
   async deliver(): Promise<void> {
-    const call = this.#underWay.shift();
+    const call = this.#pendingCalls.shift();
     call?.goOn();
     await call?.done;
   }
 
   async deliverAll(): Promise<void> {
-    while (this.#underWay.length > 0) await this.deliver();
+    while (this.#pendingCalls.length > 0) await this.deliver();
   }
 }
 
@@ -122,25 +130,25 @@ const steps: Readonly<Record<string, (holder: Holder) => unknown>> = {
   use: (holder) => holder.use(),
   rotate: (holder) => holder.rotate({ lost: false }),
   'rotate again': (holder) => holder.rotateAgain({ lost: false }),
-  'rotate, answer lost': (holder) => holder.rotate({ lost: true }),
-  'rotate again, answer lost': (holder) => holder.rotateAgain({ lost: true }),
+  'rotate, response lost': (holder) => holder.rotate({ lost: true }),
+  'rotate again, response lost': (holder) => holder.rotateAgain({ lost: true }),
   'send a use': (holder) => holder.send('use'),
   'send a rotation': (holder) => holder.send('rotate'),
   deliver: (holder) => holder.deliver(),
-  'an hour goes by': ({ parts }) => parts.clock.advance(HOUR_MS),
-  'a day goes by': ({ parts }) => parts.clock.advance(24 * HOUR_MS),
+  'advance one hour': ({ api }) => api.clock.advance(HOUR_MS),
+  'advance one day': ({ api }) => api.clock.advance(24 * HOUR_MS),
 };
 
 describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) => {
   const context = useApi(engine);
   const services = ({ db, clock }: TestApi) => createAgentTokenService(db, clocksOf(clock));
-  const enrolled = async () => (await context.api.organization()).enroll();
+  const enrollHost = async () => (await context.api.organization()).enroll();
 
   test('the last token received is valid after any sequence of rotations, uses, losses and delays', async () => {
     const sequence = fc.array(fc.constantFrom(...Object.keys(steps)), { minLength: 3, maxLength: 14 });
     await fc.assert(
       fc.asyncProperty(sequence, async (names) => {
-        const holder = new Holder(context.api, (await enrolled()).token);
+        const holder = new Holder(context.api, (await enrollHost()).token);
         for (const name of names) await steps[name]!(holder);
         await holder.deliverAll();
         await holder.use();
@@ -150,53 +158,53 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
   }, 120_000);
 
   test('a late first use of a token does not affect the next one, and both calls are admitted', async () => {
-    const { token } = await enrolled();
+    const { token } = await enrollHost();
     const tokens = services(context.api);
-    const late = slowReplica(context.api);
-    const lateCall = outcome(late.tokens.authenticate(token));
-    await late.read;
+    const slowServer = slowReplica(context.api);
+    const lateCall = outcome(slowServer.tokens.authenticate(token));
+    await slowServer.read;
     const { agentToken } = await tokens.rotate(await tokens.authenticate(token));
-    late.goOn();
+    slowServer.goOn();
     expect(await lateCall).toBe('admitted');
     expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
   });
 
   test('a first use after the token was revoked is refused', async () => {
-    const { token } = await enrolled();
+    const { token } = await enrollHost();
     const tokens = services(context.api);
     const first = await tokens.authenticate(token);
     const { agentToken: replaced } = await tokens.rotate(first);
-    const late = slowReplica(context.api);
-    const lateCall = outcome(late.tokens.authenticate(replaced));
-    await late.read;
+    const slowServer = slowReplica(context.api);
+    const lateCall = outcome(slowServer.tokens.authenticate(replaced));
+    await slowServer.read;
     const { agentToken: kept } = await tokens.rotate(first);
-    late.goOn();
+    slowServer.goOn();
     expect(await lateCall).toBe('refused');
     expect(await outcome(tokens.authenticate(kept))).toBe('admitted');
   });
 
   test('concurrent first uses of one token are all admitted', async () => {
-    const { token } = await enrolled();
+    const { token } = await enrollHost();
     const tokens = services(context.api);
     const calls = Array.from({ length: 8 }, () => outcome(tokens.authenticate(token)));
     expect(new Set(await Promise.all(calls))).toEqual(new Set(['admitted']));
   });
 
   test('each token returned by concurrent rotations is valid until one of these tokens is used', async () => {
-    const { token } = await enrolled();
+    const { token } = await enrollHost();
     const tokens = services(context.api);
     const agent = await tokens.authenticate(token);
-    const late = slowReplica(context.api);
-    const lateAnswer = late.tokens.rotate(agent);
-    await late.read;
+    const slowServer = slowReplica(context.api);
+    const lateAnswer = slowServer.tokens.rotate(agent);
+    await slowServer.read;
     const early = await tokens.rotate(agent);
-    late.goOn();
+    slowServer.goOn();
     await lateAnswer;
     expect(await outcome(tokens.authenticate(early.agentToken))).toBe('admitted');
   });
 
   test('a rotation whose caller no longer waits for it issues nothing', async () => {
-    const { token } = await enrolled();
+    const { token } = await enrollHost();
     const tokens = services(context.api);
     const agent = await tokens.authenticate(token);
     const { agentToken } = await tokens.rotate(agent);
@@ -204,9 +212,9 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
     expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
   });
 
-  test('the order of issue does not depend on clocks that agree', async () => {
+  test('the order in which tokens were issued does not depend on the clocks of the processes', async () => {
     const { db, clock } = context.api;
-    const { token } = await enrolled();
+    const { token } = await enrollHost();
     const behind = createAgentTokenService(db, { now: () => new Date(clock().getTime() - 5000) });
     const tokens = services(context.api);
     const agent = await tokens.authenticate(token);

@@ -7,7 +7,8 @@ import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestHost } from './harness.js';
 
-// The embedded database has one connection, so no other can hold a row. Skipped and counted if no server is installed.
+// The embedded database has one connection, so no other connection can hold a row. The tests are skipped and counted
+// if no server is installed.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 /** Simulates another replica that writes a large snapshot, which locks a host's row for seconds. */
@@ -19,7 +20,7 @@ onServer('while another transaction holds a row', () => {
     const clock = testClock();
     api = new TestApi(db, createApp({ db, now: clock }), clock);
   });
-  // A test that fails also releases its lock, because the tests after it would count that connection as one more.
+  // A failing test also releases its lock, because later tests would otherwise count its connection.
   const unlocks = new Set<() => Promise<void>>();
   afterEach(async () => {
     await Promise.all([...unlocks].map((unlock) => unlock()));
@@ -59,9 +60,9 @@ onServer('while another transaction holds a row', () => {
 
   /**
    * Returns the number of connections that are in use all the time, apart from the one that holds the lock. A waiting
-   * request may take one for a moment to check the row; a request that waits inside PostgreSQL keeps its connection.
+   * request may use a connection briefly to check the row. A request that waits inside PostgreSQL keeps its connection.
    */
-  async function connectionsHeld(): Promise<number> {
+  async function countHeldConnections(): Promise<number> {
     await pause(300);
     let fewest = Infinity;
     for (let i = 0; i < 20; i++) {
@@ -81,8 +82,8 @@ onServer('while another transaction holds a row', () => {
       ...Array.from({ length: 3 }, () => statusOf(held.post([container('a')]))),
       statusOf(held.post('nothing of a snapshot')),
     ];
-    expect(await connectionsHeld()).toBeLessThanOrEqual(1);
-    // Four at a time, because only eight calls of one host may wait for their turn.
+    expect(await countHeldConnections()).toBeLessThanOrEqual(1);
+    // Four callers run concurrently, because at most eight calls of one host may wait.
     let othersAnswered = 0;
     const caller = async () => {
       for (let i = 0; i < 5; i++) {
@@ -124,7 +125,7 @@ onServer('while another transaction holds a row', () => {
     const { id } = await db.prisma.auditEntry.findFirstOrThrow({ where });
     const unlock = await lock('audit_entries', String(id));
     const waiting = Array.from({ length: 8 }, fail);
-    expect(await connectionsHeld()).toBeLessThanOrEqual(1);
+    expect(await countHeldConnections()).toBeLessThanOrEqual(1);
     await unlock();
     await Promise.all(waiting);
     expect(await db.prisma.auditEntry.findMany({ where })).toMatchObject([{ details: { count: 9 } }]);
@@ -155,7 +156,7 @@ onServer('while another transaction holds a row', () => {
     const enrolments = Array.from({ length: 30 }, () =>
       statusOf(api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest())),
     );
-    expect(await connectionsHeld()).toBeLessThanOrEqual(1);
+    expect(await countHeldConnections()).toBeLessThanOrEqual(1);
     await host.sync([container('a')]);
     await unlock();
     expect(new Set(await Promise.all(enrolments))).toEqual(new Set([201]));

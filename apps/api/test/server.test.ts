@@ -29,7 +29,7 @@ class Client {
   constructor(readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => (this.received += chunk.toString()));
     socket.on('error', () => undefined);
-    // Not `once`, which would reject if the server resets the connection: a reset closes it, too.
+    // `once` would reject if the server reset the connection, but a reset also closes the connection.
     this.ended = new Promise((resolve) => void socket.on('close', () => resolve(this.received)));
   }
 
@@ -80,7 +80,7 @@ function expectProblem(received: string, status: number): void {
 
 const GET = ['GET / HTTP/1.1', 'Host: x', '', ''];
 
-/** A promise that the test resolves by calling `open`. */
+/** Creates a promise that the test resolves by calling `open`. */
 function latch() {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
@@ -93,11 +93,11 @@ describe('draining', () => {
       if (req.method === 'GET') res.end('ok');
       else req.resume().on('end', () => res.end('ok'));
     });
-    const [, kept, halfHead, halfBody, secondHalf] = await Promise.all(
+    const [, idle, halfHead, halfBody, secondHalf] = await Promise.all(
       [1, 2, 3, 4, 5].map(() => Client.connect(server)),
     );
-    kept!.send(...GET);
-    await kept!.has('ok');
+    idle!.send(...GET);
+    await idle!.has('ok');
     halfHead!.send('GET / HTTP/1.1', 'Host: x');
     halfBody!.send('POST / HTTP/1.1', 'Host: x', 'Content-Length: 10', '', 'half');
     secondHalf!.send(...GET);
@@ -163,7 +163,7 @@ describe('draining', () => {
 describe('unusual and malformed requests:', () => {
   const context = useApi('pglite');
   const app = () => start(context.api.app);
-  const talk = async (...lines: string[]) => (await Client.connect(await app())).send(...lines).ended;
+  const exchange = async (...lines: string[]) => (await Client.connect(await app())).send(...lines).ended;
 
   test.each([
     ['junk', ['junk', '', ''], 400],
@@ -176,28 +176,28 @@ describe('unusual and malformed requests:', () => {
     ['the preface of HTTP/2', ['PRI * HTTP/2.0', '', 'SM', '', ''], 400],
     ['an unknown expectation', ['GET / HTTP/1.1', 'Host: x', 'Expect: something-odd', '', ''], 417],
   ])('%s is refused with a problem document', async (_what, lines, status) => {
-    expectProblem(await talk(...lines), status);
+    expectProblem(await exchange(...lines), status);
   });
 
   test.each([
     ['no Host', ['GET /healthz HTTP/1.1', 'Connection: close', '', '']],
     ['two Hosts', ['GET /healthz HTTP/1.1', 'Host: a', 'Host: b', 'Connection: close', '', '']],
   ])('%s is refused with a problem document', async (_what, lines) => {
-    const received = await talk(...lines);
+    const received = await exchange(...lines);
     expectProblem(received, 400);
     expect(received).toContain('send one Host header');
   });
 
   test('HTTP/1.0 needs no Host, and Expect: 100-continue is supported', async () => {
-    const [old] = answersIn(await talk('GET /healthz HTTP/1.0', '', ''));
+    const [old] = answersIn(await exchange('GET /healthz HTTP/1.0', '', ''));
     expect(old).toMatchObject({ status: 200 });
     const upload = ['Host: x', 'Expect: 100-continue', 'Content-Length: 2', 'Connection: close', '', '{}'];
-    const refused = answersIn(await talk(`POST ${Paths.agentContainers} HTTP/1.1`, ...upload));
+    const refused = answersIn(await exchange(`POST ${Paths.agentContainers} HTTP/1.1`, ...upload));
     expect(refused.map(({ status }) => status)).toEqual([401]);
     const host = await (await context.api.organization()).enroll();
     const good = [`Authorization: Bearer ${host.token}`, 'Content-Type: application/json', ...upload];
-    const taken = answersIn(await talk(`POST ${Paths.agentHeartbeat} HTTP/1.1`, ...good));
-    expect(taken.map(({ status }) => status)).toEqual([100, 400]);
+    const accepted = answersIn(await exchange(`POST ${Paths.agentHeartbeat} HTTP/1.1`, ...good));
+    expect(accepted.map(({ status }) => status)).toEqual([100, 400]);
   });
 
   test.each([
@@ -205,14 +205,14 @@ describe('unusual and malformed requests:', () => {
     ['an absolute-form target with another scheme', 'ftp://x/healthz'],
     ['an absolute-form target with an invalid port', 'http://a:99999999/healthz'],
   ])('%s is refused with a problem document', async (_what, target) => {
-    const received = await talk(`GET ${target} HTTP/1.1`, 'Host: x', '', '');
+    const received = await exchange(`GET ${target} HTTP/1.1`, 'Host: x', '', '');
     expectProblem(received, 400);
     expect(received).toMatch(/x-content-type-options: nosniff/i);
     expect(received).not.toMatch(/x-powered-by/i);
   });
 
   test('a valid absolute-form target is treated like its path', async () => {
-    const received = await talk('GET http://x.example/healthz HTTP/1.1', 'Host: x', 'Connection: close', '', '');
+    const received = await exchange('GET http://x.example/healthz HTTP/1.1', 'Host: x', 'Connection: close', '', '');
     expect(answersIn(received)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }]);
   });
 
@@ -242,7 +242,7 @@ describe('unusual and malformed requests:', () => {
     const host = await (await context.api.organization()).enroll();
     const head = ['Host: x', `Authorization: Bearer ${host.token}`, 'Content-Type: application/json'];
     const chunked = [`POST ${Paths.agentContainers} HTTP/1.1`, ...head, 'Transfer-Encoding: chunked', '', 'zz', ''];
-    expectProblem(await talk(...chunked), 400);
+    expectProblem(await exchange(...chunked), 400);
   });
 
   test('junk after a valid request does not affect the first response, and its own response follows', async () => {

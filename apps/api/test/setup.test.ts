@@ -25,7 +25,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     expect(await api.db.prisma.user.count()).toBe(0);
   });
 
-  test('names the invalid fields of a request', async () => {
+  test('refuses an invalid request with the names of its invalid fields', async () => {
     const token = await setupToken(context.api);
     const { status, body } = await setUp({ token, name: '', email: 'ada', password: 'short' });
     expect(status).toBe(400);
@@ -45,15 +45,15 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 401]);
     const winner = answers.findIndex(({ status }) => status === 201);
-    const made = answers[winner]!;
-    expect(Session.parse(made.body)).toEqual(made.body);
-    expect(made.body).toMatchObject({
+    const created = answers[winner]!;
+    expect(Session.parse(created.body)).toEqual(created.body);
+    expect(created.body).toMatchObject({
       role: 'owner',
       user: { name: 'Ada', email: `ada-${winner}@example.com` },
       apiKey: null,
       organization: { id: 'default' },
     });
-    expect((await browsers[winner]!.get(Paths.session)).body).toEqual(made.body);
+    expect((await browsers[winner]!.get(Paths.session)).body).toEqual(created.body);
     expect(await api.db.prisma.user.count()).toBe(1);
     expect(await api.db.prisma.setupToken.count()).toBe(0);
     const options = await new Browser(api).get(Paths.signInOptions);

@@ -19,21 +19,21 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     const session = await browser.get(Paths.session);
     expect(session.body).toMatchObject({ role: 'viewer', user: { email }, apiKey: null });
     expect((await browser.get(Paths.hosts)).status).toBe(200);
-    const left = browser.through(context.api);
+    const copiedBrowser = browser.through(context.api);
     expect((await browser.call('delete', Paths.session)).status).toBe(204);
     expect(browser.cookie).toBe('');
     // Sign-out does not only delete the browser's cookie: the cookie is no longer valid.
-    expect((await left.get(Paths.hosts)).status).toBe(401);
+    expect((await copiedBrowser.get(Paths.hosts)).status).toBe(401);
   });
 
   test('is ended by a sign-out, which also closes an open stream', async () => {
     const { browser } = await newPerson();
     const server = await TestServer.start(context.api.app);
-    const heard = await server.listen({ cookie: browser.cookie });
-    await heard.until(() => heard.of('summary').length > 0);
+    const stream = await server.listen({ cookie: browser.cookie });
+    await stream.until(() => stream.of('summary').length > 0);
     await browser.call('delete', Paths.session);
-    await heard.ended;
-    expect(heard.messages.at(-1)).toEqual({ event: 'unauthorized', data: {} });
+    await stream.ended;
+    expect(stream.messages.at(-1)).toEqual({ event: 'unauthorized', data: {} });
     await server.close();
   });
 
@@ -87,12 +87,12 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     const [presented = '', signature = ''] = decodeURIComponent(value).split('.');
     expect(token).not.toContain(presented);
     expect(presented).not.toContain(token);
-    const asked = (cookie: string) =>
+    const readWith = (cookie: string) =>
       context.api.http.get(Paths.hosts).set('Cookie', `muster_session=${encodeURIComponent(cookie)}`);
-    await asked(`${presented}.${signature}`).expect(200);
-    await asked(`${token}.${signature}`).expect(401);
-    await asked(presented).expect(401);
-    await asked(`${presented}.${signature.replace(/^./, (c) => (c === 'A' ? 'B' : 'A'))}`).expect(401);
+    await readWith(`${presented}.${signature}`).expect(200);
+    await readWith(`${token}.${signature}`).expect(401);
+    await readWith(presented).expect(401);
+    await readWith(`${presented}.${signature.replace(/^./, (c) => (c === 'A' ? 'B' : 'A'))}`).expect(401);
   });
 
   test('lasts for a week after its last use, and no longer', async () => {
@@ -119,7 +119,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     ['ahead', 2 * 3_600_000],
     ['behind', -2 * 3_600_000],
   ])(
-    'begins, is extended and ends by the clock of the database if that of the process is %s',
+    'begins, is extended and ends by the clock of the database if the clock of the process is %s',
     async (_what, skewMs) => {
       const { db } = context.api;
       const now = () => new Date(Date.now() - skewMs);
@@ -178,7 +178,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
 describe.each(testEngines())('failed sign-ins on %s', (engine) => {
   const context = useApi(engine);
 
-  async function rig() {
+  async function setUpFailures() {
     const { db, clock } = context.api;
     const elapsed = { ms: 0 };
     const app = createApp({ db, now: clock, trustProxy: 1, elapsedMs: () => elapsed.ms });
@@ -201,7 +201,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
   }
 
   test('are in the audit log of the account’s organization, with their address and their number', async () => {
-    const { elapsed, visitor, fail, entries } = await rig();
+    const { elapsed, visitor, fail, entries } = await setUpFailures();
     const common = { actor: 'system', target: `user:${visitor.id}` };
     const first = { address: '203.0.113.1', method: 'password', count: 1 };
     await fail(visitor.email.toUpperCase());
@@ -220,7 +220,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
   });
 
   test('keep the first ADDRESSES_MAX addresses, so that later ones cannot displace an attacker’s', async () => {
-    const { elapsed, visitor, fail, entries } = await rig();
+    const { elapsed, visitor, fail, entries } = await setUpFailures();
     const fromMany = async (count: number) => {
       for (let i = 0; i < count; i++) {
         elapsed.ms += 10_000;
@@ -240,7 +240,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
   });
 
   test('for accounts that do not exist share one entry, which names no account', async () => {
-    const { api, elapsed, fail, entries } = await rig();
+    const { api, elapsed, fail, entries } = await setUpFailures();
     const { id } = await api.db.prisma.organization.findFirstOrThrow({
       orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
     });
@@ -255,7 +255,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
   });
 
   test('include a sign-in whose entry cannot be written, which creates no session', async () => {
-    const { api, visitor } = await rig();
+    const { api, visitor } = await setUpFailures();
     const { prisma } = api.db;
     await prisma.$executeRaw`
       CREATE FUNCTION refuse_entry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`;
@@ -275,36 +275,36 @@ describe('sign-in attempts', () => {
   const context = useApi('pglite');
 
   /** Creates an application whose clock does not advance, so that the limits are not refilled. */
-  const limited = (signInsPerMinute: number) => {
+  const createLimitedApi = (signInsPerMinute: number) => {
     const { db } = context.api;
     const elapsed = { ms: 0 };
     const app = createApp({ db, signInsPerMinute, trustProxy: 1, elapsedMs: () => elapsed.ms });
     return { api: new TestApi(db, app, testClock()), elapsed };
   };
-  const trying = (api: TestApi, email: string, address: string) =>
+  const attemptSignIn = (api: TestApi, email: string, address: string) =>
     new Browser(api).call('post', Paths.session, { email, password: 'wrong' }, { 'X-Forwarded-For': address });
 
   test('are limited by address, with Retry-After, and are possible again later', async () => {
-    const { api, elapsed } = limited(4);
+    const { api, elapsed } = createLimitedApi(4);
     const statuses = [];
-    for (let i = 0; i < 5; i++) statuses.push((await trying(api, `x${i}@example.org`, '203.0.113.1')).status);
+    for (let i = 0; i < 5; i++) statuses.push((await attemptSignIn(api, `x${i}@example.org`, '203.0.113.1')).status);
     expect(statuses).toEqual([401, 401, 401, 401, 429]);
-    const refused = await trying(api, 'y@example.org', '203.0.113.1');
+    const refused = await attemptSignIn(api, 'y@example.org', '203.0.113.1');
     expect(refused.headers['retry-after']).toBe('15');
-    expect((await trying(api, 'y@example.org', '203.0.113.2')).status).toBe(401);
+    expect((await attemptSignIn(api, 'y@example.org', '203.0.113.2')).status).toBe(401);
     elapsed.ms += 15_000;
-    expect((await trying(api, 'y@example.org', '203.0.113.1')).status).toBe(401);
+    expect((await attemptSignIn(api, 'y@example.org', '203.0.113.1')).status).toBe(401);
   });
 
   test('are limited by account, regardless of their address', async () => {
-    const { api } = limited(4);
+    const { api } = createLimitedApi(4);
     const statuses = [];
-    for (let i = 0; i < 3; i++) statuses.push((await trying(api, 'Same@example.org', `203.0.113.${i}`)).status);
+    for (let i = 0; i < 3; i++) statuses.push((await attemptSignIn(api, 'Same@example.org', `203.0.113.${i}`)).status);
     expect(statuses).toEqual([401, 401, 429]);
   });
 
-  test('count with the right password, too, and so do attempts to change it', async () => {
-    const { api } = limited(2);
+  test('count even with the right password, and so do attempts to change the password', async () => {
+    const { api } = createLimitedApi(2);
     const { browser } = await person(api, (await api.organization()).id, 'viewer');
     const change = { currentPassword: 'not right', newPassword: 'a quite different one' };
     expect((await browser.call('put', Paths.password, change)).status).toBe(400);

@@ -4,13 +4,13 @@ import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi, type TestHost } from './harness.js';
 
-describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
+describe.each(testEngines())('calls of an agent on %s', (engine) => {
   const context = useApi(engine);
-  const enrolled = async () => (await context.api.organization()).enroll();
+  const enrollHost = async () => (await context.api.organization()).enroll();
   const post = (host: TestHost, path: string) => context.api.http.post(path).auth(host.token, { type: 'bearer' });
 
   test('a host that sent only incomplete snapshots has reported, but its containers are not confirmed', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     const { organization } = host;
     const shown = async () => (await organization.get(`/api/hosts/${host.id}`).expect(200)).body as object;
     expect(await shown()).toMatchObject({ freshness: 'never' });
@@ -30,13 +30,16 @@ describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
     'a snapshot with an invalid field': { status: 400, send: (host) => host.post([{}]) },
     'a snapshot that is not JSON': { status: 400, send: (host) => host.post('[') },
     'a snapshot with an invalid header': { status: 400, send: (host) => host.post([], { 'Snapshot-Sequence': 'x' }) },
-    'a snapshot of another type': { status: 415, send: (host) => host.post('[]', { 'Content-Type': 'text/plain' }) },
+    'a snapshot with another content type': {
+      status: 415,
+      send: (host) => host.post('[]', { 'Content-Type': 'text/plain' }),
+    },
     'an invalid heartbeat': { status: 400, send: (host) => host.beat({}) },
   };
 
   test.each(Object.keys(calls))('%s counts as a call of the agent', async (name) => {
     const { status, send } = calls[name]!;
-    const host = await enrolled();
+    const host = await enrollHost();
     const { confirmedAt } = await host.sync([]).then(() => host.host());
     context.api.clock.advance(20_000);
     expect((await send(host)).status).toBe(status);
@@ -44,7 +47,7 @@ describe.each(testEngines())('signs of life of an agent on %s', (engine) => {
   });
 
   test('a call without a valid token does not count for a host', async () => {
-    const host = await enrolled();
+    const host = await enrollHost();
     const { lastSeenAt } = await host.host();
     context.api.clock.advance(20_000);
     await context.api.http.post(Paths.agentToken).auth(`${host.token}x`, { type: 'bearer' }).expect(401);

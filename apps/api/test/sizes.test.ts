@@ -25,7 +25,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
   const context = useApi(engine);
 
   describe('a field over its limit', () => {
-    test('is shortened and named, and never prevents a snapshot from being stored', async () => {
+    test('is shortened and listed in `truncated`, and never prevents a snapshot from being stored', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const labels = Object.fromEntries(
@@ -82,7 +82,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
   });
 
   describe('states', () => {
-    test('that are unknown are stored, and counted as one', async () => {
+    test('that are unknown are stored, and counted as one state', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const words = Array.from({ length: 200 }, (_, i) => `word-${i}`);
@@ -129,7 +129,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       });
       expect(await host.host()).toMatchObject({ revision: before.revision, containerCount: 9_999 });
       expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });
-      // Removed containers make room, also in the same snapshot.
+      // Removed containers make room, including in the same snapshot.
       expect(await host.sync(many(10_000, 1), { ...partly, 'Snapshot-Gone': 'c0' })).toMatchObject({
         created: 1,
         removed: 1,
@@ -137,7 +137,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await host.host()).toMatchObject({ containerCount: 10_000 });
     }, 60_000);
 
-    test('with 10,000 containers gets no more from a statement that counted fewer', async () => {
+    test('with 10,000 containers gets no more containers from a statement that counted fewer', async () => {
       const { db, clock } = context.api;
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 1));
@@ -164,7 +164,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await write()).toMatchObject({ created: 1 });
     });
 
-    test('has only those containers read that an incomplete snapshot names', async () => {
+    test('has only the named containers read for an incomplete snapshot', async () => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 50));
       const incoming = [container('c1'), container('new')].map((one) => toContainerRow(Container.parse(one)));
@@ -208,7 +208,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       ['ports', '/api/ports?limit=200', 'dockerId'],
       ['images', '/api/images?limit=200', 'image'],
     ])(
-      'ends at its limit of bytes, and all pages together have every row once: %s',
+      'ends at its byte limit, and all pages together have every row once: %s',
       async (_what, path, key) => {
         const { organization, host } = seeded;
         const found: string[] = [];
@@ -226,7 +226,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       60_000,
     );
 
-    test('of an export is sent in pieces within the limit of bytes', async () => {
+    test('of an export is sent in pieces within the byte limit', async () => {
       const { organization } = seeded;
       const { db, clock } = context.api;
       const reader = createContainerReader(db, () =>

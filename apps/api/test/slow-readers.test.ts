@@ -55,7 +55,7 @@ describe('a client that does not read a long response', () => {
   });
 
   /** Sends a request, and reads only the beginning of the response. */
-  async function askAndStop(path: string): Promise<{ status: number; closed: Promise<void> }> {
+  async function requestAndStall(path: string): Promise<{ status: number; closed: Promise<void> }> {
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
     sockets.push(socket);
     socket.on('error', () => undefined);
@@ -68,7 +68,7 @@ describe('a client that does not read a long response', () => {
   const get = (path: string) =>
     fetch(`${server.url}${path}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } });
 
-  /** Waits until the socket has closed. A paused socket notices that only once it reads again. */
+  /** Waits until the socket has closed. A paused socket notices its end only once it reads again. */
   async function expectClosed(closed: Promise<void>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 3 * STALLED_MS));
     for (const socket of sockets) socket.resume();
@@ -78,7 +78,7 @@ describe('a client that does not read a long response', () => {
   test.each([`${Paths.exportContainers}?format=ndjson`, `/agent-release/${RELEASE_FILE}`, '/large.js'])(
     'is disconnected if it requested %s',
     async (path) => {
-      const { status, closed } = await askAndStop(path);
+      const { status, closed } = await requestAndStall(path);
       expect(status).toBe(200);
       await expectClosed(closed);
     },
@@ -86,7 +86,7 @@ describe('a client that does not read a long response', () => {
 
   test('may request the headers of an export while two exports run, because HEAD starts no export', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
-    const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
+    const first = await Promise.all([requestAndStall(exportPath), requestAndStall(exportPath)]);
     const head = await fetch(`${server.url}${exportPath}`, {
       method: 'HEAD',
       headers: { Authorization: `Bearer ${organization.adminKey}` },
@@ -96,9 +96,9 @@ describe('a client that does not read a long response', () => {
     for (const { closed } of first) await expectClosed(closed);
   });
 
-  test('has two exports at most, and takes none from other clients', async () => {
+  test('can run two exports at most, and does not prevent exports of other clients', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
-    const first = await Promise.all([askAndStop(exportPath), askAndStop(exportPath)]);
+    const first = await Promise.all([requestAndStall(exportPath), requestAndStall(exportPath)]);
     expect(first.map(({ status }) => status)).toEqual([200, 200]);
     const refused = await get(exportPath);
     expect(refused.status).toBe(429);
@@ -111,8 +111,8 @@ describe('a client that does not read a long response', () => {
     expect((await get(exportPath)).status).toBe(200);
   });
 
-  test('has no more streams than its limit, and takes none from other clients', async () => {
-    const [first] = await Promise.all([askAndStop(Paths.stream), askAndStop(Paths.stream)]);
+  test('can open no more streams than its limit, and does not prevent streams of other clients', async () => {
+    const [first] = await Promise.all([requestAndStall(Paths.stream), requestAndStall(Paths.stream)]);
     expect(first.status).toBe(200);
     expect((await get(Paths.stream)).status).toBe(429);
     const other = await organization.api.apiKey(organization.id, 'viewer');
@@ -121,8 +121,8 @@ describe('a client that does not read a long response', () => {
     await answer.body?.cancel();
   });
 
-  test('does not keep others from downloading files, because a file that is being sent occupies no slot', async () => {
-    const files = await Promise.all(Array.from({ length: 6 }, () => askAndStop(`/agent-release/${RELEASE_FILE}`)));
+  test('does not keep other clients from downloading files, because a file that is being sent occupies no slot', async () => {
+    const files = await Promise.all(Array.from({ length: 6 }, () => requestAndStall(`/agent-release/${RELEASE_FILE}`)));
     expect(files.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
     expect((await get('/nothing-is-here')).status).toBe(404);
   });

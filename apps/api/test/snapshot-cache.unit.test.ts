@@ -19,14 +19,14 @@ test('keeps the snapshots of the most recently active hosts within its budget', 
   expect(['a', 'c', 'd', 'e'].map((host) => cache.get(host) !== undefined)).toEqual([true, false, false, true]);
 });
 
-test('a snapshot larger than the limit is not cached, drops the one that it replaces, and removes no other', () => {
+test('a snapshot larger than the limit is not cached, removes the previous one of its host, and removes no other', () => {
   const cache = createSnapshotCache(5_000);
   for (const host of ['a', 'b']) cache.set(host, snapshot(1_000));
   cache.set('a', snapshot(5_000));
   expect(['a', 'b'].map((host) => cache.get(host) !== undefined)).toEqual([false, true]);
 });
 
-test('a budget of 0 keeps nothing', () => {
+test('a cache with a budget of 0 keeps nothing', () => {
   const cache = createSnapshotCache(0);
   cache.set('a', snapshot(0));
   expect(cache.get('a')).toBeUndefined();

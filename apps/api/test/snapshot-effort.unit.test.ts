@@ -17,7 +17,7 @@ async function textBytesOf(elements: readonly string[], end = ']'): Promise<numb
 }
 
 describe('the text of a snapshot counts', () => {
-  test('after decompression, and once', async () => {
+  test('after decompression, and only once', async () => {
     const elements = Array.from({ length: 100 }, (_, index) => padded(`c${index}`, 20_000));
     expect(await textBytesOf(elements)).toBeCloseTo(2, 0);
   });
@@ -30,7 +30,7 @@ describe('the text of a snapshot counts', () => {
     expect(await textBytesOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
   });
 
-  test('as that of the largest body if it decompresses to more', async () => {
+  test('as much as the largest body if it decompresses to more than that', async () => {
     expect(await textBytesOf([padded('a', 11 * MIB)])).toBeGreaterThanOrEqual(10);
   });
 });

@@ -17,7 +17,7 @@ const bytesOf = (text: string) => Buffer.from(text);
 const indented = fc.constantFrom(0, 1, 2);
 
 describe('cutting the text of an array', () => {
-  test('gives the texts of its elements, regardless of their content', async () => {
+  test('returns the texts of its elements, regardless of their content', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), indented, async (values, indent) => {
         const text = await splitJsonArray(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
@@ -34,7 +34,7 @@ describe('cutting the text of an array', () => {
   );
 
   test('yields to other tasks while it cuts a long text', async () => {
-    // One long string, and many short ones: about 20 ms of work each.
+    // One long string, and many short strings. Each text takes about 20 ms.
     for (const long of [`["${'a'.repeat(16e6)}"]`, `[${'"a",'.repeat(4e6)}"a"]`]) {
       let turns = 0;
       const timer = setInterval(() => (turns += 1), 1);

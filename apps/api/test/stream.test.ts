@@ -10,7 +10,7 @@ import type { StreamSink } from '../src/services/live/listener.js';
 import { admitted } from './admitted.js';
 import { container } from './fixtures.js';
 import { type TestApi, useApi, type TestHost, type TestOrganization } from './harness.js';
-import { TestServer, type Listening } from './listening.js';
+import { TestServer, type StreamClient } from './listening.js';
 
 const FAST = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
 
@@ -28,7 +28,7 @@ function useServers(context: { readonly api: TestApi }) {
   };
 }
 
-const ids = (heard: Listening) => heard.of('container').map(({ id }) => id);
+const ids = (client: StreamClient) => client.of('container').map(({ id }) => id);
 
 /** Returns the ids of an organization's events, in the order of the feed. */
 async function historyOf({ api, id }: TestOrganization): Promise<string[]> {
@@ -49,71 +49,71 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await silent.sync([container('old')]);
     context.api.clock.advance(600_000);
     const host = await organization.enroll({ name: 'live' });
-    const heard = await (await serve()).listen(organization.adminKey);
-    expect(heard.answer.headers['content-type']).toBe('text/event-stream');
+    const client = await (await serve()).listen(organization.adminKey);
+    expect(client.answer.headers['content-type']).toBe('text/event-stream');
 
-    await heard.until(() => heard.messages.length >= 2);
-    expect(heard.messages.map(({ event }) => event)).toEqual(['summary', 'freshness']);
-    expect(heard.of('summary')[0]!.data.hosts).toMatchObject({ total: 2, byFreshness: { offline: 1, never: 1 } });
-    expect(heard.of('freshness')[0]!.data.hosts).toEqual(
+    await client.until(() => client.messages.length >= 2);
+    expect(client.messages.map(({ event }) => event)).toEqual(['summary', 'freshness']);
+    expect(client.of('summary')[0]!.data.hosts).toMatchObject({ total: 2, byFreshness: { offline: 1, never: 1 } });
+    expect(client.of('freshness')[0]!.data.hosts).toEqual(
       expect.arrayContaining([
         { hostId: silent.id, freshness: 'offline' },
         { hostId: host.id, freshness: 'never' },
       ]),
     );
-    expect(heard.messages.every(({ id }) => id === undefined)).toBe(true);
+    expect(client.messages.every(({ id }) => id === undefined)).toBe(true);
 
     await host.sync([container('a')]);
-    await heard.until(() => heard.of('container').length > 0 && heard.of('host').length > 0);
-    expect(heard.of('container')[0]).toMatchObject({
+    await client.until(() => client.of('container').length > 0 && client.of('host').length > 0);
+    expect(client.of('container')[0]).toMatchObject({
       data: { kind: 'created', dockerId: 'a', hostId: host.id, hostName: 'live' },
     });
-    expect(ids(heard)).toEqual((await historyOf(organization)).slice(1));
-    expect(heard.of('host')[0]!.data).toMatchObject({ id: host.id, freshness: 'online', containerCount: 1 });
-    await heard.until(() => heard.of('summary').length > 1);
-    expect(heard.of('summary')[1]!.data.hosts.byFreshness).toMatchObject({ online: 1, never: 0 });
+    expect(ids(client)).toEqual((await historyOf(organization)).slice(1));
+    expect(client.of('host')[0]!.data).toMatchObject({ id: host.id, freshness: 'online', containerCount: 1 });
+    await client.until(() => client.of('summary').length > 1);
+    expect(client.of('summary')[1]!.data.hosts.byFreshness).toMatchObject({ online: 1, never: 0 });
   });
 
   test('reports that a host has become silent, although no report arrives', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
-    const heard = await (await serve()).listen(organization.adminKey);
-    await heard.until(() => heard.of('freshness').length > 0);
+    const client = await (await serve()).listen(organization.adminKey);
+    await client.until(() => client.of('freshness').length > 0);
     context.api.clock.advance(31_000);
-    await heard.until(() => heard.of('host').length > 0);
+    await client.until(() => client.of('host').length > 0);
     context.api.clock.advance(300_000);
-    await heard.until(() => heard.of('host').length > 1);
-    expect(heard.of('host').map(({ data }) => data.freshness)).toEqual(['stale', 'offline']);
-    await heard.until(() => heard.of('summary').at(-1)?.data.containers.lastKnown.total === 1);
+    await client.until(() => client.of('host').length > 1);
+    expect(client.of('host').map(({ data }) => data.freshness)).toEqual(['stale', 'offline']);
+    await client.until(() => client.of('summary').at(-1)?.data.containers.lastKnown.total === 1);
   });
 
   test('reports hosts that enroll, are renamed, lose their engine and are deleted, once each', async () => {
     const organization = await context.api.organization();
-    const heard = await (await serve()).listen(organization.adminKey);
-    await heard.until(() => heard.of('freshness').length > 0);
+    const client = await (await serve()).listen(organization.adminKey);
+    await client.until(() => client.of('freshness').length > 0);
     const host = await organization.enroll({ name: 'one' });
-    await heard.until(() => heard.of('host').length === 1);
+    await client.until(() => client.of('host').length === 1);
     await host.sync([container('a')]);
-    await heard.until(() => heard.of('host').length === 2);
+    await client.until(() => client.of('host').length === 2);
     await host.beat({ digest: null, engineError: 'no socket' }).expect(200);
-    await heard.until(() => heard.of('host').length === 3);
+    await client.until(() => client.of('host').length === 3);
     const { http } = context.api;
     const path = `/api/hosts/${host.id}`;
     await http.patch(path).auth(organization.adminKey, { type: 'bearer' }).send({ name: 'two' }).expect(200);
-    await heard.until(() => heard.of('host').length === 4);
+    await client.until(() => client.of('host').length === 4);
     await http.delete(path).auth(organization.adminKey, { type: 'bearer' }).expect(204);
-    await heard.until(() => heard.of('host-deleted').length === 1);
-    expect(heard.of('host').map(({ data: { name, freshness } }) => `${name} ${freshness}`)).toEqual([
+    await client.until(() => client.of('host-deleted').length === 1);
+    expect(client.of('host').map(({ data: { name, freshness } }) => `${name} ${freshness}`)).toEqual([
       'one never',
       'one online',
       'one engine_down',
       'two engine_down',
     ]);
-    expect(heard.of('host-deleted')[0]!.data).toEqual({ hostId: host.id });
+    expect(client.of('host-deleted')[0]!.data).toEqual({ hostId: host.id });
   });
 
-  test('contains only one organization, and only what was requested', async () => {
+  test('contains only the events of one organization, and only those that were requested', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     const [web, db] = [await organization.enroll({ name: 'web' }), await organization.enroll({ name: 'db' })];
     const strangeHost = await stranger.enroll();
@@ -123,29 +123,31 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const created = await server.listen(organization.adminKey, { query: '?kind=removed&kind=renamed' });
     const named = await server.listen(organization.adminKey, { query: '?name=name-of-b' });
     const foreign = await server.listen(stranger.adminKey);
-    for (const heard of [all, ofWeb, created, named, foreign]) await heard.until(() => heard.messages.length >= 2);
+    for (const client of [all, ofWeb, created, named, foreign]) await client.until(() => client.messages.length >= 2);
     expect(ofWeb.of('freshness')[0]!.data.hosts).toEqual([{ hostId: web.id, freshness: 'never' }]);
 
     await web.sync([container('a'), container('b')]);
     await db.sync([container('b')]);
     await db.sync([]);
     await strangeHost.sync([container('secret')]);
-    for (const heard of [all, foreign]) {
-      await heard.until(() => heard.of('container').length >= (heard === all ? 4 : 1) && heard.of('host').length > 0);
+    for (const client of [all, foreign]) {
+      await client.until(
+        () => client.of('container').length >= (client === all ? 4 : 1) && client.of('host').length > 0,
+      );
     }
     await created.until(() => created.of('container').length > 0);
     await named.until(() => named.of('container').length >= 3);
     await ofWeb.until(() => ofWeb.of('container').length >= 2 && ofWeb.of('host').length > 0);
 
-    const told = (heard: Listening) =>
-      heard.of('container').map(({ data }) => `${data.hostName} ${data.kind} ${data.dockerId}`);
+    const eventLines = (client: StreamClient) =>
+      client.of('container').map(({ data }) => `${data.hostName} ${data.kind} ${data.dockerId}`);
     const expected = ['web created a', 'web created b', 'db created b', 'db removed b'];
-    expect(told(all)).toEqual(expected);
-    expect(told(ofWeb)).toEqual(expected.slice(0, 2));
+    expect(eventLines(all)).toEqual(expected);
+    expect(eventLines(ofWeb)).toEqual(expected.slice(0, 2));
     expect(new Set(ofWeb.of('host').map(({ data }) => data.id))).toEqual(new Set([web.id]));
-    expect(told(created)).toEqual(expected.slice(3));
-    expect(told(named)).toEqual(expected.slice(1));
-    expect(told(foreign)).toEqual(['host created secret']);
+    expect(eventLines(created)).toEqual(expected.slice(3));
+    expect(eventLines(named)).toEqual(expected.slice(1));
+    expect(eventLines(foreign)).toEqual(['host created secret']);
     expect(new Set(foreign.of('host').map(({ data }) => data.id))).toEqual(new Set([strangeHost.id]));
   });
 
@@ -153,25 +155,26 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const servers = [await serve(), await serve()];
-    const heard: string[] = [];
+    const receivedIds: string[] = [];
     let lastEventId: string | undefined;
     for (let round = 0; round < 6; round++) {
-      // Changes occur while no client is connected, and while one is.
+      // Changes occur while no client is connected, and while a client is connected.
       await host.sync([container('a', { name: `while-away-${round}` })]);
       const listening = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
       await listening.until(() => listening.of('freshness').length > 0);
       await host.sync([container('a', { name: `while-here-${round}` }), container(`new-${round}`)]);
       await listening.until(() => ids(listening).length >= (round === 0 ? 2 : 3));
       expect(listening.of('reset')).toEqual([]);
-      heard.push(...ids(listening).map(String));
-      lastEventId = heard.at(-1);
+      receivedIds.push(...ids(listening).map(String));
+      lastEventId = receivedIds.at(-1);
       listening.close();
     }
-    // All but the first event, which came before the first client. Each of the last rounds removes a container.
+    // These are all events except the first, which occurred before the first client connected. Each round after the
+    // first also removes a container.
     const history = await historyOf(organization);
     const last = await servers[0]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
-    await last.until(() => heard.length + ids(last).length >= history.length - 1);
-    expect([...heard, ...ids(last)]).toEqual(history.slice(1));
+    await last.until(() => receivedIds.length + ids(last).length >= history.length - 1);
+    expect([...receivedIds, ...ids(last)]).toEqual(history.slice(1));
   });
 
   test.each([
@@ -182,12 +185,12 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
-    const heard = await (await serve()).listen(organization.adminKey, { lastEventId });
-    await heard.until(() => heard.of('reset').length > 0);
-    expect(heard.messages.map(({ event }) => event)).toEqual(['summary', 'freshness', 'reset']);
+    const client = await (await serve()).listen(organization.adminKey, { lastEventId });
+    await client.until(() => client.of('reset').length > 0);
+    expect(client.messages.map(({ event }) => event)).toEqual(['summary', 'freshness', 'reset']);
     await host.sync([container('a'), container('b')]);
-    await heard.until(() => heard.of('container').length > 0);
-    expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
+    await client.until(() => client.of('container').length > 0);
+    expect(client.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
   });
 
   test('a client that has received no event yet misses none after it reconnects', async () => {
@@ -195,9 +198,9 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const host = await organization.enroll();
     const server = await serve();
     const resume = async (lastEventId?: string) => {
-      const heard = await server.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
-      await heard.until(() => heard.lastEventId !== undefined);
-      return heard;
+      const client = await server.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
+      await client.until(() => client.lastEventId !== undefined);
+      return client;
     };
     const first = await resume();
     first.close();
@@ -228,13 +231,13 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const host = await organization.enroll();
     const server = await serve({ stream: { ...FAST, positionIntervalMs: 20, missedEventsMax: 0 } });
     const query = '?name=no-such-container';
-    const heard = await server.listen(organization.adminKey, { query });
-    await heard.until(() => heard.lastEventId !== undefined);
+    const client = await server.listen(organization.adminKey, { query });
+    await client.until(() => client.lastEventId !== undefined);
     await host.sync([container('a'), container('b')]);
     const [, last] = await historyOf(organization);
-    while (heard.lastEventId !== last) await new Promise((resolve) => setTimeout(resolve, 10));
-    heard.close();
-    expect(heard.of('container')).toEqual([]);
+    while (client.lastEventId !== last) await new Promise((resolve) => setTimeout(resolve, 10));
+    client.close();
+    expect(client.of('container')).toEqual([]);
     const again = await server.listen(organization.adminKey, { query, lastEventId: last! });
     await again.until(() => again.lastEventId !== undefined);
     expect(again.of('reset')).toEqual([]);
@@ -245,10 +248,10 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const host = await organization.enroll();
     await host.sync([container('a')]);
     const server = await serve();
-    const heard = await server.listen(organization.adminKey, { lastEventId: '1-1' });
-    await heard.until(() => heard.of('reset').length > 0);
-    heard.close();
-    const [{ id: lastEventId = '' } = {}] = heard.of('reset');
+    const client = await server.listen(organization.adminKey, { lastEventId: '1-1' });
+    await client.until(() => client.of('reset').length > 0);
+    client.close();
+    const [{ id: lastEventId = '' } = {}] = client.of('reset');
     await host.sync([]);
     const again = await server.listen(organization.adminKey, { lastEventId });
     await again.until(() => again.of('container').some(({ data }) => data.kind === 'removed'));
@@ -264,17 +267,17 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const server = await serve();
     for (const late of [false, true]) {
       if (late) await host.sync([]);
-      const heard = await server.listen(organization.adminKey, { lastEventId: lastEventId! });
-      await heard.until(() => heard.lastEventId !== undefined && heard.of('container').length === Number(late));
-      expect(heard.of('reset')).toEqual([]);
+      const client = await server.listen(organization.adminKey, { lastEventId: lastEventId! });
+      await client.until(() => client.lastEventId !== undefined && client.of('container').length === Number(late));
+      expect(client.of('reset')).toEqual([]);
     }
   });
 
-  test('more than 200 hosts that change at once are one message, after which no client needs a reset', async () => {
+  test('more than 200 hosts that change at once are sent as one message, after which no client needs a reset', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const heard = await (await serve()).listen(organization.adminKey);
-    await heard.until(() => heard.messages.length >= 2);
+    const client = await (await serve()).listen(organization.adminKey);
+    await client.until(() => client.messages.length >= 2);
     const { prisma } = context.api.db;
     const template = await prisma.host.findUniqueOrThrow({ where: { id: host.id } });
     const copies = Array.from({ length: 201 }, (_, number) => ({
@@ -290,28 +293,28 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
       enrolledAt: template.enrolledAt,
     }));
     await prisma.host.createMany({ data: copies });
-    await heard.until(() => heard.of('hosts-changed').length > 0);
+    await client.until(() => client.of('hosts-changed').length > 0);
     await host.sync([container('a')]);
-    await heard.until(() => heard.of('container').length > 0);
-    expect(heard.of('reset')).toEqual([]);
+    await client.until(() => client.of('container').length > 0);
+    expect(client.of('reset')).toEqual([]);
   });
 
   test('reports that it lags while the history cannot be read, and that it has caught up afterwards', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve({ stream: { ...FAST, laggingMs: 300 } });
-    const heard = await server.listen(organization.adminKey);
-    await heard.until(() => heard.lastEventId !== undefined);
+    const client = await server.listen(organization.adminKey);
+    await client.until(() => client.lastEventId !== undefined);
     const { prisma } = context.api.db;
     await prisma.$executeRaw`ALTER TABLE container_events RENAME TO container_events_away`;
     try {
-      await heard.until(() => heard.of('lagging').length > 0);
+      await client.until(() => client.of('lagging').length > 0);
     } finally {
       await prisma.$executeRaw`ALTER TABLE container_events_away RENAME TO container_events`;
     }
-    await heard.until(() => heard.of('caught-up').length > 0);
+    await client.until(() => client.of('caught-up').length > 0);
     await host.sync([container('a')]);
-    await heard.until(() => heard.of('container').length > 0);
+    await client.until(() => client.of('container').length > 0);
   });
 
   test('an id that is foreign, too old or too many events ago causes a reset', async () => {
@@ -324,9 +327,9 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const [own] = await historyOf(organization);
     const server = await serve();
     const resumed = async (lastEventId: string, at = server) => {
-      const heard = await at.listen(organization.adminKey, { lastEventId });
-      await heard.until(() => heard.of('container').length === 3 || heard.of('reset').length > 0);
-      return heard.messages.map(({ event }) => event).filter((event) => event === 'container' || event === 'reset');
+      const client = await at.listen(organization.adminKey, { lastEventId });
+      await client.until(() => client.of('container').length === 3 || client.of('reset').length > 0);
+      return client.messages.map(({ event }) => event).filter((event) => event === 'container' || event === 'reset');
     };
     expect(await resumed(own!)).toEqual(['container', 'container', 'container']);
     expect(await resumed(foreign!)).toEqual(['reset']);
@@ -340,30 +343,30 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const organization = await context.api.organization();
     const other = await context.api.apiKey(organization.id, 'viewer');
     const server = await serve();
-    const [heard, stays] = [await server.listen(other), await server.listen(organization.adminKey)];
-    await heard.until(() => heard.messages.length >= 2);
+    const [client, steadyClient] = [await server.listen(other), await server.listen(organization.adminKey)];
+    await client.until(() => client.messages.length >= 2);
     await context.api.db.prisma.apiKey.updateMany({
       where: { organizationId: organization.id, role: 'viewer' },
       data: { revokedAt: context.api.clock() },
     });
-    await heard.ended;
-    expect(heard.messages.at(-1)).toEqual({ event: 'unauthorized', data: {} });
+    await client.ended;
+    expect(client.messages.at(-1)).toEqual({ event: 'unauthorized', data: {} });
     await organization.enroll();
-    await stays.until(() => stays.of('host').length > 0);
-    expect(stays.of('unauthorized')).toEqual([]);
+    await steadyClient.until(() => steadyClient.of('host').length > 0);
+    expect(steadyClient.of('unauthorized')).toEqual([]);
   });
 
   test('ends when the process shuts down, and tells clients to reconnect at different times', async () => {
     const organization = await context.api.organization();
     let draining = false;
     const server = await serve({ isDraining: () => draining });
-    const heard = [await server.listen(organization.adminKey), await server.listen(organization.adminKey)];
-    for (const one of heard) await one.until(() => one.messages.length >= 2);
+    const clients = [await server.listen(organization.adminKey), await server.listen(organization.adminKey)];
+    for (const one of clients) await one.until(() => one.messages.length >= 2);
     draining = true;
-    await Promise.all(heard.map(({ ended }) => ended));
+    await Promise.all(clients.map(({ ended }) => ended));
     const late = await server.listen(organization.adminKey);
     await late.ended;
-    const retries = [...heard.map((one) => one.retries.at(-1)), late.retries.at(-1)];
+    const retries = [...clients.map((one) => one.retries.at(-1)), late.retries.at(-1)];
     expect(new Set(retries).size).toBe(3);
     for (const retry of retries) expect(retry).toBeGreaterThanOrEqual(1_000);
   });
@@ -371,12 +374,12 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
   test('holds no request slot, and has a limited number of clients', async () => {
     const organization = await context.api.organization();
     const server = await serve({ stream: { ...FAST, listenersMax: 3 } }, { requestsInWorkMax: 8 });
-    const heard = [1, 2, 3].map(() => server.listen(organization.adminKey));
-    await Promise.all(heard);
+    const clients = [1, 2, 3].map(() => server.listen(organization.adminKey));
+    await Promise.all(clients);
     const headers = { Authorization: `Bearer ${organization.adminKey}` };
     expect((await fetch(`${server.url}/api/hosts`, { headers })).status).toBe(200);
     expect((await fetch(`${server.url}/api/stream`, { headers })).status).toBe(503);
-    const first = await heard[0]!;
+    const first = await clients[0]!;
     first.close();
     await first.ended;
     // The slot is free as soon as the server has noticed the disconnection.
@@ -389,7 +392,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await again.body?.cancel();
   });
 
-  test('refuses an unknown parameter by name, before it begins', async () => {
+  test('refuses an unknown parameter with an error that names it, before the stream begins', async () => {
     const organization = await context.api.organization();
     const { body } = await organization.get('/api/stream?colour=red').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/colour' }] });
@@ -401,11 +404,11 @@ test('a client that does not keep up is disconnected, and no more than its backl
   const sinks: StreamSink[] = [];
   app.get('/api/stream', (_req, res) => void sinks.push(openEventStream(res)));
   const server = await TestServer.start(app);
-  const heard = await server.listen('none');
-  heard.answer.pause();
+  const client = await server.listen('none');
+  client.answer.pause();
   const [sink] = sinks;
   const piece = Buffer.from(`: ${'x'.repeat(64 * 1024)}\n\n`);
-  // Far more than the buffers of the system between server and client hold.
+  // The test sends far more than the system's buffers between server and client can hold.
   let sent = 0;
   while (!sink!.isClosed && sent < 256 * 1024 * 1024) {
     sink!.send(piece);
@@ -417,7 +420,7 @@ test('a client that does not keep up is disconnected, and no more than its backl
   await server.close();
 });
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 onServer('the live stream on a server', () => {
@@ -427,8 +430,8 @@ onServer('the live stream on a server', () => {
   test('waits for the earlier events of a transaction that commits late, and sends all in order', async () => {
     const organization = await context.api.organization();
     const [slow, fast] = [await organization.enroll({ name: 'slow' }), await organization.enroll({ name: 'fast' })];
-    const heard = await (await serve()).listen(organization.adminKey);
-    await heard.until(() => heard.messages.length >= 2);
+    const client = await (await serve()).listen(organization.adminKey);
+    await client.until(() => client.messages.length >= 2);
     const { prisma } = context.api.db;
     const at = context.api.clock();
     await prisma.$transaction(
@@ -438,13 +441,13 @@ onServer('the live stream on a server', () => {
           VALUES (pg_current_xact_id()::text::bigint, ${slow.id}::uuid, ${organization.id}, 'late', 'late', 'created', ${at}, ${at})`;
         await fast.sync([container('a')]);
         // The row of the host is sent at once, because its numbers are not part of the history.
-        await heard.until(() => heard.of('host').some(({ data }) => data.containerCount === 1));
-        expect(heard.of('container')).toEqual([]);
+        await client.until(() => client.of('host').some(({ data }) => data.containerCount === 1));
+        expect(client.of('container')).toEqual([]);
       },
       { timeout: 30_000 },
     );
-    await heard.until(() => heard.of('container').length === 2);
-    expect(heard.of('container').map(({ data }) => data.dockerId)).toEqual(['late', 'a']);
+    await client.until(() => client.of('container').length === 2);
+    expect(client.of('container').map(({ data }) => data.dockerId)).toEqual(['late', 'a']);
   });
 
   test('reports that it lags while a transaction in another database of the server holds events back', async () => {
@@ -452,8 +455,8 @@ onServer('the live stream on a server', () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const server = await serve();
-    const heard = await server.listen(organization.adminKey);
-    await heard.until(() => heard.lastEventId !== undefined);
+    const client = await server.listen(organization.adminKey);
+    await client.until(() => client.lastEventId !== undefined);
     const lagSeconds = async () => {
       const { text } = await api.http.get(Paths.metrics).expect(200);
       return Number(/^muster_feed_lag_seconds (\S+)$/m.exec(text)?.[1]);
@@ -469,22 +472,22 @@ onServer('the live stream on a server', () => {
           expect(event).toMatchObject({ dockerId: 'a', kind: 'created' });
 
           api.clock.advance(7_000);
-          await heard.until(() => heard.of('lagging').length > 0);
-          expect(heard.of('lagging')[0]!.data).toEqual({ since: event!.recordedAt });
-          expect(heard.of('container')).toEqual([]);
+          await client.until(() => client.of('lagging').length > 0);
+          expect(client.of('lagging')[0]!.data).toEqual({ since: event!.recordedAt });
+          expect(client.of('container')).toEqual([]);
           expect(await lagSeconds()).toBeGreaterThanOrEqual(7);
           const newcomer = await server.listen(organization.adminKey);
           await newcomer.until(() => newcomer.lastEventId !== undefined);
           expect(newcomer.messages.map((message) => message.event)).toEqual(['summary', 'freshness', 'lagging']);
-          // A process whose first client has just connected reports it, too.
-          const elsewhere = await (await serve()).listen(organization.adminKey);
-          await elsewhere.until(() => elsewhere.lastEventId !== undefined);
-          expect(elsewhere.of('lagging')).toHaveLength(1);
+          // A process whose first client has just connected reports the lag, too.
+          const otherClient = await (await serve()).listen(organization.adminKey);
+          await otherClient.until(() => otherClient.lastEventId !== undefined);
+          expect(otherClient.of('lagging')).toHaveLength(1);
         },
         { timeout: 60_000 },
       );
-      await heard.until(() => heard.of('caught-up').length > 0);
-      const order = heard.messages.map((message) => message.event);
+      await client.until(() => client.of('caught-up').length > 0);
+      const order = client.messages.map((message) => message.event);
       expect(order.indexOf('container')).toBeGreaterThan(0);
       expect(order.indexOf('container')).toBeLessThan(order.indexOf('caught-up'));
       while ((await lagSeconds()) > 1) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -498,12 +501,12 @@ onServer('the live stream on a server', () => {
     const hosts: TestHost[] = [];
     while (hosts.length < 8) hosts.push(await organization.enroll());
     const servers = [await serve(), await serve()];
-    const stays = await servers[0]!.listen(organization.adminKey);
-    await stays.until(() => stays.messages.length >= 2);
+    const steadyClient = await servers[0]!.listen(organization.adminKey);
+    await steadyClient.until(() => steadyClient.messages.length >= 2);
 
     let busy = true;
     const { prisma } = context.api.db;
-    const hinder = async () => {
+    const delayCommits = async () => {
       // Transactions that take their id early and commit late.
       while (busy) {
         await prisma.$transaction(async (tx) => {
@@ -516,25 +519,25 @@ onServer('the live stream on a server', () => {
         });
       }
     };
-    const comesAndGoes: string[] = [];
-    const come = async (since: string | undefined) => {
+    const reconnectingIds: string[] = [];
+    const reconnectRepeatedly = async (since: string | undefined) => {
       let lastEventId = since;
       for (let round = 0; busy; round++) {
-        const heard = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
+        const client = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
         const count = 1 + (round % 5);
-        await Promise.race([heard.until(() => ids(heard).length >= count), stopped]);
-        heard.close();
-        // Events beyond that count were received as well.
-        comesAndGoes.push(...ids(heard).map(String));
-        expect(heard.of('reset')).toEqual([]);
-        lastEventId = comesAndGoes.at(-1) ?? lastEventId;
+        await Promise.race([client.until(() => ids(client).length >= count), stopped]);
+        client.close();
+        // Further events may have been received, too.
+        reconnectingIds.push(...ids(client).map(String));
+        expect(client.of('reset')).toEqual([]);
+        lastEventId = reconnectingIds.at(-1) ?? lastEventId;
       }
     };
     let stop: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => (stop = resolve));
     await hosts[0]!.sync([container('first')]);
     const [firstOfAll] = await historyOf(organization);
-    const others = [hinder(), hinder(), come(firstOfAll)];
+    const others = [delayCommits(), delayCommits(), reconnectRepeatedly(firstOfAll)];
     await Promise.all(
       hosts.map(async (host, index) => {
         for (let round = 0; round < 15; round++) {
@@ -546,25 +549,25 @@ onServer('the live stream on a server', () => {
     stop();
     await Promise.all(others);
     const history = await historyOf(organization);
-    await stays.until(() => ids(stays).length >= history.length);
-    expect(ids(stays)).toEqual(history);
+    await steadyClient.until(() => ids(steadyClient).length >= history.length);
+    expect(ids(steadyClient)).toEqual(history);
     const from = history.indexOf(firstOfAll!) + 1;
-    expect(comesAndGoes.length).toBeGreaterThan(5);
-    expect(comesAndGoes).toEqual(history.slice(from, from + comesAndGoes.length));
+    expect(reconnectingIds.length).toBeGreaterThan(5);
+    expect(reconnectingIds).toEqual(history.slice(from, from + reconnectingIds.length));
   }, 60_000);
 
   test('continues without a gap after its connections to the database were lost', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const heard = await (await serve()).listen(organization.adminKey);
-    await heard.until(() => heard.messages.length >= 2);
+    const client = await (await serve()).listen(organization.adminKey);
+    await client.until(() => client.messages.length >= 2);
     await context.api.db.prisma
       .$queryRaw`SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = current_database()`.catch(
       () => undefined,
     );
     await host.post([container('a')]);
     while ((await historyOf(organization)).length === 0) await host.post([container('a')]);
-    await heard.until(() => heard.of('container').length > 0);
-    expect(ids(heard)).toEqual(await historyOf(organization));
+    await client.until(() => client.of('container').length > 0);
+    expect(ids(client)).toEqual(await historyOf(organization));
   });
 });

@@ -34,12 +34,12 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     expect(revision).toBe(400);
   });
 
-  test('of one host in two replicas that cache different ones never mix, in 100 rounds (5)', async () => {
+  test('of one host in two replicas that cache different snapshots never mix, in 100 rounds (5)', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const reporters = [host, host.through(context.api.replica())];
     for (let round = 0; round < 100; round++) {
-      // The same containers, of which one side changes two and the other one three, so that their writes differ.
+      // Both sides send the same containers. One side changes two and the other changes three, so their writes differ.
       const sides = reporters.map((_, side) =>
         Array.from({ length: 12 }, (_, i) =>
           container(`c${i}`, i % (6 - side) === 0 ? { name: `${round}-${side}` } : {}),

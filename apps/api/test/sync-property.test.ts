@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { container, order } from './fixtures.js';
 import { useApi } from './harness.js';
 
-/** Few values, so that containers come, change, go and come back. */
+/** There are few values, so that containers appear, change, disappear and reappear. */
 const changes = fc.record({
   name: fc.constantFrom('web', 'db', 'naïve 🐳', "Robert'); DROP TABLE hosts;--"),
   state: fc.constantFrom('created', 'running', 'paused', 'exited', 'hibernating', 'health:healthy'),
@@ -21,9 +21,9 @@ const snapshotOf = fc.uniqueArray(
 );
 
 const step = fc.record({
-  // A whole snapshot, or the one before with some of its containers changed, which is compared as text.
+  // A whole snapshot, or the previous snapshot with some changed containers. Such a snapshot is compared as text.
   snapshot: fc.oneof(snapshotOf, fc.array(fc.option(changes), { minLength: 5, maxLength: 5 })),
-  // The process that receives it. The other one may have changed since what this one has cached.
+  // The process that receives the snapshot. Its cache may be older than what the other process has stored.
   replica: fc.constantFrom(0, 1),
   complete: fc.boolean(),
   sequence: fc.option(fc.integer({ min: 0, max: 12 })),
@@ -47,10 +47,10 @@ class Model {
       this.sequence = sequence;
     }
     for (const sent of snapshot) {
-      const next = { ...fitted(sent), removed: false };
+      const next = { ...fitInput(sent), removed: false };
       const before = this.rows.get(sent.dockerId);
       if (before === undefined) counts.created += 1;
-      else if (JSON.stringify(normal(before)) === JSON.stringify(normal(next))) counts.unchanged += 1;
+      else if (JSON.stringify(comparableRow(before)) === JSON.stringify(comparableRow(next))) counts.unchanged += 1;
       else counts.updated += 1;
       this.rows.set(sent.dockerId, next);
     }
@@ -82,9 +82,10 @@ class Model {
   }
 }
 
-const fitted = (sent: ReturnType<typeof container>) => fitContainer(sent as Container) as ReturnType<typeof container>;
+const fitInput = (sent: ReturnType<typeof container>) =>
+  fitContainer(sent as Container) as ReturnType<typeof container>;
 
-const normal = (row: Row) => ({
+const comparableRow = (row: Row) => ({
   ...row,
   truncated: row.truncated ?? [],
   labels: Object.entries(row.labels ?? {}).sort(),
@@ -93,7 +94,7 @@ const normal = (row: Row) => ({
 describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
   const context = useApi(engine);
 
-  test('leaves the rows of a reference model, and summaries that state the difference of the tables', async () => {
+  test('stores the same rows as a reference model, and returns summaries that match the changes of the tables', async () => {
     const { clock } = context.api;
     const organization = await context.api.organization();
     const other = context.api.replica();
@@ -132,7 +133,7 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
               removedAt,
               truncated,
             }) =>
-              normal({
+              comparableRow({
                 dockerId,
                 name,
                 image,
@@ -148,7 +149,7 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
               } as Row),
           );
           const byId = (a: { dockerId: string }, b: { dockerId: string }) => (a.dockerId < b.dockerId ? -1 : 1);
-          expect(stored.sort(byId)).toEqual([...model.rows.values()].map(normal).sort(byId));
+          expect(stored.sort(byId)).toEqual([...model.rows.values()].map(comparableRow).sort(byId));
           const present = [...model.rows.values()].filter(({ removed }) => !removed).length;
           const { containerCount, stateCounts, truncatedCount } = await host.host();
           expect(containerCount).toBe(present);

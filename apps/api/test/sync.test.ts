@@ -131,7 +131,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('an incomplete snapshot leaves containers that it does not name, and clears the digest', async () => {
+    test('an incomplete snapshot does not change containers that it does not name, and clears the digest', async () => {
       const host = await enroll();
       const full = await host.sync([container('a'), container('b')]);
       expect(full.digest).not.toBeNull();
@@ -169,7 +169,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await versions()).toEqual(before);
     });
 
-    test('the same bytes again write only the row of the host, and keep revision and digest', async () => {
+    test('a repeated snapshot with the same bytes writes only the row of the host, and keeps revision and digest', async () => {
       const host = await enroll();
       const first = await host.sync([container('a')]);
       context.api.clock.advance(5000);
@@ -188,7 +188,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.history()).toHaveLength(2);
     });
 
-    test('a status text that only aged is stored, without an event and with the same changedAt', async () => {
+    test('a status text in which only the age changed is stored, without an event and with the same changedAt', async () => {
       const host = await enroll();
       await host.sync([container('a', { status: 'Up 5 minutes' })]);
       const before = await host.row('a');
@@ -216,7 +216,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.history()).toHaveLength(3);
     });
 
-    test('a late sequence is stale after a digest match, too', async () => {
+    test('a snapshot with a late sequence is stale even after a digest match', async () => {
       const host = await enroll();
       const stream = randomUUID();
       await host.sync([container('a')], order(stream, 1));
@@ -226,7 +226,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(Object.keys(await host.present())).toEqual(['a']);
     });
 
-    test('a new stream takes over regardless of its clock, and the one before is stale from then on', async () => {
+    test('a new stream takes over regardless of its clock, and the previous stream is stale from then on', async () => {
       const host = await enroll();
       const { clock } = context.api;
       const [first, second] = [randomUUID(), randomUUID()];
@@ -313,7 +313,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(Object.keys(await host.present())).toEqual(['c']);
     });
 
-    test('a stream without a sequence, or the reverse, is refused', async () => {
+    test('a stream without a sequence is refused, and so is a sequence without a stream', async () => {
       const host = await enroll();
       const alone = await host.post([], { 'Snapshot-Stream': randomUUID() }).expect(400);
       expect(alone.body).toMatchObject({ errors: [{ path: '/snapshot-sequence' }] });
@@ -322,7 +322,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  test('the same dockerId on two hosts is two containers, and no snapshot reaches another host (6)', async () => {
+  test('the same dockerId on two hosts is two containers, and no snapshot affects another host (6)', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll(), await organization.enroll()];
     await one.sync([container('same', { name: 'one' })]);

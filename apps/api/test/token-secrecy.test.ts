@@ -1,6 +1,6 @@
 /**
  * Neither the response nor its timing reveals whether a guessed token is close to a valid one. A token is looked up by
- * the index on its SHA-256: how far two hashes agree says nothing about the tokens, and an attacker who learned a
+ * the index on its SHA-256. The similarity of two hashes says nothing about the tokens, and an attacker who learned a
  * stored hash bit by bit would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests
  * show that close and distant guesses take the same steps.
  */
@@ -15,21 +15,21 @@ import { container, enrollRequest } from './fixtures.js';
 import { useApi, type TestOrganization } from './harness.js';
 
 /** Wraps the database, and records the operations on it. */
-function watched(db: Database): { db: Database; asked: string[] } {
-  const asked: string[] = [];
+function recordOperations(db: Database): { db: Database; operations: string[] } {
+  const operations: string[] = [];
   const prisma = db.prisma.$extends({
     query: {
       $allOperations: ({ model, operation, args, query }) => {
-        asked.push(`${model ?? 'raw'}.${operation}`);
+        operations.push(`${model ?? 'raw'}.${operation}`);
         return query(args);
       },
     },
   });
   const query: Database['query'] = (statement, values) => {
-    asked.push(statement.name);
+    operations.push(statement.name);
     return db.query(statement, values);
   };
-  return { db: { ...db, prisma: prisma as unknown as Database['prisma'], query }, asked };
+  return { db: { ...db, prisma: prisma as unknown as Database['prisma'], query }, operations };
 }
 
 /** Returns a token of this kind whose random part differs from the given one only in its last bit. */
@@ -67,21 +67,21 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
 
   /** Makes a call with a token. Returns what the caller sees, and the operations on the database. */
   async function guess(kind: keyof typeof CALLS, token: string) {
-    const { db, asked } = watched(context.api.db);
+    const { db, operations } = recordOperations(context.api.db);
     const { method, path, body } = CALLS[kind];
     const http = supertest(createApp({ db, now: context.api.clock }));
     const answer = await http[method](path).auth(token, { type: 'bearer' }).send(body);
     const { 'x-request-id': _id, date: _date, ...headers } = answer.headers as Record<string, string>;
     const text = answer.text.replace(/"requestId":"[^"]*"/, '');
-    return { status: answer.status, headers, text, asked };
+    return { status: answer.status, headers, text, operations };
   }
 
   test.each(['agent', 'enroll', 'key'] as const)(
-    'that differs from a stored %s token only in its last bit is answered as any other, in the same steps',
+    'that differs from a stored %s token only in its last bit gets the same response as any other token, in the same steps',
     async (kind) => {
       const far = await guess(kind, issueToken(kind).token);
       expect(far.status).toBe(401);
-      expect(far.asked.length).toBeGreaterThan(0);
+      expect(far.operations.length).toBeGreaterThan(0);
       expect(await guess(kind, neighbourOf(kind, bytes))).toEqual(far);
       // The stored token itself is accepted, so the guess is indeed close to a valid one.
       expect((await guess(kind, formatToken(kind, bytes))).status).toBeLessThan(300);

@@ -146,11 +146,11 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     expect(await db.prisma.auditEntry.count()).toBe(audited);
   });
 
-  test('in two processes at once deletes nothing else, and stops when requested', async () => {
+  test('in two processes at once deletes no other events, and stops when requested', async () => {
     const { clock, db } = context.api;
     const [one, two] = await histories();
     clock.advance(10 * DAY_MS);
-    const parts = { now: clock, eventDays: 10, eventBatchRows: 2, pauseMs: 0 };
+    const options = { now: clock, eventDays: 10, eventBatchRows: 2, pauseMs: 0 };
     let isStopped = false;
     const watched: typeof db = {
       ...db,
@@ -160,15 +160,15 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
         return rows;
       },
     };
-    const stopped = await createRetentionService(watched, parts).prune(() => isStopped);
+    const stopped = await createRetentionService(watched, options).prune(() => isStopped);
     expect(stopped).toMatchObject({ events: 2 });
-    await Promise.all([1, 2, 3].map(() => createRetentionService(db, parts).prune()));
-    // A process that skipped rows locked by another one found less than a batch, and leaves the rest for the next run.
-    await createRetentionService(db, parts).prune();
+    await Promise.all([1, 2, 3].map(() => createRetentionService(db, options).prune()));
+    // A process that skips rows locked by another process finds less than a batch, and leaves the rest for later.
+    await createRetentionService(db, options).prune();
     for (const host of [one, two]) expect((await kinds(host)).sort()).toEqual(AFTER);
   });
 
-  test('of 0 days deletes nothing', async () => {
+  test('with 0 days deletes nothing', async () => {
     const { clock, db } = context.api;
     const [host] = await histories();
     clock.advance(36_500 * DAY_MS);
@@ -220,7 +220,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     expect(await freshness()).toBe('stale');
   });
 
-  test('a replica sees an outage that began after its last read, and later the end of it', async () => {
+  test('a replica sees an outage that began after its last read, and later sees the end of the outage', async () => {
     const { db } = context.api;
     await db.prisma.serviceOutage.deleteMany();
     await db.prisma.serviceLiveness.deleteMany();
@@ -294,7 +294,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect([await use(first), await use(second)]).toEqual([200, 401]);
     for (let start = 0; start < 2; start++) expect(await startWith(second)).toBe(true);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
-    // Like a replica that restarts with the former key while the others already have the new one.
+    // This is like a replica that restarts with the former key while other replicas already have the new key.
     expect(await startWith(first)).toBe(false);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
     expect(await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } })).toBe(others);

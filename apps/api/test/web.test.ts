@@ -40,7 +40,7 @@ describe('the dashboard', () => {
     ['/', 'br'],
     ['/containers?q=web', 'gzip'],
     ['/hosts/42', 'identity'],
-  ])('answers a browser that navigates to %s with the page, encoded as %s', async (path, encoding) => {
+  ])('sends the page to a browser that navigates to %s, encoded as %s', async (path, encoding) => {
     const { headers, text } = await http().get(path).set(HTML).set('Accept-Encoding', encoding).expect(200);
     expect(text).toBe(PAGE);
     expect(headers['content-encoding'] ?? 'identity').toBe(encoding);
@@ -57,7 +57,7 @@ describe('the dashboard', () => {
     ['a client that does not accept HTML', '/containers', { Accept: '*/*' }],
     ['a call of the API that accepts HTML', '/api/nothing', HTML],
     ['a request for a missing file', '/assets/gone.js', HTML],
-  ])('answers %s with 404 and a problem', async (_who, path, headers) => {
+  ])('responds to %s with 404 and a problem', async (_who, path, headers) => {
     await http().get(path).set(headers).expect(404).expect('Content-Type', 'application/problem+json');
   });
 
@@ -65,7 +65,7 @@ describe('the dashboard', () => {
     await http().post('/containers').set(HTML).expect(404).expect('Content-Type', 'application/problem+json');
   });
 
-  test('allows clients to cache files with a hash in their name forever, and makes them revalidate all others', async () => {
+  test('allows clients to cache files with a hash in their name forever, and makes them revalidate all other files', async () => {
     const hashed = await http().get('/assets/index-4f2a.js').expect(200);
     expect(hashed.headers['cache-control']).toBe('public, max-age=31536000, immutable');
     const icon = await http().get('/icon.svg').expect(200);

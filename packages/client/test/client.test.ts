@@ -46,7 +46,7 @@ describe('a call', () => {
     expect(error).toMatchObject({ status: 429, problem, retryAfterSeconds: 7 });
   });
 
-  test('that another program answers rejects with UnexpectedAnswerError', async () => {
+  test('that gets its response from another program rejects with UnexpectedAnswerError', async () => {
     const client = await clientOf((_req, res) => res.writeHead(502).end('<html>'));
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedAnswerError);
   });
@@ -54,10 +54,10 @@ describe('a call', () => {
   test('without a complete response rejects with NetworkError', async () => {
     const client = await clientOf((_req, res) => res.destroy());
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
-    const half = await clientOf((_req, res) => {
+    const truncating = await clientOf((_req, res) => {
       res.writeHead(200, { 'Content-Length': '100' }).write('{', () => res.destroy());
     });
-    await expect(half.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
+    await expect(truncating.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
   });
 
   test('that is aborted rejects with the reason of the abort', async () => {
@@ -121,7 +121,7 @@ describe('a stream', () => {
     const sent = [
       event('container', {}, '5-1') + event('hosts-changed', {}),
       event('reset', {}, '9-3'),
-      // As older APIs send it.
+      // Older APIs send a reset without an id.
       event('reset', {}),
       // A message that only a newer API knows, and an id without a message.
       event('news', {}, '9-4') + 'id: 9-5\n\n',

@@ -145,7 +145,7 @@ describe.each([
   ['an API key', ApiKeyRequest],
 ])('the name of %s', (_, schema) => {
   test.each(INVISIBLE.map((name) => [toTerminalJson(JSON.stringify(name)), name]))(
-    'is refused if nothing of it shows: %s',
+    'is refused if no part of it is visible: %s',
     (__, name) => {
       expect(refusedPaths(schema, { name })).toEqual(['/name']);
     },

@@ -3,7 +3,7 @@ import { Container, DOCKER_STATES, parseWith } from '../src/index.js';
 import { minimal, withFields } from './arbitraries.js';
 
 const parse = (fields: Record<string, unknown>) => parseWith(Container, withFields(fields));
-const accepted = (fields: Record<string, unknown>): Container => {
+const parseValid = (fields: Record<string, unknown>): Container => {
   const parsed = parse(fields);
   if (!parsed.success) throw new Error(`refused: ${JSON.stringify(parsed.errors)}`);
   return parsed.data;
@@ -37,7 +37,7 @@ test.each(['dockerId', 'name', 'image', 'state'])('%s is required', (field) => {
 });
 
 test('unknown keys of a container and of a port are ignored', () => {
-  const container = accepted({ newerThanUs: { deep: [1] }, ports: [{ privatePort: 80, type: 'tcp', newer: true }] });
+  const container = parseValid({ newerThanUs: { deep: [1] }, ports: [{ privatePort: 80, type: 'tcp', newer: true }] });
   expect(Object.keys(container)).not.toContain('newerThanUs');
   expect(container.ports).toEqual([{ privatePort: 80, type: 'tcp' }]);
 });
@@ -58,7 +58,7 @@ describe.each([
   test(`accepts ${min} to ${max} characters`, () => {
     for (const length of [min, max]) {
       const value = 'x'.repeat(length);
-      expect(accepted({ [field]: value })).toMatchObject({ [field]: value });
+      expect(parseValid({ [field]: value })).toMatchObject({ [field]: value });
     }
   });
 
@@ -72,7 +72,7 @@ describe.each([
 });
 
 test('imageId and startedAt may be null, but command and status may not', () => {
-  expect(accepted({ imageId: null, startedAt: null })).toMatchObject({ imageId: null, startedAt: null });
+  expect(parseValid({ imageId: null, startedAt: null })).toMatchObject({ imageId: null, startedAt: null });
   expect(refusedPaths({ command: null, status: null })).toEqual(['/command', '/status']);
 });
 
@@ -81,13 +81,13 @@ test.each(['a b', 'a/b', 'a:b', 'ä', 'a\n', ' a', ''])('dockerId refuses %j', (
 });
 
 test('dockerId accepts all allowed characters', () => {
-  expect(accepted({ dockerId: 'AZaz09_.-' }).dockerId).toBe('AZaz09_.-');
+  expect(parseValid({ dockerId: 'AZaz09_.-' }).dockerId).toBe('AZaz09_.-');
 });
 
 test.each([...DOCKER_STATES, 'stopped', 'initialized', 'a state of tomorrow'])(
   'state %j is kept unchanged',
   (state) => {
-    expect(accepted({ state }).state).toBe(state);
+    expect(parseValid({ state }).state).toBe(state);
   },
 );
 
@@ -102,11 +102,11 @@ describe('ports', () => {
       { privatePort: 53, type: 'udp' },
       { privatePort: 9, type: 'sctp' },
     ];
-    expect(accepted({ ports }).ports).toEqual(ports);
+    expect(parseValid({ ports }).ports).toEqual(ports);
   });
 
   test.each([1, 65_535])('accept number %d', (number) => {
-    expect(accepted({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] }).ports).toHaveLength(1);
+    expect(parseValid({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] }).ports).toHaveLength(1);
   });
 
   test.each([0, -1, 65_536, 1.5, '80', null, Number.NaN])('refuse number %j', (number) => {
@@ -120,7 +120,7 @@ describe('ports', () => {
 
   test('accept any string as address', () => {
     const ports = [{ ip: 'f'.repeat(65), privatePort: 1, type: 'tcp' }];
-    expect(accepted({ ports }).ports).toEqual(ports);
+    expect(parseValid({ ports }).ports).toEqual(ports);
     expect(refusedPaths({ ports: [{ ip: null, privatePort: 1, type: 'tcp' }] })).toEqual(['/ports/0/ip']);
   });
 
@@ -134,7 +134,7 @@ describe('ports', () => {
 
   test('accept as many entries as a published range has ports', () => {
     const ports = Array.from({ length: 40_000 }, (_, i) => ({ privatePort: i + 1, type: 'udp' }));
-    expect(accepted({ ports }).ports).toEqual(ports);
+    expect(parseValid({ ports }).ports).toEqual(ports);
   });
 
   test('accept a count of consecutive ports, and omit a count of 1', () => {
@@ -142,7 +142,7 @@ describe('ports', () => {
       { privatePort: 80, type: 'tcp', count: 1 },
       { privatePort: 100, publicPort: 1_000, type: 'udp', count: 64_536 },
     ];
-    expect(accepted({ ports }).ports).toEqual([{ privatePort: 80, type: 'tcp' }, ports[1]]);
+    expect(parseValid({ ports }).ports).toEqual([{ privatePort: 80, type: 'tcp' }, ports[1]]);
   });
 
   test.each([
@@ -172,7 +172,7 @@ describe('ports', () => {
 describe('labels', () => {
   test('accept any strings as keys and values', () => {
     const labels = { '': '', 'a b': 'x=y', 'com.docker.compose.service': '🐳', long: 'x'.repeat(50_000) };
-    expect(accepted({ labels }).labels).toEqual(labels);
+    expect(parseValid({ labels }).labels).toEqual(labels);
   });
 
   test.each([null, [], 'a=b', 3])('must be an object, not %j', (labels) => {
@@ -185,13 +185,13 @@ describe('labels', () => {
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype'])('keep the key %s', (key) => {
     const labels: unknown = JSON.parse(`{"${key}":"kept"}`);
-    const kept = accepted({ labels }).labels;
+    const kept = parseValid({ labels }).labels;
     expect(Object.entries(kept)).toEqual([[key, 'kept']]);
     expect(({} as Record<string, unknown>)['kept']).toBeUndefined();
   });
 
   test('have no prototype, so that an absent label reads as undefined', () => {
-    for (const { labels } of [accepted({ labels: { a: 'b' } }), accepted({})]) {
+    for (const { labels } of [parseValid({ labels: { a: 'b' } }), parseValid({})]) {
       expect(labels['constructor']).toBeUndefined();
       expect(labels['__proto__']).toBeUndefined();
     }
@@ -200,8 +200,8 @@ describe('labels', () => {
 
 describe('truncated', () => {
   test('lists each known field once, in a fixed order, and drops unknown fields', () => {
-    expect(accepted({ truncated: ['labels', 'exit', 'command', 'labels'] }).truncated).toEqual(['command', 'labels']);
-    expect(accepted({})).not.toHaveProperty('truncated');
+    expect(parseValid({ truncated: ['labels', 'exit', 'command', 'labels'] }).truncated).toEqual(['command', 'labels']);
+    expect(parseValid({})).not.toHaveProperty('truncated');
   });
 
   test.each([null, 'command', {}, [1], [['command']]])('must be an array of strings, not %j', (truncated) => {
@@ -229,7 +229,7 @@ describe('a NUL character', () => {
 test('lone surrogates in any text become U+FFFD, and pairs are kept', () => {
   const lone = 'a\uD800b\uDC00🐳';
   const whole = 'a\uFFFDb\uFFFD🐳';
-  const container = accepted({
+  const container = parseValid({
     name: lone,
     image: lone,
     imageId: lone,

@@ -147,22 +147,22 @@ describe('labels', () => {
 });
 
 describe('ports', () => {
-  const published = (length: number, step: number): Port[] =>
+  const publishedPorts = (length: number, step: number): Port[] =>
     Array.from({ length }, (_, i) => ({ ip: '::', privatePort: i * step + 1, publicPort: i * step + 1, type: 'udp' }));
 
   test('above the limit are merged into ranges without loss', () => {
-    const fitted = fit({ ports: published(40_000, 1) });
+    const fitted = fit({ ports: publishedPorts(40_000, 1) });
     expect(fitted.ports).toEqual([{ ip: '::', privatePort: 1, publicPort: 1, type: 'udp', count: 40_000 }]);
     expect(fitted).not.toHaveProperty('truncated');
   });
 
   test('above the limit that are not consecutive are dropped', () => {
-    const ports = published(5_000, 2);
+    const ports = publishedPorts(5_000, 2);
     expect(fit({ ports: ports.toReversed() })).toMatchObject({ ports: ports.slice(0, 4_096), truncated: ['ports'] });
   });
 
   test('are not merged for an API that does not accept ranges', () => {
-    const ports = published(5_000, 1);
+    const ports = publishedPorts(5_000, 1);
     const fitted = fitContainer(container({ ports }), { portRanges: false });
     expect(fitted).toMatchObject({ ports: ports.slice(0, 4_096), truncated: ['ports'] });
   });
@@ -175,7 +175,7 @@ describe('ports', () => {
 
 describe('mergePorts', () => {
   /** Expands all ranges into single ports. */
-  const expanded = (ports: readonly Port[]) =>
+  const expandRanges = (ports: readonly Port[]) =>
     ports
       .flatMap(({ count = 1, ...first }) =>
         Array.from({ length: count }, (_, i) =>
@@ -193,7 +193,7 @@ describe('mergePorts', () => {
     fc.assert(
       fc.property(fc.array(port, { maxLength: 12 }), (ports) => {
         const merged = mergePorts(ports);
-        expect(expanded(merged)).toEqual(expanded(ports));
+        expect(expandRanges(merged)).toEqual(expandRanges(ports));
         expect(mergePorts(merged)).toEqual(merged);
       }),
       { numRuns: 500 },

@@ -25,19 +25,19 @@ const DURATIONS = [
   '2 years',
   '12 years',
 ];
-const says = (health: string | null, exitCode: number | null) => ({ health, exitCode });
-const nothing = says(null, null);
+const result = (health: string | null, exitCode: number | null) => ({ health, exitCode });
+const noResult = result(null, null);
 
 describe.each(DURATIONS)('after %s', (duration) => {
   test.each([
-    [`Up ${duration}`, nothing],
-    [`Up ${duration} (healthy)`, says('healthy', null)],
-    [`Up ${duration} (unhealthy)`, says('unhealthy', null)],
-    [`Up ${duration} (health: starting)`, says('starting', null)],
-    [`Up ${duration} (Paused)`, nothing],
-    [`Exited (0) ${duration} ago`, says(null, 0)],
-    [`Exited (137) ${duration} ago`, says(null, 137)],
-    [`Restarting (1) ${duration} ago`, says(null, 1)],
+    [`Up ${duration}`, noResult],
+    [`Up ${duration} (healthy)`, result('healthy', null)],
+    [`Up ${duration} (unhealthy)`, result('unhealthy', null)],
+    [`Up ${duration} (health: starting)`, result('starting', null)],
+    [`Up ${duration} (Paused)`, noResult],
+    [`Exited (0) ${duration} ago`, result(null, 0)],
+    [`Exited (137) ${duration} ago`, result(null, 137)],
+    [`Restarting (1) ${duration} ago`, result(null, 1)],
   ])('%j is parsed', (status, expected) => {
     expect(parseStatus(status)).toEqual(expected);
   });
@@ -60,7 +60,7 @@ test('the results change only together with the version, so that stored rows are
 });
 
 test.each(['Created', 'Removal In Progress', 'Dead', ''])('%j has neither health nor exit code', (status) => {
-  expect(parseStatus(status)).toEqual(nothing);
+  expect(parseStatus(status)).toEqual(noResult);
 });
 
 test.each([
@@ -84,7 +84,7 @@ test.each([
   'Up 2 hours (constructor)',
   'Down 2 hours (healthy)',
 ])('%j, which no engine writes, gives no result', (status) => {
-  expect(parseStatus(status)).toEqual(nothing);
+  expect(parseStatus(status)).toEqual(noResult);
 });
 
 interface Captured {
@@ -98,13 +98,13 @@ const captured = JSON.parse(
 ) as Captured[];
 
 test.each(captured)(
-  '$engine: parsing $status gives the same as inspecting that container',
+  '$engine: parsing $status has the same result as inspecting that container',
   ({ status, inspected, engine }) => {
     const parsed = parseStatus(status);
-    if (/^(Exited|Restarting)/.test(status)) expect(parsed).toEqual(says(null, inspected!.exitCode));
-    // Podman 4.3 has no health in its status text; the container with a starting check was removed before inspection.
-    else if (engine.startsWith('Docker') && inspected !== null) expect(parsed).toEqual(says(inspected.health, null));
-    else expect(parsed).toEqual(says(/health: starting/.test(status) ? 'starting' : null, null));
+    if (/^(Exited|Restarting)/.test(status)) expect(parsed).toEqual(result(null, inspected!.exitCode));
+    // Podman 4.3 has no health in its status text. The container with a starting check was removed before inspection.
+    else if (engine.startsWith('Docker') && inspected !== null) expect(parsed).toEqual(result(inspected.health, null));
+    else expect(parsed).toEqual(result(/health: starting/.test(status) ? 'starting' : null, null));
   },
 );
 
@@ -112,7 +112,7 @@ test('text that is not a status has no result', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (status) => {
       fc.pre(!/^(Up|Exited|Restarting) /.test(status));
-      expect(parseStatus(status)).toEqual(nothing);
+      expect(parseStatus(status)).toEqual(noResult);
     }),
   );
 });

@@ -6,7 +6,7 @@ import { anySnapshot, ownProperties, validSnapshot } from './arbitraries.js';
 
 const jsonRoundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-const accepted = (value: unknown) => {
+const parseValid = (value: unknown) => {
   const parsed = parseContainer(value);
   if (!parsed.success) throw new Error(parsed.error.message);
   return parsed.data;
@@ -43,7 +43,7 @@ describe('a plain container', () => {
   test('is recognized in every result of the schema', () => {
     fc.assert(
       fc.property(validSnapshot, (snapshot) => {
-        for (const item of snapshot) expect(isPlainContainer(jsonRoundTrip(accepted(item)))).toBe(true);
+        for (const item of snapshot) expect(isPlainContainer(jsonRoundTrip(parseValid(item)))).toBe(true);
       }),
       { numRuns: 1_000 },
     );
@@ -87,8 +87,8 @@ describe('a plain container', () => {
     ['a port count beyond the last port', { ports: [{ privatePort: 65_535, type: 'tcp', count: 2 }] }],
     ['an empty list of shortened fields', { truncated: [] }],
     ['shortened fields in another order', { truncated: ['labels', 'command'] }],
-    ['a field shortened twice', { truncated: ['labels', 'labels'] }],
-    ['an unknown field shortened', { truncated: ['exit'] }],
+    ['a repeated name in the list of shortened fields', { truncated: ['labels', 'labels'] }],
+    ['an unknown name in the list of shortened fields', { truncated: ['exit'] }],
   ])('is not recognized with %s', (_what, changes) => {
     expect(isPlainContainer(plain)).toBe(true);
     expect(isPlainContainer(jsonRoundTrip({ ...plain, ...changes }))).toBe(false);

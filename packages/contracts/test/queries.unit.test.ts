@@ -13,7 +13,7 @@ import {
 const HOST = '0b8f1f0e-6a5b-4c3d-9e2f-1a2b3c4d5e6f';
 const OTHER = '1b8f1f0e-6a5b-4c3d-9e2f-1a2b3c4d5e6f';
 
-function accepted<S extends z.ZodType>(schema: S, query: unknown): z.output<S> {
+function parseValid<S extends z.ZodType>(schema: S, query: unknown): z.output<S> {
   const parsed = parseWith(schema, query);
   if (!parsed.success) throw new Error(`refused: ${JSON.stringify(parsed.errors)}`);
   return parsed.data;
@@ -30,11 +30,11 @@ describe.each([
   ['events', EventQuery],
 ])('a list of %s', (_, schema) => {
   test('has 50 items per page by default', () => {
-    expect(accepted(schema, {})).toMatchObject({ limit: 50 });
+    expect(parseValid(schema, {})).toMatchObject({ limit: 50 });
   });
 
   test.each(['1', '50', '200'])('accepts limit=%s', (limit) => {
-    expect(accepted(schema, { limit })).toMatchObject({ limit: Number(limit) });
+    expect(parseValid(schema, { limit })).toMatchObject({ limit: Number(limit) });
   });
 
   test.each(['0', '201', '-1', '1.5', '', 'all', '1e2', '9999999999', ['1', '2']])('refuses limit=%j', (limit) => {
@@ -42,7 +42,7 @@ describe.each([
   });
 
   test('accepts one cursor of 1 to 4,096 characters', () => {
-    expect(accepted(schema, { cursor: 'x'.repeat(4_096) })).toMatchObject({ cursor: 'x'.repeat(4_096) });
+    expect(parseValid(schema, { cursor: 'x'.repeat(4_096) })).toMatchObject({ cursor: 'x'.repeat(4_096) });
     for (const cursor of ['', 'x'.repeat(4_097), ['a', 'b']])
       expect(refusedPaths(schema, { cursor })).toEqual(['/cursor']);
   });
@@ -69,7 +69,7 @@ test('at most 20 unknown parameters are reported', () => {
 
 describe('containers', () => {
   test('are by default those that are present, sorted by name', () => {
-    expect(accepted(ContainerQuery, {})).toEqual({
+    expect(parseValid(ContainerQuery, {})).toEqual({
       presence: 'present',
       sort: { key: 'name', descending: false },
       limit: 50,
@@ -84,8 +84,8 @@ describe('containers', () => {
     ['health', 'healthy', 'starting'],
     ['image', 'nginx', 'redis:7'],
   ])('filter by %s, once or repeated', (field, a, b) => {
-    expect(accepted(ContainerQuery, { [field]: a })).toMatchObject({ [field]: [a] });
-    expect(accepted(ContainerQuery, { [field]: [a, b] })).toMatchObject({ [field]: [a, b] });
+    expect(parseValid(ContainerQuery, { [field]: a })).toMatchObject({ [field]: [a] });
+    expect(parseValid(ContainerQuery, { [field]: [a, b] })).toMatchObject({ [field]: [a, b] });
   });
 
   test.each([
@@ -103,7 +103,7 @@ describe('containers', () => {
   });
 
   test('accept a filter up to 50 times', () => {
-    expect(accepted(ContainerQuery, { state: Array.from({ length: 50 }, () => 'running') }).state).toHaveLength(50);
+    expect(parseValid(ContainerQuery, { state: Array.from({ length: 50 }, () => 'running') }).state).toHaveLength(50);
     expect(refusedPaths(ContainerQuery, { state: Array.from({ length: 51 }, () => 'running') })).toEqual(['/state']);
   });
 
@@ -115,11 +115,11 @@ describe('containers', () => {
     ['=x', { key: '', value: 'x' }],
     ['__proto__=x', { key: '__proto__', value: 'x' }],
   ])('filter by label=%s', (label, filter) => {
-    expect(accepted(ContainerQuery, { label }).label).toEqual([filter]);
+    expect(parseValid(ContainerQuery, { label }).label).toEqual([filter]);
   });
 
   test('filter by several labels', () => {
-    expect(accepted(ContainerQuery, { label: ['a', 'b=c'] }).label).toEqual([
+    expect(parseValid(ContainerQuery, { label: ['a', 'b=c'] }).label).toEqual([
       { key: 'a', value: null },
       { key: 'b', value: 'c' },
     ]);
@@ -130,17 +130,17 @@ describe('containers', () => {
   });
 
   test('accept one search text of 1 to 1,024 characters', () => {
-    expect(accepted(ContainerQuery, { q: 'x'.repeat(1_024) }).q).toHaveLength(1_024);
+    expect(parseValid(ContainerQuery, { q: 'x'.repeat(1_024) }).q).toHaveLength(1_024);
     for (const q of ['', 'x'.repeat(1_025), ['a', 'b']]) expect(refusedPaths(ContainerQuery, { q })).toEqual(['/q']);
   });
 
   test.each(['present', 'removed', 'all'])('accept presence=%s', (presence) => {
-    expect(accepted(ContainerQuery, { presence }).presence).toBe(presence);
+    expect(parseValid(ContainerQuery, { presence }).presence).toBe(presence);
   });
 
   test.each(CONTAINER_SORT_KEYS)('sort by %s in both directions', (key) => {
-    expect(accepted(ContainerQuery, { sort: key }).sort).toEqual({ key, descending: false });
-    expect(accepted(ContainerQuery, { sort: `-${key}` }).sort).toEqual({ key, descending: true });
+    expect(parseValid(ContainerQuery, { sort: key }).sort).toEqual({ key, descending: false });
+    expect(parseValid(ContainerQuery, { sort: `-${key}` }).sort).toEqual({ key, descending: true });
   });
 
   test.each(['status', '--name', '+name', '-', '', 'Name', ['name', 'image']])('refuse sort=%j', (sort) => {
@@ -161,7 +161,7 @@ describe('events', () => {
       kind: 'exited',
       since: '2026-01-31T12:00:00+01:00',
     };
-    expect(accepted(EventQuery, query)).toEqual({
+    expect(parseValid(EventQuery, query)).toEqual({
       hostId: [HOST],
       dockerId: ['c1'],
       name: ['web', 'db'],
@@ -172,7 +172,7 @@ describe('events', () => {
   });
 
   test.each(EventKind.options)('filter by kind=%s', (kind) => {
-    expect(accepted(EventQuery, { kind }).kind).toEqual([kind]);
+    expect(parseValid(EventQuery, { kind }).kind).toEqual([kind]);
   });
 
   test.each([

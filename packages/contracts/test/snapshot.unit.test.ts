@@ -5,66 +5,66 @@ import { anySnapshot, minimal, validSnapshot, withFields } from './arbitraries.j
 
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => ({ ...minimal, dockerId: `c${i}` }));
 
-function accepted(value: unknown): Snapshot {
+function parseValid(value: unknown): Snapshot {
   const parsed = parseSnapshot(value);
   if (!parsed.success) throw new Error(`refused: ${JSON.stringify(parsed.errors)}`);
   return parsed.data;
 }
 
-function refused(value: unknown): FieldError[] {
+function errorsOf(value: unknown): FieldError[] {
   const parsed = parseSnapshot(value);
   if (parsed.success) throw new Error('accepted');
   return parsed.errors;
 }
 
 test('an empty array is a valid snapshot', () => {
-  expect(accepted([])).toEqual([]);
+  expect(parseValid([])).toEqual([]);
 });
 
 test.each([null, undefined, {}, '[]', 5, { 0: minimal, length: 1 }])('%j is not a snapshot', (value) => {
-  expect(refused(value)).toEqual([{ path: '', message: 'must be a JSON array of containers' }]);
+  expect(errorsOf(value)).toEqual([{ path: '', message: 'must be a JSON array of containers' }]);
 });
 
 test('5,000 containers are accepted and 5,001 are rejected', () => {
-  expect(accepted(numbered(5_000))).toHaveLength(5_000);
+  expect(parseValid(numbered(5_000))).toHaveLength(5_000);
   expect(Snapshot.safeParse(numbered(5_001)).success).toBe(false);
-  const [error, ...others] = refused(numbered(5_001));
+  const [error, ...others] = errorsOf(numbered(5_001));
   expect(error).toEqual({ path: '', message: 'must contain at most 5000 containers' });
   expect(others).toEqual([]);
 });
 
 test('a snapshot with one invalid container is rejected as a whole', () => {
-  expect(refused([minimal, withFields({ dockerId: 'c2', name: '' })])).toEqual([
+  expect(errorsOf([minimal, withFields({ dockerId: 'c2', name: '' })])).toEqual([
     { path: '/1/name', message: expect.any(String) },
   ]);
 });
 
 test.each([null, 'c1', 7, []])('%j is not a container', (value) => {
-  expect(refused([value]).every(({ path }) => path.startsWith('/0'))).toBe(true);
+  expect(errorsOf([value]).every(({ path }) => path.startsWith('/0'))).toBe(true);
 });
 
 test('two containers with the same dockerId are rejected with an error that names both', () => {
-  expect(refused([minimal, withFields({ dockerId: 'c2' }), { ...minimal, name: 'other' }])).toEqual([
+  expect(errorsOf([minimal, withFields({ dockerId: 'c2' }), { ...minimal, name: 'other' }])).toEqual([
     { path: '/2/dockerId', message: 'must be unique, but equals /0/dockerId' },
   ]);
 });
 
 test('docker ids are case-sensitive', () => {
-  expect(accepted([minimal, withFields({ dockerId: 'C1' })])).toHaveLength(2);
+  expect(parseValid([minimal, withFields({ dockerId: 'C1' })])).toHaveLength(2);
 });
 
 describe('errors', () => {
   test('are at most the first 20, in order', () => {
-    const errors = refused(Array.from({ length: 100 }, () => ({ ...minimal, name: '' })));
+    const errors = errorsOf(Array.from({ length: 100 }, () => ({ ...minimal, name: '' })));
     expect(errors.map(({ path }) => path)).toEqual(Array.from({ length: 20 }, (_, i) => `/${i}/name`));
   });
 
   test('are at most 20 from one container', () => {
-    expect(refused([withFields({ ports: Array.from({ length: 30 }, () => ({})) })])).toHaveLength(20);
+    expect(errorsOf([withFields({ ports: Array.from({ length: 30 }, () => ({})) })])).toHaveLength(20);
   });
 
   test('are at most 20 for duplicates', () => {
-    expect(refused(Array.from({ length: 100 }, () => minimal))).toHaveLength(20);
+    expect(errorsOf(Array.from({ length: 100 }, () => minimal))).toHaveLength(20);
   });
 
   test('end parsing, so that containers after the twentieth error are not read', () => {
@@ -76,17 +76,19 @@ describe('errors', () => {
         return '';
       },
     }));
-    refused(bad);
+    errorsOf(bad);
     expect(nameReads).toBeLessThanOrEqual(40);
   });
 
   test('have a JSON Pointer as path, with ~ and / escaped', () => {
-    expect(refused([withFields({ labels: { 'a/b~c': 1 } })])[0]?.path).toBe('/0/labels/a~1b~0c');
-    expect(refused([withFields({ ports: [{ privatePort: 0, type: 'tcp' }] })])[0]?.path).toBe('/0/ports/0/privatePort');
+    expect(errorsOf([withFields({ labels: { 'a/b~c': 1 } })])[0]?.path).toBe('/0/labels/a~1b~0c');
+    expect(errorsOf([withFields({ ports: [{ privatePort: 0, type: 'tcp' }] })])[0]?.path).toBe(
+      '/0/ports/0/privatePort',
+    );
   });
 
   test('shorten the path of a very long key', () => {
-    const [error] = refused([withFields({ labels: { ['k'.repeat(1_000_000)]: 1 } })]);
+    const [error] = errorsOf([withFields({ labels: { ['k'.repeat(1_000_000)]: 1 } })]);
     expect(error?.path.length).toBeLessThan(400);
   });
 });
@@ -95,7 +97,7 @@ test.each(['__proto__', 'constructor', 'toString'])(
   'a label %s survives parsing, canonical order and serialization',
   (key) => {
     const json = `[{"dockerId":"c1","name":"n","image":"i","state":"running","labels":{"${key}":"kept","a":"b"}}]`;
-    const written = JSON.stringify(canonicalSnapshot(accepted(JSON.parse(json))));
+    const written = JSON.stringify(canonicalSnapshot(parseValid(JSON.parse(json))));
     const labels = (JSON.parse(written) as { labels: object }[])[0]!.labels;
     expect(Object.entries(labels).sort()).toEqual(
       [
@@ -121,7 +123,7 @@ const storable = (value: string) => !value.includes('\0') && value.isWellFormed(
 test('a valid snapshot is accepted', () => {
   fc.assert(
     fc.property(validSnapshot, (snapshot) => {
-      expect(accepted(snapshot)).toHaveLength(snapshot.length);
+      expect(parseValid(snapshot)).toHaveLength(snapshot.length);
     }),
   );
 });
@@ -139,7 +141,7 @@ test('PostgreSQL can store every accepted snapshot, and parsing it again has the
       acceptedCount++;
       expect([...strings(parsed.data)].filter((text) => !storable(text))).toEqual([]);
       const again = JSON.stringify(parsed.data);
-      expect(JSON.stringify(accepted(JSON.parse(again)))).toBe(again);
+      expect(JSON.stringify(parseValid(JSON.parse(again)))).toBe(again);
       expect(new Set(parsed.data.map(({ dockerId }) => dockerId)).size).toBe(parsed.data.length);
     }),
     { numRuns: 300 },

@@ -17,7 +17,7 @@ test.each([
   ['agent', 'muster_agent_'],
   ['enroll', 'muster_enroll_'],
   ['key', 'muster_key_'],
-] as const)('a token of kind %s is %s, 43 random characters and 6 of checksum', (of, prefix) => {
+] as const)('a token of kind %s consists of %s, 43 random characters and a checksum of 6 characters', (of, prefix) => {
   expect(formatToken(of, new Uint8Array(32).fill(255))).toMatch(new RegExp(`^${prefix}[0-9A-Za-z]{49}$`));
 });
 

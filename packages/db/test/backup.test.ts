@@ -85,7 +85,7 @@ describe('a backup', () => {
     expect(withoutEvents(second)).toEqual(withoutEvents(first));
   });
 
-  test('with more rows than fit one read or write is restored completely', async () => {
+  test('with more rows than fit into one read or write is restored completely', async () => {
     const count = await withDatabase(dataDir, async ({ prisma }) => {
       await prisma.$executeRaw`
         INSERT INTO organizations (id, name, slug, metadata)
@@ -175,7 +175,7 @@ describe('a restore', () => {
   test('keeps the order of history, and new events follow it', async () => {
     await withDatabase(dataDir, async (database) => {
       await fillEveryTable(database);
-      // Transaction ids as in an old cluster, with rows that are out of the order of their ids.
+      // These rows have transaction ids as in an old cluster, which are not in the order of the row ids.
       await recordEvents(database, [
         { tx: 7_000_000_000n, id: 900n, name: 'third' },
         { tx: 6_000_000_000n, id: 901n, name: 'second' },
@@ -238,7 +238,7 @@ describe('a restore', () => {
     ['lacks its end', (lines: string[]) => lines.filter((line) => !line.includes('"end"'))],
     ['continues after its end', (lines: string[]) => [...lines.slice(0, -1), '["more"]', '']],
     ['begins in the middle', (lines: string[]) => lines.slice(1)],
-    ['is something else', () => ['{"hello":"world"}', '']],
+    ['is another kind of file', () => ['{"hello":"world"}', '']],
     ['is empty', () => ['']],
   ])('of a file that %s is refused', async (_how, change) => {
     await rewrite(change);
@@ -302,7 +302,7 @@ describe('a restore', () => {
   });
 });
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? test : test.skip;
 
 onServer('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {

@@ -64,7 +64,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
       [text],
     );
     expect(rows[0]?.text === text).toBe(true);
-    // Lengths are in code points: the whale is one code point and two UTF-16 units.
+    // PostgreSQL counts code points. The whale is one code point but two UTF-16 units.
     expect(rows[0]?.length).toBe(text.length - 400_000);
   });
 });

@@ -11,7 +11,7 @@ import { openDatabase } from '../src/open-database.js';
 import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
 import { emptyDatabase, failure, temporaryDirectory, writeMigrations } from './rig.js';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int, at timestamptz); INSERT INTO first VALUES (1);' };
@@ -44,7 +44,7 @@ onServer('a database in use', () => {
       { url: server.url },
       { migrationsDirectory: folder.path, ...(onMigrationWait ? { onMigrationWait } : {}) },
     );
-  const readForLong = () => reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM first');
+  const startLongRead = () => reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM first');
 
   async function withClient<T>(action: (client: pg.Client) => Promise<T>): Promise<T> {
     const client = new pg.Client({ connectionString: server.url });
@@ -64,7 +64,7 @@ onServer('a database in use', () => {
     });
 
   test('is not blocked by a migration that waits for a reader, and the start succeeds once the reader is done', async () => {
-    await readForLong();
+    await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const waits: MigrationWait[] = [];
     let done = false;
@@ -80,7 +80,7 @@ onServer('a database in use', () => {
       }
     });
     expect(done).toBe(false);
-    // 2 s for the lock, more on a busy machine. Without the lock timeout it was 30 s.
+    // A statement waits 2 s for the lock, or longer on a busy machine. Without the lock timeout, it waited 30 s.
     expect(slowestMs).toBeLessThan(5_000);
     expect(waits.length).toBeGreaterThan(0);
     expect(waits[0]).toMatchObject({
@@ -94,8 +94,8 @@ onServer('a database in use', () => {
     await database.close();
   });
 
-  test('that stays in use eventually fails the start with a message that names the session', async () => {
-    await readForLong();
+  test('that stays in use eventually makes the start fail with a message that names the session', async () => {
+    await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
     const error = await withClient((client) =>
@@ -106,7 +106,7 @@ onServer('a database in use', () => {
   });
 
   test('is served without a new large index, which is built during reads and writes', async () => {
-    await readForLong();
+    await startLongRead();
     await writeMigrations(folder.path, { ...INDEX, ...COLUMN_LATER });
     const database = await open();
     // Later migrations do not wait for the index.
@@ -134,7 +134,7 @@ onServer('a database in use', () => {
 
   test('rebuilds an index that an interrupted build left invalid', async () => {
     await writeMigrations(folder.path, INDEX);
-    await readForLong();
+    await startLongRead();
     await withClient(async (client) => {
       // The build waits for the reader and times out.
       await client.query('SET statement_timeout = 500');
@@ -173,7 +173,7 @@ onServer('a database in use', () => {
 
   test('does not delay a shutdown during an index build, and has the index after the next start', async () => {
     await writeMigrations(folder.path, INDEX);
-    await readForLong();
+    await startLongRead();
     const database = await open();
     const stop = new AbortController();
     const building = database.buildIndexes({ signal: stop.signal });

@@ -19,7 +19,7 @@ import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
 import { container, emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
@@ -94,7 +94,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await second.close();
   });
 
-  test('states that an older version counted separately or as a health are counted as other', async () => {
+  test('states that an older version counted separately or as a health status are counted as other', async () => {
     const NAME = '20261128030100_other_states';
     const before = await openBefore(NAME);
     const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {
@@ -133,7 +133,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await after.close();
   });
 
-  test('an API key that expires after the year 9999 expires at its end instead, and no new one can', async () => {
+  test('an API key that expires after the year 9999 gets the end of that year as its expiry, and no new key can expire later', async () => {
     const NAME = '20261128070000_api_key_end';
     const ENDS = [null, '2027-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '10000-01-01T13:59:59Z', 'infinity'];
     const insertKey = ({ prisma }: Database, id: number, expiresAt: string | null) =>
@@ -288,8 +288,8 @@ onServer.each(['postgresql'] as const)('replicas on %s', (engine) => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();
     await writeMigrations(folder.path, { '20260101000000_slow': 'SELECT pg_sleep(1); CREATE TABLE first (id int);' });
-    const impatient = { migrationsDirectory: folder.path, statementTimeoutMs: 200, queryTimeoutMs: 300 };
-    const replicas = await Promise.all([target.open(impatient), target.open(impatient)]);
+    const shortTimeouts = { migrationsDirectory: folder.path, statementTimeoutMs: 200, queryTimeoutMs: 300 };
+    const replicas = await Promise.all([target.open(shortTimeouts), target.open(shortTimeouts)]);
     expect(replicas.flatMap(({ appliedMigrations }) => appliedMigrations)).toEqual(['20260101000000_slow']);
     await Promise.all(replicas.map((replica) => replica.close()));
     await target.remove();

@@ -14,7 +14,7 @@ import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -166,7 +166,7 @@ describe('an embedded database in a directory', () => {
   test('whose first start was interrupted is created again', async () => {
     const dataDir = await directory();
     await (await openDatabase({ dataDir })).close();
-    // After a kill in the middle, the marker exists and files are missing.
+    // After a kill during the first start, the marker exists and files are missing.
     await writeFile(join(dataDir, 'postgres.unfinished'), '');
     await rm(join(dataDir, 'postgres', 'global'), { recursive: true });
     const database = await open({ dataDir });

@@ -6,7 +6,7 @@ import { createTestDatabase, hasTestServer, type TestDatabase } from '../src/tes
 import { recordEvents } from './every-table.js';
 import { createHost } from './rig.js';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 // In an embedded database, such events occur only after a restore: see backup.test.ts.

@@ -3,7 +3,7 @@ import { transact, type Database, type Statement } from '@muster/db';
 import { createTestDatabase, hasTestServer } from '@muster/db/testing';
 import { createHost } from './rig.js';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 onServer('the connections to a server', () => {
@@ -37,17 +37,19 @@ onServer('the connections to a server', () => {
       await Promise.all(slow);
     }));
 
-  test('are not all used by long statements, which wait without holding one', () =>
+  test('are not all used by long statements, which wait without a connection', () =>
     withDatabase(async (database) => {
       const { ended, run } = inOrder();
-      const patient = Array.from({ length: 6 }, () => run('patient', database.queryWithTimeout(SLOW, [], 5_000)));
+      const longStatements = Array.from({ length: 6 }, () =>
+        run('patient', database.queryWithTimeout(SLOW, [], 5_000)),
+      );
       await run('ordinary', database.query(ORDINARY, []));
       expect(ended).toEqual(['ordinary']);
       expect(database.connections()).toMatchObject({ busy: 3, waiting: 0 });
-      await Promise.all(patient);
+      await Promise.all(longStatements);
     }));
 
-  test('are released by a transaction that waits for a row, which succeeds once the row is free', () =>
+  test('are released by a transaction that waits for a row, and the transaction succeeds once the row is free', () =>
     withDatabase(async (database) => {
       const id = await createHost(database, 'held');
       let release: () => void = () => undefined;

@@ -3,7 +3,7 @@ import { isSerializationFailure, isTimeout, isUnavailable, transact, type Databa
 import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { createHost, failure } from './rig.js';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a transaction on %s', (engine) => {
@@ -52,7 +52,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
     }));
 });
 
-onServer.each(['postgresql'] as const)('transactions that meet on %s', (engine) => {
+onServer.each(['postgresql'] as const)('concurrent transactions on %s', (engine) => {
   test('that deadlock both succeed', async () => {
     const database = await createTestDatabase(engine);
     try {

@@ -4,7 +4,7 @@ import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
 import { eventually, startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from '@muster/testkit';
 import pg from 'pg';
 
-// Skipped and counted if no server is installed; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 // These tests freeze and kill a separate server. They need an installed server, which CI requires.
@@ -44,7 +44,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
-  test('that let one query time out makes no other query wait until it answers again', async () => {
+  test('that let one query time out makes no other query wait until the server responds again', async () => {
     const cluster = await server();
     const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
     try {
@@ -112,7 +112,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
-  test('is not reported for errors of a query itself', async () => {
+  test('is not reported as unavailable for errors of a query itself', async () => {
     const cluster = await server();
     const database = await openDatabase({ url: cluster.url });
     try {
@@ -130,8 +130,8 @@ onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
   const organization = { name: 'o', slug: 'o' };
 
-  /** Opens a database whose new connections can be made read-only. Existing connections keep their mode. */
-  async function flippable() {
+  /** Opens a database that the test can make read-only for new connections. Existing connections keep their mode. */
+  async function openSwitchableDatabase() {
     const { url, drop } = await createEmptyServerDatabase();
     const database = await openDatabase({ url }, { poolMax: 3 });
     const name = new URL(url).pathname.slice(1);
@@ -158,7 +158,7 @@ onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
   }
 
   test('is unavailable for every kind of call, and works again once a new connection accepts writes', async () => {
-    const { database, demote, promote, close } = await flippable();
+    const { database, demote, promote, close } = await openSwitchableDatabase();
     const { prisma } = database;
     const writes = (id: string) => [
       () => prisma.organization.create({ data: { id, ...organization, slug: id } }),
@@ -193,7 +193,7 @@ onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
   });
 
   test('fails the start with one sentence that states the fix', async () => {
-    const { url, demote, close } = await flippable();
+    const { url, demote, close } = await openSwitchableDatabase();
     try {
       await demote();
       const error = (await failure(openDatabase({ url }))) as Error;

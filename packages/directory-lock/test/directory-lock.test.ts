@@ -31,8 +31,8 @@ class Holder {
     return String((await this.#lines.next()).value);
   }
 
-  /** Requests the lock and returns the answer. */
-  contend(): Promise<string> {
+  /** Requests the lock and returns the result that the process prints. */
+  requestLock(): Promise<string> {
     this.process.stdin!.write('go\n');
     return this.says();
   }
@@ -57,7 +57,7 @@ async function start(count = 1, where = directory): Promise<Holder[]> {
 
 async function startHolding(): Promise<Holder> {
   const [holder] = await start();
-  expect(await holder!.contend()).toBe('held');
+  expect(await holder!.requestLock()).toBe('held');
   return holder!;
 }
 
@@ -126,7 +126,7 @@ describe('one process', () => {
     await expect(acquireDirectoryLock(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('gets DirectoryLockUnavailableError if the file system refuses', async () => {
+  test('gets DirectoryLockUnavailableError if the file system does not support the lock', async () => {
     await expect(acquireDirectoryLock('/proc/self')).rejects.toThrow(DirectoryLockUnavailableError);
   });
 });
@@ -166,11 +166,11 @@ describe('several processes', () => {
     const contenders = await start(20);
     for (let round = 0; round < 10; round += 1) {
       if (round === 0) {
-        expect(await victim!.contend()).toBe('held');
+        expect(await victim!.requestLock()).toBe('held');
         await victim!.end('SIGKILL');
       }
       const asking = contenders.filter(({ process }) => process.exitCode === null && process.signalCode === null);
-      const answers = await Promise.all(asking.map((contender) => contender.contend()));
+      const answers = await Promise.all(asking.map((contender) => contender.requestLock()));
       expect(answers.filter((answer) => answer === 'held')).toHaveLength(1);
       expect(answers.filter((answer) => answer === 'refused')).toHaveLength(asking.length - 1);
       // The winner is killed and leaves its socket to the next round.
@@ -178,7 +178,7 @@ describe('several processes', () => {
     }
     const lock = await acquireDirectoryLock(directory);
     await lock.release();
-    // A process killed during its request may leave a file, which others remove after a minute.
+    // A process killed during its request may leave a file, which other processes remove after a minute.
     expect((await readdir(directory)).filter((file) => !file.endsWith('.new'))).toEqual([]);
   });
 });

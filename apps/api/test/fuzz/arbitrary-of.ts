@@ -29,14 +29,14 @@ export const hostile = fc.oneof(
 );
 
 /** Generates inputs of a zod schema, many of them with a hostile value in place of one part. */
-export const nearly = (schema: z.ZodType): fc.Arbitrary<unknown> =>
+export const almostValid = (schema: z.ZodType): fc.Arbitrary<unknown> =>
   ofJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
 
 function ofJsonSchema(schema: JsonSchema): fc.Arbitrary<unknown> {
-  return fc.oneof({ weight: 12, arbitrary: fitting(schema) }, { weight: 1, arbitrary: hostile });
+  return fc.oneof({ weight: 12, arbitrary: matching(schema) }, { weight: 1, arbitrary: hostile });
 }
 
-function fitting(schema: JsonSchema): fc.Arbitrary<unknown> {
+function matching(schema: JsonSchema): fc.Arbitrary<unknown> {
   const choices = (schema['anyOf'] ?? schema['oneOf']) as JsonSchema[] | undefined;
   if (choices) return fc.oneof(...choices.map(ofJsonSchema));
   if (Array.isArray(schema['enum'])) return fc.constantFrom(...(schema['enum'] as unknown[]));

@@ -2,24 +2,24 @@
 import fc from 'fast-check';
 import { Operations, type Operation } from '@muster/contracts';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { hostile, nearly } from './arbitrary-of.js';
+import { hostile, almostValid } from './arbitrary-of.js';
 
 /** The name of the credential that the caller sends; `anonymous` sends none. */
 export type Caller = 'anonymous' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';
 
-/** Stands for the id of an existing object; the test fills in its own. */
-const THERE = 'there';
+/** Placeholder for the id of an existing object, which the test replaces. */
+const EXISTING_ID = 'there';
 
 export interface Call {
   readonly method: string;
-  /** The path of the route. A parameter `there` stands for the id of an existing object. */
+  /** The path of the route. The parameter value `there` is a placeholder for the id of an existing object. */
   readonly path: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: string;
   readonly caller: Caller;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array;
-  /** Changes to the finished bytes. A damaged call need not be answered, but must not cause a 5xx. */
+  /** Changes to the finished bytes. The server need not respond to a damaged call, but must not return a 5xx. */
   readonly damage: readonly Damage[];
 }
 
@@ -34,7 +34,7 @@ const bytes = (maxLength: number) => fc.uint8Array({ maxLength });
 
 /** Mostly valid credentials, so that the code behind authentication is reached. */
 const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
-  const right: Caller[] =
+  const sufficientCallers: Caller[] =
     access === 'agent'
       ? ['agent']
       : access === 'enroll'
@@ -44,7 +44,7 @@ const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
           : ['admin'];
   const any: Caller[] = ['anonymous', 'agent', 'enroll', 'admin', 'viewer', 'garbage'];
   return fc.oneof(
-    { weight: 8, arbitrary: fc.constantFrom(...right) },
+    { weight: 8, arbitrary: fc.constantFrom(...sufficientCallers) },
     { weight: 1, arbitrary: fc.constantFrom(...any) },
   );
 };
@@ -57,7 +57,7 @@ const cursor = fc
 
 /** Generates query strings with the operation's parameters: some repeated, some unknown, some badly encoded. */
 function queryOf({ query }: Partial<Operation>): fc.Arbitrary<string> {
-  const known = query === undefined ? fc.constant({}) : nearly(query);
+  const known = query === undefined ? fc.constant({}) : almostValid(query);
   const noise = fc.oneof(
     { weight: 6, arbitrary: fc.constant('') },
     fc.constantFrom(
@@ -85,7 +85,7 @@ function queryOf({ query }: Partial<Operation>): fc.Arbitrary<string> {
 const encode = (text: string): string => encodeURIComponent(text.toWellFormed()).slice(0, 8_000);
 
 const parameter = fc.oneof(
-  { weight: 6, arbitrary: fc.constant(THERE) },
+  { weight: 6, arbitrary: fc.constant(EXISTING_ID) },
   { weight: 2, arbitrary: fc.uuid() },
   { weight: 1, arbitrary: hostile.map((value) => encode(asText(value)).slice(0, 3_000)) },
   { weight: 1, arbitrary: fc.constantFrom('%', '%zz', '%ff%fe', '..', '%2e%2e%2f', '%00', '*', ';a=b') },
@@ -94,7 +94,7 @@ const parameter = fc.oneof(
 const ENCODINGS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
   gzip: (body) => gzipSync(body),
   deflate: (body) => deflateSync(body),
-  // These two declare an encoding that the body does not have.
+  // The next two values declare an encoding that the body does not have.
   'gzip ': (body) => body,
   br: (body) => body,
   identity: (body) => body,
@@ -103,7 +103,7 @@ const ENCODINGS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
 
 /** Generates a body with its content headers. */
 function bodyOf({ body: schema }: Partial<Operation>): fc.Arbitrary<{ body: Uint8Array; headers: [string, string][] }> {
-  const json = (schema === undefined ? fc.jsonValue({ maxDepth: 3 }) : nearly(schema)).map((value) =>
+  const json = (schema === undefined ? fc.jsonValue({ maxDepth: 3 }) : almostValid(schema)).map((value) =>
     Buffer.from((JSON.stringify(value) as string | undefined) ?? ''),
   );
   const deep = fc.integer({ min: 10, max: 20_000 }).map((depth) => Buffer.from('['.repeat(depth)));
@@ -226,14 +226,14 @@ export function callsOf(route: string): fc.Arbitrary<Call> {
     }));
 }
 
-/** Returns the bytes of a call, with the given ids and tokens in place of the names that `call` has for them. */
+/** Returns the bytes of a call, in which the given ids and tokens replace their placeholders. */
 export function toBytes(
   call: Call,
   { ids, tokens }: { ids: Readonly<Record<string, string>>; tokens: Readonly<Record<Caller, string | null>> },
 ): Buffer {
   const path = call.path.replace(/:(\w+)/g, (_all, name: string) => {
     const value = call.parameters[name]!;
-    return value === THERE ? ids[name]! : value;
+    return value === EXISTING_ID ? ids[name]! : value;
   });
   const token = tokens[call.caller];
   const head = [

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** An answer, as far as it was read. */
+/** The part of a response that was read. */
 export interface RawAnswer {
   readonly status: number;
   readonly contentType: string;
@@ -8,21 +8,21 @@ export interface RawAnswer {
 }
 
 /** Milliseconds after which a call counts as hanging. */
-const PATIENCE_MS = 30_000;
+const HANGING_AFTER_MS = 30_000;
 
 /** Milliseconds after which the client ends a request that may be incomplete. */
 const GIVE_UP_AFTER_MS = 150;
 
 /**
  * Sends bytes and reads until the server closes the connection, or until the head of an event stream, which never ends.
- * `maybeCut`: the message may be incomplete, so that the server waits for the rest. Resolves with null if the
- * connection was closed without an answer.
+ * `maybeCut` means that the message may be incomplete, so the server may wait for the rest. Resolves with null if the
+ * connection was closed without a response.
  */
 export function exchange(port: number, message: Buffer, maybeCut: boolean): Promise<RawAnswer | null> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     const chunks: Buffer[] = [];
-    socket.setTimeout(PATIENCE_MS, () => {
+    socket.setTimeout(HANGING_AFTER_MS, () => {
       socket.destroy(new Error(`unfinished answer to ${JSON.stringify(message.toString('latin1').slice(0, 2_000))}`));
     });
     socket.on('data', (chunk) => {
@@ -31,7 +31,8 @@ export function exchange(port: number, message: Buffer, maybeCut: boolean): Prom
     });
     socket.on('end', finish);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // The server closed the connection while the request was being sent; what arrived before is the answer.
+      // The server closed the connection while the request was being sent. The bytes that arrived before that are the
+      // response.
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE') finish();
       else reject(error);
     });
