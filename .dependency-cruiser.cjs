@@ -1,7 +1,7 @@
 /**
  * Enforces the import rule of ARCHITECTURE.md.
  *
- * Workspace packages resolve to their sources (the `source` export condition), so the rules below use the paths of
+ * Workspace packages resolve to their sources (the `@muster/source` export condition), so the rules below use the paths of
  * sources, such as `packages/db/src/index.ts`, and not of builds.
  */
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
@@ -224,7 +224,7 @@ module.exports = {
     exclude: { path: '/dist/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
-      conditionNames: ['source', 'import', 'node', 'default', 'types'],
+      conditionNames: ['@muster/source', 'import', 'node', 'default', 'types'],
     },
     skipAnalysisNotInRules: true,
   },

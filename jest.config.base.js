@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * The base of every package's jest.config.js: ESM TypeScript compiled by swc. Workspace packages resolve to their
- * sources (the `source` export condition), so that tests never use a stale build.
+ * sources (the `@muster/source` export condition), so that tests never use a stale build.
  */
 export default {
   testEnvironment: fileURLToPath(new URL('scripts/test-environment.cjs', import.meta.url)),
@@ -10,7 +10,7 @@ export default {
   maxWorkers: 1,
   // Long enough to start real databases and engines on a busy machine. No test depends on this value.
   testTimeout: 60_000,
-  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
+  testEnvironmentOptions: { customExportConditions: ['@muster/source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {

@@ -30,7 +30,7 @@ export default defineConfig(({ mode }) => ({
       : [contractsWithoutSchemas(), scriptBudget({ kBMax: SCRIPT_KB_MAX }), precompress()]),
   ],
   resolve: {
-    conditions: mode === 'development' ? ['source', ...defaultClientConditions] : [...defaultClientConditions],
+    conditions: mode === 'development' ? ['@muster/source', ...defaultClientConditions] : [...defaultClientConditions],
   },
   clearScreen: false,
   server: {

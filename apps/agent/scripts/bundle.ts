@@ -42,7 +42,7 @@ export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promi
     platform: 'node',
     target: 'node20',
     format,
-    conditions: ['source'],
+    conditions: ['@muster/source'],
     plugins: [usedPartsOfZod],
     minifySyntax: true,
     minifyWhitespace: true,

@@ -39,7 +39,7 @@ async function enrollmentToken(): Promise<string> {
 await untilReady();
 const child = spawn(
   process.execPath,
-  ['--watch', '--watch-preserve-output', '--conditions=source', '--import', 'tsx', 'src/main.ts'],
+  ['--watch', '--watch-preserve-output', '--conditions=@muster/source', '--import', 'tsx', 'src/main.ts'],
   {
     cwd: inRepository('apps/agent'),
     stdio: 'inherit',

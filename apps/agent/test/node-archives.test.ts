@@ -25,7 +25,7 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
   const release = join(dir, 'release');
   const result = spawnSync(
     process.execPath,
-    ['--conditions=source', '--import', 'tsx', 'scripts/package.ts', '--out', release, other],
+    ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts', '--out', release, other],
     {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
       env: { ...process.env, PATH: `${dir}:${process.env['PATH']}` },

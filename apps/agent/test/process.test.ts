@@ -177,7 +177,7 @@ test('importing the agent’s modules has no effect', async () => {
       .join('');
     const child = spawn(
       process.execPath,
-      ['--conditions=source', '--import', 'tsx', '--input-type=module', '-e', script],
+      ['--conditions=@muster/source', '--import', 'tsx', '--input-type=module', '-e', script],
       {
         cwd: PACKAGE,
         env: { PATH: process.env['PATH'], HOME: dir },

@@ -14,7 +14,7 @@ if (DATABASE_URL && !MUSTER_ADMIN_KEY)
 
 const child = spawn(
   process.execPath,
-  ['--watch', '--watch-preserve-output', '--conditions=source', '--import', 'tsx', 'src/main.ts'],
+  ['--watch', '--watch-preserve-output', '--conditions=@muster/source', '--import', 'tsx', 'src/main.ts'],
   {
     cwd: inRepository('apps/api'),
     stdio: 'inherit',

@@ -45,7 +45,7 @@ async function kill(process: ChildProcess): Promise<void> {
 
 /** Starts a program of the tests in separate namespaces. `prepare` is a shell command that runs in them first. */
 function start(program: string, namespaces: string[], prepare = 'true') {
-  const command = `${prepare} && exec "$0" --conditions=source --import tsx "$1" "$2"`;
+  const command = `${prepare} && exec "$0" --conditions=@muster/source --import tsx "$1" "$2"`;
   const path = fileURLToPath(new URL(program, import.meta.url));
   const child = spawn('unshare', [...namespaces, 'sh', '-c', command, process.execPath, path, dataDir], {
     env: { ...process.env, NODE_OPTIONS: '' },

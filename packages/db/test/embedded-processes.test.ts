@@ -36,7 +36,7 @@ async function kill(writer: ChildProcess): Promise<void> {
 }
 
 function startWriter(): { process: ChildProcess; lines: AsyncIterator<string> } {
-  const writer = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', WRITER, dataDir], {
+  const writer = spawn(process.execPath, ['--conditions=@muster/source', '--import', 'tsx', WRITER, dataDir], {
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

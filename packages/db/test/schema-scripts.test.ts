@@ -38,7 +38,7 @@ function run(script: string, ...positionals: string[]): Promise<{ code: number; 
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--conditions=source', '--import', 'tsx', join(scripts, script), ...args],
+      ['--conditions=@muster/source', '--import', 'tsx', join(scripts, script), ...args],
       // Jest's own options must not apply to the script.
       { env: { ...process.env, NODE_OPTIONS: '' } },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }),

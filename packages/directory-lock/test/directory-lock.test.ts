@@ -19,7 +19,7 @@ class Holder {
   readonly #lines: AsyncIterator<string>;
 
   constructor(directory: string) {
-    this.process = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', HOLDER, directory], {
+    this.process = spawn(process.execPath, ['--conditions=@muster/source', '--import', 'tsx', HOLDER, directory], {
       env: { ...process.env, NODE_OPTIONS: '' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -24,7 +24,7 @@ beforeAll(async () => {
   const release = join(dir, 'release');
   execFileSync(
     process.execPath,
-    ['--conditions=source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
+    ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
     { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
   );
   engineSocket = join(dir, 'engine.sock');
