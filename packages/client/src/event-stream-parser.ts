@@ -8,8 +8,7 @@ export interface ServerSentEvent {
 
 /**
  * Parses `text/event-stream` as specified in the HTML standard (section 9.2.6), except that it ignores `retry`. Accepts
- * the text in chunks of any size. (No existing package is used, because they export their TypeScript source under the
- * condition `source`, which this repository also uses, and this source does not compile with our settings.)
+ * the text in chunks of any size. (`eventsource-parser` drops the id of a block without data; see docs/dependencies.md.)
  */
 export class EventStreamParser {
   #rest = '';
