@@ -5,13 +5,16 @@ import { contractsWithoutSchemas } from './bundle/contracts-without-schemas.ts';
 import { precompress } from './bundle/precompress.ts';
 import { scriptBudget } from './bundle/script-budget.ts';
 
-/** The documented limit is 200 kB. The rest is reserved for the host page's chart, which loads right after its page. */
+/**
+ * Maximum script size of a page's first load, in kilobytes. The documented limit is 200 kB, of which the rest is
+ * reserved for the host page's chart, because it loads right after the page.
+ */
 const SCRIPT_KB_MAX = 176;
 
-/** The port of the page in development. The API listens on the next one (apps/api/scripts/development-env.ts). */
+/** The port of the page in development. The API listens on the next port (apps/api/scripts/development-env.ts). */
 const port = Number(process.env['PORT'] || 3000);
 
-/** Suppresses Vite's address: the API prints the same one, when it is ready. */
+/** Prevents Vite from printing its URL, because the API prints the same URL when it is ready. */
 const quietStart: Plugin = {
   name: 'quiet-start',
   configureServer(server) {
@@ -19,7 +22,7 @@ const quietStart: Plugin = {
   },
 };
 
-// Development uses the sources of the workspace packages, production their builds (ADR 4).
+// Development uses the sources of the workspace packages, and production uses their builds (ADR 4).
 export default defineConfig(({ mode }) => ({
   plugins: [
     react(),
@@ -37,8 +40,8 @@ export default defineConfig(({ mode }) => ({
     host: '127.0.0.1',
     port,
     strictPort: true,
-    // The API allows no other origin, and neither does this proxy. The Host header stays that of the page, because the
-    // API compares it with the origin of requests.
+    // Like the API, this proxy allows no other origins. It preserves the page's Host header, because the API compares
+    // this header with the origin of requests.
     cors: false,
     proxy: Object.fromEntries(API_PATHS.map((path) => [path, `http://127.0.0.1:${port + 1}`])),
   },

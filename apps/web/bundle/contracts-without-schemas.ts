@@ -1,23 +1,23 @@
 import type { Plugin } from 'vite';
 
 const CONTRACTS = '@muster/contracts';
-const VIRTUAL = '\0contracts-without-schemas';
+const VIRTUAL_ID = '\0contracts-without-schemas';
 
 /**
  * Replaces the contracts package with its data: paths, methods, statuses, names and limits, with `true` for each
- * schema. The page validates nothing at run time, so it needs no schema, and zod with the schemas would be a sixth of
- * its script. An export that is not data is omitted, and importing it fails the build.
+ * schema. The page validates nothing at run time, so it needs no schemas. Zod and the schemas would make up a
+ * sixth of the page's script. An export that is not data is omitted, and importing it fails the build.
  */
 export const contractsWithoutSchemas = (): Plugin => ({
   name: 'contracts-without-schemas',
   enforce: 'pre',
-  resolveId: (source) => (source === CONTRACTS ? VIRTUAL : null),
+  resolveId: (source) => (source === CONTRACTS ? VIRTUAL_ID : null),
   async load(id) {
-    if (id !== VIRTUAL) return null;
-    const exported = Object.entries((await import(CONTRACTS)) as Record<string, unknown>);
-    return exported
+    if (id !== VIRTUAL_ID) return null;
+    const exportEntries = Object.entries((await import(CONTRACTS)) as Record<string, unknown>);
+    return exportEntries
       .filter(([, value]) => isData(value))
-      .map(([name, value]) => `export const ${name} = ${JSON.stringify(value, schemaAsTrue)};`)
+      .map(([name, value]) => `export const ${name} = ${JSON.stringify(value, replaceSchema)};`)
       .join('\n');
   },
 });
@@ -29,7 +29,7 @@ function isData(value: unknown): boolean {
 }
 
 /** Replaces schemas with `true`, and omits the parts of operations that only the OpenAPI document uses. */
-function schemaAsTrue(key: string, value: unknown): unknown {
+function replaceSchema(key: string, value: unknown): unknown {
   if (key === 'description' || key === 'tag') return undefined;
   return typeof value === 'object' && value !== null && !isData(value) ? true : value;
 }

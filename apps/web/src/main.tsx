@@ -8,8 +8,8 @@ import { applyTheme } from './app/theme';
 import { hideLinkToken } from './features/sign-in/link-token';
 
 applyTheme();
-// Runs before the router reads the address. Opening a link to the page that is already open only changes the part after
-// `#`, which causes no reload.
+// Runs before the router reads the URL. Opening a link to the page that is already open changes only the part of the
+// URL after `#`, so that the browser does not reload the page.
 hideLinkToken();
 window.addEventListener('hashchange', () => {
   if (hideLinkToken()) window.location.reload();

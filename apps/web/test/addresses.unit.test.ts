@@ -10,7 +10,7 @@ import {
   parseSearch,
   stringifySearch,
 } from '../src/lib/search-params';
-import { createChips, NO_FILTERS, without } from '../src/features/containers/filters';
+import { createChips, NO_FILTERS, removeValue } from '../src/features/containers/filters';
 import {
   COLUMNS,
   GROUPS,
@@ -23,14 +23,14 @@ import { formatSort, nextSort, parseSort } from '../src/features/containers/sort
 import { parseEventSearch } from '../src/features/events/search';
 import { FRESHNESS_VALUES, parseFleetSearch } from '../src/features/fleet/search';
 
-/** A text as it can be in an address: any characters, but not empty. */
+/** Any non-empty text, because a URL can contain any characters. */
 const text = fc.string({ unit: 'binary', minLength: 1 });
-const optional = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
-const texts = optional(fc.uniqueArray(text, { minLength: 1, maxLength: 3 }));
-const someOf = <T extends string>(values: readonly T[]) => optional(fc.subarray([...values], { minLength: 1 }));
+const optionally = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
+const texts = optionally(fc.uniqueArray(text, { minLength: 1, maxLength: 3 }));
+const subsetOf = <T extends string>(values: readonly T[]) => optionally(fc.subarray([...values], { minLength: 1 }));
 
-describe('an address', () => {
-  test('is parsed as it was formatted, and unknown values are dropped', () => {
+describe('a query string', () => {
+  test('is parsed to the values that it was formatted from, and unknown choices are dropped', () => {
     const search = { q: 'a&b', state: ['running', 'exited'], label: undefined };
     expect(stringifySearch(search)).toBe('?q=a%26b&state=running&state=exited');
     expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
@@ -38,12 +38,12 @@ describe('an address', () => {
     expect(parseChoice(['a', 'b'] as const, 'c')).toBeUndefined();
   });
 
-  test('has no query string if no parameter has a value', () => {
+  test('is empty if no parameter has a value', () => {
     expect(stringifySearch({ q: undefined, state: [], group: null })).toBe('');
     expect(parseSearch('')).toEqual({});
   });
 
-  test('keeps any names and values of parameters', () => {
+  test('preserves all names and values of parameters', () => {
     const names = fc.string({ unit: 'binary', minLength: 1 });
     const values = fc.oneof(text, fc.array(text, { minLength: 2, maxLength: 3 }));
     fc.assert(
@@ -53,7 +53,7 @@ describe('an address', () => {
     );
   });
 
-  test('ignores empty values', () => {
+  test('is parsed without its empty values', () => {
     expect([parseAll(['', 'a', '']), parseAll(''), parseAll(undefined), parseAll([])]).toEqual([
       ['a'],
       undefined,
@@ -66,27 +66,27 @@ describe('an address', () => {
   });
 });
 
-test('a value that is repeated in an address becomes one filter', () => {
+test('a value that is repeated in a URL becomes one filter', () => {
   expect(parseAll(['team=a', 'team=b', 'team=a'])).toEqual(['team=a', 'team=b']);
   expect(createChips(parseContainerSearch({ label: ['team', 'team'] }))).toHaveLength(1);
 });
 
-describe('the address of the containers page', () => {
+describe('the URL of the containers page', () => {
   const search: fc.Arbitrary<ContainerSearch> = fc.record({
-    q: optional(text),
+    q: optionally(text),
     hostId: texts,
-    hostFreshness: someOf(HOST_FRESHNESS),
+    hostFreshness: subsetOf(HOST_FRESHNESS),
     state: texts,
-    health: someOf(['healthy', 'unhealthy', 'starting']),
+    health: subsetOf(['healthy', 'unhealthy', 'starting']),
     image: texts,
     label: texts,
-    presence: optional(fc.constantFrom('removed' as const, 'all' as const)),
-    sort: optional(fc.constantFrom(...SORTS.flatMap((key) => [key, `-${key}`] as const))),
-    group: optional(fc.constantFrom(...GROUPS)),
-    columns: someOf(COLUMNS),
+    presence: optionally(fc.constantFrom('removed' as const, 'all' as const)),
+    sort: optionally(fc.constantFrom(...SORTS.flatMap((key) => [key, `-${key}`] as const))),
+    group: optionally(fc.constantFrom(...GROUPS)),
+    columns: subsetOf(COLUMNS),
   });
 
-  test('contains the page’s whole state, so that a link to it shows the same page', () => {
+  test('contains the whole state of the page, so that opening it again shows the same page', () => {
     fc.assert(
       fc.property(search, (state) => {
         expect(parseContainerSearch(parseSearch(stringifySearch({ ...state })))).toEqual(state);
@@ -94,32 +94,37 @@ describe('the address of the containers page', () => {
     );
   });
 
-  test('can contain anything without breaking the page', () => {
+  test('can contain any values without breaking the page', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.constantFrom(...Object.keys(NO_FILTERS), 'sort', 'group', 'columns'), text),
-        (any) => {
-          const parsed = parseContainerSearch(any);
-          expect(parseContainerSearch(parseSearch(stringifySearch({ ...parsed })))).toEqual(parsed);
-          expect(() => createChips(parsed)).not.toThrow();
+        (parameters) => {
+          const parsedSearch = parseContainerSearch(parameters);
+          expect(parseContainerSearch(parseSearch(stringifySearch({ ...parsedSearch })))).toEqual(parsedSearch);
+          expect(() => createChips(parsedSearch)).not.toThrow();
         },
       ),
     );
   });
 
   test('that contains only unknown values of a filter does not set the filter', () => {
-    const parsed = parseContainerSearch({ hostFreshness: 'unheard', health: ['ill'], columns: 'x', presence: 'y' });
-    expect(Object.values(parsed).filter((value) => value !== undefined)).toEqual([]);
+    const parsedSearch = parseContainerSearch({
+      hostFreshness: 'unknown',
+      health: ['ill'],
+      columns: 'x',
+      presence: 'y',
+    });
+    expect(Object.values(parsedSearch).filter((value) => value !== undefined)).toEqual([]);
   });
 
-  test('provides the API’s filters and sort order, but not the layout', () => {
+  test('is converted to the filters and the sort order for the API, without the layout', () => {
     const filters = toFilters({ q: 'a', sort: '-changedAt', group: 'host', columns: ['id'] });
     expect(filters).toEqual({ q: 'a', sort: '-changedAt' });
   });
 });
 
 describe('the sort order of containers', () => {
-  test('is read from the address, which does not contain the default order', () => {
+  test('is read from the URL, which omits the default order', () => {
     for (const key of SORTS) {
       for (const descending of [true, false]) {
         expect(parseSort({ sort: formatSort({ key, descending }) })).toEqual({ key, descending });
@@ -129,7 +134,7 @@ describe('the sort order of containers', () => {
     expect(formatSort({ key: 'name', descending: true })).toBe('-name');
   });
 
-  test('is reversed by a second click, and is newest first after the first click on a time', () => {
+  test('is reversed by a second click, and starts with the newest containers after the first click on a time column', () => {
     const byName = { key: 'name', descending: false } as const;
     expect(nextSort(byName, 'name')).toEqual({ key: 'name', descending: true });
     expect(nextSort(byName, 'image')).toEqual({ key: 'image', descending: false });
@@ -189,16 +194,16 @@ describe('the active filters', () => {
     expect(labels([])).toEqual([]);
   });
 
-  test('lose only the removed value', () => {
-    expect(without(['a', 'b'], 'a')).toEqual(['b']);
-    expect(without(['a', 'b'], 'c')).toEqual(['a', 'b']);
-    expect(without(['a'], 'a')).toBeUndefined();
-    expect(without(undefined, 'a')).toBeUndefined();
+  test('keep all other values when one value is removed', () => {
+    expect(removeValue(['a', 'b'], 'a')).toEqual(['b']);
+    expect(removeValue(['a', 'b'], 'c')).toEqual(['a', 'b']);
+    expect(removeValue(['a'], 'a')).toBeUndefined();
+    expect(removeValue(undefined, 'a')).toBeUndefined();
   });
 });
 
-test('the address of the events page keeps its filters, without unknown kinds', () => {
-  const search = fc.record({ hostId: texts, name: optional(text), kind: someOf(EVENT_KINDS) });
+test('the URL of the events page preserves its filters, but drops unknown event kinds', () => {
+  const search = fc.record({ hostId: texts, name: optionally(text), kind: subsetOf(EVENT_KINDS) });
   fc.assert(
     fc.property(search, (state) => {
       expect(parseEventSearch(parseSearch(stringifySearch({ ...state })))).toEqual(state);
@@ -208,7 +213,7 @@ test('the address of the events page keeps its filters, without unknown kinds', 
   expect(parseEventSearch({ kind: 'exploded' }).kind).toBeUndefined();
 });
 
-test('the address of the fleet page selects hosts only by freshness, with any value', () => {
+test('the URL of the fleet page selects hosts by any known freshness, and ignores unknown values', () => {
   for (const freshness of FRESHNESS_VALUES) expect(parseFleetSearch({ freshness })).toEqual({ freshness });
   expect(parseFleetSearch({ freshness: 'fresh' })).toEqual({ freshness: undefined });
 });

@@ -6,7 +6,7 @@ import { contractsWithoutSchemas } from '../bundle/contracts-without-schemas';
 import { scriptBudget } from '../bundle/script-budget';
 
 describe('the paths that Vite forwards to the API', () => {
-  const isApi = (path: string) => API_PATHS.some((start) => path.startsWith(start));
+  const isApi = (path: string) => API_PATHS.some((prefix) => path.startsWith(prefix));
 
   test('include all paths of the API', () => {
     const paths = [...Object.values(Paths), ...Object.values(Operations).map(({ path }) => path)];
@@ -62,7 +62,7 @@ describe('the limit of the page’s script', () => {
     isEntry: false,
     isDynamicEntry: false,
     imports: [],
-    // Random text, because a repeated character would be compressed to nothing.
+    // Random text, because repeated text would be compressed to almost nothing.
     code: Array.from({ length: size }, (_, i) => String.fromCharCode(33 + ((i * i * 7919 + i * 104_729) % 94))).join(
       '',
     ),
@@ -79,7 +79,7 @@ describe('the limit of the page’s script', () => {
         throw new Error(line);
       },
     };
-    generateBundle.call(context, {}, Object.fromEntries(chunks.map((one, index) => [index, one])));
+    generateBundle.call(context, {}, Object.fromEntries(chunks.map((output, index) => [index, output])));
     return lines.join('\n');
   };
   const entry = chunk('main', 400, { isEntry: true, imports: ['shared'] });
@@ -88,16 +88,16 @@ describe('the limit of the page’s script', () => {
 
   test('counts each file that the first load of a page needs exactly once', () => {
     const kB = (chunks: object[]) => Number(/([\d.]+) kB {2}hosts-page/.exec(run(1_000, chunks))![1]);
-    const alone = kB([
+    const kBWithoutShared = kB([
       { ...entry, imports: [] },
       { ...page, imports: [] },
     ]);
-    expect(kB([entry, shared, page])).toBeCloseTo(alone * 1.5, 0);
-    // A file that is loaded later does not count.
+    expect(kB([entry, shared, page])).toBeCloseTo(kBWithoutShared * 1.5, 0);
+    // A file that is loaded later is not counted.
     expect(kB([entry, shared, page, chunk('chart', 9_000)])).toBe(kB([entry, shared, page]));
   });
 
-  test('fails a build with a page that exceeds it, and a build in which no page is found', () => {
+  test('fails the build if a page exceeds the limit, or if no page is found', () => {
     expect(() => run(0.1, [entry, shared, page])).toThrow('hosts-page needs more script than 0.1 kB');
     expect(() => run(1_000, [entry, shared])).toThrow('found no page chunk');
     expect(() => run(1_000, [shared, page])).toThrow('no entry chunk');

@@ -58,19 +58,19 @@ describe('the displayed state of a container', () => {
 });
 
 describe('the freshness of a host', () => {
-  test('has different words for each value', () => {
+  test('has a different label for each value', () => {
     expect(Object.keys(FRESHNESS).sort()).toEqual([...Freshness.options].sort());
     expect(new Set(Object.values(FRESHNESS).map(({ label }) => label)).size).toBe(Freshness.options.length);
     for (const { meaning } of Object.values(FRESHNESS)) expect(meaning).toMatch(/^[A-Z].*\.$/);
   });
 
-  test('counts each container either as current or as last known', () => {
+  test('decides whether the containers of the host are counted as current or as last known', () => {
     expect([...HOST_FRESHNESS].sort()).toEqual([...ContainerFreshness.options].sort());
     expect(CURRENT_FRESHNESS.filter((value) => LAST_KNOWN_FRESHNESS.includes(value))).toEqual([]);
     expect(Freshness.options.filter(isCurrent)).toEqual(['online']);
   });
 
-  test('is described as last known for every value whose data is only last known', () => {
+  test('is described with the words "last known" exactly for the values whose containers are counted as last known', () => {
     for (const value of LAST_KNOWN_FRESHNESS) expect(FRESHNESS[value].meaning).toContain('last known');
     for (const value of CURRENT_FRESHNESS) expect(FRESHNESS[value].meaning).not.toContain('last known');
   });
@@ -86,16 +86,16 @@ describe('the states of a host', () => {
     ]);
   });
 
-  test('keep their counts, and known states come before unknown ones', () => {
+  test('keep their counts, and known states come before unknown states', () => {
     const state = fc.oneof(fc.constantFrom(...STATE_ORDER), fc.string({ minLength: 1, maxLength: 5 }));
     fc.assert(
       fc.property(fc.dictionary(state, fc.nat(3)), (byState) => {
-        const sorted = sortStates(byState);
-        expect(Object.fromEntries(sorted)).toEqual(
+        const sortedStates = sortStates(byState);
+        expect(Object.fromEntries(sortedStates)).toEqual(
           Object.fromEntries(Object.entries(byState).filter(([, count]) => count > 0)),
         );
-        const known = sorted.map(([name]) => (STATE_ORDER as readonly string[]).includes(name));
-        expect(known).toEqual([...known].sort((a, b) => Number(b) - Number(a)));
+        const isKnown = sortedStates.map(([name]) => (STATE_ORDER as readonly string[]).includes(name));
+        expect(isKnown).toEqual([...isKnown].sort((a, b) => Number(b) - Number(a)));
       }),
     );
   });

@@ -2,7 +2,7 @@ import './window';
 import { NetworkError, ProblemError, UnexpectedAnswerError } from '@muster/client';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { FieldError } from '@muster/contracts';
-import { api, fieldError, formatError, isSignedOut, otherError, serverNow } from '../src/lib/api/client';
+import { api, fieldError, formatError, isSignedOut, formError, serverNow } from '../src/lib/api/client';
 import { createClient } from '../src/app/query-client';
 
 const problem = (status: number, errors?: FieldError[]) =>
@@ -19,14 +19,14 @@ const problem = (status: number, errors?: FieldError[]) =>
   );
 
 describe('the text of an error', () => {
-  const tooLong = problem(400, [{ path: '/name', message: 'must be at most 200 characters' }]);
+  const fieldProblem = problem(400, [{ path: '/name', message: 'must be at most 200 characters' }]);
 
   test('is the reason that the API gives or, for a field error, a sentence about the field', () => {
     expect(formatError(problem(409))).toBe('The request is not valid.');
-    expect(formatError(tooLong)).toBe('The request is not valid. Name must be at most 200 characters.');
+    expect(formatError(fieldProblem)).toBe('The request is not valid. Name must be at most 200 characters.');
   });
 
-  test('states what to check if the server does not answer', () => {
+  test('states what to check if the server does not respond', () => {
     expect(formatError(new NetworkError('http://muster.test/api', new Error('refused')))).toMatch(
       /^Cannot reach the Muster server\. Check /,
     );
@@ -34,19 +34,19 @@ describe('the text of an error', () => {
   });
 
   test('is shown either at its field or above the form, but never in both places', () => {
-    expect(fieldError(tooLong, 'name')).toBe('Name must be at most 200 characters.');
-    expect(fieldError(tooLong, 'email')).toBeUndefined();
+    expect(fieldError(fieldProblem, 'name')).toBe('Name must be at most 200 characters.');
+    expect(fieldError(fieldProblem, 'email')).toBeUndefined();
     expect(fieldError(null, 'name')).toBeUndefined();
-    expect(otherError(tooLong)).toBeNull();
+    expect(formError(fieldProblem)).toBeNull();
     const conflict = problem(409);
     expect(fieldError(conflict, 'name')).toBeUndefined();
-    expect(otherError(conflict)).toBe(conflict);
-    expect(otherError(problem(400, []))).not.toBeNull();
-    expect(otherError(null)).toBeNull();
+    expect(formError(conflict)).toBe(conflict);
+    expect(formError(problem(400, []))).not.toBeNull();
+    expect(formError(null)).toBeNull();
   });
 });
 
-test('only a 401 of the API means that the session has ended', () => {
+test('only a 401 response of the API means that the session has ended', () => {
   expect([401, 403, 500].map((status) => isSignedOut(problem(status)))).toEqual([true, false, false]);
   expect(isSignedOut(new UnexpectedAnswerError(401, 'http://muster.test'))).toBe(false);
 });
@@ -58,7 +58,7 @@ describe('the page’s time', () => {
     jest.useRealTimers();
   });
 
-  async function offsetAfterAnswer(date: string | null): Promise<number> {
+  async function offsetAfterResponse(date: string | null): Promise<number> {
     const headers = { 'Content-Type': 'application/json', ...(date === null ? {} : { Date: date }) };
     globalThis.fetch = () => Promise.resolve(new Response('{}', { headers }));
     await api.call('getSummary');
@@ -67,19 +67,19 @@ describe('the page’s time', () => {
 
   test('is the server’s time, unless the clocks differ by less than the duration of a request', async () => {
     jest.useFakeTimers({ now: Date.parse('2026-11-25T12:00:00Z'), doNotFake: ['setImmediate', 'nextTick'] });
-    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 13:00:00 GMT')).toBe(3_600_000);
-    // An answer without a valid time changes nothing.
-    expect(await offsetAfterAnswer('yesterday')).toBe(3_600_000);
-    expect(await offsetAfterAnswer(null)).toBe(3_600_000);
-    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 12:00:01 GMT')).toBe(0);
-    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 11:00:00 GMT')).toBe(-3_600_000);
-    expect(await offsetAfterAnswer('Wed, 25 Nov 2026 12:00:00 GMT')).toBe(0);
+    expect(await offsetAfterResponse('Wed, 25 Nov 2026 13:00:00 GMT')).toBe(3_600_000);
+    // A response without a valid time changes nothing.
+    expect(await offsetAfterResponse('yesterday')).toBe(3_600_000);
+    expect(await offsetAfterResponse(null)).toBe(3_600_000);
+    expect(await offsetAfterResponse('Wed, 25 Nov 2026 12:00:01 GMT')).toBe(0);
+    expect(await offsetAfterResponse('Wed, 25 Nov 2026 11:00:00 GMT')).toBe(-3_600_000);
+    expect(await offsetAfterResponse('Wed, 25 Nov 2026 12:00:00 GMT')).toBe(0);
   });
 });
 
-describe('a failed read', () => {
-  /** Reads once, without waiting between attempts, and returns the number of attempts. */
-  async function attempts(error: Error): Promise<number> {
+describe('a failed query', () => {
+  /** Runs a query that fails with `error`, without delays between attempts, and returns the number of attempts. */
+  async function countAttempts(error: Error): Promise<number> {
     const client = createClient();
     let count = 0;
     const queryFn = () => {
@@ -93,22 +93,22 @@ describe('a failed read', () => {
     return count;
   }
 
-  test('is retried twice, unless the API refused it', async () => {
-    expect(await attempts(new NetworkError('http://muster.test', null))).toBe(3);
-    expect(await attempts(problem(503))).toBe(3);
-    expect(await attempts(problem(404))).toBe(1);
+  test('is retried twice, unless the API rejected it', async () => {
+    expect(await countAttempts(new NetworkError('http://muster.test', null))).toBe(3);
+    expect(await countAttempts(problem(503))).toBe(3);
+    expect(await countAttempts(problem(404))).toBe(1);
   });
 
-  test('with a 401 ends the session, but only if there was one', async () => {
+  test('with a 401 response ends the session, but only if there was a session', async () => {
     const client = createClient();
-    const read = (error: Error) =>
+    const runQuery = (error: Error) =>
       client.query({ queryKey: ['x'], queryFn: () => Promise.reject(error) }).catch(() => undefined);
-    await read(problem(401));
+    await runQuery(problem(401));
     expect(client.getQueryData(['session'])).toBeUndefined();
     client.setQueryData(['session'], { role: 'viewer' });
-    await read(problem(403));
+    await runQuery(problem(403));
     expect(client.getQueryData(['session'])).toEqual({ role: 'viewer' });
-    await read(problem(401));
+    await runQuery(problem(401));
     expect(client.getQueryData(['session'])).toBeNull();
     client.clear();
   });

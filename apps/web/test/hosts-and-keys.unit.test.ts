@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { access, readFile } from 'node:fs/promises';
 import { installMethods } from '../src/features/add-host/install-methods';
 import { compareSeverity } from '../src/features/fleet/host-order';
-import { expiryOf, isKeyOver, isTokenOver } from '../src/features/settings/expiry';
+import { expiryOf, isKeyInvalid, isTokenInvalid } from '../src/features/settings/expiry';
 import { at, host, hostProblem, NOW } from './samples';
 
 describe('the order of hosts', () => {
@@ -27,7 +27,7 @@ describe('the order of hosts', () => {
     ).toEqual(['engine', 'offline', 'stale', 'never', 'online', 'left']);
   });
 
-  test('moves a host with a severe problem to the start, but not a host with another problem', () => {
+  test('moves a host with a severe problem to the start, but not a host with a minor problem', () => {
     expect(
       names([
         { name: 'stale', freshness: 'stale' },
@@ -53,12 +53,12 @@ describe('an API key', () => {
   });
 
   test.each([
-    ['without an end gives access', { revokedAt: null, expiresAt: null }, false],
-    ['that expires later gives access', { revokedAt: null, expiresAt: at(-1) }, false],
-    ['that has expired is over', { revokedAt: null, expiresAt: at(1) }, true],
-    ['that was revoked is over', { revokedAt: at(1), expiresAt: null }, true],
-  ])('%s', (_name, key, isOver) => {
-    expect(isKeyOver(key, NOW)).toBe(isOver);
+    ['without an expiry date grants access', { revokedAt: null, expiresAt: null }, false],
+    ['that expires later grants access', { revokedAt: null, expiresAt: at(-1) }, false],
+    ['that has expired is invalid', { revokedAt: null, expiresAt: at(1) }, true],
+    ['that was revoked is invalid', { revokedAt: at(1), expiresAt: null }, true],
+  ])('%s', (_name, key, isInvalid) => {
+    expect(isKeyInvalid(key, NOW)).toBe(isInvalid);
   });
 });
 
@@ -67,11 +67,11 @@ describe('an enrollment token', () => {
   test.each([
     ['that is new can be used', {}, false],
     ['that was used once can be used again', { uses: 1, maxUses: 2 }, false],
-    ['that is used up is over', { uses: 1 }, true],
-    ['that has expired is over', { expiresAt: at(1) }, true],
-    ['that was revoked is over', { revokedAt: at(1) }, true],
-  ])('%s', (_name, fields, isOver) => {
-    expect(isTokenOver({ ...token, ...fields }, NOW)).toBe(isOver);
+    ['that is used up is invalid', { uses: 1 }, true],
+    ['that has expired is invalid', { expiresAt: at(1) }, true],
+    ['that was revoked is invalid', { revokedAt: at(1) }, true],
+  ])('%s', (_name, fields, isInvalid) => {
+    expect(isTokenInvalid({ ...token, ...fields }, NOW)).toBe(isInvalid);
   });
 });
 
@@ -80,7 +80,7 @@ describe('the commands that run an agent', () => {
   const token = formatToken('enroll', new Uint8Array(TOKEN_RANDOM_BYTES));
   const methods = installMethods(url, token);
 
-  test('contain the server and the token, each exactly once', () => {
+  test('contain the server’s URL and the token exactly once each', () => {
     for (const { command } of methods) {
       expect(command.split(token)).toHaveLength(2);
       expect(command.split(url)).toHaveLength(2);

@@ -12,33 +12,33 @@ const message = (event: StreamMessageName, data: object = {}) => ({ event, data 
 describe('lists on the screen', () => {
   const AGE_MS = 20_000;
   let client: QueryClient;
-  const stops: (() => void)[] = [];
+  const unsubscribers: (() => void)[] = [];
   beforeEach(() => {
     jest.useFakeTimers({ now: 1_000_000, doNotFake: ['setImmediate', 'nextTick'] });
     client = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity, retry: false } } });
   });
   afterEach(() => {
-    stops.splice(0).forEach((stop) => stop());
+    unsubscribers.splice(0).forEach((unsubscribe) => unsubscribe());
     client.clear();
     jest.useRealTimers();
   });
 
-  /** Observes a query as a page does, and counts how often it is read. */
-  function show(queryKey: unknown[], read: () => unknown = () => 'rows') {
+  /** Observes a query as a page does, and counts how often its data is read. */
+  function observe(queryKey: unknown[], read: () => unknown = () => 'rows') {
     const counter = { reads: 0 };
     const queryFn = () => {
       counter.reads += 1;
       return Promise.resolve().then(read);
     };
     const observer = new QueryObserver(client, { queryKey, queryFn });
-    stops.push(observer.subscribe(() => undefined));
+    unsubscribers.push(observer.subscribe(() => undefined));
     return counter;
   }
   const settle = () => jest.advanceTimersByTimeAsync(10);
 
   test('are refetched when they reach the maximum age without a stream message, but not earlier', async () => {
-    const containers = show(['containers', 'list', {}]);
-    const session = show(['session']);
+    const containers = observe(['containers', 'list', {}]);
+    const session = observe(['session']);
     await settle();
     await jest.advanceTimersByTimeAsync(AGE_MS - 1_000);
     refreshOlderThan(client, ['containers'], AGE_MS);
@@ -54,9 +54,9 @@ describe('lists on the screen', () => {
     expect(session.reads).toBe(1);
   });
 
-  test('are not retried more often than other lists are refreshed if reading fails', async () => {
-    const containers = show(['containers'], () => {
-      throw new Error('no answer');
+  test('are requested no more often than other lists if their requests fail', async () => {
+    const containers = observe(['containers'], () => {
+      throw new Error('no response');
     });
     await settle();
     for (let seconds = 0; seconds < 60; seconds += 5) {
@@ -70,13 +70,13 @@ describe('lists on the screen', () => {
 
   test('are not refreshed if they have many pages, or if they are not displayed', async () => {
     const pages = { pages: [1, 2, 3, 4].map(() => ({ items: [], nextCursor: null })), pageParams: [] };
-    const long = show(['containers'], () => pages);
+    const longList = observe(['containers'], () => pages);
     client.setQueryData(['events'], 'rows');
     await settle();
     await jest.advanceTimersByTimeAsync(AGE_MS * 2);
     refreshOlderThan(client, ['containers', 'events'], AGE_MS);
     await settle();
-    expect(long.reads).toBe(1);
+    expect(longList.reads).toBe(1);
   });
 
   test('are refetched after a change, but a list with many pages is only marked as stale', async () => {
@@ -84,31 +84,31 @@ describe('lists on the screen', () => {
       pages: Array.from({ length: count }, () => ({ items: [], nextCursor: null })),
       pageParams: [],
     });
-    const short = show(['containers', 'short'], () => pagesOf(3));
-    const long = show(['containers', 'long'], () => pagesOf(4));
-    const other = show(['hosts']);
+    const shortList = observe(['containers', 'short'], () => pagesOf(3));
+    const longList = observe(['containers', 'long'], () => pagesOf(4));
+    const otherList = observe(['hosts']);
     await settle();
     refresh(client, ['containers']);
     await settle();
-    expect([short.reads, long.reads, other.reads]).toEqual([2, 1, 1]);
+    expect([shortList.reads, longList.reads, otherList.reads]).toEqual([2, 1, 1]);
     expect(client.getQueryState(['containers', 'long'])!.isInvalidated).toBe(true);
     expect(client.getQueryState(['hosts'])!.isInvalidated).toBe(false);
     refresh(client);
     await settle();
-    expect([short.reads, long.reads, other.reads]).toEqual([3, 1, 2]);
+    expect([shortList.reads, longList.reads, otherList.reads]).toEqual([3, 1, 2]);
   });
 
   const host = (fields: Partial<Host> = {}) =>
     ({ id: 'h1', freshness: 'online', containerCount: 1, ...fields }) as Host;
-  const refreshedBy = (received: StreamMessage): string[] => {
+  const keysRefreshedBy = (received: StreamMessage): string[] => {
     const keys: string[] = [];
     applyMessage(client, received, (key) => keys.push(key.join('/')));
     return keys;
   };
 
-  test('of containers are stale after each host message, because container messages may be missing', () => {
+  test('of containers are stale after each host message, because container messages may arrive later', () => {
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: [host()], nextCursor: null }], pageParams: [null] });
-    const keys = refreshedBy(message('host', host({ containerCount: 2 })));
+    const keys = keysRefreshedBy(message('host', host({ containerCount: 2 })));
     expect(keys).toEqual(expect.arrayContaining(['containers', 'events', 'images', 'ports', 'projects']));
     expect(keys).not.toContain('hosts');
   });
@@ -118,7 +118,7 @@ describe('lists on the screen', () => {
     client.setQueryData(key, { pages: [{ items: [host()], nextCursor: null }], pageParams: [null] });
     const readAt = client.getQueryState(key)!.dataUpdatedAt;
     jest.setSystemTime(readAt + 10_000);
-    refreshedBy(message('host', host({ containerCount: 2 })));
+    keysRefreshedBy(message('host', host({ containerCount: 2 })));
     expect(client.getQueryData(key)).toMatchObject({ pages: [{ items: [{ containerCount: 2 }] }] });
     expect(client.getQueryState(key)!.dataUpdatedAt).toBe(readAt);
   });
@@ -126,54 +126,56 @@ describe('lists on the screen', () => {
   const showHosts = (...hosts: Host[]) =>
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: hosts, nextCursor: null }], pageParams: [null] });
 
-  test('of hosts are refetched for a host that they do not contain, which also gets its own cache entry', () => {
+  test('of hosts are refetched after a message about a host that they do not contain, which gets its own cache entry', () => {
     showHosts(host());
     const added = host({ id: 'h2' });
-    expect(refreshedBy(message('host', added))).toContain('hosts/list');
+    expect(keysRefreshedBy(message('host', added))).toContain('hosts/list');
     expect(client.getQueryData(['hosts', 'one', 'h2'])).toEqual(added);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({ pages: [{ items: [{ id: 'h1' }] }] });
   });
 
-  test('of hosts have the freshness of the last message, in which a host that is not listed is online', () => {
+  test('of hosts show the freshness from the last message, and hosts that the message does not list are online', () => {
     showHosts(host({ id: 'h1' }), host({ id: 'h2', freshness: 'offline' }), host({ id: 'h3', freshness: 'stale' }));
-    const fresh = message('freshness', {
+    const freshnessMessage = message('freshness', {
       hosts: [
         { hostId: 'h1', freshness: 'stale' },
         { hostId: 'h3', freshness: 'stale' },
       ],
     });
-    expect(refreshedBy(fresh)).toEqual(['containers']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['containers']);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });
-    // The same message again changes nothing, and reads nothing.
-    expect(refreshedBy(fresh)).toEqual([]);
+    // Receiving the same message again changes and refetches nothing.
+    expect(keysRefreshedBy(freshnessMessage)).toEqual([]);
   });
 
-  test('are not refetched for a summary, which has its own data, and the end of the session clears it', () => {
+  test('are not refetched after summary and unauthorized messages, which update the summary and clear the session', () => {
     client.setQueryData(['session'], { role: 'viewer' });
-    expect(refreshedBy(message('summary', { hosts: { total: 3 } }))).toEqual([]);
+    expect(keysRefreshedBy(message('summary', { hosts: { total: 3 } }))).toEqual([]);
     expect(client.getQueryData(['summary'])).toEqual({ hosts: { total: 3 } });
-    expect(refreshedBy(message('unauthorized'))).toEqual([]);
+    expect(keysRefreshedBy(message('unauthorized'))).toEqual([]);
     expect(client.getQueryData(['session'])).toBeNull();
   });
 
   test('of hosts, containers and counts are stale after a hosts-changed message', () => {
-    expect(refreshedBy(message('hosts-changed'))).toEqual(expect.arrayContaining(['hosts', 'containers', 'summary']));
+    expect(keysRefreshedBy(message('hosts-changed'))).toEqual(
+      expect.arrayContaining(['hosts', 'containers', 'summary']),
+    );
   });
 });
 
 describe('the live badge', () => {
   /** Connects to a stream whose messages the test sends. */
-  function connected() {
+  function connect() {
     let onState: ((state: ConnectionState) => void) | undefined;
     const queue: StreamMessage[] = [];
-    let wake: () => void = () => undefined;
+    let wakeStream: () => void = () => undefined;
     async function* stream(options: StreamOptions): AsyncGenerator<StreamMessage> {
       ({ onState } = options);
       while (!options.signal.aborted) {
         for (const next of queue.splice(0)) yield next;
-        await new Promise<void>((resolve) => (wake = resolve));
+        await new Promise<void>((resolve) => (wakeStream = resolve));
       }
     }
     const gaps: number[] = [];
@@ -181,20 +183,20 @@ describe('the live badge', () => {
     return {
       live,
       gaps,
-      to: (state: ConnectionState) => onState!(state),
+      setConnection: (state: ConnectionState) => onState!(state),
       receive: async (received: StreamMessage) => {
         queue.push(received);
-        wake();
+        wakeStream();
         await new Promise(setImmediate);
       },
     };
   }
 
   test('is not live while the stream is lagging or disconnected', async () => {
-    const { live, to, receive, gaps } = connected();
+    const { live, setConnection, receive, gaps } = connect();
     await receive(message('summary'));
     expect(live.state().kind).toBe('connecting');
-    to({ state: 'open' });
+    setConnection({ state: 'open' });
     expect(live.state().kind).toBe('live');
     const since = '2026-03-01T12:00:00.000Z';
     await receive(message('lagging', { since }));
@@ -204,18 +206,18 @@ describe('the live badge', () => {
     await receive(message('caught-up'));
     expect(live.state().kind).toBe('live');
     await receive(message('lagging', { since }));
-    to({ state: 'waiting', retryInMs: 1, error: null });
+    setConnection({ state: 'waiting', retryInMs: 1, error: null });
     expect(live.state().kind).toBe('lost');
-    to({ state: 'open' });
+    setConnection({ state: 'open' });
     expect(live.state().kind).toBe('live');
     expect(gaps).toHaveLength(1);
     live.close();
   });
 
-  test('stays live after hosts-changed and reset, and only a reset causes everything to be refetched', async () => {
-    const { live, to, receive, gaps } = connected();
+  test('stays live after hosts-changed and reset messages, and only a reset message causes everything to be refetched', async () => {
+    const { live, setConnection, receive, gaps } = connect();
     await receive(message('summary'));
-    to({ state: 'open' });
+    setConnection({ state: 'open' });
     await receive(message('hosts-changed'));
     expect(gaps).toHaveLength(0);
     await receive(message('reset'));
@@ -225,16 +227,16 @@ describe('the live badge', () => {
   });
 });
 
-describe('a stream that the API refuses', () => {
+describe('a stream that the API rejects', () => {
   afterEach(() => {
     jest.useRealTimers();
   });
 
-  const refusal = (status: number) =>
+  const rejection = (status: number) =>
     new ProblemError({ type: 'about:blank', title: 't', status, detail: 'd', requestId: 'r' }, null);
 
-  /** Connects to a stream that is refused with `error` at each attempt. */
-  async function refused(error: Error) {
+  /** Connects to a stream that the API rejects with `error` at each attempt. */
+  async function connectRejected(error: Error) {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
     const attempts: AbortSignal[] = [];
     const received: StreamMessageName[] = [];
@@ -249,7 +251,7 @@ describe('a stream that the API refuses', () => {
   }
 
   test('is retried every 15 seconds until the page is closed', async () => {
-    const { live, attempts, received } = await refused(refusal(404));
+    const { live, attempts, received } = await connectRejected(rejection(404));
     expect(live.state().kind).toBe('lost');
     await jest.advanceTimersByTimeAsync(14_000);
     expect(attempts).toHaveLength(1);
@@ -262,8 +264,8 @@ describe('a stream that the API refuses', () => {
     expect(received).toEqual([]);
   });
 
-  test('because the session has ended is not retried, and ends the session on the page', async () => {
-    const { live, attempts, received } = await refused(refusal(401));
+  test('because the session has ended is not retried, and clears the session on the page', async () => {
+    const { live, attempts, received } = await connectRejected(rejection(401));
     expect(live.state().kind).toBe('ended');
     expect(received).toEqual(['unauthorized']);
     await jest.advanceTimersByTimeAsync(60_000);
@@ -271,11 +273,11 @@ describe('a stream that the API refuses', () => {
     live.close();
   });
 
-  test('is shown as lost since the first failure, not since the last one', async () => {
-    const { live } = await refused(refusal(404));
-    const first = live.state();
+  test('is shown as lost since the first failed attempt, not since the last attempt', async () => {
+    const { live } = await connectRejected(rejection(404));
+    const firstState = live.state();
     await jest.advanceTimersByTimeAsync(45_000);
-    expect(live.state()).toEqual(first);
+    expect(live.state()).toEqual(firstState);
     live.close();
   });
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { toPlainText, toTypedText, toVisibleText } from '../src/lib/plain-text';
 
 describe('a text from outside Muster', () => {
-  test('does not change the writing direction of a text that cannot isolate it', () => {
+  test('does not change the writing direction in a place that cannot isolate it', () => {
     expect(toPlainText('a\u202eb\u2066\u2069\u200f\u061cc')).toBe('a\ufffdb\ufffd\ufffd\ufffd\ufffdc');
     expect(toPlainText('Müller, 日本, عربي, 👩‍💻')).toBe('Müller, 日本, عربي, 👩‍💻');
   });
@@ -23,20 +23,20 @@ describe('a text from outside Muster', () => {
   test('can always be confirmed by typing the text that is shown', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        const typed = toTypedText(text);
-        // What the user types is cleaned in the same way, which must change nothing.
-        expect(toTypedText(typed)).toBe(typed);
-        expect(toVisibleText(typed)).toBe(typed);
+        const typedText = toTypedText(text);
+        // The text that the user types is cleaned in the same way, and must not change.
+        expect(toTypedText(typedText)).toBe(typedText);
+        expect(toVisibleText(typedText)).toBe(typedText);
       }),
     );
   });
 
-  test('keeps its length and all characters that do not change the direction', () => {
+  test('keeps its length and all characters that do not change the writing direction', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
-        const plain = toPlainText(text);
-        expect(plain).toHaveLength(text.length);
-        expect(toPlainText(plain)).toBe(plain);
+        const plainText = toPlainText(text);
+        expect(plainText).toHaveLength(text.length);
+        expect(toPlainText(plainText)).toBe(plainText);
       }),
     );
     expect(toPlainText('nginx:1.29 (über)')).toBe('nginx:1.29 (über)');

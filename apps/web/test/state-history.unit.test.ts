@@ -22,7 +22,7 @@ describe('the counts by state over time', () => {
     expect(points.map((point) => point.at)).toEqual([...points.map((point) => point.at)].sort((a, b) => a - b));
   });
 
-  test('equal the counts that the containers really had, for any history', () => {
+  test('equal the actual counts at each time, for any history', () => {
     const STATES = ['running', 'exited', 'paused', 'restarting'];
     const step = fc.record({ id: fc.nat(4), to: fc.option(fc.constantFrom(...STATES), { nil: null }) });
     fc.assert(
@@ -44,14 +44,16 @@ describe('the counts by state over time', () => {
           expected.push(count());
         });
         const points = stateHistory(count(), changes, NOW);
-        // Two points for each change, and one for the present.
-        const afterEach = points.filter((_, index) => index % 2 === 0).map(({ byState }) => withoutZeros(byState));
-        expect(afterEach).toEqual(expected);
+        // There are two points for each change, and one point for the current time.
+        const countsAfterChanges = points
+          .filter((_, index) => index % 2 === 0)
+          .map(({ byState }) => withoutZeros(byState));
+        expect(countsAfterChanges).toEqual(expected);
       }),
     );
   });
 
-  test('are never negative if changes are missing, and never later than the current counts', () => {
+  test('are never negative, even if changes are missing, and never later than the current counts', () => {
     const changes = [1, 2, 3].map((n) => event({ kind: 'started', from: 'exited', to: 'running', recordedAt: at(-n) }));
     const points = stateHistory({ running: 1 }, changes, NOW);
     for (const point of points) {
@@ -60,7 +62,7 @@ describe('the counts by state over time', () => {
     }
   });
 
-  test('are sampled at evenly spaced times, from the first to the last', () => {
+  test('are sampled at evenly spaced times that include the first and the last', () => {
     const points = stateHistory({ running: 1 }, [], NOW);
     expect(sampleHistory(points, NOW - 300, NOW, 4).map((sample) => sample.at - NOW)).toEqual([-300, -200, -100, 0]);
     expect(sampleHistory(points, NOW - 300, NOW, 1)).toHaveLength(1);

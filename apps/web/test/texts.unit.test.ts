@@ -30,13 +30,13 @@ describe('a duration', () => {
     [2 * DAY, '2 d'],
     [400 * DAY, '400 d'],
     [-5 * SECOND, '0 s'],
-  ])('of %d ms is "%s": one unit, rounded down', (ms, text) => {
+  ])('of %d ms is formatted as "%s", in one unit and rounded down', (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
   });
 });
 
 describe('an age', () => {
-  test('has one unit, and a time in the future is "in …"', () => {
+  test('has one unit, and starts with "in" if the time is in the future', () => {
     expect([2, 17, 150, 7_200, 200_000].map((seconds) => formatAge(NOW - seconds * 1_000, NOW))).toEqual([
       'just now',
       '15 s ago',
@@ -52,7 +52,7 @@ describe('an age', () => {
     expect([5_000, -5_001].map((age) => formatAge(NOW - age, NOW))).toEqual(['5 s ago', 'in 5 s']);
   });
 
-  test('never grows when the time comes closer', () => {
+  test('is never larger for a more recent time', () => {
     const size = (text: string) => {
       const [, count = '0', unit = 's'] = /(\d+) (s|min|h|d)/.exec(text) ?? [];
       return Number(count) * { s: SECOND, min: MINUTE, h: HOUR, d: DAY }[unit as 's'];
@@ -84,7 +84,7 @@ test('a count uses the singular of its noun only for 1', () => {
 });
 
 describe('a published port', () => {
-  test('that an engine lists per IP version is one port, with its address unless it is all addresses', () => {
+  test('that an engine lists once per IP version is shown once, with its address unless it listens on all addresses', () => {
     const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
     expect(
       publishedPorts([
@@ -101,14 +101,14 @@ describe('a published port', () => {
 
   const port = { privatePort: 53, publicPort: 53, type: 'tcp' as const };
 
-  test('is shown once if both sides are equal, and lists all addresses on which it listens', () => {
+  test('has one number if the host port equals the container port, and lists all addresses on which it listens', () => {
     const ports = ['127.0.0.1', '10.0.0.5'].map((ip) => ({ ...port, ip }));
     expect(publishedPorts(ports).map(formatPort)).toEqual(['53 on 127.0.0.1, 10.0.0.5']);
   });
 
   test.each([undefined, '', '0.0.0.0', '::'])('listens on all addresses if one of its addresses is %j', (ip) => {
-    const everywhere = ip === undefined ? port : { ...port, ip };
-    expect(publishedPorts([{ ...port, ip: '127.0.0.1' }, everywhere])).toMatchObject([{ ips: [] }]);
+    const portOnAllAddresses = ip === undefined ? port : { ...port, ip };
+    expect(publishedPorts([{ ...port, ip: '127.0.0.1' }, portOnAllAddresses])).toMatchObject([{ ips: [] }]);
   });
 
   test('with another protocol, container port or number of ports is a separate port', () => {
@@ -116,13 +116,13 @@ describe('a published port', () => {
     expect(publishedPorts(ports).map(formatPort)).toEqual(['53', '53/udp', '53 → 54', '53-54']);
   });
 
-  test('of a single port has no range', () => {
+  test('is formatted as a range only if it consists of several ports', () => {
     expect([formatPortRange(80), formatPortRange(80, 1), formatPortRange(80, 3)]).toEqual(['80', '80', '80-82']);
   });
 });
 
 describe('an event', () => {
-  test('for an exit is shown as a crash if the exit code is not 0', () => {
+  test('for an exit is shown as a crash if the exit code is known and not 0', () => {
     expect(eventStatus(event({ exitCode: 0 })).label).toBe('exited (0)');
     expect(eventStatus(event({ exitCode: 137 })).label).toBe('crashed (137)');
     expect(eventStatus(event({ exitCode: null }))).toEqual({ icon: 'finished', label: 'exited' });
@@ -137,7 +137,7 @@ describe('an event', () => {
     [{ kind: 'health_changed', to: 'starting' }, 'health check starting'],
     [{ kind: 'unpaused' }, 'resumed'],
     [{ kind: 'image_changed' }, 'image changed'],
-  ] as const)('%j is "%s"', (fields, label) => {
+  ] as const)('with the fields %j has the label "%s"', (fields, label) => {
     expect(eventStatus(event(fields)).label).toBe(label);
   });
 
@@ -146,20 +146,20 @@ describe('an event', () => {
     expect(new Set(EVENT_KINDS.map(formatEventKind)).size).toBe(EventKind.options.length);
   });
 
-  test('uses the words of the filter in its row, so that a user can find the rows that a filter selects', () => {
-    const plain = EVENT_KINDS.filter((kind) => kind !== 'health_changed');
-    for (const kind of plain) {
+  test('has the same label in its row as in the filter menu, so that users recognize the rows that a filter selects', () => {
+    const kindsWithOneLabel = EVENT_KINDS.filter((kind) => kind !== 'health_changed');
+    for (const kind of kindsWithOneLabel) {
       expect(eventStatus(event({ kind, exitCode: null })).label).toBe(formatEventKind(kind).toLowerCase());
     }
   });
 
-  test('shows both sides of a change in words', () => {
-    const sides: ContainerEvent['from'][] = [null, 'web:1', { command: 'run', ports: 2 }];
-    expect(sides.map(formatEventValue)).toEqual(['none', 'web:1', 'command run, ports 2']);
+  test('shows the values before and after a change in words', () => {
+    const values: ContainerEvent['from'][] = [null, 'web:1', { command: 'run', ports: 2 }];
+    expect(values.map(formatEventValue)).toEqual(['none', 'web:1', 'command run, ports 2']);
   });
 });
 
-test('the message about a field becomes a sentence', () => {
+test('the API’s message about a field becomes a sentence', () => {
   expect(formatFieldError('name', 'must be at most 200 characters')).toBe('Name must be at most 200 characters.');
   expect(formatFieldError('currentPassword', 'is not correct')).toBe('Current password is not correct.');
   expect(formatFieldError('currentPassword', 'Wrong password.')).toBe('Wrong password.');
@@ -189,11 +189,11 @@ describe('an image name', () => {
     [`web@sha256:${'0123456789abcdef'.repeat(4)}`, 'web', '@sha256:01234567…'],
     [`web:1@sha256:${'0123456789abcdef'.repeat(4)}`, 'web:1', '@sha256:01234567…'],
     ['', '', ''],
-  ])('%s is the repository "%s" and the tag "%s"', (image, repository, tag) => {
+  ])('"%s" has the repository "%s" and the tag "%s"', (image, repository, tag) => {
     expect(splitImage(image)).toEqual([repository, tag]);
   });
 
-  test('without a digest is shown completely', () => {
+  test('without a digest is split without losing any characters', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const image = text.replaceAll('@', '');
@@ -223,11 +223,11 @@ describe('a browser', () => {
     ['Firefox/145.0', 'Firefox'],
     ['', 'Unknown browser'],
     [null, 'Unknown browser'],
-  ])('that sends %j is "%s"', (userAgent, text) => {
+  ])('that sends the user agent %j is shown as "%s"', (userAgent, text) => {
     expect(formatBrowser(userAgent)).toBe(text);
   });
 
-  test('is shown with a truncated name if its name is long', () => {
+  test('with a long user agent is shown as the first 60 characters', () => {
     expect(formatBrowser('x'.repeat(500))).toHaveLength(60);
   });
 });

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { createClient } from './query-client';
 import { createAppRouter } from './router';
 
-/** The dashboard. */
+/** The root component of the dashboard. */
 export function App() {
   const [{ client, router }] = useState(() => {
     const client = createClient();

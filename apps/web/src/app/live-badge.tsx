@@ -1,7 +1,7 @@
 import { useLiveState } from '../lib/api/live';
 import { Age } from '../components/time';
 
-/** Shows whether live updates arrive and, if they do not, since when. */
+/** Shows whether live updates arrive and, if they do not, when they stopped. */
 export function LiveBadge() {
   const state = useLiveState();
   return (

@@ -13,28 +13,28 @@ const NAVIGATION_ITEMS = [
 
 /** The links to the main pages, in a sidebar or, on a phone, in a bar at the bottom. */
 export function Navigation() {
-  const mayChange = useCanEdit();
+  const canEdit = useCanEdit();
   const isInSettings = useMatchRoute()({ to: '/settings/$section' }) !== false;
   return (
-    <nav className="rail" aria-label="Main">
+    <nav className="sidebar" aria-label="Main">
       <Link to="/" className="brand" aria-label="Muster – Fleet">
         <Logo />
         <span>Muster</span>
       </Link>
-      <ul className="rail-places">
+      <ul className="sidebar-places">
         {NAVIGATION_ITEMS.map(({ to, icon, label }) => (
           <li key={to}>
-            <Link to={to} className="rail-link" activeOptions={{ exact: to === '/', includeSearch: false }}>
+            <Link to={to} className="sidebar-link" activeOptions={{ exact: to === '/', includeSearch: false }}>
               <Icon name={icon} />
               <span>{label}</span>
             </Link>
           </li>
         ))}
-        <li className="rail-settings">
+        <li className="sidebar-settings">
           <Link
             to="/settings/$section"
             params={{ section: 'you' }}
-            className={isInSettings ? 'rail-link active' : 'rail-link'}
+            className={isInSettings ? 'sidebar-link active' : 'sidebar-link'}
             aria-current={isInSettings ? 'page' : undefined}
           >
             <Icon name="settings" />
@@ -42,8 +42,8 @@ export function Navigation() {
           </Link>
         </li>
       </ul>
-      {mayChange && (
-        <Link to="/add-host" className="button button-plain rail-add">
+      {canEdit && (
+        <Link to="/add-host" className="button button-plain sidebar-add">
           <Icon name="add" />
           <span>Add a host</span>
         </Link>

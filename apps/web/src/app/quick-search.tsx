@@ -3,17 +3,18 @@ import { useEffect, useRef, useState } from 'react';
 import { Icon } from '../components/icons';
 import { parseFirst } from '../lib/search-params';
 
-/** Milliseconds after the last key press until the search starts. */
+/** Delay between the last key press and the search, in milliseconds. */
 const DEBOUNCE_MS = 200;
 
-const isTyping = (target: EventTarget | null): boolean =>
+/** Returns whether the user can type text into the element. */
+const acceptsText = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-/** Moves the focus from the search field to the first row of the list. Returns false if the list is empty. */
-function goToFirstFound(): boolean {
-  const first = document.querySelector<HTMLElement>('#content [data-index="0"] a');
-  first?.focus();
-  return first !== null;
+/** Moves the focus to the link in the first row of the list. Returns false if the list is empty. */
+function focusFirstRow(): boolean {
+  const link = document.querySelector<HTMLElement>('#content [data-index="0"] a');
+  link?.focus();
+  return link !== null;
 }
 
 /** The header's search field. The `/` key focuses it; the search term becomes the containers page's `q` parameter. */
@@ -28,7 +29,7 @@ export function QuickSearch() {
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
-  // The back button, a removed filter or a link can also change the address.
+  // The back button, a removed filter or a link can also change the search term in the URL.
   if (previousTerm !== searchTerm) {
     setPreviousTerm(searchTerm);
     if (entry.trim() !== searchTerm) setEntry(searchTerm);
@@ -36,7 +37,7 @@ export function QuickSearch() {
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || acceptsText(event.target)) return;
       event.preventDefault();
       input.current?.focus();
       input.current?.select();
@@ -53,7 +54,7 @@ export function QuickSearch() {
     const q = text.trim() === '' ? undefined : text.trim();
     void navigate({
       to: '/containers',
-      search: (now) => ({ ...(window.location.pathname === '/containers' ? now : {}), q }),
+      search: (previous) => ({ ...(window.location.pathname === '/containers' ? previous : {}), q }),
       replace: window.location.pathname === '/containers',
     });
   };
@@ -83,7 +84,7 @@ export function QuickSearch() {
           timer.current = setTimeout(() => search(value), DEBOUNCE_MS);
         }}
         onKeyDown={(event) => {
-          if (event.key === 'ArrowDown' && goToFirstFound()) event.preventDefault();
+          if (event.key === 'ArrowDown' && focusFirstRow()) event.preventDefault();
           if (event.key !== 'Escape') return;
           event.preventDefault();
           if (entry === '') input.current?.blur();

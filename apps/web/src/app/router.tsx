@@ -22,7 +22,7 @@ interface Context {
   client: QueryClient;
 }
 
-/** Redirects to the sign-in page if there is no session. After sign-in, the user returns to the requested address. */
+/** Redirects to the sign-in page if there is no session. After sign-in, the user returns to the requested page. */
 async function requireSession({
   context: { client },
   location,
@@ -37,7 +37,7 @@ async function requireSession({
 
 const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFoundPage });
 
-const signedIn = createRoute({
+const signedInRoute = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
   component: Shell,
@@ -64,7 +64,7 @@ const invitation = createRoute({
   component: lazyRouteComponent(() => import('../features/sign-in/invitation-page'), 'InvitationPage'),
 });
 
-const page = { getParentRoute: () => signedIn } as const;
+const page = { getParentRoute: () => signedInRoute } as const;
 const fleet = createRoute({
   ...page,
   path: '/',
@@ -121,7 +121,7 @@ const settings = createRoute({
 
 // The routes are variables because TypeScript widens the types of routes that are created inside this array.
 const pages = [fleet, containers, host, container, images, ports, events, addHost, settings] as const;
-const routes = root.addChildren([signIn, setup, invitation, signedIn.addChildren(pages)]);
+const routes = root.addChildren([signIn, setup, invitation, signedInRoute.addChildren(pages)]);
 
 /** Creates the router. A page's script is loaded when the page is first opened. */
 export const createAppRouter = (client: QueryClient) =>

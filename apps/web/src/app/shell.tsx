@@ -12,13 +12,13 @@ import { UserMenu } from './user-menu';
 export function Shell(): ReactNode {
   const { data: session } = useQuery(sessionQuery);
   const navigate = useNavigate();
-  const isOver = session === null;
+  const hasSessionEnded = session === null;
 
   useEffect(() => {
-    if (!isOver) return;
+    if (!hasSessionEnded) return;
     const { pathname, search } = window.location;
     void navigate({ to: '/sign-in', search: { next: `${pathname}${search}`, why: 'ended' } });
-  }, [isOver, navigate]);
+  }, [hasSessionEnded, navigate]);
 
   if (!session) return null;
   return (
@@ -46,10 +46,10 @@ function Content() {
   const main = useRef<HTMLElement>(null);
   const previousPathname = useRef(pathname);
   useEffect(() => {
-    // Moves screen readers to the new page. It does not move them on the first page, nor away from the search field,
-    // because typing there changes the page.
-    const isTyping = document.activeElement instanceof HTMLInputElement;
-    if (previousPathname.current !== pathname && !isTyping) main.current?.focus({ preventScroll: true });
+    // Moves the focus to the new page for screen readers. The focus stays in place on the first page, and in the search
+    // field, because typing there changes the page.
+    const isInputFocused = document.activeElement instanceof HTMLInputElement;
+    if (previousPathname.current !== pathname && !isInputFocused) main.current?.focus({ preventScroll: true });
     previousPathname.current = pathname;
   }, [pathname]);
   return (

@@ -15,7 +15,7 @@ const THEMES: readonly { value: Theme; label: string }[] = [
   { value: 'dark', label: 'Dark' },
 ];
 
-/** The menu with the account, the theme and sign-out. */
+/** The menu for the account, the theme and signing out. */
 export function UserMenu({ session }: { session: Session }) {
   const [theme, chooseTheme] = useTheme();
   const client = useQueryClient();

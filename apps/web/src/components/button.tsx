@@ -2,7 +2,7 @@ import type { ComponentPropsWithRef } from 'react';
 
 export type ButtonKind = 'primary' | 'plain' | 'quiet' | 'danger';
 
-/** A button. While `busy`, it is disabled and marked as busy. */
+/** A button. While `busy`, it is disabled and marked as busy for screen readers. */
 export function Button({
   kind = 'plain',
   busy = false,

@@ -7,49 +7,49 @@ import { IsolatedText } from './isolated-text';
 import { toTypedText } from '../lib/plain-text';
 
 /**
- * A dialog that confirms an action that cannot be undone. If `typed` is given, the user must type it first, which
- * prevents deleting the wrong item by habit.
+ * A dialog that asks the user to confirm an action that cannot be undone. If `requiredText` is given, the user must
+ * type this text first, which prevents deleting the wrong item by habit.
  */
-export function Confirm({
+export function ConfirmDialog({
   title,
   children,
   action,
-  typed,
+  requiredText,
   onConfirm,
   onDone,
   onClose,
 }: {
   title: ReactNode;
   children: ReactNode;
-  /** The label of the button that confirms. */
+  /** The label of the confirm button. */
   action: string;
-  typed?: string;
+  requiredText?: string;
   onConfirm: () => Promise<unknown>;
-  /** Called instead of `onClose` if the action succeeds. */
+  /** Called when the action has succeeded. By default, `onClose` is called. */
   onDone?: () => void;
   onClose: () => void;
 }) {
   const [entry, setEntry] = useState('');
   const mutation = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
-  // Characters that cannot be typed are omitted. A name that consists only of such characters is replaced by "yes".
-  const expected = typed === undefined ? undefined : toTypedText(typed) || 'yes';
-  const mayConfirm = expected === undefined || toTypedText(entry) === expected;
+  // Characters that cannot be typed are omitted. A text that consists only of such characters is replaced by "yes".
+  const expectedText = requiredText === undefined ? undefined : toTypedText(requiredText) || 'yes';
+  const canConfirm = expectedText === undefined || toTypedText(entry) === expectedText;
   return (
     <Dialog title={title} onClose={onClose}>
       <form
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          if (mayConfirm) mutation.mutate();
+          if (canConfirm) mutation.mutate();
         }}
       >
         <div className="prose">{children}</div>
-        {expected !== undefined && (
+        {expectedText !== undefined && (
           <label className="field">
             <span className="field-label">
               Type{' '}
               <code>
-                <IsolatedText text={expected} />
+                <IsolatedText text={expectedText} />
               </code>{' '}
               to confirm
             </span>
@@ -64,7 +64,7 @@ export function Confirm({
         <ErrorNote error={mutation.error} />
         <div className="actions">
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="danger" disabled={!mayConfirm} busy={mutation.isPending}>
+          <Button type="submit" kind="danger" disabled={!canConfirm} busy={mutation.isPending}>
             {action}
           </Button>
         </div>

@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'react';
 import { Icon } from './icons';
 
+/** How long the result of copying is shown, in milliseconds. */
 const FEEDBACK_MS = 2_000;
 
-/** A button that copies a text and shows whether that succeeded. */
+/** A button that copies text and shows whether copying succeeded. */
 export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
   const [result, setResult] = useState<'copied' | 'failed' | null>(null);
   useEffect(() => {
@@ -13,8 +14,8 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
   }, [result]);
   const copy = (): void => {
     // Browsers provide the clipboard only with HTTPS or on localhost.
-    const written = 'clipboard' in navigator ? navigator.clipboard.writeText(text) : Promise.reject(new Error());
-    written.then(
+    const copying = 'clipboard' in navigator ? navigator.clipboard.writeText(text) : Promise.reject(new Error());
+    copying.then(
       () => setResult('copied'),
       () => setResult('failed'),
     );
@@ -22,14 +23,18 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
   return (
     <button type="button" className="icon-button" aria-label={label} title={label} onClick={copy}>
       <Icon name={result === 'copied' ? 'check' : 'copy'} />
-      <span role="status" className={result === 'failed' ? 'copy-failed' : 'spoken'}>
-        {result === 'copied' ? 'Copied' : result === 'failed' ? 'Could not copy. Select the text and press Ctrl+C' : ''}
+      <span role="status" className={result === 'failed' ? 'copy-failed' : 'visually-hidden'}>
+        {result === 'copied'
+          ? 'Copied'
+          : result === 'failed'
+            ? 'Could not copy. Select the text and press Ctrl+C.'
+            : ''}
       </span>
     </button>
   );
 }
 
-/** A text to copy, such as a command or a key, with a copy button. */
+/** Text to copy, such as a command or a key, with a copy button. */
 export function Command({ text, label }: { text: string; label: string }) {
   return (
     <div className="command">

@@ -3,7 +3,7 @@ import { StateIcon } from './state-icons';
 import { Button } from './button';
 import { IsolatedText } from './isolated-text';
 
-/** Shows an error, with a button to retry if `onRetry` is given. Renders nothing without an error. */
+/** Shows an error, with a button to retry if `onRetry` is given. Renders nothing if `error` is null. */
 export function ErrorNote({ error, onRetry }: { error: Error | null; onRetry?: () => void }) {
   if (error === null) return null;
   return (

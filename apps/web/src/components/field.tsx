@@ -1,9 +1,6 @@
 import { useId, type ComponentPropsWithRef, type ReactNode } from 'react';
 
-/**
- * A text input with a label. Shows the error in place of the hint; screen readers read the error or hint with the
- * input.
- */
+/** A text input with a label. An error replaces the hint, and screen readers read the displayed text with the input. */
 export function Field({
   label,
   hint,

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 
-/** Milliseconds after the last key press until `onChange` is called. */
+/** Delay between the last key press and the call of `onChange`, in milliseconds. */
 const DEBOUNCE_MS = 250;
 
 /** A search field that filters a list while the user types. */
@@ -34,10 +34,10 @@ export function FilterEntry({
       autoComplete="off"
       spellCheck={false}
       onChange={(event) => {
-        const typed = event.target.value;
-        setEntry(typed);
+        const text = event.target.value;
+        setEntry(text);
         clearTimeout(timer.current);
-        timer.current = setTimeout(() => onChange(typed.trim()), DEBOUNCE_MS);
+        timer.current = setTimeout(() => onChange(text.trim()), DEBOUNCE_MS);
       }}
     />
   );

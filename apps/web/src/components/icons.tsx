@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** The paths of the icons in the navigation and in buttons, drawn as lines of one width on a grid of 16. */
+/** The SVG paths of the icons in the navigation and in buttons: lines of equal width on a grid of 16 × 16. */
 const PATHS = {
   fleet: 'M2.5 2.5h4.5v4.5h-4.5zM9 2.5h4.5v4.5H9zM2.5 9h4.5v4.5h-4.5zM9 9h4.5v4.5H9z',
   containers: 'M2 5 8 2l6 3v6l-6 3-6-3zM2 5l6 3 6-3M8 8v6',

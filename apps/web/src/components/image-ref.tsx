@@ -2,7 +2,7 @@ import { IsolatedText } from './isolated-text';
 import { toPlainText } from '../lib/plain-text';
 import { splitImage } from '../lib/split-image';
 
-/** An image reference. A long repository is truncated at its start, but the tag is never truncated. */
+/** An image reference. A long repository name is truncated at its start, but the tag is never truncated. */
 export function ImageRef({ image }: { image: string }) {
   const [repository, tag] = splitImage(image);
   return (

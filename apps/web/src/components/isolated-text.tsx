@@ -1,7 +1,7 @@
 import { toVisibleText } from '../lib/plain-text';
 
 /**
- * Shows a text from outside Muster, such as a host's name or a label, so that its writing direction does not affect the
+ * Shows text from outside Muster, such as a host's name or a label, so that its writing direction does not affect the
  * surrounding text. Attributes cannot isolate text, so they need `toPlainText`.
  */
 export function IsolatedText({ text }: { text: string }) {

@@ -7,7 +7,7 @@ type List = Pick<
   'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'isFetchNextPageError' | 'error'
 >;
 
-/** The end of a paged list, with a button that loads the next page and the error if loading failed. */
+/** The footer of a paged list: a button that loads the next page, and the error if loading it failed. */
 export function ListFooter({ list, what }: { list: List; what: string }) {
   if (!list.hasNextPage) return null;
   return (

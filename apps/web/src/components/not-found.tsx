@@ -13,7 +13,7 @@ export function NotFound(): ReactNode {
   );
 }
 
-/** The page for an address that matches no route. */
+/** The page for a URL that matches no route. */
 export const NotFoundPage = (): ReactNode => (
   <main className="page">
     <NotFound />

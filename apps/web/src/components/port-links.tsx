@@ -3,15 +3,15 @@ import { Link } from '@tanstack/react-router';
 import { toPlainText } from '../lib/plain-text';
 import { formatPortRange, formatPort, publishedPorts } from '../lib/format-port';
 
-const SHOWN_MAX = 3;
+const PORTS_SHOWN_MAX = 3;
 
-/** A container's published ports. Each port links to all containers that publish the same port. */
+/** A container's published ports. Each port links to all containers that publish it. */
 export function PortLinks({ container: { ports } }: { container: Pick<ContainerView, 'ports'> }) {
-  const published = publishedPorts(ports);
-  const more = published.length - SHOWN_MAX;
+  const mergedPorts = publishedPorts(ports);
+  const hiddenCount = mergedPorts.length - PORTS_SHOWN_MAX;
   return (
     <span className="ports clip">
-      {published.slice(0, SHOWN_MAX).map((port) => (
+      {mergedPorts.slice(0, PORTS_SHOWN_MAX).map((port) => (
         <Link
           key={`${port.publicPort}/${port.type}/${port.privatePort}/${port.count}`}
           to="/ports"
@@ -22,7 +22,7 @@ export function PortLinks({ container: { ports } }: { container: Pick<ContainerV
           {formatPortRange(port.publicPort, port.count)}
         </Link>
       ))}
-      {more > 0 && <span className="soft number">+{more}</span>}
+      {hiddenCount > 0 && <span className="soft number">+{hiddenCount}</span>}
     </span>
   );
 }

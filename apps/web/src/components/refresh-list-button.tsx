@@ -1,8 +1,8 @@
 import { useQueryClient, type UseInfiniteQueryResult } from '@tanstack/react-query';
 
 /**
- * A button that appears when a long list is stale, and reloads the list from its start. Such lists are not refreshed
- * automatically, because rows would move while the user reads them.
+ * A button that appears when a long list is stale, and reloads the list from its start. Long lists are not refreshed
+ * automatically, because their rows would move while the user reads them.
  */
 export function RefreshListButton({
   list,

@@ -8,15 +8,15 @@ type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostF
 
 /** A container's state as an icon and a word. A state that is not current is gray and marked as last known. */
 export function StateBadge({ container }: { container: StatusFields }) {
-  const { icon, label, isCurrent: current } = containerStatus(container);
+  const { icon, label, isCurrent: isStateCurrent } = containerStatus(container);
   return (
-    <span className={current ? 'state' : 'state is-stale'}>
+    <span className={isStateCurrent ? 'state' : 'state is-stale'}>
       <StateIcon look={icon} />
       <span>
         <IsolatedText text={label} />
-        {!current && ' (last known)'}
+        {!isStateCurrent && ' (last known)'}
       </span>
-      {!current && container.asOf !== null && (
+      {!isStateCurrent && container.asOf !== null && (
         <span className="as-of">
           as of <Age at={container.asOf} />
         </span>
@@ -34,7 +34,7 @@ const FRESHNESS_ICONS = {
   left: 'removed',
 } as const;
 
-/** A host's freshness as an icon and a word, with a tooltip that explains it. */
+/** A host's freshness as an icon and a word, with a tooltip that explains the freshness. */
 export function FreshnessBadge({ freshness, since }: { freshness: Freshness; since?: string | null }) {
   const { label, meaning } = FRESHNESS[freshness];
   return (

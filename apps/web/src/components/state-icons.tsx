@@ -4,8 +4,9 @@ import type { EventStatus } from '../lib/format-event';
 export type StateIconName = EventStatus['icon'];
 
 /**
- * The shapes of states, on a grid of 16. Running is filled and round, exited is hollow, and problems have corners, so
- * that the shapes are distinguishable in gray, with color blindness and at 12 px.
+ * The shapes of the icons, on a grid of 16 × 16. The shape for running is filled and round, the shape for exited is
+ * hollow, and shapes for problems have corners. This keeps them distinguishable in gray, with color blindness and at
+ * 12 px.
  */
 const SHAPES: Readonly<Record<StateIconName, ReactNode>> = {
   running: <circle cx="8" cy="8" r="5" fill="currentColor" />,

@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 import { serverNow } from '../lib/api/client';
 import { formatAge, formatDateTime } from '../lib/format-time';
 
-/** Milliseconds between two updates of all ages on the page. */
+/** Interval at which all ages on the page are updated, in milliseconds. */
 const TICK_MS = 5_000;
 
 let now = serverNow();
@@ -28,7 +28,7 @@ export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
 /** The time since `at`, with the exact local time as a tooltip. */
 export function Age({ at }: { at: string | null }) {
-  // Between two ticks, `at` can be later than the page's clock.
+  // The page's clock stops while no component subscribes to it, and can then be older than one tick.
   const shownAt = Math.max(useNow(), serverNow() - TICK_MS);
   if (at === null) return <span className="soft">never</span>;
   const date = new Date(at);

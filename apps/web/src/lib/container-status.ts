@@ -1,6 +1,6 @@
 import type { ContainerFreshness, ContainerView, Freshness } from '@muster/contracts';
 
-/** The icons of states. Each has its own shape, so that color is not needed to distinguish them. */
+/** The icons of states. Each icon has its own shape, so that color is not needed to distinguish them. */
 export type StatusIcon =
   | 'running'
   | 'unhealthy'
@@ -14,13 +14,13 @@ export type StatusIcon =
   | 'removed'
   | 'unknown';
 
-/** How a container's state is shown. */
+/** A container's state as it is shown to the user. */
 export interface ContainerStatus {
   icon: StatusIcon;
   /** The state in words, such as `crashed (137)`. */
   label: string;
   /**
-   * False if the state is only the last known one, because the host is not reporting or its engine is not responding.
+   * False if only the last known state is available, because the host is not reporting or its engine is not responding.
    */
   isCurrent: boolean;
 }
@@ -69,11 +69,11 @@ function statusOfState(
   }
 }
 
-/** Returns the icon of a state that stands for many containers, such as in a host's counts. */
+/** Returns the icon for the count of all containers in a state. */
 export const iconOfState = (state: string): StatusIcon =>
   state === 'exited' ? 'finished' : statusOfState(state, null, null).icon;
 
-/** The display order of states, most important first. Other states follow by name. */
+/** The display order of states, most important first. All other states follow in alphabetical order. */
 export const STATE_ORDER = ['running', 'restarting', 'paused', 'created', 'exited', 'dead', 'removing'] as const;
 
 /** Returns the states with a count above 0, in display order. */
@@ -88,14 +88,14 @@ export function sortStates(byState: Readonly<Record<string, number>>): [state: s
 }
 
 /**
- * Freshness values whose hosts' containers are counted as current. All other hosts' containers are counted as last
- * known.
+ * The containers of hosts with one of these freshness values are counted as current. The containers of all other hosts
+ * are counted as last known.
  */
 export const CURRENT_FRESHNESS: readonly ContainerFreshness[] = ['online'];
 export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'offline', 'engine_down', 'left'];
 export const HOST_FRESHNESS = [...CURRENT_FRESHNESS, ...LAST_KNOWN_FRESHNESS];
 
-/** The words for each freshness, and what it means for the data on the page. */
+/** The label of each freshness value, and what the value means for the data on the page. */
 export const FRESHNESS: Readonly<Record<Freshness, { label: string; meaning: string }>> = {
   online: { label: 'online', meaning: 'Reporting. Data is current.' },
   stale: { label: 'stale', meaning: 'Missed heartbeats; showing last known state.' },

@@ -5,12 +5,12 @@ import { formatDuration } from './format-time';
 const SKEW_SECONDS_MIN = 10;
 
 /** Returns whether a host's clock differs so much from the server's that the times it reports are misleading. */
-const isClockOff = ({ clockSkewSeconds }: Pick<Host, 'clockSkewSeconds'>): boolean =>
+const isClockSkewed = ({ clockSkewSeconds }: Pick<Host, 'clockSkewSeconds'>): boolean =>
   clockSkewSeconds !== null && Math.abs(clockSkewSeconds) >= SKEW_SECONDS_MIN;
 
 /** Describes the difference between a host's clock and the server's. */
 export function formatClockSkew(skewSeconds: number | null): string {
   if (skewSeconds === null) return 'unknown';
-  if (!isClockOff({ clockSkewSeconds: skewSeconds })) return 'in sync';
+  if (!isClockSkewed({ clockSkewSeconds: skewSeconds })) return 'in sync';
   return `${formatDuration(Math.abs(skewSeconds) * 1_000)} ${skewSeconds > 0 ? 'ahead' : 'behind'}`;
 }

@@ -1,13 +1,13 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
 import type { StatusIcon } from './container-status';
 
-/** The icon and words with which an event is shown. */
+/** The icon and label with which an event is shown. */
 export interface EventStatus {
   icon: StatusIcon | 'renamed' | 'changed' | 'reappeared';
   label: string;
 }
 
-/** Returns the icon and words of an event. An exit with a code other than 0 is a crash. */
+/** Returns the icon and label of an event. An exit with a code other than 0 is a crash. */
 export function eventStatus({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode'>): EventStatus {
   switch (kind) {
     case 'created':
@@ -42,7 +42,7 @@ export function eventStatus({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' 
   }
 }
 
-/** The event kinds of the filter, in the order of a container's life. */
+/** The event kinds in the filter menu, in the order of a container's lifecycle. */
 export const EVENT_KINDS: readonly EventKind[] = [
   'created',
   'started',
@@ -73,14 +73,14 @@ const KIND_LABELS: Readonly<Record<EventKind, string>> = {
   reappeared: 'Reappeared',
 };
 
-/** Returns a kind's name as a label, with the words that rows use. */
+/** Returns the label of an event kind, with the same wording as the rows of its events. */
 export const formatEventKind = (kind: EventKind): string => KIND_LABELS[kind];
 
-/** Formats one side of a change for a row. A value with several fields becomes a list of its fields. */
+/** Formats the value before or after a change. A value with several fields becomes a list of its fields. */
 export function formatEventValue(value: ContainerEvent['from']): string {
   if (value === null) return 'none';
   if (typeof value === 'string') return value;
   return Object.entries(value)
-    .map(([field, of]) => `${field} ${typeof of === 'string' ? of : JSON.stringify(of)}`)
+    .map(([name, field]) => `${name} ${typeof field === 'string' ? field : JSON.stringify(field)}`)
     .join(', ');
 }

@@ -1,18 +1,18 @@
 import type { Port } from '@muster/contracts';
 import { groupBy } from './group-by';
 
-/** A published port, merged over all addresses that it listens on. */
+/** A published port, with all addresses that it listens on. */
 export interface MergedPort {
   publicPort: number;
   privatePort: number;
   type: Port['type'];
   /** The number of consecutive ports. */
   count: number;
-  /** The addresses that the port listens on; empty for all addresses. */
+  /** The addresses that the port listens on. An empty list means all addresses. */
   ips: readonly string[];
 }
 
-const EVERYWHERE: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0.0.0', '::']);
+const ALL_ADDRESSES: ReadonlySet<string | undefined> = new Set([undefined, '', '0.0.0.0', '::']);
 
 /**
  * Returns a container's published ports without duplicates, because engines list a port once per address and IP
@@ -23,20 +23,23 @@ export function publishedPorts(ports: readonly Port[]): MergedPort[] {
     ports.filter((port) => port.publicPort !== undefined),
     ({ publicPort, privatePort, type, count = 1 }) => `${publicPort} ${privatePort} ${type} ${count}`,
   );
-  return [...byPort.values()].map((same) => {
-    const { publicPort, privatePort, type, count = 1 } = same[0]!;
-    const isOnAllAddresses = same.some(({ ip }) => EVERYWHERE.has(ip));
+  return [...byPort.values()].map((entries) => {
+    const { publicPort, privatePort, type, count = 1 } = entries[0]!;
+    const isOnAllAddresses = entries.some(({ ip }) => ALL_ADDRESSES.has(ip));
     return {
       publicPort: publicPort!,
       privatePort,
       type,
       count,
-      ips: isOnAllAddresses ? [] : same.map(({ ip }) => ip!),
+      ips: isOnAllAddresses ? [] : entries.map(({ ip }) => ip!),
     };
   });
 }
 
-/** Formats consecutive ports: `8080`, or `8000-8009`. A copy, because the page imports only the contracts' data. */
+/**
+ * Formats consecutive ports: `8080`, or `8000-8009`. This is a copy of the contracts package's function, because the
+ * page imports only data from that package.
+ */
 export const formatPortRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 

@@ -8,10 +8,10 @@ export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
   snapshot_refused: 'Snapshot refused',
   truncated: 'Shortened fields',
   clone_suspected: 'Possible clone',
-  clock_skew: 'Clock differs',
+  clock_skew: 'Clock skew',
 };
 
-/** For each problem, whether it means that the containers shown may differ from those on the host. */
+/** Whether a problem means that the displayed containers may differ from those on the host. */
 export const SEVERE_PROBLEMS: Readonly<Record<HostProblemCode, boolean>> = {
   engine_unreachable: true,
   list_refused: true,

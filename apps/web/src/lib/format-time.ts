@@ -5,11 +5,11 @@ const DAY = 24 * HOUR;
 
 /** Formats a duration in one unit, rounded down: `4 min`, `3 h`, `12 d`. Less than a second is `0 s`. */
 export function formatDuration(ms: number): string {
-  const span = Math.max(0, ms);
-  if (span < MINUTE) return `${Math.floor(span / SECOND)} s`;
-  if (span < HOUR) return `${Math.floor(span / MINUTE)} min`;
-  if (span < 2 * DAY) return `${Math.floor(span / HOUR)} h`;
-  return `${Math.floor(span / DAY)} d`;
+  const durationMs = Math.max(0, ms);
+  if (durationMs < MINUTE) return `${Math.floor(durationMs / SECOND)} s`;
+  if (durationMs < HOUR) return `${Math.floor(durationMs / MINUTE)} min`;
+  if (durationMs < 2 * DAY) return `${Math.floor(durationMs / HOUR)} h`;
+  return `${Math.floor(durationMs / DAY)} d`;
 }
 
 /** Formats the time since `at`: `just now`, `4 min ago`, `in 3 h`. Seconds are rounded down to multiples of 5. */
@@ -17,13 +17,13 @@ export function formatAge(at: number, now: number): string {
   const age = now - at;
   if (age < -5 * SECOND) return `in ${formatDuration(-age)}`;
   if (age < 5 * SECOND) return 'just now';
-  const rounded = age < MINUTE ? Math.floor(age / (5 * SECOND)) * 5 * SECOND : age;
-  return `${formatDuration(rounded)} ago`;
+  const roundedAge = age < MINUTE ? Math.floor(age / (5 * SECOND)) * 5 * SECOND : age;
+  return `${formatDuration(roundedAge)} ago`;
 }
 
 /**
- * The formatter is created once, because `toLocaleString` creates one with each call, which takes 50 times as long as
- * formatting.
+ * The formatter is created only once, because `toLocaleString` creates a new formatter for each call, which takes 50
+ * times as long as formatting.
  */
 const DATE_TIME_FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 

@@ -13,17 +13,17 @@ export function parseSearch(search: string): Record<string, string | string[]> {
 export function stringifySearch(search: Record<string, unknown>): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(search)) {
-    for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      if (typeof one === 'string' || typeof one === 'number') params.append(name, String(one));
+    for (const element of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      if (typeof element === 'string' || typeof element === 'number') params.append(name, String(element));
     }
   }
   return params.size === 0 ? '' : `?${params}`;
 }
 
-/** Returns all non-empty values of a parameter, each once, or undefined if there are none. */
+/** Returns the distinct non-empty values of a parameter, or undefined if there are none. */
 export function parseAll(value: unknown): string[] | undefined {
   const values = (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
-    (one): one is string => typeof one === 'string' && one !== '',
+    (element): element is string => typeof element === 'string' && element !== '',
   );
   return values.length === 0 ? undefined : [...new Set(values)];
 }
@@ -31,14 +31,14 @@ export function parseAll(value: unknown): string[] | undefined {
 /** Returns the first non-empty value of a parameter, or undefined if there is none. */
 export const parseFirst = (value: unknown): string | undefined => parseAll(value)?.[0];
 
-/** Returns the first value if it is one of `allowed`, otherwise undefined, because an address can contain anything. */
+/** Returns the first value if it is one of `allowed`, otherwise undefined, because a URL can contain any value. */
 export function parseChoice<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
-  const first = parseFirst(value);
-  return allowed.find((word) => word === first);
+  const firstValue = parseFirst(value);
+  return allowed.find((choice) => choice === firstValue);
 }
 
-/** Returns the values that are in `allowed`, or undefined if there are none. */
+/** Returns the distinct values that are in `allowed`, or undefined if there are none. */
 export function parseChoices<T extends string>(allowed: readonly T[], value: unknown): T[] | undefined {
-  const chosen = parseAll(value)?.filter((word): word is T => (allowed as readonly string[]).includes(word));
-  return chosen === undefined || chosen.length === 0 ? undefined : chosen;
+  const choices = parseAll(value)?.filter((choice): choice is T => (allowed as readonly string[]).includes(choice));
+  return choices === undefined || choices.length === 0 ? undefined : choices;
 }

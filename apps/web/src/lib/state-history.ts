@@ -1,9 +1,9 @@
 import type { ContainerEvent } from '@muster/contracts';
 
-/** The fields of an event from which the counts before it are computed. */
+/** The fields of an event that are needed to compute the counts before the event. */
 export type StateChange = Pick<ContainerEvent, 'kind' | 'from' | 'to' | 'recordedAt'>;
 
-/** The number of containers in each state at a time (milliseconds). */
+/** The number of containers in each state at one point in time (`at`, in milliseconds). */
 export interface StatePoint {
   at: number;
   byState: Readonly<Record<string, number>>;
@@ -22,8 +22,9 @@ const STATE_CHANGE_KINDS: ReadonlySet<ContainerEvent['kind']> = new Set([
 
 /**
  * Computes the counts by state over time, backwards from the counts at `now`, because the history stores only the state
- * changes. `changes` are newest first; counts before the oldest change are unknown and not returned.
- * The points are oldest first, one before and one after each change.
+ * changes. `changes` must be sorted from newest to oldest. Counts before the oldest change are unknown and not
+ * returned. The returned points are sorted from oldest to newest: one before and one after each change, and one at
+ * `now`.
  */
 export function stateHistory(
   byState: Readonly<Record<string, number>>,
@@ -47,11 +48,11 @@ function undoChange(
   { from, to }: StateChange,
 ): Readonly<Record<string, number>> {
   if (from === to) return counts;
-  const before = { ...counts };
-  // A count below 0 means that a change is missing in the history, such as one that was undone between two reports.
-  if (typeof to === 'string') before[to] = Math.max(0, (before[to] ?? 0) - 1);
-  if (typeof from === 'string') before[from] = (before[from] ?? 0) + 1;
-  return before;
+  const countsBefore = { ...counts };
+  // A count below 0 means that a change is missing from the history, such as one that was undone between two reports.
+  if (typeof to === 'string') countsBefore[to] = Math.max(0, (countsBefore[to] ?? 0) - 1);
+  if (typeof from === 'string') countsBefore[from] = (countsBefore[from] ?? 0) + 1;
+  return countsBefore;
 }
 
 /** Samples the history at `count` evenly spaced times from `since` to `until`. */

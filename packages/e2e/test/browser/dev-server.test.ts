@@ -11,8 +11,9 @@ const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
 const WEB = join(REPOSITORY, 'apps/web');
 
 /**
- * Copies the dashboard's sources, so that the test can edit them. The copy is inside the repository, because Vite serves
- * no files from outside, and as deep as the original, because its tsconfig.json names another by a relative path.
+ * Copies the dashboard's sources, so that the test can edit them. The copy is inside the repository, because Vite
+ * serves no files from outside. It has the same depth as the original, because tsconfig.json refers to another file by
+ * a relative path.
  */
 async function copySources(): Promise<string> {
   const parent = join(REPOSITORY, '.muster');
@@ -21,7 +22,7 @@ async function copySources(): Promise<string> {
   for (const name of ['index.html', 'package.json', 'tsconfig.json', 'vite.config.ts', 'bundle', 'public', 'src']) {
     await cp(join(WEB, name), join(copy, name), { recursive: true });
   }
-  // Not one link to the whole directory, because Vite keeps its cache in there.
+  // Each package is linked separately, because Vite writes its cache to the copy's own node_modules directory.
   await mkdir(join(copy, 'node_modules'));
   const packages = (await readdir(join(WEB, 'node_modules'))).filter((name) => !name.startsWith('.'));
   for (const name of packages) await symlink(join(WEB, 'node_modules', name), join(copy, 'node_modules', name));
@@ -66,8 +67,8 @@ describeInChromium('the dashboard in development', () => {
     vite = startProgram(join(WEB, 'node_modules/vite/bin/vite.js'), { args: [sources], env: { PORT: `${port}` } });
     dashboard = await startDashboard(null, { MUSTER_PUBLIC_URL: url, PORT: `${port + 1}` });
     await eventually(async () => {
-      const answer = await fetch(url).catch(() => null);
-      if (answer?.ok !== true) throw new Error(`Vite does not answer: ${vite.stdout()} ${vite.stderr()}`);
+      const response = await fetch(url).catch(() => null);
+      if (response?.ok !== true) throw new Error(`Vite does not respond: ${vite.stdout()} ${vite.stderr()}`);
     });
   });
   afterAll(async () => {
@@ -76,37 +77,37 @@ describeInChromium('the dashboard in development', () => {
     await rm(sources, { recursive: true, force: true });
   });
 
-  test('shows an edit without a reload, keeps what was entered, and signs in through the proxy', async () => {
+  test('shows an edit of its sources without a reload, keeps the entered text, and signs in through the proxy', async () => {
     const { page } = visit;
     await page.goto(await dashboard.muster.setupLink());
     await page.getByRole('heading', { name: 'Welcome to Muster' }).waitFor();
     await page.getByLabel('Your name').fill(OWNER.name);
 
     const file = join(sources, 'src/features/sign-in/setup-page.tsx');
-    let loads = 0;
-    page.on('load', () => (loads += 1));
+    let loadCount = 0;
+    page.on('load', () => (loadCount += 1));
     await writeFile(file, (await readFile(file, 'utf8')).replace('Welcome to Muster', 'Welcome, developer'));
     await page.getByRole('heading', { name: 'Welcome, developer' }).waitFor();
     expect(await page.getByLabel('Your name').inputValue()).toBe(OWNER.name);
-    expect(loads).toBe(0);
+    expect(loadCount).toBe(0);
 
     await page.getByLabel('Email').fill(OWNER.email);
     await page.getByLabel('Password').fill(OWNER.password);
     await page.getByRole('button', { name: 'Create account' }).click();
     await page.getByRole('heading', { name: 'Add a host' }).waitFor();
-    // The stream's messages pass the proxy one by one.
+    // The badge becomes live only if the proxy forwards each message of the stream immediately.
     await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
     expect(page.url()).toBe(`${url}/add-host`);
   });
 
-  test('does not send requests of other sites to the API as its own', async () => {
+  test('does not forward a request from another site as if the dashboard had sent it', async () => {
     const { email, password } = OWNER;
     const headers = { Origin: 'http://other.example' };
-    const answer = await visit.context.request.post(`${url}/api/session`, { headers, data: { email, password } });
-    expect(answer.status()).toBe(403);
-    expect(answer.headers()).not.toHaveProperty('access-control-allow-origin');
-    // Vite answers no site that points its own name to this machine.
-    const rebound = await visit.context.request.get(`${url}/healthz`, { headers: { Host: 'other.example' } });
-    expect(rebound.status()).toBe(403);
+    const response = await visit.context.request.post(`${url}/api/session`, { headers, data: { email, password } });
+    expect(response.status()).toBe(403);
+    expect(response.headers()).not.toHaveProperty('access-control-allow-origin');
+    // Vite rejects a site whose host name points to this machine.
+    const rebindingResponse = await visit.context.request.get(`${url}/healthz`, { headers: { Host: 'other.example' } });
+    expect(rebindingResponse.status()).toBe(403);
   });
 });

@@ -7,8 +7,8 @@ import type { Page } from 'playwright-core';
 import { describeInChromium, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
-const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
-const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
+const VIEWPORTS = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 
 const AGENT_CODES: readonly AgentProblemCode[] = [
   'engine_unreachable',
@@ -21,24 +21,24 @@ const TITLES = [
   'Container list refused',
   'Too many containers',
   'Snapshot refused',
-  'Clock differs',
+  'Clock skew',
 ];
-/** 300 characters: words, and one word that is too long for a line. */
+/** Returns a message of 300 characters that ends with a word that is too long for one line. */
 const messageOf = (code: string): string =>
   `${code} because of ${'some reason '.repeat(9)}${'x'.repeat(300)}`.slice(0, 300);
 
-describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (size, viewport) => {
+describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s', (size, viewport) => {
   const visit = useVisits();
   let dashboard: Dashboard;
   let host: RawHost;
   let page: Page;
 
   beforeAll(async () => {
-    await mkdir(PICTURES, { recursive: true });
+    await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
     dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     host = await enrollRawHost(dashboard.muster, { name: 'web-01' });
-    const well = await enrollRawHost(dashboard.muster, { name: 'web-02' });
-    await well.sync([]);
+    const healthyHost = await enrollRawHost(dashboard.muster, { name: 'web-02' });
+    await healthyHost.sync([]);
     await host.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
     // The host's clock is an hour ahead, which the API detects.
     const sentAt = new Date(Date.now() + 3_600_000).toISOString();
@@ -56,16 +56,16 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
     await page.setViewportSize(viewport);
   });
 
-  /** Returns by how many pixels the page is wider than its window. */
-  const overflow = (): Promise<number> =>
+  /** Returns the number of pixels by which the page is wider than its window. */
+  const overflowPx = (): Promise<number> =>
     page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  /** Returns the elements that extend horizontally beyond the box that `selector` matches. */
-  const sticksOut = (selector: string): Promise<string[]> =>
+  /** Returns the elements that extend horizontally beyond their ancestor that matches `selector`. */
+  const overflowingElements = (selector: string): Promise<string[]> =>
     page.evaluate(
-      (within) =>
-        [...document.querySelectorAll(`${within} *`)]
+      (ancestor) =>
+        [...document.querySelectorAll(`${ancestor} *`)]
           .filter((element) => {
-            const box = element.closest(within)!.getBoundingClientRect();
+            const box = element.closest(ancestor)!.getBoundingClientRect();
             const { left, right } = element.getBoundingClientRect();
             return left < box.left - 1 || right > box.right + 1;
           })
@@ -73,7 +73,7 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
       selector,
     );
 
-  test('are on its page, each with its name, start and whole message, within the width of the page', async () => {
+  test('are shown on its page, each with its name, start time and complete message, within the width of the page', async () => {
     await page.goto(`${dashboard.url}/hosts/${host.id}`);
     const list = page.getByRole('list', { name: 'Problems' });
     await list.waitFor();
@@ -81,16 +81,16 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
     expect(await list.getByRole('listitem').count()).toBe(TITLES.length);
     for (const code of AGENT_CODES) await list.getByText(messageOf(code)).waitFor();
     const { problems } = (await dashboard.api.call('getHost', { params: { hostId: host.id } })) satisfies Host;
-    const sinceShown = await list
+    const shownStartTimes = await list
       .locator('time')
       .evaluateAll((times) => times.map((time) => time.getAttribute('datetime')));
-    expect(sinceShown.sort()).toEqual(problems.map(({ since }) => since).sort());
-    await page.screenshot({ path: join(PICTURES, `problems-host-${size}.png`), fullPage: true });
-    expect(await overflow()).toBe(0);
-    expect(await sticksOut('.problems')).toEqual([]);
+    expect(shownStartTimes.sort()).toEqual(problems.map(({ since }) => since).sort());
+    await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-host-${size}.png`), fullPage: true });
+    expect(await overflowPx()).toBe(0);
+    expect(await overflowingElements('.problems')).toEqual([]);
   });
 
-  test('are on its tile by name, and its tile comes before those of healthy hosts', async () => {
+  test('are named on its tile, which comes before the tiles of healthy hosts', async () => {
     await page.goto(dashboard.url);
     const tiles = page.locator('a.tile');
     await tiles.first().waitFor();
@@ -101,17 +101,17 @@ describeInChromium.each(Object.entries(SIZES))('the problems of a host, %s', (si
       .getByRole('region', { name: /Needs attention/ })
       .getByText('web-01')
       .waitFor();
-    await page.screenshot({ path: join(PICTURES, `problems-fleet-${size}.png`), fullPage: true });
-    expect(await overflow()).toBe(0);
-    expect(await sticksOut('a.tile')).toEqual([]);
-    expect(await sticksOut('.attention')).toEqual([]);
+    await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-fleet-${size}.png`), fullPage: true });
+    expect(await overflowPx()).toBe(0);
+    expect(await overflowingElements('a.tile')).toEqual([]);
+    expect(await overflowingElements('.attention')).toEqual([]);
   });
 
-  test('are at its heading when containers are grouped by host', async () => {
+  test('are named in its heading when containers are grouped by host', async () => {
     await page.goto(`${dashboard.url}/containers?group=host`);
     await page.getByRole('button', { name: /web-01.*Container list refused/ }).waitFor();
-    await page.screenshot({ path: join(PICTURES, `problems-groups-${size}.png`), fullPage: true });
-    expect(await overflow()).toBe(0);
-    expect(await sticksOut('.group')).toEqual([]);
+    await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-groups-${size}.png`), fullPage: true });
+    expect(await overflowPx()).toBe(0);
+    expect(await overflowingElements('.group')).toEqual([]);
   });
 });

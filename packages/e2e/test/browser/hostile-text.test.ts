@@ -6,11 +6,11 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { describeInChromium, openPage, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
-const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
+const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
 
 /** Right-to-left override: unless it is isolated, all text after it in the line is drawn from right to left. */
 const RLO = '\u202e';
-/** Ends an isolate: in a name, it would end an isolate that is made with control characters. */
+/** Pop directional isolate: in a name, it would end an isolate that is made with control characters. */
 const PDI = '\u2069';
 const HOST = `host${RLO}A`;
 const DOCKER_ID = 'a'.repeat(64);
@@ -35,13 +35,13 @@ describeInChromium('text from outside Muster with characters that change the wri
   let page: Page;
 
   beforeAll(async () => {
-    await mkdir(PICTURES, { recursive: true });
+    await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
     dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
-    const fact = (name: string): string => `${name}${RLO}A`;
+    const withOverride = (name: string): string => `${name}${RLO}A`;
     host = await enrollRawHost(dashboard.muster, {
       name: HOST,
-      engine: { name: fact('engine'), version: fact('version'), apiVersion: fact('api') },
-      ...{ os: fact('os'), arch: fact('arch'), agentVersion: fact('agent') },
+      engine: { name: withOverride('engine'), version: withOverride('version'), apiVersion: withOverride('api') },
+      ...{ os: withOverride('os'), arch: withOverride('arch'), agentVersion: withOverride('agent') },
     });
     await host.sync([container(`old${RLO}name`, 'old')]);
     await host.sync([container(`new${RLO}name`, 'new')]);
@@ -55,11 +55,11 @@ describeInChromium('text from outside Muster with characters that change the wri
   beforeEach(async () => {
     await dashboard.signIn(visit.context);
     page = visit.page;
-    // Without this, animated elements such as the chart could be checked half drawn.
+    // Without reduced motion, animated elements such as the chart could be checked before they are fully drawn.
     await page.emulateMedia({ reducedMotion: 'reduce' });
   });
 
-  const encoded = encodeURIComponent;
+  const encode = encodeURIComponent;
   const PAGES: [name: string, path: () => string][] = [
     ['fleet', () => '/'],
     ['host', () => `/hosts/${host.id}`],
@@ -68,15 +68,15 @@ describeInChromium('text from outside Muster with characters that change the wri
     [
       'filters',
       () =>
-        `/containers?q=${encoded(RLO)}name&hostId=${host.id}&state=${encoded(`odd${RLO}state`)}&label=${encoded(`key${RLO}A`)}` +
-        `&image=${encoded(`shop/new${RLO}repo:1${RLO}tag`)}`,
+        `/containers?q=${encode(RLO)}name&hostId=${host.id}&state=${encode(`odd${RLO}state`)}&label=${encode(`key${RLO}A`)}` +
+        `&image=${encode(`shop/new${RLO}repo:1${RLO}tag`)}`,
     ],
     ['projects', () => '/containers?group=project'],
     ['containers by image', () => '/containers?group=image'],
     ['containers by host', () => '/containers?group=host'],
     ['images', () => '/images'],
     ['ports', () => '/ports'],
-    ['events', () => `/events?name=${encoded(`new${RLO}name`)}`],
+    ['events', () => `/events?name=${encode(`new${RLO}name`)}`],
     ['all events', () => '/events'],
     ['enrollment tokens', () => '/settings/enrollment-tokens'],
     ['api keys', () => '/settings/api-keys'],
@@ -87,7 +87,10 @@ describeInChromium('text from outside Muster with characters that change the wri
     await page.goto(dashboard.url + path());
     await page.getByText(RLO, { exact: false }).first().waitFor();
     await page.waitForFunction(() => document.querySelector('.loading') === null);
-    await page.screenshot({ path: join(PICTURES, `hostile-${name.replaceAll(' ', '-')}.png`), fullPage: true });
+    await page.screenshot({
+      path: join(SCREENSHOT_DIRECTORY, `hostile-${name.replaceAll(' ', '-')}.png`),
+      fullPage: true,
+    });
     expect(await directionFaults(page)).toEqual([]);
   });
 
@@ -106,33 +109,33 @@ describeInChromium('text from outside Muster with characters that change the wri
   test('in the name of a member is isolated on the members and account pages', async () => {
     const headers = { Origin: dashboard.url };
     const post = async (context: BrowserContext, path: string, data: object): Promise<unknown> => {
-      const answer = await context.request.post(dashboard.url + path, { headers, data });
-      if (!answer.ok()) throw new Error(`POST ${path}: ${answer.status()} ${await answer.text()}`);
-      return answer.json();
+      const response = await context.request.post(dashboard.url + path, { headers, data });
+      if (!response.ok()) throw new Error(`POST ${path}: ${response.status()} ${await response.text()}`);
+      return response.json();
     };
     const invitation = await post(visit.context, '/api/invitations', { email: 'eve@example.org', role: 'viewer' });
     const token = new URL((invitation as { url: string }).url).hash.replace('#token=', '');
-    const theirs = await visit.context.browser()!.newContext();
+    const memberContext = await visit.context.browser()!.newContext();
     try {
       const account = { token, name: `member${RLO}A`, password: 'another long passphrase' };
-      await post(theirs, '/api/invitation-acceptance', account);
+      await post(memberContext, '/api/invitation-acceptance', account);
       for (const [context, path] of [
         [visit.context, '/settings/members'],
-        [theirs, '/settings/you'],
+        [memberContext, '/settings/you'],
       ] as const) {
-        const { page: opened } = await openPage(context);
-        await opened.goto(dashboard.url + path);
-        await opened.getByText(RLO, { exact: false }).first().waitFor();
-        expect(await directionFaults(opened)).toEqual([]);
+        const { page: memberPage } = await openPage(context);
+        await memberPage.goto(dashboard.url + path);
+        await memberPage.getByText(RLO, { exact: false }).first().waitFor();
+        expect(await directionFaults(memberPage)).toEqual([]);
       }
     } finally {
-      await theirs.close();
+      await memberContext.close();
     }
   });
 
-  test('in the name of a host does not prevent deleting the host', async () => {
-    const other = await enrollRawHost(dashboard.muster, { name: `other${RLO}B` });
-    await page.goto(`${dashboard.url}/hosts/${other.id}`);
+  test('in the name of a host does not prevent the deletion of the host', async () => {
+    const otherHost = await enrollRawHost(dashboard.muster, { name: `other${RLO}B` });
+    await page.goto(`${dashboard.url}/hosts/${otherHost.id}`);
     await page.getByRole('button', { name: 'Actions' }).click();
     await page.getByRole('menuitem', { name: 'Delete' }).click();
     await page.getByLabel(/^Type/).fill('otherB');
@@ -142,39 +145,40 @@ describeInChromium('text from outside Muster with characters that change the wri
 });
 
 /**
- * Returns the page's errors with direction marks: texts that have them outside an isolate, attributes that have them
- * (attributes cannot be isolated), and texts without them that are drawn from right to left.
+ * Returns the page's errors with characters that change the writing direction: texts that contain such characters
+ * outside an isolate, attributes that contain such characters (attributes cannot be isolated), and texts that contain
+ * no such characters but are drawn from right to left.
  */
 const directionFaults = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
     const MARKS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
     const faults: string[] = [];
-    const escaped = (text: string): string => JSON.stringify(text).replaceAll('\u202e', '\\u202e');
-    if (MARKS.test(document.title)) faults.push(`title of the page: ${escaped(document.title)}`);
+    const escape = (text: string): string => JSON.stringify(text).replaceAll('\u202e', '\\u202e');
+    if (MARKS.test(document.title)) faults.push(`title of the page: ${escape(document.title)}`);
     for (const element of document.querySelectorAll('body *')) {
       for (const { name, value } of element.attributes) {
-        if (!['href', 'value'].includes(name) && MARKS.test(value)) faults.push(`attribute ${name}: ${escaped(value)}`);
+        if (!['href', 'value'].includes(name) && MARKS.test(value)) faults.push(`attribute ${name}: ${escape(value)}`);
       }
     }
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     for (let node = texts.nextNode(); node !== null; node = texts.nextNode()) {
       const text = node.nodeValue ?? '';
       if (MARKS.test(text)) {
-        if (!node.parentElement?.closest('bdi')) faults.push(`not isolated: ${escaped(text)}`);
+        if (!node.parentElement?.closest('bdi')) faults.push(`not isolated: ${escape(text)}`);
         continue;
       }
-      // Compares the positions of two adjacent letters.
-      const at = text.search(/[A-Za-z]{2}/);
-      if (at === -1) continue;
-      const leftOf = (index: number): DOMRect => {
+      // The direction of the text is the order of two adjacent letters.
+      const index = text.search(/[A-Za-z]{2}/);
+      if (index === -1) continue;
+      const boundsOf = (offset: number): DOMRect => {
         const range = document.createRange();
-        range.setStart(node, index);
-        range.setEnd(node, index + 1);
+        range.setStart(node, offset);
+        range.setEnd(node, offset + 1);
         return range.getBoundingClientRect();
       };
-      const [first, second] = [leftOf(at), leftOf(at + 1)];
-      const isInOneLine = first.top === second.top && first.width > 0;
-      if (isInOneLine && second.left < first.left) faults.push(`from right to left: ${escaped(text)}`);
+      const [first, second] = [boundsOf(index), boundsOf(index + 1)];
+      const areOnOneLine = first.top === second.top && first.width > 0;
+      if (areOnOneLine && second.left < first.left) faults.push(`from right to left: ${escape(text)}`);
     }
     return faults;
   });

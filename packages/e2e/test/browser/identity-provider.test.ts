@@ -3,7 +3,7 @@ import { Paths } from '@muster/contracts';
 import { TestIdentityProvider } from '@muster/testkit/identity-provider';
 import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
 
-describeInChromium('signing in at an identity provider', () => {
+describeInChromium('signing in with an identity provider', () => {
   const visit = useVisits();
   let provider: TestIdentityProvider;
   let dashboard: Dashboard;
@@ -24,23 +24,23 @@ describeInChromium('signing in at an identity provider', () => {
     await provider.close();
   });
 
-  const button = () => visit.page.getByRole('link', { name: 'Sign in with Example Inc.' });
+  const signInLink = () => visit.page.getByRole('link', { name: 'Sign in with Example Inc.' });
 
-  test('returns a member to the requested page, and refuses users without an account', async () => {
+  test('leads a member to the requested page, and rejects users without an account', async () => {
     const { page, context } = visit;
-    // Create the owner account, then remove its session.
+    // Create the owner account, and then remove its session.
     await dashboard.signIn(context);
     await context.clearCookies();
 
     provider.visitor = 'eve';
     await page.goto(`${dashboard.url}/ports?port=443`);
-    await button().click();
-    await page.getByText('Your identity provider knows you, but there is no account here', { exact: false }).waitFor();
-    // Remove the provider's session, too.
+    await signInLink().click();
+    await page.getByText('You have no account on this Muster server', { exact: false }).waitFor();
+    // Remove the session at the identity provider, too.
     await context.clearCookies();
 
     provider.visitor = 'ada';
-    await button().click();
+    await signInLink().click();
     await page.getByRole('heading', { level: 1, name: 'Ports' }).waitFor();
     expect(page.url()).toBe(`${dashboard.url}/ports?port=443`);
     const session = await context.request.get(dashboard.url + Paths.session);

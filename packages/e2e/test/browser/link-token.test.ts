@@ -19,17 +19,17 @@ describeInChromium('the token of a one-time link', () => {
   });
 
   const heading = (name: string) => page.getByRole('heading', { level: 1, name });
-  const stored = (): Promise<string[]> => page.evaluate(() => Object.values(sessionStorage) as string[]);
+  const storedValues = (): Promise<string[]> => page.evaluate(() => Object.values(sessionStorage) as string[]);
 
-  /** Expects that neither the address nor the URL or referrer of any request contains the token. */
+  /** Expects that the token is not in the page's URL, the referrer of any request or the URL of any later request. */
   function expectHidden(token: string, path: string): void {
     expect(page.url()).toBe(dashboard.url + path);
     for (const request of requests) expect(request.headers()['referer'] ?? '').not.toContain(token);
-    // The first request is the link itself.
+    // The first request is for the link itself.
     for (const request of requests.slice(1)) expect(request.url()).not.toContain(token);
   }
 
-  test('of the setup link leaves the address at once, survives a reload, and is deleted after use', async () => {
+  test('of the setup link is removed from the URL immediately, survives a reload, and is deleted after use', async () => {
     const link = new URL(await dashboard.muster.setupLink());
     const token = link.hash.replace('#token=', '');
     await page.goto(link.href);
@@ -43,7 +43,7 @@ describeInChromium('the token of a one-time link', () => {
     await page.getByRole('button', { name: 'Create account' }).click();
     await heading('Add a host').waitFor();
     expectHidden(token, '/add-host');
-    expect(await stored()).not.toContain(token);
+    expect(await storedValues()).not.toContain(token);
     await page.goBack();
     expect(page.url()).not.toContain(token);
   });
@@ -54,8 +54,8 @@ describeInChromium('the token of a one-time link', () => {
       await dashboard.signIn(owner);
       const headers = { Origin: dashboard.url };
       const data = { email, role: 'viewer' };
-      const answer = await owner.request.post(`${dashboard.url}/api/invitations`, { headers, data });
-      const { url } = (await answer.json()) as { url: string };
+      const response = await owner.request.post(`${dashboard.url}/api/invitations`, { headers, data });
+      const { url } = (await response.json()) as { url: string };
       const link = new URL(url);
       return { link, token: link.hash.replace('#token=', '') };
     } finally {
@@ -63,9 +63,9 @@ describeInChromium('the token of a one-time link', () => {
     }
   }
 
-  test.each(['#', '?'])('of an invitation after "%s" leaves the address at once', async (mark) => {
-    const { token } = await invite(`${mark === '#' ? 'fragment' : 'query'}@example.org`);
-    await page.goto(`${dashboard.url}/invitation${mark}token=${token}`);
+  test.each(['#', '?'])('of an invitation after "%s" is removed from the URL immediately', async (delimiter) => {
+    const { token } = await invite(`${delimiter === '#' ? 'fragment' : 'query'}@example.org`);
+    await page.goto(`${dashboard.url}/invitation${delimiter}token=${token}`);
     await page.getByLabel('Your name').waitFor();
     expectHidden(token, '/invitation');
     await page.reload();
@@ -73,20 +73,20 @@ describeInChromium('the token of a one-time link', () => {
   });
 
   test('of a link that is opened in the same tab replaces the token of the previous link', async () => {
-    const first = await invite('first@example.org');
-    const second = await invite('second@example.org');
-    await page.goto(first.link.href);
+    const firstInvitation = await invite('first@example.org');
+    const secondInvitation = await invite('second@example.org');
+    await page.goto(firstInvitation.link.href);
     await page.getByText('first@example.org').waitFor();
-    await page.evaluate((href) => void (window.location.href = href), second.link.href);
+    await page.evaluate((href) => void (window.location.href = href), secondInvitation.link.href);
     await page.getByText('second@example.org').waitFor();
-    expectHidden(second.token, '/invitation');
+    expectHidden(secondInvitation.token, '/invitation');
     await page.getByLabel('Your name').fill('Second');
     await page.getByLabel('Password').fill('another long passphrase');
     await page.getByRole('button', { name: 'Accept and sign in' }).click();
     await page.getByRole('heading', { name: 'No hosts yet' }).waitFor();
   });
 
-  test('works in a browser that blocks storage', async () => {
+  test('can be used in a browser that blocks storage', async () => {
     const { link, token } = await invite('private@example.org');
     await page.addInitScript(() => {
       Object.defineProperty(window, 'sessionStorage', {

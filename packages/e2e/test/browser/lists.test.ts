@@ -5,7 +5,7 @@ import type { Download, Page } from 'playwright-core';
 import { describeInChromium, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
 import { runContainer } from '../support/host.js';
 
-/** The documented limit for the script of a first load, as transferred. */
+/** The documented limit for the script that a first load transfers, in bytes. */
 const SCRIPT_BYTES_MAX = 200_000;
 
 describeInChromium('the list of containers', () => {
@@ -31,42 +31,42 @@ describeInChromium('the list of containers', () => {
 
   const table = () => page.getByRole('table', { name: 'Containers', exact: true });
   const row = (name: string) => table().getByRole('link', { name, exact: true });
-  const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+  const focusedText = () => page.evaluate(() => document.activeElement?.textContent ?? '');
   /** Waits for the focus, because menus move it some time after the key press. */
-  const focusIsOn = (text: string) => eventually(async () => expect(await focused()).toBe(text));
+  const waitForFocusOn = (text: string) => eventually(async () => expect(await focusedText()).toBe(text));
 
   test.each([
     ['CSV, for a spreadsheet', 'csv', (text: string) => text.trim().split('\n').slice(1)],
     ['NDJSON, for a program', 'ndjson', (text: string) => text.trim().split('\n')],
-  ])('is exported as "%s" with exactly the containers that match the filters', async (words, format, linesOf) => {
+  ])('is exported as "%s" with exactly the containers that match the filters', async (menuItem, format, linesOf) => {
     await page.goto(`${dashboard.url}/containers?q=web-2`);
     await row('shop-web-2').waitFor();
     await page.getByRole('button', { name: 'Export' }).click();
-    const downloaded = page.waitForEvent('download');
-    await page.getByRole('menuitem', { name: words }).click();
-    const file: Download = await downloaded;
+    const download = page.waitForEvent('download');
+    await page.getByRole('menuitem', { name: menuItem }).click();
+    const file: Download = await download;
     expect(file.suggestedFilename()).toMatch(new RegExp(`\\.${format}$`));
     const lines = linesOf(await readFile(await file.path(), 'utf8'));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('shop-web-2');
   });
 
-  test('is grouped by image, with a heading that counts its containers and shows them when it is opened', async () => {
+  test('is grouped by image, with headings that count the containers and show them when they are opened', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
     await page.getByRole('button', { name: 'Group' }).click();
     await page.getByRole('menuitemradio', { name: 'image' }).click();
     await page.waitForURL(/\?group=image$/);
     await page.getByRole('button', { name: /postgres:17.*1 container, 1 running/ }).waitFor();
-    const nginx = page.getByRole('button', { name: /nginx:1\.29.*3 containers, 3 running/ });
-    expect(await nginx.getAttribute('aria-expanded')).toBe('false');
-    await nginx.click();
-    const opened = page.getByRole('table', { name: /^Containers of .*nginx:1\.29$/ });
-    await opened.getByRole('link', { name: 'shop-web-3', exact: true }).waitFor();
-    expect(await opened.getByRole('link', { name: 'shop-db-1' }).count()).toBe(0);
+    const nginxHeading = page.getByRole('button', { name: /nginx:1\.29.*3 containers, 3 running/ });
+    expect(await nginxHeading.getAttribute('aria-expanded')).toBe('false');
+    await nginxHeading.click();
+    const groupTable = page.getByRole('table', { name: /^Containers of .*nginx:1\.29$/ });
+    await groupTable.getByRole('link', { name: 'shop-web-3', exact: true }).waitFor();
+    expect(await groupTable.getByRole('link', { name: 'shop-db-1' }).count()).toBe(0);
   });
 
-  test('shows the chosen columns, also after a reload', async () => {
+  test('shows the selected columns, including after a reload', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
     const header = (name: string) => table().getByRole('columnheader', { name });
@@ -90,12 +90,12 @@ describeInChromium('the list of containers', () => {
     await row('shop-web-1').waitFor();
 
     await page.keyboard.press('ArrowDown');
-    expect(await focused()).toBe('shop-web-1');
+    expect(await focusedText()).toBe('shop-web-1');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowDown');
-    expect(await focused()).toBe('shop-web-3');
+    expect(await focusedText()).toBe('shop-web-3');
     await page.keyboard.press('ArrowUp');
-    expect(await focused()).toBe('shop-web-2');
+    expect(await focusedText()).toBe('shop-web-2');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'shop-web-2' }).waitFor();
 
@@ -112,21 +112,23 @@ describeInChromium('the list of containers', () => {
   test('has menus that work with the keyboard and restore the focus when they close', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
-    const state = page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Filter', exact: true });
-    await state.focus();
+    const filterButton = page
+      .getByRole('group', { name: 'Filters' })
+      .getByRole('button', { name: 'Filter', exact: true });
+    await filterButton.focus();
     await page.keyboard.press('Enter');
     await page.getByRole('menuitemcheckbox', { name: 'running' }).waitFor();
     await page.keyboard.type('pau');
-    await focusIsOn('paused');
+    await waitForFocusOn('paused');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\?state=paused$/);
     await page.getByText('No matching containers').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('menu').waitFor({ state: 'detached' });
-    await focusIsOn('Filter');
+    await waitForFocusOn('Filter');
   });
 
-  test('loads with less script than the limit of a first load', async () => {
+  test('needs less script for a first load than the documented limit', async () => {
     const load = async (): Promise<{ bytes: number; ms: number }> => {
       await page.goto(`${dashboard.url}/containers`);
       await row('shop-db-1').waitFor();
@@ -137,13 +139,13 @@ describeInChromium('the list of containers', () => {
         return { bytes: scripts.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0), ms };
       });
     };
-    const first = await load();
-    const again = await load();
+    const firstLoad = await load();
+    const secondLoad = await load();
     // The times are only reported, not asserted, because other processes on the machine also increase them.
     process.stderr.write(
-      `the list of containers was usable after ${first.ms} ms with ${first.bytes} bytes of script, again after ${again.ms} ms\n`,
+      `the list of containers was usable after ${firstLoad.ms} ms with ${firstLoad.bytes} bytes of script, again after ${secondLoad.ms} ms\n`,
     );
-    expect(first.bytes).toBeGreaterThan(0);
-    expect(first.bytes).toBeLessThan(SCRIPT_BYTES_MAX);
+    expect(firstLoad.bytes).toBeGreaterThan(0);
+    expect(firstLoad.bytes).toBeLessThan(SCRIPT_BYTES_MAX);
   });
 });

@@ -15,8 +15,8 @@ import {
 } from '../support/browser.js';
 import { runContainer, type FleetHost } from '../support/host.js';
 
-/** The directory of the screenshots: kept by CI, ignored by git. */
-const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url));
+/** The directory of the screenshots, which CI keeps and git ignores. */
+const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
@@ -29,7 +29,7 @@ interface Ids {
   dockerId: string;
 }
 
-/** All pages with their paths, each with a heading by which the test recognizes it. */
+/** All pages with their paths. The test recognizes each page by its heading. */
 const PAGES: Readonly<Record<string, { path: (ids: Ids) => string; heading: string }>> = {
   fleet: { path: () => '/', heading: 'Fleet' },
   containers: { path: () => '/containers', heading: 'Containers' },
@@ -52,60 +52,62 @@ describeInChromium('each page, in both themes and sizes', () => {
   let browser: Browser;
   let dashboard: Dashboard;
   let ids: Ids;
-  const opened = new Map<string, { context: BrowserContext; page: Page; misdeeds: Misdeeds }>();
+  const browserPages = new Map<string, { context: BrowserContext; page: Page; misdeeds: Misdeeds }>();
 
   beforeAll(async () => {
-    await mkdir(PICTURES, { recursive: true });
+    await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
     browser = await openChromium();
     dashboard = await startDashboard();
     const host: FleetHost = await dashboard.addHost('web-01');
-    const silent: FleetHost = await dashboard.addHost('web-02');
+    const silentHost: FleetHost = await dashboard.addHost('web-02');
     host.engine.setHealth(runContainer(host, 'shop-api-1', 'registry.example.com/shop/api:41'), 'unhealthy');
     host.engine.die(runContainer(host, 'shop-worker-1'), 137);
     host.engine.pause(runContainer(host, 'shop-cache-1', 'docker.io/library/redis:8.2'));
     runContainer(host, 'shop-web-1');
-    runContainer(silent, 'shop-web-2');
-    ids = await told(dashboard);
-    await silent.agent.stop('SIGKILL');
+    runContainer(silentHost, 'shop-web-2');
+    ids = await waitForFleet(dashboard);
+    await silentHost.agent.stop('SIGKILL');
   });
   afterAll(async () => {
     await browser.close();
     await dashboard.close();
   });
 
-  /** Returns the browser page for a theme and size, signed in. All pages with this theme and size are opened in it. */
-  async function pageFor(theme: Theme, size: Size): Promise<{ page: Page; misdeeds: Misdeeds }> {
+  /** Returns a signed-in browser page for a theme and size. All pages with this theme and size are opened in it. */
+  async function openPageFor(theme: Theme, size: Size): Promise<{ page: Page; misdeeds: Misdeeds }> {
     const key = `${theme} ${size}`;
-    let found = opened.get(key);
-    if (found === undefined) {
+    let entry = browserPages.get(key);
+    if (entry === undefined) {
       const context = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, reducedMotion: 'reduce' });
       await dashboard.signIn(context);
-      found = { context, ...(await openPage(context)) };
-      opened.set(key, found);
+      entry = { context, ...(await openPage(context)) };
+      browserPages.set(key, entry);
     }
-    return found;
+    return entry;
   }
 
-  const looks = Object.keys(PAGES).flatMap((name) =>
+  const variants = Object.keys(PAGES).flatMap((name) =>
     THEMES.flatMap((theme) => (Object.keys(SIZES) as Size[]).map((size) => ({ name, theme, size }))),
   );
-  test.each(looks)('$name, $theme, $size has no accessibility or policy violations', async (look) => {
-    const { name, theme, size } = look;
-    const { path, heading } = PAGES[name]!;
-    const { page, misdeeds } = await pageFor(theme, size);
-    await page.goto(dashboard.url + path(ids));
-    await page.getByRole('heading', { name: heading }).first().waitFor();
-    // Data that is still loading would not be checked.
-    await page.waitForFunction(() => document.querySelector('.loading') === null);
-    await page.screenshot({ path: join(PICTURES, `${name.replaceAll(' ', '-')}-${theme}-${size}.png`) });
+  test.each(variants)(
+    '$name, $theme, $size has no accessibility or policy violations',
+    async ({ name, theme, size }) => {
+      const { path, heading } = PAGES[name]!;
+      const { page, misdeeds } = await openPageFor(theme, size);
+      await page.goto(dashboard.url + path(ids));
+      await page.getByRole('heading', { name: heading }).first().waitFor();
+      // Data that is still loading could not be checked.
+      await page.waitForFunction(() => document.querySelector('.loading') === null);
+      await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `${name.replaceAll(' ', '-')}-${theme}-${size}.png`) });
 
-    expect(await violations(page)).toEqual([]);
-    expect(misdeeds.list).toEqual([]);
-  });
+      expect(await findViolations(page)).toEqual([]);
+      expect(misdeeds.list).toEqual([]);
+    },
+  );
 });
 
-/** Waits until the API knows the whole fleet, and returns the IDs that the pages' paths need. */
-async function told({ api }: Dashboard): Promise<Ids> {
+/** Waits until all hosts have reported their containers, and returns the IDs that the pages' paths need. */
+async function waitForFleet({ api }: Dashboard): Promise<Ids> {
   for (;;) {
     const { items } = await api.call('listContainers', { query: { health: 'unhealthy' } });
     const { items: hosts } = await api.call('listHosts');
@@ -118,13 +120,13 @@ async function told({ api }: Dashboard): Promise<Ids> {
 }
 
 /** Returns the violations that axe finds, each with its elements. */
-async function violations(page: Page): Promise<string[]> {
-  // Evaluated, because the page's policy would block a script element.
+async function findViolations(page: Page): Promise<string[]> {
+  // The script is evaluated, because the page's Content Security Policy would block a script element.
   await page.evaluate(await readFile(AXE, 'utf8'));
-  const found = await page.evaluate(() =>
+  const violations = await page.evaluate(() =>
     (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run().then((results) => results.violations),
   );
-  return found.map(
+  return violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`,
   );
 }

@@ -15,13 +15,13 @@ describeInChromium('from the first start to a fleet', () => {
   afterAll(() => dashboard.close());
   beforeEach(() => void (page = visit.page));
 
-  const open = async (path: string): Promise<void> => {
+  const openPath = async (path: string): Promise<void> => {
     await dashboard.signIn(visit.context);
     await page.goto(dashboard.url + path);
   };
   const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
 
-  test('the setup link creates the owner, and an empty fleet leads to adding a host until it reports', async () => {
+  test('the setup link creates the owner, and an empty fleet leads to the page that adds a host and waits for its report', async () => {
     await page.goto(await dashboard.muster.setupLink());
     await page.getByLabel('Your name').fill(OWNER.name);
     await page.getByLabel('Email').fill(OWNER.email);
@@ -43,8 +43,8 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: 'shop-web-1' }).first().waitFor();
   });
 
-  test('changes appear without a reload, and a crash appears among the concerns of the fleet page', async () => {
-    await open('/');
+  test('changes appear without a reload, and a crash appears in the fleet page’s list of problems', async () => {
+    await openPath('/');
     await page.getByText('Live', { exact: true }).waitFor();
     await page.evaluate(() => Object.assign(window, { isTheSamePage: true }));
 
@@ -55,8 +55,8 @@ describeInChromium('from the first start to a fleet', () => {
     expect(await page.evaluate(() => 'isTheSamePage' in window)).toBe(true);
   });
 
-  test('the slash key focuses the search from any page, and the address holds the search and filters', async () => {
-    await open('/events');
+  test('the slash key focuses the search from any page, and the URL contains the search term and filters', async () => {
+    await openPath('/events');
     await heading('Events').waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('worker');
@@ -77,10 +77,10 @@ describeInChromium('from the first start to a fleet', () => {
     expect(await table.getByRole('link', { name: 'shop-web-1' }).count()).toBe(0);
   });
 
-  test('a host whose engine is down is shown as such, and its containers are not counted as running', async () => {
+  test('a host whose engine is down is shown as "engine down", and its containers are not counted as running', async () => {
     host.server.setFault('list', { kind: 'status', status: 500 });
     host.server.dropEventStreams();
-    await open('/');
+    await openPath('/');
     const tile = page.getByRole('link', { name: /^web-01 engine down/ });
     await tile.waitFor();
     await page.getByText('last known').waitFor();
@@ -93,11 +93,11 @@ describeInChromium('from the first start to a fleet', () => {
   });
 
   test('a host that stops reporting becomes stale, and its containers are shown as last known', async () => {
-    const silent = await dashboard.addHost('web-02');
-    runContainer(silent, 'shop-web-2');
-    await open('/');
+    const silentHost = await dashboard.addHost('web-02');
+    runContainer(silentHost, 'shop-web-2');
+    await openPath('/');
     await page.getByRole('link', { name: /^web-02 online/ }).waitFor();
-    await silent.agent.stop('SIGKILL');
+    await silentHost.agent.stop('SIGKILL');
     await page.getByRole('link', { name: /^web-02 stale as of/ }).waitFor();
     await page.goto(`${dashboard.url}/containers?q=shop-web-2`);
     await page.getByText('running (last known)').waitFor();
@@ -108,17 +108,17 @@ describeInChromium('from the first start to a fleet', () => {
     const numbers = page.getByRole('region', { name: 'Fleet summary' });
     for (const name of [/^\d+ containers?$/, /^\d+ running$/, /last known$/]) {
       const link = numbers.getByRole('link', { name });
-      const told = parseInt(await link.innerText(), 10);
+      const count = parseInt(await link.innerText(), 10);
       await link.click();
-      const note = new RegExp(`^${told} ${told === 1 ? 'container' : 'containers'}$`);
+      const note = new RegExp(`^${count} ${count === 1 ? 'container' : 'containers'}$`);
       await page.getByRole('status').filter({ hasText: note }).waitFor();
       await page.goBack();
     }
   });
 
-  test('rotating a token locks the agent out until it has the new token, and the host stays the same', async () => {
+  test('rotating a token locks the agent out until it has the new token, and the host keeps its ID', async () => {
     const before = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
-    await open(`/hosts/${before.items[0]!.id}`);
+    await openPath(`/hosts/${before.items[0]!.id}`);
     await heading('web-01').waitFor();
     await page.getByRole('button', { name: 'Actions' }).click();
     await page.getByRole('menuitem', { name: 'Rotate agent token' }).click();
@@ -135,7 +135,7 @@ describeInChromium('from the first start to a fleet', () => {
   });
 
   test('a host can be renamed, and deleted after confirmation', async () => {
-    await open('/');
+    await openPath('/');
     await page
       .getByRole('link', { name: /^web-02/ })
       .first()
@@ -164,7 +164,7 @@ describeInChromium('from the first start to a fleet', () => {
   });
 
   test('a lost connection is shown, and the page recovers without a reload', async () => {
-    await open('/');
+    await openPath('/');
     await page.getByText('Live', { exact: true }).waitFor();
     await dashboard.muster.stop();
     await page.getByText('Not live', { exact: false }).waitFor();
@@ -173,8 +173,8 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
   });
 
-  test('a list is refreshed without messages of the stream, and a lagging stream is not shown as live', async () => {
-    // A stream that stays connected but sends no messages until the test sends one.
+  test('a list is refreshed even if the stream sends no messages, and a lagging stream is not shown as live', async () => {
+    // Replaces the live stream with a stream that stays connected but has no messages until the test sends one.
     await page.addInitScript(() => {
       const bytes = (text: string) => new TextEncoder().encode(text);
       const body = new ReadableStream<Uint8Array>({
@@ -189,7 +189,7 @@ describeInChromium('from the first start to a fleet', () => {
           ? Promise.resolve(new Response(body, { headers: { 'Content-Type': 'text/event-stream' } }))
           : fetch(input, init);
     });
-    await open('/containers');
+    await openPath('/containers');
     await page.getByText('Live', { exact: true }).waitFor();
     const table = page.getByRole('table', { name: 'Containers' });
     await table.getByRole('link', { name: 'shop-web-1' }).waitFor();
@@ -208,59 +208,59 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByText('Live', { exact: true }).waitFor();
   }, 180_000);
 
-  test('an invited viewer sees the fleet, but no controls that change it', async () => {
-    await open('/settings/members');
+  test('an invited viewer sees the fleet, but no controls that change the fleet', async () => {
+    await openPath('/settings/members');
     await page.getByLabel('Email').fill('vic@example.org');
     await page.getByRole('button', { name: 'Create invitation' }).click();
     const link = await page.getByRole('region', { name: 'invitation link' }).innerText();
 
-    const other = await visit.context.browser()!.newContext();
+    const otherContext = await visit.context.browser()!.newContext();
     try {
-      const { page: theirs, misdeeds: theirMisdeeds } = await openPage(other);
-      await theirs.goto(link.trim());
-      await theirs.getByLabel('Your name').fill('Vic Viewer');
-      await theirs.getByLabel('Password').fill('another long passphrase');
-      await theirs.getByRole('button', { name: 'Accept and sign in' }).click();
-      await theirs.locator('a.tile', { hasText: 'web-01' }).click();
-      await theirs.getByRole('heading', { level: 1, name: 'web-01' }).waitFor();
-      expect(await theirs.getByRole('button', { name: 'Actions' }).count()).toBe(0);
-      expect(await theirs.getByRole('link', { name: 'Add a host' }).count()).toBe(0);
-      await theirs.goto(`${dashboard.url}/settings/api-keys`);
-      await theirs.getByRole('heading', { name: 'Page not found' }).waitFor();
-      expect(theirMisdeeds.list).toEqual([]);
+      const { page: otherPage, misdeeds: otherMisdeeds } = await openPage(otherContext);
+      await otherPage.goto(link.trim());
+      await otherPage.getByLabel('Your name').fill('Vic Viewer');
+      await otherPage.getByLabel('Password').fill('another long passphrase');
+      await otherPage.getByRole('button', { name: 'Accept and sign in' }).click();
+      await otherPage.locator('a.tile', { hasText: 'web-01' }).click();
+      await otherPage.getByRole('heading', { level: 1, name: 'web-01' }).waitFor();
+      expect(await otherPage.getByRole('button', { name: 'Actions' }).count()).toBe(0);
+      expect(await otherPage.getByRole('link', { name: 'Add a host' }).count()).toBe(0);
+      await otherPage.goto(`${dashboard.url}/settings/api-keys`);
+      await otherPage.getByRole('heading', { name: 'Page not found' }).waitFor();
+      expect(otherMisdeeds.list).toEqual([]);
     } finally {
-      await other.close();
+      await otherContext.close();
     }
   });
 
-  test('a member becomes a viewer only after confirmation, and loses the admin keys that they created', async () => {
-    await open('/settings/members');
+  test('a member becomes a viewer only after confirmation, and the admin keys that the member created are revoked', async () => {
+    await openPath('/settings/members');
     await page.getByLabel('Email').fill('dan@example.org');
     await page.getByLabel('Role', { exact: true }).selectOption('admin');
     await page.getByRole('button', { name: 'Create invitation' }).click();
     const link = await page.getByRole('region', { name: 'invitation link' }).innerText();
-    const other = await visit.context.browser()!.newContext();
+    const otherContext = await visit.context.browser()!.newContext();
     try {
-      const { page: theirs } = await openPage(other);
-      await theirs.goto(link.trim());
-      await theirs.getByLabel('Your name').fill('Dan Admin');
-      await theirs.getByLabel('Password').fill('another long passphrase');
-      await theirs.getByRole('button', { name: 'Accept and sign in' }).click();
-      await theirs.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
-      const status = await theirs.evaluate(async () => {
+      const { page: otherPage } = await openPage(otherContext);
+      await otherPage.goto(link.trim());
+      await otherPage.getByLabel('Your name').fill('Dan Admin');
+      await otherPage.getByLabel('Password').fill('another long passphrase');
+      await otherPage.getByRole('button', { name: 'Accept and sign in' }).click();
+      await otherPage.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
+      const status = await otherPage.evaluate(async () => {
         const body = JSON.stringify({ name: 'of dan', role: 'admin' });
         const headers = { 'Content-Type': 'application/json' };
         return (await fetch('/api/api-keys', { method: 'POST', headers, body })).status;
       });
       expect(status).toBe(201);
     } finally {
-      await other.close();
+      await otherContext.close();
     }
     const isRevoked = async () => {
       const { items } = await dashboard.api.call('listApiKeys');
       return items.find(({ name }) => name === 'of dan')!.revokedAt !== null;
     };
-    await open('/settings/members');
+    await openPath('/settings/members');
     const role = page.getByLabel('Role of Dan Admin');
     await role.selectOption('viewer');
     await page.getByRole('heading', { name: 'Make Dan Admin a viewer?' }).waitFor();
@@ -274,8 +274,8 @@ describeInChromium('from the first start to a fleet', () => {
     expect([await role.inputValue(), await isRevoked()]).toEqual(['viewer', true]);
   });
 
-  test('a session that ended leads to the sign-in page, and signing in returns to the previous page', async () => {
-    await open('/ports');
+  test('the end of a session leads to the sign-in page, and signing in leads back to the previous page', async () => {
+    await openPath('/ports');
     await heading('Ports').waitFor();
     await visit.context.request.delete(`${dashboard.url}/api/session`, { headers: { Origin: dashboard.url } });
     await page.getByText('Your session has ended.', { exact: false }).waitFor();

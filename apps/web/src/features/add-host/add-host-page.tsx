@@ -1,7 +1,7 @@
 import type { EnrollmentTokenCreated } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { api, fieldError, otherError } from '../../lib/api/client';
+import { api, fieldError, formError } from '../../lib/api/client';
 import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
 import { EmptyState } from '../../components/empty-state';
@@ -12,7 +12,10 @@ import { useTitle } from '../../lib/title';
 import { NewHosts } from './new-hosts';
 import { EnrollCommands } from './enroll-commands';
 
-/** Adds a host: creates an enrollment token, shows the command that runs the agent, and waits for the first report. */
+/**
+ * The page that adds a host: creates an enrollment token, shows the command that runs the agent, and waits for the
+ * first report.
+ */
 export function AddHostPage(): ReactNode {
   useTitle('Add a host');
   const canEdit = useCanEdit();
@@ -27,7 +30,11 @@ export function AddHostPage(): ReactNode {
   return (
     <div className="narrow">
       <h1>Add a host</h1>
-      {token === null ? <CreateToken onMade={setToken} /> : <RunAgent token={token} onAgain={() => setToken(null)} />}
+      {token === null ? (
+        <CreateTokenForm onCreated={setToken} />
+      ) : (
+        <AgentCommands token={token} onAddAnother={() => setToken(null)} />
+      )}
     </div>
   );
 }
@@ -39,28 +46,31 @@ const USES: readonly { value: Uses; label: string }[] = [
   { value: '100', label: 'Up to 100 hosts' },
 ];
 
-function CreateToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => void }) {
+function CreateTokenForm({ onCreated }: { onCreated: (token: EnrollmentTokenCreated) => void }) {
   const client = useQueryClient();
   const [name, setName] = useState('');
   const [uses, setUses] = useState<Uses>('1');
-  const creation = useMutation({
+  const createMutation = useMutation({
     mutationFn: () =>
       api.call('createEnrollmentToken', { body: { name: name.trim() || 'Unnamed token', maxUses: Number(uses) } }),
     onSuccess: (token) => {
       void client.invalidateQueries({ queryKey: ['enrollment-tokens'] });
-      onMade(token);
+      onCreated(token);
     },
   });
   return (
     <section className="card">
       <div className="prose">
-        <p>Run the Muster agent on each Docker or Podman host. It needs an enrollment token, valid for 24 hours.</p>
+        <p>
+          Run the Muster agent on each Docker or Podman host. The agent needs an enrollment token, which is valid for 24
+          hours.
+        </p>
       </div>
       <form
         className="stack add-form"
         onSubmit={(event) => {
           event.preventDefault();
-          creation.mutate();
+          createMutation.mutate();
         }}
       >
         <Field
@@ -69,13 +79,13 @@ function CreateToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => vo
           hint="Shown in the token list."
           autoFocus
           value={name}
-          error={fieldError(creation.error, 'name')}
+          error={fieldError(createMutation.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
         <Select label="Number of hosts" value={uses} options={USES} onChange={setUses} />
-        <ErrorNote error={otherError(creation.error)} />
+        <ErrorNote error={formError(createMutation.error)} />
         <div className="actions">
-          <Button type="submit" kind="primary" busy={creation.isPending}>
+          <Button type="submit" kind="primary" busy={createMutation.isPending}>
             Create token
           </Button>
         </div>
@@ -84,7 +94,7 @@ function CreateToken({ onMade }: { onMade: (token: EnrollmentTokenCreated) => vo
   );
 }
 
-function RunAgent({ token, onAgain: onAddAnother }: { token: EnrollmentTokenCreated; onAgain: () => void }) {
+function AgentCommands({ token, onAddAnother }: { token: EnrollmentTokenCreated; onAddAnother: () => void }) {
   return (
     <>
       <section className="card" aria-labelledby="run-title">
@@ -97,7 +107,7 @@ function RunAgent({ token, onAgain: onAddAnother }: { token: EnrollmentTokenCrea
           {token.maxUses === 1 ? '1 host' : `up to ${token.maxUses} hosts`} until <DateTime at={token.expiresAt} />.
         </p>
       </section>
-      <NewHosts since={token.createdAt} onAgain={onAddAnother} />
+      <NewHosts since={token.createdAt} onAddAnother={onAddAnother} />
     </>
   );
 }

@@ -14,9 +14,9 @@ export function EnrollCommands({ token }: { token: string }) {
           </Tabs.Trigger>
         ))}
       </Tabs.List>
-      {methods.map(({ id, title, needs, command }) => (
+      {methods.map(({ id, title, description, command }) => (
         <Tabs.Content key={id} value={id} className="tab-content">
-          <p className="soft">{needs}</p>
+          <p className="soft">{description}</p>
           <Command text={command} label={`command for ${title}`} />
         </Tabs.Content>
       ))}

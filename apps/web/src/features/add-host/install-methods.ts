@@ -2,7 +2,8 @@
 export interface InstallMethod {
   id: string;
   title: string;
-  needs: string;
+  /** What the command needs and does. */
+  description: string;
   command: string;
 }
 
@@ -12,23 +13,25 @@ export function installMethods(url: string, token: string): InstallMethod[] {
     {
       id: 'node',
       title: 'Node.js',
-      needs: 'From a checkout of the Muster repository, Node.js 20.19+. Runs until Ctrl+C; for a quick try.',
+      description:
+        'Needs a checkout of the Muster repository and Node.js 20.19 or later. ' +
+        'The agent runs until you press Ctrl+C, so use this method only to try Muster.',
       command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nnpx -y pnpm@12.21.0 agent`,
     },
     {
       id: 'docker',
       title: 'Docker',
-      needs:
-        'From a checkout of the Muster repository. The agent reads the Docker socket through a read-only proxy. ' +
-        '127.0.0.1 would be the container itself: use an address of this server that the host can reach.',
+      description:
+        'Needs a checkout of the Muster repository. The agent reads the Docker socket through a read-only proxy. ' +
+        'Inside the container, 127.0.0.1 is the container itself, so use an address of this server that the host can reach.',
       command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nDOCKER_GID=$(stat -c %g /var/run/docker.sock) \\\ndocker compose -f apps/agent/packaging/compose.yaml up -d`,
     },
     {
       id: 'systemd',
       title: 'systemd',
-      needs:
+      description:
         'Installs a systemd service. Needs an agent release on this server (docs/agent.md). ' +
-        'Downloads are verified; safe to re-run.',
+        'Downloads are verified, and the command can safely be repeated.',
       command: `curl -fsSL ${url}/install.sh |\n  sudo sh -s -- --token ${token}`,
     },
   ];

@@ -6,33 +6,39 @@ import { formatCount } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 
-/** Interval at which the hosts are read, in milliseconds, in case the live stream reports nothing. */
+/** Interval at which the hosts are read, in milliseconds. It is a fallback for missing stream messages. */
 const POLL_INTERVAL_MS = 3_000;
 
-/** Waits for hosts that enroll after `since`, and shows each after its first report. */
-export function NewHosts({ since, onAgain: onAddAnother }: { since: string; onAgain: () => void }) {
+/** Waits for hosts that enroll after `since`, and shows each host after its first report. */
+export function NewHosts({ since, onAddAnother }: { since: string; onAddAnother: () => void }) {
   const { data } = useInfiniteQuery({ ...hostsQuery(), refetchInterval: POLL_INTERVAL_MS });
-  const enrolled = (data?.pages.flatMap((page) => page.items) ?? []).filter(({ enrolledAt }) => enrolledAt >= since);
-  const reported = enrolled.filter(({ freshness }) => freshness !== 'never');
+  const enrolledHosts = (data?.pages.flatMap((page) => page.items) ?? []).filter(
+    ({ enrolledAt }) => enrolledAt >= since,
+  );
+  const reportingHosts = enrolledHosts.filter(({ freshness }) => freshness !== 'never');
   return (
     <section className="card arrivals" aria-live="polite" aria-labelledby="arrivals-title">
       <h2 id="arrivals-title" className="card-title">
-        {reported.length === 0 ? 'Waiting for the host' : reported.length === 1 ? 'Host connected' : 'Hosts connected'}
+        {reportingHosts.length === 0
+          ? 'Waiting for the host'
+          : reportingHosts.length === 1
+            ? 'Host connected'
+            : 'Hosts connected'}
       </h2>
-      {reported.length === 0 && (
+      {reportingHosts.length === 0 && (
         <p className="waiting">
           <span className="loading-bar" aria-hidden="true" />
-          {enrolled.length === 0 ? (
-            'Updates automatically, usually within seconds.'
+          {enrolledHosts.length === 0 ? (
+            'This page updates automatically, usually within seconds.'
           ) : (
             <>
-              <IsolatedText text={enrolled[0]!.name} /> is enrolled. Waiting for its first report.
+              <IsolatedText text={enrolledHosts[0]!.name} /> is enrolled. Waiting for its first report.
             </>
           )}
         </p>
       )}
       <ul className="arrived">
-        {reported.map((host) => (
+        {reportingHosts.map((host) => (
           <li key={host.id} className="arrival">
             <span className="arrival-burst" aria-hidden="true">
               <StateIcon look="running" />
@@ -50,7 +56,7 @@ export function NewHosts({ since, onAgain: onAddAnother }: { since: string; onAg
           </li>
         ))}
       </ul>
-      {reported.length > 0 && (
+      {reportingHosts.length > 0 && (
         <div className="actions">
           <Button onClick={onAddAnother}>Add another host</Button>
           <Link to="/" className="button button-plain">

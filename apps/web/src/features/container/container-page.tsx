@@ -15,7 +15,7 @@ import { Timeline } from './timeline';
 
 const route = getRouteApi('/signed-in/hosts/$hostId/containers/$dockerId');
 
-/** One container: its last reported state with its age, and its history across recreations. */
+/** The page of one container: its last reported state with its age, and its history across recreations. */
 export function ContainerPage(): ReactNode {
   const { hostId, dockerId } = route.useParams();
   const { data: container, error, refetch } = useQuery(containerQuery(hostId, dockerId));
@@ -27,7 +27,7 @@ export function ContainerPage(): ReactNode {
       <ErrorNote error={error} onRetry={() => void refetch()} />
     );
   }
-  const current = isCurrent(container.hostFreshness);
+  const isDataCurrent = isCurrent(container.hostFreshness);
   return (
     <>
       <nav className="crumbs" aria-label="Breadcrumb">
@@ -41,7 +41,7 @@ export function ContainerPage(): ReactNode {
         </h1>
         <StateBadge container={container} />
       </header>
-      {!current && container.removedAt === null && (
+      {!isDataCurrent && container.removedAt === null && (
         <p className="note note-warning">
           {FRESHNESS[container.hostFreshness].meaning}
           {container.asOf !== null && (

@@ -13,7 +13,8 @@ import { toPlainText } from '../../lib/plain-text';
 type Fact = (container: ContainerView) => ReactNode;
 
 /**
- * How the details show each field, in display order; null if the field is shown elsewhere on the page or not at all.
+ * The components that show the fields in the details, in display order. An entry is null if the field is shown
+ * elsewhere on the page or not at all.
  */
 const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
   image: ({ image }) => (
@@ -27,24 +28,24 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
     </>
   ),
   ports: ({ ports }) => {
-    const published = publishedPorts(ports);
-    const inner = ports.filter(({ publicPort }) => publicPort === undefined);
+    const mergedPorts = publishedPorts(ports);
+    const unpublishedPorts = ports.filter(({ publicPort }) => publicPort === undefined);
     return (
       <>
         <dt>Ports</dt>
         <dd>
-          {published.length + inner.length === 0 && <span className="soft">–</span>}
+          {mergedPorts.length + unpublishedPorts.length === 0 && <span className="soft">–</span>}
           <ul className="port-list">
-            {published.map((port) => (
+            {mergedPorts.map((port) => (
               <li key={formatPort(port)}>
                 <Link to="/ports" search={{ port: String(port.publicPort) }} className="number">
                   <IsolatedText text={formatPort(port)} />
                 </Link>
               </li>
             ))}
-            {inner.length > 0 && (
+            {unpublishedPorts.length > 0 && (
               <li className="soft">
-                {inner
+                {unpublishedPorts
                   .map(
                     ({ privatePort, type, count }) =>
                       `${formatPortRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,

@@ -10,7 +10,7 @@ import { EventDays } from '../events/event-days';
 
 /**
  * The events of all containers with this name on this host, because a container that a deployment recreates continues
- * the history of the previous one.
+ * the history of the previous container.
  */
 export function Timeline({
   container: { hostId, name, dockerId },
@@ -18,7 +18,7 @@ export function Timeline({
   container: Pick<ContainerView, 'hostId' | 'name' | 'dockerId'>;
 }) {
   const list = useInfiniteQuery(eventsQuery({ hostId: [hostId], name: [name] }, 50));
-  const others = useMemo(() => {
+  const otherContainers = useMemo(() => {
     const ids = new Set(list.data?.pages.flatMap((page) => page.items.map((event) => event.dockerId)));
     ids.delete(dockerId);
     return ids.size;
@@ -27,9 +27,9 @@ export function Timeline({
     <section className="timeline" aria-labelledby="timeline-title">
       <header className="section-head">
         <h2 id="timeline-title">History</h2>
-        {others > 0 && (
+        {otherContainers > 0 && (
           <span className="soft">
-            Includes {formatCount(others, 'other container')} named <IsolatedText text={name} />
+            Includes {formatCount(otherContainers, 'other container')} named <IsolatedText text={name} />
           </span>
         )}
         <Link to="/events" search={{ name, hostId: [hostId] }} className="section-link">
@@ -37,7 +37,7 @@ export function Timeline({
         </Link>
       </header>
       <ListStates list={list} what="events" empty={<p className="soft">No events in the retention period.</p>}>
-        {(items) => <EventDays events={items} without={['host', 'name']} under="section" />}
+        {(items) => <EventDays events={items} omittedParts={['host', 'name']} parent="section" />}
       </ListStates>
     </section>
   );

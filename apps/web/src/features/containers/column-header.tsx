@@ -1,13 +1,13 @@
 import type { SortKey } from './search';
 import { nextSort, type Sort } from './sort';
 
-/** A column header. If the API can sort by the column, the header contains a button that sorts by it. */
+/** A column header. If the API can sort by the column, the header contains a button that sorts by the column. */
 export function ColumnHeader({
-  facts: { title, sort: key },
+  column: { title, sort: key },
   sort,
   onSort,
 }: {
-  facts: { title: string; sort?: SortKey };
+  column: { title: string; sort?: SortKey };
   sort: Sort | undefined;
   onSort: ((sort: Sort) => void) | undefined;
 }) {

@@ -9,7 +9,7 @@ import { Age } from '../../components/time';
 import type { ColumnId, SortKey } from './search';
 import { toPlainText } from '../../lib/plain-text';
 
-/** The label with a container's Compose project, set by Docker Compose and Podman Compose. */
+/** The container label with the name of the Compose project. Docker Compose and Podman Compose set this label. */
 export const PROJECT_LABEL = 'com.docker.compose.project';
 
 interface ColumnDefinition {
@@ -18,17 +18,17 @@ interface ColumnDefinition {
   sort?: SortKey;
   /** The width as a CSS grid track. */
   width: string;
-  /** Renders the cell of a container. */
-  cell: (container: ContainerView) => ReactNode;
+  /** Renders the cell of one container. */
+  renderCell: (container: ContainerView) => ReactNode;
 }
 
-/** The properties of each column, including the name. */
+/** The definition of each column, including the name column. */
 export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', ColumnDefinition>> = {
   name: {
     title: 'Name',
     sort: 'name',
     width: 'minmax(11rem, 1.6fr)',
-    cell: ({ hostId, dockerId, name }) => (
+    renderCell: ({ hostId, dockerId, name }) => (
       <Link
         to="/hosts/$hostId/containers/$dockerId"
         params={{ hostId, dockerId }}
@@ -43,12 +43,12 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', ColumnDefini
     title: 'State',
     sort: 'state',
     width: 'minmax(8.5rem, 1.2fr)',
-    cell: (container) => <StateBadge container={container} />,
+    renderCell: (container) => <StateBadge container={container} />,
   },
   host: {
     title: 'Host',
     width: 'minmax(7rem, 0.9fr)',
-    cell: ({ hostId, hostName }) => (
+    renderCell: ({ hostId, hostName }) => (
       <Link to="/hosts/$hostId" params={{ hostId }} className="clip" title={toPlainText(hostName)}>
         <IsolatedText text={hostName} />
       </Link>
@@ -58,17 +58,17 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', ColumnDefini
     title: 'Image',
     sort: 'image',
     width: 'minmax(10rem, 1.7fr)',
-    cell: ({ image }) => <ImageRef image={image} />,
+    renderCell: ({ image }) => <ImageRef image={image} />,
   },
   ports: {
     title: 'Ports',
     width: 'minmax(6rem, 0.9fr)',
-    cell: (container) => <PortLinks container={container} />,
+    renderCell: (container) => <PortLinks container={container} />,
   },
   project: {
     title: 'Project',
     width: 'minmax(6rem, 0.8fr)',
-    cell: ({ labels: { [PROJECT_LABEL]: project } }) =>
+    renderCell: ({ labels: { [PROJECT_LABEL]: project } }) =>
       project === undefined ? null : (
         <Link
           to="/containers"
@@ -83,7 +83,7 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', ColumnDefini
   status: {
     title: 'Status',
     width: 'minmax(9rem, 1fr)',
-    cell: ({ status }) => (
+    renderCell: ({ status }) => (
       <span className="clip soft" title={toPlainText(status)}>
         <IsolatedText text={status} />
       </span>
@@ -93,18 +93,18 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', ColumnDefini
     title: 'Changed',
     sort: 'changedAt',
     width: '6.5rem',
-    cell: ({ changedAt }) => <Age at={changedAt} />,
+    renderCell: ({ changedAt }) => <Age at={changedAt} />,
   },
   firstSeenAt: {
     title: 'First seen',
     sort: 'firstSeenAt',
     width: '6.5rem',
-    cell: ({ firstSeenAt }) => <Age at={firstSeenAt} />,
+    renderCell: ({ firstSeenAt }) => <Age at={firstSeenAt} />,
   },
   id: {
     title: 'ID',
     width: '8rem',
-    cell: ({ dockerId }) => (
+    renderCell: ({ dockerId }) => (
       <code className="clip soft" title={dockerId}>
         {dockerId.slice(0, 12)}
       </code>

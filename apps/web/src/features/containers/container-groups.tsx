@@ -16,7 +16,7 @@ import { COLUMNS_DEFAULT, toFilters, type ContainerSearch, type Group } from './
 import { parseSort, formatSort } from './sort';
 import { toPlainText } from '../../lib/plain-text';
 
-type Change = (change: Partial<ContainerSearch>) => void;
+type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 
 /** The heading of a group of containers. */
 interface Heading {
@@ -28,14 +28,14 @@ interface Heading {
   containers: number;
   running: number;
   /** Whether the counts are current. */
-  current: boolean;
+  isDataCurrent: boolean;
   /** The filters that select the group's containers. */
   filters: Partial<ContainerSearch>;
 }
 
 /**
- * Containers in groups. The headings' counts ignore most filters. A group's containers are loaded when the group is
- * opened, and all filters apply to them.
+ * Containers in groups. The counts in the headings ignore most filters. The containers of a group are loaded when the
+ * group is opened, and all filters apply to them.
  */
 export function ContainerGroups({
   group,
@@ -44,24 +44,24 @@ export function ContainerGroups({
 }: {
   group: Group;
   search: ContainerSearch;
-  onChange: Change;
+  onChange: ChangeSearch;
 }) {
   switch (group) {
     case 'project':
-      return <ByProject search={search} onChange={onChange} />;
+      return <ProjectGroups search={search} onChange={onChange} />;
     case 'image':
-      return <ByImage search={search} onChange={onChange} />;
+      return <ImageGroups search={search} onChange={onChange} />;
     case 'host':
-      return <ByHost search={search} onChange={onChange} />;
+      return <HostGroups search={search} onChange={onChange} />;
   }
 }
 
-interface PartProps {
+interface GroupingProps {
   search: ContainerSearch;
-  onChange: Change;
+  onChange: ChangeSearch;
 }
 
-function ByProject({ search, onChange }: PartProps) {
+function ProjectGroups({ search, onChange }: GroupingProps) {
   const list = useInfiniteQuery(projectsQuery({ hostId: search.hostId }));
   const headings = useMemo(
     () =>
@@ -71,15 +71,15 @@ function ByProject({ search, onChange }: PartProps) {
         location: project.hostName,
         containers: project.containers,
         running: project.running,
-        current: isCurrent(project.hostFreshness),
+        isDataCurrent: isCurrent(project.hostFreshness),
         filters: { hostId: [project.hostId], label: [...(search.label ?? []), `${PROJECT_LABEL}=${project.project}`] },
       })),
     [list.data, search.label],
   );
-  return <Headings what="Compose projects" list={list} headings={headings} search={search} onChange={onChange} />;
+  return <GroupList what="Compose projects" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
-function ByImage({ search, onChange }: PartProps) {
+function ImageGroups({ search, onChange }: GroupingProps) {
   const list = useInfiniteQuery(imagesQuery({}));
   const headings = useMemo(
     () =>
@@ -91,15 +91,15 @@ function ByImage({ search, onChange }: PartProps) {
           location: formatCount(image.hosts, 'host'),
           containers: image.containers,
           running: image.running,
-          current: true,
+          isDataCurrent: true,
           filters: { image: [image.image] },
         })),
     [list.data, search.image],
   );
-  return <Headings what="images" list={list} headings={headings} search={search} onChange={onChange} />;
+  return <GroupList what="images" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
-function ByHost({ search, onChange }: PartProps) {
+function HostGroups({ search, onChange }: GroupingProps) {
   const list = useInfiniteQuery(hostsQuery());
   const headings = useMemo(
     () =>
@@ -112,21 +112,21 @@ function ByHost({ search, onChange }: PartProps) {
           problems: host.problems,
           containers: host.containerCount,
           running: host.containersByState['running'] ?? 0,
-          current: isCurrent(host.freshness),
+          isDataCurrent: isCurrent(host.freshness),
           filters: { hostId: [host.id] },
         })),
     [list.data, search.hostId],
   );
-  return <Headings what="hosts" list={list} headings={headings} search={search} onChange={onChange} />;
+  return <GroupList what="hosts" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
-function Headings({
+function GroupList({
   what,
   list,
   headings,
   search,
   onChange,
-}: PartProps & {
+}: GroupingProps & {
   what: string;
   list: Pick<
     UseInfiniteQueryResult,
@@ -142,7 +142,7 @@ function Headings({
   return (
     <div className="groups">
       {headings.map((heading) => (
-        <GroupPart key={heading.key} heading={heading} search={search} onChange={onChange} />
+        <GroupSection key={heading.key} heading={heading} search={search} onChange={onChange} />
       ))}
       {list.hasNextPage && (
         <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
@@ -153,12 +153,12 @@ function Headings({
   );
 }
 
-function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading }) {
+function GroupSection({ heading, search, onChange }: GroupingProps & { heading: Heading }) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
-  const { title, location, problems = [], containers, running, current } = heading;
+  const { title, location, problems = [], containers, running, isDataCurrent } = heading;
   return (
-    <section className={current ? 'group' : 'group is-stale'}>
+    <section className={isDataCurrent ? 'group' : 'group is-stale'}>
       <h2 className="group-head">
         <button
           type="button"
@@ -178,7 +178,7 @@ function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading
           )}
           <ProblemNames problems={problems} />
           <span className="group-counts soft">
-            {formatCount(containers, 'container')}, {running} {current ? 'running' : 'running (last known)'}
+            {formatCount(containers, 'container')}, {running} {isDataCurrent ? 'running' : 'running (last known)'}
           </span>
         </button>
       </h2>
@@ -187,11 +187,11 @@ function GroupPart({ heading, search, onChange }: PartProps & { heading: Heading
   );
 }
 
-function GroupRows({ heading, search, onChange }: PartProps & { heading: Heading }) {
+function GroupRows({ heading, search, onChange }: GroupingProps & { heading: Heading }) {
   const list = useInfiniteQuery(containersQuery({ ...toFilters(search), ...heading.filters }));
   const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
-  const readOn = useCallback(() => {
+  const loadNextPage = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
   if (list.error !== null) return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
@@ -206,7 +206,7 @@ function GroupRows({ heading, search, onChange }: PartProps & { heading: Heading
       shownColumns={search.columns ?? COLUMNS_DEFAULT}
       sort={parseSort(search)}
       onSort={(sort) => onChange({ sort: formatSort(sort) })}
-      onNearEnd={readOn}
+      onNearEnd={loadNextPage}
     />
   );
 }

@@ -7,12 +7,14 @@ import { COLUMN_DEFINITIONS } from './columns';
 import { COLUMNS, type ColumnId } from './search';
 import type { Sort } from './sort';
 
-/** The height of a row in pixels, on a wide and on a narrow screen. */
-const ROW_PX = 36;
-const ROW_NARROW_PX = 64;
+/** The height of a row on a wide screen, in pixels. */
+const ROW_HEIGHT_PX = 36;
+
+/** The height of a row on a narrow screen, in pixels. */
+const NARROW_ROW_HEIGHT_PX = 64;
 
 /** Number of rows that are rendered outside the visible area, so that fast scrolling shows no gaps. */
-const OVERSCAN = 12;
+const OVERSCAN_ROWS = 12;
 
 /** Number of remaining rows at which the next page is loaded. */
 const READ_AHEAD_ROWS = 60;
@@ -32,7 +34,7 @@ export function ContainerTable({
   inline = false,
 }: {
   rows: readonly ContainerView[];
-  /** The number of rows; -1 if unknown, as in `aria-rowcount`. */
+  /** The number of rows, or -1 if the number is unknown, as in `aria-rowcount`. */
   total: number;
   shownColumns: readonly ColumnId[];
   /** The sort order, if the user can change it. */
@@ -40,7 +42,7 @@ export function ContainerTable({
   onSort?: (sort: Sort) => void;
   onNearEnd: () => void;
   label: string;
-  /** Whether the table grows with its rows instead of scrolling itself. */
+  /** Whether the table grows with its rows. Otherwise, it has a fixed height and a scroll bar. */
   inline?: boolean;
 }) {
   const isNarrow = useIsNarrow();
@@ -51,17 +53,17 @@ export function ContainerTable({
   );
   const template = columns.map((id) => COLUMN_DEFINITIONS[id].width).join(' ');
 
-  const virtual = useVirtualizer({
+  const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => (isNarrow ? ROW_NARROW_PX : ROW_PX),
-    overscan: OVERSCAN,
+    estimateSize: () => (isNarrow ? NARROW_ROW_HEIGHT_PX : ROW_HEIGHT_PX),
+    overscan: OVERSCAN_ROWS,
   });
-  useEffect(() => virtual.measure(), [virtual, isNarrow]);
+  useEffect(() => virtualizer.measure(), [virtualizer, isNarrow]);
 
-  const items = virtual.getVirtualItems();
-  const last = items.at(-1)?.index ?? 0;
-  const isNearEnd = last >= rows.length - READ_AHEAD_ROWS;
+  const virtualRows = virtualizer.getVirtualItems();
+  const lastIndex = virtualRows.at(-1)?.index ?? 0;
+  const isNearEnd = lastIndex >= rows.length - READ_AHEAD_ROWS;
   useEffect(() => {
     if (isNearEnd) onNearEnd();
   }, [isNearEnd, onNearEnd, rows.length]);
@@ -78,17 +80,17 @@ export function ContainerTable({
         <div role="rowgroup" className="grid-head">
           <div role="row" aria-rowindex={1} className="grid-row">
             {columns.map((id) => (
-              <ColumnHeader key={id} facts={COLUMN_DEFINITIONS[id]} sort={sort} onSort={onSort} />
+              <ColumnHeader key={id} column={COLUMN_DEFINITIONS[id]} sort={sort} onSort={onSort} />
             ))}
           </div>
         </div>
         <div
           role="rowgroup"
           className="grid-body"
-          style={{ height: virtual.getTotalSize() }}
-          onKeyDown={(event) => goToRow(event, (index) => virtual.scrollToIndex(index))}
+          style={{ height: virtualizer.getTotalSize() }}
+          onKeyDown={(event) => focusAdjacentRow(event, (index) => virtualizer.scrollToIndex(index))}
         >
-          {items.map(({ index, start, size }) => {
+          {virtualRows.map(({ index, start, size }) => {
             const container = rows[index]!;
             const key = `${container.hostId} ${container.dockerId}`;
             return <Row key={key} container={container} columns={columns} index={index} top={start} height={size} />;
@@ -117,7 +119,7 @@ const Row = memo(function Row({
     <div role="row" aria-rowindex={index + 2} data-index={index} className="grid-row" style={{ top, height }}>
       {columns.map((id) => (
         <div key={id} role="cell" className={`grid-cell cell-${id}`}>
-          {COLUMN_DEFINITIONS[id].cell(container)}
+          {COLUMN_DEFINITIONS[id].renderCell(container)}
         </div>
       ))}
     </div>
@@ -125,7 +127,7 @@ const Row = memo(function Row({
 });
 
 /** Moves the focus to the name in the next row for the Down key, and in the previous row for the Up key. */
-function goToRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
+function focusAdjacentRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const row = (event.target as HTMLElement).closest<HTMLElement>('[data-index]');
   if (step === undefined || row === null) return;

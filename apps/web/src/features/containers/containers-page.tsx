@@ -19,14 +19,14 @@ import { parseSort, formatSort } from './sort';
 
 const route = getRouteApi('/signed-in/containers');
 
-/** The containers of all hosts in one table. The address holds its filters and layout. */
+/** The containers of all hosts in one table. The URL contains its filters and layout. */
 export function ContainersPage(): ReactNode {
   useTitle('Containers');
   const search = route.useSearch();
   const navigate = useNavigate();
-  const change = useCallback(
-    (part: Partial<ContainerSearch>): void => {
-      void navigate({ to: '/containers', search: (now) => ({ ...now, ...part }), replace: true });
+  const updateSearch = useCallback(
+    (changes: Partial<ContainerSearch>): void => {
+      void navigate({ to: '/containers', search: (previous) => ({ ...previous, ...changes }), replace: true });
     },
     [navigate],
   );
@@ -35,15 +35,15 @@ export function ContainersPage(): ReactNode {
       <header className="page-head">
         <h1>Containers</h1>
         <div className="chips">
-          <LayoutMenus search={search} onChange={change} />
+          <LayoutMenus search={search} onChange={updateSearch} />
           <ExportMenu search={search} />
         </div>
       </header>
-      <FilterBar search={search} onChange={change} />
+      <FilterBar search={search} onChange={updateSearch} />
       {search.group === undefined ? (
-        <ContainerList search={search} onChange={change} />
+        <ContainerList search={search} onChange={updateSearch} />
       ) : (
-        <ContainerGroups group={search.group} search={search} onChange={change} />
+        <ContainerGroups group={search.group} search={search} onChange={updateSearch} />
       )}
     </div>
   );
@@ -54,13 +54,13 @@ function ContainerList({
   onChange,
 }: {
   search: ContainerSearch;
-  onChange: (change: Partial<ContainerSearch>) => void;
+  onChange: (changes: Partial<ContainerSearch>) => void;
 }) {
   const query = containersQuery(toFilters(search));
   const list = useInfiniteQuery(query);
   const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
-  const readOn = useCallback(() => {
+  const loadNextPage = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
 
@@ -68,7 +68,7 @@ function ContainerList({
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
   if (data === undefined) return <Loading what="containers" />;
-  if (rows.length === 0 && !hasNextPage) return <NothingFound search={search} />;
+  if (rows.length === 0 && !hasNextPage) return <EmptyList search={search} />;
   return (
     <>
       <p className="list-note soft" role="status">
@@ -85,13 +85,13 @@ function ContainerList({
         shownColumns={search.columns ?? COLUMNS_DEFAULT}
         sort={parseSort(search)}
         onSort={(sort) => onChange({ sort: formatSort(sort) })}
-        onNearEnd={readOn}
+        onNearEnd={loadNextPage}
       />
     </>
   );
 }
 
-function NothingFound({ search }: { search: ContainerSearch }) {
+function EmptyList({ search }: { search: ContainerSearch }) {
   const isFiltered = Object.values(toFilters({ ...search, sort: undefined })).some((value) => value !== undefined);
   return isFiltered ? (
     <EmptyState title="No matching containers">
@@ -106,7 +106,7 @@ function NothingFound({ search }: { search: ContainerSearch }) {
 
 function ExportMenu({ search }: { search: ContainerSearch }) {
   const { sort: _sort, ...filters } = toFilters(search);
-  const take = (format: 'csv' | 'ndjson') =>
+  const exportAs = (format: 'csv' | 'ndjson') =>
     window.location.assign(api.urlOf('exportContainers', { query: { ...filters, format } }));
   return (
     <Menu
@@ -117,8 +117,8 @@ function ExportMenu({ search }: { search: ContainerSearch }) {
         </Button>
       }
     >
-      <MenuItem onSelect={() => take('csv')}>CSV, for a spreadsheet</MenuItem>
-      <MenuItem onSelect={() => take('ndjson')}>NDJSON, for a program</MenuItem>
+      <MenuItem onSelect={() => exportAs('csv')}>CSV, for a spreadsheet</MenuItem>
+      <MenuItem onSelect={() => exportAs('ndjson')}>NDJSON, for a program</MenuItem>
     </Menu>
   );
 }

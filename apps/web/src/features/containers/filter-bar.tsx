@@ -8,20 +8,24 @@ import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '..
 import { Icon } from '../../components/icons';
 import { FRESHNESS, HOST_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
 import { COLUMN_DEFINITIONS } from './columns';
-import { createChips, NO_FILTERS, without } from './filters';
+import { createChips, NO_FILTERS, removeValue } from './filters';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 
-type Change = (change: Partial<ContainerSearch>) => void;
+type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 
 /** The active filters, each with a button that removes it, and the controls that add filters. */
-export function FilterBar({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
+export function FilterBar({ search, onChange }: { search: ContainerSearch; onChange: ChangeSearch }) {
   const chips = createChips(search);
   return (
     <div className="chips" role="group" aria-label="Filters">
       <StateMenu search={search} onChange={onChange} />
       <LabelFilter search={search} onChange={onChange} />
       {search.hostId?.map((hostId) => (
-        <HostChip key={hostId} hostId={hostId} onRemove={() => onChange({ hostId: without(search.hostId, hostId) })} />
+        <HostChip
+          key={hostId}
+          hostId={hostId}
+          onRemove={() => onChange({ hostId: removeValue(search.hostId, hostId) })}
+        />
       ))}
       {chips.map(({ key, change, ...label }) => (
         <FilterChip key={key} {...label} onRemove={() => onChange(change)} />
@@ -40,11 +44,11 @@ function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }
   return <FilterChip label="Host:" text={data?.name ?? '…'} onRemove={onRemove} />;
 }
 
-const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
+const HEALTH_VALUES = ['healthy', 'unhealthy', 'starting'] as const;
 
-function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
+function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: ChangeSearch }) {
   const { data: summary } = useQuery(summaryQuery);
-  // An engine that is newer than this page may report states that are not in STATE_ORDER.
+  // An engine that is newer than Muster may report states that are not in STATE_ORDER.
   const reportedStates = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>
     Object.keys(counts?.byState ?? {}),
   );
@@ -62,15 +66,15 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
       <MultiSelect
         label="State"
         options={states}
-        chosen={search.state}
+        selected={search.state}
         onChange={(state) => onChange({ state })}
         labelOf={(state) => state}
       />
       <MenuSeparator />
       <MultiSelect
         label="Health check"
-        options={HEALTHS}
-        chosen={search.health}
+        options={HEALTH_VALUES}
+        selected={search.health}
         onChange={(health) => onChange({ health })}
         labelOf={(health) => health}
       />
@@ -78,7 +82,7 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
       <MultiSelect
         label="Host"
         options={HOST_FRESHNESS}
-        chosen={search.hostFreshness}
+        selected={search.hostFreshness}
         onChange={(hostFreshness) => onChange({ hostFreshness })}
         labelOf={(freshness) => FRESHNESS[freshness].label}
       />
@@ -97,18 +101,18 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
   );
 }
 
-/** A menu section in which any number of options can be checked. Checking none applies no filter. */
+/** A menu section in which any number of options can be checked. If no option is checked, no filter applies. */
 function MultiSelect<T extends string>({
   label,
   options,
-  chosen: selected,
+  selected,
   onChange,
   labelOf,
 }: {
   label: string;
   options: readonly T[];
-  chosen: readonly T[] | undefined;
-  onChange: (chosen: T[] | undefined) => void;
+  selected: readonly T[] | undefined;
+  onChange: (selected: T[] | undefined) => void;
   labelOf: (option: T) => string;
 }) {
   return (
@@ -118,7 +122,7 @@ function MultiSelect<T extends string>({
         <MenuCheckbox
           key={option}
           checked={selected?.includes(option) ?? false}
-          onChange={(on) => onChange(on ? [...(selected ?? []), option] : without(selected, option))}
+          onChange={(checked) => onChange(checked ? [...(selected ?? []), option] : removeValue(selected, option))}
         >
           <IsolatedText text={labelOf(option)} />
         </MenuCheckbox>
@@ -127,7 +131,7 @@ function MultiSelect<T extends string>({
   );
 }
 
-function LabelFilter({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
+function LabelFilter({ search, onChange }: { search: ContainerSearch; onChange: ChangeSearch }) {
   const [isOpen, setOpen] = useState(false);
   const [entry, setEntry] = useState('');
   if (!isOpen) {
@@ -177,8 +181,8 @@ const GROUP_LABELS = {
 } as const;
 
 /** The menus for grouping and columns. */
-export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onChange: Change }) {
-  const shown = search.columns ?? COLUMNS_DEFAULT;
+export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onChange: ChangeSearch }) {
+  const shownColumns = search.columns ?? COLUMNS_DEFAULT;
   return (
     <div className="chips">
       <Menu
@@ -209,9 +213,9 @@ export function LayoutMenus({ search, onChange }: { search: ContainerSearch; onC
         {COLUMNS.map((id) => (
           <MenuCheckbox
             key={id}
-            checked={shown.includes(id)}
-            onChange={(on) =>
-              onChange({ columns: COLUMNS.filter((other) => (other === id ? on : shown.includes(other))) })
+            checked={shownColumns.includes(id)}
+            onChange={(isShown) =>
+              onChange({ columns: COLUMNS.filter((other) => (other === id ? isShown : shownColumns.includes(other))) })
             }
           >
             {COLUMN_DEFINITIONS[id].title}

@@ -1,7 +1,9 @@
 import { CURRENT_FRESHNESS, FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/container-status';
 import type { ContainerSearch } from './search';
 
-/** The change that removes all filters. It preserves the layout, which is the sort order, groups and columns. */
+/**
+ * The change that removes all filters. It preserves the layout, which consists of the sort order, group and columns.
+ */
 export const NO_FILTERS: Partial<ContainerSearch> = {
   q: undefined,
   hostId: undefined,
@@ -13,24 +15,26 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   presence: undefined,
 };
 
-/** Returns the values without `value`, or undefined if none remain, because an address cannot contain an empty list. */
-export const without = <T extends string>(values: readonly T[] | undefined, value: T): T[] | undefined => {
-  const rest = values?.filter((other) => other !== value) ?? [];
-  return rest.length === 0 ? undefined : rest;
+/**
+ * Returns the values except `value`, or undefined if none remain, because a query string cannot contain an empty list.
+ */
+export const removeValue = <T extends string>(values: readonly T[] | undefined, value: T): T[] | undefined => {
+  const remaining = values?.filter((other) => other !== value) ?? [];
+  return remaining.length === 0 ? undefined : remaining;
 };
 
-/** Returns one chip for a set of values that the fleet page counts together, otherwise one chip for each value. */
+/** Returns one chip if the values are a set that the fleet page counts together, otherwise one chip for each value. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isExactly = (values: readonly string[]): boolean =>
     hostFreshness.length === values.length &&
     values.every((value) => (hostFreshness as readonly string[]).includes(value));
-  const all = { hostFreshness: undefined };
-  if (isExactly(CURRENT_FRESHNESS)) return [{ key: 'current', label: 'Current only', change: all }];
-  if (isExactly(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', label: 'Last known only', change: all }];
+  const removal = { hostFreshness: undefined };
+  if (isExactly(CURRENT_FRESHNESS)) return [{ key: 'current', label: 'Current only', change: removal }];
+  if (isExactly(LAST_KNOWN_FRESHNESS)) return [{ key: 'last known', label: 'Last known only', change: removal }];
   return hostFreshness.map((value) => ({
     key: `freshness ${value}`,
     label: `Host: ${FRESHNESS[value].label}`,
-    change: { hostFreshness: without(hostFreshness, value) },
+    change: { hostFreshness: removeValue(hostFreshness, value) },
   }));
 }
 
@@ -44,7 +48,7 @@ export interface Chip {
 
 const FILTER_TITLES = { state: 'State', health: 'Health', image: 'Image', label: 'Label' } as const;
 
-/** Returns the active filters except for hosts, whose names must be read first. */
+/** Returns a chip for each active filter except hosts, whose names must first be requested from the API. */
 export function createChips(search: ContainerSearch): Chip[] {
   const { q, presence } = search;
   return [
@@ -55,7 +59,7 @@ export function createChips(search: ContainerSearch): Chip[] {
         key: `${name} ${value}`,
         label: `${FILTER_TITLES[name]}:`,
         text: value,
-        change: { [name]: without(search[name], value) },
+        change: { [name]: removeValue(search[name], value) },
       })),
     ),
     ...(presence === undefined

@@ -24,7 +24,7 @@ export const COLUMNS_DEFAULT: readonly ColumnId[] = ['state', 'host', 'image', '
 export const GROUPS = ['project', 'image', 'host'] as const;
 export type Group = (typeof GROUPS)[number];
 
-/** The parameters of the containers page's address. They hold all of the page's state, so that links can be shared. */
+/** The query parameters of the containers page. They contain all state of the page, so that its URL can be shared. */
 export interface ContainerSearch {
   q?: string | undefined;
   hostId?: string[] | undefined;
@@ -39,7 +39,7 @@ export interface ContainerSearch {
   columns?: ColumnId[] | undefined;
 }
 
-const HEALTHS = ['healthy', 'unhealthy', 'starting'] as const;
+const HEALTH_VALUES = ['healthy', 'unhealthy', 'starting'] as const;
 
 export function parseContainerSearch(search: Record<string, unknown>): ContainerSearch {
   return {
@@ -47,7 +47,7 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
     hostId: parseAll(search['hostId']),
     hostFreshness: parseChoices(HOST_FRESHNESS, search['hostFreshness']),
     state: parseAll(search['state']),
-    health: parseChoices(HEALTHS, search['health']),
+    health: parseChoices(HEALTH_VALUES, search['health']),
     image: parseAll(search['image']),
     label: parseAll(search['label']),
     presence: parseChoice(['removed', 'all'] as const, search['presence']),

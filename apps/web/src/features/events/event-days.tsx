@@ -5,24 +5,24 @@ import { groupBy } from '../../lib/group-by';
 const dayOf = ({ recordedAt }: ContainerEvent): string =>
   new Date(recordedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
-/** Events grouped by day in local time. `under` sets the level of the headings. */
+/** Events grouped by day in local time. The level of their headings depends on `parent`. */
 export function EventDays({
   events,
-  without,
-  under,
+  omittedParts,
+  parent,
 }: {
   events: readonly ContainerEvent[];
-  without?: readonly OmittedPart[];
-  under: 'page' | 'section';
+  omittedParts?: readonly OmittedPart[];
+  parent: 'page' | 'section';
 }) {
-  const Title = under === 'page' ? 'h2' : 'h3';
-  return [...groupBy(events, dayOf)].map(([day, ofDay]) => (
+  const Title = parent === 'page' ? 'h2' : 'h3';
+  return [...groupBy(events, dayOf)].map(([day, dayEvents]) => (
     <section key={day} className="day">
       <Title className="day-title">{day}</Title>
       <ol className="events card">
-        {ofDay.map((event) => (
+        {dayEvents.map((event) => (
           <li key={event.id}>
-            <EventRow event={event} {...(without === undefined ? {} : { without })} />
+            <EventRow event={event} {...(omittedParts === undefined ? {} : { omittedParts })} />
           </li>
         ))}
       </ol>

@@ -6,7 +6,7 @@ import { StateIcon } from '../../components/state-icons';
 import { eventStatus, formatEventValue } from '../../lib/format-event';
 import { toPlainText } from '../../lib/plain-text';
 
-/** Kinds whose name already implies the values before and after. */
+/** Kinds whose label implies the values before and after the change. */
 const KINDS_WITHOUT_VALUES: ReadonlySet<ContainerEvent['kind']> = new Set([
   'created',
   'removed',
@@ -15,28 +15,37 @@ const KINDS_WITHOUT_VALUES: ReadonlySet<ContainerEvent['kind']> = new Set([
   'unpaused',
 ]);
 
-/** Kinds that are incomplete without the values before and after. */
+/** Kinds whose label is incomplete without the values before and after the change. */
 const KINDS_WITH_VALUES: ReadonlySet<ContainerEvent['kind']> = new Set(['renamed', 'image_changed', 'updated']);
 
-/** The parts that a row can omit: the host, the container's name (but not its ID), and the values before and after. */
-export type OmittedPart = 'host' | 'name' | 'sides';
+/**
+ * The parts that a row can omit: the host, the container's name (but not its ID), and the values before and after the
+ * change.
+ */
+export type OmittedPart = 'host' | 'name' | 'values';
 
 /** A row with one event: container, kind, values before and after, host and age. */
-export function EventRow({ event, without = [] }: { event: ContainerEvent; without?: readonly OmittedPart[] }) {
+export function EventRow({
+  event,
+  omittedParts = [],
+}: {
+  event: ContainerEvent;
+  omittedParts?: readonly OmittedPart[];
+}) {
   const { icon, label } = eventStatus(event);
   return (
     <div className="event">
       <StateIcon look={icon} />
       <div className="event-words">
         <span className="event-what">
-          {!without.includes('name') && (
+          {!omittedParts.includes('name') && (
             <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId: event.hostId, dockerId: event.dockerId }}>
               <IsolatedText text={event.name} />
             </Link>
           )}{' '}
           {label}
         </span>
-        {without.includes('name') && (
+        {omittedParts.includes('name') && (
           <Link
             to="/hosts/$hostId/containers/$dockerId"
             params={{ hostId: event.hostId, dockerId: event.dockerId }}
@@ -46,12 +55,12 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
             {event.dockerId.slice(0, 12)}
           </Link>
         )}
-        {(without.includes('sides') ? KINDS_WITH_VALUES.has(event.kind) : !KINDS_WITHOUT_VALUES.has(event.kind)) && (
-          <Change event={event} />
-        )}
+        {(omittedParts.includes('values')
+          ? KINDS_WITH_VALUES.has(event.kind)
+          : !KINDS_WITHOUT_VALUES.has(event.kind)) && <EventChange event={event} />}
       </div>
       <div className="event-where soft">
-        {!without.includes('host') && (
+        {!omittedParts.includes('host') && (
           <Link to="/hosts/$hostId" params={{ hostId: event.hostId }} className="clip">
             <IsolatedText text={event.hostName} />
           </Link>
@@ -62,7 +71,7 @@ export function EventRow({ event, without = [] }: { event: ContainerEvent; witho
   );
 }
 
-function Change({ event: { from, to } }: { event: ContainerEvent }) {
+function EventChange({ event: { from, to } }: { event: ContainerEvent }) {
   const [before, after] = [formatEventValue(from), formatEventValue(to)];
   if (before === after) return null;
   return (

@@ -17,18 +17,18 @@ import type { EventSearch } from './search';
 
 const route = getRouteApi('/signed-in/events');
 
-/** The events of all containers, newest first. */
+/** The page with the events of all containers, newest first. */
 export function EventsPage(): ReactNode {
   useTitle('Events');
   const search = route.useSearch();
   const navigate = useNavigate();
-  const change = (part: Partial<EventSearch>): void =>
-    void navigate({ to: '/events', search: (now) => ({ ...now, ...part }), replace: true });
+  const updateSearch = (changes: Partial<EventSearch>): void =>
+    void navigate({ to: '/events', search: (previous) => ({ ...previous, ...changes }), replace: true });
   const filters = { ...search, name: search.name };
   const isFiltered = Object.values(search).some((value) => value !== undefined);
   const query = eventsQuery(filters, 100);
   const list = useInfiniteQuery(query);
-  const take = (format: 'csv' | 'ndjson'): void =>
+  const exportAs = (format: 'csv' | 'ndjson'): void =>
     window.location.assign(api.urlOf('exportEvents', { query: { ...filters, format } }));
   return (
     <>
@@ -42,8 +42,8 @@ export function EventsPage(): ReactNode {
             </Button>
           }
         >
-          <MenuItem onSelect={() => take('csv')}>CSV, for a spreadsheet</MenuItem>
-          <MenuItem onSelect={() => take('ndjson')}>NDJSON, for a program</MenuItem>
+          <MenuItem onSelect={() => exportAs('csv')}>CSV, for a spreadsheet</MenuItem>
+          <MenuItem onSelect={() => exportAs('ndjson')}>NDJSON, for a program</MenuItem>
         </Menu>
       </header>
       <div className="chips" role="group" aria-label="Filters">
@@ -60,7 +60,9 @@ export function EventsPage(): ReactNode {
             <MenuCheckbox
               key={kind}
               checked={search.kind?.includes(kind) ?? false}
-              onChange={(on) => change({ kind: on ? [...(search.kind ?? []), kind] : without(search.kind, kind) })}
+              onChange={(checked) =>
+                updateSearch({ kind: checked ? [...(search.kind ?? []), kind] : removeValue(search.kind, kind) })
+              }
             >
               {formatEventKind(kind)}
             </MenuCheckbox>
@@ -70,13 +72,15 @@ export function EventsPage(): ReactNode {
           <FilterChip
             key={kind}
             label={formatEventKind(kind)}
-            onRemove={() => change({ kind: without(search.kind, kind) })}
+            onRemove={() => updateSearch({ kind: removeValue(search.kind, kind) })}
           />
         ))}
         {search.name !== undefined && (
-          <FilterChip label="Container:" text={search.name} onRemove={() => change({ name: undefined })} />
+          <FilterChip label="Container:" text={search.name} onRemove={() => updateSearch({ name: undefined })} />
         )}
-        {search.hostId !== undefined && <FilterChip label="one host" onRemove={() => change({ hostId: undefined })} />}
+        {search.hostId !== undefined && (
+          <FilterChip label="one host" onRemove={() => updateSearch({ hostId: undefined })} />
+        )}
         <RefreshListButton list={list} queryKey={query.queryKey} />
       </div>
       <ListStates
@@ -84,13 +88,13 @@ export function EventsPage(): ReactNode {
         what="events"
         empty={<EmptyState title={isFiltered ? 'No events match these filters' : 'No events'} />}
       >
-        {(items) => <EventDays events={items} under="page" />}
+        {(items) => <EventDays events={items} parent="page" />}
       </ListStates>
     </>
   );
 }
 
-const without = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined => {
-  const rest = values?.filter((other) => other !== value) ?? [];
-  return rest.length === 0 ? undefined : rest;
+const removeValue = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined => {
+  const remaining = values?.filter((other) => other !== value) ?? [];
+  return remaining.length === 0 ? undefined : remaining;
 };

@@ -2,7 +2,7 @@ import type { EventKind } from '@muster/contracts';
 import { parseAll, parseChoices, parseFirst } from '../../lib/search-params';
 import { EVENT_KINDS } from '../../lib/format-event';
 
-/** The parameters of the events page's address. */
+/** The query parameters of the events page. */
 export interface EventSearch {
   hostId?: string[] | undefined;
   name?: string | undefined;

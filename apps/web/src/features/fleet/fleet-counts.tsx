@@ -7,9 +7,9 @@ import { StateIcon } from '../../components/state-icons';
 import { CURRENT_FRESHNESS, sortStates, LAST_KNOWN_FRESHNESS, iconOfState } from '../../lib/container-status';
 import { FRESHNESS_VALUES } from './search';
 
-/** The filters that a count links to, which select exactly the containers that the count includes. */
+/** The filters that the counts link to. They select exactly the containers that a count includes. */
 const CURRENT_FILTERS = { hostFreshness: [...CURRENT_FRESHNESS] };
-const LAST_KNOWN = { hostFreshness: [...LAST_KNOWN_FRESHNESS] };
+const LAST_KNOWN_FILTERS = { hostFreshness: [...LAST_KNOWN_FRESHNESS] };
 
 /**
  * The counts of hosts and containers. Containers of hosts that are not reporting are counted separately, because their
@@ -27,7 +27,7 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
         <ul className="number-parts">
           {FRESHNESS_VALUES.filter((freshness) => hosts.byFreshness[freshness] > 0).map((freshness) => (
             <li key={freshness}>
-              <HostCount freshness={freshness} of={hosts.byFreshness[freshness]} />
+              <HostCount freshness={freshness} count={hosts.byFreshness[freshness]} />
             </li>
           ))}
         </ul>
@@ -39,12 +39,15 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
             {containers.current.total === 1 ? 'container' : 'containers'}
           </Link>
         </h2>
-        <StateCounts byState={containers.current.byState} unhealthy={containers.current.byHealth['unhealthy'] ?? 0} />
+        <StateCounts
+          byState={containers.current.byState}
+          unhealthyCount={containers.current.byHealth['unhealthy'] ?? 0}
+        />
       </div>
       {containers.lastKnown.total > 0 && (
         <div className="number-group is-stale">
           <h2 className="number-title" title="On hosts that are stale or offline, have left, or whose engine is down.">
-            <Link to="/containers" search={LAST_KNOWN}>
+            <Link to="/containers" search={LAST_KNOWN_FILTERS}>
               <strong className="number">{formatNumber(containers.lastKnown.total)}</strong> last known
             </Link>
           </h2>
@@ -55,22 +58,28 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
   );
 }
 
-function HostCount({ freshness, of }: { freshness: Freshness; of: number }) {
+function HostCount({ freshness, count }: { freshness: Freshness; count: number }) {
   return (
     <Link to="/" search={{ freshness }} className="number-part">
-      <strong className="number">{formatNumber(of)}</strong>
+      <strong className="number">{formatNumber(count)}</strong>
       <FreshnessBadge freshness={freshness} />
     </Link>
   );
 }
 
-function StateCounts({ byState, unhealthy }: { byState: Readonly<Record<string, number>>; unhealthy: number }) {
+function StateCounts({
+  byState,
+  unhealthyCount,
+}: {
+  byState: Readonly<Record<string, number>>;
+  unhealthyCount: number;
+}) {
   return (
     <ul className="number-parts">
-      {sortStates(byState).map(([state, of]) => (
+      {sortStates(byState).map(([state, count]) => (
         <li key={state}>
           <Link to="/containers" search={{ ...CURRENT_FILTERS, state: [state] }} className="number-part">
-            <strong className="number">{formatNumber(of)}</strong>
+            <strong className="number">{formatNumber(count)}</strong>
             <span className="state">
               <StateIcon look={iconOfState(state)} />
               <IsolatedText text={state} />
@@ -78,11 +87,11 @@ function StateCounts({ byState, unhealthy }: { byState: Readonly<Record<string, 
           </Link>
         </li>
       ))}
-      {unhealthy > 0 && (
+      {unhealthyCount > 0 && (
         <li>
           <Link to="/containers" search={{ ...CURRENT_FILTERS, health: ['unhealthy'] }} className="number-part">
             <span className="soft">of which</span>
-            <strong className="number">{formatNumber(unhealthy)}</strong>
+            <strong className="number">{formatNumber(unhealthyCount)}</strong>
             <span className="state">
               <StateIcon look="unhealthy" />
               unhealthy

@@ -1,7 +1,7 @@
 import type { Freshness, Host } from '@muster/contracts';
 import { SEVERE_PROBLEMS } from '../../lib/format-problem';
 
-const RANK: Readonly<Record<Freshness, number>> = {
+const FRESHNESS_RANKS: Readonly<Record<Freshness, number>> = {
   offline: 0,
   engine_down: 0,
   stale: 1,
@@ -10,7 +10,7 @@ const RANK: Readonly<Record<Freshness, number>> = {
   left: 4,
 };
 const rankOf = ({ freshness, problems }: Host): number =>
-  problems.some(({ code }) => SEVERE_PROBLEMS[code]) ? 0 : RANK[freshness];
+  problems.some(({ code }) => SEVERE_PROBLEMS[code]) ? 0 : FRESHNESS_RANKS[freshness];
 
 /** Orders hosts by how much attention they need, then by name in natural order, so that 10 comes after 9. */
 export const compareSeverity = (a: Host, b: Host): number =>

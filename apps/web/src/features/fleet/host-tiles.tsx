@@ -14,24 +14,24 @@ import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
 import { groupBy } from '../../lib/group-by';
 
-/** A tile for each host. Hosts with problems come first. */
+/** A list with a tile for each host, starting with the hosts that have problems. */
 export function HostTiles({
   hosts,
   total,
   freshness,
-  recent,
-  more,
+  recentEvents,
+  onShowMore,
   busy,
 }: {
   hosts: readonly Host[];
   total: number | undefined;
   freshness: Freshness | undefined;
-  recent: RecentEvents;
-  more: (() => void) | null;
+  recentEvents: RecentEvents;
+  onShowMore: (() => void) | null;
   busy: boolean;
 }) {
-  const ordered = useMemo(() => [...hosts].sort(compareSeverity), [hosts]);
-  const eventsByHost = useMemo(() => groupBy(recent.events, ({ hostId }) => hostId), [recent.events]);
+  const sortedHosts = useMemo(() => [...hosts].sort(compareSeverity), [hosts]);
+  const eventsByHost = useMemo(() => groupBy(recentEvents.events, ({ hostId }) => hostId), [recentEvents.events]);
   return (
     <section className="hosts" aria-labelledby="hosts-title">
       <div className="section-head">
@@ -42,16 +42,16 @@ export function HostTiles({
           </Link>
         )}
       </div>
-      {ordered.length === 0 && <p className="soft">No matching hosts</p>}
+      {sortedHosts.length === 0 && <p className="soft">No matching hosts</p>}
       <ul className="tiles">
-        {ordered.map((host) => (
+        {sortedHosts.map((host) => (
           <li key={host.id}>
-            <HostTile host={host} events={eventsByHost.get(host.id) ?? []} since={recent.since} />
+            <HostTile host={host} events={eventsByHost.get(host.id) ?? []} since={recentEvents.since} />
           </li>
         ))}
       </ul>
-      {more !== null && (
-        <Button onClick={more} busy={busy}>
+      {onShowMore !== null && (
+        <Button onClick={onShowMore} busy={busy}>
           Show more hosts{total === undefined ? '' : ` (${formatNumber(hosts.length)} of ${formatNumber(total)} shown)`}
         </Button>
       )}
@@ -60,10 +60,10 @@ export function HostTiles({
 }
 
 function HostTile({ host, events, since }: { host: Host; events: readonly ContainerEvent[]; since: number }) {
-  const current = isCurrent(host.freshness);
-  const unhealthy = host.containersByHealth['unhealthy'] ?? 0;
+  const isDataCurrent = isCurrent(host.freshness);
+  const unhealthyCount = host.containersByHealth['unhealthy'] ?? 0;
   return (
-    <Link to="/hosts/$hostId" params={{ hostId: host.id }} className={current ? 'tile' : 'tile is-stale'}>
+    <Link to="/hosts/$hostId" params={{ hostId: host.id }} className={isDataCurrent ? 'tile' : 'tile is-stale'}>
       <span className="tile-head">
         <strong className="clip">
           <IsolatedText text={host.name} />
@@ -72,25 +72,25 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
       </span>
       <ProblemNames problems={host.problems} />
       <span className="tile-counts">
-        {sortStates(host.containersByState).map(([state, of]) => (
-          <span key={state} className="state" title={toPlainText(`${formatNumber(of)} ${state}`)}>
+        {sortStates(host.containersByState).map(([state, count]) => (
+          <span key={state} className="state" title={toPlainText(`${formatNumber(count)} ${state}`)}>
             <StateIcon look={iconOfState(state)} />
-            <span className="number">{formatNumber(of)}</span>
+            <span className="number">{formatNumber(count)}</span>
             <span className="tile-state">
               <IsolatedText text={state} />
             </span>
           </span>
         ))}
-        {unhealthy > 0 && (
-          <span className="state" title={`${formatNumber(unhealthy)} unhealthy`}>
+        {unhealthyCount > 0 && (
+          <span className="state" title={`${formatNumber(unhealthyCount)} unhealthy`}>
             <StateIcon look="unhealthy" />
-            <span className="number">{formatNumber(unhealthy)}</span>
+            <span className="number">{formatNumber(unhealthyCount)}</span>
             <span className="tile-state">unhealthy</span>
           </span>
         )}
         {host.containerCount === 0 && <span className="soft">No containers</span>}
       </span>
-      {current && (
+      {isDataCurrent && (
         <RunningLine
           byState={host.containersByState}
           events={events}

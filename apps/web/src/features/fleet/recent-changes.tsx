@@ -1,20 +1,20 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { EventRow } from '../events/event-row';
 
-const SHOWN_MAX = 14;
+const EVENTS_SHOWN_MAX = 14;
 
 /** The most recent events of all hosts. */
 export function RecentChanges({ events }: { events: readonly ContainerEvent[] }) {
   return (
-    <section className="card lately" aria-labelledby="lately-title">
-      <h2 id="lately-title" className="card-title">
+    <section className="card recent-changes" aria-labelledby="recent-changes-title">
+      <h2 id="recent-changes-title" className="card-title">
         Recent changes
       </h2>
       {events.length === 0 && <p className="soft">No changes in the last hour</p>}
       <ol className="events">
-        {events.slice(0, SHOWN_MAX).map((event) => (
+        {events.slice(0, EVENTS_SHOWN_MAX).map((event) => (
           <li key={event.id}>
-            <EventRow event={event} without={['sides']} />
+            <EventRow event={event} omittedParts={['values']} />
           </li>
         ))}
       </ol>

@@ -11,7 +11,9 @@ const EVENTS_MAX = 200;
 export interface RecentEvents {
   /** The events, newest first. */
   events: readonly ContainerEvent[];
-  /** The time (ms) from which `events` are complete: an hour ago, or later if there were more than `EVENTS_MAX`. */
+  /**
+   * The time from which `events` are complete (ms): an hour ago, or later if there are more than `EVENTS_MAX` events.
+   */
   since: number;
 }
 
@@ -24,11 +26,12 @@ export function useRecentEvents(): RecentEvents {
 }
 
 /**
- * Returns the events of the first page and the time from which they are complete. `start` is the requested time (ms).
+ * Returns the events of the first page and the time from which they are complete. `start` is the start of the requested
+ * period (ms).
  */
 export function toRecentEvents(page: Page<ContainerEvent> | undefined, start: number): RecentEvents {
   const events = page?.items ?? [];
-  const oldest = events.at(-1);
-  const isCut = page !== undefined && page.nextCursor !== null && oldest !== undefined;
-  return { events, since: isCut ? Date.parse(oldest.recordedAt) : start };
+  const oldestEvent = events.at(-1);
+  const isTruncated = page !== undefined && page.nextCursor !== null && oldestEvent !== undefined;
+  return { events, since: isTruncated ? Date.parse(oldestEvent.recordedAt) : start };
 }

@@ -4,7 +4,7 @@ import type { Freshness } from '@muster/contracts';
 
 export const FRESHNESS_VALUES = Object.keys(FRESHNESS) as Freshness[];
 
-/** Reads the parameters of the fleet page's address, which contain the freshness of the hosts to show. */
+/** Parses the query parameters of the fleet page, which select hosts by freshness. */
 export const parseFleetSearch = (search: Record<string, unknown>): { freshness?: Freshness | undefined } => ({
   freshness: parseChoice(FRESHNESS_VALUES, search['freshness']),
 });

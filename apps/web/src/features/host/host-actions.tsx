@@ -2,10 +2,10 @@ import type { Host } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
-import { api, fieldError, otherError } from '../../lib/api/client';
+import { api, fieldError, formError } from '../../lib/api/client';
 import { hostQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { Confirm } from '../../components/confirm';
+import { ConfirmDialog } from '../../components/confirm';
 import { Dialog } from '../../components/dialog';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
@@ -13,13 +13,15 @@ import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuItem } from '../../components/menu';
 import { Icon } from '../../components/icons';
 
-/** The dialog is loaded on demand, because it includes the commands for all ways to run an agent. */
-const RotateToken = lazy(() => import('./rotate-token').then((module) => ({ default: module.RotateToken })));
+/** This dialog is loaded on demand, because it includes the commands for all ways to run an agent. */
+const RotateTokenDialog = lazy(() =>
+  import('./rotate-token').then((module) => ({ default: module.RotateTokenDialog })),
+);
 
 /** The menu with an admin's actions on a host. */
 export function HostActions({ host }: { host: Host }) {
-  const [shown, setShown] = useState<'rename' | 'rotate' | 'delete' | null>(null);
-  const close = (): void => setShown(null);
+  const [openDialog, setOpenDialog] = useState<'rename' | 'rotate' | 'delete' | null>(null);
+  const close = (): void => setOpenDialog(null);
   return (
     <>
       <Menu
@@ -30,27 +32,27 @@ export function HostActions({ host }: { host: Host }) {
           </Button>
         }
       >
-        <MenuItem onSelect={() => setShown('rename')}>Rename…</MenuItem>
-        <MenuItem onSelect={() => setShown('rotate')}>Rotate agent token…</MenuItem>
-        <MenuItem danger onSelect={() => setShown('delete')}>
+        <MenuItem onSelect={() => setOpenDialog('rename')}>Rename…</MenuItem>
+        <MenuItem onSelect={() => setOpenDialog('rotate')}>Rotate agent token…</MenuItem>
+        <MenuItem danger onSelect={() => setOpenDialog('delete')}>
           Delete…
         </MenuItem>
       </Menu>
-      {shown === 'rename' && <Rename host={host} onClose={close} />}
-      {shown === 'rotate' && (
+      {openDialog === 'rename' && <RenameDialog host={host} onClose={close} />}
+      {openDialog === 'rotate' && (
         <Suspense>
-          <RotateToken host={host} onClose={close} />
+          <RotateTokenDialog host={host} onClose={close} />
         </Suspense>
       )}
-      {shown === 'delete' && <Delete host={host} onClose={close} />}
+      {openDialog === 'delete' && <DeleteDialog host={host} onClose={close} />}
     </>
   );
 }
 
-function Rename({ host, onClose }: { host: Host; onClose: () => void }) {
+function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
   const [name, setName] = useState(host.name);
-  const renaming = useMutation({
+  const renameMutation = useMutation({
     mutationFn: () => api.call('renameHost', { params: { hostId: host.id }, body: { name: name.trim() } }),
     onSuccess: (renamed) => {
       client.setQueryData(hostQuery(host.id).queryKey, renamed);
@@ -65,7 +67,7 @@ function Rename({ host, onClose }: { host: Host; onClose: () => void }) {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          renaming.mutate();
+          renameMutation.mutate();
         }}
       >
         <Field
@@ -73,14 +75,14 @@ function Rename({ host, onClose }: { host: Host; onClose: () => void }) {
           required
           autoFocus
           value={name}
-          hint="Changes the name in Muster only."
-          error={fieldError(renaming.error, 'name')}
+          hint="This changes only the host’s name in Muster."
+          error={fieldError(renameMutation.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
-        <ErrorNote error={otherError(renaming.error)} />
+        <ErrorNote error={formError(renameMutation.error)} />
         <div className="actions">
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="primary" busy={renaming.isPending}>
+          <Button type="submit" kind="primary" busy={renameMutation.isPending}>
             Rename
           </Button>
         </div>
@@ -89,18 +91,18 @@ function Rename({ host, onClose }: { host: Host; onClose: () => void }) {
   );
 }
 
-function Delete({ host, onClose }: { host: Host; onClose: () => void }) {
+function DeleteDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   return (
-    <Confirm
+    <ConfirmDialog
       title={
         <>
           Delete <IsolatedText text={host.name} />?
         </>
       }
       action="Delete the host"
-      typed={host.name}
+      requiredText={host.name}
       onClose={onClose}
       onConfirm={async () => {
         await api.call('deleteHost', { params: { hostId: host.id } });
@@ -110,10 +112,10 @@ function Delete({ host, onClose }: { host: Host; onClose: () => void }) {
       }}
     >
       <p>
-        Removes the host, its containers and their history from Muster and revokes its agent token, so that the agent
-        stops. Nothing on the machine changes.
+        This removes the host, its containers and their history from Muster and revokes its agent token, so that the
+        agent stops. Nothing changes on the machine itself.
       </p>
-      <p>Enroll the host again to add it back, with an empty history.</p>
-    </Confirm>
+      <p>To add the host back with an empty history, enroll it again.</p>
+    </ConfirmDialog>
   );
 }

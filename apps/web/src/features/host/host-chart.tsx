@@ -7,7 +7,9 @@ import { Loading } from '../../components/empty-state';
 import { formatDuration } from '../../lib/format-time';
 import { stateHistory } from '../../lib/state-history';
 
-/** Time that the chart covers. It covers less if there are more events than one page holds. */
+/**
+ * Period that the chart covers, in milliseconds. The chart covers less if there are more events than one page holds.
+ */
 const WINDOW_MS = 24 * 3_600_000;
 
 const StateChart = lazy(() => import('./state-chart'));
@@ -22,8 +24,11 @@ export function HostChart({ host }: { host: Host }) {
     const page = data?.pages[0];
     if (page === undefined) return null;
     const points = stateHistory(host.containersByState, page.items, until);
-    const known = page.nextCursor === null ? Math.max(start, Date.parse(host.enrolledAt)) : points[0]!.at;
-    return { points: [{ at: Math.min(known, points[0]!.at), byState: points[0]!.byState }, ...points], since: known };
+    const knownSince = page.nextCursor === null ? Math.max(start, Date.parse(host.enrolledAt)) : points[0]!.at;
+    return {
+      points: [{ at: Math.min(knownSince, points[0]!.at), byState: points[0]!.byState }, ...points],
+      since: knownSince,
+    };
   }, [data, host.containersByState, host.enrolledAt, until, start]);
   if (history === null || until <= history.since) return null;
   return (

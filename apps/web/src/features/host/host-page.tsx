@@ -22,19 +22,19 @@ import { HostProblems } from './host-problems';
 
 const route = getRouteApi('/signed-in/hosts/$hostId');
 const COLUMNS: readonly ColumnId[] = ['state', 'image', 'ports', 'project', 'changedAt'];
-const EVENTS = 50;
-const WITHOUT_HOST = ['host'] as const;
+const EVENTS_SHOWN_MAX = 50;
+const OMITTED_EVENT_PARTS = ['host'] as const;
 
-/** One host: its freshness, problems, containers and events. */
+/** The page of one host: its freshness, problems, containers and events. */
 export function HostPage(): ReactNode {
   const { hostId } = route.useParams();
   const { data: host, error, refetch } = useQuery(hostQuery(hostId));
-  const mayChange = useCanEdit();
+  const canEdit = useCanEdit();
   useTitle(host?.name ?? 'Host');
   if (host === undefined) {
     return error === null ? <Loading what="the host" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
   }
-  const current = isCurrent(host.freshness);
+  const isDataCurrent = isCurrent(host.freshness);
   return (
     <>
       <nav className="crumbs" aria-label="Breadcrumb">
@@ -45,9 +45,9 @@ export function HostPage(): ReactNode {
           <IsolatedText text={host.name} />
         </h1>
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
-        {mayChange && <HostActions host={host} />}
+        {canEdit && <HostActions host={host} />}
       </header>
-      {!current && <p className="note note-warning">{FRESHNESS[host.freshness].meaning}</p>}
+      {!isDataCurrent && <p className="note note-warning">{FRESHNESS[host.freshness].meaning}</p>}
       <HostProblems problems={host.problems} />
       <div className="columns">
         <section className="card" aria-labelledby="facts-title">
@@ -89,14 +89,14 @@ export function HostPage(): ReactNode {
             </dd>
           </dl>
         </section>
-        <section className={current ? 'card' : 'card is-stale'} aria-labelledby="states-title">
+        <section className={isDataCurrent ? 'card' : 'card is-stale'} aria-labelledby="states-title">
           <h2 id="states-title" className="card-title">
-            {current ? 'States' : 'States (last known)'}
+            {isDataCurrent ? 'States' : 'States (last known)'}
           </h2>
           <p className="host-states">
-            {sortStates(host.containersByState).map(([state, of]) => (
+            {sortStates(host.containersByState).map(([state, count]) => (
               <Link key={state} to="/containers" search={{ hostId: [hostId], state: [state] }} className="number-part">
-                <strong className="number">{formatNumber(of)}</strong>
+                <strong className="number">{formatNumber(count)}</strong>
                 <span className="state">
                   <StateIcon look={iconOfState(state)} />
                   <IsolatedText text={state} />
@@ -118,7 +118,7 @@ function HostContainers({ hostId }: { hostId: string }) {
   const list = useInfiniteQuery(containersQuery({ hostId: [hostId] }));
   const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
-  const readOn = useCallback(() => {
+  const loadNextPage = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
   return (
@@ -138,7 +138,7 @@ function HostContainers({ hostId }: { hostId: string }) {
           rows={rows}
           total={hasNextPage ? -1 : rows.length}
           shownColumns={COLUMNS}
-          onNearEnd={readOn}
+          onNearEnd={loadNextPage}
         />
       )}
       {data !== undefined && rows.length === 0 && <p className="soft">No containers</p>}
@@ -147,7 +147,7 @@ function HostContainers({ hostId }: { hostId: string }) {
 }
 
 function HostEvents({ hostId }: { hostId: string }) {
-  const list = useInfiniteQuery(eventsQuery({ hostId: [hostId] }, EVENTS));
+  const list = useInfiniteQuery(eventsQuery({ hostId: [hostId] }, EVENTS_SHOWN_MAX));
   const { data } = list;
   const events = data?.pages[0]?.items ?? [];
   return (
@@ -161,7 +161,7 @@ function HostEvents({ hostId }: { hostId: string }) {
       <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
       {data === undefined && !list.isError && <Loading what="events" />}
       {data !== undefined && events.length === 0 && <p className="soft">No events in the retention period.</p>}
-      <EventDays events={events} without={WITHOUT_HOST} under="section" />
+      <EventDays events={events} omittedParts={OMITTED_EVENT_PARTS} parent="section" />
     </section>
   );
 }

@@ -3,7 +3,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { SEVERE_PROBLEMS, PROBLEM_TITLES } from '../../lib/format-problem';
 
-/** A host's problems, each with its name, start and message. Renders nothing if there are none. */
+/** A host's problems, each with its name, start time and message. Renders nothing if there are no problems. */
 export function HostProblems({ problems }: { problems: readonly HostProblem[] }) {
   if (problems.length === 0) return null;
   return (

@@ -3,19 +3,19 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '../../lib/api/client';
 import { Button } from '../../components/button';
-import { Confirm } from '../../components/confirm';
+import { ConfirmDialog } from '../../components/confirm';
 import { Dialog } from '../../components/dialog';
 import { IsolatedText } from '../../components/isolated-text';
 import { DateTime } from '../../components/time';
 import { EnrollCommands } from '../add-host/enroll-commands';
 
 /** Revokes a host's agent token after confirmation, and shows the command that reconnects the host. */
-export function RotateToken({ host, onClose }: { host: Host; onClose: () => void }) {
+export function RotateTokenDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
-  const [made, setMade] = useState<EnrollmentTokenCreated | null>(null);
-  if (made === null) {
+  const [createdToken, setCreatedToken] = useState<EnrollmentTokenCreated | null>(null);
+  if (createdToken === null) {
     return (
-      <Confirm
+      <ConfirmDialog
         title={
           <>
             Rotate the token of <IsolatedText text={host.name} />?
@@ -23,20 +23,20 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
         }
         action="Rotate token"
         onClose={onClose}
-        // This dialog stays open, because `made` replaces it with the next dialog.
+        // The dialog is not closed here, because `createdToken` replaces it with the next dialog.
         onDone={() => undefined}
         onConfirm={async () => {
           const token = await api.call('rotateHostToken', { params: { hostId: host.id } });
           void client.invalidateQueries({ queryKey: ['enrollment-tokens'] });
-          setMade(token);
+          setCreatedToken(token);
         }}
       >
         <p>
-          Use this if the token may have leaked. The token stops working within 5 seconds, also for the agent, and the
-          host goes stale until you run the command shown next.
+          Rotate the token if it may have leaked. The current token stops working within 5 seconds, including for the
+          agent. The host then becomes stale until you run the command that is shown next.
         </p>
         <p>The host keeps its name, containers and history.</p>
-      </Confirm>
+      </ConfirmDialog>
     );
   }
   return (
@@ -45,10 +45,10 @@ export function RotateToken({ host, onClose }: { host: Host; onClose: () => void
         <div className="prose">
           <p>
             The old token is revoked. Use this one-time token, shown only once and valid until{' '}
-            <DateTime at={made.expiresAt} />, to reconnect <IsolatedText text={host.name} /> as the same host.
+            <DateTime at={createdToken.expiresAt} />, to reconnect <IsolatedText text={host.name} /> as the same host.
           </p>
         </div>
-        <EnrollCommands token={made.token} />
+        <EnrollCommands token={createdToken.token} />
         <div className="actions">
           <Button kind="primary" onClick={onClose}>
             Done

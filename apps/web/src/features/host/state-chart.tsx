@@ -9,15 +9,15 @@ import type { StatePoint } from '../../lib/state-history';
 const HEIGHT = 150;
 
 /**
- * The style of each state's line. Its color is that of the state's icon, and dashes distinguish states with the same
+ * The style of each state's line. A line has the color of the state's icon, and dashes distinguish states with the same
  * color.
  */
-const LINES: Readonly<Record<string, { colour: string; dash?: number[] }>> = {
-  running: { colour: '--running' },
-  restarting: { colour: '--trouble', dash: [2, 2] },
-  paused: { colour: '--paused', dash: [6, 3] },
-  exited: { colour: '--ended', dash: [4, 4] },
-  dead: { colour: '--trouble' },
+const LINE_STYLES: Readonly<Record<string, { color: string; dash?: number[] }>> = {
+  running: { color: '--running' },
+  restarting: { color: '--trouble', dash: [2, 2] },
+  paused: { color: '--paused', dash: [6, 3] },
+  exited: { color: '--ended', dash: [4, 4] },
+  dead: { color: '--trouble' },
 };
 
 const subscribeTheme = (onChange: () => void): (() => void) => {
@@ -30,27 +30,27 @@ const subscribeTheme = (onChange: () => void): (() => void) => {
     query.removeEventListener('change', onChange);
   };
 };
-const themeNow = (): string =>
+const readTheme = (): string =>
   document.documentElement.dataset['theme'] ?? String(window.matchMedia('(prefers-color-scheme: dark)').matches);
 
 /** A step chart of the counts by state over time. */
 export default function StateChart({ points }: { points: readonly StatePoint[] }) {
-  const room = useRef<HTMLDivElement>(null);
-  // A canvas does not follow style sheets, so the chart is drawn again when the theme changes.
-  const theme = useSyncExternalStore(subscribeTheme, themeNow);
+  const chartElement = useRef<HTMLDivElement>(null);
+  // A canvas does not follow style sheets, so the chart is redrawn when the theme changes.
+  const theme = useSyncExternalStore(subscribeTheme, readTheme);
   const states = useMemo(() => {
-    const everSeen = new Map(points.flatMap(({ byState }) => Object.entries(byState)));
-    return sortStates(Object.fromEntries([...everSeen.keys()].map((state) => [state, 1]))).map(([state]) => state);
+    const seenStates = new Map(points.flatMap(({ byState }) => Object.entries(byState)));
+    return sortStates(Object.fromEntries([...seenStates.keys()].map((state) => [state, 1]))).map(([state]) => state);
   }, [points]);
 
   useEffect(() => {
-    const element = room.current;
+    const element = chartElement.current;
     if (element === null) return;
     const data: uPlot.AlignedData = [
       points.map(({ at }) => at / 1_000),
       ...states.map((state) => points.map(({ byState }) => byState[state] ?? 0)),
     ];
-    const plot = new uPlot(optionsFor(states, element), data, element);
+    const plot = new uPlot(chartOptions(states, element), data, element);
     const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
     return () => {
@@ -60,25 +60,25 @@ export default function StateChart({ points }: { points: readonly StatePoint[] }
   }, [points, states, theme]);
 
   const last = points.at(-1);
-  const words = sortStates(last?.byState ?? {}).map(([state, of]) => `${of} ${toPlainText(state)}`);
+  const counts = sortStates(last?.byState ?? {}).map(([state, count]) => `${count} ${toPlainText(state)}`);
   return (
     <div
-      ref={room}
+      ref={chartElement}
       className="chart-room"
       role="img"
-      aria-label={`Containers by state over time; latest: ${words.join(', ')}`}
+      aria-label={`Containers by state over time; latest: ${counts.join(', ')}`}
     />
   );
 }
 
-function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Options {
+function chartOptions(states: readonly string[], element: HTMLElement): uPlot.Options {
   const style = getComputedStyle(element);
-  const probe = (name: string): string => resolveColor(element, name);
+  const colorOf = (token: string): string => resolveColor(element, token);
   const font = `12px ${style.fontFamily}`;
   const axis = {
-    stroke: probe('--ink-soft'),
+    stroke: colorOf('--ink-soft'),
     font,
-    grid: { stroke: probe('--line'), width: 1 },
+    grid: { stroke: colorOf('--line'), width: 1 },
     ticks: { show: false },
   };
   return {
@@ -95,11 +95,11 @@ function optionsFor(states: readonly string[], element: HTMLElement): uPlot.Opti
         value: (_plot, seconds) => (Number.isFinite(seconds) ? new Date(seconds * 1_000).toLocaleString() : ''),
       },
       ...states.map((state): uPlot.Series => {
-        const { colour, dash } = LINES[state] ?? { colour: '--ink-soft', dash: [1, 3] };
+        const { color, dash } = LINE_STYLES[state] ?? { color: '--ink-soft', dash: [1, 3] };
         const steps = uPlot.paths.stepped?.({ align: 1 });
         return {
           label: toPlainText(state),
-          stroke: probe(colour),
+          stroke: colorOf(color),
           width: 1.5,
           points: { show: false },
           ...(dash === undefined ? {} : { dash }),

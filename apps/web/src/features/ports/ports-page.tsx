@@ -15,7 +15,7 @@ import { isCurrent, iconOfState } from '../../lib/container-status';
 
 const route = getRouteApi('/signed-in/ports');
 
-/** The published ports of all containers. */
+/** The page with the published ports of all containers. */
 export function PortsPage(): ReactNode {
   useTitle('Ports');
   const { port, type } = route.useSearch();
@@ -33,7 +33,7 @@ export function PortsPage(): ReactNode {
             const digits = value.replaceAll(/\D/g, '');
             void navigate({
               to: '/ports',
-              search: (now) => ({ ...now, port: digits === '' ? undefined : digits }),
+              search: (previous) => ({ ...previous, port: digits === '' ? undefined : digits }),
               replace: true,
             });
           }}
@@ -67,24 +67,24 @@ export function PortsPage(): ReactNode {
               </thead>
               <tbody>
                 {items.map((item) => {
-                  const current = isCurrent(item.hostFreshness);
+                  const isDataCurrent = isCurrent(item.hostFreshness);
                   return (
                     <tr
                       key={`${item.hostId} ${item.dockerId} ${item.publicPort} ${item.type} ${item.ip} ${item.privatePort}`}
-                      className={current ? '' : 'is-stale'}
+                      className={isDataCurrent ? '' : 'is-stale'}
                     >
                       <td className="is-number">
                         <strong>{formatPortRange(item.publicPort, item.count)}</strong>
                         {item.type !== 'tcp' && <span className="soft">/{item.type}</span>}
                       </td>
                       <td>
-                        <ListensOn ip={item.ip} />
+                        <ListenAddress ip={item.ip} />
                       </td>
                       <td>
                         <Link to="/hosts/$hostId" params={{ hostId: item.hostId }}>
                           <IsolatedText text={item.hostName} />
                         </Link>{' '}
-                        {!current && <FreshnessBadge freshness={item.hostFreshness} />}
+                        {!isDataCurrent && <FreshnessBadge freshness={item.hostFreshness} />}
                       </td>
                       <td>
                         <span className="state">
@@ -118,8 +118,8 @@ export function PortsPage(): ReactNode {
   );
 }
 
-/** The address that a port listens on. An address that means all addresses is shown in words. */
-function ListensOn({ ip }: { ip: string | null }) {
+/** The address that a port listens on. A wildcard address is shown in words. */
+function ListenAddress({ ip }: { ip: string | null }) {
   if (ip === null) return <span className="soft">All addresses</span>;
   if (ip === '0.0.0.0') return <span className="soft">All IPv4 addresses</span>;
   return ip === '::' ? (

@@ -1,11 +1,11 @@
 import { PASSWORD_LENGTH_MIN, type SessionItem } from '@muster/contracts';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, fieldError, otherError } from '../../lib/api/client';
+import { api, fieldError, formError } from '../../lib/api/client';
 import { sessionQuery, sessionsQuery } from '../../lib/api/queries';
 import { useSession } from '../../lib/session';
 import { Button } from '../../components/button';
-import { Confirm } from '../../components/confirm';
+import { ConfirmDialog } from '../../components/confirm';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
@@ -35,7 +35,7 @@ export function Account() {
       </section>
       {session.user !== null && (
         <>
-          <Password />
+          <PasswordForm />
           <Sessions />
         </>
       )}
@@ -43,15 +43,15 @@ export function Account() {
   );
 }
 
-function Password() {
+function PasswordForm() {
   const client = useQueryClient();
-  const [currentPassword, setCurrent] = useState('');
-  const [newPassword, setNew] = useState('');
-  const changing = useMutation({
+  const [currentPassword, setCurrentPassword] = useState('');
+  const [newPassword, setNewPassword] = useState('');
+  const changeMutation = useMutation({
     mutationFn: () => api.call('changePassword', { body: { currentPassword, newPassword } }),
     onSuccess: () => {
-      setCurrent('');
-      setNew('');
+      setCurrentPassword('');
+      setNewPassword('');
       void client.invalidateQueries({ queryKey: sessionsQuery.queryKey });
     },
   });
@@ -64,7 +64,7 @@ function Password() {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          changing.mutate();
+          changeMutation.mutate();
         }}
       >
         <Field
@@ -73,8 +73,8 @@ function Password() {
           autoComplete="current-password"
           required
           value={currentPassword}
-          error={fieldError(changing.error, 'currentPassword')}
-          onChange={(event) => setCurrent(event.target.value)}
+          error={fieldError(changeMutation.error, 'currentPassword')}
+          onChange={(event) => setCurrentPassword(event.target.value)}
         />
         <Field
           label="New password"
@@ -84,17 +84,17 @@ function Password() {
           minLength={PASSWORD_LENGTH_MIN}
           hint={`At least ${PASSWORD_LENGTH_MIN} characters.`}
           value={newPassword}
-          error={fieldError(changing.error, 'newPassword')}
-          onChange={(event) => setNew(event.target.value)}
+          error={fieldError(changeMutation.error, 'newPassword')}
+          onChange={(event) => setNewPassword(event.target.value)}
         />
-        <ErrorNote error={otherError(changing.error)} />
-        {changing.isSuccess && (
+        <ErrorNote error={formError(changeMutation.error)} />
+        {changeMutation.isSuccess && (
           <p className="note" role="status">
-            Password changed; other sessions were signed out.
+            The password was changed, and all other sessions were signed out.
           </p>
         )}
         <div className="actions">
-          <Button type="submit" busy={changing.isPending}>
+          <Button type="submit" busy={changeMutation.isPending}>
             Change password
           </Button>
         </div>
@@ -106,8 +106,8 @@ function Password() {
 function Sessions() {
   const client = useQueryClient();
   const { data, error, refetch } = useQuery(sessionsQuery);
-  const [asksAll, setAsksAll] = useState(false);
-  const ending = useMutation({
+  const [isConfirming, setConfirming] = useState(false);
+  const endMutation = useMutation({
     mutationFn: (sessionId: string) => api.call('endSession', { params: { sessionId } }),
     onSuccess: () => client.invalidateQueries({ queryKey: sessionsQuery.queryKey }),
   });
@@ -123,29 +123,29 @@ function Sessions() {
       <h2 id="sessions-title" className="card-title">
         Active sessions
       </h2>
-      <ErrorNote error={ending.error} />
+      <ErrorNote error={endMutation.error} />
       <ul className="sessions">
         {data.items.map((item) => (
           <li key={item.id}>
-            <SessionRow item={item} busy={ending.isPending} onEnd={() => ending.mutate(item.id)} />
+            <SessionRow item={item} busy={endMutation.isPending} onEnd={() => endMutation.mutate(item.id)} />
           </li>
         ))}
       </ul>
       <div className="actions">
-        <Button onClick={() => setAsksAll(true)}>Sign out everywhere…</Button>
+        <Button onClick={() => setConfirming(true)}>Sign out everywhere…</Button>
       </div>
-      {asksAll && (
-        <Confirm
+      {isConfirming && (
+        <ConfirmDialog
           title="Sign out everywhere?"
           action="Sign out everywhere"
-          onClose={() => setAsksAll(false)}
+          onClose={() => setConfirming(false)}
           onConfirm={async () => {
             await api.call('endSessions');
             client.setQueryData(sessionQuery.queryKey, null);
           }}
         >
-          <p>All your sessions end within seconds, including this one.</p>
-        </Confirm>
+          <p>All your sessions end within seconds, including this session.</p>
+        </ConfirmDialog>
       )}
     </section>
   );

@@ -1,10 +1,10 @@
 import type { ApiKey, ApiKeyCreated, Role } from '@muster/contracts';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, fieldError, otherError, serverNow } from '../../lib/api/client';
+import { api, fieldError, formError, serverNow } from '../../lib/api/client';
 import { apiKeysQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
-import { Confirm } from '../../components/confirm';
+import { ConfirmDialog } from '../../components/confirm';
 import { Command } from '../../components/copyable';
 import { EmptyState } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
@@ -13,14 +13,14 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
-import { expiryOf, isKeyOver, type Lifetime } from './expiry';
+import { expiryOf, isKeyInvalid, type Lifetime } from './expiry';
 
-/** The API keys, and the form that creates one. */
+/** The list of API keys, and the form that creates a key. */
 export function ApiKeys() {
   const list = useInfiniteQuery(apiKeysQuery());
   return (
     <>
-      <CreateKey />
+      <CreateKeyForm />
       <ListStates list={list} what="API keys" empty={<EmptyState title="No API keys" />}>
         {(items) => (
           <div className="table" tabIndex={0} role="region" aria-label="API keys">
@@ -34,7 +34,7 @@ export function ApiKeys() {
                   <th scope="col">Last used</th>
                   <th scope="col">Expires</th>
                   <th scope="col">
-                    <span className="spoken">Revoke</span>
+                    <span className="visually-hidden">Revoke</span>
                   </th>
                 </tr>
               </thead>
@@ -53,10 +53,10 @@ export function ApiKeys() {
 
 function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   const client = useQueryClient();
-  const [asks, setAsks] = useState(false);
-  const isOver = isKeyOver(apiKey, serverNow());
+  const [isConfirming, setConfirming] = useState(false);
+  const isInvalid = isKeyInvalid(apiKey, serverNow());
   return (
-    <tr className={isOver ? 'is-stale' : ''}>
+    <tr className={isInvalid ? 'is-stale' : ''}>
       <td>
         <IsolatedText text={apiKey.name} />
       </td>
@@ -65,7 +65,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
         <DateTime at={apiKey.createdAt} />
       </td>
       <td>
-        <Creator of={apiKey} />
+        <Creator apiKey={apiKey} />
       </td>
       <td>
         <Age at={apiKey.lastUsedAt} />
@@ -82,35 +82,35 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
         )}
       </td>
       <td className="is-action">
-        {!isOver && (
-          <Button kind="quiet" aria-label={toPlainText(`Revoke ${apiKey.name}`)} onClick={() => setAsks(true)}>
+        {!isInvalid && (
+          <Button kind="quiet" aria-label={toPlainText(`Revoke ${apiKey.name}`)} onClick={() => setConfirming(true)}>
             Revoke…
           </Button>
         )}
-        {asks && (
-          <Confirm
+        {isConfirming && (
+          <ConfirmDialog
             title={
               <>
                 Revoke <IsolatedText text={apiKey.name} />?
               </>
             }
             action="Revoke the key"
-            onClose={() => setAsks(false)}
+            onClose={() => setConfirming(false)}
             onConfirm={async () => {
               await api.call('revokeApiKey', { params: { apiKeyId: apiKey.id } });
               await client.invalidateQueries({ queryKey: ['api-keys'] });
             }}
           >
-            <p>Anything using this key loses access within seconds. This cannot be undone.</p>
-          </Confirm>
+            <p>Programs that use this key lose access within seconds. This cannot be undone.</p>
+          </ConfirmDialog>
         )}
       </td>
     </tr>
   );
 }
 
-/** The creator of a key, which is a user or key with its current name, or Muster for a key from its configuration. */
-function Creator({ of: { createdBy, createdByName } }: { of: ApiKey }) {
+/** The creator of a key: the current name of a user or API key, or Muster's configuration. */
+function Creator({ apiKey: { createdBy, createdByName } }: { apiKey: ApiKey }) {
   if (createdBy === null) return <span className="soft">Not recorded</span>;
   if (createdBy === 'system') return <span className="soft">Muster configuration</span>;
   return (
@@ -131,16 +131,16 @@ const ROLES: readonly { value: Role; label: string }[] = [
   { value: 'viewer', label: 'Read only' },
   { value: 'admin', label: 'Read and write' },
 ];
-function CreateKey() {
+function CreateKeyForm() {
   const client = useQueryClient();
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>('viewer');
   const [lifetime, setLifetime] = useState<Lifetime>('90');
-  const [made, setMade] = useState<ApiKeyCreated | null>(null);
-  const making = useMutation({
+  const [createdKey, setCreatedKey] = useState<ApiKeyCreated | null>(null);
+  const createMutation = useMutation({
     mutationFn: () => api.call('createApiKey', { body: { name, role, expiresAt: expiryOf(lifetime, serverNow()) } }),
     onSuccess: (key) => {
-      setMade(key);
+      setCreatedKey(key);
       setName('');
       void client.invalidateQueries({ queryKey: ['api-keys'] });
     },
@@ -150,7 +150,7 @@ function CreateKey() {
       className="card stack make"
       onSubmit={(event) => {
         event.preventDefault();
-        making.mutate();
+        createMutation.mutate();
       }}
     >
       <div className="columns">
@@ -159,27 +159,27 @@ function CreateKey() {
           required
           placeholder="backup script"
           value={name}
-          error={fieldError(making.error, 'name')}
+          error={fieldError(createMutation.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
         <Select label="Access" value={role} options={ROLES} onChange={setRole} />
         <Select label="Expires" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
       </div>
-      <ErrorNote error={otherError(making.error)} />
-      {made !== null && (
+      <ErrorNote error={formError(createMutation.error)} />
+      {createdKey !== null && (
         <div className="stack" role="status">
           <p>
             Copy the key{' '}
             <strong>
-              <IsolatedText text={made.name} />
+              <IsolatedText text={createdKey.name} />
             </strong>{' '}
             now: it is shown only once.
           </p>
-          <Command text={made.key} label="API key" />
+          <Command text={createdKey.key} label="API key" />
         </div>
       )}
       <div className="actions">
-        <Button type="submit" busy={making.isPending}>
+        <Button type="submit" busy={createMutation.isPending}>
           Create key
         </Button>
       </div>

@@ -8,7 +8,7 @@ import { Age } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
 
 /** The audit log: the actions of users, API keys and enrollments, newest first. */
-export function Audit() {
+export function AuditLog() {
   const list = useInfiniteQuery(auditQuery());
   return (
     <ListStates list={list} what="entries" empty={<EmptyState title="No entries yet" />}>
@@ -43,11 +43,11 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
         <Age at={at} />
       </td>
       <td>
-        <Party of={actor} />
+        <Party reference={actor} />
       </td>
       <td>{action.replaceAll(/[._]/g, ' ')}</td>
       <td>
-        <Party of={target} name={typeof details['name'] === 'string' ? details['name'] : undefined} />
+        <Party reference={target} name={typeof details['name'] === 'string' ? details['name'] : undefined} />
       </td>
       <td>
         <div className="audit-details">
@@ -66,10 +66,10 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
 /**
  * An actor or target such as `host:0198…`, shown as its kind and its name or, if it has no name, the start of its ID.
  */
-function Party({ of, name }: { of: string; name?: string | undefined }) {
-  const [kind = '', id = ''] = of.split(':', 2);
+function Party({ reference, name }: { reference: string; name?: string | undefined }) {
+  const [kind = '', id = ''] = reference.split(':', 2);
   return (
-    <span title={toPlainText(of)}>
+    <span title={toPlainText(reference)}>
       <IsolatedText text={kind.replaceAll('_', ' ')} />{' '}
       {name === undefined ? (
         <code className="soft">

@@ -6,16 +6,16 @@ import { api, serverNow } from '../../lib/api/client';
 import { enrollmentTokensQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
-import { Confirm } from '../../components/confirm';
+import { ConfirmDialog } from '../../components/confirm';
 import { formatNumber } from '../../lib/format-count';
 import { EmptyState } from '../../components/empty-state';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
-import { isTokenOver } from './expiry';
+import { isTokenInvalid } from './expiry';
 
-/** The enrollment tokens. */
+/** The list of enrollment tokens. */
 export function EnrollmentTokens() {
   const canEdit = useCanEdit();
   const list = useInfiniteQuery(enrollmentTokensQuery());
@@ -42,14 +42,14 @@ export function EnrollmentTokens() {
                   <th scope="col">Expires</th>
                   {canEdit && (
                     <th scope="col">
-                      <span className="spoken">Revoke</span>
+                      <span className="visually-hidden">Revoke</span>
                     </th>
                   )}
                 </tr>
               </thead>
               <tbody>
                 {items.map((token) => (
-                  <TokenRow key={token.id} token={token} mayChange={canEdit} />
+                  <TokenRow key={token.id} token={token} canEdit={canEdit} />
                 ))}
               </tbody>
             </table>
@@ -60,12 +60,12 @@ export function EnrollmentTokens() {
   );
 }
 
-function TokenRow({ token, mayChange: canEdit }: { token: EnrollmentToken; mayChange: boolean }) {
+function TokenRow({ token, canEdit }: { token: EnrollmentToken; canEdit: boolean }) {
   const client = useQueryClient();
-  const [asks, setAsks] = useState(false);
-  const isOver = isTokenOver(token, serverNow());
+  const [isConfirming, setConfirming] = useState(false);
+  const isInvalid = isTokenInvalid(token, serverNow());
   return (
-    <tr className={isOver ? 'is-stale' : ''}>
+    <tr className={isInvalid ? 'is-stale' : ''}>
       <td>
         <IsolatedText text={token.name} />
       </td>
@@ -86,27 +86,27 @@ function TokenRow({ token, mayChange: canEdit }: { token: EnrollmentToken; mayCh
       </td>
       {canEdit && (
         <td className="is-action">
-          {!isOver && (
-            <Button kind="quiet" aria-label={toPlainText(`Revoke ${token.name}`)} onClick={() => setAsks(true)}>
+          {!isInvalid && (
+            <Button kind="quiet" aria-label={toPlainText(`Revoke ${token.name}`)} onClick={() => setConfirming(true)}>
               Revoke…
             </Button>
           )}
-          {asks && (
-            <Confirm
+          {isConfirming && (
+            <ConfirmDialog
               title={
                 <>
                   Revoke <IsolatedText text={token.name} />?
                 </>
               }
               action="Revoke the token"
-              onClose={() => setAsks(false)}
+              onClose={() => setConfirming(false)}
               onConfirm={async () => {
                 await api.call('revokeEnrollmentToken', { params: { enrollmentTokenId: token.id } });
                 await client.invalidateQueries({ queryKey: ['enrollment-tokens'] });
               }}
             >
-              <p>This token can enroll no more hosts. Enrolled hosts are unaffected.</p>
-            </Confirm>
+              <p>The token can then enroll no more hosts. Hosts that are already enrolled are not affected.</p>
+            </ConfirmDialog>
           )}
         </td>
       )}

@@ -1,4 +1,4 @@
-/** Browsers in order of priority, because a browser's user agent also contains the marks of later entries. */
+/** Browsers in order of priority, because a browser's user agent can also contain the identifiers of later entries. */
 const BROWSERS = [
   ['Edg/', 'Edge'],
   ['OPR/', 'Opera'],
@@ -15,11 +15,11 @@ const SYSTEMS = [
   ['Linux', 'Linux'],
 ] as const;
 
-/** Returns the browser and system of a user agent, precise enough to recognize one's own sessions. */
+/** Returns the browser and system of a user agent, so that users can recognize their own sessions. */
 export function formatBrowser(userAgent: string | null): string {
   if (userAgent === null || userAgent === '') return 'Unknown browser';
   const find = (list: readonly (readonly [string, string])[]): string | undefined =>
-    list.find(([mark]) => userAgent.includes(mark))?.[1];
+    list.find(([identifier]) => userAgent.includes(identifier))?.[1];
   const browser = find(BROWSERS);
   const system = find(SYSTEMS);
   if (browser === undefined) return userAgent.slice(0, 60);

@@ -1,11 +1,11 @@
 import type { Invitation, InvitationCreated, Member, MemberRole } from '@muster/contracts';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { api, fieldError, otherError } from '../../lib/api/client';
+import { api, fieldError, formError } from '../../lib/api/client';
 import { invitationsQuery, membersQuery } from '../../lib/api/queries';
 import { useIsOwner, useCanEdit, useSession } from '../../lib/session';
 import { Button } from '../../components/button';
-import { Confirm } from '../../components/confirm';
+import { ConfirmDialog } from '../../components/confirm';
 import { Command } from '../../components/copyable';
 import { ErrorNote } from '../../components/error-note';
 import { Checkbox, Select, Field } from '../../components/field';
@@ -24,7 +24,7 @@ const ROLES: readonly { value: MemberRole; label: string }[] = [
 /** The members of the organization, and its invitations. */
 export function Members() {
   const isOwner = useIsOwner();
-  const mayChange = useCanEdit();
+  const canEdit = useCanEdit();
   const list = useInfiniteQuery(membersQuery());
   return (
     <>
@@ -40,7 +40,7 @@ export function Members() {
                   <th scope="col">Joined</th>
                   {isOwner && (
                     <th scope="col">
-                      <span className="spoken">Remove</span>
+                      <span className="visually-hidden">Remove</span>
                     </th>
                   )}
                 </tr>
@@ -54,7 +54,7 @@ export function Members() {
           </div>
         )}
       </ListStates>
-      {mayChange && <Invitations isOwner={isOwner} />}
+      {canEdit && <Invitations isOwner={isOwner} />}
     </>
   );
 }
@@ -62,9 +62,9 @@ export function Members() {
 function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
   const client = useQueryClient();
   const session = useSession();
-  const [asks, setAsks] = useState<'viewer' | 'removal' | null>(null);
+  const [confirmation, setConfirmation] = useState<'viewer' | 'removal' | null>(null);
   const refetchMembers = () => client.invalidateQueries({ queryKey: ['members'] });
-  const changing = useMutation({
+  const changeMutation = useMutation({
     mutationFn: (role: MemberRole) => api.call('changeMember', { params: { userId: member.userId }, body: { role } }),
     onSettled: refetchMembers,
   });
@@ -73,11 +73,11 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
       refetchMembers(),
       ...['api-keys', 'enrollment-tokens', 'invitations'].map((key) => client.invalidateQueries({ queryKey: [key] })),
     ]);
-  const isMe = session?.user?.id === member.userId;
+  const isCurrentUser = session?.user?.id === member.userId;
   return (
     <tr>
       <td>
-        <IsolatedText text={member.name} /> {isMe && <span className="soft">(you)</span>}
+        <IsolatedText text={member.name} /> {isCurrentUser && <span className="soft">(you)</span>}
       </td>
       <td>
         <IsolatedText text={member.email} />
@@ -87,12 +87,12 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
           <select
             className="filter-select"
             aria-label={toPlainText(`Role of ${member.name}`)}
-            value={changing.isPending ? changing.variables : member.role}
-            disabled={changing.isPending}
+            value={changeMutation.isPending ? changeMutation.variables : member.role}
+            disabled={changeMutation.isPending}
             onChange={(event) => {
               const role = event.target.value as MemberRole;
-              if (role === 'viewer') setAsks('viewer');
-              else changing.mutate(role);
+              if (role === 'viewer') setConfirmation('viewer');
+              else changeMutation.mutate(role);
             }}
           >
             {ROLES.map(({ value }) => (
@@ -104,44 +104,49 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
         ) : (
           ROLE_LABELS[member.role]
         )}
-        <ErrorNote error={changing.error} />
+        <ErrorNote error={changeMutation.error} />
       </td>
       <td>
         <DateTime at={member.joinedAt} />
       </td>
       {isOwner && (
         <td className="is-action">
-          <Button kind="quiet" aria-label={toPlainText(`Remove ${member.name}`)} onClick={() => setAsks('removal')}>
+          <Button
+            kind="quiet"
+            aria-label={toPlainText(`Remove ${member.name}`)}
+            onClick={() => setConfirmation('removal')}
+          >
             Remove…
           </Button>
-          {asks === 'removal' && (
-            <ConfirmWithCredentials
+          {confirmation === 'removal' && (
+            <CredentialsDialog
               title={
                 <>
                   Remove <IsolatedText text={member.name} />?
                 </>
               }
               action="Remove the member"
-              checkbox="Keep the API keys and enrollment tokens created by this member. Otherwise they are revoked, and programs using them lose access."
-              onClose={() => setAsks(null)}
+              checkbox="Keep the API keys and enrollment tokens that this member created. Otherwise they are revoked, and programs that use them lose access."
+              onClose={() => setConfirmation(null)}
               onConfirm={async (query) => {
                 await api.call('removeMember', { params: { userId: member.userId }, query });
                 await refetchAll();
               }}
             >
-              They are signed out and their open invitations are revoked at once. To restore access, invite them again.
-            </ConfirmWithCredentials>
+              The member is signed out, and the member’s open invitations are revoked immediately. To restore access,
+              invite the member again.
+            </CredentialsDialog>
           )}
-          {asks === 'viewer' && (
-            <ConfirmWithCredentials
+          {confirmation === 'viewer' && (
+            <CredentialsDialog
               title={
                 <>
                   Make <IsolatedText text={member.name} /> a viewer?
                 </>
               }
               action="Change the role"
-              checkbox="Keep the admin keys and enrollment tokens created by this member. Otherwise they are revoked, and programs using them lose access."
-              onClose={() => setAsks(null)}
+              checkbox="Keep the admin keys and enrollment tokens that this member created. Otherwise they are revoked, and programs that use them lose access."
+              onClose={() => setConfirmation(null)}
               onConfirm={async (query) => {
                 const body = { role: 'viewer' as const };
                 await api.call('changeMember', { params: { userId: member.userId }, query, body });
@@ -149,7 +154,7 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
               }}
             >
               Viewers have read-only access.
-            </ConfirmWithCredentials>
+            </CredentialsDialog>
           )}
         </td>
       )}
@@ -158,10 +163,10 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
 }
 
 /**
- * Confirms a change by which a member loses permissions, with the option to keep the credentials that the member
- * created.
+ * A dialog that confirms a change by which a member loses permissions. It offers to keep the credentials that the
+ * member created.
  */
-function ConfirmWithCredentials({
+function CredentialsDialog({
   title,
   action,
   checkbox,
@@ -179,14 +184,14 @@ function ConfirmWithCredentials({
 }) {
   const [keepCredentials, setKeepCredentials] = useState(false);
   return (
-    <Confirm title={title} action={action} onClose={onClose} onConfirm={() => onConfirm({ keepCredentials })}>
+    <ConfirmDialog title={title} action={action} onClose={onClose} onConfirm={() => onConfirm({ keepCredentials })}>
       <p>{children}</p>
       <Checkbox
         label={checkbox}
         checked={keepCredentials}
         onChange={(event) => setKeepCredentials(event.target.checked)}
       />
-    </Confirm>
+    </ConfirmDialog>
   );
 }
 
@@ -195,7 +200,7 @@ function Invitations({ isOwner }: { isOwner: boolean }) {
   return (
     <section className="timeline" aria-labelledby="invitations-title">
       <h2 id="invitations-title">Invitations</h2>
-      {isOwner && <Invite />}
+      {isOwner && <InviteForm />}
       <ListStates list={list} what="invitations" empty={<p className="soft">No pending invitations</p>}>
         {(items) => (
           <ul className="sessions card">
@@ -213,7 +218,7 @@ function Invitations({ isOwner }: { isOwner: boolean }) {
 
 function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwner: boolean }) {
   const client = useQueryClient();
-  const revoking = useMutation({
+  const revokeMutation = useMutation({
     mutationFn: () => api.call('revokeInvitation', { params: { invitationId: invitation.id } }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['invitations'] }),
   });
@@ -226,13 +231,13 @@ function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwne
         <span className="soft">
           {ROLE_LABELS[invitation.role]}, expires <DateTime at={invitation.expiresAt} />
         </span>
-        <ErrorNote error={revoking.error} />
+        <ErrorNote error={revokeMutation.error} />
       </span>
       {isOwner && (
         <Button
-          busy={revoking.isPending}
+          busy={revokeMutation.isPending}
           aria-label={toPlainText(`Revoke the invitation of ${invitation.email}`)}
-          onClick={() => revoking.mutate()}
+          onClick={() => revokeMutation.mutate()}
         >
           Revoke
         </Button>
@@ -241,15 +246,15 @@ function InvitationRow({ invitation, isOwner }: { invitation: Invitation; isOwne
   );
 }
 
-function Invite() {
+function InviteForm() {
   const client = useQueryClient();
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<MemberRole>('viewer');
-  const [made, setMade] = useState<InvitationCreated | null>(null);
-  const inviting = useMutation({
+  const [createdInvitation, setCreatedInvitation] = useState<InvitationCreated | null>(null);
+  const inviteMutation = useMutation({
     mutationFn: () => api.call('invite', { body: { email, role } }),
     onSuccess: (invitation) => {
-      setMade(invitation);
+      setCreatedInvitation(invitation);
       setEmail('');
       void client.invalidateQueries({ queryKey: ['invitations'] });
     },
@@ -259,7 +264,7 @@ function Invite() {
       className="card stack"
       onSubmit={(event) => {
         event.preventDefault();
-        inviting.mutate();
+        inviteMutation.mutate();
       }}
     >
       <div className="columns">
@@ -268,27 +273,27 @@ function Invite() {
           type="email"
           required
           value={email}
-          error={fieldError(inviting.error, 'email')}
+          error={fieldError(inviteMutation.error, 'email')}
           onChange={(event) => setEmail(event.target.value)}
         />
         <Select label="Role" value={role} options={ROLES} onChange={setRole} />
       </div>
-      <ErrorNote error={otherError(inviting.error)} />
-      {made !== null && (
+      <ErrorNote error={formError(inviteMutation.error)} />
+      {createdInvitation !== null && (
         <div className="stack" role="status">
           <p>
             Send this link to{' '}
             <strong>
-              <IsolatedText text={made.email} />
+              <IsolatedText text={createdInvitation.email} />
             </strong>{' '}
-            yourself; Muster sends no email. The link is shown only once and is valid for one person until{' '}
-            <DateTime at={made.expiresAt} />.
+            yourself, because Muster sends no email. The link is shown only once and is valid for one person until{' '}
+            <DateTime at={createdInvitation.expiresAt} />.
           </p>
-          <Command text={made.url} label="invitation link" />
+          <Command text={createdInvitation.url} label="invitation link" />
         </div>
       )}
       <div className="actions">
-        <Button type="submit" busy={inviting.isPending}>
+        <Button type="submit" busy={inviteMutation.isPending}>
           Create invitation
         </Button>
       </div>

@@ -4,7 +4,7 @@ import { NotFound } from '../../components/not-found';
 import { useCanEdit } from '../../lib/session';
 import { useTitle } from '../../lib/title';
 import { ApiKeys } from './api-keys';
-import { Audit } from './audit';
+import { AuditLog } from './audit';
 import { EnrollmentTokens } from './enrollment-tokens';
 import { Members } from './members';
 import { Account } from './account';
@@ -14,38 +14,38 @@ const route = getRouteApi('/signed-in/settings/$section');
 interface Section {
   label: string;
   /** Whether only admins and owners see the section. */
-  admin: boolean;
+  isAdminOnly: boolean;
   content: () => ReactNode;
 }
 
 const SECTIONS: Readonly<Record<string, Section>> = {
-  you: { label: 'Account', admin: false, content: () => <Account /> },
-  members: { label: 'Members', admin: false, content: () => <Members /> },
-  'enrollment-tokens': { label: 'Enrollment tokens', admin: false, content: () => <EnrollmentTokens /> },
-  'api-keys': { label: 'API keys', admin: true, content: () => <ApiKeys /> },
-  audit: { label: 'Audit log', admin: true, content: () => <Audit /> },
+  you: { label: 'Account', isAdminOnly: false, content: () => <Account /> },
+  members: { label: 'Members', isAdminOnly: false, content: () => <Members /> },
+  'enrollment-tokens': { label: 'Enrollment tokens', isAdminOnly: false, content: () => <EnrollmentTokens /> },
+  'api-keys': { label: 'API keys', isAdminOnly: true, content: () => <ApiKeys /> },
+  audit: { label: 'Audit log', isAdminOnly: true, content: () => <AuditLog /> },
 };
 
 /** The settings of the user's account and of the organization. */
 export function SettingsPage(): ReactNode {
   const { section } = route.useParams();
-  const mayChange = useCanEdit();
-  const shown = Object.hasOwn(SECTIONS, section) ? SECTIONS[section] : undefined;
-  useTitle(shown === undefined ? 'Settings' : `${shown.label} · Settings`);
-  if (shown === undefined || (shown.admin && !mayChange)) return <NotFound />;
+  const canEdit = useCanEdit();
+  const currentSection = Object.hasOwn(SECTIONS, section) ? SECTIONS[section] : undefined;
+  useTitle(currentSection === undefined ? 'Settings' : `${currentSection.label} · Settings`);
+  if (currentSection === undefined || (currentSection.isAdminOnly && !canEdit)) return <NotFound />;
   return (
     <>
       <h1>Settings</h1>
       <nav className="tabs" aria-label="Settings">
         {Object.entries(SECTIONS)
-          .filter(([, { admin }]) => mayChange || !admin)
+          .filter(([, { isAdminOnly }]) => canEdit || !isAdminOnly)
           .map(([name, { label }]) => (
             <Link key={name} to="/settings/$section" params={{ section: name }} className="tab">
               {label}
             </Link>
           ))}
       </nav>
-      {shown.content()}
+      {currentSection.content()}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { PASSWORD_LENGTH_MIN } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { api, fieldError, otherError } from '../../lib/api/client';
+import { api, fieldError, formError } from '../../lib/api/client';
 import { Button } from '../../components/button';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
@@ -11,7 +11,7 @@ import { useSignIn } from './use-sign-in';
 import { useLinkToken } from './link-token';
 import { IsolatedText } from '../../components/isolated-text';
 
-/** The page of an invitation's link: shows the organization and role, and creates the account. */
+/** The page that an invitation link opens. It shows the organization and the role, and creates the account. */
 export function InvitationPage(): ReactNode {
   const token = useLinkToken();
   const offer = useQuery({
@@ -20,14 +20,16 @@ export function InvitationPage(): ReactNode {
   });
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
-  const enter = useSignIn(() => api.call('acceptInvitation', { body: { token, name, password } }));
-  const { error } = enter;
+  const signIn = useSignIn(() => api.call('acceptInvitation', { body: { token, name, password } }));
+  const { error } = signIn;
 
   if (offer.isError) {
     return (
       <AuthLayout title="This invitation cannot be used">
         <ErrorNote error={offer.error} />
-        <p className="soft">The invitation may be used, revoked or expired. Ask for a new one.</p>
+        <p className="soft">
+          The invitation may have been used or revoked, or it may have expired. Ask for a new invitation.
+        </p>
       </AuthLayout>
     );
   }
@@ -48,7 +50,7 @@ export function InvitationPage(): ReactNode {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          enter.mutate(undefined);
+          signIn.mutate(undefined);
         }}
       >
         <input type="hidden" autoComplete="username" value={email} readOnly />
@@ -72,8 +74,8 @@ export function InvitationPage(): ReactNode {
           error={fieldError(error, 'password')}
           onChange={(event) => setPassword(event.target.value)}
         />
-        <ErrorNote error={otherError(error)} />
-        <Button type="submit" kind="primary" busy={enter.isPending}>
+        <ErrorNote error={formError(error)} />
+        <Button type="submit" kind="primary" busy={signIn.isPending}>
           Accept and sign in
         </Button>
       </form>

@@ -1,18 +1,18 @@
 import { useState } from 'react';
 
-/** The pages whose links carry a token. */
+/** The pages whose links contain a token. */
 const PAGES: ReadonlySet<string> = new Set(['/setup', '/invitation']);
 const KEY_PREFIX = 'muster.link-token ';
 
-/** The tokens in memory, for browsers that block storage. */
+/** Copies of the tokens in memory, for browsers that block storage. */
 const tokens = new Map<string, string>();
 
 const pageOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
 
 /**
- * Moves the token of a one-time link from the address to the tab's storage, so that it does not appear on the screen or
- * in the browser's history. It survives a reload, until it is used or the tab is closed. Returns whether the address
- * contained a token.
+ * Moves the token of a one-time link from the URL to the tab's session storage, so that it does not appear on the
+ * screen or in the browser's history. The token survives a reload, and is kept until it is used or the tab is closed.
+ * Returns whether the URL contained a token.
  */
 export function hideLinkToken(): boolean {
   const page = pageOf(window.location);
@@ -21,28 +21,28 @@ export function hideLinkToken(): boolean {
   const token = new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
   if (token === null) return false;
   tokens.set(page, token);
-  inStorage((storage) => storage.setItem(KEY_PREFIX + page, token));
+  accessStorage((storage) => storage.setItem(KEY_PREFIX + page, token));
   window.history.replaceState(window.history.state, '', page);
   return true;
 }
 
-/** Returns the token of the link to this page, or an empty text if there was none. */
+/** Returns the token of the link to this page, or an empty string if the link had no token. */
 export function useLinkToken(): string {
   const [token] = useState(() => {
     const page = pageOf(window.location);
-    return tokens.get(page) ?? inStorage((storage) => storage.getItem(KEY_PREFIX + page)) ?? '';
+    return tokens.get(page) ?? accessStorage((storage) => storage.getItem(KEY_PREFIX + page)) ?? '';
   });
   return token;
 }
 
-/** Deletes all stored link tokens. It must be called after one of them was used. */
-export function forgetLinkTokens(): void {
+/** Deletes all stored link tokens. It must be called after a token was used. */
+export function deleteLinkTokens(): void {
   tokens.clear();
-  inStorage((storage) => PAGES.forEach((page) => storage.removeItem(KEY_PREFIX + page)));
+  accessStorage((storage) => PAGES.forEach((page) => storage.removeItem(KEY_PREFIX + page)));
 }
 
-/** Accesses the tab's storage. Returns null if the browser blocks it. */
-function inStorage<T>(access: (storage: Storage) => T): T | null {
+/** Returns the result of `access` to the tab's session storage, or null if the browser blocks storage. */
+function accessStorage<T>(access: (storage: Storage) => T): T | null {
   try {
     return access(window.sessionStorage);
   } catch {

@@ -1,6 +1,6 @@
 import { PASSWORD_LENGTH_MIN } from '@muster/contracts';
 import { useState, type ReactNode } from 'react';
-import { api, fieldError, otherError } from '../../lib/api/client';
+import { api, fieldError, formError } from '../../lib/api/client';
 import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
@@ -8,14 +8,14 @@ import { AuthLayout } from './auth-layout';
 import { useSignIn } from './use-sign-in';
 import { useLinkToken } from './link-token';
 
-/** The page of the setup link, which creates the owner account. */
+/** The page that the setup link opens. It creates the owner account. */
 export function SetupPage(): ReactNode {
   const token = useLinkToken();
   const [name, setName] = useState('');
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
-  const enter = useSignIn(() => api.call('setUp', { body: { token, name, email, password } }));
-  const { error } = enter;
+  const signIn = useSignIn(() => api.call('setUp', { body: { token, name, email, password } }));
+  const { error } = signIn;
   return (
     <AuthLayout title="Welcome to Muster">
       <p className="soft">Create the owner account. You can invite others later.</p>
@@ -23,7 +23,7 @@ export function SetupPage(): ReactNode {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          enter.mutate(undefined);
+          signIn.mutate(undefined);
         }}
       >
         <Field
@@ -55,8 +55,8 @@ export function SetupPage(): ReactNode {
           error={fieldError(error, 'password')}
           onChange={(event) => setPassword(event.target.value)}
         />
-        <ErrorNote error={otherError(error)} />
-        <Button type="submit" kind="primary" busy={enter.isPending}>
+        <ErrorNote error={formError(error)} />
+        <Button type="submit" kind="primary" busy={signIn.isPending}>
           Create account
         </Button>
       </form>

@@ -12,26 +12,26 @@ import { IsolatedText } from '../../components/isolated-text';
 
 const route = getRouteApi('/sign-in');
 
-/** The reasons why users are sent to this page, by the value of the address's `why` parameter. */
+/** The messages for users who are redirected to this page, by the value of the query parameter `why`. */
 const FAILURE_MESSAGES: Readonly<Record<string, string>> = {
   ended: 'Your session has ended. Sign in to continue.',
   'oidc-unknown':
-    'Your identity provider knows you, but there is no account here, or your email is not verified there. ' +
+    'You have no account on this Muster server, or your identity provider has not verified your email address. ' +
     'Ask an owner for an invitation.',
-  'oidc-refused': 'Sign-in was canceled or refused.',
-  'oidc-mismatched': 'Sign-in timed out or was started in another window. Try again.',
+  'oidc-refused': 'The sign-in was canceled or rejected.',
+  'oidc-mismatched': 'The sign-in timed out or was started in another window. Try again.',
   'oidc-unavailable': 'The identity provider is unavailable. Try again later.',
 };
 
-/** The sign-in page, for passwords and the organization's identity provider. */
+/** The page for signing in with a password or the organization's identity provider. */
 export function SignInPage(): ReactNode {
   const { next = '/', why } = route.useSearch();
   const options = useQuery(signInOptionsQuery);
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
-  const enter = useSignIn(() => api.call('signIn', { body: { email, password } }), next);
+  const signIn = useSignIn(() => api.call('signIn', { body: { email, password } }), next);
 
-  if (options.data?.setupRequired === true) return <SetupRequired />;
+  if (options.data?.setupRequired === true) return <SetupNotice />;
   const oidc = options.data?.oidc ?? null;
   return (
     <AuthLayout title="Sign in">
@@ -40,7 +40,7 @@ export function SignInPage(): ReactNode {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          enter.mutate(undefined);
+          signIn.mutate(undefined);
         }}
       >
         <Field
@@ -60,14 +60,14 @@ export function SignInPage(): ReactNode {
           value={password}
           onChange={(event) => setPassword(event.target.value)}
         />
-        <ErrorNote error={enter.error ?? options.error} />
-        <Button type="submit" kind="primary" busy={enter.isPending}>
+        <ErrorNote error={signIn.error ?? options.error} />
+        <Button type="submit" kind="primary" busy={signIn.isPending}>
           Sign in
         </Button>
       </form>
       {oidc !== null && (
         <a
-          className="button button-plain door-oidc"
+          className="button button-plain auth-oidc"
           href={`${oidc.startPath}?${new URLSearchParams({ next }).toString()}`}
         >
           Sign in with <IsolatedText text={oidc.name} />
@@ -77,12 +77,12 @@ export function SignInPage(): ReactNode {
   );
 }
 
-function SetupRequired() {
+function SetupNotice() {
   return (
     <AuthLayout title="Set up Muster">
       <div className="prose">
         <p>
-          No account yet. Open the setup link that Muster printed at start or wrote to{' '}
+          There is no account yet. Open the setup link that Muster printed when it started or wrote to{' '}
           <code>.muster/data/setup-link</code>. If the link has expired, restart Muster to get a new one.
         </p>
       </div>

@@ -2,11 +2,11 @@ import { SAME_ORIGIN_PATH_PATTERN, type Session } from '@muster/contracts';
 import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { sessionQuery } from '../../lib/api/queries';
-import { forgetLinkTokens } from './link-token';
+import { deleteLinkTokens } from './link-token';
 
 const SAME_ORIGIN_PATH = new RegExp(SAME_ORIGIN_PATH_PATTERN);
 
-/** Returns a mutation that signs in with `enter` and opens `next`, or the fleet page if `next` is not on this site. */
+/** Returns a mutation that calls `signIn` and then opens `next`, or the fleet page if `next` is not on this site. */
 export function useSignIn<Input>(
   signIn: (input: Input) => Promise<Session>,
   next = '/',
@@ -16,10 +16,10 @@ export function useSignIn<Input>(
   return useMutation({
     mutationFn: signIn,
     onSuccess: async (session) => {
-      forgetLinkTokens();
+      deleteLinkTokens();
       client.clear();
       client.setQueryData(sessionQuery.queryKey, session);
-      // An attacker may have written the address that `next` comes from, so `next` must not lead to another site.
+      // `next` comes from the page's URL, which an attacker may have written, so it must not lead to another site.
       await navigate({ href: SAME_ORIGIN_PATH.test(next) ? next : '/' });
     },
   });

@@ -4,7 +4,7 @@ import { hostQuery, staleKeysAfter, summaryQuery } from './queries';
 
 type HostPages = InfiniteData<Page<Host>>;
 
-/** Updates the query cache with one message of the stream, and calls `refresh` for the keys that must be refetched. */
+/** Updates the query cache with one message of the live stream, and calls `refresh` for the keys to refetch. */
 export function applyMessage(
   client: QueryClient,
   message: StreamMessage,
@@ -35,12 +35,12 @@ export function applyMessage(
 }
 
 /** Returns the hosts of all cached lists. */
-const knownHosts = (client: QueryClient): Host[] =>
+const cachedHosts = (client: QueryClient): Host[] =>
   client
     .getQueriesData<HostPages>({ queryKey: ['hosts', 'list'] })
     .flatMap(([, data]) => data?.pages.flatMap((page) => page.items) ?? []);
 
-/** Updates hosts in all cached lists. Does not change a list's age, so that the list is still refetched in time. */
+/** Updates the hosts in all cached lists. Each list keeps its age, so that its next refetch is not delayed. */
 const updateHosts = (client: QueryClient, update: (host: Host) => Host): void => {
   for (const { queryKey, state } of client.getQueryCache().findAll({ queryKey: ['hosts', 'list'] })) {
     client.setQueryData<HostPages>(
@@ -52,20 +52,20 @@ const updateHosts = (client: QueryClient, update: (host: Host) => Host): void =>
 };
 
 function applyHost(client: QueryClient, host: Host, refresh: (key: readonly string[]) => void): void {
-  const known = knownHosts(client).find(({ id }) => id === host.id);
+  const cachedHost = cachedHosts(client).find(({ id }) => id === host.id);
   client.setQueryData(hostQuery(host.id).queryKey, host);
-  updateHosts(client, (other) => (other.id === host.id ? host : other));
-  if (known === undefined) refresh(['hosts', 'list']);
+  updateHosts(client, (cached) => (cached.id === host.id ? host : cached));
+  if (cachedHost === undefined) refresh(['hosts', 'list']);
 }
 
-/** Applies a `freshness` message, in which every host that is not listed is online. */
+/** Applies a `freshness` message. Hosts that the message does not list are online. */
 function applyFreshness(
   client: QueryClient,
-  message: ReadonlyMap<string, Freshness>,
+  freshnessById: ReadonlyMap<string, Freshness>,
   refresh: (key: readonly string[]) => void,
 ): void {
-  const freshnessOf = ({ id }: Host): Freshness => message.get(id) ?? 'online';
-  if (knownHosts(client).every((host) => host.freshness === freshnessOf(host))) return;
+  const freshnessOf = ({ id }: Host): Freshness => freshnessById.get(id) ?? 'online';
+  if (cachedHosts(client).every((host) => host.freshness === freshnessOf(host))) return;
   updateHosts(client, (host) => ({ ...host, freshness: freshnessOf(host) }));
   refresh(['containers']);
 }

@@ -9,12 +9,12 @@ let serverOffsetMs = 0;
  */
 export const serverNow = (): number => Date.now() + serverOffsetMs;
 
-/** Minimum difference that counts as a wrong clock, in milliseconds. A smaller one is more likely network latency. */
+/** Minimum clock difference that is corrected, in milliseconds. A smaller difference is probably network latency. */
 const CLOCK_DIFFERENCE_MS_MIN = 2_000;
 
 function recordServerTime(date: string | null): void {
-  const difference = date === null ? NaN : Date.parse(date) - Date.now();
-  if (!Number.isNaN(difference)) serverOffsetMs = Math.abs(difference) < CLOCK_DIFFERENCE_MS_MIN ? 0 : difference;
+  const differenceMs = date === null ? NaN : Date.parse(date) - Date.now();
+  if (!Number.isNaN(differenceMs)) serverOffsetMs = Math.abs(differenceMs) < CLOCK_DIFFERENCE_MS_MIN ? 0 : differenceMs;
 }
 
 /** A client of the API that served this page, authenticated by the session cookie. */
@@ -27,15 +27,15 @@ export const api = createClient({
   },
 });
 
-/** Returns whether the API refused the call because there is no session or the session has ended. */
+/** Returns whether the API rejected the call because there is no session or the session has ended. */
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
-/** Returns the text of an error for the user. */
+/** Returns the text that describes an error to the user. */
 export function formatError(error: Error): string {
   if (error instanceof ProblemError) {
-    const first = error.problem.errors?.[0];
-    if (first === undefined) return error.message;
-    return `${error.message} ${formatFieldError(first.path.replace(/^\//, ''), first.message)}`;
+    const firstError = error.problem.errors?.[0];
+    if (firstError === undefined) return error.message;
+    return `${error.message} ${formatFieldError(firstError.path.replace(/^\//, ''), firstError.message)}`;
   }
   if (error.name === 'NetworkError') {
     return 'Cannot reach the Muster server. Check that it is running and that your network is up.';
@@ -43,13 +43,16 @@ export function formatError(error: Error): string {
   return error.message;
 }
 
-/** Returns the API's error message for a field of the request, as a sentence. */
+/** Returns the API's error message for a field of the request as a sentence, or undefined if the field is valid. */
 export function fieldError(error: Error | null, field: string): string | undefined {
   const errors = error instanceof ProblemError ? error.problem.errors : undefined;
-  const found = errors?.find(({ path }) => path === `/${field}`);
-  return found === undefined ? undefined : formatFieldError(field, found.message);
+  const match = errors?.find(({ path }) => path === `/${field}`);
+  return match === undefined ? undefined : formatFieldError(field, match.message);
 }
 
-/** Returns the error unless it is about fields, because a form shows such an error at the field. */
-export const otherError = (error: Error | null): Error | null =>
+/**
+ * Returns the error that a form shows above its buttons. Errors about fields are omitted, because each field shows its
+ * own error.
+ */
+export const formError = (error: Error | null): Error | null =>
   error instanceof ProblemError && (error.problem.errors?.length ?? 0) > 0 ? null : error;

@@ -5,8 +5,8 @@ import { isSignedOut } from './client';
 /**
  * The state of the live stream. `connecting`: first connection attempt. `live`: changes arrive as they are committed.
  * `lagging`: connected, but the server has not sent changes after `since` yet. `lost`: disconnected at `since`, and
- * reconnecting. `ended`: the session has ended, and no more messages will arrive. `since` is in milliseconds, by the
- * server's clock for `lagging` and by this device's clock for `lost`.
+ * reconnecting. `ended`: the session has ended, and no more messages will arrive. `since` is a time in milliseconds,
+ * according to the server's clock for `lagging` and to this device's clock for `lost`.
  */
 export type LiveState = { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost'; since: number };
 
@@ -17,11 +17,11 @@ export interface LiveConnection {
   close(): void;
 }
 
-/** Wait after the server refused the stream, in milliseconds. The server may have been replaced by then. */
+/** Delay before retrying after the server rejected the stream, in milliseconds. By then, another server may respond. */
 const REFUSED_RETRY_MS = 15_000;
 
 /**
- * Follows the stream, and reconnects whenever the connection is lost. Messages may be missing after a reconnect or a
+ * Reads the live stream, and reconnects whenever the connection is lost. Messages may be missing after a reconnect or a
  * `reset` message, so `onGap` must then refetch everything.
  */
 export function connectLive(
@@ -29,8 +29,8 @@ export function connectLive(
   { onMessage, onGap }: { onMessage: (message: StreamMessage) => void; onGap: () => void },
 ): LiveConnection {
   let state: LiveState = { kind: 'connecting' };
-  let attempt = new AbortController();
-  let retry: ReturnType<typeof setTimeout> | undefined;
+  let currentAttempt = new AbortController();
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
   const listeners = new Set<() => void>();
 
   const setState = (next: LiveState): void => {
@@ -46,7 +46,7 @@ export function connectLive(
     if (wasLost) onGap();
   };
 
-  async function follow({ signal }: AbortController): Promise<void> {
+  async function readStream({ signal }: AbortController): Promise<void> {
     const messages = client.stream({
       signal,
       onState: (connection) => {
@@ -64,17 +64,17 @@ export function connectLive(
   }
 
   function start(): void {
-    clearTimeout(retry);
-    attempt.abort();
-    const mine = (attempt = new AbortController());
-    follow(mine).catch((error: unknown) => {
-      if (mine.signal.aborted) return;
+    clearTimeout(retryTimer);
+    currentAttempt.abort();
+    const thisAttempt = (currentAttempt = new AbortController());
+    readStream(thisAttempt).catch((error: unknown) => {
+      if (thisAttempt.signal.aborted) return;
       if (isSignedOut(error)) {
         setState({ kind: 'ended' });
         onMessage({ event: 'unauthorized', data: {} });
       } else {
         setLost();
-        retry = setTimeout(start, REFUSED_RETRY_MS);
+        retryTimer = setTimeout(start, REFUSED_RETRY_MS);
       }
     });
   }
@@ -94,8 +94,8 @@ export function connectLive(
     },
     close() {
       window.removeEventListener('online', reconnect);
-      clearTimeout(retry);
-      attempt.abort();
+      clearTimeout(retryTimer);
+      currentAttempt.abort();
       listeners.clear();
     },
   };

@@ -3,7 +3,9 @@ import type { StreamMessage } from '@muster/contracts';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, isSignedOut } from './client';
 
-/** The queries of the API. The first word of a query's key is its topic; a change makes a topic's queries stale. */
+/**
+ * The queries of the API. The first element of a query's key is its topic. A change makes all queries of a topic stale.
+ */
 
 /** Number of rows in one page of a list, which is the API's maximum. */
 const PAGE_ROWS = 200;
@@ -49,11 +51,11 @@ export const sessionsQuery = queryOptions({
   queryFn: ({ signal }) => api.call('listSessions', {}, { signal }),
 });
 
-/** Creates the query for a list that is read page by page. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- infers the item type from `read`
-const pages = <T>(
+/** Creates the query for a paged list. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- infers the item type from `readPage`
+const pagedQuery = <T>(
   key: readonly unknown[],
-  read: (
+  readPage: (
     page: { cursor: string | undefined; limit: number },
     options: { signal: AbortSignal },
   ) => Promise<{ items: T[]; nextCursor: string | null }>,
@@ -61,87 +63,89 @@ const pages = <T>(
 ) =>
   infiniteQueryOptions({
     queryKey: [...key, limit],
-    queryFn: ({ pageParam, signal }) => read({ cursor: pageParam ?? undefined, limit }, { signal }),
+    queryFn: ({ pageParam, signal }) => readPage({ cursor: pageParam ?? undefined, limit }, { signal }),
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }: { nextCursor: string | null }) => nextCursor,
     placeholderData: keepPreviousData,
   });
 
 /** Options for queries that the stream marks as stale. If the stream fails, `refreshOlderThan` refetches them. */
-const FOLLOWED = { staleTime: Infinity } as const;
+const LIVE_QUERY_OPTIONS = { staleTime: Infinity } as const;
 
-type Query<Name extends PagedOperationName> =
-  Input<Name> extends { query?: infer Filters } ? Omit<NonNullable<Filters>, 'cursor' | 'limit'> : never;
-export type ContainerFilters = Query<'listContainers'>;
-export type EventFilters = Query<'listEvents'>;
+type FiltersOf<Name extends PagedOperationName> =
+  Input<Name> extends { query?: infer Query } ? Omit<NonNullable<Query>, 'cursor' | 'limit'> : never;
+export type ContainerFilters = FiltersOf<'listContainers'>;
+export type EventFilters = FiltersOf<'listEvents'>;
 
 export const containersQuery = (filters: ContainerFilters, limit?: number) => ({
-  ...pages(
+  ...pagedQuery(
     ['containers', 'list', filters],
     (page, options) => api.call('listContainers', { query: { ...filters, ...page } }, options),
     limit,
   ),
-  ...FOLLOWED,
+  ...LIVE_QUERY_OPTIONS,
 });
 
 export const hostsQuery = () => ({
-  ...pages(['hosts', 'list'], (page, options) => api.call('listHosts', { query: page }, options)),
-  ...FOLLOWED,
+  ...pagedQuery(['hosts', 'list'], (page, options) => api.call('listHosts', { query: page }, options)),
+  ...LIVE_QUERY_OPTIONS,
 });
 
 export const eventsQuery = (filters: EventFilters, limit?: number) => ({
-  ...pages(
+  ...pagedQuery(
     ['events', filters],
     (page, options) => api.call('listEvents', { query: { ...filters, ...page } }, options),
     limit,
   ),
-  ...FOLLOWED,
+  ...LIVE_QUERY_OPTIONS,
 });
 
-export const imagesQuery = (filters: Query<'listImages'>) =>
-  pages(['images', filters], (page, options) => api.call('listImages', { query: { ...filters, ...page } }, options));
+export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
+  pagedQuery(['images', filters], (page, options) =>
+    api.call('listImages', { query: { ...filters, ...page } }, options),
+  );
 
-export const portsQuery = (filters: Query<'listPorts'>) =>
-  pages(['ports', filters], (page, options) => api.call('listPorts', { query: { ...filters, ...page } }, options));
+export const portsQuery = (filters: FiltersOf<'listPorts'>) =>
+  pagedQuery(['ports', filters], (page, options) => api.call('listPorts', { query: { ...filters, ...page } }, options));
 
-export const projectsQuery = (filters: Query<'listProjects'>) =>
-  pages(['projects', filters], (page, options) =>
+export const projectsQuery = (filters: FiltersOf<'listProjects'>) =>
+  pagedQuery(['projects', filters], (page, options) =>
     api.call('listProjects', { query: { ...filters, ...page } }, options),
   );
 
 export const enrollmentTokensQuery = () =>
-  pages(['enrollment-tokens'], (page, options) => api.call('listEnrollmentTokens', { query: page }, options));
+  pagedQuery(['enrollment-tokens'], (page, options) => api.call('listEnrollmentTokens', { query: page }, options));
 
 export const auditQuery = () =>
-  pages(['audit'], (page, options) => api.call('listAuditEntries', { query: page }, options));
+  pagedQuery(['audit'], (page, options) => api.call('listAuditEntries', { query: page }, options));
 
 export const membersQuery = () =>
-  pages(['members'], (page, options) => api.call('listMembers', { query: page }, options));
+  pagedQuery(['members'], (page, options) => api.call('listMembers', { query: page }, options));
 
 export const invitationsQuery = () =>
-  pages(['invitations'], (page, options) => api.call('listInvitations', { query: page }, options));
+  pagedQuery(['invitations'], (page, options) => api.call('listInvitations', { query: page }, options));
 
 export const apiKeysQuery = () =>
-  pages(['api-keys'], (page, options) => api.call('listApiKeys', { query: page }, options));
+  pagedQuery(['api-keys'], (page, options) => api.call('listApiKeys', { query: page }, options));
 
-/** The topics that depend on containers. */
-const CONTAINER_KEYS: readonly string[] = ['containers', 'events', 'images', 'ports', 'projects'];
+/** The topics whose data is computed from containers. */
+const CONTAINER_TOPICS: readonly string[] = ['containers', 'events', 'images', 'ports', 'projects'];
 
-/** The topics that show the fleet, which changes without any action on this page. */
-export const FLEET_KEYS: readonly string[] = ['summary', 'hosts', ...CONTAINER_KEYS];
+/** The topics with data about the fleet. This data can change without any action by the user. */
+export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', ...CONTAINER_TOPICS];
 
 /**
- * Returns the keys that a message of the stream makes stale. A `host` message includes the container keys because the
- * container messages of the same change may arrive later.
+ * Returns the query keys that a message of the live stream makes stale. A `host` message includes the containers'
+ * topics, because the container messages of the same change may arrive later.
  */
 export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {
     case 'container':
     case 'host':
-      return CONTAINER_KEYS.map((key) => [key]);
+      return CONTAINER_TOPICS.map((topic) => [topic]);
     case 'host-deleted':
     case 'hosts-changed':
-      return FLEET_KEYS.map((key) => [key]);
+      return FLEET_TOPICS.map((topic) => [topic]);
     default:
       return [];
   }

@@ -2,13 +2,13 @@ import type { InfiniteData, QueryClient, QueryKey } from '@tanstack/react-query'
 
 /**
  * Maximum number of pages of a list that is refreshed automatically. For a longer list, the user decides when to
- * reload.
+ * reload it.
  */
 const REFRESHED_PAGES_MAX = 3;
 
 /**
- * Marks the queries under a key (by default all queries) as stale, and refetches those on the screen. A long list is
- * only marked (`isStale`), because a refetch takes one request per page and moves its rows.
+ * Marks the queries whose keys start with `queryKey` (by default all queries) as stale, and refetches those on the
+ * screen. A long list is only marked as stale, because refetching it takes one request per page and moves its rows.
  */
 export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   void client.invalidateQueries({ queryKey, refetchType: 'none' });
@@ -20,14 +20,19 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
 }
 
 /**
- * Refetches the queries on the screen whose key starts with one of `keys` and whose last attempt is at least `ageMs`
- * old. Lists with more than a few pages are skipped.
+ * Refetches the queries on the screen that have one of these topics and were last attempted at least `ageMs` ago. Lists
+ * with more than `REFRESHED_PAGES_MAX` pages are skipped.
  */
-export function refreshOlderThan(client: QueryClient, keys: readonly string[], ageMs: number, now = Date.now()): void {
+export function refreshOlderThan(
+  client: QueryClient,
+  topics: readonly string[],
+  ageMs: number,
+  now = Date.now(),
+): void {
   void client.refetchQueries({
     type: 'active',
-    predicate: ({ queryKey: [word], state }) =>
-      keys.some((key) => key === word) &&
+    predicate: ({ queryKey: [topic], state }) =>
+      topics.some((name) => name === topic) &&
       state.fetchStatus === 'idle' &&
       now - Math.max(state.dataUpdatedAt, state.errorUpdatedAt) >= ageMs &&
       pageCount(state.data) <= REFRESHED_PAGES_MAX,
