@@ -11,11 +11,11 @@ usage() {
 Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-service]
        install.sh --uninstall
 
-  --token T      the enrollment token; use MUSTER_ENROLL_TOKEN if other users can read this machine's process list.
-                 Not needed, and not used, if the agent already runs and reports to this API
+  --token T      the enrollment token; set MUSTER_ENROLL_TOKEN instead if other users can read this machine's process
+                 list. The token is not required, and is ignored, if the agent already runs and reports to this API
   --url URL      the API to report to, if it is not the one that served this script
   --prefix DIR   install bin/muster-agent below DIR (default: /usr/local)
-  --no-service   install, enroll and report once, but set up no service to keep the agent running
+  --no-service   install, enroll and report once, but do not set up a service
   --uninstall    revoke this host's token and remove the agent, its state and its settings
   --root DIR     install everything below DIR instead of /, create no user and start no service
 END
@@ -28,15 +28,15 @@ die() {
   exit 1
 }
 
-part=
-stopped=no
+partial_file=
+service_was_stopped=no
 changed=no
 
-# Removes a partial download and restarts a service that was stopped, however the script ends.
+# Runs whenever the script ends. Removes a partial download, and restarts the service if the script stopped it.
 clean_up() {
-  [ -z "$part" ] || rm -f "$part"
-  if [ "$stopped" = yes ]; then
-    give_state_to_service || true
+  [ -z "$partial_file" ] || rm -f "$partial_file"
+  if [ "$service_was_stopped" = yes ]; then
+    chown_state_to_service_user || true
     systemctl start muster-agent || warn 'the service muster-agent could not be restarted: run systemctl start muster-agent'
   fi
 }
@@ -69,31 +69,31 @@ sha256() { # FILE
   fi
 }
 
-expected() { # NAME
+expected_checksum() { # NAME
   printf '%s\n' "$CHECKSUMS" | while read -r sum name; do
     if [ "$name" = "$1" ]; then printf '%s\n' "$sum"; fi
   done
 }
 
-# Installs a file of the release, unless it is already installed. Refuses a file with another checksum, and an
+# Installs a file of the release, unless it is already installed. Rejects a file with an unexpected checksum and an
 # executable that does not run on this machine.
-obtain() { # NAME TARGET
-  want=$(expected "$1")
-  [ -n "$want" ] || die "this release does not contain $1"
-  if [ -f "$2" ] && [ "$(sha256 "$2")" = "$want" ]; then return; fi
+install_file() { # NAME TARGET
+  expected=$(expected_checksum "$1")
+  [ -n "$expected" ] || die "this release does not contain $1"
+  if [ -f "$2" ] && [ "$(sha256 "$2")" = "$expected" ]; then return; fi
   mkdir -p "$(dirname "$2")"
-  part="$2.part.$$"
-  fetch "$source/agent-release/$1" "$part" || die "cannot fetch $source/agent-release/$1"
-  got=$(sha256 "$part")
-  [ "$got" = "$want" ] || die "$1 has the checksum $got instead of $want: nothing was installed"
+  partial_file="$2.part.$$"
+  fetch "$source/agent-release/$1" "$partial_file" || die "cannot fetch $source/agent-release/$1"
+  actual=$(sha256 "$partial_file")
+  [ "$actual" = "$expected" ] || die "$1 has the checksum $actual instead of $expected: nothing was installed"
   if [ "$1" != "${1#muster-agent-linux-}" ]; then
-    chmod 755 "$part"
-    "$part" version >/dev/null || die "$1 does not run on this machine: nothing was installed"
+    chmod 755 "$partial_file"
+    "$partial_file" version >/dev/null || die "$1 does not run on this machine: nothing was installed"
   else
-    chmod 644 "$part"
+    chmod 644 "$partial_file"
   fi
-  mv -f "$part" "$2"
-  part=
+  mv -f "$partial_file" "$2"
+  partial_file=
   changed=yes
   say "Installed $2"
 }
@@ -109,7 +109,7 @@ architecture() {
 
 runs_systemd() { [ -z "$root" ] && [ -d /run/systemd/system ] && has systemctl; }
 
-make_user() {
+create_user() {
   [ -z "$root" ] || return 0
   id muster-agent >/dev/null 2>&1 && return 0
   shell=/usr/sbin/nologin
@@ -121,7 +121,7 @@ make_user() {
   fi
 }
 
-# Prints the group of the engine's socket, which gives an unprivileged user access to it.
+# Prints the group that owns the engine's socket. An unprivileged user in this group has access to the socket.
 socket_group() {
   for socket in /var/run/docker.sock /run/podman/podman.sock; do
     if [ -S "$socket" ]; then
@@ -131,17 +131,18 @@ socket_group() {
   done
 }
 
-make_config() {
+create_config() {
   mkdir -p "$(dirname "$config")"
   [ -f "$config" ] || printf '# Settings of the Muster agent. To list all settings: muster-agent config\n' >"$config"
 }
 
-# Writes MUSTER_URL once the machine is enrolled there. All other lines of the file are left unchanged.
+# Sets MUSTER_URL in the configuration file and leaves all other lines unchanged. Must be called after `enroll`, because
+# a failed enrollment must not change the settings.
 write_config() {
   if grep -q '^MUSTER_URL=' "$config"; then
     [ "$(grep '^MUSTER_URL=' "$config")" != "MUSTER_URL=$url" ] || return 0
-    kept=$(grep -v '^MUSTER_URL=' "$config" || true)
-    printf '%s\nMUSTER_URL=%s\n' "$kept" "$url" >"$config.part"
+    other_lines=$(grep -v '^MUSTER_URL=' "$config" || true)
+    printf '%s\nMUSTER_URL=%s\n' "$other_lines" "$url" >"$config.part"
     mv -f "$config.part" "$config"
   else
     printf 'MUSTER_URL=%s\n' "$url" >>"$config"
@@ -149,8 +150,9 @@ write_config() {
   changed=yes
 }
 
-# -h: the unprivileged user owns the state directory, and a link in it must not lead root to another file.
-give_state_to_service() { [ -n "$root" ] || chown -hR muster-agent "$state"; }
+# The flag -h prevents chown from following symbolic links, which the unprivileged owner of the state directory could
+# point at other files.
+chown_state_to_service_user() { [ -n "$root" ] || chown -hR muster-agent "$state"; }
 
 agent() {
   MUSTER_URL=$url MUSTER_ENROLL_TOKEN=$token MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config LOG_LEVEL=warn \
@@ -159,19 +161,20 @@ agent() {
 
 is_enrolled_at() { grep -qiF "\"musterUrl\": \"$1" "$state/agent.json" 2>/dev/null; }
 
-# Enrolls and reports once, so that the host is visible when the script ends. A failure changes nothing.
+# Enrolls and reports once, so that the host is visible when the script ends. Exits if that fails, before any setting is
+# changed.
 enroll() {
   if runs_systemd && systemctl is-active --quiet muster-agent; then
-    stopped=yes
+    service_was_stopped=yes
     systemctl stop muster-agent
   fi
   agent once || die "this machine could not report to $url; to find out why, run: $binary doctor"
 }
 
 install_unit() {
-  before=$changed
-  obtain muster-agent.service "$unit.orig"
-  changed=$before
+  changed_before=$changed
+  install_file muster-agent.service "$unit.orig"
+  changed=$changed_before
   group=$(socket_group)
   if [ "$group" = root ]; then
     warn 'only root can access the engine’s socket: change its group, or set DOCKER_HOST to a socket proxy'
@@ -192,30 +195,30 @@ install_unit() {
 
 do_install() {
   arch=$(architecture)
-  obtain "muster-agent-linux-$arch" "$binary"
-  make_user
-  make_config
+  install_file "muster-agent-linux-$arch" "$binary"
+  create_user
+  create_config
   mkdir -p "$state"
   chmod 700 "$state"
-  give_state_to_service
+  chown_state_to_service_user
   if is_enrolled_at "$url\""; then
-    # Enrolls only if the agent reports a problem: its token may have been rejected.
+    # Enrolls again only if the agent is not running or reports a problem, because its token may have been rejected.
     if [ -n "$token" ] && ! agent status >/dev/null 2>&1; then enroll; fi
   elif [ -n "$token" ]; then
     enroll
   elif is_enrolled_at ''; then
-    die "this machine is enrolled at another address than $url: to enroll it there, run the script again with --token"
+    die "this machine is enrolled at an address other than $url: to enroll it there, run the script again with --token"
   else
     warn 'this machine is not enrolled: run the script again with --token'
   fi
-  give_state_to_service
+  chown_state_to_service_user
   write_config
   if is_enrolled_at "$url\""; then say "This machine is enrolled at $url"; fi
   if [ "$service" = yes ] && runs_systemd; then
     install_unit
     systemctl enable --quiet muster-agent
     if [ "$changed" = yes ]; then systemctl restart muster-agent; else systemctl start muster-agent; fi
-    stopped=no
+    service_was_stopped=no
     say 'The agent runs as the service muster-agent'
   else
     say "Keep it running with: MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"
@@ -284,5 +287,5 @@ main() {
   do_install
 }
 
-# Last line, so that a script that was cut off during download does nothing.
+# This is the last line, so that a partially downloaded script does nothing.
 main "$@"

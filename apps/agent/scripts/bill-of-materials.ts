@@ -5,31 +5,30 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** A package in the output of `pnpm list --json`. */
-interface Listed {
+interface ListedPackage {
   version: string;
-  dependencies?: Record<string, Listed>;
+  dependencies?: Record<string, ListedPackage>;
 }
 
 /**
- * Returns the bill of materials of the agent's executable as CycloneDX 1.6 (JSON). It lists Node.js, and each package
- * with its hash.
+ * Returns the bill of materials of the agent's executable as CycloneDX 1.6 (JSON). It lists Node.js and each package,
+ * with the package's hash.
  */
 export async function billOfMaterials(version: string): Promise<string> {
   const lockfile = await readFile(`${ROOT}/pnpm-lock.yaml`, 'utf8');
   const manifest = JSON.parse(await readFile(`${ROOT}/package.json`, 'utf8')) as { packageManager: string };
-  const packages = [...listedPackages(manifest.packageManager)].sort();
-  const ref = (name: string): string => `pkg:npm/${name.replace('@', '%40')}`;
-  const components = packages.map((at) => {
-    const split = at.lastIndexOf('@');
-    const [name, its] = [at.slice(0, split), at.slice(split + 1)];
-    const purl = `${ref(name)}@${its}`;
+  const packages = [...runtimePackages(manifest.packageManager)].sort();
+  const components = packages.map((packageId) => {
+    const separatorAt = packageId.lastIndexOf('@');
+    const [name, packageVersion] = [packageId.slice(0, separatorAt), packageId.slice(separatorAt + 1)];
+    const purl = `pkg:npm/${name.replace('@', '%40')}@${packageVersion}`;
     return {
       type: 'library',
       'bom-ref': purl,
       name,
-      version: its,
+      version: packageVersion,
       purl,
-      hashes: [{ alg: 'SHA-512', content: integrityOf(lockfile, at) }],
+      hashes: [{ alg: 'SHA-512', content: sha512Of(lockfile, packageId) }],
     };
   });
   const node = { type: 'platform', 'bom-ref': 'node', name: 'node', version: process.versions.node };
@@ -46,29 +45,29 @@ export async function billOfMaterials(version: string): Promise<string> {
 }
 
 /** Returns every npm package that the agent needs at runtime, as `name@version`. */
-function listedPackages(packageManager: string): Set<string> {
+function runtimePackages(packageManager: string): Set<string> {
   const pnpm = ['-y', packageManager, '--silent', '--filter', '@muster/agent'];
   const text = execFileSync('npx', [...pnpm, 'list', '--prod', '--depth', 'Infinity', '--json'], {
     cwd: ROOT,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const found = new Set<string>();
-  function walk(dependencies: Record<string, Listed> = {}): void {
+  const packageIds = new Set<string>();
+  function collect(dependencies: Record<string, ListedPackage> = {}): void {
     for (const [name, listed] of Object.entries(dependencies)) {
       // Workspace packages are not listed, because they are part of the agent itself.
-      if (!listed.version.startsWith('link:')) found.add(`${name}@${listed.version}`);
-      walk(listed.dependencies);
+      if (!listed.version.startsWith('link:')) packageIds.add(`${name}@${listed.version}`);
+      collect(listed.dependencies);
     }
   }
-  for (const { dependencies } of JSON.parse(text) as Pick<Listed, 'dependencies'>[]) walk(dependencies);
-  return found;
+  for (const { dependencies } of JSON.parse(text) as Pick<ListedPackage, 'dependencies'>[]) collect(dependencies);
+  return packageIds;
 }
 
 /** Returns a package's SHA-512 from the lockfile as hexadecimal digits. */
-function integrityOf(lockfile: string, at: string): string {
-  const escaped = at.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const found = new RegExp(`^  '?${escaped}'?:\\n    resolution: \\{integrity: sha512-([^}, ]+)`, 'm').exec(lockfile);
-  if (found === null) throw new Error(`the lockfile has no hash for ${at}`);
-  return Buffer.from(found[1]!, 'base64').toString('hex');
+function sha512Of(lockfile: string, packageId: string): string {
+  const escaped = packageId.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const match = new RegExp(`^  '?${escaped}'?:\\n    resolution: \\{integrity: sha512-([^}, ]+)`, 'm').exec(lockfile);
+  if (match === null) throw new Error(`the lockfile has no hash for ${packageId}`);
+  return Buffer.from(match[1]!, 'base64').toString('hex');
 }

@@ -5,20 +5,20 @@ import { build, type Plugin } from 'esbuild';
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * Maximum size of the bundle, in bytes. It is a tenth above the current size, so that growth is noticed, because every
- * host holds the bundle in memory.
+ * Maximum size of the bundle, in bytes. The limit is 10 % above the current size, so that growth is noticed. Growth
+ * matters because every host holds the bundle in memory.
  */
 const BYTES_MAX = 450_000;
 
-/** Thrown if the bundle exceeds its limit, which means that it contains code that an agent does not need. */
+/** Thrown if the bundle exceeds `BYTES_MAX`, which means that it contains code that an agent does not need. */
 class BundleTooLargeError extends Error {}
 
 /**
  * Imports `z` as a namespace instead of an object, so that the bundler can drop the unused two thirds of zod, which are
  * error texts in fifty languages and the conversion to and from JSON Schema.
  */
-const usedPartsOfZod: Plugin = {
-  name: 'used-parts-of-zod',
+const treeShakableZod: Plugin = {
+  name: 'tree-shakable-zod',
   setup(bundler) {
     bundler.onLoad({ filter: /\/(apps|packages)\/[\w-]+\/src\/.*\.ts$/ }, async ({ path }) => ({
       loader: 'ts',
@@ -43,7 +43,7 @@ export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promi
     target: 'node20',
     format,
     conditions: ['@muster/source'],
-    plugins: [usedPartsOfZod],
+    plugins: [treeShakableZod],
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',

@@ -1,20 +1,20 @@
 /**
  * Runs the agent from its source for development, and restarts it after each edit in any package. The script waits for
- * the API of `pnpm dev`, and enrolls this machine with the well-known admin key.
+ * the API of `pnpm dev`, and then enrolls this machine with the well-known admin key.
  */
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { EnrollmentTokenCreated, Paths, TOKEN_RANDOM_BYTES, formatToken } from '@muster/contracts';
 
-const inRepository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const repositoryPath = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 const { PORT, MUSTER_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) } = process.env;
 // PORT is the port of the page; the API listens on the next one (apps/api/scripts/development-env.ts).
 const apiUrl = `http://127.0.0.1:${Number(PORT || 3000) + 1}`;
 
-/** Resolves when the API answers. The API may start after this script, and first builds its database. */
-async function untilReady(): Promise<void> {
+/** Resolves when the API answers. The API may start later than this script, and must first create its database. */
+async function waitUntilReady(): Promise<void> {
   for (;;) {
     const response = await fetch(apiUrl + Paths.ready).catch(() => null);
     if (response?.ok) return;
@@ -26,7 +26,7 @@ async function untilReady(): Promise<void> {
  * Creates an enrollment token for this machine. The token is used only if the machine is not enrolled or the database
  * is new.
  */
-async function enrollmentToken(): Promise<string> {
+async function createEnrollmentToken(): Promise<string> {
   const response = await fetch(apiUrl + Paths.enrollmentTokens, {
     method: 'POST',
     headers: { authorization: `Bearer ${MUSTER_ADMIN_KEY}`, 'content-type': 'application/json' },
@@ -36,16 +36,16 @@ async function enrollmentToken(): Promise<string> {
   return EnrollmentTokenCreated.parse(await response.json()).token;
 }
 
-await untilReady();
+await waitUntilReady();
 const child = spawn(
   process.execPath,
   ['--watch', '--watch-preserve-output', '--conditions=@muster/source', '--import', 'tsx', 'src/main.ts'],
   {
-    cwd: inRepository('apps/agent'),
+    cwd: repositoryPath('apps/agent'),
     stdio: 'inherit',
     env: {
-      MUSTER_ENROLL_TOKEN: await enrollmentToken(),
-      MUSTER_STATE_DIR: inRepository('.muster/dev-agent'),
+      MUSTER_ENROLL_TOKEN: await createEnrollmentToken(),
+      MUSTER_STATE_DIR: repositoryPath('.muster/dev-agent'),
       ...process.env,
       MUSTER_URL: apiUrl,
     },

@@ -5,7 +5,7 @@
  *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 180] [--containers 100] [COMMAND…]
  *
  * By default, the script measures the build under Node.js and, if `package` has built one, the executable, both at the
- * same time. If quoted COMMANDs are given, these are measured instead. The exit code is 1 if a figure exceeds its limit.
+ * same time. If quoted COMMANDs are given, only they are measured. The exit code is 1 if a figure exceeds its limit.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -18,12 +18,12 @@ import { Command } from 'commander';
 import { formatBytes, formatNumber, markdownTable } from '@muster/testkit/report';
 import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
 import { startApi, startSubject, type Subject } from './footprint/rig.js';
-import type { WireCount } from './footprint/relay.js';
+import type { Traffic } from './footprint/relay.js';
 
 /** The limits of issue 7. */
 const LIMITS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
-/** Seconds between two samples, and so the maximum delay until a list call is noticed. */
+/** Seconds between two samples, which is also the maximum delay until a list call is noticed. */
 const SAMPLE_INTERVAL_SECONDS = 1;
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -31,14 +31,14 @@ const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, 
 interface Sample {
   atMs: number;
   cost: ProcessCost;
-  wire: WireCount;
-  lists: number;
+  traffic: Traffic;
+  listCalls: number;
 }
 
 async function takeSample(subject: Subject): Promise<Sample> {
   subject.assertRunning();
   const cost = await readProcessCost(subject.pid);
-  return { atMs: performance.now(), cost, wire: subject.relay.count(), lists: subject.lists() };
+  return { atMs: performance.now(), cost, traffic: subject.relay.count(), listCalls: subject.listCalls() };
 }
 
 /** Takes a sample in every interval for the given number of seconds. */
@@ -55,59 +55,66 @@ async function collectSamples(subject: Subject, seconds: number): Promise<Sample
 function evaluate(label: string, samples: readonly Sample[]): { row: string[]; isWithin: boolean } {
   const [first, last] = [samples[0]!, samples.at(-1)!];
   const seconds = (last.atMs - first.atMs) / 1_000;
-  const maximumOf = (of: (cost: ProcessCost) => number): number => Math.max(...samples.map(({ cost }) => of(cost)));
-  const bytesEach = (kind: keyof WireCount): number =>
-    (last.wire[kind].bytes - first.wire[kind].bytes) / (last.wire[kind].count - first.wire[kind].count);
+  const maximum = (select: (cost: ProcessCost) => number): number =>
+    Math.max(...samples.map(({ cost }) => select(cost)));
+  const meanBytes = (kind: keyof Traffic): number =>
+    (last.traffic[kind].bytes - first.traffic[kind].bytes) / (last.traffic[kind].count - first.traffic[kind].count);
   const figures = {
-    rssBytes: maximumOf((cost) => cost.rssBytes),
+    rssBytes: maximum((cost) => cost.rssBytes),
     cpuShare: (last.cost.cpuSeconds - first.cost.cpuSeconds) / seconds,
-    heartbeatBytes: bytesEach('heartbeats'),
+    heartbeatBytes: meanBytes('heartbeats'),
     listsPerMinute: listsPerMinute(samples),
   };
-  const within = (name: keyof typeof LIMITS): boolean => figures[name] <= LIMITS[name];
-  const cell = (name: keyof typeof LIMITS, text: string): string => `${text} ${within(name) ? '✓' : '✗ over limit'}`;
+  const isWithinLimit = (name: keyof typeof LIMITS): boolean => figures[name] <= LIMITS[name];
+  const formatFigure = (name: keyof typeof LIMITS, text: string): string =>
+    `${text} ${isWithinLimit(name) ? '✓' : '✗ over limit'}`;
   return {
     row: [
       label,
-      cell('rssBytes', formatBytes(figures.rssBytes)),
-      formatBytes(maximumOf((cost) => cost.anonymousBytes)),
-      formatBytes(maximumOf((cost) => cost.pssBytes)),
-      cell('cpuShare', `${formatNumber(figures.cpuShare * 100)} %`),
-      cell('heartbeatBytes', formatBytes(figures.heartbeatBytes)),
-      formatBytes(bytesEach('snapshots')),
-      cell('listsPerMinute', formatNumber(figures.listsPerMinute)),
+      formatFigure('rssBytes', formatBytes(figures.rssBytes)),
+      formatBytes(maximum((cost) => cost.anonymousBytes)),
+      formatBytes(maximum((cost) => cost.pssBytes)),
+      formatFigure('cpuShare', `${formatNumber(figures.cpuShare * 100)} %`),
+      formatFigure('heartbeatBytes', formatBytes(figures.heartbeatBytes)),
+      formatBytes(meanBytes('snapshots')),
+      formatFigure('listsPerMinute', formatNumber(figures.listsPerMinute)),
     ],
-    isWithin: (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).every(within),
+    isWithin: (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).every(isWithinLimit),
   };
 }
 
-/** Returns the rate from the shortest time between two lists, rounded in the agent's favor by the sampling interval. */
+/**
+ * Returns the rate that corresponds to the shortest time between two list calls. The sampling interval is added to that
+ * time, because it is the maximum measurement error.
+ */
 function listsPerMinute(samples: readonly Sample[]): number {
-  // Only lists within the measured period count. A period of three minutes contains two of them.
-  const times = samples.filter(({ lists }, i) => i > 0 && lists > samples[i - 1]!.lists).map(({ atMs }) => atMs);
+  // Only list calls within the measured period count. A period of three minutes contains two of these calls.
+  const times = samples
+    .filter(({ listCalls }, i) => i > 0 && listCalls > samples[i - 1]!.listCalls)
+    .map(({ atMs }) => atMs);
   const gaps = times.slice(1).map((atMs, i) => (atMs - times[i]!) / 1_000 + SAMPLE_INTERVAL_SECONDS);
   return gaps.length === 0 ? NaN : 60 / Math.min(...gaps);
 }
 
 /**
  * Returns the commands for the build and for a copy of the executable. The copy is written in small chunks, like a
- * download. The packager writes the file in one chunk, so that the page cache holds it in larger pieces, and 12 MB more
- * of it are mapped.
+ * download. The original differs, because the packager writes it in one chunk. The page cache holds such a file in
+ * larger pieces, so 12 MB more of it are mapped.
  */
-async function defaultCommands(into: string): Promise<string[]> {
+async function defaultCommands(directory: string): Promise<string[]> {
   const build = `node ${inPackage('dist/main.js')} run`;
   const name = `muster-agent-linux-${process.arch}`;
   const executable = inPackage(`release/${name}`);
   if (!existsSync(executable)) return [build];
-  await pipeline(createReadStream(executable), createWriteStream(join(into, name), { mode: 0o755 }));
-  return [build, `${join(into, name)} run`];
+  await pipeline(createReadStream(executable), createWriteStream(join(directory, name), { mode: 0o755 }));
+  return [build, `${join(directory, name)} run`];
 }
 
 const program = new Command('footprint')
   .argument('[command...]', 'agents to measure, each as one argument (default: the build and the executable)')
-  .option('--seconds <number>', 'measured time', Number, 180)
-  .option('--warm-up <number>', 'seconds before that', Number, 60)
-  .option('--containers <number>', 'containers of each engine', Number, 100)
+  .option('--seconds <number>', 'seconds to measure', Number, 180)
+  .option('--warm-up <number>', 'seconds to wait before the measurement starts', Number, 60)
+  .option('--containers <number>', 'number of containers of each engine', Number, 100)
   .parse(
     process.argv.slice(2).filter((argument) => argument !== '--'),
     { from: 'user' },
@@ -121,12 +128,12 @@ try {
   const commands = program.args.length === 0 ? await defaultCommands(dir) : program.args;
   const subjects: Subject[] = [];
   for (const [i, command] of commands.entries()) {
-    const own = join(dir, `agent-${i}`);
-    await mkdir(own);
+    const agentDir = join(dir, `agent-${i}`);
+    await mkdir(agentDir);
     const subject = await startSubject({
       label: command.split('/').at(-1)!,
       command: command.split(' '),
-      dir: own,
+      dir: agentDir,
       api,
       containers,
     });

@@ -4,8 +4,8 @@
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent package [--out DIR] [x64] [arm64]
  *
- * The script copies Node's executable. For this machine's architecture, it copies the one that runs this script. For the
- * other architecture, it takes the same version from the npm package `node-linux-ARCH`, whose hash is in
+ * The script copies Node's executable. For this machine's architecture, it copies the one that runs this script. For
+ * the other architecture, it downloads the same version in the npm package `node-linux-ARCH`, whose hash is in
  * `node-archives.ts`. An executable for the other architecture cannot be tested on this machine.
  */
 import { execFileSync } from 'node:child_process';
@@ -24,14 +24,16 @@ import { archiveHash, checkArchive, receivesSecurityFixes } from './node-archive
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** The marker by which Node.js finds an embedded application ("Single executable applications" in its documentation). */
+/**
+ * The marker that Node.js uses to find an embedded application ("Single executable applications" in its documentation).
+ */
 const SEA_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** Builds the blob that Node.js loads from its own executable, which is the agent as one JavaScript file. */
-async function pack(work: string): Promise<Buffer> {
-  const main = join(work, 'muster-agent.cjs');
+/** Builds the blob that Node.js loads from its own executable. The blob contains the agent as one JavaScript file. */
+async function createBlob(workDir: string): Promise<Buffer> {
+  const main = join(workDir, 'muster-agent.cjs');
   await bundleAgent(main, 'cjs');
-  const [config, output] = [join(work, 'sea.json'), join(work, 'muster-agent.blob')];
+  const [config, output] = [join(workDir, 'sea.json'), join(workDir, 'muster-agent.blob')];
   // The blob contains no code cache, because the same blob is used for every architecture.
   await writeFile(config, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -42,22 +44,22 @@ async function pack(work: string): Promise<Buffer> {
  * Returns the path of Node's executable for `arch`, in the version that runs this script.
  * @throws UnknownArchiveError if npm's archive does not have the hash in the repository.
  */
-async function nodeFor(arch: Architecture, work: string): Promise<string> {
+async function nodeExecutable(arch: Architecture, workDir: string): Promise<string> {
   if (process.platform === 'linux' && process.arch === arch) return process.execPath;
   const name = `node-linux-${arch}`;
   const hash = archiveHash(process.versions.node, arch);
   const [archive] = JSON.parse(
-    execFileSync('npm', ['pack', `${name}@${process.versions.node}`, '--json', '--pack-destination', work], {
+    execFileSync('npm', ['pack', `${name}@${process.versions.node}`, '--json', '--pack-destination', workDir], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   ) as [{ filename: string }];
-  await checkArchive(join(work, archive.filename), hash);
-  execFileSync('tar', ['-xzf', join(work, archive.filename), '-C', work, 'package/bin/node']);
-  return join(work, 'package/bin/node');
+  await checkArchive(join(workDir, archive.filename), hash);
+  execFileSync('tar', ['-xzf', join(workDir, archive.filename), '-C', workDir, 'package/bin/node']);
+  return join(workDir, 'package/bin/node');
 }
 
-async function checksum(release: string, name: string): Promise<string> {
+async function checksumLine(release: string, name: string): Promise<string> {
   return `${createHash('sha256')
     .update(await readFile(join(release, name)))
     .digest('hex')}  ${name}\n`;
@@ -65,7 +67,7 @@ async function checksum(release: string, name: string): Promise<string> {
 
 const program = new Command('package')
   .addArgument(new Argument('[architecture...]').choices(ARCHITECTURES).default(ARCHITECTURES))
-  .option('--out <directory>', 'where to build the release', join(PACKAGE, 'release'))
+  .option('--out <directory>', 'directory in which the release is built', join(PACKAGE, 'release'))
   .parse(
     process.argv.slice(2).filter((argument) => argument !== '--'),
     { from: 'user' },
@@ -74,19 +76,21 @@ const [architectures] = program.processedArgs as [readonly Architecture[]];
 const release = resolve(program.opts<{ out: string }>().out);
 if (!receivesSecurityFixes(process.versions.node)) {
   const advice = 'build with Node.js 24 instead';
-  process.stderr.write(`this release contains Node.js ${process.versions.node}, without security fixes: ${advice}\n`);
+  process.stderr.write(
+    `this release contains Node.js ${process.versions.node}, which no longer receives security fixes: ${advice}\n`,
+  );
 }
 
-const work = await mkdtemp(join(tmpdir(), 'muster-agent-package-'));
+const workDir = await mkdtemp(join(tmpdir(), 'muster-agent-package-'));
 try {
   await rm(release, { recursive: true, force: true });
   await mkdir(release, { recursive: true });
-  const blob = await pack(work);
+  const blob = await createBlob(workDir);
   const names: string[] = [];
   for (const arch of architectures) {
     const name = `muster-agent-linux-${arch}`;
     const path = join(release, name);
-    await copyFile(await nodeFor(arch, work), path);
+    await copyFile(await nodeExecutable(arch, workDir), path);
     await chmod(path, 0o755);
     await inject(path, 'NODE_SEA_BLOB', blob, { sentinelFuse: SEA_FUSE });
     await checkExecutable(path, arch);
@@ -100,9 +104,9 @@ try {
   names.push('sbom.cdx.json');
   await writeFile(
     join(release, 'SHA256SUMS'),
-    (await Promise.all(names.map((name) => checksum(release, name)))).join(''),
+    (await Promise.all(names.map((name) => checksumLine(release, name)))).join(''),
   );
   process.stdout.write(`${release}: ${names.join(', ')}\n`);
 } finally {
-  await rm(work, { recursive: true });
+  await rm(workDir, { recursive: true });
 }

@@ -44,8 +44,8 @@ import { AGENT_VERSION } from './version.js';
 const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
 
 /**
- * Maximum random delay before an enrolled agent's first call, in milliseconds, so that the agents of a fleet that start
- * together do not call together.
+ * Maximum random delay before an enrolled agent's first call, in milliseconds, so that agents that start at the same
+ * time do not all call at the same time.
  */
 const START_SPREAD_MS = 5_000;
 
@@ -85,8 +85,8 @@ export const runAgent = (
   signal: AbortSignal,
   { random, coalesceMs, waits }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, { random, waits }, async (parts) => {
-    const { engine, inventory, poller, client, session } = parts;
+  withReporting(env, log, signal, { random, waits }, async (context) => {
+    const { engine, inventory, poller, client, session } = context;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
@@ -106,10 +106,10 @@ export const runAgent = (
     });
     const follower = createEngineFollower({ engine, inventory, poller, reporter, random, log });
     const startedAt = wallNow().toISOString();
-    const status = await serveStatus(env.stateDir, () => statusOf(parts, reporter, startedAt));
+    const status = await serveStatus(env.stateDir, () => statusOf(context, reporter, startedAt));
     // Stops the event follower when the caller aborts or the reporter throws.
-    const end = new AbortController();
-    const combinedSignal = AbortSignal.any([signal, end.signal]);
+    const stopFollower = new AbortController();
+    const combinedSignal = AbortSignal.any([signal, stopFollower.signal]);
     const following = follower.run(combinedSignal);
     const pause = (ms: number): Promise<void> =>
       sleep(ms, undefined, { signal: combinedSignal }).catch(() => undefined);
@@ -119,7 +119,7 @@ export const runAgent = (
       log.info({ engine: engine.label, version: AGENT_VERSION }, 'reporting');
       await reporter.run(signal);
     } finally {
-      end.abort();
+      stopFollower.abort();
       await following;
       await status.close();
     }
@@ -167,9 +167,9 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
-    const how = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
+    const enrollmentStatus = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
     const machine = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
-    return `This machine (${machine}) ${how}: host ${hostId}\n`;
+    return `This machine (${machine}) ${enrollmentStatus}: host ${hostId}\n`;
   });
 
 /**
@@ -184,11 +184,12 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
     const { musterUrl, hostId } = enrollment;
     const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
     try {
-      const fixed = { enrollToken: null, tokenDays: 0, wallNow, random: Math.random, log };
-      const end = await createSession({ client, musterUrl, store, state, ...fixed }).leave(signal);
+      const sessionOptions = { enrollToken: null, tokenDays: 0, wallNow, random: Math.random, log };
+      const outcome = await createSession({ client, musterUrl, store, state, ...sessionOptions }).leave(signal);
       await (await openJournal(env.stateDir, log)).clear();
       await (await openReportedIds(env.stateDir, log)).clear();
-      if (end === 'revoked') return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
+      if (outcome === 'revoked')
+        return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
       const reason = enrollment.isSuperseded ? 'another agent reports with it' : 'the API no longer accepts it';
       return `Deleted this machine’s token for ${musterUrl}, because ${reason}. Host ${hostId} is unchanged there.\n`;
     } finally {
@@ -233,7 +234,7 @@ async function withReporting<T>(
   log: Logger,
   signal: AbortSignal,
   options: Pick<SessionOptions, 'random' | 'waits' | 'isEnrollCommand'>,
-  use: (parts: ReportingContext) => Promise<T>,
+  use: (context: ReportingContext) => Promise<T>,
 ): Promise<T> {
   return withState(env, async (store, state) => {
     signal.throwIfAborted();
@@ -247,8 +248,8 @@ async function withReporting<T>(
     const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
     try {
       const { random, waits, isEnrollCommand = false } = options;
-      const fixed = { random, waits: waits ?? SESSION_WAITS_DEFAULT, isEnrollCommand, wallNow, log };
-      const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, ...fixed });
+      const sessionOptions = { random, waits: waits ?? SESSION_WAITS_DEFAULT, isEnrollCommand, wallNow, log };
+      const session = createSession({ client, musterUrl, enrollToken, store, state, tokenDays, ...sessionOptions });
       return await withEngine(env, log, (reader) => use({ ...reader, client, session, musterUrl }));
     } finally {
       client.close();

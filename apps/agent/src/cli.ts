@@ -4,8 +4,8 @@ import { SETTINGS } from './config/settings.js';
 /** The commands, in the order of `--help`. */
 const COMMANDS = {
   run: 'report until stopped: a snapshot after each change and at the server’s interval, heartbeats in between',
-  enroll: 'enroll this machine and store its agent token; does nothing if it is already enrolled there',
-  once: 'enroll if needed, post one snapshot, then exit; the exit code is not 0 if that failed',
+  enroll: 'enroll this machine and store its agent token; does nothing if it is already enrolled with that API',
+  once: 'enroll if needed, post one snapshot, then exit; the exit code is 0 only if that succeeded',
   'dry-run': 'print the snapshot that would be sent, as JSON; needs no token and no server',
   doctor: 'check engine, permissions, state, DNS, TLS, clock, server and token, and print a fix for each problem',
   status: 'show the state of the running agent and this machine’s enrollment',
@@ -17,7 +17,8 @@ const COMMANDS = {
 export type Command = keyof typeof COMMANDS;
 
 /**
- * The parsed command line. `flags` are keyed by their names without dashes and contain only flags that set a setting.
+ * The parsed command line. `flags` maps the names of flags, without dashes, to their values, and contains only flags
+ * that correspond to a setting.
  */
 export type CliRequest =
   | { kind: 'command'; command: Command; flags: Record<string, string>; configFile: string | null; json: boolean }
@@ -47,10 +48,10 @@ ${SETTINGS.map(({ variable, flag, help, fallback }) =>
 
   --config FILE         the configuration file (MUSTER_CONFIG; default: /etc/muster-agent/config as root, otherwise
                         $XDG_CONFIG_HOME/muster-agent/config or ~/.config/muster-agent/config)
-  --json                print status and doctor as JSON
+  --json                print the output of status and doctor as JSON
 
 Exit codes: 0 done or stopped by a signal, 1 failed, 2 invalid flag or setting,
-3 rejected by the API (token invalid or host deleted); run does not exit then: it keeps its state and retries.
+3 rejected by the API (invalid token or deleted host). In that case, run does not exit: it keeps its state and retries.
 `;
 
 /** Flags of an earlier release that are now commands. */
@@ -89,8 +90,9 @@ export function parseCli(args: readonly string[]): CliRequest {
 }
 
 /**
- * Creates the parser. `parseCli` detects errors instead of the parser: commander's message for an unknown option quotes
- * the value, and with a required value (`<value>`), commander takes the next flag as the value of a flag without one.
+ * Creates the parser. `parseCli` detects errors instead of commander, for two reasons: commander's message for an
+ * unknown option quotes the value, and if a flag with a required value (`<value>`) lacks it, commander uses the next
+ * flag as the value.
  */
 function createProgram(): Program {
   const program = new Program().argument('[commands...]').allowUnknownOption().helpOption(false);

@@ -2,8 +2,9 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * Reduces V8's memory use. The young generation does not grow beyond a megabyte, so garbage is collected sooner, and
- * code is compiled for size. For an agent that lists a hundred containers a minute, this saves a tenth of its memory
- * and costs no measurable time. The flags are set at runtime because a single executable accepts no Node options.
+ * code is compiled for size. For an agent that lists a hundred containers once a minute, this saves a tenth of its
+ * memory and costs no measurable time. The flags are set at runtime because a single executable accepts no Node
+ * options.
  */
 export function limitHeapSize(): void {
   for (const flag of ['--semi-space-growth-factor=1', '--optimize-for-size']) setFlagsFromString(flag);

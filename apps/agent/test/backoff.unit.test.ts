@@ -12,7 +12,7 @@ test('a wait is at least as long as the server’s Retry-After', () => {
   expect(retryDelayMs(1, 5_000, 0.5, SERVER_BACKOFF)).toBe(6_250);
 });
 
-test('after a Retry-After of 30 s, the retries of a fleet are spread over 15 s, and over longer after many failures', () => {
+test('after a Retry-After of 30 s, the retries of a fleet are spread over 15 s, and over a longer time after many failures', () => {
   expect(retryDelayMs(1, 30_000, 0, SERVER_BACKOFF)).toBe(30_000);
   expect(retryDelayMs(1, 30_000, 1, SERVER_BACKOFF)).toBe(45_000);
   expect(retryDelayMs(7, 30_000, 1, SERVER_BACKOFF)).toBe(90_000);
@@ -28,6 +28,6 @@ test.each([
   ['Mon, 23 Nov 2026 23:59:30 GMT', 0],
   ['soon', null],
   ['99999999999', 86_400_000],
-])('Retry-After %j is %j ms', (header, ms) => {
+])('the header Retry-After: %j asks for a wait of %j ms', (header, ms) => {
   expect(parseRetryAfter(header, Date.parse('2026-11-24T00:00:00Z'))).toBe(ms);
 });

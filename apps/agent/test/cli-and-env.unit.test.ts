@@ -47,12 +47,16 @@ test.each([
   expect(parseCli(args)).toEqual(request);
 });
 
+test('--help documents every variable', () => {
+  for (const { variable } of SETTINGS) expect(HELP).toContain(variable);
+});
+
 test('the version equals the one in package.json', () => {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   expect(AGENT_VERSION).toBe(manifest.version);
 });
 
-describe('the environment', () => {
+describe('parseEnv', () => {
   const machine = { isRoot: false, home: '/home/me' };
   const read = (source: Record<string, string>, as = machine) => {
     const parsed = parseEnv(source, as);
@@ -65,7 +69,7 @@ describe('the environment', () => {
   };
   const enrollToken = formatToken('enroll', new Uint8Array(32));
 
-  test('has a default for every setting', () => {
+  test('returns a default for every setting', () => {
     expect(read({})).toEqual({
       musterUrl: null,
       enrollToken: null,
@@ -79,7 +83,7 @@ describe('the environment', () => {
     });
   });
 
-  test('defaults the state directory to the convention for root and for other users', () => {
+  test('returns the conventional state directory for root and for other users by default', () => {
     expect(read({}, { ...machine, isRoot: true }).stateDir).toBe('/var/lib/muster-agent');
     expect(read({ XDG_STATE_HOME: '/x' }).stateDir).toBe('/x/muster-agent');
     expect(read({ MUSTER_STATE_DIR: '/y' }, { ...machine, isRoot: true }).stateDir).toBe('/y');
@@ -98,7 +102,7 @@ describe('the environment', () => {
   });
 
   test.each(['ssh://-oProxyCommand=x', 'ssh://-x@host', 'ssh://me:word@host', 'ssh://host/$(x)', 'npipe://x', 'host'])(
-    'DOCKER_HOST %s is refused',
+    'rejects DOCKER_HOST=%s',
     (DOCKER_HOST) => {
       expect(errors({ DOCKER_HOST })).toEqual([expect.stringMatching(/^DOCKER_HOST /)]);
     },
@@ -132,10 +136,6 @@ describe('the environment', () => {
       'MUSTER_URL must not contain a user name or a password',
     ]);
   });
-
-  test('documents every variable in --help', () => {
-    for (const { variable } of SETTINGS) expect(HELP).toContain(variable);
-  });
 });
 
 describe('the layers of settings', () => {
@@ -150,7 +150,7 @@ describe('the layers of settings', () => {
     },
   };
 
-  test('apply in the order flag, environment, file, and empty values count as unset', () => {
+  test('take precedence in the order flag, environment, file, and empty values count as unset', () => {
     expect(layerSettings(layers)).toEqual({
       values: {
         MUSTER_URL: 'https://flag',
@@ -186,7 +186,7 @@ describe('the layers of settings', () => {
     ]);
   });
 
-  test('include the configuration file, which is rejected if it sets an unknown variable', async () => {
+  test('include the configuration file, and the file is rejected if it sets an unknown variable', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'muster-config-'));
     try {
       const path = join(dir, 'config');

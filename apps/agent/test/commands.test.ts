@@ -12,14 +12,14 @@ import { openRig, type Rig } from './rig.js';
 import { hostileProblem, problem, tokenInvalid } from './scripted-muster.js';
 
 const log = pino({ level: 'silent' });
-const never = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 
 let rig: Rig;
 beforeEach(async () => {
   rig = await openRig();
   const { hostId, cadence } = rig.muster;
-  rig.muster.always(Paths.agentToken, { status: 200, json: { hostId, cadence } });
-  rig.muster.always(Paths.health, { status: 200, json: { status: 'ok' } });
+  rig.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+  rig.muster.setReaction(Paths.health, { status: 200, json: { status: 'ok' } });
 });
 afterEach(() => rig.close());
 
@@ -37,9 +37,9 @@ const state = async (): Promise<unknown> =>
 
 describe('enroll', () => {
   test('enrolls once and prints the host’s id', async () => {
-    expect(await enrollMachine(env(), log, never)).toContain(`is enrolled: host ${rig.muster.hostId}`);
-    expect(await enrollMachine(env(), log, never)).toContain('was already enrolled');
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(await enrollMachine(env(), log, neverAborted)).toContain(`is enrolled: host ${rig.muster.hostId}`);
+    expect(await enrollMachine(env(), log, neverAborted)).toContain('was already enrolled');
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     expect(rig.muster.snapshots).toHaveLength(0);
   });
 });
@@ -47,19 +47,19 @@ describe('enroll', () => {
 describe('leave', () => {
   test('revokes the token and deletes it from the state', async () => {
     await rig.once();
-    rig.muster.always(Paths.agentToken, { status: 204, text: '' });
-    expect(await leaveMuster(env(), log, never)).toContain('has left');
+    rig.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
+    expect(await leaveMuster(env(), log, neverAborted)).toContain('has left');
     expect(await state()).toBeNull();
-    expect(await leaveMuster(env(), log, never)).toBe('This machine is not enrolled.\n');
-    expect(rig.muster.of(Paths.agentToken)).toHaveLength(1);
+    expect(await leaveMuster(env(), log, neverAborted)).toBe('This machine is not enrolled.\n');
+    expect(rig.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
   });
 
   test('keeps the token if the API cannot be reached, and succeeds if the token is already invalid', async () => {
     await rig.once();
-    rig.muster.next(Paths.agentToken, problem(503), tokenInvalid);
-    await expect(leaveMuster(env(), log, never)).rejects.toThrow('cannot revoke this machine’s token in Muster');
+    rig.muster.queueReactions(Paths.agentToken, problem(503), tokenInvalid);
+    await expect(leaveMuster(env(), log, neverAborted)).rejects.toThrow('cannot revoke this machine’s token in Muster');
     expect(await state()).not.toBeNull();
-    await leaveMuster(env(), log, never);
+    await leaveMuster(env(), log, neverAborted);
     expect(await state()).toBeNull();
   });
 });
@@ -69,23 +69,23 @@ describe('leave, after another run of an agent superseded this one,', () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.muster.always(Paths.agentContainers, { status: 200, json: superseded() });
+    rig.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded() });
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     await agent.stop();
-    expect(await leaveMuster(env(), log, never)).toContain('another agent reports with it');
+    expect(await leaveMuster(env(), log, neverAborted)).toContain('another agent reports with it');
     expect(await state()).toBeNull();
-    expect(rig.muster.of(Paths.agentToken)).toHaveLength(0);
+    expect(rig.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
 
   test('revokes the tokens as usual once the other run has ended', async () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
-    rig.muster.next(Paths.agentContainers, { status: 200, json: superseded() });
+    rig.muster.queueReactions(Paths.agentContainers, { status: 200, json: superseded() });
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     await agent.stop();
-    rig.muster.always(Paths.agentToken, { status: 204, text: '' });
-    expect(await leaveMuster(env(), log, never)).toContain('has left');
-    expect(rig.muster.of(Paths.agentToken)).toHaveLength(1);
+    rig.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
+    expect(await leaveMuster(env(), log, neverAborted)).toContain('has left');
+    expect(rig.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
   });
 
   const superseded = () => ({
@@ -108,7 +108,7 @@ describe('status', () => {
     expect(await status(env(), false)).toMatchObject({ exitCode: 1, text: expect.stringContaining('not enrolled') });
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    const running = await untilWell();
+    const running = await untilHealthy();
     expect(JSON.parse(running)).toMatchObject({
       running: { containers: 24, engine: { name: 'Docker' }, engineError: null, serverError: null, journalEntries: 0 },
       enrollment: { hostId: rig.muster.hostId },
@@ -118,8 +118,8 @@ describe('status', () => {
     expect((await status(env(), false)).text).toContain('No agent is running');
   });
 
-  test.each([false, true])('escapes control characters of a server’s message, as JSON: %s', async (json) => {
-    rig.muster.always(Paths.agentContainers, hostileProblem(503));
+  test.each([false, true])('escapes control characters in a server’s message (JSON output: %s)', async (json) => {
+    rig.muster.setReaction(Paths.agentContainers, hostileProblem(503));
     rig.run();
     for (;;) {
       const { text } = await status(env(), json);
@@ -130,7 +130,7 @@ describe('status', () => {
     }
   });
 
-  async function untilWell(): Promise<string> {
+  async function untilHealthy(): Promise<string> {
     for (;;) {
       const { text, exitCode } = await status(env(), true);
       if (exitCode === 0) return text;
@@ -141,7 +141,7 @@ describe('status', () => {
 
 describe('doctor', () => {
   const findings = (overrides: Record<string, string> = {}, now = () => new Date()) =>
-    runChecks(createChecks(env(overrides), now), never);
+    runChecks(createChecks(env(overrides), now), neverAborted);
   const verdicts = async (...args: Parameters<typeof findings>) =>
     Object.fromEntries((await findings(...args)).map(({ check, verdict }) => [check, verdict]));
   const ALL_OK = Object.fromEntries(
@@ -152,7 +152,7 @@ describe('doctor', () => {
     expect(await verdicts()).toEqual(ALL_OK);
     await rig.once();
     expect(await verdicts()).toEqual(ALL_OK);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
   test('reports each problem with advice, and skips the checks that depend on a failed one', async () => {
@@ -174,9 +174,9 @@ describe('doctor', () => {
     });
   });
 
-  test.each([false, true])('escapes control characters of a server’s message, as JSON: %s', async (json) => {
+  test.each([false, true])('escapes control characters in a server’s message (JSON output: %s)', async (json) => {
     await rig.once();
-    rig.muster.always(Paths.agentToken, hostileProblem(503));
+    rig.muster.setReaction(Paths.agentToken, hostileProblem(503));
     const { text } = formatFindings(await findings(), json);
     expect(text).toContain('2J');
     // eslint-disable-next-line no-control-regex -- the pattern matches control characters on purpose
@@ -185,7 +185,7 @@ describe('doctor', () => {
 
   test('exits with an error and gives advice for every failed check', async () => {
     await rig.once();
-    rig.muster.always(Paths.agentToken, tokenInvalid);
+    rig.muster.setReaction(Paths.agentToken, tokenInvalid);
     const found = await findings({ DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
     const failed = found.filter(({ verdict }) => verdict === 'failed');
     expect(failed.map(({ check }) => check)).toEqual(['engine', 'token']);

@@ -4,7 +4,7 @@ import { EngineAddress } from '../src/engine/address.js';
 import { createEngineClient, type EngineClient } from '../src/engine/client.js';
 import { WATCHED_ACTIONS, parseEvent, parseEvents } from '../src/engine/event-stream.js';
 
-const never = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
@@ -31,12 +31,12 @@ async function open(
 describe('an engine client', () => {
   test('works over TCP and with a configured API version', async () => {
     const { client } = await open('docker-28.5', '1.40');
-    expect(await client.listContainers(never)).toHaveLength(24);
+    expect(await client.listContainers(neverAborted)).toHaveLength(24);
   });
 
   test('includes the engine’s message about a refused API version in the error', async () => {
     const { client } = await open('docker-28.5', '1.99');
-    await expect(client.listContainers(never)).rejects.toMatchObject({
+    await expect(client.listContainers(neverAborted)).rejects.toMatchObject({
       failure: 'refused',
       status: 400,
       message: expect.stringContaining('client version 1.99 is too new'),
@@ -46,20 +46,20 @@ describe('an engine client', () => {
   test('times out if the engine does not answer', async () => {
     const { client, replay } = await open('docker-28.5');
     replay.server.setFault('list', { kind: 'hang' });
-    await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'timeout' });
+    await expect(client.listContainers(neverAborted)).rejects.toMatchObject({ failure: 'timeout' });
   });
 
-  test('throws an error if the list is truncated', async () => {
+  test('throws an error if the list is truncated or the connection is reset', async () => {
     const { client, replay } = await open('podman-4.3');
     replay.server.setFault('list', { kind: 'truncate' });
-    await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'malformed' });
+    await expect(client.listContainers(neverAborted)).rejects.toMatchObject({ failure: 'malformed' });
     replay.server.setFault('list', { kind: 'reset' });
-    await expect(client.listContainers(never)).rejects.toMatchObject({ failure: 'unreachable' });
+    await expect(client.listContainers(neverAborted)).rejects.toMatchObject({ failure: 'unreachable' });
   });
 
   test('returns null when it inspects a container that no longer exists', async () => {
     const { client } = await open('docker-28.5');
-    expect(await client.inspectContainer('nosuch', never)).toBeNull();
+    expect(await client.inspectContainer('nosuch', neverAborted)).toBeNull();
   });
 });
 
@@ -80,7 +80,7 @@ describe('engine events', () => {
     [line({ Type: 'network' })],
     [line({ Action: 'exec_create: /bin/true' })],
     [line({ Actor: {} })],
-  ])('exclude the line %j', (text) => {
+  ])('are not parsed from the line %j', (text) => {
     expect(parseEvent(text)).toBeNull();
   });
 
@@ -88,21 +88,21 @@ describe('engine events', () => {
     const bytes = Buffer.from(
       `${line({ Action: 'die' })}\n${line({ Action: 'żółć' })}\n${line({ Action: 'cut off' })}`,
     );
-    async function* pieces() {
+    async function* splitChunks() {
       for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7);
     }
     const actions: string[] = [];
-    for await (const { Action } of parseEvents(pieces())) actions.push(Action);
+    for await (const { Action } of parseEvents(splitChunks())) actions.push(Action);
     expect(actions).toEqual(['die', 'żółć']);
   });
 
-  test('that the agent subscribes to include every change of every captured container', async () => {
+  test('are received for every change of a container, from each captured engine', async () => {
     for (const flavour of ['docker-28.5', 'podman-4.3'] as const) {
       const { client, replay } = await open(flavour);
-      const events = await client.openEvents(never);
+      const events = await client.openEvents(neverAborted);
       const { engine } = replay;
       const id = engine.create({ name: 'c', hasHealthCheck: true });
-      const act = [
+      const changes = [
         () => engine.start(id),
         () => engine.setHealth(id, 'unhealthy'),
         () => engine.pause(id),
@@ -114,7 +114,7 @@ describe('engine events', () => {
       const seen: string[] = [];
       for await (const { Action } of events) {
         seen.push(Action);
-        const next = act.shift();
+        const next = changes.shift();
         if (next === undefined) break;
         next();
       }
@@ -123,7 +123,7 @@ describe('engine events', () => {
     }
   });
 
-  test('with an exec_* action are excluded from the subscription', () => {
+  test('with an exec_* action are not part of the subscription', () => {
     expect(WATCHED_ACTIONS.filter((action) => action.startsWith('exec'))).toEqual([]);
   });
 });

@@ -9,8 +9,8 @@ test.each([
   ['1.55', '1.52'],
   ['2.0', '1.52'],
   ['odd', 'odd'],
-])('an engine that offers API %s is called with API %s', (offered, spoken) => {
-  expect(negotiateApiVersion(offered)).toBe(spoken);
+])('an engine that offers API %s is called with API %s', (offered, negotiated) => {
+  expect(negotiateApiVersion(offered)).toBe(negotiated);
 });
 
 describe('a machine’s identity', () => {

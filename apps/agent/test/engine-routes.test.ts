@@ -17,7 +17,7 @@ import { locateEngine, type EngineChoice } from '../src/engine/locate.js';
 import { sshArguments } from '../src/engine/ssh.js';
 import { makeCertificates } from './certificates.js';
 
-const never = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 let dir: string;
 let closers: (() => unknown)[];
 beforeEach(async () => {
@@ -51,7 +51,7 @@ const choice = (changes: Partial<EngineChoice>): EngineChoice => ({
 });
 
 describe('over TLS', () => {
-  /** Starts an engine behind TLS that requires a client certificate from its own CA. */
+  /** Starts a TLS server in front of an engine. The server requires a client certificate from its own CA. */
   async function serve(): Promise<number> {
     const socketPath = await replay();
     const read = (name: string): Promise<Buffer> => readFile(join(dir, name));
@@ -75,18 +75,20 @@ describe('over TLS', () => {
     await makeCertificates(dir);
     const port = await serve();
     const address = EngineAddress.parse(`tcp://127.0.0.1:${port}`);
-    const good = open(withTls(address, { certPath: dir, isVerified: true }));
-    expect((await good.listContainers(never)).length).toBeGreaterThan(0);
+    const trustedClient = open(withTls(address, { certPath: dir, isVerified: true }));
+    expect((await trustedClient.listContainers(neverAborted)).length).toBeGreaterThan(0);
 
-    const stranger = join(dir, 'stranger');
-    await mkdir(stranger);
-    await expect(open(withTls(address, { certPath: stranger, isVerified: true })).ping(never)).rejects.toThrow(
-      /the CA of its certificate is unknown|certificate/,
-    );
-    await writeFile(join(stranger, 'ca.pem'), await readFile(join(dir, 'ca.pem')));
-    await expect(open(withTls(address, { certPath: stranger, isVerified: true })).ping(never)).rejects.toThrow();
-    await writeFile(join(stranger, 'cert.pem'), await readFile(join(dir, 'cert.pem')));
-    expect(() => open(withTls(address, { certPath: stranger, isVerified: true }))).toThrow(
+    const incompleteDir = join(dir, 'incomplete');
+    await mkdir(incompleteDir);
+    await expect(
+      open(withTls(address, { certPath: incompleteDir, isVerified: true })).ping(neverAborted),
+    ).rejects.toThrow(/the CA of its certificate is unknown|certificate/);
+    await writeFile(join(incompleteDir, 'ca.pem'), await readFile(join(dir, 'ca.pem')));
+    await expect(
+      open(withTls(address, { certPath: incompleteDir, isVerified: true })).ping(neverAborted),
+    ).rejects.toThrow();
+    await writeFile(join(incompleteDir, 'cert.pem'), await readFile(join(dir, 'cert.pem')));
+    expect(() => open(withTls(address, { certPath: incompleteDir, isVerified: true }))).toThrow(
       'only one of cert.pem and key',
     );
   });
@@ -105,23 +107,23 @@ describe('over ssh', () => {
     expect(args('ssh://host').join(' ')).toMatch(/ -T -- host docker system dial-stdio$/);
   });
 
-  /** Returns the report of `doctor` about the engine at ssh://me@far, with `script` installed as the program ssh. */
-  async function examineThrough(script: string): Promise<Finding[]> {
+  /** Runs `doctor` for the engine at ssh://me@far, with `script` installed as the program ssh. Returns its findings. */
+  async function runDoctorWithSsh(script: string): Promise<Finding[]> {
     const bin = join(dir, 'bin');
     await mkdir(bin);
     await writeFile(join(bin, 'ssh'), script);
     await chmod(join(bin, 'ssh'), 0o755);
-    const agent = spawn(process.execPath, ['dist/main.js', 'doctor', '--json'], {
+    const doctor = spawn(process.execPath, ['dist/main.js', 'doctor', '--json'], {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
       env: { PATH: `${bin}:/usr/bin:/bin`, HOME: dir, DOCKER_HOST: 'ssh://me@far', MUSTER_URL: 'http://127.0.0.1:9' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    return JSON.parse(await text(agent.stdout)) as Finding[];
+    return JSON.parse(await text(doctor.stdout)) as Finding[];
   }
 
   test('an engine and its events are read through the standard streams of ssh', async () => {
     const socketPath = await replay();
-    const findings = await examineThrough(`#!${process.execPath}
+    const findings = await runDoctorWithSsh(`#!${process.execPath}
       const connection = require('node:net').connect(${JSON.stringify(socketPath)});
       process.stdin.pipe(connection).pipe(process.stdout);`);
     expect(findings.filter(({ verdict }) => verdict === 'ok').map(({ check }) => check)).toEqual(
@@ -131,7 +133,7 @@ describe('over ssh', () => {
   });
 
   test('the error of a failed connection contains the message of ssh', async () => {
-    const findings = await examineThrough('#!/bin/sh\necho "far: Permission denied (publickey)." >&2\nexit 255\n');
+    const findings = await runDoctorWithSsh('#!/bin/sh\necho "far: Permission denied (publickey)." >&2\nexit 255\n');
     expect(findings.find(({ check }) => check === 'engine')).toMatchObject({
       verdict: 'failed',
       found: expect.stringContaining('Permission denied (publickey)'),
@@ -189,11 +191,11 @@ describe('without an engine address', () => {
 
   async function reachable(...paths: string[]): Promise<string | undefined> {
     for (const path of paths) {
-      const isThere = await new Promise<boolean>((resolve) => {
+      const isReachable = await new Promise<boolean>((resolve) => {
         const connection = createConnection(path, () => resolve(true)).on('error', () => resolve(false));
         connection.on('connect', () => connection.destroy());
       });
-      if (isThere) return path;
+      if (isReachable) return path;
     }
     return undefined;
   }

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => rig.close());
 
 const engineIds = (): string[] =>
-  rig.muster.of(Paths.agentEnroll).map(({ json }) => EnrollRequest.parse(json).engineId);
+  rig.muster.requestsTo(Paths.agentEnroll).map(({ json }) => EnrollRequest.parse(json).engineId);
 const tokens = (): string[] => rig.muster.snapshots.map(({ token }) => token);
 const stateFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
 const hostDeleted = problem(410, ProblemTypes.hostDeleted);
@@ -23,7 +23,7 @@ const dismissals = () => rig.logged.filter(({ msg }) => msg.startsWith('the API 
 test('an agent that is restarted uses the token that it stored', async () => {
   await rig.once();
   await rig.once({ MUSTER_ENROLL_TOKEN: '' });
-  expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+  expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   expect(new Set(tokens()).size).toBe(1);
   const streams = rig.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
   expect(new Set(streams).size).toBe(2);
@@ -37,41 +37,41 @@ test('only the agent’s user can read the token', async () => {
 
 test('no token is ever logged', async () => {
   await rig.once();
-  rig.muster.next(Paths.agentContainers, problem(500), tokenInvalid);
+  rig.muster.queueReactions(Paths.agentContainers, problem(500), tokenInvalid);
   rig.run();
   await rig.muster.until(() => rig.muster.snapshots.length === 4);
   expect(JSON.stringify(rig.logged)).not.toMatch(/muster_(agent|enroll)_[0-9A-Za-z]/);
 });
 
 describe('a token that the API rejects as invalid', () => {
-  test('is replaced by a new enrollment, after which the call is repeated', async () => {
+  test('is replaced by enrolling again, and the call is then repeated', async () => {
     await rig.once();
-    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(2);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
     expect(engineIds()[0]).toBe(engineIds()[1]);
     expect(tokens()[2]).not.toBe(tokens()[1]);
   });
 
-  test('never ends an agent that cannot enroll again: it keeps its token and resumes when the API accepts it', async () => {
+  test('never ends an agent that cannot enroll again, and the agent resumes when the API accepts the token', async () => {
     await rig.once();
     const storedState = await readFile(stateFile(), 'utf8');
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.always(Paths.agentContainers, tokenInvalid);
+    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     const agent = rig.run({ MUSTER_ENROLL_TOKEN: '' });
     await rig.muster.until(() => rig.muster.snapshots.length === 4);
     expect(await readFile(stateFile(), 'utf8')).toBe(storedState);
     expect(dismissals()[0]).toMatchObject({ level: 50, reason: expect.stringContaining('MUSTER_ENROLL_TOKEN') });
-    rig.muster.always(Paths.agentContainers, null);
+    rig.muster.setReaction(Paths.agentContainers, null);
     await rig.muster.until(() => rig.muster.snapshots.length === 5 && rig.muster.heartbeats.length > 0);
     expect(new Set(tokens()).size).toBe(1);
     expect(await agent.stop()).toBeNull();
   });
 
-  test('is retried only after a wait, after which the changes made during the wait are reported', async () => {
+  test('is retried only after a wait, and changes made during the wait are reported once the API accepts the token', async () => {
     await rig.once();
-    rig.muster.always(Paths.agentContainers, tokenInvalid);
+    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     rig.run({ MUSTER_ENROLL_TOKEN: '' });
     await rig.muster.until(() => dismissals().length === 1);
     rig.engine.pause(rig.engine.idOf('h5-host')!);
@@ -79,119 +79,119 @@ describe('a token that the API rejects as invalid', () => {
     const [first, second, third] = rig.muster.snapshots.slice(1).map(({ atMs }) => atMs);
     expect(second! - first!).toBeGreaterThanOrEqual(200);
     expect(third! - second!).toBeGreaterThanOrEqual(200);
-    rig.muster.always(Paths.agentContainers, null);
+    rig.muster.setReaction(Paths.agentContainers, null);
     const isPartial = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'false';
     await rig.muster.until(() => rig.muster.snapshots.some(isPartial) && !isPartial(rig.muster.snapshots.at(-1)!));
   });
 
-  test('does not cause endless enrolling if it was just issued', async () => {
-    rig.muster.always(Paths.agentContainers, tokenInvalid);
+  test('does not make the agent enroll endlessly if it was just issued', async () => {
+    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     const agent = rig.run();
     await rig.muster.until(() => dismissals().length === 2);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(2);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
     expect(await agent.stop()).toBeNull();
   });
 
   test('ends a one-shot command with exit code 3', async () => {
     await rig.once();
-    rig.muster.always(Paths.agentContainers, tokenInvalid);
+    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
   });
 
-  test('is not assumed if the 401 response is not from Muster', async () => {
+  test('is not replaced by enrolling again if the 401 response is not from Muster', async () => {
     await rig.once();
-    rig.muster.next(Paths.agentContainers, { status: 401, text: '<html>proxy</html>' });
+    rig.muster.queueReactions(Paths.agentContainers, { status: 401, text: '<html>proxy</html>' });
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 });
 
 describe('a deleted host', () => {
   test('does not end its agent, which keeps its token because a wrong server may have answered', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.next(Paths.agentHeartbeat, hostDeleted, hostDeleted);
+    rig.muster.queueReactions(Paths.agentHeartbeat, hostDeleted, hostDeleted);
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 4);
     expect(dismissals().map(({ reason }) => reason)).toEqual(Array(2).fill(expect.stringContaining('deleted')));
     expect(new Set(rig.muster.heartbeats.map(({ token }) => token)).size).toBe(1);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     expect(await agent.stop()).toBeNull();
   });
 
   test('is enrolled again only with a new enrollment token, not with the one that enrolled it', async () => {
     await rig.once();
-    rig.muster.next(Paths.agentContainers, hostDeleted, hostDeleted);
+    rig.muster.queueReactions(Paths.agentContainers, hostDeleted, hostDeleted);
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 3 });
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     await rig.once({ MUSTER_ENROLL_TOKEN: formatToken('enroll', new Uint8Array(32).fill(7)) });
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(2);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
     await rig.once();
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(2);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
   });
 });
 
 describe('an identity', () => {
-  test('of a live host is replaced by a random one, which is stored, once the API’s grace period has passed', async () => {
-    rig.muster.next(Paths.agentEnroll, inUseFor(1), inUseFor(30));
+  test('of a live host is replaced by a random one, which is stored, after the API’s grace period', async () => {
+    rig.muster.queueReactions(Paths.agentEnroll, inUseFor(1), inUseFor(30));
     const since = performance.now();
     await rig.once();
     expect(performance.now() - since).toBeGreaterThanOrEqual(1_000);
-    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     await rig.once();
-    const [own, same, madeUp, again] = engineIds();
-    expect(same).toBe(own);
-    expect(madeUp).not.toBe(own);
-    expect(again).toBe(madeUp);
+    const [own, repeated, random, stored] = engineIds();
+    expect(repeated).toBe(own);
+    expect(random).not.toBe(own);
+    expect(stored).toBe(random);
   });
 
   test('of a reinstalled machine is kept, because its host does not report during the grace period', async () => {
-    rig.muster.next(Paths.agentEnroll, inUseFor(1));
+    rig.muster.queueReactions(Paths.agentEnroll, inUseFor(1));
     await rig.once();
     expect(new Set(engineIds()).size).toBe(1);
     expect(engineIds()).toHaveLength(2);
   });
 
   test('that is in use delays enrolling only for a limited time, with or without a Retry-After', async () => {
-    rig.muster.next(Paths.agentEnroll, inUseFor(86_400));
-    rig.muster.always(Paths.agentEnroll, inUse);
+    rig.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
+    rig.muster.setReaction(Paths.agentEnroll, inUse);
     const agent = rig.run();
     await rig.muster.until(() => new Set(engineIds()).size === 2);
     await agent.stop();
   });
 
   test('that was generated before an answer was lost is used again when enrolling is repeated', async () => {
-    rig.muster.next(Paths.agentEnroll, inUse, 'reset', 'reset');
+    rig.muster.queueReactions(Paths.agentEnroll, inUse, 'reset', 'reset');
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     expect(new Set(engineIds().slice(1)).size).toBe(1);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(4);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
   });
 });
 
 describe('enrolling', () => {
   test('with a rejected token is retried later, and ends a one-shot command with exit code 3', async () => {
-    rig.muster.next(Paths.agentEnroll, tokenInvalid, tokenInvalid, tokenInvalid);
+    rig.muster.queueReactions(Paths.agentEnroll, tokenInvalid, tokenInvalid, tokenInvalid);
     await expect(rig.once()).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringContaining('MUSTER_ENROLL_TOKEN'),
     });
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(4);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
   });
 
   test('for the first time ends the agent after an unexpected refusal, because it has no token to keep', async () => {
-    rig.muster.always(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    rig.muster.setReaction(Paths.agentEnroll, { status: 404, text: 'nothing here' });
     expect(await rig.run().ended).toMatchObject({ exitCode: 1 });
     expect(rig.muster.receivedRequests).toHaveLength(1);
   });
 
-  test('again never ends the agent, even after an unexpected answer', async () => {
+  test('after an earlier enrollment never ends the agent, even if the answer is unexpected', async () => {
     await rig.once();
-    rig.muster.next(Paths.agentContainers, tokenInvalid);
-    rig.muster.next(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
+    rig.muster.queueReactions(Paths.agentEnroll, { status: 404, text: 'nothing here' });
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     expect(tokens()[2]).toBe(tokens()[0]);
@@ -199,7 +199,7 @@ describe('enrolling', () => {
 });
 
 describe('the state directory', () => {
-  test('of another API does not send its token to this one', async () => {
+  test('does not reveal its token to an API that did not issue it', async () => {
     await rig.once();
     const other = await openRig();
     try {
@@ -207,7 +207,7 @@ describe('the state directory', () => {
       await expect(rig.once({ ...otherServer, MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 2 });
       expect(other.muster.receivedRequests).toHaveLength(0);
       await rig.once(otherServer);
-      expect(other.muster.of(Paths.agentEnroll)).toHaveLength(1);
+      expect(other.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     } finally {
       await other.close();
     }
@@ -240,7 +240,7 @@ describe('the state directory', () => {
   test.each([
     ['symbolic', symlink],
     ['hard', link],
-  ])('with a %s link in place of its file is refused, and the link’s target keeps its mode', async (_, make) => {
+  ])('with a %s link in place of the state file is rejected, and the link’s target keeps its mode', async (_, make) => {
     await rig.once();
     const linkTarget = join(rig.dir, 'elsewhere.json');
     await rename(stateFile(), linkTarget);
@@ -250,12 +250,12 @@ describe('the state directory', () => {
     expect((await stat(linkTarget)).mode & 0o777).toBe(0o644);
   });
 
-  // Only root can give a directory to another user. CI runs as root, and counts a skipped test as a failure.
+  // Only root can change the owner of a directory. CI runs as root, and counts a skipped test as a failure.
   const asRoot = process.getuid?.() === 0 ? test : test.skip;
   asRoot('that belongs to the service’s user stays readable for that user after root has enrolled', async () => {
     await rig.once();
     await chown(rig.variables['MUSTER_STATE_DIR']!, 12_345, 12_345);
-    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     await rig.once();
     expect(await stat(stateFile())).toMatchObject({ uid: 12_345, gid: 12_345 });
   });
@@ -278,22 +278,22 @@ describe('--once', () => {
   });
 
   test('fails without a retry if the API refuses the snapshot', async () => {
-    rig.muster.always(Paths.agentContainers, problem(400));
+    rig.muster.setReaction(Paths.agentContainers, problem(400));
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
     expect(rig.muster.snapshots).toHaveLength(1);
   });
 
   test('retries a few times if the API may accept the snapshot later, and then fails', async () => {
-    rig.muster.next(Paths.agentContainers, problem(503), problem(503));
+    rig.muster.queueReactions(Paths.agentContainers, problem(503), problem(503));
     await rig.once();
     expect(rig.muster.snapshots).toHaveLength(3);
-    rig.muster.always(Paths.agentContainers, problem(503));
+    rig.muster.setReaction(Paths.agentContainers, problem(503));
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
     expect(rig.muster.snapshots).toHaveLength(7);
   });
 
   test('fails instead of waiting for a long Retry-After', async () => {
-    rig.muster.always(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '3600' }));
+    rig.muster.setReaction(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '3600' }));
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
     expect(rig.muster.snapshots).toHaveLength(1);
   });

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { readText, send, type HttpRoute } from '../src/http/exchange.js';
 import { createMusterRoute } from '../src/muster/route.js';
 
-const never = new AbortController().signal;
-const get = { method: 'GET', path: '/', signal: never } as const;
+const neverAborted = new AbortController().signal;
+const get = { method: 'GET', path: '/', signal: neverAborted } as const;
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
@@ -22,9 +22,9 @@ async function routeTo(server: Server): Promise<HttpRoute> {
   return route;
 }
 
-/** Starts a server that answers a request with these bytes and then passes the connection to `then`. */
-const serveBytes = (bytes: string, then: (socket: Socket) => void): Promise<HttpRoute> =>
-  routeTo(createTcpServer((socket) => socket.once('data', () => socket.write(bytes, () => then(socket)))));
+/** Starts a server that answers a request with `bytes` and then passes the connection to `onSent`. */
+const serveBytes = (bytes: string, onSent: (socket: Socket) => void): Promise<HttpRoute> =>
+  routeTo(createTcpServer((socket) => socket.once('data', () => socket.write(bytes, () => onSent(socket)))));
 const serve = (listener: RequestListener): Promise<HttpRoute> => routeTo(createServer(listener));
 
 describe('a connection', () => {
@@ -41,13 +41,13 @@ describe('a connection', () => {
   });
 
   test('is closed with the route, and calls in flight are rejected', async () => {
-    let asked = (): void => undefined;
-    const isAsked = new Promise<void>((resolve) => (asked = resolve));
-    const route = await serve(() => asked());
-    const waiting = send(route, get);
-    await isAsked;
+    let notifyReceived = (): void => undefined;
+    const isReceived = new Promise<void>((resolve) => (notifyReceived = resolve));
+    const route = await serve(() => notifyReceived());
+    const pendingCall = send(route, get);
+    await isReceived;
     route.close();
-    await expect(waiting).rejects.toThrow('socket hang up');
+    await expect(pendingCall).rejects.toThrow('socket hang up');
   });
 });
 
@@ -74,12 +74,12 @@ describe('a response', () => {
     ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
     ['not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
     ['empty', ''],
-  ])('that is %s is an error', async (_, bytes) => {
+  ])('that is %s causes an error', async (_, bytes) => {
     const route = await serveBytes(bytes, (socket) => socket.end());
     await expect(send(route, get)).rejects.toThrow(/./);
   });
 
-  test('that does not end is aborted by the signal', async () => {
+  test('that does not end can be aborted with the signal', async () => {
     const route = await serve((_, response) => void response.write('begun'));
     const stop = new AbortController();
     const answer = await send(route, { ...get, signal: stop.signal });

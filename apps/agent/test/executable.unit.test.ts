@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** Writes the first bytes of a program of this type for this machine, by their numbers in the ELF standard. */
+/** Writes a file with the header of a program. `type` and `machine` are numbers from the ELF standard. */
 async function program(type: number, machine: number, ident = '\x7fELF\x02\x01\x01'): Promise<string> {
   const header = Buffer.alloc(64);
   header.write(ident, 'latin1');
@@ -35,15 +35,15 @@ test.each([
   ['a program for x64', 2, 0x3e, false],
   ['a program for 32-bit ARM', 2, 0x28, false],
   ['an object file for arm64', 1, 0xb7, false],
-])('%s (type %i, machine %i) passes as an arm64 executable: %s', async (_, type, machine, isGood) => {
+])('%s (type %i, machine %i) passes the check for arm64: %s', async (_, type, machine, isValid) => {
   const checked = checkExecutable(await program(type, machine), 'arm64');
-  await (isGood ? checked : expect(checked).rejects.toThrow('is not an executable for linux-arm64'));
+  await (isValid ? checked : expect(checked).rejects.toThrow('is not an executable for linux-arm64'));
 });
 
 test.each([
   ['a script', '#!/bin/sh'],
   ['a Windows program', 'MZ'],
   ['a 32-bit ELF file', '\x7fELF\x01\x01'],
-])('%s is not an executable', async (_, ident) => {
+])('%s does not pass the check', async (_, ident) => {
   await expect(checkExecutable(await program(2, 0xb7, ident), 'arm64')).rejects.toThrow(WrongExecutableError);
 });

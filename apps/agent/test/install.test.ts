@@ -10,15 +10,16 @@ import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
 import { problem } from './scripted-muster.js';
 
 /*
- * Runs the script as root on a machine with systemd: real files in a separate mount namespace, and a systemctl that
- * records its calls. The executable that it installs runs the built agent.
+ * These tests run the script as root, as if on a machine with systemd. The files are real, but in a separate mount
+ * namespace, and systemctl is replaced by a script that records its calls. The installed executable runs the built
+ * agent.
  */
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const SERVICE_USER = 23_456;
 
-const mayMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
-if (!mayMount && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1')
+const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
+if (!canMount && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1')
   throw new Error('this test requires permission to create a mount namespace');
 
 /** Sets up the machine and then runs the script from standard input. */
@@ -52,27 +53,27 @@ beforeEach(async () => {
   await cp('/etc', join(machine, 'etc'), { recursive: true, verbatimSymlinks: true });
   await mkdir(join(machine, 'etc/systemd/system'), { recursive: true });
   await appendFile(join(machine, 'etc/passwd'), `muster-agent:x:${SERVICE_USER}:${SERVICE_USER}::/:/bin/false\n`);
-  await executable(join(machine, 'bin/systemctl'), SYSTEMCTL);
+  await writeExecutable(join(machine, 'bin/systemctl'), SYSTEMCTL);
 });
 afterEach(async () => {
   if (child !== null && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   await rig.close();
 });
 
-async function executable(path: string, content: string): Promise<void> {
+async function writeExecutable(path: string, content: string): Promise<void> {
   await writeFile(path, content);
   await chmod(path, 0o755);
 }
 
-/** The script as the API serves it, together with the release files that it downloads. */
-async function served(): Promise<string> {
+/** Serves the files of the release. Returns the script as the API serves it. */
+async function serveRelease(): Promise<string> {
   const command = `${process.execPath} dist/main.js "$@"`;
   const files = {
     [`muster-agent-linux-${process.arch}`]: `#!/bin/sh\ncd ${PACKAGE}\nexec ${command}\n`,
     'muster-agent.service': await readFile(join(PACKAGE, 'packaging/muster-agent.service'), 'utf8'),
   };
   for (const [name, content] of Object.entries(files)) {
-    rig.muster.always(`/agent-release/${name}`, { status: 200, text: content });
+    rig.muster.setReaction(`/agent-release/${name}`, { status: 200, text: content });
   }
   const sums = Object.entries(files).map(
     ([name, text]) => `${createHash('sha256').update(text).digest('hex')}  ${name}`,
@@ -84,7 +85,7 @@ async function served(): Promise<string> {
 }
 
 async function start(...args: string[]) {
-  const script = await served();
+  const script = await serveRelease();
   const started = spawn(
     'unshare',
     ['--mount', '--propagation', 'private', 'sh', '-c', MACHINE, 'sh', '--prefix', join(machine, 'opt'), ...args],
@@ -119,23 +120,23 @@ const systemctl = async (): Promise<string[]> =>
   (await readFile(join(machine, 'systemctl.log'), 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
 const stateFile = (): string => join(machine, 'var-lib/muster-agent/agent.json');
 
-async function installed(): Promise<void> {
+async function installAgent(): Promise<void> {
   expect(await install('--token', ENROLL_TOKEN)).toMatchObject({ code: 0, stderr: '' });
   expect(await isActive()).toBe(true);
   await writeFile(join(machine, 'systemctl.log'), '');
 }
 
-/** Serves the release (as a cache would), but answers every call of an agent with 503. */
-function apiIsAway(): void {
+/** Makes the API answer every call of an agent with 503. The release remains available, as from a cache. */
+function takeApiDown(): void {
   for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
-    rig.muster.always(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
+    rig.muster.setReaction(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
   }
 }
 
 // Skipped if this user may not mount file systems. CI runs as root, and counts a skipped test as a failure.
-(mayMount ? describe : describe.skip)('install.sh', () => {
+(canMount ? describe : describe.skip)('install.sh', () => {
   test('enrolls, reports once and starts the service, whose user owns all state files', async () => {
-    await installed();
+    await installAgent();
     expect(rig.muster.snapshots).toHaveLength(1);
     for (const name of ['', ...(await readdir(join(machine, 'var-lib/muster-agent')))]) {
       expect((await stat(join(machine, 'var-lib/muster-agent', name))).uid).toBe(SERVICE_USER);
@@ -143,19 +144,21 @@ function apiIsAway(): void {
   });
 
   test('changes nothing, stops nothing and does not call the API when it is run again', async () => {
-    await installed();
-    const calls = rig.muster.of(Paths.agentContainers).length + rig.muster.of(Paths.agentEnroll).length;
+    await installAgent();
+    const calls = rig.muster.requestsTo(Paths.agentContainers).length + rig.muster.requestsTo(Paths.agentEnroll).length;
     expect(await install()).toMatchObject({ code: 0, stderr: '' });
     expect((await systemctl()).filter((call) => /^(stop|restart)/.test(call))).toEqual([]);
     expect(await isActive()).toBe(true);
-    expect(rig.muster.of(Paths.agentContainers).length + rig.muster.of(Paths.agentEnroll).length).toBe(calls);
+    expect(rig.muster.requestsTo(Paths.agentContainers).length + rig.muster.requestsTo(Paths.agentEnroll).length).toBe(
+      calls,
+    );
   });
 
   test('fails with a message and leaves the service running if it is run again with a token while the API is down', async () => {
-    await installed();
+    await installAgent();
     const state = await readFile(stateFile(), 'utf8');
     const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
-    apiIsAway();
+    takeApiDown();
     const { code, stderr } = await install('--token', ENROLL_TOKEN);
     expect(code).toBe(1);
     expect(stderr).toContain('could not report');
@@ -166,16 +169,16 @@ function apiIsAway(): void {
   });
 
   test('does not touch the service if it is run again without a token while the API is down', async () => {
-    await installed();
-    apiIsAway();
+    await installAgent();
+    takeApiDown();
     expect(await install()).toMatchObject({ code: 0 });
     expect((await systemctl()).filter((call) => /^(stop|restart)/.test(call))).toEqual([]);
     expect(await isActive()).toBe(true);
   });
 
   test('restarts the service that it stopped if it is killed while it waits for the API', async () => {
-    await installed();
-    rig.muster.always(Paths.agentContainers, 'hang');
+    await installAgent();
+    rig.muster.setReaction(Paths.agentContainers, 'hang');
     const snapshots = rig.muster.snapshots.length;
     const { pid, result } = await start('--token', ENROLL_TOKEN);
     await rig.muster.until(() => rig.muster.snapshots.length > snapshots);
@@ -185,7 +188,7 @@ function apiIsAway(): void {
   });
 
   test('leaves the service’s settings unchanged if enrolling at another address fails', async () => {
-    await installed();
+    await installAgent();
     const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
     expect((await install('--url', 'http://127.0.0.1:9', '--token', ENROLL_TOKEN)).code).toBe(1);
     expect((await install('--url', 'http://127.0.0.1:9')).code).toBe(1);

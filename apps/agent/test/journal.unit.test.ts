@@ -47,7 +47,7 @@ describe('the journal', () => {
     ]);
   });
 
-  test('survives the run with each entry’s stream and sequence, even if a kill truncated a line', async () => {
+  test('is kept for the next run with each entry’s stream and sequence number, even if a kill truncated a line', async () => {
     const first = await openJournal(dir, log);
     first.setBaseline([]);
     await first.record([container('a')], order);
@@ -87,11 +87,11 @@ describe('the journal', () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline([]);
     for (let i = 0; i < 500; i++) await journal.record([container(`c-${i}`)], order);
-    const underWay = journal.first()!;
+    const entryInFlight = journal.first()!;
     await journal.record([container('c-500')], order);
     const { sequence } = journal.first()!;
-    expect(sequence).toBeGreaterThan(underWay.sequence);
-    await journal.drop(underWay);
+    expect(sequence).toBeGreaterThan(entryInFlight.sequence);
+    await journal.drop(entryInFlight);
     expect(journal.first()!.sequence).toBe(sequence);
   });
 
@@ -102,14 +102,14 @@ describe('the journal', () => {
     expect((await drain(journal)).map(([, , goneIds]) => goneIds.length)).toEqual([100, 100, 50]);
   });
 
-  test('loses only history if the disk is full', async () => {
+  test('keeps its entries in memory if they cannot be written to disk', async () => {
     const journal = await openJournal(join(dir, 'nowhere'), log);
     journal.setBaseline([]);
     await journal.record([container('a')], order);
     expect(await drain(journal)).toEqual([[1, ['a running'], []]]);
   });
 
-  test('does not follow a link: the target is neither read nor written, and the entries are still sent', async () => {
+  test('does not follow a link: the target is neither read nor written, and the entries are kept in memory', async () => {
     const linkTarget = join(dir, 'elsewhere');
     await writeFile(linkTarget, 'not ours');
     await symlink(linkTarget, join(dir, 'journal.ndjson'));

@@ -18,12 +18,12 @@ const ALLOWED = [
 let rig: Rig;
 let proxy: Server;
 let refusedCalls: string[];
-let passed: Set<string>;
+let usedRules: Set<string>;
 
 beforeEach(async () => {
   rig = await openRig();
   refusedCalls = [];
-  passed = new Set();
+  usedRules = new Set();
   const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
   // The strictest possible socket proxy: it allows only these read calls.
   proxy = createServer((from, to) => {
@@ -34,7 +34,7 @@ beforeEach(async () => {
       to.writeHead(403).end();
       return;
     }
-    passed.add(rule.source);
+    usedRules.add(rule.source);
     const onward = request({ socketPath, path: from.url!, method: 'GET', headers: from.headers }, (answer) => {
       to.writeHead(answer.statusCode!, answer.headers);
       to.flushHeaders();
@@ -65,7 +65,7 @@ test('the agent needs only six read calls of an engine’s API', async () => {
   await rig.muster.until(isExited);
   await rig.muster.until(() => rig.muster.heartbeats.length > 1);
   expect(refusedCalls).toEqual([]);
-  expect(passed.size).toBe(ALLOWED.length);
+  expect(usedRules.size).toBe(ALLOWED.length);
 });
 
 test('a container’s environment never leaves the machine', async () => {

@@ -7,10 +7,10 @@ import { problem, type ReceivedRequest } from './scripted-muster.js';
 
 // Listing, encoding and sending thousands of containers is slow on a busy machine.
 jest.setTimeout(120_000);
-const UNTIL_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 let rig: Rig;
-const until = (condition: () => boolean): Promise<void> => rig.muster.until(condition, UNTIL_MS);
+const until = (condition: () => boolean): Promise<void> => rig.muster.until(condition, TIMEOUT_MS);
 afterEach(() => rig.close());
 
 const isComplete = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'true';
@@ -24,7 +24,10 @@ const problemsOf = ({ json }: ReceivedRequest) =>
 const lastHeartbeat = (): ReceivedRequest => rig.muster.heartbeats.at(-1)!;
 const reportedFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'reported.json');
 
-/** Returns the containers that the API holds after applying the snapshots, and the maximum that it held at any time. */
+/**
+ * Returns the ids of the containers that the API holds after it has applied the snapshots, and the maximum number that
+ * it held at any time.
+ */
 function applySnapshots(snapshots: readonly ReceivedRequest[]): { ids: Set<string>; idsMax: number } {
   let ids = new Set<string>();
   let idsMax = 0;
@@ -38,7 +41,7 @@ function applySnapshots(snapshots: readonly ReceivedRequest[]): { ids: Set<strin
 }
 
 const nameOf = (index: number): string => `c-${String(index).padStart(5, '0')}`;
-/** Creates containers in an order other than that of their names. */
+/** Creates containers in the reverse order of their names. Returns their ids in the order of the names. */
 const create = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => rig.engine.create({ name: nameOf(count - 1 - i) })).reverse();
 
@@ -50,7 +53,7 @@ async function open(count: number): Promise<string[]> {
 }
 
 describe('a host with more containers than a snapshot can hold', () => {
-  test('reports the first by name in an incomplete snapshot, and a problem in its heartbeats', async () => {
+  test('reports the first containers by name in an incomplete snapshot, and a problem in its heartbeats', async () => {
     const ids = await open(6_000);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 2);
@@ -65,7 +68,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     ]);
   });
 
-  test('whose containers are all replaced repeatedly names each removed one before the API holds too many', async () => {
+  test('names each removed container before the API holds too many, if all containers are replaced repeatedly', async () => {
     let ids = await open(6_000);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
@@ -100,15 +103,19 @@ describe('a host with more containers than a snapshot can hold', () => {
   test('sends one complete snapshot if the API holds too many containers, so that it is not refused forever', async () => {
     await open(5_100);
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
-    rig.muster.next(Paths.agentContainers, { status: 200, json: rig.muster.summary(5_000, true) }, problem(400));
+    rig.muster.queueReactions(
+      Paths.agentContainers,
+      { status: 200, json: rig.muster.summary(5_000, true) },
+      problem(400),
+    );
     rig.run();
     await until(() => rig.muster.heartbeats.some((each) => problemsOf(each).length === 2));
-    const both = rig.muster.heartbeats.find((each) => problemsOf(each).length === 2)!;
-    expect(problemsOf(both).map(({ code }) => code)).toEqual(['too_many_containers', 'snapshot_refused']);
+    const heartbeatWithBoth = rig.muster.heartbeats.find((each) => problemsOf(each).length === 2)!;
+    expect(problemsOf(heartbeatWithBoth).map(({ code }) => code)).toEqual(['too_many_containers', 'snapshot_refused']);
     await until(() => rig.muster.snapshots.length >= 4);
     expect(rig.muster.snapshots.slice(0, 4).map(isComplete)).toEqual([false, false, true, false]);
-    const beats = rig.muster.heartbeats.length;
-    await until(() => rig.muster.heartbeats.length > beats + 1);
+    const heartbeatsBefore = rig.muster.heartbeats.length;
+    await until(() => rig.muster.heartbeats.length > heartbeatsBefore + 1);
     expect(problemsOf(lastHeartbeat()).map(({ code }) => code)).toEqual(['too_many_containers']);
     expect(lastHeartbeat().json).toMatchObject({ digest: null });
   });
@@ -131,20 +138,20 @@ describe('a host with more containers than a snapshot can hold', () => {
     const ids = await open(5_001);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
-    rig.muster.always(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
-    rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '1' }));
+    rig.muster.setReaction(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
+    rig.muster.setReaction(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '1' }));
     const sentBefore = rig.muster.snapshots.length;
-    const early = rig.engine.create({ name: 'a' });
+    const newId = rig.engine.create({ name: 'a' });
     await until(() => rig.muster.snapshots.length > sentBefore);
     rig.engine.remove(ids[7]!);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    rig.muster.always(Paths.agentContainers, null);
-    rig.muster.always(Paths.agentHeartbeat, null);
-    const beats = rig.muster.heartbeats.length;
-    await until(() => rig.muster.heartbeats.length > beats + 1);
+    rig.muster.setReaction(Paths.agentContainers, null);
+    rig.muster.setReaction(Paths.agentHeartbeat, null);
+    const heartbeatsBefore = rig.muster.heartbeats.length;
+    await until(() => rig.muster.heartbeats.length > heartbeatsBefore + 1);
     const removedIds = rig.muster.snapshots.flatMap(removedIdsIn);
     expect(new Set(removedIds)).toEqual(new Set([ids[7]]));
-    expect(applySnapshots(rig.muster.snapshots).ids.has(early)).toBe(true);
+    expect(applySnapshots(rig.muster.snapshots).ids.has(newId)).toBe(true);
   });
 });
 
@@ -169,9 +176,9 @@ test('if the containers exceed the maximum body size, the first ones by name tha
 describe('the heartbeat reports a problem', () => {
   test.each([
     ['refuses the list', { kind: 'status', status: 403 }, 'list_refused'],
-    ['fails', { kind: 'status', status: 500 }, 'engine_unreachable'],
-    ['answers with something else', { kind: 'truncate' }, 'list_refused'],
-    ['breaks off', { kind: 'reset' }, 'engine_unreachable'],
+    ['fails to list its containers', { kind: 'status', status: 500 }, 'engine_unreachable'],
+    ['sends a truncated list', { kind: 'truncate' }, 'list_refused'],
+    ['resets the connection', { kind: 'reset' }, 'engine_unreachable'],
   ] as const)('of an engine that %s', async (_, fault, code) => {
     rig = await openRig();
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
@@ -187,7 +194,7 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('of a list that is too long to read, after which the agent keeps running and retries at the regular interval', async () => {
+  test('of a list that is too long, and the agent keeps running and retries at the regular interval', async () => {
     rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     rig.run();
@@ -197,7 +204,7 @@ describe('the heartbeat reports a problem', () => {
     );
     await until(() => rig.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
     expect(problemsOf(lastHeartbeat())).toEqual([
-      { code: 'list_refused', message: expect.stringContaining('more than the agent reads') },
+      { code: 'list_refused', message: expect.stringContaining('sent more data than the agent accepts') },
     ]);
     for (const id of ids) rig.engine.remove(id);
     await until(() => problemsOf(lastHeartbeat()).length === 0);
@@ -206,7 +213,12 @@ describe('the heartbeat reports a problem', () => {
   test('of a refused snapshot, which is retried at the regular interval even without a change', async () => {
     rig = await openRig();
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
-    rig.muster.next(Paths.agentContainers, { status: 200, json: rig.muster.summary(24) }, problem(413), problem(413));
+    rig.muster.queueReactions(
+      Paths.agentContainers,
+      { status: 200, json: rig.muster.summary(24) },
+      problem(413),
+      problem(413),
+    );
     rig.run();
     await until(() => rig.muster.snapshots.length === 3);
     const withProblem = (): ReceivedRequest | undefined =>

@@ -15,7 +15,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 test('a release is not built from an archive that the registry has changed', async () => {
   const other = ARCHITECTURES.find((arch) => arch !== process.arch)!;
-  // Replaces npm and returns an archive with a different program.
+  // A fake npm that returns an archive with a different program.
   const npm = `#!/bin/sh
 while [ "$1" != --pack-destination ]; do shift; done
 mkdir -p '${dir}/package/bin' && echo other >'${dir}/package/bin/node'
@@ -36,5 +36,7 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
   // Without a hash for the version, npm is not even called.
   expect(result.stderr).toMatch(/UnknownArchiveError: (.* does not have the hash|no hash is known)/);
   expect(await readdir(release)).toEqual([]);
-  expect(result.stderr.includes('without security fixes')).toBe(!receivesSecurityFixes(process.versions.node));
+  expect(result.stderr.includes('which no longer receives security fixes')).toBe(
+    !receivesSecurityFixes(process.versions.node),
+  );
 }, 60_000);

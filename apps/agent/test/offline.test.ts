@@ -5,8 +5,8 @@ import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
-/** The server's Retry-After. Changes in the engine continue during that time. */
-const AWAY: Record<string, string> = { 'retry-after': '2' };
+/** The header that the API sends while it is down. Changes in the engine continue during the wait. */
+const RETRY_AFTER: Record<string, string> = { 'retry-after': '2' };
 
 let rig: Rig;
 beforeEach(async () => {
@@ -20,9 +20,9 @@ const isPartial = ({ headers }: ReceivedRequest): boolean => headers['snapshot-c
 const partials = (): ReceivedRequest[] => rig.muster.snapshots.filter(isPartial);
 const statesIn = ({ json }: ReceivedRequest): string[] =>
   (json as Container[]).map(({ name, state }) => `${name} ${state}`);
-/** Counts entries on disk, because a reading that is not yet written would not survive the agent. */
-const recorded = (entries: number): Promise<void> => untilTrue(() => journalled() === entries);
-function journalled(): number {
+/** Waits until the journal on disk has `entries` lines, because entries in memory would be lost with the agent. */
+const untilJournalHas = (entries: number): Promise<void> => untilTrue(() => journalLineCount() === entries);
+function journalLineCount(): number {
   const path = join(rig.dir, 'state', 'journal.ndjson');
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 }
@@ -44,27 +44,27 @@ function expectOrder(snapshots: readonly ReceivedRequest[]): void {
   expect(observed).toEqual([...observed].sort((x, y) => x - y));
 }
 
-/** Runs the agent while the server is down, and causes three changes in the engine during that time. */
-async function liveThroughAnOutage(): Promise<void> {
+/** Runs the agent, takes the API down, makes three changes in the engine and brings the API back. */
+async function simulateOutage(): Promise<void> {
   rig.run();
   await rig.muster.until(() => rig.muster.snapshots.length === 1);
   await untilTrue(() => rig.engineServer.calls.events > 0);
-  rig.muster.always(Paths.agentContainers, problem(503, 'about:blank', AWAY));
-  rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', AWAY));
+  rig.muster.setReaction(Paths.agentContainers, problem(503, 'about:blank', RETRY_AFTER));
+  rig.muster.setReaction(Paths.agentHeartbeat, problem(503, 'about:blank', RETRY_AFTER));
   await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the call to the API failed'));
   rig.engine.stop(rig.engine.idOf('a')!);
-  await recorded(1);
+  await untilJournalHas(1);
   rig.engine.remove(rig.engine.idOf('b')!);
-  await recorded(2);
+  await untilJournalHas(2);
   rig.engine.start(rig.engine.idOf('a')!);
-  await recorded(3);
-  rig.muster.always(Paths.agentContainers, null);
-  rig.muster.always(Paths.agentHeartbeat, null);
+  await untilJournalHas(3);
+  rig.muster.setReaction(Paths.agentContainers, null);
+  rig.muster.setReaction(Paths.agentHeartbeat, null);
 }
 
 describe('after the API was unreachable', () => {
   test('the recorded changes are sent first, in order, followed by one complete snapshot', async () => {
-    await liveThroughAnOutage();
+    await simulateOutage();
     const answered = (): ReceivedRequest[] => rig.muster.snapshots.slice(rig.muster.snapshots.findIndex(isPartial));
     await rig.muster.until(() => partials().length >= 3 && !isPartial(rig.muster.snapshots.at(-1)!));
     const received = answered();
@@ -74,12 +74,12 @@ describe('after the API was unreachable', () => {
     expectOrder(received);
   });
 
-  test('an entry whose answer is lost is sent again unchanged', async () => {
-    await liveThroughAnOutage();
+  test('an entry is sent again unchanged if the answer to it is lost', async () => {
+    await simulateOutage();
     await rig.muster.until(() => partials().length >= 1);
     const [first] = partials();
     expect(first).toBeDefined();
-    rig.muster.next(Paths.agentContainers, 'reset');
+    rig.muster.queueReactions(Paths.agentContainers, 'reset');
     await rig.muster.until(() => !isPartial(rig.muster.snapshots.at(-1)!));
     const bySequence = new Map<number, string>();
     for (const part of partials()) {
@@ -94,20 +94,20 @@ describe('after the API was unreachable', () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     const first = rig.muster.snapshots[0]!;
-    rig.muster.always(Paths.agentContainers, 'reset');
-    rig.muster.always(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '60' }));
+    rig.muster.setReaction(Paths.agentContainers, 'reset');
+    rig.muster.setReaction(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '60' }));
     await untilTrue(() => rig.logged.some(({ msg }) => msg === 'the call to the API failed'));
     rig.engine.stop(rig.engine.idOf('a')!);
-    await recorded(1);
+    await untilJournalHas(1);
     rig.engine.start(rig.engine.idOf('a')!);
-    await recorded(2);
+    await untilJournalHas(2);
     await rig.stopAll();
-    rig.muster.always(Paths.agentContainers, null);
-    rig.muster.always(Paths.agentHeartbeat, null);
-    const before = rig.muster.snapshots.length;
+    rig.muster.setReaction(Paths.agentContainers, null);
+    rig.muster.setReaction(Paths.agentHeartbeat, null);
+    const countBefore = rig.muster.snapshots.length;
     rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length > before && !isPartial(rig.muster.snapshots.at(-1)!));
-    const received = rig.muster.snapshots.slice(before);
+    await rig.muster.until(() => rig.muster.snapshots.length > countBefore && !isPartial(rig.muster.snapshots.at(-1)!));
+    const received = rig.muster.snapshots.slice(countBefore);
     expect(received.map(isPartial)).toEqual([true, true, false]);
     expect(received.slice(0, 2).map(statesIn)).toEqual([['a exited'], ['a running']]);
     const streams = received.map(({ headers }) => headers['snapshot-stream']);
@@ -116,8 +116,8 @@ describe('after the API was unreachable', () => {
   });
 });
 
-test('after an agent is killed during its replay, the next run sends only the unsent entries', async () => {
-  await liveThroughAnOutage();
+test('after an agent was killed during its replay, the next run sends only the unsent entries', async () => {
+  await simulateOutage();
   const release = rig.muster.hold(Paths.agentContainers);
   release(null);
   rig.muster.hold(Paths.agentContainers);
@@ -132,8 +132,8 @@ test('after an agent is killed during its replay, the next run sends only the un
   expect(resentSequences).not.toContain(answered);
 });
 
-test('entries recorded before a run of `once` are not sent after it, because its stream superseded theirs', async () => {
-  await liveThroughAnOutage();
+test('entries recorded before a run of `once` are never sent, because the stream of that run superseded theirs', async () => {
+  await simulateOutage();
   rig.muster.hold(Paths.agentContainers);
   await rig.muster.until(() => partials().length === 1);
   await rig.stopAll();
@@ -153,14 +153,14 @@ describe('while a call waits for its answer', () => {
   const isReplayComplete = (from: number) => (): boolean =>
     snapshotsFrom(from).some(isPartial) && !isPartial(snapshotsFrom(from).at(-1)!);
 
-  /** Makes three changes and waits until each is on disk, after `before` earlier entries. */
-  async function change(before: number): Promise<void> {
+  /** Makes three changes and waits until each is in the journal on disk, after `entriesBefore` earlier entries. */
+  async function makeThreeChanges(entriesBefore: number): Promise<void> {
     rig.engine.start(rig.engine.idOf('a')!);
-    await recorded(before + 1);
+    await untilJournalHas(entriesBefore + 1);
     rig.engine.remove(rig.engine.idOf('b')!);
-    await recorded(before + 2);
+    await untilJournalHas(entriesBefore + 2);
     rig.engine.stop(rig.engine.idOf('a')!);
-    await recorded(before + 3);
+    await untilJournalHas(entriesBefore + 3);
   }
 
   beforeEach(async () => {
@@ -170,55 +170,64 @@ describe('while a call waits for its answer', () => {
     await untilTrue(() => rig.engineServer.calls.events > 0);
   });
 
-  test.each(ENDS)('(a heartbeat that %s) each change is recorded and sent in order', async (_, end) => {
-    const release = rig.muster.hold(Paths.agentHeartbeat);
-    const beats = rig.muster.heartbeats.length;
-    await rig.muster.until(() => rig.muster.heartbeats.length > beats);
-    const [requests, lists] = [rig.muster.receivedRequests.length, rig.engineServer.calls.list];
-    await change(0);
-    expect(rig.muster.receivedRequests).toHaveLength(requests);
-    expect(rig.engineServer.calls.list).toBe(lists + 3);
-    release(end);
-    await rig.muster.until(isReplayComplete(1));
-    expect(snapshotsFrom(1).map(statesIn).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
-    expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
-    expectOrder(snapshotsFrom(1));
-  });
+  test.each(ENDS)(
+    'each change is recorded and later sent in order (the call is a heartbeat that %s)',
+    async (_, reaction) => {
+      const release = rig.muster.hold(Paths.agentHeartbeat);
+      const heartbeatsBefore = rig.muster.heartbeats.length;
+      await rig.muster.until(() => rig.muster.heartbeats.length > heartbeatsBefore);
+      const [requests, lists] = [rig.muster.receivedRequests.length, rig.engineServer.calls.list];
+      await makeThreeChanges(0);
+      expect(rig.muster.receivedRequests).toHaveLength(requests);
+      expect(rig.engineServer.calls.list).toBe(lists + 3);
+      release(reaction);
+      await rig.muster.until(isReplayComplete(1));
+      expect(snapshotsFrom(1).map(statesIn).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
+      expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
+      expectOrder(snapshotsFrom(1));
+    },
+  );
 
-  test.each(ENDS)('(a snapshot that %s) the changes in that snapshot are also recorded', async (_, end) => {
-    const release = rig.muster.hold(Paths.agentContainers);
-    rig.engine.pause(rig.engine.idOf('c')!);
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    const requests = rig.muster.receivedRequests.length;
-    // The snapshot in flight is also recorded, before the first later change.
-    await change(1);
-    expect(rig.muster.receivedRequests).toHaveLength(requests);
-    release(end);
-    await rig.muster.until(isReplayComplete(2));
-    expect(snapshotsFrom(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
-    expect(snapshotsFrom(2).map(isPartial)).toEqual([true, true, true, true, false]);
-    expectOrder(snapshotsFrom(1));
-  });
+  test.each(ENDS)(
+    'the changes in that call are also recorded (the call is a snapshot that %s)',
+    async (_, reaction) => {
+      const release = rig.muster.hold(Paths.agentContainers);
+      rig.engine.pause(rig.engine.idOf('c')!);
+      await rig.muster.until(() => rig.muster.snapshots.length === 2);
+      const requests = rig.muster.receivedRequests.length;
+      // The snapshot in flight is also recorded, before the first later change.
+      await makeThreeChanges(1);
+      expect(rig.muster.receivedRequests).toHaveLength(requests);
+      release(reaction);
+      await rig.muster.until(isReplayComplete(2));
+      expect(snapshotsFrom(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+      expect(snapshotsFrom(2).map(isPartial)).toEqual([true, true, true, true, false]);
+      expectOrder(snapshotsFrom(1));
+    },
+  );
 
-  test.each(ENDS)('(a journal entry that %s) later changes are appended to the journal', async (_, end) => {
-    rig.muster.next(Paths.agentContainers, 'reset');
-    const release = rig.muster.hold(Paths.agentContainers);
-    rig.engine.pause(rig.engine.idOf('c')!);
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
-    await change(1);
-    release(end);
-    await rig.muster.until(isReplayComplete(3));
-    // If the answer to the first entry was lost, it is sent again unchanged.
-    const bySequence = new Map(partials().map((each) => [sequenceOf(each), statesIn(each)]));
-    expect([...bySequence.values()]).toEqual([['c paused'], ['a running'], [], ['a exited']]);
-    expect(statesIn(snapshotsFrom(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
-  });
+  test.each(ENDS)(
+    'later changes are appended to the journal (the call is a journal entry that %s)',
+    async (_, reaction) => {
+      rig.muster.queueReactions(Paths.agentContainers, 'reset');
+      const release = rig.muster.hold(Paths.agentContainers);
+      rig.engine.pause(rig.engine.idOf('c')!);
+      await rig.muster.until(() => rig.muster.snapshots.length === 3);
+      await makeThreeChanges(1);
+      release(reaction);
+      await rig.muster.until(isReplayComplete(3));
+      // If the answer to the first entry was lost, it is sent again unchanged.
+      const bySequence = new Map(partials().map((each) => [sequenceOf(each), statesIn(each)]));
+      expect([...bySequence.values()]).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+      expect(statesIn(snapshotsFrom(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
+    },
+  );
 
   test('an agent that is stopped sends the recorded changes in its next run', async () => {
     rig.muster.hold(Paths.agentContainers);
     rig.engine.pause(rig.engine.idOf('c')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    await change(1);
+    await makeThreeChanges(1);
     await rig.stopAll();
     rig.run();
     await rig.muster.until(isReplayComplete(2));
@@ -227,12 +236,12 @@ describe('while a call waits for its answer', () => {
 });
 
 test('the API receives the current state even if changes are faster than its answers', async () => {
-  rig.muster.answerMs = 150;
+  rig.muster.answerDelayMs = 150;
   rig.run();
   await rig.muster.until(() => rig.muster.snapshots.length === 1);
   const b = rig.engine.idOf('b')!;
   let isPaused = false;
-  const unrest = setInterval(() => {
+  const changeTimer = setInterval(() => {
     rig.engine[isPaused ? 'unpause' : 'pause'](b);
     isPaused = !isPaused;
   }, 40);
@@ -240,6 +249,6 @@ test('the API receives the current state even if changes are faster than its ans
     const completeCount = (): number => rig.muster.snapshots.length - partials().length;
     await rig.muster.until(() => completeCount() >= 4 && partials().length > 4);
   } finally {
-    clearInterval(unrest);
+    clearInterval(changeTimer);
   }
 });

@@ -9,20 +9,20 @@ import { parseEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
 import {
   nextAction,
-  serverFailed,
-  snapshotAnswered,
-  snapshotStarted,
+  scheduleAfterServerFailure,
+  scheduleAfterSnapshotAnswer,
+  scheduleAfterSnapshotStart,
   createSchedule,
   type Schedule,
 } from '../src/reporting/schedule.js';
 import { openRig, type Rig } from './rig.js';
 
-/** The faults that the simulated network can inject. */
-type Way = 'open' | 'cut' | 'silent' | 'half answers';
+/** What the simulated network does with connections and responses. */
+type NetworkMode = 'open' | 'cut' | 'silent' | 'truncated';
 
 /** A TCP relay in front of a healthy server that can simulate network faults. */
 class Network {
-  way: Way = 'open';
+  mode: NetworkMode = 'open';
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
@@ -35,19 +35,19 @@ class Network {
     return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
   }
 
-  /** Switches the fault and resets all open connections. */
-  turn(way: Way): void {
-    this.way = way;
+  /** Changes the mode and resets all open connections. */
+  setMode(mode: NetworkMode): void {
+    this.mode = mode;
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   async close(): Promise<void> {
-    this.turn('cut');
+    this.setMode('cut');
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #relay(near: Socket): void {
-    if (this.way === 'cut') return void near.resetAndDestroy();
+    if (this.mode === 'cut') return void near.resetAndDestroy();
     const far = connect(this.port, '127.0.0.1');
     for (const socket of [near, far]) {
       this.#sockets.add(socket);
@@ -56,9 +56,9 @@ class Network {
     near.on('close', () => far.destroy()).on('data', (sent) => far.write(sent));
     far.on('close', () => near.destroy());
     far.on('data', (answer) => {
-      if (this.way === 'open') near.write(answer);
+      if (this.mode === 'open') near.write(answer);
       // Sends the headers and a part of the body.
-      else if (this.way === 'half answers') near.end(answer.subarray(0, answer.length - 20));
+      else if (this.mode === 'truncated') near.end(answer.subarray(0, answer.length - 20));
     });
   }
 }
@@ -80,18 +80,18 @@ describe('while the network to the API is faulty', () => {
   const failedTries = () => rig.logged.filter(({ msg }) => msg === 'the call to the API failed').length;
 
   /** Returns the engine's containers, as a separate agent reads them. */
-  async function truth(): Promise<unknown> {
+  async function readEngineState(): Promise<unknown> {
     const parsed = parseEnv(rig.variables);
     if (!parsed.success) throw new Error(parsed.errors.join('\n'));
     return JSON.parse(await dryRun(parsed.env, pino({ level: 'silent' }), new AbortController().signal));
   }
 
-  test.each(['cut', 'half answers'] as const)(
-    '(%s) after changes, the first complete snapshot that arrives equals the engine’s current state',
-    async (way) => {
+  test.each(['cut', 'truncated'] as const)(
+    'the first complete snapshot after the fault equals the engine’s current state (%s)',
+    async (mode) => {
       rig.run({ MUSTER_URL: url });
       await rig.muster.until(() => rig.muster.snapshots.length === 1);
-      network.turn(way);
+      network.setMode(mode);
       rig.engine.pause(rig.engine.idOf('h5-host')!);
       await eventually(() => failedTries() >= 2);
       rig.engine.unpause(rig.engine.idOf('h5-host')!);
@@ -101,26 +101,26 @@ describe('while the network to the API is faulty', () => {
       const completeSnapshots = () =>
         rig.muster.snapshots.filter(({ headers }) => headers['snapshot-complete'] === 'true');
       const countBefore = completeSnapshots().length;
-      network.turn('open');
+      network.setMode('open');
       await rig.muster.until(() => completeSnapshots().length > countBefore);
-      const aged = (snapshot: unknown) =>
+      const withoutAges = (snapshot: unknown) =>
         (snapshot as { status: string }[]).map((container) => ({ ...container, status: container.status.slice(0, 2) }));
-      expect(aged(completeSnapshots().at(-1)!.json)).toEqual(aged(await truth()));
+      expect(withoutAges(completeSnapshots().at(-1)!.json)).toEqual(withoutAges(await readEngineState()));
     },
   );
 
-  test('a call to an API that accepts the request but never answers times out and is retried', async () => {
+  test('a call times out and may be retried if the API accepts the request but never answers', async () => {
     const client = createMusterClient({ musterUrl: url, timeoutMs: 200, wallNow: () => new Date() });
     const heartbeat = () =>
       client.heartbeat('t', { digest: null, agentVersion: '1' }, 's', new AbortController().signal);
-    network.turn('silent');
+    network.setMode('silent');
     expect(await heartbeat()).toMatchObject({
       kind: 'retry',
       reason: expect.stringContaining('no answer within 0.2 s'),
     });
-    network.turn('half answers');
+    network.setMode('truncated');
     expect(await heartbeat()).toMatchObject({ kind: 'retry' });
-    network.turn('open');
+    network.setMode('open');
     expect(await heartbeat()).toMatchObject({ kind: 'ok' });
     client.close();
   });
@@ -131,8 +131,8 @@ describe('while the network to the API is faulty', () => {
     ['an empty body', { status: 204, text: '' }],
     ['an object with other fields', { status: 200, json: { ok: true, data: [] } }],
     ['a list', { status: 201, json: [] }],
-  ])('an answer that is %s is not a success: the snapshot is sent again', async (_what, reaction) => {
-    rig.muster.next(Paths.agentContainers, reaction);
+  ])('a snapshot is sent again if the answer to it is %s', async (_what, reaction) => {
+    rig.muster.queueReactions(Paths.agentContainers, reaction);
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     expect(rig.logged.filter(({ msg }) => msg === 'the call to the API failed')).toHaveLength(1);
@@ -140,7 +140,7 @@ describe('while the network to the API is faulty', () => {
 });
 
 /** Simulates an agent whose attempts all fail until `backAtMs`, with the agent's own rules and a simulated clock. */
-function surviveOutage(random: () => number, backAtMs: number, retryAfterMs: number | null = null) {
+function simulateOutage(random: () => number, recoveryMs: number, retryAfterMs: number | null = null) {
   const tries: number[] = [];
   let failures = 0;
   let schedule: Schedule = createSchedule(0);
@@ -148,14 +148,19 @@ function surviveOutage(random: () => number, backAtMs: number, retryAfterMs: num
     const { action, at } = nextAction(schedule);
     if (action === 'record') throw new Error('there was no change to record');
     tries.push(at);
-    if (at >= backAtMs) return { tries, action, backAt: at, pace: schedule };
+    if (at >= recoveryMs) return { tries, action, returnedAt: at, schedule };
     failures += 1;
-    schedule = serverFailed(schedule, at, retryDelayMs(failures, retryAfterMs, random(), SERVER_BACKOFF), action);
+    schedule = scheduleAfterServerFailure(
+      schedule,
+      at,
+      retryDelayMs(failures, retryAfterMs, random(), SERVER_BACKOFF),
+      action,
+    );
   }
 }
 
 /** The random number generator mulberry32, with a fixed seed so that every run is the same. */
-function seeded(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -167,7 +172,7 @@ function seeded(seed: number): () => number {
 
 describe('an hour without the API', () => {
   const HOUR_MS = 3_600_000;
-  const fleet = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), HOUR_MS));
+  const fleet = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), HOUR_MS));
 
   test('makes each agent retry about twice a minute, and never pause longer than the maximum backoff', () => {
     for (const { tries } of fleet) {
@@ -178,39 +183,48 @@ describe('an hour without the API', () => {
   });
 
   test('ends for each agent within a minute after the API returns, with a snapshot and then the usual cadence', () => {
-    for (const { backAt, action, pace: schedule } of fleet) {
-      expect(backAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
+    for (const { returnedAt, action, schedule } of fleet) {
+      expect(returnedAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-      const after = snapshotAnswered(snapshotStarted(schedule), backAt, { cadence, isAccepted: true }, 0);
-      expect(nextAction(after)).toEqual({ action: 'heartbeat', at: backAt + 10_000 });
+      const after = scheduleAfterSnapshotAnswer(
+        scheduleAfterSnapshotStart(schedule),
+        returnedAt,
+        { cadence, isAccepted: true },
+        0,
+      );
+      expect(nextAction(after)).toEqual({ action: 'heartbeat', at: returnedAt + 10_000 });
     }
   });
 
   /** Returns the largest share of the fleet that returns within one second. */
-  const largestSecond = (comebacks: readonly number[]): number => {
+  const largestShareInOneSecond = (returnTimes: readonly number[]): number => {
     const bySecond = new Map<number, number>();
-    for (const at of comebacks) bySecond.set(Math.floor(at / 1_000), (bySecond.get(Math.floor(at / 1_000)) ?? 0) + 1);
-    return Math.max(...bySecond.values()) / comebacks.length;
+    for (const at of returnTimes) bySecond.set(Math.floor(at / 1_000), (bySecond.get(Math.floor(at / 1_000)) ?? 0) + 1);
+    return Math.max(...bySecond.values()) / returnTimes.length;
   };
 
-  test('causes no thundering herd: at most one in twenty of agents that failed together returns in the same second', () => {
-    expect(largestSecond(fleet.map(({ backAt }) => backAt))).toBeLessThan(0.05);
+  test('causes no thundering herd: at most 5 % of the agents that failed together return in the same second', () => {
+    expect(largestShareInOneSecond(fleet.map(({ returnedAt }) => returnedAt))).toBeLessThan(0.05);
     // The next regular snapshots are also spread.
-    const reports = fleet.map(({ backAt, pace: schedule }, i) => {
+    const reports = fleet.map(({ returnedAt, schedule }, i) => {
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
-      return snapshotAnswered(snapshotStarted(schedule), backAt, { cadence, isAccepted: true }, seeded(i + 10_000)())
-        .snapshotAt;
+      return scheduleAfterSnapshotAnswer(
+        scheduleAfterSnapshotStart(schedule),
+        returnedAt,
+        { cadence, isAccepted: true },
+        seededRandom(i + 10_000)(),
+      ).snapshotAt;
     });
-    expect(largestSecond(reports)).toBeLessThan(0.05);
+    expect(largestShareInOneSecond(reports)).toBeLessThan(0.05);
   });
 
   test('with a Retry-After of 30 s keeps every agent away for at least 30 s and spreads the fleet’s return', () => {
-    const agents = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 1, 30_000));
-    for (const { backAt } of agents) expect(backAt).toBeGreaterThanOrEqual(30_000);
+    const agents = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 1, 30_000));
+    for (const { returnedAt } of agents) expect(returnedAt).toBeGreaterThanOrEqual(30_000);
     // The first failure spreads the agents over a second, and each further failure over twice as long.
-    const later = Array.from({ length: 2_000 }, (_, i) => surviveOutage(seeded(i), 200_000, 30_000).backAt);
-    expect(largestSecond(later)).toBeLessThan(0.1);
+    const later = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 200_000, 30_000).returnedAt);
+    expect(largestShareInOneSecond(later)).toBeLessThan(0.1);
   });
 });
 

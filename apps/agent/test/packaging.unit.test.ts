@@ -10,7 +10,7 @@ import { parse } from 'yaml';
 const read = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`../packaging/${name}`, import.meta.url)), 'utf8');
 
-/** A version with a digest, because a tag alone can later point to another image. */
+/** Matches an image with a version and a digest. A tag without a digest can later point to another image. */
 const PINNED = /^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/;
 
 interface Service {
@@ -43,7 +43,7 @@ describe('the compose file', () => {
     },
   );
 
-  test('mounts the engine’s socket only into the proxy, and nothing else of the machine anywhere', () => {
+  test('mounts the engine’s socket only into the proxy, and no other file of the machine into any service', () => {
     expect(proxy.volumes).toEqual(['/var/run/docker.sock:/var/run/docker.sock:ro']);
     expect(agent.volumes).toEqual(['state:/var/lib/muster-agent']);
     expect(Object.keys(services)).toEqual(['engine-proxy', 'agent']);
@@ -76,7 +76,9 @@ describe('the compose file', () => {
       '/plugins',
       '/networks',
       '/volumes',
-      ...['logs', 'archive', 'export', 'top', 'stats', 'attach/ws', 'changes'].map((of) => `/containers/${id}/${of}`),
+      ...['logs', 'archive', 'export', 'top', 'stats', 'attach/ws', 'changes'].map(
+        (name) => `/containers/${id}/${name}`,
+      ),
       `/exec/${id}/json`,
       `/containers/${id}/archive/json`,
       '/events/x',
@@ -88,7 +90,7 @@ describe('the compose file', () => {
 });
 
 describe('the image', () => {
-  /** Returns the instructions with their arguments; continued lines are joined. */
+  /** The instructions with their arguments. Continued lines are joined. */
   const instructions = read('Dockerfile')
     .replace(/^#.*\n/gm, '')
     .replace(/\\\n/g, ' ')
@@ -99,7 +101,7 @@ describe('the image', () => {
       return { name, rest };
     });
   const last = instructions.slice(instructions.findLastIndex(({ name }) => name === 'FROM'));
-  const of = (name: string): string[] => last.filter((each) => each.name === name).map(({ rest }) => rest);
+  const argumentsOf = (name: string): string[] => last.filter((each) => each.name === name).map(({ rest }) => rest);
 
   test('is built from pinned images', () => {
     const bases = instructions.filter(({ name }) => name === 'FROM').map(({ rest }) => rest.split(' ')[0]);
@@ -107,17 +109,17 @@ describe('the image', () => {
     for (const base of bases) expect(base).toMatch(PINNED);
   });
 
-  test('runs as a numeric non-root user, so that Kubernetes can verify it', () => {
-    expect(of('USER')).toEqual(['65532:65532']);
-    expect(of('COPY').filter((copy) => copy.includes('/var/lib/'))).toEqual([
+  test('runs as a numeric non-root user, so that Kubernetes can verify that it is not root', () => {
+    expect(argumentsOf('USER')).toEqual(['65532:65532']);
+    expect(argumentsOf('COPY').filter((copy) => copy.includes('/var/lib/'))).toEqual([
       '--from=build --chown=65532:65532 /state /var/lib/muster-agent',
     ]);
   });
 
   test('contains only the executable and an empty state directory, and starts without a shell', () => {
-    expect(of('COPY').every((copy) => copy.startsWith('--from=build '))).toBe(true);
-    expect(of('COPY')).toHaveLength(2);
-    expect([of('RUN'), of('ADD'), of('EXPOSE')]).toEqual([[], [], []]);
-    expect(JSON.parse(of('ENTRYPOINT')[0]!)).toEqual(['/usr/local/bin/muster-agent']);
+    expect(argumentsOf('COPY').every((copy) => copy.startsWith('--from=build '))).toBe(true);
+    expect(argumentsOf('COPY')).toHaveLength(2);
+    expect([argumentsOf('RUN'), argumentsOf('ADD'), argumentsOf('EXPOSE')]).toEqual([[], [], []]);
+    expect(JSON.parse(argumentsOf('ENTRYPOINT')[0]!)).toEqual(['/usr/local/bin/muster-agent']);
   });
 });

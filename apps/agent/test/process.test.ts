@@ -74,7 +74,7 @@ describe('--dry-run', () => {
     expect(rig.muster.receivedRequests).toHaveLength(0);
   });
 
-  test('fails with one line if there is no engine', async () => {
+  test('fails with a one-line error if there is no engine', async () => {
     const result = await run(['--dry-run'], { DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toMatch(/^muster-agent: cannot read the engine at unix:.*start the engine.*\n$/);
@@ -87,9 +87,9 @@ describe('--once', () => {
     expect(rig.muster.receivedRequests.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
   });
 
-  test('escapes control characters of a server’s message in its last line and its log', async () => {
-    rig.muster.always(Paths.agentContainers, hostileProblem(400));
-    rig.muster.next(Paths.agentContainers, hostileProblem(503));
+  test('escapes control characters in a server’s message, in its last line and in its log', async () => {
+    rig.muster.setReaction(Paths.agentContainers, hostileProblem(400));
+    rig.muster.queueReactions(Paths.agentContainers, hostileProblem(503));
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);
     expect(stderr).toContain('2J');
@@ -98,7 +98,7 @@ describe('--once', () => {
     expect(stderr).not.toMatch(/^muster-agent: all is well/m);
   });
 
-  test('exits with 1 and one line after its log if it cannot list the containers', async () => {
+  test('exits with 1 and prints one line after its log if it cannot list the containers', async () => {
     rig.engineServer.setFault('list', { kind: 'status', status: 500 });
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);
@@ -108,7 +108,7 @@ describe('--once', () => {
 });
 
 describe('run', () => {
-  async function stopped({ child, ended }: ReturnType<typeof start>, signal: NodeJS.Signals = 'SIGTERM') {
+  async function stopAndMeasure({ child, ended }: ReturnType<typeof start>, signal: NodeJS.Signals = 'SIGTERM') {
     const since = performance.now();
     child.kill(signal);
     const { code } = await ended;
@@ -126,35 +126,35 @@ describe('run', () => {
     first.child.kill('SIGKILL');
     await first.ended;
     expect(await run(['--once'])).toMatchObject({ code: 0 });
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)('exits with 0 within two seconds after %s', async (signal) => {
     const agent = start([], rig.variables);
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    expect(await stopped(agent, signal)).toEqual({ code: 0, isPrompt: true });
+    expect(await stopAndMeasure(agent, signal)).toEqual({ code: 0, isPrompt: true });
     const { stderr } = await agent.ended;
     expect(stderr).toContain(`stopped by ${signal}`);
     expect(stderr).not.toContain('bug in the agent');
   });
 
   test('exits quickly after SIGTERM even while a request to the API or the engine is unanswered', async () => {
-    rig.muster.always(Paths.agentContainers, 'hang');
+    rig.muster.setReaction(Paths.agentContainers, 'hang');
     const toApi = start([], rig.variables);
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    expect(await stopped(toApi)).toEqual({ code: 0, isPrompt: true });
+    expect(await stopAndMeasure(toApi)).toEqual({ code: 0, isPrompt: true });
 
     rig.engineServer.setFault('events', { kind: 'hang' });
     const starting = start([], rig.variables);
     while (rig.engineServer.calls.events < 2) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await stopped(starting)).toEqual({ code: 0, isPrompt: true });
+    expect(await stopAndMeasure(starting)).toEqual({ code: 0, isPrompt: true });
     rig.engineServer.setFault('events', null);
 
     rig.engineServer.setFault('list', { kind: 'hang' });
     const lists = rig.engineServer.calls.list;
     const toEngine = start([], rig.variables);
     while (rig.engineServer.calls.list === lists) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await stopped(toEngine)).toEqual({ code: 0, isPrompt: true });
+    expect(await stopAndMeasure(toEngine)).toEqual({ code: 0, isPrompt: true });
   });
 
   test('logs JSON lines to stderr, without tokens', async () => {

@@ -15,7 +15,7 @@ import { createMusterClient } from '../src/muster/client.js';
 import { makeCertificates } from './certificates.js';
 import { openRig, type Rig } from './rig.js';
 
-const never = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 
 describe('a proxy', () => {
   let rig: Rig;
@@ -29,7 +29,7 @@ describe('a proxy', () => {
   beforeEach(async () => {
     rig = await openRig();
     const { hostId, cadence } = rig.muster;
-    rig.muster.always(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+    rig.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
     [proxyRequests, refusal] = [[], null];
     const { hostname, port } = new URL(rig.variables['MUSTER_URL']!);
     target = { host: hostname, port: Number(port) };
@@ -71,9 +71,9 @@ describe('a proxy', () => {
     const proxied = { HTTP_PROXY: address('me:w%40rd@'), MUSTER_URL: 'http://muster.example/base/' };
     const { hostId, cadence } = rig.muster;
     const agentToken = formatToken('agent', new Uint8Array(32).fill(7));
-    rig.muster.always(`/base${Paths.agentEnroll}`, { status: 201, json: { hostId, agentToken, cadence } });
-    rig.muster.always(`/base${Paths.agentToken}`, { status: 200, json: { hostId, cadence } });
-    await enrollMachine(env(proxied), log, never);
+    rig.muster.setReaction(`/base${Paths.agentEnroll}`, { status: 201, json: { hostId, agentToken, cadence } });
+    rig.muster.setReaction(`/base${Paths.agentToken}`, { status: 200, json: { hostId, cadence } });
+    await enrollMachine(env(proxied), log, neverAborted);
     expect(proxyRequests.map(({ line }) => line)).toEqual([
       `POST http://muster.example/base${Paths.agentEnroll} HTTP/1.1`,
       `GET http://muster.example/base${Paths.agentToken} HTTP/1.1`,
@@ -86,7 +86,7 @@ describe('a proxy', () => {
     proxyRequests.length = 0;
     await mkdir(join(rig.dir, 'other'));
     const direct = { HTTP_PROXY: address(), NO_PROXY: '127.0.0.1', MUSTER_STATE_DIR: join(rig.dir, 'other') };
-    await enrollMachine(env(direct), log, never);
+    await enrollMachine(env(direct), log, neverAborted);
     expect(proxyRequests).toEqual([]);
   });
 
@@ -102,8 +102,8 @@ describe('a proxy', () => {
     try {
       const { port } = server.address() as AddressInfo;
       target = { host: '127.0.0.1', port };
-      const examine = async (variables: Record<string, string>): Promise<Finding> => {
-        const agent = spawn(process.execPath, ['dist/main.js', 'doctor', '--json'], {
+      const checkServer = async (variables: Record<string, string>): Promise<Finding> => {
+        const doctor = spawn(process.execPath, ['dist/main.js', 'doctor', '--json'], {
           cwd: fileURLToPath(new URL('..', import.meta.url)),
           env: {
             PATH: process.env['PATH'],
@@ -115,29 +115,29 @@ describe('a proxy', () => {
           },
           stdio: ['ignore', 'pipe', 'inherit'],
         });
-        const findings = JSON.parse(await text(agent.stdout)) as Finding[];
+        const findings = JSON.parse(await text(doctor.stdout)) as Finding[];
         return findings.find(({ check }) => check === 'server')!;
       };
-      expect(await examine({ NODE_EXTRA_CA_CERTS: join(rig.dir, 'ca.pem') })).toMatchObject({ verdict: 'ok' });
+      expect(await checkServer({ NODE_EXTRA_CA_CERTS: join(rig.dir, 'ca.pem') })).toMatchObject({ verdict: 'ok' });
       expect(proxyRequests[0]).toEqual({
         line: `CONNECT 127.0.0.1:${port} HTTP/1.1`,
         credentials: `Basic ${Buffer.from('me:word').toString('base64')}`,
       });
       expect(new Set(paths)).toEqual(new Set([Paths.health]));
-      expect(await examine({})).toMatchObject({ verdict: 'failed', found: expect.stringMatching(/certificate/) });
+      expect(await checkServer({})).toMatchObject({ verdict: 'failed', found: expect.stringMatching(/certificate/) });
     } finally {
       server.close();
     }
   });
 
-  test('that refuses the tunnel is reported as the reason', async () => {
+  test('that refuses the tunnel is named as the reason of the failure', async () => {
     refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
     const client = createMusterClient({
       musterUrl: 'https://muster.example',
       wallNow: () => new Date(),
       proxy: { https: address(), http: null, noProxy: null },
     });
-    expect(await client.getTokenHolder('token', never)).toMatchObject({
+    expect(await client.getTokenHolder('token', neverAborted)).toMatchObject({
       kind: 'retry',
       reason: 'https://muster.example: the proxy answered 407 to CONNECT',
     });

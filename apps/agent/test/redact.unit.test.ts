@@ -122,7 +122,8 @@ const EXAMPLES = [
 describe('redaction takes time linear in the length of the text', () => {
   const SMALL = 16_384;
   const LARGE = 4 * SMALL;
-  const of = (unit: string, length: number): string => unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+  const repeatTo = (unit: string, length: number): string =>
+    unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
   const timeOf = (work: () => unknown): number => {
     const since = performance.now();
     work();
@@ -132,8 +133,11 @@ describe('redaction takes time linear in the length of the text', () => {
 
   /** Quadratic work takes 16 times as long for four times the text. Times that are too short to measure pass. */
   function expectLinear(work: (text: string) => unknown, unit: string): void {
-    if (timeOf(() => work(of(unit, LARGE))) < 50) return;
-    const [small, large] = [SMALL, LARGE].map((length) => bestOf(() => work(of(unit, length)))) as [number, number];
+    if (timeOf(() => work(repeatTo(unit, LARGE))) < 50) return;
+    const [small, large] = [SMALL, LARGE].map((length) => bestOf(() => work(repeatTo(unit, length)))) as [
+      number,
+      number,
+    ];
     if (large >= 50) expect({ unit, ratio: large / small }).toEqual({ unit, ratio: expect.closeTo(4, -1) });
   }
 
@@ -145,7 +149,7 @@ describe('redaction takes time linear in the length of the text', () => {
       // Only the start of one text is searched, so several texts make up the length.
       const inCommand = (text: string) =>
         Array.from({ length: Math.ceil(text.length / SMALL) }, () => commandOf(text.slice(0, SMALL)));
-      expect(timeOf(() => inCommand(of(unit, SMALL)))).toBeLessThan(500);
+      expect(timeOf(() => inCommand(repeatTo(unit, SMALL)))).toBeLessThan(500);
     }
   });
 });
@@ -164,7 +168,7 @@ describe('a limit of redaction', () => {
     expect(redactor.withheldCount()).toBe(13);
   });
 
-  test('also applies to time, because an operator’s pattern may be slow', () => {
+  test('can also be a time limit, because an operator’s pattern may be slow', () => {
     let now = 0;
     const redactor = createRedactor(defaults, () => (now += 10), { charactersMax: 1_000_000, msMax: 45 });
     const redacted = many.map((each) => redactor.redact(each));

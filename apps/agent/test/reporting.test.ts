@@ -15,14 +15,14 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) =>
     rig = await openRig({ flavour });
   });
 
-  test('enrolls and posts all containers of the engine with observation time and order', async () => {
+  test('enrolls and posts all containers of the engine with the observation time and the order of the snapshot', async () => {
     const before = Date.now();
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    const [enrolment, snapshot] = rig.muster.receivedRequests;
-    expect([enrolment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
-    expect(enrolment!.token).toBe(ENROLL_TOKEN);
-    expect(enrolment!.json).toMatchObject({
+    const [enrollment, snapshot] = rig.muster.receivedRequests;
+    expect([enrollment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+    expect(enrollment!.token).toBe(ENROLL_TOKEN);
+    expect(enrollment!.json).toMatchObject({
       engine: { name: flavour === 'docker-28.5' ? 'Docker' : 'Podman' },
       engineId: expect.stringMatching(flavour === 'docker-28.5' ? /^cadd123e-/ : /^(machine|agent)-/),
       agentVersion: expect.any(String),
@@ -77,7 +77,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) =>
     expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
   });
 
-  test('reports health for every way in which an engine reports it', async () => {
+  test('reports a changed health, however the engine reports it', async () => {
     const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -105,7 +105,7 @@ describe('between snapshots', () => {
   });
 
   test('a snapshot is sent immediately if the answer to a heartbeat requests one', async () => {
-    rig.muster.next(Paths.agentHeartbeat, {
+    rig.muster.queueReactions(Paths.agentHeartbeat, {
       status: 200,
       json: { snapshotRequired: true, cadence: rig.muster.cadence },
     });
@@ -116,7 +116,7 @@ describe('between snapshots', () => {
     expect(heartbeat(1).digest).toBe('digest-2');
   });
 
-  test('the cadence in an answer applies from then on', async () => {
+  test('the cadence in an answer replaces the previous one', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 2);
     rig.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
@@ -128,7 +128,7 @@ describe('between snapshots', () => {
   test('heartbeats do not confirm a snapshot that was not applied', async () => {
     const { hostId, cadence } = rig.muster;
     const counts = { received: 24, created: 0, updated: 0, unchanged: 0, removed: 0, revision: 7 };
-    rig.muster.always(Paths.agentContainers, {
+    rig.muster.setReaction(Paths.agentContainers, {
       status: 200,
       json: { hostId, applied: false, reason: 'stream_superseded', ...counts, digest: 'theirs', cadence },
     });
@@ -149,27 +149,30 @@ describe('when the engine cannot be read', () => {
 
   test.each([
     ['answers with an error', { kind: 'status', status: 500 } as const],
-    ['sends half a list as a complete answer', { kind: 'truncate' } as const],
-    ['resets the connection half-way', { kind: 'reset' } as const],
-  ])('because it %s, a heartbeat reports that, no snapshot is sent, and reporting resumes later', async (_, fault) => {
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.engineServer.setFault('list', fault);
-    await rig.muster.until(() =>
-      rig.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
-    );
-    const sent = rig.muster.snapshots.length;
-    const heartbeatsBefore = rig.muster.heartbeats.length;
-    await rig.muster.until(() => rig.muster.heartbeats.length >= heartbeatsBefore + 3);
-    expect(heartbeat(-1)).toMatchObject({ digest: null, engineError: expect.any(String) });
-    expect(rig.muster.snapshots).toHaveLength(sent);
-    expect(rig.logged.filter(({ msg }) => msg.startsWith('cannot list the containers'))).toHaveLength(1);
+    ['sends a truncated list', { kind: 'truncate' } as const],
+    ['resets the connection in the middle of the list', { kind: 'reset' } as const],
+  ])(
+    'because it %s, a heartbeat reports the error, no snapshot is sent, and reporting resumes later',
+    async (_, fault) => {
+      rig.run();
+      await rig.muster.until(() => rig.muster.snapshots.length === 1);
+      rig.engineServer.setFault('list', fault);
+      await rig.muster.until(() =>
+        rig.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
+      );
+      const sent = rig.muster.snapshots.length;
+      const heartbeatsBefore = rig.muster.heartbeats.length;
+      await rig.muster.until(() => rig.muster.heartbeats.length >= heartbeatsBefore + 3);
+      expect(heartbeat(-1)).toMatchObject({ digest: null, engineError: expect.any(String) });
+      expect(rig.muster.snapshots).toHaveLength(sent);
+      expect(rig.logged.filter(({ msg }) => msg.startsWith('cannot list the containers'))).toHaveLength(1);
 
-    rig.engineServer.setFault('list', null);
-    await rig.muster.until(() => rig.muster.snapshots.length > sent);
-    expect(lastSnapshot()).toHaveLength(24);
-    await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
-  });
+      rig.engineServer.setFault('list', null);
+      await rig.muster.until(() => rig.muster.snapshots.length > sent);
+      expect(lastSnapshot()).toHaveLength(24);
+      await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
+    },
+  );
 
   test('because it is frozen while its event stream is open, the next heartbeat reports the error', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
@@ -182,7 +185,7 @@ describe('when the engine cannot be read', () => {
     expect(heartbeat(-1).digest).toBeNull();
   });
 
-  test('because it is gone, reporting resumes when it returns', async () => {
+  test('because it was stopped, reporting resumes when it is started again', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engineServer.dropEventStreams();

@@ -11,7 +11,7 @@ import { ScriptedMuster } from './scripted-muster.js';
 
 export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 
-/** A replayed engine, a scripted API and an agent, in a separate directory. */
+/** A replayed engine, a scripted API and an agent, with their own directory. */
 export interface Rig {
   dir: string;
   muster: ScriptedMuster;
@@ -50,7 +50,7 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
     { level: 'debug', base: null },
     { write: (line: string) => void logged.push(JSON.parse(line) as never) },
   );
-  // Waits are a tenth of their maximum: short, but not zero.
+  // With `random` at 0.1, random waits are short but not zero.
   const waits = { dismissed: { minMs: 200, maxMs: 600 }, identity: { maxMs: 1_000, defaultMs: 500 } };
   const timing: Timing = { random: () => 0.1, coalesceMs, waits };
   const running: { stop(): Promise<unknown> }[] = [];
@@ -62,22 +62,23 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
     variables,
     logged,
     run(overrides = {}) {
-      const end = new AbortController();
-      const ended = runAgent(read({ ...variables, ...overrides }), log, end.signal, timing).then(
+      const stop = new AbortController();
+      const ended = runAgent(parseVariables({ ...variables, ...overrides }), log, stop.signal, timing).then(
         () => null,
         (error: unknown) => error as StopError,
       );
       const handle = {
         ended,
         stop: () => {
-          end.abort();
+          stop.abort();
           return ended;
         },
       };
       running.push(handle);
       return handle;
     },
-    once: (overrides = {}) => runOnce(read({ ...variables, ...overrides }), log, new AbortController().signal, timing),
+    once: (overrides = {}) =>
+      runOnce(parseVariables({ ...variables, ...overrides }), log, new AbortController().signal, timing),
     stopAll: async () => void (await Promise.all(running.map((each) => each.stop()))),
     async close() {
       await Promise.all(running.map((each) => each.stop()));
@@ -87,7 +88,7 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
   };
 }
 
-function read(source: Record<string, string>): AgentEnv {
+function parseVariables(source: Record<string, string>): AgentEnv {
   const parsed = parseEnv(Object.fromEntries(Object.entries(source).filter(([, value]) => value !== '')));
   if (!parsed.success) throw new Error(parsed.errors.join('\n'));
   return parsed.env;

@@ -11,34 +11,37 @@ let rig: Rig;
 beforeEach(async () => {
   rig = await openRig();
   rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-  rig.muster.always(Paths.agentToken, { status: 201, json: { agentToken: NEXT_TOKEN, cadence: rig.muster.cadence } });
+  rig.muster.setReaction(Paths.agentToken, {
+    status: 201,
+    json: { agentToken: NEXT_TOKEN, cadence: rig.muster.cadence },
+  });
 });
 afterEach(() => rig.close());
 
 interface Stored {
   enrollment: { agentToken: string; previousToken: string | null; issuedAt: string };
 }
-const path = () => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
-const stored = async () => (JSON.parse(await readFile(path(), 'utf8')) as Stored).enrollment;
+const statePath = () => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
+const storedEnrollment = async () => (JSON.parse(await readFile(statePath(), 'utf8')) as Stored).enrollment;
 
 /** Enrolls and sets the token's age in days. */
 async function enrolledDaysAgo(days: number): Promise<string> {
   await rig.once();
-  const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+  const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
   state.enrollment.issuedAt = new Date(Date.now() - days * 86_400_000).toISOString();
-  await writeFile(path(), JSON.stringify(state));
+  await writeFile(statePath(), JSON.stringify(state));
   return state.enrollment.agentToken;
 }
 
-const rotations = () => rig.muster.of(Paths.agentToken);
+const rotations = () => rig.muster.requestsTo(Paths.agentToken);
 
 describe('a token', () => {
-  test('that is old enough is rotated, after which the new token is used', async () => {
+  test('that is old enough is rotated, and the new token is then used', async () => {
     const old = await enrolledDaysAgo(31);
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
     expect(rotations().map(({ token }) => token)).toEqual([old]);
-    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
+    expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
   test('is kept if it is recent or rotation is turned off', async () => {
@@ -58,26 +61,26 @@ describe('a token', () => {
 
   test('stays in use if its rotation fails, and the rotation is retried only after a long wait', async () => {
     const old = await enrolledDaysAgo(31);
-    rig.muster.always(Paths.agentToken, problem(503));
+    rig.muster.setReaction(Paths.agentToken, problem(503));
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 3);
     expect(rotations()).toHaveLength(1);
     expect(rig.muster.heartbeats.every(({ token }) => token === old)).toBe(true);
-    expect(await stored()).toMatchObject({ agentToken: old, previousToken: null });
+    expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: null });
   });
 
   test('that became invalid before its first use is replaced by the previous one', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
-    await writeFile(path(), JSON.stringify(state));
-    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    await writeFile(statePath(), JSON.stringify(state));
+    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     expect(rig.muster.snapshots.slice(1).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
     await rig.muster.until(() => rig.muster.heartbeats.length > 0);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
-    expect(await stored()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
   test('that a restored database does not know is replaced by the previous one', async () => {
@@ -86,47 +89,47 @@ describe('a token', () => {
     await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
     await before.stop();
     const answered = rig.muster.snapshots.length;
-    rig.muster.next(Paths.agentContainers, tokenInvalid);
+    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     const after = rig.run({ MUSTER_ENROLL_TOKEN: '' });
     await rig.muster.until(() => rig.muster.snapshots.length === answered + 2);
     expect(rig.muster.snapshots.slice(answered).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
     await rig.muster.until(() => rig.muster.heartbeats.at(-1)!.token === old);
     await after.stop();
     // The newer token is kept, because it is the valid one if a wrong server answered.
-    expect(await stored()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
+    expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
   test('is kept together with the previous one if both are rejected', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
-    await writeFile(path(), JSON.stringify(state));
-    rig.muster.always(Paths.agentContainers, tokenInvalid);
+    await writeFile(statePath(), JSON.stringify(state));
+    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
-    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
+    expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
   test('makes the agent delete the previous token a month after the API accepted the new one', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(path(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
     const enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old, acceptedAt };
-    await writeFile(path(), JSON.stringify({ ...state, enrollment }));
+    await writeFile(statePath(), JSON.stringify({ ...state, enrollment }));
     await rig.once();
-    expect(await stored()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: null });
+    expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: null });
   });
 });
 
 describe('a state file of an earlier release', () => {
   test('is read, and its token counts as new, so that it is not rotated immediately', async () => {
     await rig.once();
-    const state = JSON.parse(await readFile(path(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
     delete state.enrollment.issuedAt;
     delete state.enrollment.previousToken;
-    await writeFile(path(), JSON.stringify(state));
+    await writeFile(statePath(), JSON.stringify(state));
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 2);
     expect(rotations()).toHaveLength(0);
-    expect(rig.muster.of(Paths.agentEnroll)).toHaveLength(1);
+    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 });

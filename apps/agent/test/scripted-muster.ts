@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { Paths, ProblemTypes, formatToken, type Cadence, type Container } from '@muster/contracts';
 
-/** A received request and the time of its answer. */
+/** A received request. `atMs` is the time at which it was received. */
 export interface ReceivedRequest {
   path: string;
   headers: IncomingHttpHeaders;
@@ -19,8 +19,8 @@ export interface ReceivedRequest {
 export type Reaction =
   { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
 
-/** A reaction that may be determined later; null for the ordinary answer. */
-type Promised = Reaction | Promise<Reaction | null>;
+/** A reaction that may be determined later; null for the default answer. */
+type PendingReaction = Reaction | Promise<Reaction | null>;
 
 /** Returns a problem document with this status and type. */
 export const problem = (status: number, type = 'about:blank', headers: Record<string, string> = {}): Reaction => ({
@@ -44,17 +44,17 @@ export const hostileProblem = (status: number): Reaction => ({
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**
- * An API with scripted answers, to test how an agent reacts to failures that the real API cannot produce on demand
+ * An API with scripted answers. It tests how an agent reacts to failures that the real API cannot produce on demand
  * (errors, hangs, refusals). packages/e2e tests the agent with the real API.
  */
 export class ScriptedMuster {
   readonly receivedRequests: ReceivedRequest[] = [];
   cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
   /** Delay of each answer in milliseconds. */
-  answerMs = 0;
+  answerDelayMs = 0;
   readonly hostId = randomUUID();
-  readonly #queued = new Map<string, Promised[]>();
-  readonly #always = new Map<string, Reaction>();
+  readonly #queued = new Map<string, PendingReaction[]>();
+  readonly #reactions = new Map<string, Reaction>();
   #issued = 0;
   readonly #waiting = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#receive(request, response));
@@ -69,37 +69,37 @@ export class ScriptedMuster {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** Uses one of these reactions for each of the next requests to `path`. */
-  next(path: string, ...reactions: Promised[]): void {
+  /** Uses these reactions, in order, for the next requests to `path`. */
+  queueReactions(path: string, ...reactions: PendingReaction[]): void {
     this.#queued.set(path, [...(this.#queued.get(path) ?? []), ...reactions]);
   }
 
   /**
-   * Holds the next request to `path` until the returned function is called with the reaction, where null stands
-   * for the ordinary answer.
+   * Holds the next request to `path` until the returned function is called with the reaction, where null stands for the
+   * default answer.
    */
   hold(path: string): (reaction: Reaction | null) => void {
     let release: (reaction: Reaction | null) => void;
-    this.next(path, new Promise((resolve) => (release = resolve)));
+    this.queueReactions(path, new Promise((resolve) => (release = resolve)));
     return (reaction) => release(reaction);
   }
 
-  /** Uses this reaction for all requests to `path` from now on, where null stands for the ordinary answer. */
-  always(path: string, reaction: Reaction | null): void {
-    if (reaction === null) this.#always.delete(path);
-    else this.#always.set(path, reaction);
+  /** Uses this reaction for all requests to `path` from now on, where null stands for the default answer. */
+  setReaction(path: string, reaction: Reaction | null): void {
+    if (reaction === null) this.#reactions.delete(path);
+    else this.#reactions.set(path, reaction);
   }
 
-  of(path: string): ReceivedRequest[] {
+  requestsTo(path: string): ReceivedRequest[] {
     return this.receivedRequests.filter((each) => each.path === path);
   }
 
   get snapshots(): ReceivedRequest[] {
-    return this.of(Paths.agentContainers);
+    return this.requestsTo(Paths.agentContainers);
   }
 
   get heartbeats(): ReceivedRequest[] {
-    return this.of(Paths.agentHeartbeat);
+    return this.requestsTo(Paths.agentHeartbeat);
   }
 
   /** Resolves when `condition` holds, which is checked at each request. Rejects after `timeoutMs`. */
@@ -139,9 +139,9 @@ export class ScriptedMuster {
     };
     this.receivedRequests.push(received);
     setImmediate(() => this.#waiting.forEach((check) => check()));
-    if (this.answerMs > 0) await sleep(this.answerMs);
-    const scripted = await (this.#queued.get(path)?.shift() ?? this.#always.get(path));
-    const reaction = scripted ?? this.#ordinary(received);
+    if (this.answerDelayMs > 0) await sleep(this.answerDelayMs);
+    const scripted = await (this.#queued.get(path)?.shift() ?? this.#reactions.get(path));
+    const reaction = scripted ?? this.#defaultReaction(received);
     if (reaction === 'reset') request.socket.resetAndDestroy();
     else if (reaction !== 'hang') {
       const { status, json, text: body = JSON.stringify(json), headers } = reaction;
@@ -149,14 +149,14 @@ export class ScriptedMuster {
     }
   }
 
-  /** The ordinary answer to a snapshot. */
+  /** Returns the default answer to a snapshot. */
   summary(received: number, isPartial = false) {
     const { hostId, cadence } = this;
     const counts = { received, created: received, updated: 0, unchanged: 0, removed: 0, revision: 1 };
     return { hostId, applied: true, ...counts, digest: isPartial ? null : `digest-${this.snapshots.length}`, cadence };
   }
 
-  #ordinary({ path, json, headers }: ReceivedRequest): Reaction {
+  #defaultReaction({ path, json, headers }: ReceivedRequest): Reaction {
     const { hostId, cadence } = this;
     switch (path) {
       case Paths.agentEnroll: {

@@ -12,7 +12,7 @@ afterEach(() => rig.close());
 const sequences = (): number[] =>
   rig.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!.sequence);
 
-describe('a call that may succeed later is retried', () => {
+describe('after a call that failed but may succeed later,', () => {
   test.each([
     ['429', problem(429)],
     ['500', problem(500)],
@@ -20,19 +20,22 @@ describe('a call that may succeed later is retried', () => {
     ['503', problem(503)],
     ['408', problem(408)],
     ['a connection that is reset', 'reset' as const],
-    ['a 200 that is not Muster’s', { status: 200, text: '<html>please log in</html>' }],
-  ])('%s: with a new reading and the next sequence number, until it is accepted', async (_, reaction) => {
-    rig.muster.next(Paths.agentContainers, reaction, reaction);
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
-    expect(sequences()).toEqual([1, 2, 3]);
-    expect(rig.engineServer.calls.list).toBe(3);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(rig.muster.snapshots).toHaveLength(3);
-  });
+    ['a 200 response that is not from Muster', { status: 200, text: '<html>please log in</html>' }],
+  ])(
+    'a snapshot is retried with a new reading and the next sequence number, until it is accepted (%s)',
+    async (_, reaction) => {
+      rig.muster.queueReactions(Paths.agentContainers, reaction, reaction);
+      rig.run();
+      await rig.muster.until(() => rig.muster.snapshots.length === 3);
+      expect(sequences()).toEqual([1, 2, 3]);
+      expect(rig.engineServer.calls.list).toBe(3);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(rig.muster.snapshots).toHaveLength(3);
+    },
+  );
 
-  test('while one request is in flight, no other is sent', async () => {
-    rig.muster.next(Paths.agentContainers, 'hang');
+  test('no other request is sent while one is in flight', async () => {
+    rig.muster.queueReactions(Paths.agentContainers, 'hang');
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engine.pause(rig.engine.idOf('h5-host')!);
@@ -40,9 +43,9 @@ describe('a call that may succeed later is retried', () => {
     expect(rig.muster.receivedRequests.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test('only after the Retry-After has passed, including heartbeats and changes', async () => {
+  test('nothing is sent before the Retry-After has passed, not even a heartbeat or a change', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.next(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
+    rig.muster.queueReactions(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engine.pause(rig.engine.idOf('h5-host')!);
@@ -56,17 +59,21 @@ describe('a call that may succeed later is retried', () => {
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
     expect(Heartbeat.parse(rig.muster.heartbeats[0]!.json).digest).not.toBeNull();
-    rig.muster.next(Paths.agentContainers, problem(429, 'about:blank', { 'retry-after': '2' }));
+    rig.muster.queueReactions(Paths.agentContainers, problem(429, 'about:blank', { 'retry-after': '2' }));
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     const before = rig.muster.heartbeats.length;
-    // Another change, which must also wait.
+    // This change must also wait.
     rig.engine.unpause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     expect(rig.muster.snapshots[2]!.atMs - rig.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
-    const during = rig.muster.heartbeats.slice(before).filter(({ atMs }) => atMs < rig.muster.snapshots[2]!.atMs);
-    expect(during.length).toBeGreaterThanOrEqual(5);
-    expect(during.map(({ json }) => Heartbeat.parse(json).digest)).toEqual(during.map(() => null));
+    const heartbeatsDuringWait = rig.muster.heartbeats
+      .slice(before)
+      .filter(({ atMs }) => atMs < rig.muster.snapshots[2]!.atMs);
+    expect(heartbeatsDuringWait.length).toBeGreaterThanOrEqual(5);
+    expect(heartbeatsDuringWait.map(({ json }) => Heartbeat.parse(json).digest)).toEqual(
+      heartbeatsDuringWait.map(() => null),
+    );
     await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
   });
 
@@ -74,7 +81,7 @@ describe('a call that may succeed later is retried', () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
-    rig.muster.next(Paths.agentContainers, problem(429), problem(429), problem(429), problem(429));
+    rig.muster.queueReactions(Paths.agentContainers, problem(429), problem(429), problem(429), problem(429));
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 6);
     const delays = rig.logged.flatMap(({ msg, retryInMs }) => (msg.includes('limits the rate') ? [retryInMs] : []));
@@ -93,21 +100,21 @@ describe('a call that may succeed later is retried', () => {
     expect(rig.muster.snapshots[0]!.json).toHaveLength(24);
   });
 
-  test('a heartbeat is also retried', async () => {
+  test('a heartbeat is retried', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.next(Paths.agentHeartbeat, problem(500), 'reset');
+    rig.muster.queueReactions(Paths.agentHeartbeat, problem(500), 'reset');
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 4);
     expect(rig.muster.snapshots).toHaveLength(1);
   });
 });
 
-describe('a call that will not succeed is not retried', () => {
+describe('after a call that failed permanently,', () => {
   test.each([400, 403, 404, 413, 415])(
     'a snapshot refused with %i is not sent again before a change, and heartbeats do not confirm it',
     async (status) => {
       rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-      rig.muster.next(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
+      rig.muster.queueReactions(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
       rig.run();
       await rig.muster.until(() => rig.muster.snapshots.length === 1);
       rig.engine.pause(rig.engine.idOf('h5-host')!);
@@ -127,7 +134,7 @@ describe('a call that will not succeed is not retried', () => {
   test('a redirect is not followed, so the token is not sent to another server', async () => {
     const otherServer = await openRig();
     try {
-      rig.muster.always(Paths.agentContainers, {
+      rig.muster.setReaction(Paths.agentContainers, {
         status: 307,
         headers: { location: `${otherServer.variables['MUSTER_URL']}${Paths.agentContainers}` },
       });
@@ -144,7 +151,7 @@ describe('a call that will not succeed is not retried', () => {
 test('a superseded agent starts a new stream only after ten minutes without changes by the other agent', async () => {
   rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
   const summary = { ...firstSummary(), applied: false, reason: 'stream_superseded' };
-  rig.muster.always(Paths.agentContainers, { status: 200, json: summary });
+  rig.muster.setReaction(Paths.agentContainers, { status: 200, json: summary });
   rig.run();
   await rig.muster.until(() => rig.muster.snapshots.length === 5);
   expect(new Set(rig.muster.snapshots.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);

@@ -7,9 +7,9 @@ import { ContainerList, InspectedContainer, ListedContainer } from '../src/engin
 import { NOT_INSPECTED, toContainer, toHealth, toStartedAt } from '../src/engine/to-container.js';
 
 const ID = 'a'.repeat(64);
-const listed = (fields: object): ListedContainer =>
+const parseListed = (fields: object): ListedContainer =>
   ListedContainer.parse({ Id: ID, Names: ['/web'], Image: 'web:1', State: 'running', ...fields });
-const map = (fields: object): Container => toContainer(listed(fields), NOT_INSPECTED);
+const convert = (fields: object): Container => toContainer(parseListed(fields), NOT_INSPECTED);
 
 async function mapCapture(flavour: Flavour): Promise<Container[]> {
   const capture = await loadCapture(flavour);
@@ -19,7 +19,7 @@ async function mapCapture(flavour: Flavour): Promise<Container[]> {
   });
 }
 
-const named = (containers: readonly Container[], name: string): Container =>
+const findByName = (containers: readonly Container[], name: string): Container =>
   containers.find((each) => each.name === name)!;
 
 describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('every captured container of %s', (flavour) => {
@@ -32,20 +32,20 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('every captured container 
 
   test('gives equal bytes for any order of containers, ports and labels in the engine’s list', async () => {
     const containers = await mapCapture(flavour);
-    const turned = containers
+    const reversed = containers
       .map((each) => ({
         ...each,
         ports: each.ports.toReversed(),
         labels: Object.fromEntries(Object.entries(each.labels).reverse()),
       }))
       .reverse();
-    expect(snapshotText(turned)).toBe(snapshotText(containers));
+    expect(snapshotText(reversed)).toBe(snapshotText(containers));
   });
 });
 
 test('Docker: a real container is converted exactly', async () => {
   const containers = await mapCapture('docker-28.5');
-  expect(canonicalSnapshot([named(containers, 'h5-v6')])).toEqual([
+  expect(canonicalSnapshot([findByName(containers, 'h5-v6')])).toEqual([
     {
       dockerId: expect.stringMatching(/^8ce178f639d0/),
       name: 'h5-v6',
@@ -59,35 +59,39 @@ test('Docker: a real container is converted exactly', async () => {
       startedAt: '2026-11-23T19:31:33.280Z',
     },
   ]);
-  expect(named(containers, 'h5-created').startedAt).toBeNull();
-  expect(named(containers, 'h5-badcmd').startedAt).toBeNull();
-  expect(parseStatus(named(containers, 'h5-killed').status).exitCode).toBe(137);
-  expect(parseStatus(named(containers, 'h5-unhealthy').status).health).toBe('unhealthy');
+  expect(findByName(containers, 'h5-created').startedAt).toBeNull();
+  expect(findByName(containers, 'h5-badcmd').startedAt).toBeNull();
+  expect(parseStatus(findByName(containers, 'h5-killed').status).exitCode).toBe(137);
+  expect(parseStatus(findByName(containers, 'h5-unhealthy').status).health).toBe('unhealthy');
   // A link adds the name "/h5-linker/db" before the container's own name.
-  expect(named(containers, 'h5-linktarget').dockerId).toMatch(/^b264a4707a12/);
+  expect(findByName(containers, 'h5-linktarget').dockerId).toMatch(/^b264a4707a12/);
 });
 
 test('Podman: ports have no address, `stopped` becomes exited, and health comes from the inspection', async () => {
   const containers = await mapCapture('podman-4.3');
-  expect(named(containers, 'shop-web-1').ports).toContainEqual({ privatePort: 443, publicPort: 18443, type: 'tcp' });
-  expect(named(containers, 'shop-web-1').ports).toContainEqual({
+  expect(findByName(containers, 'shop-web-1').ports).toContainEqual({
+    privatePort: 443,
+    publicPort: 18443,
+    type: 'tcp',
+  });
+  expect(findByName(containers, 'shop-web-1').ports).toContainEqual({
     ip: '127.0.0.1',
     privatePort: 80,
     publicPort: 18080,
     type: 'tcp',
   });
-  const restarting = named(containers, 'h5-restarting');
+  const restarting = findByName(containers, 'h5-restarting');
   expect([restarting.state, parseStatus(restarting.status).exitCode]).toEqual(['exited', 7]);
-  expect(named(containers, 'h5-starting').status).toBe('Up 31 seconds (health: starting)');
-  expect(named(containers, 'h5-paused').status).toBe('Up 49 seconds (Paused)');
+  expect(findByName(containers, 'h5-starting').status).toBe('Up 31 seconds (health: starting)');
+  expect(findByName(containers, 'h5-paused').status).toBe('Up 49 seconds (Paused)');
 });
 
 test('Docker 1.52: health that is also in the status text appears only once', () => {
   const status = 'Up 5 minutes (healthy)';
-  expect(map({ Status: status, Health: { Status: 'healthy', FailingStreak: 0 } }).status).toBe(status);
-  expect(map({ Status: 'Up 5 minutes', Health: { Status: 'none', FailingStreak: 0 } }).status).toBe('Up 5 minutes');
-  expect(map({ Status: 'Up 5 minutes', Health: { Status: 'unhealthy' } }).status).toBe('Up 5 minutes (unhealthy)');
-  expect(map({ State: 'exited', Status: 'Exited (0) 1 second ago', Health: { Status: 'unhealthy' } }).status).toBe(
+  expect(convert({ Status: status, Health: { Status: 'healthy', FailingStreak: 0 } }).status).toBe(status);
+  expect(convert({ Status: 'Up 5 minutes', Health: { Status: 'none', FailingStreak: 0 } }).status).toBe('Up 5 minutes');
+  expect(convert({ Status: 'Up 5 minutes', Health: { Status: 'unhealthy' } }).status).toBe('Up 5 minutes (unhealthy)');
+  expect(convert({ State: 'exited', Status: 'Exited (0) 1 second ago', Health: { Status: 'unhealthy' } }).status).toBe(
     'Exited (0) 1 second ago',
   );
 });
@@ -100,7 +104,7 @@ test.each([
   [null, 'aaaaaaaaaaaa'],
   [[''], 'aaaaaaaaaaaa'],
 ])('the names %j give the name %s', (Names, name) => {
-  expect(map({ Names }).name).toBe(name);
+  expect(convert({ Names }).name).toBe(name);
 });
 
 test.each([
@@ -113,7 +117,7 @@ test.each([
   [null, 'unknown'],
   ['constructor', 'constructor'],
 ])('the state %j becomes %s', (State, state) => {
-  expect(map({ State }).state).toBe(state);
+  expect(convert({ State }).state).toBe(state);
 });
 
 test('a port of 0 is omitted, and a missing type becomes tcp', () => {
@@ -125,7 +129,7 @@ test('a port of 0 is omitted, and a missing type becomes tcp', () => {
     { PrivatePort: 82, Type: 'quic' },
     null,
   ];
-  expect(map({ Ports }).ports).toEqual([
+  expect(convert({ Ports }).ports).toEqual([
     { privatePort: 80, type: 'tcp' },
     { privatePort: 53, type: 'udp' },
     { ip: '0.0.0.0', privatePort: 81, publicPort: 81, type: 'tcp' },
@@ -134,18 +138,18 @@ test('a port of 0 is omitted, and a missing type becomes tcp', () => {
 
 test('labels: null becomes empty text, and `__proto__` is an ordinary key', () => {
   const Labels = JSON.parse('{"__proto__":"x","a":null,"b":"\\u0000"}') as object;
-  const { labels } = map({ Labels });
+  const { labels } = convert({ Labels });
   expect(Object.entries(labels)).toEqual([
     ['__proto__', 'x'],
     ['a', ''],
     ['b', '\ufffd'],
   ]);
-  expect(map({ Labels: null }).labels).toEqual({});
+  expect(convert({ Labels: null }).labels).toEqual({});
 });
 
 test('an image without a name is named by its id', () => {
-  expect(map({ Image: '', ImageID: 'sha256:abc' }).image).toBe('sha256:abc');
-  expect(map({ Image: '', ImageID: '' })).toMatchObject({ image: '<none>', imageId: null });
+  expect(convert({ Image: '', ImageID: 'sha256:abc' }).image).toBe('sha256:abc');
+  expect(convert({ Image: '', ImageID: '' })).toMatchObject({ image: '<none>', imageId: null });
 });
 
 test.each([
@@ -171,25 +175,25 @@ test('an element without a valid id makes the whole list invalid', () => {
   expect(ContainerList.safeParse({ message: 'no' }).success).toBe(false);
 });
 
-const wildText = fc.oneof(
+const arbitraryText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 3_000 }),
   fc.string(),
   fc.constant('\ud800'),
   fc.constant('a\0b'),
 );
-const wild = fc.oneof(
-  wildText,
+const arbitraryValue = fc.oneof(
+  arbitraryText,
   fc.integer(),
   fc.constant(null),
   fc.constant(undefined),
   fc.array(fc.anything()),
   fc.object(),
 );
-const wildPort = fc.record({
-  IP: wild,
-  PrivatePort: fc.oneof(fc.integer({ min: -1, max: 70_000 }), fc.double(), wild),
-  PublicPort: fc.oneof(fc.integer({ min: -1, max: 70_000 }), wild),
-  Type: fc.oneof(fc.constantFrom('tcp', 'UDP', 'sctp', 'quic'), wild),
+const arbitraryPort = fc.record({
+  IP: arbitraryValue,
+  PrivatePort: fc.oneof(fc.integer({ min: -1, max: 70_000 }), fc.double(), arbitraryValue),
+  PublicPort: fc.oneof(fc.integer({ min: -1, max: 70_000 }), arbitraryValue),
+  Type: fc.oneof(fc.constantFrom('tcp', 'UDP', 'sctp', 'quic'), arbitraryValue),
 });
 
 test('any container of an engine is converted to one that the contract accepts, with canonical bytes', () => {
@@ -197,22 +201,22 @@ test('any container of an engine is converted to one that the contract accepts, 
     fc.property(
       fc.record({
         Id: fc.constant(ID),
-        Names: fc.oneof(fc.array(wildText), wild),
-        Image: wild,
-        ImageID: wild,
-        Command: wild,
-        State: wild,
-        Status: fc.oneof(wild, fc.constant('Up 3 days')),
-        Ports: fc.oneof(fc.array(fc.oneof(wildPort, wild)), wild),
-        Labels: fc.oneof(fc.dictionary(wildText, wild), wild),
-        Health: fc.oneof(fc.record({ Status: fc.constantFrom('none', 'healthy', 'starting', 'odd') }), wild),
+        Names: fc.oneof(fc.array(arbitraryText), arbitraryValue),
+        Image: arbitraryValue,
+        ImageID: arbitraryValue,
+        Command: arbitraryValue,
+        State: arbitraryValue,
+        Status: fc.oneof(arbitraryValue, fc.constant('Up 3 days')),
+        Ports: fc.oneof(fc.array(fc.oneof(arbitraryPort, arbitraryValue)), arbitraryValue),
+        Labels: fc.oneof(fc.dictionary(arbitraryText, arbitraryValue), arbitraryValue),
+        Health: fc.oneof(fc.record({ Status: fc.constantFrom('none', 'healthy', 'starting', 'odd') }), arbitraryValue),
       }),
       fc.constantFrom('healthy' as const, null),
       (reply, health) => {
         const container = toContainer(ListedContainer.parse(reply), { startedAt: null, health });
-        const onTheWire = JSON.parse(snapshotText([container])) as unknown[];
-        expect(Container.safeParse(onTheWire[0]).error?.issues).toBeUndefined();
-        expect(snapshotText([Container.parse(onTheWire[0])])).toBe(snapshotText([container]));
+        const wireFormat = JSON.parse(snapshotText([container])) as unknown[];
+        expect(Container.safeParse(wireFormat[0]).error?.issues).toBeUndefined();
+        expect(snapshotText([Container.parse(wireFormat[0])])).toBe(snapshotText([container]));
       },
     ),
     { numRuns: 500 },

@@ -17,7 +17,7 @@ ${ExitCodes.refused} invalid key or missing permission, ${ExitCodes.unreachable}
 /** Matches a Muster token or a part of one. The first group is the token's kind, which is not secret. */
 const TOKEN = /\b(muster_[a-z]+_)\w+/g;
 
-/** Creates the command line. Each command registers itself. */
+/** Creates the parser of the command line. Each command registers itself. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('muster')
     .description("The operator command line of Muster.\nRun 'muster help COMMAND' for details of a command.")

@@ -1,4 +1,4 @@
-/** Commands that call the API, run in this process against a fake server. */
+/** Runs commands that call the API in this process against a fake server. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -12,10 +12,10 @@ const KEY = 'muster_key_of_a_test';
 
 let folder: string;
 let server: Server;
-let answer: RequestListener;
+let handler: RequestListener;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
-  server = createServer((req, res) => answer(req, res));
+  server = createServer((req, res) => handler(req, res));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
 afterEach(async () => {
@@ -49,11 +49,11 @@ describe('an export with control characters in its texts', () => {
     ndjson: `${JSON.stringify({ name: HOSTILE })}\n${JSON.stringify({ name: 'b' })}\n`,
   };
 
-  const exported = async (format: keyof typeof FILES, screen: Screen | null) => {
+  const runExport = async (format: keyof typeof FILES, screen: Screen | null) => {
     const bytes = Buffer.from(FILES[format]);
-    answer = (_req, res) => {
+    handler = (_req, res) => {
       res.writeHead(200, { 'Content-Type': 'text/plain' });
-      // Byte by byte, so that characters and lines are split across chunks.
+      // Sends one byte at a time, so that characters and lines are split across chunks.
       void (async () => {
         for (const byte of bytes) {
           res.write(Buffer.of(byte));
@@ -68,21 +68,21 @@ describe('an export with control characters in its texts', () => {
     return out;
   };
 
-  test.each(['csv', 'ndjson'] as const)('writes no control character to a terminal, as %s', async (format) => {
-    const shown = await exported(format, SCREEN);
+  test.each(['csv', 'ndjson'] as const)('writes no control characters to a terminal (%s)', async (format) => {
+    const shown = await runExport(format, SCREEN);
     expect(shown).not.toMatch(CONTROL);
     expect(shown.split('\n')).toHaveLength(3);
     expect(shown).toMatch(format === 'csv' ? /^name,command\n".*",ok\n$/ : /^\{"name":".*"\}\n\{"name":"b"\}\n$/);
   });
 
-  test.each(['csv', 'ndjson'] as const)('is unchanged for a file or pipe, as %s', async (format) => {
-    expect(await exported(format, null)).toBe(FILES[format]);
+  test.each(['csv', 'ndjson'] as const)('is unchanged for a file or pipe (%s)', async (format) => {
+    expect(await runExport(format, null)).toBe(FILES[format]);
   });
 });
 
 describe('the file that login writes', () => {
   const login = async () => {
-    answer = (_req, res) => {
+    handler = (_req, res) => {
       res.writeHead(200, { 'Content-Type': 'application/json' });
       res.end(JSON.stringify({ items: [], nextCursor: null }));
     };

@@ -1,4 +1,4 @@
-/** The command line, run in this process on real databases. */
+/** Runs the command line in this process on real databases. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDatabase } from '@muster/db';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ async function muster(args: string[], env: Record<string, string> = {}) {
   return { code, out: output.out.replaceAll(folder, '.'), err: output.err.replaceAll(folder, '.') };
 }
 
-const within = (name: string): string => join(folder, name);
+const pathOf = (name: string): string => join(folder, name);
 
 describe('a command line', () => {
   test.each([[['--help']], [['help']], [['help', 'backup']], [['--', 'restore', '--help']]])(
@@ -44,7 +44,7 @@ describe('a command line', () => {
     [['backup', 'a', 'b'], 'too many arguments'],
     [['backup', 'a', '--frce'], "unknown option '--frce'"],
     [['steal'], "unknown command 'steal'"],
-  ])('%j exits with 2 and an explanation on standard error', async (args, words) => {
+  ])('%j exits with 2 and prints an explanation to standard error', async (args, words) => {
     const { code, out, err } = await muster(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(words);
@@ -64,47 +64,47 @@ test.each([
 
 describe('backup and restore', () => {
   test('move a database from one directory to another', async () => {
-    const database = await openDatabase({ dataDir: within('data') });
+    const database = await openDatabase({ dataDir: pathOf('data') });
     await database.prisma.organization.create({ data: { id: 'org', name: 'Org', slug: 'org' } });
     await database.close();
 
-    const backup = await muster(['backup', within('b'), '--data-dir', within('data')]);
+    const backup = await muster(['backup', pathOf('b'), '--data-dir', pathOf('data')]);
     expect(backup).toEqual({
       code: 0,
       out: expect.stringMatching(/^\.\/b: 1 rows of \d+ tables in \d+ bytes\n$/),
       err: '',
     });
-    const restored = await muster(['restore', within('b')], { MUSTER_DATA_DIR: within('copy') });
+    const restored = await muster(['restore', pathOf('b')], { MUSTER_DATA_DIR: pathOf('copy') });
     expect(restored).toEqual({ code: 0, out: expect.stringMatching(/^\.\/copy: 1 rows as of 20/), err: '' });
 
-    const copy = await openDatabase({ dataDir: within('copy') });
+    const copy = await openDatabase({ dataDir: pathOf('copy') });
     expect(await copy.prisma.organization.findMany({ select: { name: true } })).toEqual([{ name: 'Org' }]);
     // A database in use can be neither backed up nor overwritten.
-    expect(await muster(['backup', within('c'), '-d', within('copy')])).toEqual({
+    expect(await muster(['backup', pathOf('c'), '-d', pathOf('copy')])).toEqual({
       code: 1,
       out: '',
       err:
         'muster: The data directory ./copy is in use by another Muster process: stop that one, or use another ' +
         'directory.\n',
     });
-    expect((await muster(['restore', within('b'), '-d', within('copy')])).code).toBe(1);
+    expect((await muster(['restore', pathOf('b'), '-d', pathOf('copy')])).code).toBe(1);
     await copy.close();
   });
 
   test('exit with 1, print the reason in one line and leave no file if they fail', async () => {
-    expect(await muster(['backup', within('b'), '-d', within('none')])).toEqual({
+    expect(await muster(['backup', pathOf('b'), '-d', pathOf('none')])).toEqual({
       code: 1,
       out: '',
       err: 'muster: There is no database in ./none.\n',
     });
-    await writeFile(within('b'), 'no backup');
-    const invalid = await muster(['restore', within('b'), '-d', within('copy')]);
+    await writeFile(pathOf('b'), 'no backup');
+    const invalid = await muster(['restore', pathOf('b'), '-d', pathOf('copy')]);
     expect(invalid).toEqual({
       code: 1,
       out: '',
       err: expect.stringMatching(/^muster: \.\/b is not a Muster backup.*\n$/),
     });
-    const missing = await muster(['restore', within('none'), '-d', within('copy')]);
+    const missing = await muster(['restore', pathOf('none'), '-d', pathOf('copy')]);
     expect(missing).toEqual({ code: 1, out: '', err: expect.stringMatching(/^muster: The backup \.\/none cannot be/) });
     expect(await readdir(folder)).toEqual(['b']);
   });

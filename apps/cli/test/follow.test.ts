@@ -45,7 +45,10 @@ const container = (id: string) => {
   return event('container', { id, ...fields, exitCode: null, observedAt: at, recordedAt: at }, id);
 };
 
-/** Runs `events --follow` with these streams, one per connection, until `unauthorized`. Event lists are empty. */
+/**
+ * Runs `events --follow` against an API that sends one of `streams` on each connection, and then `unauthorized`. The
+ * API's event lists are empty.
+ */
 async function follow(...streams: string[]) {
   const lastIds: unknown[] = [];
   const { err, out } = await muster(['events', '--follow', '-o', 'csv'], (req, res) => {
@@ -72,7 +75,7 @@ test('events --follow warns once when events are delayed and once when the delay
       event('caught-up'),
   );
   expect(warnings).toEqual([
-    `muster: the server delays events since ${first}`,
+    `muster: the server has been delaying events since ${first}`,
     'muster: the server has caught up: events are no longer delayed',
   ]);
   expect(out).toContain('web-01,shop,started');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
-import { age } from '../src/output/age.js';
+import { formatAge } from '../src/output/age.js';
 import { writeList, writeOne } from '../src/output/format.js';
 import type { Screen, Terminal } from '../src/terminal.js';
 import { formatTable, type Column } from '../src/output/table.js';
@@ -30,7 +30,7 @@ describe('a table', () => {
     ['a combining accent', 'e\u0301', 1],
     ['a decomposed Hangul syllable', '\u1112\u1161\u11ab', 2],
     ['half-width kana with a voicing mark', 'ﾀﾞ', 2],
-  ])('counts %s as a terminal does', (_, name, columns) => {
+  ])('gives %s as many columns as a terminal does', (_, name, columns) => {
     const [, line] = formatTable(COLUMNS, [{ name, state: 'running' }], null).split('\n');
     expect(line).toBe(`${name}${' '.repeat('NAME'.length - columns)}  running`);
   });
@@ -50,7 +50,7 @@ describe('a table', () => {
     expect(formatTable(COLUMNS, rows, null)).toContain('x'.repeat(100));
   });
 
-  test('can have more rows than a function takes arguments', () => {
+  test('can have more rows than a function can have arguments', () => {
     const text = formatTable([COLUMNS[0]!], Array<(typeof ROWS)[number]>(200_000).fill(ROWS[0]!), null);
     expect(text).toHaveLength('NAME\n'.length + 200_000 * 'web\n'.length);
   });
@@ -60,8 +60,8 @@ describe('a table', () => {
       fc.property(
         fc.string({ unit: 'binary-ascii' }),
         fc.constantFrom('\u001b[2J', '\u009b31m', '\r', '\u202e', '\n'),
-        (name, evil) => {
-          const shown = formatTable(COLUMNS, [{ name: evil + name, state: 'running' }], null);
+        (name, controlText) => {
+          const shown = formatTable(COLUMNS, [{ name: controlText + name, state: 'running' }], null);
           // eslint-disable-next-line no-control-regex -- the pattern must match control characters
           expect(shown.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
           expect(shown.split('\n')).toHaveLength(3);
@@ -72,19 +72,19 @@ describe('a table', () => {
 });
 
 describe('a truncated text', () => {
-  const cut = (text: string, columns: number): string => truncate(toCell(text), columns).text;
+  const truncateText = (text: string, columns: number): string => truncate(toCell(text), columns).text;
 
   test('fits and ends with an ellipsis', () => {
-    expect(cut('nginx', 5)).toBe('nginx');
-    expect(cut('nginx:1.29', 6)).toBe('nginx…');
-    expect(cut('日本語', 4)).toBe('日…');
+    expect(truncateText('nginx', 5)).toBe('nginx');
+    expect(truncateText('nginx:1.29', 6)).toBe('nginx…');
+    expect(truncateText('日本語', 4)).toBe('日…');
   });
 
   test('does not split combined characters', () => {
-    expect(cut('cafe\u0301s', 5)).toBe('cafe\u0301s');
-    expect(cut('cafe\u0301 bar', 5)).toBe('cafe\u0301…');
-    expect(cut('🇩🇪🇫🇷', 3)).toBe('🇩🇪…');
-    expect(cut('👍🏽👍🏽', 3)).toBe('👍🏽…');
+    expect(truncateText('cafe\u0301s', 5)).toBe('cafe\u0301s');
+    expect(truncateText('cafe\u0301 bar', 5)).toBe('cafe\u0301…');
+    expect(truncateText('🇩🇪🇫🇷', 3)).toBe('🇩🇪…');
+    expect(truncateText('👍🏽👍🏽', 3)).toBe('👍🏽…');
   });
 
   test('has the width that it states, for any text', () => {
@@ -114,7 +114,7 @@ describe('a list with control characters in its texts', () => {
     expect(written(format, { columns: 80, hasColors: true })).not.toMatch(CONTROL);
   });
 
-  test('is written as JSON with the same value', () => {
+  test('is written to a file as JSON with the same value', () => {
     const [list] = /^\[.*?\n\]/s.exec(written('json', null)) ?? ['null'];
     expect(JSON.parse(list)).toEqual(rows);
   });
@@ -131,8 +131,8 @@ test.each([
   [7_199, '1h'],
   [86_400 * 3, '3d'],
   [-5, '0s'],
-])('%i s ago is %s', (seconds, text) => {
+])('the age of an instant %i seconds ago is formatted as %s', (seconds, text) => {
   const now = new Date('2026-03-01T12:00:00Z');
-  expect(age(new Date(now.getTime() - seconds * 1000).toISOString(), now)).toBe(text);
-  expect(age(null, now)).toBe('-');
+  expect(formatAge(new Date(now.getTime() - seconds * 1000).toISOString(), now)).toBe(text);
+  expect(formatAge(null, now)).toBe('-');
 });

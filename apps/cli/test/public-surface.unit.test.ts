@@ -1,4 +1,4 @@
-/** The interface that scripts rely on. See apps/api/test/public-surface.test.ts. */
+/** Pins the interface that scripts rely on; see apps/api/test/public-surface.test.ts. */
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { ExitCodes } from '../src/exit.js';

@@ -17,12 +17,12 @@ export async function readProcessCost(pid: number): Promise<ProcessCost> {
     readFile(`/proc/${pid}/status`, 'utf8'),
     readFile(`/proc/${pid}/smaps_rollup`, 'utf8'),
   ]);
-  const kilobytes = (text: string, name: string): number =>
+  const bytesOf = (text: string, name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) * 1_024;
   return {
-    rssBytes: kilobytes(status, 'VmRSS'),
-    anonymousBytes: kilobytes(status, 'RssAnon'),
-    pssBytes: kilobytes(rollup, 'Pss'),
+    rssBytes: bytesOf(status, 'VmRSS'),
+    anonymousBytes: bytesOf(status, 'RssAnon'),
+    pssBytes: bytesOf(rollup, 'Pss'),
     cpuSeconds: await readCpuSeconds(pid),
   };
 }

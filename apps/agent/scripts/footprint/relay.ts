@@ -7,7 +7,7 @@ export interface Exchanges {
 }
 
 /** Traffic between an agent and the API. */
-export interface WireCount {
+export interface Traffic {
   heartbeats: Exchanges;
   snapshots: Exchanges;
 }
@@ -15,24 +15,27 @@ export interface WireCount {
 /** A relay on the loopback interface that forwards all bytes unchanged. */
 export interface Relay {
   readonly url: string;
-  count(): WireCount;
+  count(): Traffic;
   close(): Promise<void>;
 }
 
 /** Starts a relay that forwards to the API at `apiUrl` and counts the traffic. */
 export async function startRelay(apiUrl: string): Promise<Relay> {
   const { hostname: host, port } = new URL(apiUrl);
-  const counted: WireCount = { heartbeats: { count: 0, bytes: 0 }, snapshots: { count: 0, bytes: 0 } };
-  const open = new Set<Socket>();
+  const traffic: Traffic = { heartbeats: { count: 0, bytes: 0 }, snapshots: { count: 0, bytes: 0 } };
+  const openSockets = new Set<Socket>();
   const server = createServer((agent) => {
     const api = connect({ host, port: Number(port) });
-    /** The kind of the current exchange. There is only one, because an agent has at most one request in flight. */
+    /**
+     * The kind of the current exchange. An agent has at most one request in flight, so there is only one exchange at a
+     * time.
+     */
     let current: Exchanges = { count: 0, bytes: 0 };
     agent.on('data', (chunk: Buffer) => {
       // The first line of a request arrives in one chunk with its headers, before any compressed data.
       const line = chunk.subarray(0, 64).toString('latin1');
-      if (line.startsWith('POST /api/agent/heartbeat ')) current = counted.heartbeats;
-      else if (line.startsWith('POST /api/agent/containers ')) current = counted.snapshots;
+      if (line.startsWith('POST /api/agent/heartbeat ')) current = traffic.heartbeats;
+      else if (line.startsWith('POST /api/agent/containers ')) current = traffic.snapshots;
       else if (/^(GET|POST|DELETE) \//.test(line)) current = { count: 0, bytes: 0 };
       if (/^(GET|POST|DELETE) \//.test(line)) current.count++;
       current.bytes += chunk.length;
@@ -43,17 +46,17 @@ export async function startRelay(apiUrl: string): Promise<Relay> {
       [agent, api],
       [api, agent],
     ] as const) {
-      open.add(socket);
+      openSockets.add(socket);
       socket.on('error', () => other.destroy());
-      socket.on('close', () => open.delete(socket));
+      socket.on('close', () => openSockets.delete(socket));
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    count: () => ({ heartbeats: { ...counted.heartbeats }, snapshots: { ...counted.snapshots } }),
+    count: () => ({ heartbeats: { ...traffic.heartbeats }, snapshots: { ...traffic.snapshots } }),
     async close() {
-      for (const socket of open) socket.destroy();
+      for (const socket of openSockets) socket.destroy();
       await new Promise((resolve) => void server.close(resolve));
     },
   };

@@ -40,12 +40,12 @@ export async function startApi(dir: string): Promise<Api> {
   return {
     url,
     async enrollmentToken() {
-      const answer = await fetch(url + Paths.enrollmentTokens, {
+      const response = await fetch(url + Paths.enrollmentTokens, {
         method: 'POST',
         headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
         body: JSON.stringify({ name: 'footprint' }),
       });
-      return EnrollmentTokenCreated.parse(await answer.json()).token;
+      return EnrollmentTokenCreated.parse(await response.json()).token;
     },
     close: async () => void (await program.stop('SIGINT')),
   };
@@ -59,11 +59,14 @@ export interface Subject {
   /** Throws with the content of stderr if the agent has exited. */
   assertRunning: () => void;
   /** Returns how often the agent requested the container list. */
-  lists: () => number;
+  listCalls: () => number;
   close: () => Promise<void>;
 }
 
-/** Creates the typical containers of a host, which run services of a Compose project. One in five has a health check. */
+/**
+ * Creates the roles of a host's typical containers, which run the services of a Compose project. One container in five
+ * has a health check.
+ */
 const steadyRoles = (count: number): Role[] =>
   Array.from({ length: count }, (_, i) => ({
     temper: 'steady' as const,
@@ -80,7 +83,7 @@ const steadyRoles = (count: number): Role[] =>
     },
   }));
 
-/** Starts `command` as an agent that reports an engine with this many containers to the API. */
+/** Starts `command` as an agent that reports an engine with `containers` containers to the API. */
 export async function startSubject(options: {
   label: string;
   command: readonly string[];
@@ -122,7 +125,7 @@ export async function startSubject(options: {
     assertRunning() {
       if (agent.exitCode !== null || agent.signalCode !== null) throw new Error(`${label} has exited: ${stderr}`);
     },
-    lists: () => server.calls.list,
+    listCalls: () => server.calls.list,
     async close() {
       agent.kill('SIGTERM');
       await exit;

@@ -17,7 +17,8 @@ import type { Check } from './doctor.js';
 const CHECK_TIMEOUT_MS = 10_000;
 
 /**
- * Maximum clock error, in milliseconds. A larger error makes the history wrong, and hours make certificates invalid.
+ * Maximum clock error, in milliseconds. A larger error falsifies the times in the history, and an error of hours can
+ * make valid certificates appear invalid.
  */
 const CLOCK_SKEW_MS_MAX = 30_000;
 
@@ -39,19 +40,19 @@ function stateCheck({ stateDir }: AgentEnv): Check {
       await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
       await createStateStore(stateDir).load();
       const { bavail, bsize } = await statfs(stateDir);
-      const isTight = bavail * bsize < DISK_BYTES_MIN;
-      return { found: stateDir, ...(isTight ? { warning: 'the disk is almost full: free some space' } : {}) };
+      const isDiskAlmostFull = bavail * bsize < DISK_BYTES_MIN;
+      return { found: stateDir, ...(isDiskAlmostFull ? { warning: 'the disk is almost full: free some space' } : {}) };
     },
     advice: () => `make this user the owner of ${stateDir} (chown), or set MUSTER_STATE_DIR to another directory`,
   };
 }
 
 function engineChecks(env: AgentEnv): Check[] {
-  async function withEngine<T>(use: (engine: EngineClient, how: string) => Promise<T>): Promise<T> {
-    const { address, how } = await locateEngine(env.engine);
+  async function withEngine<T>(use: (engine: EngineClient, source: string) => Promise<T>): Promise<T> {
+    const { address, source } = await locateEngine(env.engine);
     const engine = createEngineClient({ address, apiVersion: env.engineApiVersion });
     try {
-      return await use(engine, how);
+      return await use(engine, source);
     } finally {
       engine.close();
     }
@@ -61,12 +62,12 @@ function engineChecks(env: AgentEnv): Check[] {
       name: 'engine',
       needs: [],
       run: (signal) =>
-        withEngine(async (engine, how) => {
+        withEngine(async (engine, source) => {
           await engine.ping(signal);
           const { Version, ApiVersion, Components } = await engine.version(signal);
           const isPodman = (Components ?? []).some(({ Name }) => /podman/i.test(Name));
           const name = `${isPodman ? 'Podman' : 'Docker'} ${Version}, API ${ApiVersion}`;
-          return { found: `${name} at ${engine.label} (${how})` };
+          return { found: `${name} at ${engine.label} (${source})` };
         }),
       advice: ({ message }) =>
         /permission denied/.test(message)
@@ -82,9 +83,9 @@ function engineChecks(env: AgentEnv): Check[] {
           await engine.info(signal);
           const containers = await engine.listContainers(signal);
           if (containers[0] !== undefined) await engine.inspectContainer(containers[0].Id, signal);
-          const watching = new AbortController();
-          await engine.openEvents(AbortSignal.any([signal, watching.signal]));
-          watching.abort();
+          const subscription = new AbortController();
+          await engine.openEvents(AbortSignal.any([signal, subscription.signal]));
+          subscription.abort();
           return { found: `can read info, the container list (${containers.length}), inspections and events` };
         }),
       advice: () => 'allow GET /info, /containers/json, /containers/{id}/json and /events in the socket proxy',
@@ -93,9 +94,9 @@ function engineChecks(env: AgentEnv): Check[] {
 }
 
 function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
-  const load = (): Promise<AgentState> => createStateStore(env.stateDir).load();
+  const loadState = (): Promise<AgentState> => createStateStore(env.stateDir).load();
   const serverUrl = async (): Promise<URL> => {
-    const url = env.musterUrl ?? (await load()).enrollment?.musterUrl;
+    const url = env.musterUrl ?? (await loadState()).enrollment?.musterUrl;
     if (url === undefined) throw new Error('MUSTER_URL is not set');
     return new URL(url);
   };
@@ -121,13 +122,14 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         if (url.protocol === 'http:') return checkPlaintext(url);
         if (isProxied(url)) return { found: 'through a proxy: checked together with the server' };
         const days = Math.floor(((await certificateExpiry(url, signal)) - wallNow().getTime()) / DAY_MS);
-        const isShort = days < CERTIFICATE_DAYS_MIN;
+        const expiresSoon = days < CERTIFICATE_DAYS_MIN;
         return {
           found: `the certificate is trusted and expires in ${days} days`,
-          ...(isShort ? { warning: 'renew the server’s certificate' } : {}),
+          ...(expiresSoon ? { warning: 'renew the server’s certificate' } : {}),
         };
       },
-      advice: () => 'set NODE_EXTRA_CA_CERTS=/path/ca.pem to the CA of the server’s certificate, or renew that',
+      advice: () =>
+        'set NODE_EXTRA_CA_CERTS=/path/ca.pem to the CA of the server’s certificate, or renew the certificate',
     },
     {
       name: 'server',
@@ -149,9 +151,12 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         if (date === null) return { found: 'the server sends no Date header' };
         const skewMs = wallNow().getTime() - date;
         if (Math.abs(skewMs) > CLOCK_SKEW_MS_MAX) {
-          throw new Error(`this clock is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? 'ahead' : 'behind'}`);
+          const seconds = Math.round(Math.abs(skewMs) / 1_000);
+          throw new Error(
+            `this machine’s clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the server’s clock`,
+          );
         }
-        return { found: `within ${CLOCK_SKEW_MS_MAX / 1_000} s of the server's` };
+        return { found: `within ${CLOCK_SKEW_MS_MAX / 1_000} s of the server’s clock` };
       },
       advice: () => 'synchronize this machine’s clock (systemd-timesyncd, chrony)',
     },
@@ -159,7 +164,7 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
       name: 'token',
       needs: ['server'],
       async run(signal) {
-        const { enrollment } = await load();
+        const { enrollment } = await loadState();
         if (enrollment === null) {
           if (env.enrollToken === null)
             throw new Error('this machine is not enrolled, and MUSTER_ENROLL_TOKEN is not set');
@@ -170,9 +175,9 @@ function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
           const { agentToken, previousToken } = enrollment;
           const answer = await client.getTokenHolder(agentToken, signal);
           if (answer.kind === 'ok') return { found: `valid, for host ${answer.data.hostId}` };
-          const before = previousToken === null ? null : await client.getTokenHolder(previousToken, signal);
-          if (before?.kind !== 'ok') throw new Error(answer.reason);
-          return { found: `the previous token is valid, for host ${before.data.hostId}` };
+          const previousAnswer = previousToken === null ? null : await client.getTokenHolder(previousToken, signal);
+          if (previousAnswer?.kind !== 'ok') throw new Error(answer.reason);
+          return { found: `the previous token is valid, for host ${previousAnswer.data.hostId}` };
         } finally {
           client.close();
         }

@@ -11,8 +11,8 @@ import { queryStatus, type AgentStatus } from '../status-socket.js';
 export async function status(env: AgentEnv, json: boolean): Promise<{ text: string; exitCode: ExitCode }> {
   const running = await queryStatus(env.stateDir);
   const { enrollment } = await createStateStore(env.stateDir).load();
-  const isWell = running?.engineError === null && running.serverError === null && running.problems.length === 0;
-  const exitCode = isWell && !running.isSuperseded ? ExitCodes.ok : ExitCodes.failed;
+  const isHealthy = running?.engineError === null && running.serverError === null && running.problems.length === 0;
+  const exitCode = isHealthy && !running.isSuperseded ? ExitCodes.ok : ExitCodes.failed;
   if (json) {
     const enrolled = enrollment && { musterUrl: enrollment.musterUrl, hostId: enrollment.hostId };
     return { text: `${toTerminalJson(JSON.stringify({ running, enrollment: enrolled }, null, 2))}\n`, exitCode };

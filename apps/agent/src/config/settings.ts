@@ -1,10 +1,10 @@
-/** One setting, given as a flag, an environment variable or a line in the configuration file. */
+/** A setting, which can be given as a flag, an environment variable or a line in the configuration file. */
 export interface Setting {
   /** Name in the environment and in the configuration file. */
   variable: string;
   /** Flag without the dashes; null if only the environment and the file can set it. */
   flag: string | null;
-  /** Description of the default, for people. */
+  /** Description of the default value, as shown to people. */
   fallback: string;
   help: string;
   /** `token` values are never shown, and `url` values are shown without their user name and password. */
@@ -49,7 +49,7 @@ export const SETTINGS = [
     variable: 'DOCKER_TLS_VERIFY',
     flag: null,
     fallback: 'off',
-    help: 'any value: use TLS with tcp://, with the certificates in DOCKER_CERT_PATH',
+    help: 'any value turns on TLS for tcp:// addresses, with the certificates in DOCKER_CERT_PATH',
   },
   {
     variable: 'DOCKER_CERT_PATH',
@@ -131,10 +131,10 @@ export function layerSettings(sources: {
 }): LayeredSettings {
   const layered: LayeredSettings = { values: {}, origins: {} };
   for (const { variable, flag } of SETTINGS) {
-    const lower = CASE_INSENSITIVE_VARIABLES.has(variable) ? variable.toLowerCase() : variable;
+    const environmentName = CASE_INSENSITIVE_VARIABLES.has(variable) ? variable.toLowerCase() : variable;
     const candidates = [
       ['flag', flag === null ? undefined : sources.flags[flag]],
-      ['environment', sources.environment[lower] || sources.environment[variable]],
+      ['environment', sources.environment[environmentName] || sources.environment[variable]],
       ['file', sources.file[variable]],
     ] as const;
     const found = candidates.find(([, value]) => value !== undefined && value !== '');
@@ -156,9 +156,11 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
       origin === 'file' ? `file ${configFile}` : formatOrigin(setting, origin),
     ];
   });
-  const width = (column: number): number => Math.max(...rows.map((row) => row[column]!.length));
-  const [first, last] = [width(0), width(2)];
-  return rows.map(([name, value, origin]) => `${name!.padEnd(first)}  ${origin!.padEnd(last)}  ${value}\n`).join('');
+  const columnWidth = (column: number): number => Math.max(...rows.map((row) => row[column]!.length));
+  const [nameWidth, originWidth] = [columnWidth(0), columnWidth(2)];
+  return rows
+    .map(([name, value, origin]) => `${name!.padEnd(nameWidth)}  ${origin!.padEnd(originWidth)}  ${value}\n`)
+    .join('');
 }
 
 /** Returns the source as shown to people, which is the flag's name or the kind of source. */

@@ -28,7 +28,7 @@ export const EngineAddress = z.string().transform((value, context): EngineAddres
   return z.NEVER;
 });
 
-/** Adds TLS to an address over TCP. The default port is then 2376, as in Docker's own tools. */
+/** Adds TLS options to a TCP address. With TLS, the default port is 2376, as in Docker's own tools. */
 export const withTls = (address: EngineAddress, tls: EngineTls | null): EngineAddress =>
   address.kind !== 'tcp' || tls === null ? address : { ...address, tls, port: address.port || 2376 };
 
@@ -41,10 +41,10 @@ function parseTcpAddress(value: string): EngineAddress | null {
   const authority = /^(?:tcp|https?):\/\/([^/@?#]+)\/?$/.exec(value)?.[1];
   if (authority === undefined || !URL.canParse(`http://${authority}`)) return null;
   const { hostname, port } = new URL(`http://${authority}`);
-  const written = port !== '' ? Number(port) : /:80$/.test(authority) ? 80 : 0;
+  const explicitPort = port !== '' ? Number(port) : /:80$/.test(authority) ? 80 : 0;
   const tls = value.startsWith('https:') ? { certPath: '', isVerified: true } : null;
-  const label = written === 0 ? `tcp://${hostname}` : `tcp://${hostname}:${written}`;
-  return { kind: 'tcp', host: hostname, port: written, label, tls };
+  const label = explicitPort === 0 ? `tcp://${hostname}` : `tcp://${hostname}:${explicitPort}`;
+  return { kind: 'tcp', host: hostname, port: explicitPort, label, tls };
 }
 
 function parseSshAddress(value: string): EngineAddress | null {

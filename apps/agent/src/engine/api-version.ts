@@ -2,16 +2,16 @@
 const ENGINE_API_VERSION_MAX = '1.52';
 
 /**
- * Returns the lower of the agent's highest version and `offered`, the engine's. Returns `offered` if it cannot be
- * parsed.
+ * Returns the highest API version that both the agent and the engine support. `offered` is the engine's highest
+ * version. Returns `offered` unchanged if it cannot be parsed.
  */
 export function negotiateApiVersion(offered: string): string {
-  const [major, minor] = parts(offered);
-  const [majorMax, minorMax] = parts(ENGINE_API_VERSION_MAX);
+  const [major, minor] = parseVersion(offered);
+  const [majorMax, minorMax] = parseVersion(ENGINE_API_VERSION_MAX);
   return major > majorMax || (major === majorMax && minor > minorMax) ? ENGINE_API_VERSION_MAX : offered;
 }
 
-const parts = (version: string): [number, number] => {
+const parseVersion = (version: string): [number, number] => {
   const [major = Number.NaN, minor = Number.NaN] = version.split('.').map(Number);
   return [major, minor];
 };

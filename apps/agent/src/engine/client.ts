@@ -16,11 +16,11 @@ import { toHealth, toStartedAt, type Inspected } from './to-container.js';
 export interface EngineClient {
   /** The engine's address, for messages. */
   readonly label: string;
-  /** Resolves if the engine answers at all. */
+  /** Resolves if the engine answers a ping. */
   ping(signal: AbortSignal): Promise<void>;
   version(signal: AbortSignal): Promise<VersionReply>;
   info(signal: AbortSignal): Promise<InfoReply>;
-  /** Lists all containers, running or not. Throws rather than return a part of the list. */
+  /** Lists all containers, running or not. Throws instead of returning an incomplete list. */
   listContainers(signal: AbortSignal): Promise<ListedContainer[]>;
   /** Inspects a container. Resolves with null if it no longer exists. */
   inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
@@ -55,7 +55,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   /**
    * The negotiated version. It is reset after every failure except a 404, because the engine may have been upgraded.
    */
-  let negotiated: string | null = options.apiVersion;
+  let negotiatedVersion: string | null = options.apiVersion;
 
   async function get(
     path: string,
@@ -85,11 +85,11 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
 
   /** Prefixes the path with the API version. Returns the path unchanged if the engine reports no version. */
   async function versioned(path: string, signal: AbortSignal): Promise<string> {
-    if (negotiated === null) {
+    if (negotiatedVersion === null) {
       const offered = await ping(signal);
-      negotiated = offered === null ? '' : negotiateApiVersion(offered);
+      negotiatedVersion = offered === null ? '' : negotiateApiVersion(offered);
     }
-    return negotiated === '' ? path : `/v${negotiated}${path}`;
+    return negotiatedVersion === '' ? path : `/v${negotiatedVersion}${path}`;
   }
 
   async function call<S extends z.ZodType>(
@@ -103,7 +103,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
       if (status !== 200) throw refusedError(address, path, status, text);
       return parseReply(schema, text, path, address);
     } catch (error) {
-      if (error instanceof EngineError && error.status !== 404) negotiated = options.apiVersion;
+      if (error instanceof EngineError && error.status !== 404) negotiatedVersion = options.apiVersion;
       throw error;
     }
   }
@@ -140,22 +140,27 @@ function parseReply<S extends z.ZodType>(schema: S, text: string, path: string, 
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw malformed(path, address, 'is not JSON, or was cut off', cause);
+    throw malformedError(path, address, 'is not JSON, or is truncated', cause);
   }
   const result = schema.safeParse(value);
   if (!result.success) {
     const [issue] = result.error.issues;
-    throw malformed(path, address, `has an unexpected format (${issue!.path.join('.')}: ${issue!.message})`, undefined);
+    throw malformedError(
+      path,
+      address,
+      `has an unexpected format (${issue!.path.join('.')}: ${issue!.message})`,
+      undefined,
+    );
   }
   return result.data;
 }
 
-const malformed = (path: string, address: EngineAddress, what: string, cause: unknown): EngineError =>
-  new EngineError('malformed', `the answer of the engine at ${address.label} to ${path} ${what}`, null, { cause });
+const malformedError = (path: string, address: EngineAddress, what: string, cause: unknown): EngineError =>
+  new EngineError('malformed', `the response of the engine at ${address.label} to ${path} ${what}`, null, { cause });
 
 /**
- * Creates the error for an HTTP error. It includes the engine's own message, which names the refused container or
- * version.
+ * Creates the error for an HTTP error response. The message includes the engine's own message, which names the refused
+ * container or version.
  */
 function refusedError(address: EngineAddress, path: string, status: number, text: string): EngineError {
   const reply = z.object({ message: z.string() }).safeParse(parseJson(text));
@@ -192,7 +197,7 @@ function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, add
   if (error instanceof ResponseTooLongError) {
     return new EngineError(
       'too_large',
-      `${error.message}: the reply of the engine at ${address.label} is more than the agent reads`,
+      `the engine at ${address.label} sent more data than the agent accepts: ${error.message}`,
     );
   }
   if (timedOut) {

@@ -24,20 +24,20 @@ export function createEngineRoute(address: EngineAddress): HttpRoute {
       const { host, port, tls } = address;
       if (tls === null)
         return createRoute(new HttpAgent(KEEP_ALIVE), { host: withoutBrackets(host), port: port || 2375 });
-      const agent = new HttpsAgent({ ...KEEP_ALIVE, ...tlsOptions(tls) });
-      const options = { host: withoutBrackets(host), port: port || 2376, agent };
-      return { request: requestHttps, options, close: () => agent.destroy() };
+      const httpAgent = new HttpsAgent({ ...KEEP_ALIVE, ...tlsOptions(tls) });
+      const options = { host: withoutBrackets(host), port: port || 2376, agent: httpAgent };
+      return { request: requestHttps, options, close: () => httpAgent.destroy() };
     }
   }
 }
 
 const createRoute = (
-  agent: HttpAgent,
-  to: { socketPath: string } | { host: string; port: number } | object,
+  httpAgent: HttpAgent,
+  destination: { socketPath: string } | { host: string; port: number } | object,
 ): HttpRoute => ({
   request: requestHttp,
-  options: { ...to, agent },
-  close: () => agent.destroy(),
+  options: { ...destination, agent: httpAgent },
+  close: () => httpAgent.destroy(),
 });
 
 /** Removes the brackets that a URL puts around an IPv6 address. */

@@ -10,7 +10,7 @@ import { EngineError } from './errors.js';
 import type { MachineFacts } from './identity.js';
 import type { InventoryReading, Inventory } from './inventory.js';
 
-/** Why an engine's containers cannot be listed. `code` is the code of the host's problem. */
+/** Why an engine's containers cannot be listed. `code` is the code of the problem that is reported for the host. */
 export interface EngineFault {
   code: Extract<AgentProblemCode, 'engine_unreachable' | 'list_refused'>;
   message: string;
@@ -24,16 +24,16 @@ export interface EngineReading {
   containers: readonly Container[];
   /** The ids of all containers of the engine, including those that are not in the snapshot. */
   presentIds: ReadonlySet<string>;
-  /** Why the snapshot contains only the first containers by name; null if it contains all. */
+  /** Why the snapshot contains only the first containers by name; null if it contains all containers. */
   incompleteness: string | null;
   observedAt: Date;
   facts: MachineFacts;
 }
 
 /**
- * The result of reading the engine, which is either a complete reading or an error. A failed list never becomes an
- * empty snapshot, nor a snapshot marked as complete that lacks containers. `isEngineResponsive` is true if the engine
- * answers but retrying soon would not help.
+ * The result of reading the engine, which is either a reading or a fault. A failed list call never results in an empty
+ * snapshot, or in a snapshot that is marked as complete but lacks containers. `isEngineResponsive` is true if the
+ * engine answers but retrying soon would not help.
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault; isEngineResponsive: boolean };
 
@@ -100,9 +100,9 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
 }
 
 function explainIncompleteness(reading: InventoryReading, reported: readonly Container[]): string | null {
-  const isEncodedWhole = reported.length === reading.containers.length;
-  if (isEncodedWhole && !reading.isTruncated) return null;
-  const limit = isEncodedWhole
+  const isFullyEncoded = reported.length === reading.containers.length;
+  if (isFullyEncoded && !reading.isTruncated) return null;
+  const limit = isFullyEncoded
     ? `a snapshot holds at most ${SNAPSHOT_CONTAINERS_MAX}`
     : `their data exceeds the ${SNAPSHOT_BODY_BYTES_MAX} bytes of a snapshot`;
   return `${reading.presentIds.size} containers, but ${limit}: only the first ${reported.length} by name are reported`;

@@ -3,9 +3,10 @@ import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
 /**
- * The actions that can change the container list. The engine applies this filter, which excludes exec_* and similar
- * events. Those are more than half of all events of an engine with health checks. In a filter, Podman before 5 expects
- * `died` instead of `die`. Podman's name for `destroy` is `remove`, and `cleanup` is its last event after an exit.
+ * The actions that can change the container list. The engine sends only events with these actions, and not exec_* and
+ * similar events, which are more than half of all events of an engine with health checks. In a filter, Podman before
+ * version 5 expects `died` instead of `die`. Podman's name for `destroy` is `remove`, and its last event after an exit
+ * is `cleanup`.
  */
 export const WATCHED_ACTIONS = [
   'create',
@@ -27,8 +28,8 @@ export const WATCHED_ACTIONS = [
 const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container'], event: WATCHED_ACTIONS }));
 
 /**
- * Maximum length of a line, in characters. It is more than a hundred times the longest event, and protects the agent's
- * memory from a broken engine.
+ * Maximum length of a line, in characters. The limit is more than a hundred times the length of the longest event, and
+ * protects the agent's memory from a broken engine.
  */
 const LINE_LENGTH_MAX = 4 * 1024 * 1024;
 

@@ -26,14 +26,14 @@ export async function readMachineFacts(
 ): Promise<MachineFacts> {
   const version = await client.version(signal);
   const info = await client.info(signal).catch((error: unknown) => {
-    // A socket proxy may refuse /info; the machine's own facts are used then.
+    // A socket proxy may refuse /info. In that case, the machine's own facts are used.
     if (error instanceof EngineError && error.failure === 'refused') return null;
     throw error;
   });
   return toMachineFacts(version, info, { ...machine, machineId: await readMachineId(machine.machineIdPath) });
 }
 
-/** Builds the facts from the engine's replies. `machineId` is the text of /etc/machine-id, or null. */
+/** Builds the facts from the engine's responses. `machineId` is the text of /etc/machine-id, or null. */
 export function toMachineFacts(
   version: VersionReply,
   info: InfoReply | null,

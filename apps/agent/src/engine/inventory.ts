@@ -60,7 +60,7 @@ export function createInventory(
   // longer used.
   let entries = new Map<string, Entry>();
   let watched = false;
-  let isWithholding = false;
+  let isRedactionLimited = false;
 
   async function inspect(listed: ListedContainer, signal: AbortSignal): Promise<Container | null> {
     // A container that never started has no facts to inspect, and there can be thousands of such containers.
@@ -68,9 +68,9 @@ export function createInventory(
     let entry = entries.get(listed.Id);
     if (entry === undefined) entries.set(listed.Id, (entry = { inspected: null }));
     if (entry.inspected === null || !watched) {
-      const found = await tryInspect(listed.Id, signal);
-      if (found === 'gone') return null;
-      entry.inspected = found ?? entry.inspected;
+      const inspection = await tryInspect(listed.Id, signal);
+      if (inspection === 'gone') return null;
+      entry.inspected = inspection ?? entry.inspected;
     }
     return toContainer(listed, entry.inspected ?? NOT_INSPECTED);
   }
@@ -98,15 +98,15 @@ export function createInventory(
     const redacted: Container[] = [];
     let yieldedAt = performance.now();
     for (const container of containers.sort((a, b) => (a.dockerId < b.dockerId ? -1 : 1))) {
-      redacted.push(fit(redactor.redact(container)));
+      redacted.push(truncateFields(redactor.redact(container)));
       if (performance.now() - yieldedAt < YIELD_INTERVAL_MS) continue;
       await yieldToEventLoop();
       yieldedAt = performance.now();
     }
     const texts = redactor.withheldCount();
-    const isNewlyWithholding = texts > 0 && !isWithholding;
-    isWithholding = texts > 0;
-    if (isNewlyWithholding) log.warn({ texts }, 'too much text to search for secrets: the rest is sent as [redacted]');
+    const isNewlyLimited = texts > 0 && !isRedactionLimited;
+    isRedactionLimited = texts > 0;
+    if (isNewlyLimited) log.warn({ texts }, 'too much text to search for secrets: the rest is sent as [redacted]');
     return redacted;
   }
 
@@ -132,10 +132,11 @@ export function createInventory(
 }
 
 /**
- * Shortens fields that exceed a limit. This must follow the search for secrets, which would miss a truncated secret.
- * Ports are left unchanged, because the API merges too many into ranges and not every API accepts ranges.
+ * Shortens fields that exceed a limit. Must be called after the search for secrets, which would miss a truncated
+ * secret. Ports are left unchanged: if there are too many, the API itself merges them into ranges, and not every
+ * version of the API accepts ranges.
  */
-const fit = (container: Container): Container => ({
+const truncateFields = (container: Container): Container => ({
   ...fitContainer({ ...container, ports: [] }),
   ports: container.ports,
 });

@@ -17,10 +17,10 @@ export interface EngineChoice {
   runtimeDir: string | null;
 }
 
-/** An engine's address. `how` describes where the address comes from. */
+/** An engine's address. `source` describes where the address comes from. */
 export interface LocatedEngine {
   address: EngineAddress;
-  how: string;
+  source: string;
 }
 
 /**
@@ -34,13 +34,17 @@ export async function locateEngine({
   tls,
   runtimeDir,
 }: EngineChoice): Promise<LocatedEngine> {
-  if (address !== null) return { address: withTls(address, tls), how: 'from DOCKER_HOST' };
+  if (address !== null) return { address: withTls(address, tls), source: 'from DOCKER_HOST' };
   const contextAddress = await readDockerContext(configDir, context);
-  if (contextAddress !== null) return { address: contextAddress, how: 'from the docker context' };
+  if (contextAddress !== null) return { address: contextAddress, source: 'from the docker context' };
   for (const path of standardSocketPaths(runtimeDir)) {
-    if (await isSocket(path)) return { address: EngineAddress.parse(`unix://${path}`), how: 'found' };
+    if (await isSocket(path))
+      return { address: EngineAddress.parse(`unix://${path}`), source: 'the first socket found' };
   }
-  return { address: EngineAddress.parse(DOCKER_HOST_DEFAULT), how: 'the default address; no engine socket was found' };
+  return {
+    address: EngineAddress.parse(DOCKER_HOST_DEFAULT),
+    source: 'the default address; no engine socket was found',
+  };
 }
 
 const standardSocketPaths = (runtimeDir: string | null): string[] => [

@@ -1,7 +1,8 @@
 import type { Container } from '@muster/contracts';
 
 /**
- * Patterns of text that must not leave the machine. They need the flag `g`, because all matches in a text are replaced.
+ * Patterns of text that must not leave the machine. The patterns must have the flag `g`, because all matches in a text
+ * are replaced.
  */
 export interface RedactionPatterns {
   /** Matches names of labels, options and variables whose values are redacted. */
@@ -19,8 +20,8 @@ export const REDACT_NAMES_DEFAULT =
 
 /**
  * Tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web Tokens,
- * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text, because every
- * repetition that must be followed by something is bounded or ends where another match could begin.
+ * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text, because each repetition
+ * that is followed by another part is bounded, or ends where another match could begin.
  */
 export const REDACT_VALUES_DEFAULT = new RegExp(
   [
@@ -42,8 +43,8 @@ const SEARCH_LENGTH_MAX = 16_384;
 /** Limits on the cost of redacting one snapshot. */
 export interface RedactionLimits {
   /**
-   * Maximum number of characters that are searched. With linear patterns, only this limit is reached, so equal states
-   * give equal results.
+   * Maximum number of characters that are searched. If all patterns take linear time, this limit is reached before
+   * `msMax`, so equal states give equal results.
    */
   charactersMax: number;
   /** Milliseconds after which the search stops, because an operator's own pattern may be slow. */
@@ -110,9 +111,9 @@ const OPTION = /(?<=^|[\s"'])(-{1,2}[\w.-]{1,128})(\s+)("[^"]*"|'[^']*'|[^\s"'-]
 
 /** Redacts all matches. The values of options and variables with matching names are also redacted. */
 function redactText(text: string, patterns: RedactionPatterns): string {
-  const hide = (whole: string, name: string, between: string): string =>
-    matches(patterns.names, name) ? `${name}${between}${REDACTED}` : whole;
-  const searched = text.slice(0, SEARCH_LENGTH_MAX).replace(ASSIGNMENT, hide).replace(OPTION, hide);
+  const redactValue = (match: string, name: string, separator: string): string =>
+    matches(patterns.names, name) ? `${name}${separator}${REDACTED}` : match;
+  const searched = text.slice(0, SEARCH_LENGTH_MAX).replace(ASSIGNMENT, redactValue).replace(OPTION, redactValue);
   const rest = text.length > SEARCH_LENGTH_MAX ? REDACTED : '';
   return searched.replace(patterns.values, REDACTED) + rest;
 }

@@ -7,19 +7,19 @@ import { z } from 'zod';
  * field except the id falls back to a default.
  */
 
-const looseText = z.string().catch('');
+const textOrEmpty = z.string().catch('');
 
 /**
  * The health in the list of Docker >= 1.52 and in the inspection of every engine. `Status` is `""` or `none` for a
  * container without a health check.
  */
-const ListedHealth = z.object({ Status: looseText }).nullable().catch(null).default(null);
+const ListedHealth = z.object({ Status: textOrEmpty }).nullable().catch(null).default(null);
 
 const ListedPort = z.object({
-  IP: looseText,
+  IP: textOrEmpty,
   PrivatePort: z.number().catch(0),
   PublicPort: z.number().catch(0),
-  Type: looseText,
+  Type: textOrEmpty,
 });
 export type ListedPort = z.output<typeof ListedPort>;
 
@@ -29,12 +29,12 @@ export type ListedPort = z.output<typeof ListedPort>;
  */
 export const ListedContainer = z.object({
   Id: DockerId,
-  Names: z.array(looseText).catch([]).default([]),
-  Image: looseText,
-  ImageID: looseText,
-  Command: looseText,
-  State: looseText,
-  Status: looseText,
+  Names: z.array(textOrEmpty).catch([]).default([]),
+  Image: textOrEmpty,
+  ImageID: textOrEmpty,
+  Command: textOrEmpty,
+  State: textOrEmpty,
+  Status: textOrEmpty,
   Ports: z.array(ListedPort.nullable().catch(null)).catch([]).default([]),
   // z.record would drop the key `__proto__`, which is a valid label.
   Labels: z.custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null).catch({}),
@@ -47,17 +47,17 @@ export const ContainerList = z.array(ListedContainer);
 
 /** The parts of `GET /containers/{id}/json` that the list lacks. */
 export const InspectedContainer = z.object({
-  State: z.object({ StartedAt: looseText, Health: ListedHealth }),
+  State: z.object({ StartedAt: textOrEmpty, Health: ListedHealth }),
 });
 
 /** The response to `GET /version`. */
 export const VersionReply = z.object({
-  Version: looseText,
-  ApiVersion: looseText,
-  Os: looseText,
-  Arch: looseText,
+  Version: textOrEmpty,
+  ApiVersion: textOrEmpty,
+  Os: textOrEmpty,
+  Arch: textOrEmpty,
   Components: z
-    .array(z.object({ Name: looseText }))
+    .array(z.object({ Name: textOrEmpty }))
     .nullable()
     .catch(null)
     .default(null),
@@ -66,11 +66,11 @@ export type VersionReply = z.output<typeof VersionReply>;
 
 /** The parts of `GET /info` that the agent reads. */
 export const InfoReply = z.object({
-  ID: looseText,
-  Name: looseText,
-  OperatingSystem: looseText,
-  Architecture: looseText,
-  DockerRootDir: looseText,
+  ID: textOrEmpty,
+  Name: textOrEmpty,
+  OperatingSystem: textOrEmpty,
+  Architecture: textOrEmpty,
+  DockerRootDir: textOrEmpty,
 });
 export type InfoReply = z.output<typeof InfoReply>;
 
@@ -79,8 +79,8 @@ export type InfoReply = z.output<typeof InfoReply>;
  * `id` and `from`.
  */
 export const EngineEvent = z.object({
-  Type: looseText,
-  Action: looseText,
-  Actor: z.object({ ID: looseText }).catch({ ID: '' }),
+  Type: textOrEmpty,
+  Action: textOrEmpty,
+  Actor: z.object({ ID: textOrEmpty }).catch({ ID: '' }),
 });
 export type EngineEvent = z.output<typeof EngineEvent>;

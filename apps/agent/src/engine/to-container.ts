@@ -28,9 +28,9 @@ export function toContainer(listed: ListedContainer, inspected: Inspected): Cont
   return {
     dockerId: listed.Id,
     name: toName(listed),
-    image: clean(listed.Image || listed.ImageID || '<none>'),
-    imageId: clean(listed.ImageID) || null,
-    command: clean(listed.Command),
+    image: replaceUnstorable(listed.Image || listed.ImageID || '<none>'),
+    imageId: replaceUnstorable(listed.ImageID) || null,
+    command: replaceUnstorable(listed.Command),
     state,
     status: toStatus(listed.Status, state, toHealth(listed.Health?.Status) ?? inspected.health),
     ports: listed.Ports.flatMap((port) => (port === null ? [] : toPort(port))),
@@ -49,25 +49,25 @@ export function toStartedAt(value: string): string | null {
 }
 
 /**
- * Returns the health that the engine's word stands for, or null for `none`, `""` and any other word, which mean that
- * the container has no health check.
+ * Returns the health that the engine's word stands for, or null for `none`, `""` and any other word, all of which mean
+ * that the container has no health check.
  */
 export const toHealth = (word: string | undefined): Health | null =>
   word === 'healthy' || word === 'unhealthy' || word === 'starting' ? word : null;
 
 /** Replaces NUL and lone surrogates, which PostgreSQL cannot store. All other characters are kept. */
-const clean = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
+const replaceUnstorable = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed();
 
-const truncate = (text: string, lengthMax: number): string => clean(text.slice(0, lengthMax));
+const truncate = (text: string, lengthMax: number): string => replaceUnstorable(text.slice(0, lengthMax));
 
 /**
  * Returns the container's own name. An engine prefixes names with a slash and also lists the names that links add
- * (`/other/alias`). For a dead container, it may list no name. The short id is used in that case, as in Docker's own
- * output.
+ * (`/other/alias`). For a dead container, the engine may list no name. The short id is used in that case, as in
+ * Docker's own output.
  */
 export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): string {
   const names = Names.map((name) => name.replace(/^\//, '')).filter((name) => name !== '');
-  return clean(names.find((name) => !name.includes('/')) ?? names[0] ?? Id.slice(0, 12));
+  return replaceUnstorable(names.find((name) => !name.includes('/')) ?? names[0] ?? Id.slice(0, 12));
 }
 
 /**
@@ -84,7 +84,7 @@ const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
 function toState(word: string): string {
   const lower = word.toLowerCase();
   const known = Object.hasOwn(STATE_BY_PODMAN_WORD, lower) ? STATE_BY_PODMAN_WORD[lower]! : lower;
-  return clean(known).toLowerCase() || 'unknown';
+  return replaceUnstorable(known).toLowerCase() || 'unknown';
 }
 
 const SUFFIX_BY_HEALTH: Readonly<Record<Health, string>> = {
@@ -95,7 +95,7 @@ const SUFFIX_BY_HEALTH: Readonly<Record<Health, string>> = {
 
 /**
  * Returns the status text. Health that is reported separately is appended in Docker's form, so that one function of the
- * contract reads the health of any engine. Docker's own texts already contain it.
+ * contract reads the health of any engine. Docker's own texts already contain the health.
  */
 function toStatus(status: string, state: string, health: Health | null): string {
   const suffix = health !== null && state === 'running' && /^Up [^()]*$/.test(status) ? SUFFIX_BY_HEALTH[health] : '';
@@ -108,7 +108,7 @@ const isPortNumber = (value: number): boolean => Number.isInteger(value) && valu
 function toPort({ IP, PrivatePort, PublicPort, Type }: ListedPort): Port[] {
   const type = (Type || 'tcp').toLowerCase();
   if (!isPortNumber(PrivatePort) || (type !== 'tcp' && type !== 'udp' && type !== 'sctp')) return [];
-  const ip = clean(IP);
+  const ip = replaceUnstorable(IP);
   return [
     {
       ...(ip === '' || ip.length > PORT_IP_LENGTH_MAX ? {} : { ip }),
@@ -126,7 +126,7 @@ function toPort({ IP, PrivatePort, PublicPort, Type }: ListedPort): Port[] {
 function toLabels(listed: Readonly<Record<string, unknown>>): Container['labels'] {
   const labels = Object.create(null) as Container['labels'];
   for (const [key, value] of Object.entries(listed)) {
-    if (typeof value === 'string' || value === null) labels[clean(key)] = clean(value ?? '');
+    if (typeof value === 'string' || value === null) labels[replaceUnstorable(key)] = replaceUnstorable(value ?? '');
   }
   return labels;
 }

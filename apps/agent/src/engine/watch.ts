@@ -10,7 +10,7 @@ export interface WatchHandlers {
   onEvent(event: EngineEvent): void;
   /**
    * Called when a subscription ends and events may be missed. `error` is null if the engine closed the stream without
-   * one.
+   * an error.
    */
   onLost(error: unknown): void;
 }
@@ -26,18 +26,18 @@ export function createEngineWatch(client: EngineClient, handlers: WatchHandlers,
   async function follow(signal: AbortSignal): Promise<boolean> {
     subscription = new AbortController();
     const combinedSignal = AbortSignal.any([signal, subscription.signal]);
-    let watching = false;
+    let isSubscribed = false;
     let failure: unknown = null;
     try {
       const events = await client.openEvents(combinedSignal);
-      watching = true;
+      isSubscribed = true;
       handlers.onWatching();
       for await (const event of events) handlers.onEvent(event);
     } catch (error) {
       failure = error;
     }
     if (!signal.aborted) handlers.onLost(failure);
-    return watching;
+    return isSubscribed;
   }
 
   return {

@@ -26,8 +26,8 @@ export interface HttpCall {
 }
 
 /**
- * Sends a request and resolves when the response's headers arrive. The caller must read or destroy the body. Neither
- * follows redirects nor retries. Rejects with the connection error of Node or the system.
+ * Sends a request and resolves when the response's headers arrive. The caller must read or destroy the body. Redirects
+ * are not followed, and failed requests are not retried. Rejects with the connection error of Node or the system.
  */
 export function send(route: HttpRoute, { method, path, headers, body, signal }: HttpCall): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -42,7 +42,7 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
     // An upgrade, for example, closes the connection without a `response` event and without an error.
-    outgoing.once('close', () => reject(new Error('the connection was closed without an answer')));
+    outgoing.once('close', () => reject(new Error('the connection was closed without a response')));
     outgoing.end(body);
   });
 }
@@ -61,7 +61,7 @@ export async function readText(response: IncomingMessage, bytesMax: number): Pro
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw new ResponseTooLongError(`the answer is longer than ${bytesMax} bytes`);
+    if (bytes > bytesMax) throw new ResponseTooLongError(`the response is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -20,9 +20,9 @@ const RETRY_AFTER_MS_MAX = 86_400_000;
  * Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 export const fullJitterMs = (failures: number, random: number, limits: BackoffLimits): number =>
-  random * waitMs(failures, limits);
+  random * backoffMs(failures, limits);
 
-const waitMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =>
+const backoffMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =>
   Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));
 
 /**
@@ -37,7 +37,7 @@ export const retryDelayMs = (
   limits: BackoffLimits,
 ): number => {
   const requestedMs = retryAfterMs ?? 0;
-  return requestedMs + random * Math.max(waitMs(failures, limits), Math.min(limits.capMs, requestedMs / 2));
+  return requestedMs + random * Math.max(backoffMs(failures, limits), Math.min(limits.capMs, requestedMs / 2));
 };
 
 /**

@@ -19,8 +19,8 @@ import { createMusterRoute } from './route.js';
 
 /**
  * The result of a call. `retry` means that the call may succeed later (429, 5xx, 408, no connection, a timeout, or a
- * body that is not Muster's); `status` is null if there was no response. `refused` means that the same call will not
- * succeed if it is repeated.
+ * response that is not from Muster); `status` is null if there was no response. `refused` means that the same call will
+ * not succeed if it is repeated.
  */
 export type Answer<T> =
   | { kind: 'ok'; data: T }
@@ -60,7 +60,7 @@ export interface MusterClient {
 
 const TIMEOUT_MS_DEFAULT = 20_000;
 
-/** Maximum size of a response, in bytes. Muster's responses are less than a thousandth of it. */
+/** Maximum size of a response, in bytes. Muster's responses are less than a thousandth of that size. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 const DIRECT: ProxySettings = { https: null, http: null, noProxy: null };
@@ -151,7 +151,7 @@ const snapshotHeaders = (
   [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
 });
 
-/** Converts a response to an answer. If the body is not Muster's, only the status is used. */
+/** Converts a response to an answer. If the response is not from Muster, only its status is used. */
 function toAnswer<S extends z.ZodType>(
   schema: S,
   status: number,
@@ -165,7 +165,7 @@ function toAnswer<S extends z.ZodType>(
     return { kind: 'retry', status, reason: `answered ${status} with a body that is not Muster’s`, retryAfterMs: null };
   }
   const problem = Problem.safeParse(body);
-  const reason = problem.success ? describe(problem.data) : `answered ${status}`;
+  const reason = problem.success ? describeProblem(problem.data) : `answered ${status}`;
   if (status === 429 || status === 408 || status >= 500) {
     return { kind: 'retry', status, reason, retryAfterMs: retryAfterMs() };
   }
@@ -173,7 +173,7 @@ function toAnswer<S extends z.ZodType>(
   return { kind: 'refused', status, problemType, reason, retryAfterMs: retryAfterMs() };
 }
 
-const describe = ({ status, title, detail, errors = [], requestId }: Problem): string =>
+const describeProblem = ({ status, title, detail, errors = [], requestId }: Problem): string =>
   [
     `${status} ${title}: ${detail}`,
     ...errors.slice(0, 3).map(({ path, message }) => `${path} ${message}`),

@@ -14,12 +14,13 @@ export function proxyFor(url: URL, { https, http, noProxy }: ProxySettings): URL
 }
 
 /**
- * Returns whether NO_PROXY contains the host. Entries are separated by commas or blanks. Each matches a host and its
- * subdomains, with or without a leading dot or `*.`; `*` matches all. An entry with a port matches only that port.
+ * Returns whether NO_PROXY contains the host. Entries are separated by commas or whitespace. Each entry matches a host
+ * and its subdomains, with or without a leading dot or `*.`; `*` matches all. An entry with a port matches only that
+ * port.
  */
 function isExcluded({ hostname, protocol, port }: URL, list: string): boolean {
   const host = hostname.toLowerCase();
-  const ownPort = port || (protocol === 'https:' ? '443' : '80');
+  const urlPort = port || (protocol === 'https:' ? '443' : '80');
   return list
     .toLowerCase()
     .split(/[\s,]+/)
@@ -27,9 +28,9 @@ function isExcluded({ hostname, protocol, port }: URL, list: string): boolean {
     .some((entry) => {
       if (entry === '*') return true;
       const [, name = '', entryPort] = /^\*?\.?(.*?)(?::(\d+))?$/.exec(bracketed(entry))!;
-      return (entryPort === undefined || entryPort === ownPort) && (host === name || host.endsWith(`.${name}`));
+      return (entryPort === undefined || entryPort === urlPort) && (host === name || host.endsWith(`.${name}`));
     });
 }
 
-/** Adds the brackets of a URL to an IPv6 address, so that its colons do not start a port. */
+/** Adds the brackets of a URL to an IPv6 address, so that its colons are not mistaken for the start of a port. */
 const bracketed = (entry: string): string => (/^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*$/.test(entry) ? `[${entry}]` : entry);

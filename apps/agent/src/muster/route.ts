@@ -7,9 +7,9 @@ import type { HttpRoute } from '../http/exchange.js';
 import { proxyFor, type ProxySettings } from './proxy.js';
 
 /**
- * How long an idle connection is kept, in milliseconds, unless the server announces a shorter time. It is longer than a
- * heartbeat interval or two, and shorter than the usual 60 s of load balancers, so no request is sent on a connection
- * that the other side is closing.
+ * How long an idle connection is kept, in milliseconds, unless the server announces a shorter time. The time is longer
+ * than a few heartbeat intervals, so that the connection is reused. It is shorter than the 60 s that are usual for load
+ * balancers, so that no request is sent on a connection that the other side is closing.
  */
 const IDLE_MS_MAX = 55_000;
 
@@ -29,18 +29,18 @@ export function createMusterRoute(url: URL, settings: ProxySettings): HttpRoute 
     return createRoute(url, url.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE));
   if (url.protocol === 'https:') return createRoute(url, new TunnelAgent(proxy));
   // For an http API, the proxy receives absolute URLs instead of a tunnel.
-  const agent = proxy.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE);
+  const httpAgent = proxy.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE);
   return {
-    ...createRoute(proxy, agent),
+    ...createRoute(proxy, httpAgent),
     pathPrefix: url.origin,
     headers: { host: url.host, ...proxyAuthorization(proxy) },
   };
 }
 
-const createRoute = (to: URL, agent: HttpAgent): HttpRoute => ({
-  request: to.protocol === 'https:' ? requestHttps : requestHttp,
-  options: { host: hostOf(to), port: portOf(to), agent },
-  close: () => agent.destroy(),
+const createRoute = (server: URL, httpAgent: HttpAgent): HttpRoute => ({
+  request: server.protocol === 'https:' ? requestHttps : requestHttp,
+  options: { host: hostOf(server), port: portOf(server), agent: httpAgent },
+  close: () => httpAgent.destroy(),
 });
 
 /** Returns the proxy's authentication header, if its URL contains credentials. */

@@ -49,8 +49,8 @@ export interface SessionWaits {
   /** Wait between two attempts after a dismissal, which grows from `minMs` to `maxMs`. */
   dismissed: { minMs: number; maxMs: number };
   /**
-   * Wait while a host with this machine's identity may be alive, which is at most `maxMs` in total, and `defaultMs` if
-   * the API sends no Retry-After.
+   * Wait while another host with this machine's identity may be alive. It is at most `maxMs` in total, and `defaultMs`
+   * if the API sends no Retry-After.
    */
   identity: { maxMs: number; defaultMs: number };
 }
@@ -81,7 +81,7 @@ export interface SessionOptions {
   random: () => number;
   log: Logger;
   waits?: SessionWaits;
-  /** True for the `enroll` command, which may also use the enrollment token of a host that was deleted. */
+  /** True for the `enroll` command, which may reuse the enrollment token of a host that was deleted. */
   isEnrollCommand?: boolean;
 }
 
@@ -161,20 +161,20 @@ export function createSession(options: SessionOptions): Session {
    * that the API states, to see whether the other host reports again.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
-    const since = performance.now();
+    const startMs = performance.now();
     let graceMs: number | null = null;
     for (let tries = 1; ; tries++) {
       const answer = await client.enroll(token, { ...enrollFacts(facts), engineId }, signal);
       if (!isRefusal(answer, ProblemTypes.engineIdInUse)) return answer;
       const { retryAfterMs } = answer;
       graceMs ??= Math.min(retryAfterMs ?? waits.identity.defaultMs, waits.identity.maxMs);
-      const waitedMs = performance.now() - since;
-      const isSeenAgain = waitedMs >= graceMs && (retryAfterMs === null || retryAfterMs > REMAINING_GRACE_MS);
-      const leftMs = waits.identity.maxMs - waitedMs;
-      if (isSeenAgain || leftMs <= 0) return answer;
-      const delayMs = Math.min(leftMs, retryDelayMs(tries, retryAfterMs, random(), SERVER_BACKOFF));
-      const about = { engineId, retryInMs: Math.round(delayMs) };
-      log.warn(about, 'a host with this machine’s identity was seen recently: checking whether it is alive');
+      const waitedMs = performance.now() - startMs;
+      const hasReportedAgain = waitedMs >= graceMs && (retryAfterMs === null || retryAfterMs > REMAINING_GRACE_MS);
+      const remainingMs = waits.identity.maxMs - waitedMs;
+      if (hasReportedAgain || remainingMs <= 0) return answer;
+      const delayMs = Math.min(remainingMs, retryDelayMs(tries, retryAfterMs, random(), SERVER_BACKOFF));
+      const details = { engineId, retryInMs: Math.round(delayMs) };
+      log.warn(details, 'a host with this machine’s identity was seen recently: checking whether it is alive');
       await sleep(delayMs, undefined, { signal });
     }
   }
@@ -243,24 +243,24 @@ export function createSession(options: SessionOptions): Session {
     const answer = await request(agentToken);
     if (answer.kind === 'ok') await recordAccepted(enrollment, agentToken);
     if (!isDismissal(answer) || previousToken === null) return answer;
-    const second = await request(previousToken);
-    if (second.kind === 'ok') await recordAccepted(enrollment, previousToken);
+    const secondAnswer = await request(previousToken);
+    if (secondAnswer.kind === 'ok') await recordAccepted(enrollment, previousToken);
     // The first answer is returned, because it may state that the host was deleted.
-    return isDismissal(second) ? answer : second;
+    return isDismissal(secondAnswer) ? answer : secondAnswer;
   }
 
   /** Returns the enrollment token, unless an operator deleted the host that was enrolled with it. */
   function usableEnrollToken(refusal: Answer<unknown>): string | null {
     if (enrollToken === null || state.enrollment === null || options.isEnrollCommand === true) return enrollToken;
-    const isSpent = sha256(enrollToken) === (state.enrollment.enrolledWith ?? sha256(enrollToken));
-    return isRefusal(refusal, ProblemTypes.hostDeleted) && isSpent ? null : enrollToken;
+    const isTokenOfDeletedHost = sha256(enrollToken) === (state.enrollment.enrolledWith ?? sha256(enrollToken));
+    return isRefusal(refusal, ProblemTypes.hostDeleted) && isTokenOfDeletedHost ? null : enrollToken;
   }
 
-  function dismissed(why: string): SessionAnswer<never> {
+  function dismissed(reason: string): SessionAnswer<never> {
     const { minMs, maxMs } = waits.dismissed;
     const ceilingMs = Math.min(maxMs, minMs * 2 ** Math.min(++dismissals, 10));
     const retryInMs = ceilingMs / 2 + random() * (ceilingMs / 2);
-    return { kind: 'dismissed', reason: why, retryInMs };
+    return { kind: 'dismissed', reason, retryInMs };
   }
 
   return {
@@ -291,8 +291,8 @@ export function createSession(options: SessionOptions): Session {
         throw new StopError(reason, ExitCodes.failed);
       }
       if (enrolled.kind !== 'ok') return enrolled;
-      const first = await callEnrolled(state.enrollment!, request);
-      return isDismissal(first) ? dismissed('the API rejects the token that it has just issued') : first;
+      const firstAnswer = await callEnrolled(state.enrollment!, request);
+      return isDismissal(firstAnswer) ? dismissed('the API rejects the token that it has just issued') : firstAnswer;
     },
     async recordSuperseded(isSuperseded) {
       const { enrollment } = state;
@@ -331,7 +331,7 @@ function stateForServer(musterUrl: string, enrollToken: string | null, state: Ag
   if (enrollToken !== null) return { ...state, enrollment: null };
   throw new StopError(
     `this machine is enrolled with ${state.enrollment.musterUrl}, not with ${musterUrl}: ` +
-      'set MUSTER_ENROLL_TOKEN to enroll it there, or another MUSTER_STATE_DIR to keep both',
+      'set MUSTER_ENROLL_TOKEN to enroll it there, or another MUSTER_STATE_DIR to keep both enrollments',
     ExitCodes.usage,
   );
 }
@@ -357,7 +357,8 @@ const isDismissal = (answer: Answer<unknown>): answer is Refusal =>
 
 const ENROLL_TOKEN_REFUSED =
   'the API rejects MUSTER_ENROLL_TOKEN: it is expired, revoked or used up, or belongs to another server; create a new' +
-  ' one (if this machine was enrolled before, its state was lost: keep MUSTER_STATE_DIR, in a container on a volume)';
+  ' one (if this machine was enrolled before, its state was lost: keep MUSTER_STATE_DIR, and in a container, put it on ' +
+  'a volume)';
 const DELETED = 'this host was deleted in Muster';
 const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
 

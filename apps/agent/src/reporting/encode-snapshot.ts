@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib';
 import { SNAPSHOT_BODY_BYTES_MAX, canonicalContainer, canonicalSnapshot, type Container } from '@muster/contracts';
 import { sortByName } from '../lib/sort-by-name.js';
 
-/** A snapshot in the form that is sent. Equal states give equal bytes, including after compression. */
+/** A snapshot in the format in which it is sent. Equal states give equal bytes, including after compression. */
 export interface EncodedSnapshot {
   body: Buffer;
   encoding: 'gzip' | null;

@@ -21,9 +21,9 @@ const JournalEntry = z.object({
 export type JournalEntry = z.output<typeof JournalEntry>;
 
 /**
- * A line that marks an entry and all before it as sent. Without it, if a run was killed during its replay, the next run
- * would send entries again under a stream that has been superseded, and the API would suspect two machines with one
- * token. Earlier versions of the agent read and write the key `told`, so it keeps its name.
+ * A line that marks an entry and all entries before it as sent. Without this line, if a run was killed during its
+ * replay, the next run would send entries again under a stream that has been superseded, and the API would suspect two
+ * machines with one token. The key `told` keeps its name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 
@@ -34,7 +34,7 @@ export interface Journal {
   /**
    * Records how the containers differ from the last acknowledged or recorded ones. Ids in `presentIds` do not count as
    * removed, because a host with too many containers reports only some of them. Never throws, because a full disk
-   * should cost only history.
+   * should cause only a gap in the history.
    */
   record(containers: readonly Container[], order: () => SnapshotOrder, presentIds?: ReadonlySet<string>): Promise<void>;
   /** Returns the number of entries. */
@@ -69,13 +69,13 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
   let baseline: readonly Container[] | null = null;
   let isFileStale = false;
 
-  async function tryWrite(what: string, write: () => Promise<void>): Promise<void> {
+  async function tryWrite(action: 'written' | 'removed', write: () => Promise<void>): Promise<void> {
     try {
       await write();
       isFileStale = false;
     } catch (error) {
       isFileStale = true;
-      log.warn({ reason: (error as Error).message }, `the journal could not be ${what}: keeping it in memory`);
+      log.warn({ reason: (error as Error).message }, `the journal could not be ${action}: keeping it in memory`);
     }
   }
 
@@ -155,13 +155,14 @@ function changesBetween(
   for (const container of after) {
     const previous = remaining.get(container.dockerId);
     remaining.delete(container.dockerId);
-    if (previous === undefined || withoutAge(previous) !== withoutAge(container)) changed.push(container);
+    if (previous === undefined || serializeWithoutAge(previous) !== serializeWithoutAge(container))
+      changed.push(container);
   }
   const removedIds = [...remaining.keys()].filter((id) => !presentIds.has(id));
   return changed.length + removedIds.length === 0 ? null : { changed, removedIds };
 }
 
-const withoutAge = (container: Container): string =>
+const serializeWithoutAge = (container: Container): string =>
   JSON.stringify([canonicalContainer({ ...container, status: '' }), parseStatus(container.status)]);
 
 /** Returns the unsent lines of earlier runs. Drops a truncated last line, which a kill can leave behind. */

@@ -31,25 +31,26 @@ export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal
   const { poller, client, session, stream, random, log } = options;
   for (let tries = 1; ; tries++) {
     const result = await poller.poll(signal);
-    if (result.kind === 'failed') throw failed(result.fault.message);
+    if (result.kind === 'failed') throw failureError(result.fault.message);
     const { snapshot, incompleteness } = result;
     if (incompleteness !== null) log.warn({ reason: incompleteness }, 'not all containers can be reported');
     const order = stream.next(result.observedAt);
     const part = { snapshot, isComplete: incompleteness === null, removedIds: [] };
     const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), result.facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
-    if (answer.kind === 'refused') throw failed(`the API refused the snapshot: ${answer.reason}`);
+    if (answer.kind === 'refused') throw failureError(`the API refused the snapshot: ${answer.reason}`);
     if (answer.kind === 'ok') {
       const { applied, reason, received, created, updated, removed, unchanged, hostId } = answer.data;
-      if (!applied) throw failed(`the API did not apply the snapshot: ${reason}`);
+      if (!applied) throw failureError(`the API did not apply the snapshot: ${reason}`);
       log.info({ hostId, received, created, updated, removed, unchanged }, 'snapshot applied');
       return;
     }
     const delayMs = retryDelayMs(tries, answer.retryAfterMs, random(), SERVER_BACKOFF);
-    if (tries === ATTEMPTS_MAX || delayMs > WAIT_MS_MAX) throw failed(`cannot report to the API: ${answer.reason}`);
+    if (tries === ATTEMPTS_MAX || delayMs > WAIT_MS_MAX)
+      throw failureError(`cannot report to the API: ${answer.reason}`);
     log.warn({ reason: answer.reason, tries, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
     await sleep(delayMs, undefined, { signal });
   }
 }
 
-const failed = (message: string): StopError => new StopError(message, ExitCodes.failed);
+const failureError = (message: string): StopError => new StopError(message, ExitCodes.failed);

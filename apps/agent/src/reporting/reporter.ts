@@ -8,16 +8,16 @@ import type { MusterClient } from '../muster/client.js';
 import type { Session, SessionAnswer } from '../muster/session.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
 import {
-  engineChanged,
-  engineFailed,
-  heartbeatAnswered,
-  heartbeatSkipped,
+  scheduleAfterEngineChange,
+  scheduleAfterEngineFailure,
+  scheduleAfterHeartbeatAnswer,
+  scheduleAfterSkippedHeartbeat,
   nextAction,
-  recordStarted,
-  serverFailed,
-  snapshotAnswered,
-  snapshotStarted,
-  snapshotDelayed,
+  scheduleAfterRecordStart,
+  scheduleAfterServerFailure,
+  scheduleAfterSnapshotAnswer,
+  scheduleAfterSnapshotStart,
+  scheduleAfterSnapshotDelay,
   createSchedule,
 } from './schedule.js';
 import { createReplayCall } from './journal-replay.js';
@@ -78,10 +78,10 @@ export interface ReporterOptions {
   onEngineFailure(): void;
 }
 
-/** An answer after which the same action is retried. */
-type Failure = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
+/** An answer to a failed call. The same action is retried later. */
+type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
 
-const isFailedCall = (answer: SessionAnswer<unknown>): answer is Failure =>
+const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAnswer =>
   answer.kind === 'retry' || answer.kind === 'dismissed';
 
 /**
@@ -109,12 +109,12 @@ export function createReporter(options: ReporterOptions): Reporter {
   let acceptedAt: Date | null = null;
   let containers: number | null = null;
   let isSuperseded = false;
-  /** The snapshot in flight, until it is answered or recorded in the journal. */
+  /** The reading whose snapshot is in flight, until it is answered or recorded in the journal. */
   let unansweredReading: EngineReading | null = null;
   let wake = new AbortController();
 
   function markChanged(afterMs = coalesceMs): void {
-    schedule = engineChanged(schedule, now(), afterMs);
+    schedule = scheduleAfterEngineChange(schedule, now(), afterMs);
     wake.abort();
   }
 
@@ -130,7 +130,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function sendSnapshot(signal: AbortSignal): Promise<void> {
     if (!(await replayJournal(signal))) return;
-    schedule = snapshotStarted(schedule);
+    schedule = scheduleAfterSnapshotStart(schedule);
     const reading = await pollEngine(signal);
     if (reading === null) return;
     unansweredReading = reading;
@@ -146,7 +146,12 @@ export function createReporter(options: ReporterOptions): Reporter {
       digest = null;
       refusal = answer.reason;
       log.error({ reason: answer.reason }, 'the API refused this snapshot: retrying at the regular interval');
-      schedule = snapshotAnswered(schedule, now(), { cadence: schedule.cadence, isAccepted: false }, random());
+      schedule = scheduleAfterSnapshotAnswer(
+        schedule,
+        now(),
+        { cadence: schedule.cadence, isAccepted: false },
+        random(),
+      );
       return;
     }
     refusal = null;
@@ -182,7 +187,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   /** Reads the engine and records the change in the journal, because it cannot be sent yet. */
   async function recordChange(signal: AbortSignal): Promise<void> {
-    schedule = recordStarted(schedule);
+    schedule = scheduleAfterRecordStart(schedule);
     const reading = await pollEngine(signal);
     if (reading === null) return;
     await recordUnanswered();
@@ -217,7 +222,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   /** Sends the journal's entries, oldest first. Returns false if the API cannot accept them yet. */
   async function replayJournal(signal: AbortSignal): Promise<boolean> {
-    // Without an enrollment, the journal and the ids belong to a host that this machine no longer reports as.
+    // Without an enrollment, the journal and the reported ids belong to an earlier enrollment of this machine.
     if (!session.isEnrolled()) {
       if (journal.size() > 0) await journal.clear();
       await reportedIds.clear();
@@ -227,9 +232,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       const replay = await createReplayCall(client, entry, signal);
       // The journal must shrink by at least one entry for every two entries sent. Otherwise, continuous changes and
       // slow answers could keep the replay from ever finishing.
-      const mayGrow = journal.size() <= initialSize - sent / 2;
+      const mayJournalGrow = journal.size() <= initialSize - sent / 2;
       const facts = poller.facts();
-      const answer = await (mayGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
+      const answer = await (mayJournalGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
       if (isFailedCall(answer)) {
         recordServerFailure('snapshot', answer);
         return false;
@@ -257,9 +262,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     } else log.warn({ reason }, 'snapshot not applied: the API has a newer one, or this machine’s clock was set back');
     const isNewStream = stream.recordAnswer(summary, now());
     if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
-    // An incomplete snapshot leaves the API without a digest, so it would request a snapshot at each heartbeat.
+    // An incomplete snapshot leaves the API without a digest, so the API would request a snapshot at each heartbeat.
     const isAccepted = applied && incompleteness === null;
-    schedule = snapshotAnswered(schedule, now(), { cadence, isAccepted }, random());
+    schedule = scheduleAfterSnapshotAnswer(schedule, now(), { cadence, isAccepted }, random());
     if (isNewStream) markChanged();
   }
 
@@ -271,7 +276,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (fault !== null) recordEngineFault(fault, false);
     }
     if (!session.isEnrolled() && poller.facts() === null) {
-      schedule = heartbeatSkipped(schedule, now(), random());
+      schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
       return;
     }
     const heartbeat = composeHeartbeat();
@@ -284,10 +289,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     recordAnswered();
     if (answer.kind === 'refused') {
       log.error({ reason: answer.reason }, 'the API refused this heartbeat: sending the next one as usual');
-      schedule = heartbeatSkipped(schedule, now(), random());
+      schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
       return;
     }
-    schedule = heartbeatAnswered(schedule, now(), answer.data, random());
+    schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }
 
   function composeHeartbeat(): Heartbeat {
@@ -328,7 +333,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     else log.debug(details, 'still cannot list the containers');
     engineFault = fault;
     digest = null;
-    schedule = engineFailed(schedule, now(), delayMs, isNewError);
+    schedule = scheduleAfterEngineFailure(schedule, now(), delayMs, isNewError);
     if (!isEngineResponsive) options.onEngineFailure();
   }
 
@@ -349,26 +354,26 @@ export function createReporter(options: ReporterOptions): Reporter {
     acceptedAt = wallNow();
   }
 
-  function recordServerFailure(action: 'snapshot' | 'heartbeat', answer: Failure): void {
+  function recordServerFailure(action: 'snapshot' | 'heartbeat', answer: FailedAnswer): void {
     const { reason } = answer;
     serverFailures++;
     serverError = reason;
     if (answer.kind === 'dismissed') {
       const retryInMs = Math.round(answer.retryInMs);
       log.error({ reason, retryInMs }, 'the API rejects this machine: keeping its token and state, and retrying');
-      schedule = serverFailed(schedule, now(), answer.retryInMs, action);
+      schedule = scheduleAfterServerFailure(schedule, now(), answer.retryInMs, action);
       return;
     }
     // If the machine is not enrolled, the 429 is the answer to the enrollment, not to a snapshot.
     if (action === 'snapshot' && answer.status === 429 && session.isEnrolled()) {
       const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
       log.warn({ reason, tries: delayedSnapshots, retryInMs }, 'the API limits the rate of this host’s snapshots');
-      schedule = snapshotDelayed(schedule, now(), retryInMs);
+      schedule = scheduleAfterSnapshotDelay(schedule, now(), retryInMs);
       return;
     }
     const delayMs = retryDelayMs(serverFailures, answer.retryAfterMs, random(), SERVER_BACKOFF);
     log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
-    schedule = serverFailed(schedule, now(), delayMs, action);
+    schedule = scheduleAfterServerFailure(schedule, now(), delayMs, action);
   }
 
   async function idle(ms: number, signal: AbortSignal): Promise<void> {

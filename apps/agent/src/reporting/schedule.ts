@@ -1,8 +1,9 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 
 /**
- * Schedule of the next calls. All times are milliseconds of one monotonic clock. Every function here is pure and
- * returns a new schedule. At most one action is due at a time, so at most one request is in flight.
+ * Schedule of the next calls. All times are milliseconds of one monotonic clock. All functions in this module are pure,
+ * and those named `scheduleAfter…` return the new schedule. At most one action is due at a time, so at most one request
+ * is in flight.
  */
 export interface Schedule {
   readonly cadence: Cadence;
@@ -18,11 +19,11 @@ export interface Schedule {
    * No snapshot is sent before this time, because the server limits this host's snapshots. Heartbeats are not affected.
    */
   readonly snapshotNotBefore: number;
-  /** True if another snapshot would fail like the last one. The server's requests for a snapshot are then ignored. */
-  readonly ignoresRequests: boolean;
+  /** True if another snapshot would fail like the last one. The server's requests for one are ignored in that case. */
+  readonly ignoresSnapshotRequests: boolean;
 }
 
-/** Milliseconds from the first event of a burst to the snapshot that covers all of them. */
+/** Milliseconds from the first event of a burst to the snapshot that covers the whole burst. */
 export const COALESCE_MS = 1_000;
 
 /** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter one. */
@@ -39,7 +40,7 @@ export const createSchedule = (now: number): Schedule => ({
   heartbeatAt: now + CADENCE_DEFAULT.heartbeatSeconds * 1_000,
   notBefore: now,
   snapshotNotBefore: now,
-  ignoresRequests: false,
+  ignoresSnapshotRequests: false,
 });
 
 /** The kinds of action. `record` reads a change that cannot be sent to the server yet and writes it to the journal. */
@@ -60,21 +61,24 @@ const earliestSnapshotAt = ({ notBefore, snapshotNotBefore }: Schedule): number 
   Math.max(notBefore, snapshotNotBefore);
 
 /** Schedules a snapshot for a change. The delay counts from the first change, so a long burst does not extend it. */
-export const engineChanged = (schedule: Schedule, now: number, coalesceMs: number): Schedule => ({
+export const scheduleAfterEngineChange = (schedule: Schedule, now: number, coalesceMs: number): Schedule => ({
   ...schedule,
   changeAt: schedule.changeAt ?? now + coalesceMs,
-  ignoresRequests: false,
+  ignoresSnapshotRequests: false,
 });
 
-/** Clears the due snapshot when its reading of the engine starts. Later changes schedule another snapshot. */
-export const snapshotStarted = (schedule: Schedule): Schedule => ({
+/** Clears the due snapshot when the engine is about to be read for it. Later changes schedule another snapshot. */
+export const scheduleAfterSnapshotStart = (schedule: Schedule): Schedule => ({
   ...schedule,
   changeAt: null,
   snapshotAt: Number.POSITIVE_INFINITY,
 });
 
-/** Clears the change when its reading for the journal starts. A snapshot follows as soon as the server allows one. */
-export const recordStarted = (schedule: Schedule): Schedule => ({
+/**
+ * Clears the change when the engine is about to be read for the journal. A snapshot follows as soon as the server
+ * allows one.
+ */
+export const scheduleAfterRecordStart = (schedule: Schedule): Schedule => ({
   ...schedule,
   changeAt: null,
   snapshotAt: Math.min(schedule.snapshotAt, earliestSnapshotAt(schedule)),
@@ -85,7 +89,7 @@ export const recordStarted = (schedule: Schedule): Schedule => ({
  * snapshot and would not apply the next one either. Changes recorded while the snapshot was in flight do not wait for
  * the next regular snapshot.
  */
-export const snapshotAnswered = (
+export const scheduleAfterSnapshotAnswer = (
   schedule: Schedule,
   now: number,
   answer: { cadence: Cadence; isAccepted: boolean },
@@ -96,11 +100,11 @@ export const snapshotAnswered = (
   snapshotAt: Math.min(schedule.snapshotAt, now + snapshotDelayMs(answer.cadence, random)),
   heartbeatAt: now + heartbeatDelayMs(answer.cadence, random),
   notBefore: now,
-  ignoresRequests: !answer.isAccepted,
+  ignoresSnapshotRequests: !answer.isAccepted,
 });
 
 /** Schedules the next calls after the answer to a heartbeat. */
-export const heartbeatAnswered = (
+export const scheduleAfterHeartbeatAnswer = (
   schedule: Schedule,
   now: number,
   answer: { cadence: Cadence; snapshotRequired: boolean },
@@ -110,7 +114,7 @@ export const heartbeatAnswered = (
   cadence: answer.cadence,
   // With the new cadence, the regular snapshot may be due sooner.
   snapshotAt:
-    answer.snapshotRequired && !schedule.ignoresRequests
+    answer.snapshotRequired && !schedule.ignoresSnapshotRequests
       ? now
       : Math.min(schedule.snapshotAt, now + snapshotDelayMs(answer.cadence, random)),
   heartbeatAt: now + heartbeatDelayMs(answer.cadence, random),
@@ -118,7 +122,7 @@ export const heartbeatAnswered = (
 });
 
 /** Retries the same action after `delayMs`, because the server failed or asked for a pause. */
-export const serverFailed = (
+export const scheduleAfterServerFailure = (
   schedule: Schedule,
   now: number,
   delayMs: number,
@@ -131,7 +135,7 @@ export const serverFailed = (
 });
 
 /** Retries the snapshot after `delayMs`. Heartbeats continue as usual. */
-export const snapshotDelayed = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
+export const scheduleAfterSnapshotDelay = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
   ...schedule,
   snapshotAt: now,
   notBefore: now,
@@ -139,19 +143,24 @@ export const snapshotDelayed = (schedule: Schedule, now: number, delayMs: number
 });
 
 /**
- * Retries reading the engine after `delayMs`. A new error is reported to the server immediately, a known one with the
- * next regular heartbeat.
+ * Retries reading the engine after `delayMs`. A new error is reported to the server immediately, and a known error with
+ * the next regular heartbeat.
  */
-export const engineFailed = (schedule: Schedule, now: number, delayMs: number, isNewError: boolean): Schedule => ({
+export const scheduleAfterEngineFailure = (
+  schedule: Schedule,
+  now: number,
+  delayMs: number,
+  isNewError: boolean,
+): Schedule => ({
   ...schedule,
   snapshotAt: now + delayMs,
   changeAt: null,
   heartbeatAt: isNewError ? now : schedule.heartbeatAt,
-  ignoresRequests: true,
+  ignoresSnapshotRequests: true,
 });
 
 /** Skips a heartbeat that cannot be sent. The next one is due after the usual interval. */
-export const heartbeatSkipped = (schedule: Schedule, now: number, random: number): Schedule => ({
+export const scheduleAfterSkippedHeartbeat = (schedule: Schedule, now: number, random: number): Schedule => ({
   ...schedule,
   heartbeatAt: now + heartbeatDelayMs(schedule.cadence, random),
 });

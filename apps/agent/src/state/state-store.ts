@@ -8,7 +8,7 @@ import { ExitCodes, StopError } from '../exit.js';
 
 /** State that an agent keeps between runs. */
 export interface AgentState {
-  /** Random identity, generated because the machine had none or another host used it; null otherwise. */
+  /** Random identity, generated because the machine had none or another host used it; null if none was generated. */
   identity: string | null;
   /** Null until the machine is enrolled. */
   enrollment: Enrollment | null;
@@ -83,13 +83,13 @@ export function createStateStore(dir: string): StateStore {
         text = await readPrivateFile(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_STATE;
-        throw unusable(path, (error as Error).message);
+        throw unusableError(path, (error as Error).message);
       }
       try {
         const { version: _, ...state } = StateFile.parse(JSON.parse(text));
         return state;
       } catch {
-        throw unusable(path, 'its content is invalid; move it away and enroll again');
+        throw unusableError(path, 'its content is invalid; move it away and enroll again');
       }
     },
     async save(state) {
@@ -101,28 +101,28 @@ export function createStateStore(dir: string): StateStore {
   };
 }
 
-/** Creates the directory if needed and removes access for group and others. Throws `StopError`. */
+/** Creates the directory if needed and removes access for group and others. Throws `StopError` if that fails. */
 export async function prepareStateDir(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    await restrict(dir, 0o700);
+    await restrictAccess(dir, 0o700);
   } catch (error) {
-    throw unusable(dir, (error as Error).message);
+    throw unusableError(dir, (error as Error).message);
   }
 }
 
-const unusable = (path: string, why: string): StopError =>
-  new StopError(`cannot use ${path} for the agent’s state (MUSTER_STATE_DIR): ${why}`, ExitCodes.failed);
+const unusableError = (path: string, reason: string): StopError =>
+  new StopError(`cannot use ${path} for the agent’s state (MUSTER_STATE_DIR): ${reason}`, ExitCodes.failed);
 
 /** Removes access for group and others. */
-async function restrict(path: string, mode: number): Promise<void> {
+async function restrictAccess(path: string, mode: number): Promise<void> {
   if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, mode);
 }
 
 /**
  * Opens a file in the state directory and removes access for group and others. Rejects if the path is a symbolic link
- * or has another hard link: root may run `once` or `leave` in a directory of the service's user, and a link must not
- * lead root to another file. O_NONBLOCK keeps a named pipe from blocking.
+ * or has another hard link, because root may run `once` or `leave` in a directory of the service's user, and a link
+ * must not lead root to another file. O_NONBLOCK keeps a named pipe from blocking.
  */
 async function openPrivate(path: string, flags: number): Promise<FileHandle> {
   const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
@@ -159,8 +159,8 @@ export async function appendPrivateFile(path: string, text: string): Promise<voi
 }
 
 /**
- * Changes a file's owner to the owner of its directory: root may run `enroll` or `once` in a directory of the service's
- * user, who must be able to read the result.
+ * Changes a file's owner to the owner of its directory, because root may run `enroll` or `once` in a directory of the
+ * service's user, who must be able to read the files.
  */
 async function chownToDirectoryOwner(directory: string, file: FileHandle): Promise<void> {
   if (process.getuid?.() !== 0) return;
@@ -169,8 +169,8 @@ async function chownToDirectoryOwner(directory: string, file: FileHandle): Promi
 }
 
 /**
- * Replaces a file atomically: after a crash or a power failure it holds the old text or the new one. The text is
- * written to a temporary file and synced before the rename.
+ * Replaces a file atomically: after a crash or a power failure, it holds either the old text or the new one. The text
+ * is written to a temporary file and synced before the rename.
  */
 export async function writeFileAtomically(path: string, text: string): Promise<void> {
   const temporaryPath = `${path}.${randomUUID()}.tmp`;

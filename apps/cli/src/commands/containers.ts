@@ -2,7 +2,7 @@ import type { Client, Input } from '@muster/client';
 import { CONTAINER_SORT_KEYS, ContainerFreshness, portRange, type ContainerView } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
-import { age } from '../output/age.js';
+import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES, stateStyle } from '../output/styles.js';
 import type { Column } from '../output/table.js';
@@ -40,7 +40,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .option('--state <state>', 'filter by state (repeatable)', collect)
     .option('--health <health>', 'filter by health (repeatable)', collect)
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
-    .option('-l, --label <key[=value]>', 'filter by label (repeatable: must match all)', collect)
+    .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
     .option('-q, --search <text>', 'search text')
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
@@ -52,12 +52,12 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .action((options: Options) =>
       withApi(terminal, async (client) => {
         const hostId = await resolveHostIds(client, options.host);
-        const show = async () => {
-          const containers = await read(client, options, hostId);
+        const showContainers = async () => {
+          const containers = await readContainers(client, options, hostId);
           if (options.watch && terminal.screen !== null) terminal.out(CLEAR_SCREEN);
           writeList(terminal, options.output, columnsAt(new Date()), containers);
         };
-        await (options.watch ? watchChanges(terminal, client, hostId, show) : show());
+        await (options.watch ? watchChanges(terminal, client, hostId, showContainers) : showContainers());
       }),
     );
 }
@@ -65,7 +65,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
 const PRESENCE = ['present', 'removed', 'all'];
 const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 
-function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerView[]> {
+function readContainers(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerView[]> {
   const {
     freshness: hostFreshness,
     state,
@@ -103,10 +103,10 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
   },
   { title: 'STATUS', text: ({ status }) => status },
   { title: 'IMAGE', text: ({ image }) => image },
-  { title: 'PORTS', text: portsOf },
+  { title: 'PORTS', text: formatPorts },
   {
     title: 'AS OF',
-    text: ({ asOf, hostFreshness }) => age(asOf, now) + (hostFreshness === 'online' ? '' : ` ${hostFreshness}`),
+    text: ({ asOf, hostFreshness }) => formatAge(asOf, now) + (hostFreshness === 'online' ? '' : ` ${hostFreshness}`),
     raw: ({ asOf }) => asOf ?? '',
     style: ({ hostFreshness }) => FRESHNESS_STYLES[hostFreshness],
   },
@@ -114,7 +114,7 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
 ];
 
 /** Formats the published ports. Omits the address if a port is bound to all addresses. */
-const portsOf = ({ ports }: ContainerView): string =>
+const formatPorts = ({ ports }: ContainerView): string =>
   ports
     .filter(({ publicPort }) => publicPort !== undefined)
     .map(({ ip = '', publicPort, privatePort, type, count }) => {

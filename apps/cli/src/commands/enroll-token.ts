@@ -15,7 +15,7 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     .summary('create a token')
     .description('Creates an enrollment token and writes only the token to standard output. It is shown only once.')
     .argument('<name>', 'name of the token')
-    .option('--uses <number>', 'number of hosts that it can enroll', parseCount, 1)
+    .option('--uses <number>', 'number of hosts that the token can enroll', parseCount, 1)
     .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', parseDuration)
     .action((name: string, { uses, expires }: { uses: number; expires?: number }) =>
       withApi(terminal, async (client) => {
@@ -40,7 +40,7 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
   command
     .command('revoke')
     .summary('revoke a token; hosts that it enrolled are unaffected')
-    .argument('<id>', 'the id of the token, from the list')
+    .argument('<id>', 'the id of the token, as shown by list')
     .action((enrollmentTokenId: string) =>
       withApi(terminal, async (client) => {
         await client.call('revokeEnrollmentToken', { params: { enrollmentTokenId } });

@@ -37,7 +37,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .option('--until <time>', 'end, in the same format', parseInstant)
     .option('--limit <number>', 'maximum number of events; the latest are listed', parseCount, LIMIT_DEFAULT)
     .addOption(formatOption())
-    .option('-f, --follow', 'then print new events as they happen, until interrupted')
+    .option('-f, --follow', 'after the list, print new events as they happen, until interrupted')
     .action((options: Options) =>
       withApi(terminal, async (client) => {
         const hostId = await resolveHostIds(client, options.host);
@@ -48,7 +48,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     );
 }
 
-async function read(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
+async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
   const { name, kind, since, until, limit } = options;
   const query = { hostId, name, kind, since, until, limit: Math.min(limit, 200) };
   return (await takeFirst(client.items('listEvents', { query }), limit)).reverse();
@@ -60,7 +60,7 @@ async function printEvents(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  writeList(terminal, options.output, COLUMNS, await read(client, options, hostId));
+  writeList(terminal, options.output, COLUMNS, await readEvents(client, options, hostId));
 }
 
 /**
@@ -81,7 +81,7 @@ async function follow(
     if (message.event === 'unauthorized') throw keyInvalidError();
     warn.onMessage(message);
     if (printedIds === null) {
-      const pastEvents = await read(client, options, hostId);
+      const pastEvents = await readEvents(client, options, hostId);
       printedIds = new Set(pastEvents.map(({ id }) => id));
       if (output === 'json') for (const event of pastEvents) writeOne(terminal, output, COLUMNS, event);
       else writeList(terminal, output, COLUMNS, pastEvents);
@@ -105,7 +105,7 @@ function createStreamWarnings(terminal: Terminal) {
       } else if (message.event === 'lagging' && !isLagging) {
         isLagging = true;
         const since = toTerminalText(message.data.since);
-        terminal.err(`muster: the server delays events since ${since}\n`);
+        terminal.err(`muster: the server has been delaying events since ${since}\n`);
       } else if (message.event === 'caught-up' && isLagging) {
         isLagging = false;
         terminal.err('muster: the server has caught up: events are no longer delayed\n');
@@ -131,8 +131,8 @@ const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
 function describeChange({ from, to, exitCode }: ContainerEvent): string {
   const code = exitCode === null ? '' : `exit code ${exitCode}`;
   if (from === null && to === null) return code;
-  const sides = [from, to].map((side) =>
-    side !== null && typeof side === 'object' ? JSON.stringify(side) : (side ?? '-'),
+  const values = [from, to].map((value) =>
+    value !== null && typeof value === 'object' ? JSON.stringify(value) : (value ?? '-'),
   );
-  return [sides.join(' -> '), code].filter(Boolean).join(', ');
+  return [values.join(' -> '), code].filter(Boolean).join(', ');
 }

@@ -20,7 +20,10 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
     .summary('export all containers or all events as CSV or NDJSON')
     .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events']))
     .addOption(new Option('--format <format>', 'file format').choices(['csv', 'ndjson']).default('csv'))
-    .option('--file <file>', 'write to this file, which appears once complete (default: standard output)')
+    .option(
+      '--file <file>',
+      'write to this file, which is created only when the export is complete (default: standard output)',
+    )
     .action((what: 'containers' | 'events', { format, file }: Options) =>
       withApi(terminal, async (client) => {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';

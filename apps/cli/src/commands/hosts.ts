@@ -1,7 +1,7 @@
 import { Freshness, HOST_SORT_KEYS, type Host } from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
-import { age } from '../output/age.js';
+import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
@@ -21,7 +21,7 @@ const columnsAt = (now: Date): Column<Host>[] => [
   { title: 'FRESHNESS', text: ({ freshness }) => freshness, style: ({ freshness }) => FRESHNESS_STYLES[freshness] },
   {
     title: 'SEEN',
-    text: ({ lastSeenAt }) => age(lastSeenAt, now),
+    text: ({ lastSeenAt }) => formatAge(lastSeenAt, now),
     raw: ({ lastSeenAt }) => lastSeenAt ?? '',
   },
   {

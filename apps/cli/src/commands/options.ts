@@ -4,15 +4,15 @@ import { InvalidArgumentError, Option } from 'commander';
 import { CommandError } from '../exit.js';
 
 /** Parses an option that can be repeated. */
-export const collect = (value: string, before: string[] = []): string[] => [...before, value];
+export const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** Parses an option that can be repeated and accepts only the given values. */
 export const collectChoices =
-  <Word extends string>(words: readonly Word[]) =>
-  (value: string, before: Word[] = []): Word[] => {
-    const word = words.find((one) => one === value);
-    if (word === undefined) throw new InvalidArgumentError(`Allowed values: ${words.join(', ')}.`);
-    return [...before, word];
+  <Choice extends string>(choices: readonly Choice[]) =>
+  (value: string, previous: Choice[] = []): Choice[] => {
+    const choice = choices.find((each) => each === value);
+    if (choice === undefined) throw new InvalidArgumentError(`Allowed values: ${choices.join(', ')}.`);
+    return [...previous, choice];
   };
 
 /** Parses a positive whole number. */

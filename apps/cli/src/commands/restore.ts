@@ -8,7 +8,7 @@ export function addRestoreCommand(program: Command, terminal: Terminal): void {
     .command('restore')
     .summary('restore a backup into a new embedded database')
     .description(
-      'Creates an embedded database from a backup, in an empty directory. Restores everything or nothing.\n' +
+      'Creates an embedded database from a backup, in an empty directory. Either everything is restored or nothing.\n' +
         'Hosts whose current or previous token is in the backup report again automatically, within an hour.\n' +
         'Hosts that were enrolled after the backup, or have rotated their token twice since, keep retrying:\n' +
         'give them a new enrollment token. Anything revoked after the backup is valid again: revoke it again.',

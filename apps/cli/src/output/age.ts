@@ -5,7 +5,7 @@ const UNITS = [
 ] as const;
 
 /** Formats the age of an instant in its largest unit, such as `3d`, `5m` or `12s`. Returns `-` for null. */
-export function age(instant: string | null, now: Date): string {
+export function formatAge(instant: string | null, now: Date): string {
   if (instant === null) return '-';
   const seconds = Math.max(0, Math.floor((now.getTime() - Date.parse(instant)) / 1000));
   const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? ['s', 1];

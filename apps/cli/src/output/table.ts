@@ -30,8 +30,8 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
   const fullWidths = titles.map(({ width }, i) =>
     cells.reduce((maximum, row) => Math.max(maximum, row[i]!.width), width),
   );
-  const widths = screen === null ? fullWidths : fit(fullWidths, screen.columns);
-  const paint = (style: Style | null | undefined, text: string) =>
+  const widths = screen === null ? fullWidths : shrinkWidths(fullWidths, screen.columns);
+  const applyStyle = (style: Style | null | undefined, text: string) =>
     // `screen` already states whether the output is a terminal.
     screen?.hasColors && style ? styleText(style, text, { validateStream: false }) : text;
 
@@ -40,7 +40,7 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
       .map((cell, i) => {
         const { text, width } = truncate(cell, widths[i]!);
         const isLast = i === row.length - 1;
-        return paint(styleOf(i), text) + (isLast ? '' : ' '.repeat(widths[i]! - width));
+        return applyStyle(styleOf(i), text) + (isLast ? '' : ' '.repeat(widths[i]! - width));
       })
       .join(GAP)
       .trimEnd();
@@ -50,7 +50,7 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
 }
 
 /** Shortens the widest columns until the line fits or all columns have the minimum width. */
-function fit(fullWidths: readonly number[], columns: number): number[] {
+function shrinkWidths(fullWidths: readonly number[], columns: number): number[] {
   const widths = [...fullWidths];
   const availableColumns = columns - GAP.length * (widths.length - 1);
   let excess = widths.reduce((sum, width) => sum + width, 0) - availableColumns;
