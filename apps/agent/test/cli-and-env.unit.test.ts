@@ -150,7 +150,7 @@ describe('the layers of settings', () => {
     },
   };
 
-  test('take precedence in the order flag, environment, file, and empty values count as unset', () => {
+  test('take precedence in this order: flag, environment, file; an empty value counts as unset', () => {
     expect(layerSettings(layers)).toEqual({
       values: {
         MUSTER_URL: 'https://flag',

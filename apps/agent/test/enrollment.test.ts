@@ -18,7 +18,7 @@ const stateFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.
 const hostDeleted = problem(410, ProblemTypes.hostDeleted);
 const inUse = problem(409, ProblemTypes.engineIdInUse);
 const inUseFor = (seconds: number) => problem(409, ProblemTypes.engineIdInUse, { 'retry-after': String(seconds) });
-const dismissals = () => rig.logged.filter(({ msg }) => msg.startsWith('the API rejects this machine'));
+const rejections = () => rig.logged.filter(({ msg }) => msg.startsWith('the API rejects this machine'));
 
 test('an agent that is restarted uses the token that it stored', async () => {
   await rig.once();
@@ -62,7 +62,7 @@ describe('a token that the API rejects as invalid', () => {
     const agent = rig.run({ MUSTER_ENROLL_TOKEN: '' });
     await rig.muster.until(() => rig.muster.snapshots.length === 4);
     expect(await readFile(stateFile(), 'utf8')).toBe(storedState);
-    expect(dismissals()[0]).toMatchObject({ level: 50, reason: expect.stringContaining('MUSTER_ENROLL_TOKEN') });
+    expect(rejections()[0]).toMatchObject({ level: 50, reason: expect.stringContaining('MUSTER_ENROLL_TOKEN') });
     rig.muster.setReaction(Paths.agentContainers, null);
     await rig.muster.until(() => rig.muster.snapshots.length === 5 && rig.muster.heartbeats.length > 0);
     expect(new Set(tokens()).size).toBe(1);
@@ -73,9 +73,9 @@ describe('a token that the API rejects as invalid', () => {
     await rig.once();
     rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     rig.run({ MUSTER_ENROLL_TOKEN: '' });
-    await rig.muster.until(() => dismissals().length === 1);
+    await rig.muster.until(() => rejections().length === 1);
     rig.engine.pause(rig.engine.idOf('h5-host')!);
-    await rig.muster.until(() => dismissals().length === 3);
+    await rig.muster.until(() => rejections().length === 3);
     const [first, second, third] = rig.muster.snapshots.slice(1).map(({ atMs }) => atMs);
     expect(second! - first!).toBeGreaterThanOrEqual(200);
     expect(third! - second!).toBeGreaterThanOrEqual(200);
@@ -87,7 +87,7 @@ describe('a token that the API rejects as invalid', () => {
   test('does not make the agent enroll endlessly if it was just issued', async () => {
     rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     const agent = rig.run();
-    await rig.muster.until(() => dismissals().length === 2);
+    await rig.muster.until(() => rejections().length === 2);
     expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
     expect(await agent.stop()).toBeNull();
   });
@@ -114,7 +114,7 @@ describe('a deleted host', () => {
     rig.muster.queueReactions(Paths.agentHeartbeat, hostDeleted, hostDeleted);
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 4);
-    expect(dismissals().map(({ reason }) => reason)).toEqual(Array(2).fill(expect.stringContaining('deleted')));
+    expect(rejections().map(({ reason }) => reason)).toEqual(Array(2).fill(expect.stringContaining('deleted')));
     expect(new Set(rig.muster.heartbeats.map(({ token }) => token)).size).toBe(1);
     expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     expect(await agent.stop()).toBeNull();

@@ -222,7 +222,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   });
 
   test('receives more bodies than fit in memory by making some of them wait', async () => {
-    // The maximum number of requests in progress or waiting before the first body arrives. One more might be refused.
+    // Before the first body arrives, at least six requests are in progress or waiting. A seventh might be refused.
     const hosts = await Promise.all(Array.from({ length: 6 }, () => organization.enroll()));
     const body = `[${' '.repeat(9 * MIB)}]`;
     const answers = await Promise.all(hosts.map((host) => snapshot(host, body)));

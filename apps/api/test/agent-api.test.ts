@@ -59,7 +59,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(accepted).toHaveLength(1);
     });
 
-    test('a call may be repeated without consuming a use until the agent token is used', async () => {
+    test('until the agent token is first used, a call may be repeated without consuming another use of the enrollment token', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
@@ -263,7 +263,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt: context.api.clock() });
     });
 
-    test('with another digest or none request a snapshot and confirm nothing', async () => {
+    test('with a different digest, or without one, confirm nothing and make the API ask for a snapshot', async () => {
       const host = await enrollHost();
       expect((await host.beat({ digest: null }).expect(200)).body).toMatchObject({ snapshotRequired: true });
       await host.sync([container('a')]);

@@ -39,7 +39,7 @@ async function muster(args: string[], screen: Screen | null, env: Record<string,
 const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 describe('an export with control characters in its texts', () => {
-  const SCREEN: Screen = { columns: 80, hasColors: true };
+  const TERMINAL: Screen = { columns: 80, hasColors: true };
   // An escape sequence (ESC), a bell (BEL), the one-character form of ESC [ (C1), and a right-to-left override.
   const HOSTILE = 'a\u001b]0;x\u0007\u009b2J\u202eb';
   // eslint-disable-next-line no-control-regex -- the pattern must match control characters
@@ -69,7 +69,7 @@ describe('an export with control characters in its texts', () => {
   };
 
   test.each(['csv', 'ndjson'] as const)('writes no control characters to a terminal (%s)', async (format) => {
-    const shown = await runExport(format, SCREEN);
+    const shown = await runExport(format, TERMINAL);
     expect(shown).not.toMatch(CONTROL);
     expect(shown.split('\n')).toHaveLength(3);
     expect(shown).toMatch(format === 'csv' ? /^name,command\n".*",ok\n$/ : /^\{"name":".*"\}\n\{"name":"b"\}\n$/);

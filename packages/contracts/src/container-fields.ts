@@ -161,7 +161,7 @@ function isFieldList(names: readonly string[]): boolean {
 }
 
 /** The number of fields that version 2 of the parser had. */
-const VERSION_2_FIELDS = 11;
+const VERSION_2_FIELD_COUNT = 11;
 
 /**
  * The version of the container parser. It is part of the digest of each body, so that stored digests stop matching when
@@ -170,5 +170,5 @@ const VERSION_2_FIELDS = 11;
  */
 export const CONTAINER_PARSER_VERSION = [
   `2.${STATUS_PARSER_VERSION}`,
-  ...CONTAINER_FIELD_NAMES.slice(VERSION_2_FIELDS),
+  ...CONTAINER_FIELD_NAMES.slice(VERSION_2_FIELD_COUNT),
 ].join('+');

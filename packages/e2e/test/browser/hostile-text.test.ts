@@ -37,11 +37,11 @@ describeInChromium('text from outside Muster with characters that change the wri
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
     dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
-    const withOverride = (name: string): string => `${name}${RLO}A`;
+    const withBidiOverride = (name: string): string => `${name}${RLO}A`;
     host = await enrollRawHost(dashboard.muster, {
       name: HOST,
-      engine: { name: withOverride('engine'), version: withOverride('version'), apiVersion: withOverride('api') },
-      ...{ os: withOverride('os'), arch: withOverride('arch'), agentVersion: withOverride('agent') },
+      engine: { name: withBidiOverride('engine'), version: withBidiOverride('version'), apiVersion: withBidiOverride('api') },
+      ...{ os: withBidiOverride('os'), arch: withBidiOverride('arch'), agentVersion: withBidiOverride('agent') },
     });
     await host.sync([container(`old${RLO}name`, 'old')]);
     await host.sync([container(`new${RLO}name`, 'new')]);

@@ -169,21 +169,21 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
   }, 600_000);
 
   describe('a clock that jumps', () => {
-    const jump = async (errorMs: number): Promise<void> => {
+    const jumpClock = async (errorMs: number): Promise<void> => {
       await writeFile(wrongClockFile, String(errorMs));
       agent.child.kill('SIGUSR2');
     };
-    afterEach(() => jump(0));
+    afterEach(() => jumpClock(0));
 
     test.each([
       ['forty days ahead, beyond the age at which a token is rotated', 40 * DAY_MS],
       ['a day back', -DAY_MS],
     ])('%s does not affect containers, freshness or the order of events', async (what, errorMs) => {
-      await jump(errorMs);
+      await jumpClock(errorMs);
       const name = `under-a-clock-${errorMs}`;
       const id = await engine.run({ name });
       await same();
-      await jump(-errorMs);
+      await jumpClock(-errorMs);
       await engine.act(id, 'kill');
       await same();
       // On a busy machine, the agent may list the container between its creation and its start.

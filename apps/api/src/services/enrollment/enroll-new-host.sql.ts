@@ -6,7 +6,7 @@ import { v7 as newId } from 'uuid';
  * Atomically consumes one use of the enrollment token and creates the host, its token and the audit entry. Does nothing
  * if the token is not valid for a new host or the organization already has a host with this engine id.
  *
- * All of this is one statement because a fleet may enroll with one token. The token's row is locked only until this
+ * All of this is one statement because many hosts may enroll with the same token at the same time. The token's row is locked only until this
  * statement commits, not for the round trips of a transaction.
  */
 const ENROLL_NEW_HOST: Statement = {
