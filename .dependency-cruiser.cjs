@@ -1,8 +1,8 @@
 /**
  * Enforces the import rule of ARCHITECTURE.md.
  *
- * Workspace packages resolve to their sources (the `@muster/source` export condition), so the rules below use the paths of
- * sources, such as `packages/db/src/index.ts`, and not of builds.
+ * Workspace packages resolve to their sources (the `@muster/source` export condition), so the rules below use the paths
+ * of sources, such as `packages/db/src/index.ts`, and not of builds.
  */
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -14,7 +14,7 @@ const escaped = (path) => path.replaceAll('.', '\\.');
 function entries(workspace) {
   const { exports = {} } = JSON.parse(readFileSync(join(__dirname, workspace, 'package.json'), 'utf8'));
   return Object.values(exports)
-    .map((target) => (typeof target === 'string' ? target : target.source))
+    .map((target) => (typeof target === 'string' ? target : target['@muster/source']))
     .map((target) => `^${escaped(join(workspace, target))}$`);
 }
 

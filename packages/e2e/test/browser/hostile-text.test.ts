@@ -40,7 +40,11 @@ describeInChromium('text from outside Muster with characters that change the wri
     const withBidiOverride = (name: string): string => `${name}${RLO}A`;
     host = await enrollRawHost(dashboard.muster, {
       name: HOST,
-      engine: { name: withBidiOverride('engine'), version: withBidiOverride('version'), apiVersion: withBidiOverride('api') },
+      engine: {
+        name: withBidiOverride('engine'),
+        version: withBidiOverride('version'),
+        apiVersion: withBidiOverride('api'),
+      },
       ...{ os: withBidiOverride('os'), arch: withBidiOverride('arch'), agentVersion: withBidiOverride('agent') },
     });
     await host.sync([container(`old${RLO}name`, 'old')]);
