@@ -188,7 +188,7 @@ describe('the heartbeat reports a problem', () => {
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await until(() => rig.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
     expect(problemsOf(lastHeartbeat())).toEqual([{ code, message: expect.any(String) }]);
-    // Older APIs read only this field.
+    // Older APIs read only `engineError`.
     expect(lastHeartbeat().json).toMatchObject({ digest: null, engineError: expect.any(String) });
     rig.engineServer.setFault('list', null);
     await until(() => problemsOf(lastHeartbeat()).length === 0);

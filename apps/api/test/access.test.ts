@@ -198,7 +198,10 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(guarded.filter(({ hasBody, body }) => hasBody !== (body !== undefined))).toEqual([]);
   });
 
-  const refused = ({ type, body }: { type: string; body: unknown }) => [type, (body as { type?: string }).type];
+  const bodyAndProblemType = ({ type, body }: { type: string; body: unknown }) => [
+    type,
+    (body as { type?: string }).type,
+  ];
   const TOKEN_INVALID = ['application/problem+json', '/problems/token-invalid'];
   const FORBIDDEN = ['application/problem+json', '/problems/forbidden'];
 
@@ -208,7 +211,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     await call(route, {}).set('Authorization', 'Basic YTpi').expect(401).expect('Content-Type', PROBLEM);
     for (const [why, credentials] of Object.entries(invalidCredentials[route.access])) {
       const answer = await call(route, credentials);
-      expect([why, answer.status, ...refused(answer)]).toEqual([why, 401, ...TOKEN_INVALID]);
+      expect([why, answer.status, ...bodyAndProblemType(answer)]).toEqual([why, 401, ...TOKEN_INVALID]);
     }
     expect(await databaseContent()).toBe(before);
   });
@@ -226,7 +229,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     const before = await databaseContent();
     for (const [who, credentials] of Object.entries(lowerRoleCredentials(route.access))) {
       const answer = await call(route, credentials);
-      expect([who, answer.status, ...refused(answer)]).toEqual([who, 403, ...FORBIDDEN]);
+      expect([who, answer.status, ...bodyAndProblemType(answer)]).toEqual([who, 403, ...FORBIDDEN]);
     }
     expect(await databaseContent()).toBe(before);
   });
@@ -237,7 +240,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   test.each(writeRoutes)('$name refuses a cookie from a page of another site', async (route) => {
     const before = await databaseContent();
     const answer = await call(route, { cookie: people.owner.browser.cookie }).set('Sec-Fetch-Site', 'cross-site');
-    expect([answer.status, ...refused(answer)]).toEqual([403, ...FORBIDDEN]);
+    expect([answer.status, ...bodyAndProblemType(answer)]).toEqual([403, ...FORBIDDEN]);
     expect(await databaseContent()).toBe(before);
   });
 

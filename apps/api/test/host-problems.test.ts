@@ -33,7 +33,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     return new TestHost(host.organization, host.id, (body as { agentToken: string }).agentToken);
   };
   const now = () => context.api.clock().toISOString();
-  const beatForMinutes = async (host: TestHost, count: number, beat: object) => {
+  const sendHeartbeatsForMinutes = async (host: TestHost, count: number, beat: object) => {
     for (let i = 0; i < count * 6; i++) {
       context.api.clock.advance(10_000);
       await host.beat(beat).expect(200);
@@ -48,7 +48,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
       expect(await fetchHost(host)).toMatchObject({ problems: [] });
       const since = now();
       await host.beat({ digest: null, problems: [{ code, message: 'for a reason' }] }).expect(200);
-      await beatForMinutes(host, 1, { digest: null, problems: [{ code, message: 'for another reason' }] });
+      await sendHeartbeatsForMinutes(host, 1, { digest: null, problems: [{ code, message: 'for another reason' }] });
       expect((await fetchHost(host)).problems).toEqual([{ code, message: 'for another reason', since }]);
       await host.beat({ digest, problems: [] }).expect(200);
       expect(await fetchHost(host)).toMatchObject({ problems: [] });
@@ -59,11 +59,11 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     const host = await enrollHost();
     const { digest } = await host.sync([container('a')]);
     // Even a heartbeat with the digest of the stored snapshot confirms nothing.
-    await beatForMinutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
+    await sendHeartbeatsForMinutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
     const freshness = code === 'engine_unreachable' ? 'engine_down' : 'online';
     expect(await fetchHost(host)).toMatchObject({ freshness });
     expect(await containersFreshness(host)).toEqual([code === 'engine_unreachable' ? 'engine_down' : 'stale']);
-    await beatForMinutes(host, 5, { digest, problems: [{ code, message: 'for a reason' }] });
+    await sendHeartbeatsForMinutes(host, 5, { digest, problems: [{ code, message: 'for a reason' }] });
     expect(await fetchHost(host)).toMatchObject({ freshness });
     expect(await containersFreshness(host)).toEqual([code === 'engine_unreachable' ? 'engine_down' : 'offline']);
     await host.beat({ digest }).expect(200);
@@ -134,7 +134,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.post([{ ...container('a'), name: '' }]).expect(400);
     const { problems } = await fetchHost(host);
     expect(problems).toEqual([{ code: 'snapshot_refused', message: expect.stringContaining('/0/name'), since }]);
-    await beatForMinutes(host, 1, { digest });
+    await sendHeartbeatsForMinutes(host, 1, { digest });
     expect(await fetchHost(host)).toMatchObject({ freshness: 'online' });
     expect(await containersFreshness(host)).toEqual(['stale']);
     await host.sync([container('a')]);
@@ -206,7 +206,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
     const since = now();
     const { digest } = await host.sync([large('a')]);
-    await beatForMinutes(host, 1, { digest });
+    await sendHeartbeatsForMinutes(host, 1, { digest });
     expect((await fetchHost(host)).problems).toEqual([
       { code: 'truncated', message: expect.stringContaining('1 container has'), since },
     ]);

@@ -37,7 +37,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     for (const member of members) expect(Member.parse(member)).toEqual(member);
   });
 
-  test('have a changed role from the next call on, in every process', async () => {
+  test('have their new role from their next call on, in every process', async () => {
     const { owner, join } = await withOwner();
     const { browser, id } = await join('viewer');
     const make = () => browser.through(context.api.replica()).call('post', Paths.enrollmentTokens, { name: 'x' });

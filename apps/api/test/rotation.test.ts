@@ -54,7 +54,7 @@ const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const)
  */
 class Holder {
   readonly #tokens;
-  readonly #pendingCalls: { goOn: () => void; done: Promise<unknown> }[] = [];
+  readonly #pendingCalls: { goOn: () => void; callOutcome: Promise<unknown> }[] = [];
   #previousToken: string | null = null;
   #lastResponseAt = 0;
 
@@ -109,16 +109,16 @@ class Holder {
   /** Sends a call that its caller no longer waits for and that is not processed yet. */
   async send(kind: 'use' | 'rotate'): Promise<void> {
     const { tokens, read, goOn } = slowReplica(this.api);
-    const done =
+    const callOutcome =
       kind === 'use' ? outcome(tokens.authenticate(this.currentToken)) : outcome(tokens.rotate(await this.use()));
-    await Promise.race([read, done]);
-    this.#pendingCalls.push({ goOn, done });
+    await Promise.race([read, callOutcome]);
+    this.#pendingCalls.push({ goOn, callOutcome });
   }
 
   async deliver(): Promise<void> {
     const call = this.#pendingCalls.shift();
     call?.goOn();
-    await call?.done;
+    await call?.callOutcome;
   }
 
   async deliverAll(): Promise<void> {

@@ -93,7 +93,7 @@ describe('the dashboard', () => {
   test.each([
     ['a failed If-Match', { 'If-Match': '"x"' }, 412],
     ['a range beyond its end', { Range: 'bytes=1000-' }, 416],
-  ])('refuses %s with a problem whose headers are not those of the file', async (_what, headers, status) => {
+  ])('refuses %s with a problem document that does not have the file’s headers', async (_what, headers, status) => {
     for (const path of ['/assets/index-4f2a.js', '/index.html']) {
       for (const accepted of ['br', 'identity']) {
         const request = http()

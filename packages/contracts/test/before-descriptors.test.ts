@@ -14,7 +14,7 @@ import { canonicalContainer as canonicalBefore } from './before-descriptors/cano
 import { fitContainer as fitBefore } from './before-descriptors/fit-container.js';
 import { isPlainContainer as isPlainBefore } from './before-descriptors/plain-container.js';
 
-/** The fields added since the previous implementation, with their defaults. The generated containers have no others. */
+/** The fields added since the previous implementation. In generated containers, they always have their defaults. */
 const addedFields: readonly string[] = CONTAINER_FIELD_NAMES.slice(11);
 const defaults = Object.fromEntries(
   Object.entries(Container.parse(minimal)).filter(([name]) => addedFields.includes(name)),

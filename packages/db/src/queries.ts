@@ -9,8 +9,8 @@ import { queryLong } from './long-text-query.js';
 /** Milliseconds by which the client's timeout exceeds the server's, whose error is more precise. */
 const GRACE_MS = 500;
 
-/** The share of the connections that long statements may use. */
-const LONG_STATEMENT_SHARE = 3 / 8;
+/** The share of the pool’s connections that long statements may use. */
+const LONG_STATEMENT_POOL_SHARE = 3 / 8;
 
 /** Maximum milliseconds that a long statement waits for one of these connections. */
 const LONG_STATEMENT_WAIT_MS_MAX = 10_000;
@@ -20,7 +20,7 @@ export function createQueries(
   { pool, smallPool }: { pool: pg.Pool; smallPool: pg.Pool },
   engine: DatabaseEngine,
 ): Pick<Database, 'query' | 'queryWithTimeout'> {
-  const semaphore = createSemaphore(Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_SHARE)));
+  const semaphore = createSemaphore(Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_POOL_SHARE)));
 
   async function query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     const { name, text, isSmall = false } = statement;

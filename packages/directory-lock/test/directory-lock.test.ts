@@ -154,7 +154,7 @@ describe('several processes', () => {
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
   });
 
-  test('a holder keeps the lock if a killed process moved its socket, which is moved back', async () => {
+  test('a holder keeps its lock if another process moved the holder’s socket and was then killed; the socket is moved back', async () => {
     await startHolding();
     await rename(join(directory, 'lock.sock'), join(directory, 'lock-moved.old'));
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);

@@ -58,7 +58,7 @@ export function createClock({
   elapsedMs = () => performance.now(),
 }: ClockOptions): Clock {
   let offsetMs: number | null = null;
-  /** A step of the reference that the clock does not follow yet. */
+  /** A jump of the reference clock that this clock has not adopted yet; null if there is none. */
   let step: { offsetMs: number; seenAt: number } | null = null;
 
   async function measure(): Promise<Bounds> {

@@ -6,7 +6,10 @@ import { EXAMPLES } from './examples.js';
 /** JSON Schemas by name. */
 type NamedSchemas = Record<string, JsonSchema>;
 
-/** The exported schemas of the contracts, with the names that the document uses: the first exported name of each. */
+/**
+ * Maps each exported schema of the contracts to its name in the OpenAPI document. If a schema is exported under several
+ * names, the first is used.
+ */
 const NAMED = new Map<z.ZodType, string>();
 for (const [name, value] of Object.entries(contracts)) {
   if (value instanceof z.ZodType && !NAMED.has(value)) NAMED.set(value, name);

@@ -74,7 +74,7 @@ const readState = async (): Promise<State> => JSON.parse(await readFile(statePat
 test('an agent keeps its token while another server answers at its address, and then reports again', async () => {
   startAgent(await muster.enrollmentToken());
   await reporting();
-  // As after install.sh, which does not store the enrollment token.
+  // Restarts the agent without the enrollment token, because install.sh does not store it either.
   await agent!.stop();
   startAgent();
   await reporting();

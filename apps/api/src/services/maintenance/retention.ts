@@ -223,13 +223,13 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   async function pruneExpired(at: number, isStopped: () => boolean): Promise<number> {
     const before = (ms: number) => ({ where: { expiresAt: { lt: new Date(ms) } }, limit: BATCH_ROWS });
-    const kinds = [
+    const batchDeletions = [
       () => prisma.session.deleteMany(before(at)),
       () => prisma.verification.deleteMany(before(at)),
       () => prisma.invitation.deleteMany(before(at - EXPIRED_INVITATION_KEPT_MS)),
     ];
     let expired = 0;
-    for (const deleteBatch of kinds) {
+    for (const deleteBatch of batchDeletions) {
       expired += await deleteInBatches(async () => (await deleteBatch()).count, BATCH_ROWS, isStopped);
     }
     return expired;

@@ -165,8 +165,9 @@ const GONE = `), gone AS (
     `;
 
 /**
- * Builds the statement. `whole` is true if rows are added, removed or changed beyond a patch. Most snapshots with
- * changes only patch one or two containers, and unused parts of a statement would be a large share of its cost.
+ * Builds the statement. `whole` is true if the statement must also add, remove or fully rewrite rows; otherwise it only
+ * patches existing rows. Most snapshots with changes only patch one or two containers, and unused parts of a statement
+ * would be a large share of its cost.
  */
 const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
   name,
