@@ -8,7 +8,7 @@ import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestHost } from './harness.js';
 
 // The embedded database has one connection, so no other connection can hold a row. The tests are skipped and counted
-// if no server is installed.
+// if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 /** Simulates another replica that writes a large snapshot, which locks a host's row for seconds. */
