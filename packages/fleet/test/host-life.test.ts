@@ -85,7 +85,8 @@ describe('the share of containers that change', () => {
 test('every state of a life is a valid snapshot in its canonical text', () => {
   const states = new Set<string>();
   const healths = new Set<string>();
-  for (let host = 0; host < 30; host++) {
+  // Health checks start rarely and briefly, so many hosts are needed to see each health.
+  for (let host = 0; host < 150; host++) {
     for (const each of history({ host }, [0, HOUR, 3 * HOUR])) {
       const { snapshot } = each as { snapshot: string };
       const parsed = parseSnapshot(JSON.parse(snapshot));

@@ -1,22 +1,19 @@
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+
 /** Returns the next number, from 0 up to but not including 1. */
 export type Random = () => number;
 
 /**
- * A pseudorandom generator. Equal seeds give equal numbers. Several seeds are mixed, so that generators with similar
- * seeds are unrelated: each part of a simulation has its own, and draws of one part do not affect the others.
- *
- * Source: mulberry32 (Tommy Ettinger), and the finalizer of MurmurHash3 (Austin Appleby), both in the public domain.
+ * Creates a pseudorandom generator. Equal seeds give equal numbers. The seeds are mixed, so that generators with similar
+ * seeds are unrelated: each part of a simulation has its own generator, and draws of one part do not affect the others.
  */
 export function seededRandom(...seeds: readonly [number, ...number[]]): Random {
-  let state = seeds.length === 1 ? seeds[0] >>> 0 : seeds.reduce((mixed, seed) => mix((mixed + 0x9e3779b9) ^ seed), 0);
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const generator = xoroshiro128plus(seeds.reduce((mixed, seed) => mix((mixed + 0x9e3779b9) ^ seed), 0));
+  return () => uniformFloat64(generator);
 }
 
+/** Hashes a 32-bit number. Source: the finalizer of MurmurHash3 (Austin Appleby), in the public domain. */
 function mix(value: number): number {
   let mixed = value >>> 0;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
