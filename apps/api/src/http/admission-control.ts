@@ -27,7 +27,7 @@ import type { Metrics } from '../services/metrics/index.js';
 export interface AdmissionOptions {
   /** Maximum number of concurrent requests to the API. */
   requestsInWorkMax?: number;
-  /** Maximum number of waiting requests for each concurrent request. */
+  /** Maximum number of waiting requests, as a multiple of the requests that may run at a time. */
   waitingPerRequestMax?: number;
   /** Maximum memory for request bodies at a time, in bytes. Counts a compressed body both as sent and decompressed. */
   bodyBytesInWorkMax?: number;
@@ -41,12 +41,15 @@ export interface AdmissionDependencies {
   isDraining: () => boolean;
 }
 
-/** Milliseconds that a request may wait for a slot. Agents and people retry after about as long. */
+/**
+ * Maximum milliseconds that a request waits for a slot. A longer wait is useless, because agents and people retry after
+ * about this time.
+ */
 const WAIT_MS_MAX = 2_000;
 
 /**
- * Milliseconds that a body may wait for memory. It exceeds `WAIT_MS_MAX`, because slow bodies are first aborted to free
- * memory.
+ * Milliseconds that a body may wait for memory. It exceeds `WAIT_MS_MAX`, because slow bodies may have to be aborted
+ * before memory is free, which takes seconds.
  */
 const BYTES_WAIT_MS_MAX = 5_000;
 
@@ -113,10 +116,10 @@ function pathOf(target: string): string {
  * Limits the number of concurrent requests and the memory for bodies, before a body is read or the database is queried.
  * This also bounds the queue for database connections. Health checks are never refused.
  *
- * Many requests may wait, because waiting costs almost nothing, while a refusal costs a fraction of a small call and
- * makes the client retry at once. Refusals bypass `app`, because under overload most requests are refused, which takes
- * CPU time from the accepted ones, and Express alone costs more than the rest of a refusal. The response equals that of
- * an `OverloadedError` in `app`.
+ * Many requests may wait, because waiting costs almost nothing, while a refusal costs part of a small call's CPU time
+ * and makes the client retry at once. Under overload, most requests are refused, and each refusal takes CPU time from
+ * the accepted requests. Refusals therefore bypass `app`, because Express alone costs more than the rest of a refusal.
+ * The response equals that of an `OverloadedError` in `app`.
  */
 export function createAdmissionControl(
   app: RequestListener,

@@ -16,8 +16,8 @@ export interface TransferPeer {
 const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
 
 /**
- * Maximum number of bodies from one address in transfer. A site of 500 hosts may share an address. Without credentials,
- * the limit suffices for a few browsers.
+ * Maximum number of bodies from one address in transfer. A site of 500 hosts may share an address. The limit for
+ * callers without credentials suffices for a few browsers.
  */
 const ADDRESS_TRANSFERS_MAX = 512;
 const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;

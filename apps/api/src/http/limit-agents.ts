@@ -2,7 +2,7 @@ import type { Response } from 'express';
 import { createTokenBuckets, type TakeResult } from '../lib/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 
-/** The share of its small calls per minute that a host may make at once. */
+/** The share of its limit of small calls per minute that a host may use at once. */
 const BURST_SHARE = 1 / 10;
 
 /** Minimum number of small calls that a host may make at once, unless its limit per minute is lower. */
@@ -10,8 +10,8 @@ const BURST_MIN = 10;
 
 /**
  * Minimum bursts for the number of snapshots and for their additional cost. An agent that reconnects after a day sends
- * up to 500 journal entries, 2 MiB in total, and then a whole snapshot, which cost less than 300 together. One snapshot
- * of 10 MiB that changes 5,000 containers also costs less than 300.
+ * up to 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One
+ * snapshot of 10 MiB that changes 5,000 containers also costs less than 300.
  */
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;

@@ -18,7 +18,7 @@ export interface EnrollmentLimit {
   requireMachineAllowed(enrollmentTokenId: string, engineId: string): void;
 }
 
-/** Limits the enrollments that one process accepts. Only enrollment lets its caller create rows. */
+/** Limits the enrollments that one process accepts, because each enrollment can create a host. */
 export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit {
   const byToken = createTokenBuckets(FLEET);
   const byAddress = createTokenBuckets(FLEET);

@@ -6,8 +6,8 @@ export interface RequestOrigin {
 }
 
 /**
- * Whether the browser states that one of our own pages sent a request, and not another site that makes a visitor's
- * browser send it with the visitor's cookies. Null if the request does not state its origin, because the client is an
+ * Whether one of our own pages sent a request, according to the browser. Another site could make a visitor's browser
+ * send the request with the visitor's cookies. Null if the request does not state its origin, because the client is an
  * old browser or not a browser. Like Go's `http.CrossOriginProtection`, trusts only headers that a page cannot forge:
  * Sec-Fetch-Site first, then Origin.
  */

@@ -16,7 +16,8 @@ const SHARED_MS = 1_000;
 type RecheckResult = { id: string } | null | 'unknown';
 
 /**
- * Reauthenticates long responses. Responses with the same credentials share a check, because there may be a thousand.
+ * Reauthenticates long responses. Responses with the same credentials share a check, because a thousand of them may be
+ * open.
  */
 export function createOperatorRecheck(
   auth: Authenticate<OperatorIdentity>,

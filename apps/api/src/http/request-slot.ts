@@ -58,8 +58,8 @@ export class RequestSlot {
   }
 
   /**
-   * Reserves bytes until the request is over. Releases the slot while it waits, because requests that hold bytes and
-   * wait for a slot must not wait for this one.
+   * Reserves bytes until the request is over. Releases the slot while it waits. Otherwise, it could wait for requests
+   * that hold the bytes while they wait for its slot.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */

@@ -37,7 +37,10 @@ export interface Call<E extends Endpoint, Body = Input<E, 'body'>> {
   res: Response;
 }
 
-/** The return value of a handler for one of the contract's answers. A handler writes a body that is not JSON itself. */
+/**
+ * The return value of a handler for one of the contract's answers. If the body is not JSON, the handler itself writes
+ * it to the response.
+ */
 type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status extends 303
   ? Redirect
   : E['answers'][Status] extends infer Schema extends z.ZodType

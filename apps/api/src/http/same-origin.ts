@@ -14,7 +14,8 @@ const crossSiteError = () =>
   );
 
 /**
- * Requires that the browser states that one of our own pages sent a cookie-authenticated change.
+ * Requires that, according to the browser, one of our own pages sent a request that changes data with a cookie's
+ * authority.
  * @throws ForbiddenError
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {

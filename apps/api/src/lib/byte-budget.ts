@@ -7,8 +7,8 @@ export interface ByteBudget {
 
 export interface ByteHolder {
   /**
-   * Acquires bytes. Resolves with true, or with false if there was no room in time and nothing was acquired. Returns
-   * synchronously if there is room now. Call it again only after the previous call has resolved.
+   * Acquires bytes. Resolves with true, or with false if there was no room in time. False means that nothing was
+   * acquired. Returns synchronously if there is room now. Call it again only after the previous call has resolved.
    */
   acquire(bytes: number): boolean | Promise<boolean>;
   /** Declares that this holder acquires no more bytes. It keeps its bytes until `release`. */
@@ -72,7 +72,7 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
     }
   }
 
-  function removeWaiters(holder: Holder): void {
+  function endSeniority(holder: Holder): void {
     if (senior === holder) senior = null;
     if (waiters.size > 0) admitWaiters();
   }
@@ -111,11 +111,11 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
           }
           return wait(holder, bytes, add);
         },
-        complete: () => removeWaiters(holder),
+        complete: () => endSeniority(holder),
         release() {
           heldBytes -= ownBytes;
           ownBytes = 0;
-          removeWaiters(holder);
+          endSeniority(holder);
         },
         get heldBytes() {
           return ownBytes;

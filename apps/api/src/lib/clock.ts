@@ -15,7 +15,10 @@ export interface Clock {
    */
   now: () => Date;
 
-  /** Sets the clock from the best of a few readings, so that a slow start does not leave it wrong. */
+  /**
+   * Sets the clock from the best of a few readings, because a reading can be slow during startup and therefore
+   * imprecise.
+   */
   start(): Promise<void>;
 
   /** Adjusts the clock by one reading, and ignores a slow one. Call it every few seconds. */

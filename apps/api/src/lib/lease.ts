@@ -91,7 +91,7 @@ export function createLease(
     remainingMs: () => Math.max(0, heldUntil - elapsedMs()),
     async confirm(tx) {
       if (epoch === null) return false;
-      // Acquiring the lease updates the row, so with FOR SHARE another process waits for this transaction.
+      // Acquiring the lease updates the row, so FOR SHARE makes another process wait until this transaction has ended.
       const rows = await tx.$queryRaw<unknown[]>`
         SELECT 1 FROM leases WHERE name = ${name} AND epoch = ${epoch} AND "expiresAt" > clock_timestamp() FOR SHARE`;
       return rows.length > 0;

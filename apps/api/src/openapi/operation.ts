@@ -72,7 +72,7 @@ function describeAnswer(
 /** The media types of exports. The parameter `format` selects one. */
 const EXPORT_MEDIA_TYPES = ['text/csv', 'application/x-ndjson'];
 
-/** The schemas of bodies that are not text. Generators of clients return `binary` as bytes or a file. */
+/** The schemas of bodies that are not text. Generated clients return `binary` as bytes or a file. */
 const OTHER_THAN_TEXT: Readonly<Record<string, JsonSchema>> = {
   'application/json': {},
   'application/octet-stream': { type: 'string', format: 'binary' },
@@ -94,8 +94,8 @@ function json(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenAp
 }
 
 /**
- * Returns the example of a schema's metadata or of a named schema, or builds an example for a list of such items or an
- * object of literals.
+ * Returns a schema's example, which is in its metadata or, for a named schema, in `EXAMPLES`. For a list of items with
+ * an example, and for an object of literals, builds one.
  */
 function exampleOf(schema: z.ZodType): unknown {
   const [ownExample] = (schema.meta()?.['examples'] as unknown[] | undefined) ?? [];

@@ -1,6 +1,6 @@
 import { InstantPattern, PAGE_LIMIT_DEFAULT } from '@muster/contracts';
 
-/** The path parameters by name. A test checks that no path, query or header parameter lacks a description. */
+/** The path parameters by name. A test checks that every path, query and header parameter has a description. */
 
 export const PATH_PARAMETERS: Readonly<Record<string, { description: string; schema: object; example: string }>> = {
   hostId: uuid('The host’s id.', 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293'),

@@ -157,7 +157,7 @@ async function acceptConfigured(
   return true;
 }
 
-/** Returns the audit entry for a change that this process, and no operator, makes to a key. */
+/** Returns the audit entry for a change to a key that this process makes on its own, without an operator. */
 const keyAuditEntry = (
   { organizationId, id, name, role }: KeyRow,
   action: NewAuditEntry['action'],

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { recordAuditEntry } from '../audit/index.js';
 import { withDatabaseClock, withHashedSessions } from './better-auth-adapter.js';
 
-/** Seconds after its last use when a session expires. */
+/** A session expires this many seconds after its last use. */
 const SESSION_SECONDS = 7 * 86_400;
 
 /** Minimum seconds between two updates of the last use. */
@@ -86,7 +86,8 @@ export function createBetterAuth(
             try {
               await recordAuditEntry(prisma, fact);
             } catch (error) {
-              // The session's cookie is never sent now, and a session without an audit entry must not remain.
+              // The request fails, so its response has no session cookie. A session without an audit entry must not
+              // remain.
               await prisma.session.deleteMany({ where: { id } });
               throw error;
             }

@@ -108,7 +108,8 @@ export async function revokeCredentialsCreatedBy(
       FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
     creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
     const active = keys.filter(({ isActive, role }) => isActive && (reason === 'member.removed' || role === 'admin'));
-    // A key that was waiting for its row's lock may have created another key, so search again until none is found.
+    // While this update waits for the lock on a key, a request with that key may create another one, so search again
+    // until none is found.
     if (active.length === 0) break;
     await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
     for (const { id, name, role } of active) {

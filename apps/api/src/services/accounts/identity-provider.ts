@@ -62,8 +62,8 @@ export interface IdentityProvider {
 
 /**
  * Claims of the provider must satisfy the same rules as typed input. At the provider, users may choose a name of any
- * length. Some characters of other alphabets become ASCII letters in lower case, so an address could become another
- * user's.
+ * length. Some characters of other alphabets become ASCII letters when they are converted to lower case, so an address
+ * could turn into that of another user.
  */
 const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 
@@ -150,7 +150,7 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
       timeout: TIMEOUT_SECONDS,
       execute: [
         client.enableNonRepudiationChecks,
-        // eslint-disable-next-line @typescript-eslint/no-deprecated -- meant as a warning; env.ts allows http for this machine only
+        // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only as a warning; env.ts allows http only for this machine
         ...(server.protocol === 'http:' ? [client.allowInsecureRequests] : []),
       ],
     },

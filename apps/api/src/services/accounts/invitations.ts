@@ -48,7 +48,7 @@ export interface InvitationService {
   /**
    * Creates the invited member and signs them in. A link can be used once.
    * @throws TokenInvalidError if the invitation was used or revoked, or has expired.
-   * @throws ConflictError if the address has become a member's in the meantime.
+   * @throws ConflictError if a member has the address by now.
    */
   accept(caller: Caller, acceptance: InvitationAcceptance): Promise<WithCookies<Session>>;
 }

@@ -18,9 +18,9 @@ export async function listMembers(db: Database, organizationId: string, query: P
 }
 
 /**
- * Changes a member's role. The change takes effect at the next call in every process. Revokes the open invitations of
- * an owner who loses that role. If the member becomes a viewer, also revokes the admin keys and enrollment tokens that
- * the member created, unless `keepCredentials` is set.
+ * Changes a member's role. The change takes effect at the next call in every process. If the member was an owner,
+ * revokes the open invitations that the member created. If the member becomes a viewer, also revokes the admin keys and
+ * enrollment tokens that the member created, unless `keepCredentials` is set.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
  */
@@ -49,8 +49,8 @@ export function changeMember(
 }
 
 /**
- * Removes a member with their sessions and credentials, and revokes their open invitations. API keys and enrollment
- * tokens that the member created are revoked unless `keepCredentials` is set.
+ * Removes a member, their sessions, and their password or identity at a provider. Revokes the open invitations that the
+ * member created and, unless `keepCredentials` is set, the API keys and enrollment tokens.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
  */

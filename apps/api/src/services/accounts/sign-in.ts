@@ -84,7 +84,7 @@ export function createSessionService(db: Database, options: SessionServiceOption
 
   /**
    * Returns the password hash of a user after a password change in progress is committed or rolled back. A change that
-   * starts later sees the new session.
+   * starts later finds the new session and ends it.
    */
   async function lockPasswordHash(userId: string): Promise<string | null> {
     const [account] = await prisma.$queryRaw<{ password: string | null }[]>`

@@ -10,7 +10,7 @@ export interface AgentIdentity {
 
 /**
  * Milliseconds within which this process rejects a token that another process revoked. Without polling, an entry is
- * valid for this long.
+ * valid for the same number of milliseconds.
  */
 const ENTRY_TTL_MS = 5_000;
 
@@ -45,7 +45,8 @@ export interface AgentTokenCacheOptions {
   /** Called with the error of a failed poll. */
   onPollFailed?: (error: unknown) => void;
   /**
-   * Called when all tokens were discarded because the database's history was not continued since they were found valid.
+   * Called when all tokens were discarded because the database was restarted or lost transactions after they were found
+   * valid (see `isSameHistory`).
    */
   onDiscarded?: () => void;
 }

@@ -142,8 +142,8 @@ export function createAgentTokenService(
     async rotate({ hostId, tokenId }, isClientConnected = () => true) {
       const at = now();
       const { token, hash } = issueToken('agent');
-      // Read this before waiting for the lock, because neither of two concurrent calls may revoke the token that the
-      // other one returned.
+      // Read this before waiting for the lock. A token that a concurrent call creates during the wait is newer, and
+      // must not be revoked, because that call returns it to the agent.
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {

@@ -6,8 +6,8 @@ import { v7 as newId } from 'uuid';
  * Atomically consumes one use of the enrollment token and creates the host, its token and the audit entry. Does nothing
  * if the token is not valid for a new host or the organization already has a host with this engine id.
  *
- * All of this is one statement because many hosts may enroll with the same token at the same time. The token's row is locked only until this
- * statement commits, not for the round trips of a transaction.
+ * All of this is one statement, so that the token's row is locked only until this statement commits, not for the round
+ * trips of a transaction. Many hosts that enroll with the same token at the same time wait for that lock.
  */
 const ENROLL_NEW_HOST: Statement = {
   name: 'enroll_new_host',
@@ -41,7 +41,7 @@ const ENROLL_NEW_HOST: Statement = {
 
 /**
  * Enrolls a machine that has no host, and returns the id of the new host. Returns null, and writes nothing, if the
- * token is not valid for another host or the machine already has a host.
+ * token is not valid for a new host or the machine already has a host.
  */
 export async function enrollNewHost(
   db: Database,

@@ -15,7 +15,7 @@ const ALIVE_HEARTBEATS = 3;
 /** Minimum milliseconds for which a host counts as alive after it was last seen. */
 const ALIVE_MS_MIN = 30_000;
 
-/** The identity of a valid enrollment token, which may be used up. */
+/** The identity of an enrollment token that is neither expired nor revoked. It may be used up. */
 export interface EnrollmentIdentity {
   enrollmentTokenId: string;
 }
@@ -155,7 +155,7 @@ export function createEnrollmentService(
 
   /**
    * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may
-   * call this at once.
+   * call this at once and would wait for each other.
    */
   async function isUsedUpForMachine(enrollmentTokenId: string, engineId: string): Promise<boolean> {
     const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
@@ -212,7 +212,8 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 });
 
 /**
- * Resets a host that was enrolled again. A new run of its agent may report at once, even if the host's clock is wrong.
+ * Resets a host that was enrolled again, so that a new run of its agent can report at once, even if the host's clock is
+ * wrong.
  */
 async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
   await tx.host.update({

@@ -2,7 +2,7 @@ import type { Database, Statement } from '@muster/db';
 import { type HistoryPoint, SERVER_RUN } from '../../lib/database-history.js';
 
 /**
- * The tokens that were revoked at a point in the database's history. All revocations by transactions below the point's
+ * Revoked tokens, as read at a point in the database's history. All revocations by transactions below the point's
  * horizon are included.
  */
 export interface Revocations extends HistoryPoint {

@@ -17,8 +17,8 @@ export function createFreshnessContext(
   liveness: LivenessService,
   { now, cadence }: { now: () => Date; cadence: Cadence },
 ): ReadFreshnessContext {
-  // The intervals are cached for as long as the outages are. An interval that is missing from the cache was first sent
-  // to a host that has just called, so it is not needed yet.
+  // The intervals are cached for as long as the outages are. An interval that is missing from the cache was sent only
+  // to hosts that have just called, which are online with any interval.
   let cacheEntry: { readAt: number; heartbeats: Promise<number[]> } | null = null;
 
   function heartbeats(): Promise<number[]> {

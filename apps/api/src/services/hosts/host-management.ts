@@ -102,7 +102,7 @@ export function createHostService(
         await record('host.deleted', `host:${hostId}`);
       });
       tokenCache?.invalidateHost(hostId);
-      // A long history does not fit into one statement. Retention deletes the rest.
+      // If the history is too long for these batches, retention deletes the rest.
       await deleteHostData(db, hostId, DELETE_BATCHES_MAX);
     },
   };

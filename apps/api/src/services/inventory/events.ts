@@ -13,7 +13,7 @@ const EVENTS_READ_MAX = 10_000;
 const PAGE_BYTES_MAX = 256 * 1024;
 
 /**
- * Maximum minutes by which events in the order of their transactions may be out of order by `recordedAt`. Covers the
+ * Maximum minutes by which the `recordedAt` of events may deviate from the order of their transactions. Covers the
  * duration of a write and the difference between the clocks of two servers.
  */
 const DISORDER_MINUTES_MAX = 10;

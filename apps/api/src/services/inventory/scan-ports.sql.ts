@@ -28,7 +28,7 @@ export type PortPosition = readonly [
   dockerId: string,
 ];
 
-/** Sorts after every port. */
+/** A port number that sorts after every valid one. */
 const AFTER_EVERY_PORT = 65_536;
 
 /** Returns the position after all ports of a host. */
