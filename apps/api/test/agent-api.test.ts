@@ -8,7 +8,7 @@ import { clocksOf, TestApi, TestHost, useApi, type TestOrganization } from './ha
 
 describe.each(testEngines())('the agent API on %s', (engine) => {
   const context = useApi(engine);
-  const enrol = (token: string, request: object) =>
+  const enroll = (token: string, request: object) =>
     context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(request);
   const rotate = (token: string) => context.api.http.post(Paths.agentToken).auth(token, { type: 'bearer' });
   const post = (token: string) => context.api.http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([]);
@@ -21,7 +21,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     test('creates a host for a machine and issues an agent token', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
-      const answer = await enrol(token, enrollRequest({ name: 'web-1' })).expect(201);
+      const answer = await enroll(token, enrollRequest({ name: 'web-1' })).expect(201);
       const { hostId, agentToken, cadence } = answer.body as { hostId: string; agentToken: string; cadence: object };
       expect(tokenKind(agentToken)).toBe('agent');
       expect(cadence).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
@@ -38,7 +38,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     test('100 parallel uses of a single-use token enroll exactly one host', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
-      const answers = await Promise.all(Array.from({ length: 100 }, () => enrol(token, enrollRequest())));
+      const answers = await Promise.all(Array.from({ length: 100 }, () => enroll(token, enrollRequest())));
       const statuses = answers.map(({ status }) => status);
       expect(statuses.filter((status) => status === 201)).toHaveLength(1);
       expect(statuses.filter((status) => status === 401)).toHaveLength(99);
@@ -51,7 +51,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
-      const answers = await Promise.all(Array.from({ length: 10 }, () => enrol(token, request)));
+      const answers = await Promise.all(Array.from({ length: 10 }, () => enroll(token, request)));
       expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(9).fill(200), 201]);
       const tokens = answers.map(({ body }) => (body as { agentToken: string }).agentToken);
       const accepted = [];
@@ -63,42 +63,42 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
-      const first = hostOf(organization, (await enrol(token, request).expect(201)).body);
-      const second = hostOf(organization, (await enrol(token, request).expect(200)).body);
+      const first = hostOf(organization, (await enroll(token, request).expect(201)).body);
+      const second = hostOf(organization, (await enroll(token, request).expect(200)).body);
       expect(second.id).toBe(first.id);
       await post(first.token).expect(401);
       await post(second.token).expect(200);
-      await enrol(token, request).expect(401);
+      await enroll(token, request).expect(401);
     });
 
     test('a repeated enrollment adds no token and no audit entry, and is rate-limited', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
-      const first = hostOf(organization, (await enrol(token, request).expect(201)).body);
+      const first = hostOf(organization, (await enroll(token, request).expect(201)).body);
       const { prisma } = context.api.db;
       const rows = async () => [
         await prisma.agentToken.count({ where: { hostId: first.id } }),
         await prisma.auditEntry.count({ where: { organizationId: organization.id } }),
       ];
       const before = await rows();
-      for (let repeat = 1; repeat < 20; repeat++) await enrol(token, request).expect(200);
+      for (let repeat = 1; repeat < 20; repeat++) await enroll(token, request).expect(200);
       expect(await rows()).toEqual(before);
 
-      const refused = await enrol(token, request).expect(429);
+      const refused = await enroll(token, request).expect(429);
       expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
       context.api.clock.advance(60_000);
-      const last = hostOf(organization, (await enrol(token, request).expect(200)).body);
+      const last = hostOf(organization, (await enroll(token, request).expect(200)).body);
       await post(first.token).expect(401);
       await post(last.token).expect(200);
-      await enrol(token, request).expect(401);
+      await enroll(token, request).expect(401);
     });
 
     test('500 hosts behind one address can enroll with one token', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 500 });
       for (let batch = 0; batch < 25; batch++) {
-        await Promise.all(Array.from({ length: 20 }, () => enrol(token, enrollRequest()).expect(201)));
+        await Promise.all(Array.from({ length: 20 }, () => enroll(token, enrollRequest()).expect(201)));
       }
     });
 
@@ -106,8 +106,8 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
       const request = enrollRequest();
-      const first = hostOf(organization, (await enrol(token, request).expect(201)).body);
-      const [repeat] = await Promise.all([enrol(token, request), post(first.token)]);
+      const first = hostOf(organization, (await enroll(token, request).expect(201)).body);
+      const [repeat] = await Promise.all([enroll(token, request), post(first.token)]);
       if (repeat.status === 401) {
         await post(first.token).expect(200);
       } else {
@@ -119,17 +119,17 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     test.each([1, 5])('an enrollment token for %d host(s) cannot take over a host that is alive', async (maxUses) => {
       const organization = await context.api.organization();
       const request = enrollRequest();
-      const host = hostOf(organization, (await enrol((await organization.enrollmentToken()).token, request)).body);
+      const host = hostOf(organization, (await enroll((await organization.enrollmentToken()).token, request)).body);
       await host.sync([]);
       context.api.clock.advance(12_500);
       const { token } = await organization.enrollmentToken({ name: 'another', maxUses });
-      const answer = await enrol(token, request).expect(409);
+      const answer = await enroll(token, request).expect(409);
       expect(answer.body).toMatchObject({ type: '/problems/engine-id-in-use' });
       // The remaining part of three heartbeat intervals, which take 30 s.
       expect(answer.headers['retry-after']).toBe('18');
       await host.post([]).expect(200);
       context.api.clock.advance(30_000);
-      await enrol(token, request).expect(200);
+      await enroll(token, request).expect(200);
       await host.post([]).expect(401);
     });
 
@@ -145,7 +145,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
           new TestApi(db, createApp({ db, ...clocksOf(clock), cadence: cadenceOf(heartbeatSeconds) }), clock);
         const organization = await context.api.organization();
         const request = enrollRequest();
-        const first = await enrol((await organization.enrollmentToken()).token, request).expect(201);
+        const first = await enroll((await organization.enrollmentToken()).token, request).expect(201);
         await hostOf(organization, first.body).through(apiOf(last)).sync([]);
         const { token } = await organization.enrollmentToken();
         const again = () => apiOf(now).http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(request);
@@ -159,8 +159,8 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     test('the same machine in another organization is a separate host', async () => {
       const request = enrollRequest();
       const [one, two] = [await context.api.organization(), await context.api.organization()];
-      const first = await enrol((await one.enrollmentToken()).token, request).expect(201);
-      const second = await enrol((await two.enrollmentToken()).token, request).expect(201);
+      const first = await enroll((await one.enrollmentToken()).token, request).expect(201);
+      const second = await enroll((await two.enrollmentToken()).token, request).expect(201);
       expect((first.body as { hostId: string }).hostId).not.toBe((second.body as { hostId: string }).hostId);
     });
 
@@ -168,7 +168,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       const organization = await context.api.organization();
       const tokens = await Promise.all([organization.enrollmentToken(), organization.enrollmentToken()]);
       const request = enrollRequest();
-      const answers = await Promise.all(tokens.map(({ token }) => enrol(token, request)));
+      const answers = await Promise.all(tokens.map(({ token }) => enroll(token, request)));
       expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
     });
 
@@ -182,14 +182,14 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
         .expect(204);
       context.api.clock.advance(60_000);
       for (const token of [expiring.token, revoked.token, organization.adminKey, `${revoked.token}x`]) {
-        const answer = await enrol(token, enrollRequest()).expect(401);
+        const answer = await enroll(token, enrollRequest()).expect(401);
         expect(answer.body).toMatchObject({ type: '/problems/token-invalid' });
       }
     });
 
     test('an invalid request is refused with the paths of its invalid fields', async () => {
       const { token } = await (await context.api.organization()).enrollmentToken();
-      const answer = await enrol(token, enrollRequest({ engine: { name: 'Docker' }, name: '' })).expect(400);
+      const answer = await enroll(token, enrollRequest({ engine: { name: 'Docker' }, name: '' })).expect(400);
       expect((answer.body as { errors: { path: string }[] }).errors.map(({ path }) => path).sort()).toEqual([
         '/engine/apiVersion',
         '/engine/version',
@@ -200,7 +200,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
     test('a machine whose name has only invisible characters is enrolled as "unnamed"', async () => {
       const organization = await context.api.organization();
       const { token } = await organization.enrollmentToken();
-      const answer = await enrol(token, enrollRequest({ name: '\u200b\u202e' })).expect(201);
+      const answer = await enroll(token, enrollRequest({ name: '\u200b\u202e' })).expect(201);
       const { id } = hostOf(organization, answer.body);
       expect((await organization.get(`/api/hosts/${id}`).expect(200)).body).toMatchObject({ name: 'unnamed' });
     });
@@ -385,13 +385,13 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
   test('the agent of a deleted host gets 410, and its machine enrolls as a new host', async () => {
     const organization = await context.api.organization();
     const request = enrollRequest();
-    const host = hostOf(organization, (await enrol((await organization.enrollmentToken()).token, request)).body);
+    const host = hostOf(organization, (await enroll((await organization.enrollmentToken()).token, request)).body);
     await host.sync([container('a')]);
     await context.api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, { type: 'bearer' }).expect(204);
     const gone = await post(host.token).expect(410);
     expect(gone.body).toMatchObject({ type: '/problems/host-deleted' });
     expect(await host.present()).toEqual({});
-    const answer = await enrol((await organization.enrollmentToken()).token, request).expect(201);
+    const answer = await enroll((await organization.enrollmentToken()).token, request).expect(201);
     expect((answer.body as { hostId: string }).hostId).not.toBe(host.id);
   });
 });

@@ -229,7 +229,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     expect(tokenIds.length).toBeLessThanOrEqual(2);
   });
 
-  test('is not looked up again while it is valid, and is refused after the next poll', async () => {
+  test('is not looked up again before its revocation, and is refused after the next poll', async () => {
     const { db } = context.api;
     const clock = testClock(context.api.clock());
     const organization = await context.api.organization();

@@ -6,7 +6,7 @@ interface Entry {
   value: number;
 }
 
-/** Creates a group commit whose runs end only when the test ends them. */
+/** Creates a batcher whose runs end only when the test ends them. */
 function createTestBatcher({ sizeMax = 10 } = {}) {
   const groups: { values: number[]; finish: () => void; fail: (error: Error) => void }[] = [];
   const commit = createBatcher<Entry, number>(

@@ -6,7 +6,7 @@ import { diffSnapshot, sameContainer, type StoredContainer } from '../src/servic
 import { toContainerRow as rowBefore } from './before-descriptors/container-row.js';
 import { diffSnapshot as diffBefore, sameContainer as sameBefore } from './before-descriptors/diff-snapshot.js';
 
-/** Few values, so that two containers often agree in most fields. */
+/** Ports with few distinct values, so that two containers often agree in most fields. */
 const port = fc.record(
   {
     ip: fc.constantFrom('', '0.0.0.0', '::'),
@@ -35,10 +35,13 @@ const input: fc.Arbitrary<ContainerInput> = fc.record(
   { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
 );
 
-/** The container as a request has it, parsed for each implementation, because a row is made in place. */
+/**
+ * Parses a container as if it came from a request. Each implementation needs its own copy, because `toContainerRow`
+ * modifies it.
+ */
 const parsed = (value: ContainerInput): Container => parseContainer(JSON.parse(JSON.stringify(value))).data!;
 
-/** A container, and itself with some fields of another one. */
+/** A container, and a copy of it with some fields of another container. */
 const pair = fc
   .tuple(
     input,
@@ -61,7 +64,7 @@ const pair = fc
     return [from, { ...from, ...picked, dockerId: from.dockerId }] as [ContainerInput, ContainerInput];
   });
 
-test('rows and their digests equal those of the implementation before', () => {
+test('rows and their digests equal those of the previous implementation', () => {
   fc.assert(
     fc.property(input, fc.constantFrom(1, 2), (value, parserVersion) => {
       const row = toContainerRow(parsed(value), { parserVersion });
@@ -71,7 +74,7 @@ test('rows and their digests equal those of the implementation before', () => {
   );
 });
 
-test('differences and events equal those of the implementation before', () => {
+test('differences and events equal those of the previous implementation', () => {
   const snapshot = fc.uniqueArray(pair, { selector: ([from]) => from.dockerId, maxLength: 4 });
   const kept = fc.array(fc.constantFrom('both', 'before', 'after', 'removed', 'equal'), { minLength: 4, maxLength: 4 });
   fc.assert(

@@ -63,7 +63,7 @@ describe('a page of another site', () => {
     expect((await signIn({})).status).toBe(201);
   });
 
-  test('is neither assumed nor excluded without an Origin, and assumed for an invalid Origin', () => {
+  test('is not ruled out for a request without an Origin, and is assumed for a request with an invalid Origin', () => {
     const noOrigin = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
     expect(isSameOrigin(noOrigin, 'http://muster.example.org')).toBeNull();
     expect(isSameOrigin({ ...noOrigin, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);

@@ -10,7 +10,7 @@ import { createRetentionService } from '../src/services/maintenance/retention.js
 import { container } from './fixtures.js';
 import { TestApi, testClock, useApi } from './harness.js';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const bearer = { type: 'bearer' } as const;

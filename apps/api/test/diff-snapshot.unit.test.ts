@@ -246,7 +246,7 @@ describe('the digest of a row', () => {
   });
 });
 
-describe('a long list that is compared with yields to the event loop', () => {
+describe('a comparison of long lists that yields to the event loop', () => {
   const labels = (version: number) =>
     Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, `value-${version}`]));
   const rowOf = (index: number, changes: Partial<ContainerInput> = {}) =>

@@ -8,7 +8,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
 const installed = findChromium();
-// Skipped and counted if no Chromium is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no Chromium is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const inBrowser = installed === null ? describe.skip : describe;
 
 describe('GET /docs', () => {

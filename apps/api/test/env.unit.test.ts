@@ -123,7 +123,7 @@ describe('the environment', () => {
     expect(problems(Object.fromEntries(variables) as Record<string, string>)).toEqual([]);
   });
 
-  test('is excluded from container builds, like everything else that git ignores', async () => {
+  test('has files that are excluded from container builds, like everything else that git ignores', async () => {
     const patternsOf = async (file: string) =>
       (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
         .split('\n')

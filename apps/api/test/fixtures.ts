@@ -1,4 +1,4 @@
-/** What agents send, for tests. */
+/** Requests, containers and headers as agents send them, for tests. */
 import type { ContainerInput } from '@muster/contracts';
 import { randomUUID } from 'node:crypto';
 

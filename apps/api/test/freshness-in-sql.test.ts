@@ -1,7 +1,7 @@
 /**
  * Freshness and problems of a host are computed twice: in TypeScript row by row, and in SQL for many hosts at once, for
- * filters, counts and the live stream. For random hosts, both computations have the same results.
- * `MUSTER_TEST_FUZZ_SEED` repeats a run.
+ * filters, counts and the live stream. For random hosts, both computations must have the same results. To repeat a run,
+ * set `MUSTER_TEST_FUZZ_SEED` to its seed.
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import {

@@ -1,7 +1,7 @@
 /**
  * Fuzzes every route of the application with calls that nearly fit its contract and with damaged HTTP messages. Invalid
- * input never causes a 5xx, and a refused call writes nothing. `MUSTER_TEST_FUZZ_CASES` sets the number of calls per
- * engine (100,000 in the long run), and `MUSTER_TEST_FUZZ_SEED` repeats a run.
+ * input must never cause a 5xx, and a refused call must write nothing. `MUSTER_TEST_FUZZ_CASES` sets the number of
+ * calls per engine (100,000 in the long run). To repeat a run, set `MUSTER_TEST_FUZZ_SEED` to its seed.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';

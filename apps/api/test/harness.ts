@@ -34,7 +34,7 @@ export function clocksOf(clock: TestClock) {
   return { now: clock, elapsedMs: () => (elapsedMs = Math.max(elapsedMs, clock().getTime())) };
 }
 
-/** Signs the cookies of all replicas. */
+/** The secret with which all replicas sign cookies. */
 const SECRET = 'a secret of tests, long enough to be one';
 
 /** An application with its own database, and helpers for the setup that most tests need. */

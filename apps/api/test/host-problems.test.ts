@@ -119,7 +119,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
     await host.beat(beat).expect(200);
-    // For the same bytes, only liveness and confirmation are written.
+    // A snapshot with the same bytes compares no containers, but must clear the problems as well.
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
   });

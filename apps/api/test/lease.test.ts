@@ -6,7 +6,7 @@ import { useApi } from './harness.js';
 
 const LONG_MS = 600_000;
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a lease on %s', (engine) => {

@@ -169,7 +169,7 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
     await api.http.get(Paths.hosts).expect(429);
   });
 
-  test('is counted by the address that a trusted proxy reports, and by no other header', async () => {
+  test('is counted by the address that a trusted proxy reports, and the same header of any other sender is ignored', async () => {
     const from = (api: TestApi, address: string) => api.http.get(Paths.hosts).set('X-Forwarded-For', address);
     const trustingApi = createLimitedApi(1).api;
     for (let i = 0; i < 3; i++) await from(trustingApi, '2001:db8:0:1::a').expect(401);

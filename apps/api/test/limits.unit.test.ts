@@ -122,7 +122,7 @@ describe('enrollments are limited', () => {
   });
 });
 
-describe('the limits of an agent, by the work that its snapshots cause for others,', () => {
+describe('the limits of an agent on text, history and rotations', () => {
   test('admit no more text of one host than its rate allows, even if nothing changes and its bodies are small', () => {
     const { elapsed, beat, snapshot } = limits();
     let texts = 0;
@@ -133,7 +133,7 @@ describe('the limits of an agent, by the work that its snapshots cause for other
       elapsed.ms += 100;
     }
     expect(refusedBeats).toBe(0);
-    // The limit is 2.5 MiB a second and a burst of 160. The last snapshot is charged after it was admitted.
+    // The limit is 2.5 MiB a second with a burst of 160 MiB. The last snapshot is charged after it was admitted.
     expect(texts).toBeLessThanOrEqual(2.5 * 3_600 + 160 + 10);
     expect(texts).toBeGreaterThanOrEqual(2.5 * 3_600 - 10);
   });

@@ -61,7 +61,7 @@ test('a history is continued only by the same server at the same or a higher hor
   expect(isSameHistory(before, { server: 'two', horizon: 11n })).toBe(false);
 });
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, this test is skipped and counted, or fails if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? test : test.skip;
 
 onServer('a crash begins another history, whether or not the server process survives the crash', async () => {

@@ -45,7 +45,7 @@ const call = (url: string, token: string, method = 'GET', body?: object) =>
     ...(body ? { body: JSON.stringify(body) } : {}),
   });
 
-async function enrol(url: string, key: string): Promise<string> {
+async function enroll(url: string, key: string): Promise<string> {
   const { token } = (await (await call(url + Paths.enrollmentTokens, key, 'POST', { name: 't' })).json()) as {
     token: string;
   };
@@ -171,7 +171,7 @@ describe('a process that was paused', () => {
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_HEARTBEAT_SECONDS: '1' };
     const api = start(env);
     const url = await api.url();
-    const agentToken = await enrol(url, token);
+    const agentToken = await enroll(url, token);
     expect((await call(url + Paths.agentContainers, agentToken, 'POST', [])).status).toBe(200);
     api.child.kill('SIGSTOP');
     const pendingResponse = call(url + Paths.hosts, token);
@@ -191,7 +191,7 @@ const wallClockAheadBy = (ms: number) =>
     else super(...parts)}static now(){return Real.now()+${ms}}}`,
   )}`;
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 (hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
   test('stores and returns times of the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');
@@ -200,7 +200,7 @@ const wallClockAheadBy = (ms: number) =>
     const env = { DATABASE_URL: db.url!, MUSTER_ADMIN_KEY: token };
     const api = start({ ...env, NODE_OPTIONS: `--import=${wallClockAheadBy(3_600_000)}` });
     const url = await api.url();
-    const agentToken = await enrol(url, token);
+    const agentToken = await enroll(url, token);
     expect((await call(url + Paths.agentContainers, agentToken, 'POST', [container('a')])).status).toBe(200);
     const host = await db.prisma.host.findFirstOrThrow();
     const { aliveAt } = await db.prisma.serviceLiveness.findFirstOrThrow();
@@ -242,7 +242,7 @@ describe('a shutdown', () => {
     for (let round = 0; round < 3; round++) {
       const api = start(env);
       const url = await api.url();
-      const agentToken = await enrol(url, token);
+      const agentToken = await enroll(url, token);
       const id = `round-${round}`;
       const load = (async () => {
         for (;;) {

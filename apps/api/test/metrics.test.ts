@@ -150,12 +150,12 @@ describe('metrics', () => {
     'localhost:3000/../x',
     'localhost?',
     '[localhost]:x',
-  ])('without a token are refused by the host name %j, which is not a loopback name', async (host) => {
+  ])('without a token are refused under the host name %j, which is not a loopback name', async (host) => {
     await context.api.http.get(Paths.metrics).set('Host', host).expect(403);
   });
 
   test.each(['localhost', 'LOCALHOST:3000', '127.0.0.1', '[::1]:3000'])(
-    'without a token are served on this machine by the host name %s',
+    'without a token are served on this machine under the host name %s',
     async (host) => {
       await context.api.http.get(Paths.metrics).set('Host', host).expect(200);
     },

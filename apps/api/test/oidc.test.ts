@@ -221,7 +221,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     expect((await browser.get(Paths.session)).body).toMatchObject({ user: { name: email, email } });
   });
 
-  test("does not match an address that equals a member's only in lower case", async () => {
+  test("does not match an address that equals a member's address only after conversion to lower case", async () => {
     const { id: organizationId } = await context.api.organization();
     const { email } = await member(context.api, organizationId, 'owner');
     // The Kelvin sign, whose lower case is the letter k.

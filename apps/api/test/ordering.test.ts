@@ -62,7 +62,7 @@ class Observe implements Step {
       observedAt: new Date(clock().getTime() + world.clockErrorMs),
     });
   }
-  toString = () => `look(${this.state})`;
+  toString = () => `observe(${this.state})`;
 }
 
 class Deliver implements Step {

@@ -58,18 +58,18 @@ describe.each(testEngines())('calls of an agent on %s', (engine) => {
     const organization = await context.api.organization();
     const { token, id } = await organization.enrollmentToken({ name: 'two', maxUses: 2 });
     const request = { name: 'web-1', engineId: `engine-${id}`, os: 'linux', arch: 'x86_64', agentVersion: '1' };
-    const enrol = () =>
+    const enroll = () =>
       context.api.http
         .post(Paths.agentEnroll)
         .auth(token, { type: 'bearer' })
         .send({ ...request, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } });
-    const { hostId, agentToken } = (await enrol().expect(201)).body as { hostId: string; agentToken: string };
+    const { hostId, agentToken } = (await enroll().expect(201)).body as { hostId: string; agentToken: string };
     // The call is repeated because its response was lost, so it is the same enrollment.
-    const repeat = (await enrol().expect(200)).body as { agentToken: string };
+    const repeat = (await enroll().expect(200)).body as { agentToken: string };
     await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(401);
     await context.api.http.get(Paths.agentToken).auth(repeat.agentToken, { type: 'bearer' }).expect(200);
     context.api.clock.advance(30_000);
-    await enrol().expect(200);
+    await enroll().expect(200);
     const audit = await context.api.db.prisma.auditEntry.findMany({
       where: { target: `host:${hostId}` },
       orderBy: { id: 'asc' },

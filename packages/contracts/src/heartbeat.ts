@@ -25,7 +25,7 @@ export const Heartbeat = z.object({
 export type Heartbeat = z.output<typeof Heartbeat>;
 
 /**
- * The response to a heartbeat. `snapshotRequired` is true unless `digest` is non-null and equals the host's digest. If
+ * The response to a heartbeat. `snapshotRequired` is true if `digest` is null or differs from the host's digest. If
  * another transaction locks the host for more than a second, the digests are not compared and `snapshotRequired` is
  * false.
  */

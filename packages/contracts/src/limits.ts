@@ -7,8 +7,8 @@
 export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 
 /**
- * Maximum number of present containers of one host. Only incomplete snapshots can reach it, because they add
- * containers.
+ * Maximum number of present containers of one host. A complete snapshot is too small to reach it, but incomplete
+ * snapshots add containers.
  */
 export const HOST_CONTAINERS_MAX = 10_000;
 

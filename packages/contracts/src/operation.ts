@@ -34,7 +34,7 @@ export interface Operation {
   body?: z.ZodType;
   /** Maximum bytes of the body, both as sent and decompressed. Default: `BODY_BYTES_MAX`. */
   bodyBytesMax?: number;
-  /** The limits for an agent's call. Default: those of small calls, to which `rotations` are added. */
+  /** The limits for an agent's call. Default: those of small calls. `rotations` adds another limit to these. */
   limits?: 'snapshots' | 'rotations';
   /**
    * Whether the operation signs a user in. It then returns session cookies, so pages of other sites may not call it.

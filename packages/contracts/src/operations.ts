@@ -82,11 +82,11 @@ export const Operations = {
     access: 'agent',
     summary: 'Report a snapshot of the host’s containers',
     description:
-      'Makes the stored containers of the host equal to the snapshot, in one transaction: a 200 with `applied: true` ' +
-      'means that it is committed. Containers that are absent from a complete snapshot are marked removed. A stale ' +
-      'snapshot (by stream and sequence) is a 200 with `applied: false` and a `reason`; nothing of it is written. ' +
-      'One invalid container refuses the whole snapshot with 400. Costly snapshots of a host are rate limited: 429 ' +
-      'with `Retry-After`.',
+      'Makes the stored containers of the host equal to the snapshot, in one transaction: a 200 with `applied: ' +
+      'true` means that it is committed. Containers that are absent from a complete snapshot are marked removed. A ' +
+      'stale snapshot (by stream and sequence) is a 200 with `applied: false` and a `reason`; nothing of it is ' +
+      'written. A single invalid container makes the API refuse the whole snapshot with 400. Costly snapshots of a ' +
+      'host are rate limited: 429 with `Retry-After`.',
     headers: SnapshotHeaders,
     body: Snapshot,
     bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX,
@@ -309,8 +309,8 @@ export const Operations = {
     access: 'viewer',
     summary: 'Export containers as CSV or NDJSON',
     description:
-      'Returns all containers that match the filters, in one file without pages. An operator can run 2 exports at a ' +
-      'time (429), a server process 8 (503).',
+      'Returns all containers that match the filters, in one file without pages. An operator can run 2 exports at ' +
+      'a time; another one fails with 429. A server process can run 8; another one fails with 503.',
     query: ContainerExportQuery,
     answers: { 200: 'text/csv' },
   },
@@ -321,8 +321,8 @@ export const Operations = {
     access: 'viewer',
     summary: 'Export events as CSV or NDJSON',
     description:
-      'Returns all events that match the filters, in one file without pages. An operator can run 2 exports at a time ' +
-      '(429), a server process 8 (503).',
+      'Returns all events that match the filters, in one file without pages. An operator can run 2 exports at a ' +
+      'time; another one fails with 429. A server process can run 8; another one fails with 503.',
     query: EventExportQuery,
     answers: { 200: 'text/csv' },
   },
@@ -334,8 +334,8 @@ export const Operations = {
     summary: 'Stream changes as server-sent events',
     description:
       'Sends container events as they are committed, and host and summary changes. The stream has no end; it is ' +
-      'closed when the API key or session is no longer valid. An operator can have 1,000 open streams (429), a ' +
-      'server process 5,000 (503).',
+      'closed when the API key or session is no longer valid. An operator can have 1,000 open streams; another one ' +
+      'fails with 429. A server process can have 5,000; another one fails with 503.',
     query: StreamQuery,
     answers: { 200: 'text/event-stream' },
   },
@@ -386,8 +386,8 @@ export const Operations = {
     summary: 'Create the owner’s account',
     description:
       'Creates the first account with the token of the one-time setup link, and signs it in. Sets the session ' +
-      'cookie. A browser may call it only from Muster’s own pages (403). Fails with 401 if the token is not valid or ' +
-      'has expired: restart Muster for a new link.',
+      'cookie. Fails with 403 if a browser calls it from a page that is not Muster’s own. Fails with 401 if the ' +
+      'token is not valid or has expired: restart Muster for a new link.',
     body: SetupRequest,
     opensSession: true,
     answers: { 201: Session },
@@ -400,8 +400,9 @@ export const Operations = {
     access: 'anybody',
     summary: 'Sign in with email address and password',
     description:
-      'Creates a session and sets its cookie. A browser may call it only from Muster’s own pages (403). Fails with ' +
-      '401 if the email address or the password is wrong, and with 429 after too many attempts.',
+      'Creates a session and sets its cookie. Fails with 403 if a browser calls it from a page that is not ' +
+      'Muster’s own. Fails with 401 if the email address or the password is wrong, and with 429 after too many ' +
+      'attempts.',
     body: SignInRequest,
     opensSession: true,
     answers: { 201: Session },
@@ -488,9 +489,10 @@ export const Operations = {
     access: 'owner',
     summary: 'Change a member’s role',
     description:
-      'Returns the changed member. A member who becomes a viewer loses the admin API keys and enrollment tokens that ' +
-      'they created, unless `keepCredentials` is true. An owner who gets another role loses their pending ' +
-      'invitations. Fails with 404 if the organization has no such member, and with 409 if no owner would remain.',
+      'Returns the changed member. A member who becomes a viewer loses the admin API keys and enrollment tokens ' +
+      'that they created, unless `keepCredentials` is true. If an owner gets another role, the pending invitations ' +
+      'that they created are revoked. Fails with 404 if the organization has no such member, and with 409 if no ' +
+      'owner would remain.',
     resource: 'member',
     params: z.object({ userId: Id }),
     query: MemberCredentialsQuery,
@@ -505,9 +507,9 @@ export const Operations = {
     access: 'owner',
     summary: 'Remove a member',
     description:
-      'Ends the member’s sessions, deletes their ways to sign in and revokes their pending invitations. API keys and ' +
-      'enrollment tokens that they created are revoked, unless `keepCredentials` is true. Fails with 404 if the ' +
-      'organization has no such member, and with 409 if no owner would remain.',
+      'Ends the member’s sessions, deletes their ways to sign in and revokes the pending invitations that they ' +
+      'created. API keys and enrollment tokens that they created are revoked, unless `keepCredentials` is true. ' +
+      'Fails with 404 if the organization has no such member, and with 409 if no owner would remain.',
     resource: 'member',
     params: z.object({ userId: Id }),
     query: MemberCredentialsQuery,
@@ -569,9 +571,9 @@ export const Operations = {
     access: 'anybody',
     summary: 'Accept an invitation',
     description:
-      'Creates the invited person’s account and signs it in. Sets the session cookie. A browser may call it only ' +
-      'from Muster’s own pages (403). Fails with 401 if the invitation was used or revoked, or has expired, and with ' +
-      '409 if a member has its email address.',
+      'Creates the invited person’s account and signs it in. Sets the session cookie. Fails with 403 if a browser ' +
+      'calls it from a page that is not Muster’s own. Fails with 401 if the invitation was used or revoked, or has ' +
+      'expired, and with 409 if a member has its email address.',
     body: InvitationAcceptance,
     opensSession: true,
     answers: { 201: Session },
@@ -665,7 +667,7 @@ export const Operations = {
     summary: 'Download a file of the agent release',
     description:
       'Returns an executable for one architecture, the checksums or the software bill of materials. Fails with 404 ' +
-      'if the release has no such file, and with 429 if too many downloads of one address are in progress.',
+      'if the release has no such file, and with 429 if too many downloads to one address are in progress.',
     resource: 'agent release file',
     params: z.object({ file: z.string() }),
     answers: { 200: 'application/octet-stream' },

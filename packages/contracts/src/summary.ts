@@ -11,8 +11,8 @@ export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealt
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
 /**
- * The counts by freshness. Not a record, whose JSON Schema has required keys without properties, which client
- * generators ignore.
+ * The counts by freshness. This is not a record, because the JSON Schema of a record lists its keys as required but not
+ * as properties, and client generators ignore such keys.
  */
 const HostCounts = {
   online: Count,

@@ -23,7 +23,7 @@ test.each([
   [[3, 'ports', 0, 'privatePort'], '/3/ports/0/privatePort'],
   [[''], '/'],
   [['a/b', 'm~n', '~1'], '/a~1b/m~0n/~01'],
-])('%j is %j', (path, pointer) => {
+])('the pointer of the path %j is %j', (path, pointer) => {
   expect(jsonPointer(path)).toBe(pointer);
 });
 

@@ -13,7 +13,7 @@ test.each([
   ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
   ['0000-12-31T23:30:00-01:00', '0001-01-01T00:30:00.000Z'],
   ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
-])('%s is %s', (written, canonical) => {
+])('%s is parsed as %s', (written, canonical) => {
   expect(Instant.parse(written)).toBe(canonical);
 });
 

@@ -67,8 +67,8 @@ test('at most 20 unknown parameters are reported', () => {
   expect(refusedPaths(HostQuery, query)).toHaveLength(20);
 });
 
-describe('containers', () => {
-  test('are by default those that are present, sorted by name', () => {
+describe('a query of containers', () => {
+  test('selects the present containers, sorted by name, by default', () => {
     expect(parseValid(ContainerQuery, {})).toEqual({
       presence: 'present',
       sort: { key: 'name', descending: false },
@@ -83,7 +83,7 @@ describe('containers', () => {
     ['state', 'running', 'a newer state'],
     ['health', 'healthy', 'starting'],
     ['image', 'nginx', 'redis:7'],
-  ])('filter by %s, once or repeated', (field, a, b) => {
+  ])('filters by %s, once or repeated', (field, a, b) => {
     expect(parseValid(ContainerQuery, { [field]: a })).toMatchObject({ [field]: [a] });
     expect(parseValid(ContainerQuery, { [field]: [a, b] })).toMatchObject({ [field]: [a, b] });
   });
@@ -97,12 +97,12 @@ describe('containers', () => {
     ['image', ''],
     ['image', 'x'.repeat(1_025)],
     ['label', ''],
-  ])('refuse %s=%s', (field, value) => {
+  ])('refuses %s=%s', (field, value) => {
     expect(refusedPaths(ContainerQuery, { [field]: value })).toEqual([`/${field}/0`]);
     expect(refusedPaths(ContainerQuery, { [field]: ['running', value] })).toContain(`/${field}/1`);
   });
 
-  test('accept a filter up to 50 times', () => {
+  test('accepts a filter up to 50 times', () => {
     expect(parseValid(ContainerQuery, { state: Array.from({ length: 50 }, () => 'running') }).state).toHaveLength(50);
     expect(refusedPaths(ContainerQuery, { state: Array.from({ length: 51 }, () => 'running') })).toEqual(['/state']);
   });
@@ -114,46 +114,46 @@ describe('containers', () => {
     ['opts=a=b', { key: 'opts', value: 'a=b' }],
     ['=x', { key: '', value: 'x' }],
     ['__proto__=x', { key: '__proto__', value: 'x' }],
-  ])('filter by label=%s', (label, filter) => {
+  ])('filters by label=%s', (label, filter) => {
     expect(parseValid(ContainerQuery, { label }).label).toEqual([filter]);
   });
 
-  test('filter by several labels', () => {
+  test('filters by several labels', () => {
     expect(parseValid(ContainerQuery, { label: ['a', 'b=c'] }).label).toEqual([
       { key: 'a', value: null },
       { key: 'b', value: 'c' },
     ]);
   });
 
-  test.each(['image', 'label', 'q'])('refuse a NUL in %s, which PostgreSQL cannot store', (field) => {
+  test.each(['image', 'label', 'q'])('refuses a NUL in %s, which PostgreSQL cannot store', (field) => {
     expect(refusedPaths(ContainerQuery, { [field]: 'a\0' })).toHaveLength(1);
   });
 
-  test('accept one search text of 1 to 1,024 characters', () => {
+  test('accepts one search text of 1 to 1,024 characters', () => {
     expect(parseValid(ContainerQuery, { q: 'x'.repeat(1_024) }).q).toHaveLength(1_024);
     for (const q of ['', 'x'.repeat(1_025), ['a', 'b']]) expect(refusedPaths(ContainerQuery, { q })).toEqual(['/q']);
   });
 
-  test.each(['present', 'removed', 'all'])('accept presence=%s', (presence) => {
+  test.each(['present', 'removed', 'all'])('accepts presence=%s', (presence) => {
     expect(parseValid(ContainerQuery, { presence }).presence).toBe(presence);
   });
 
-  test.each(CONTAINER_SORT_KEYS)('sort by %s in both directions', (key) => {
+  test.each(CONTAINER_SORT_KEYS)('sorts by %s in both directions', (key) => {
     expect(parseValid(ContainerQuery, { sort: key }).sort).toEqual({ key, descending: false });
     expect(parseValid(ContainerQuery, { sort: `-${key}` }).sort).toEqual({ key, descending: true });
   });
 
-  test.each(['status', '--name', '+name', '-', '', 'Name', ['name', 'image']])('refuse sort=%j', (sort) => {
+  test.each(['status', '--name', '+name', '-', '', 'Name', ['name', 'image']])('refuses sort=%j', (sort) => {
     expect(refusedPaths(ContainerQuery, { sort })).toEqual(['/sort']);
   });
 
-  test.each(['gone', '', 'PRESENT'])('refuse presence=%s', (presence) => {
+  test.each(['gone', '', 'PRESENT'])('refuses presence=%s', (presence) => {
     expect(refusedPaths(ContainerQuery, { presence })).toEqual(['/presence']);
   });
 });
 
-describe('events', () => {
-  test('filter by host, container, name, kind and time', () => {
+describe('a query of events', () => {
+  test('filters by host, container, name, kind and time', () => {
     const query = {
       hostId: HOST,
       dockerId: 'c1',
@@ -171,7 +171,7 @@ describe('events', () => {
     });
   });
 
-  test.each(EventKind.options)('filter by kind=%s', (kind) => {
+  test.each(EventKind.options)('filters by kind=%s', (kind) => {
     expect(parseValid(EventQuery, { kind }).kind).toEqual([kind]);
   });
 
@@ -182,7 +182,7 @@ describe('events', () => {
     ['kind', 'exploded', '/kind/0'],
     ['since', 'yesterday', '/since'],
     ['since', ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00Z'], '/since'],
-  ])('refuse %s=%j', (field, value, path) => {
+  ])('refuses %s=%j', (field, value, path) => {
     expect(refusedPaths(EventQuery, { [field]: value })).toEqual([path]);
   });
 });

@@ -203,7 +203,7 @@ function streamDescription(): string {
     '',
     ...messages,
     '',
-    '`container` and `reset` carry an `id`, which is also sent without a message. To resume without loss after a',
+    '`container` and `reset` carry an `id`. The stream also sends ids without a message. To resume without loss after a',
     'disconnect, send the last `id` as `Last-Event-ID`.',
   ].join('\n');
 }

@@ -16,17 +16,21 @@ export interface EventDraft {
 const ENDED = new Set(['exited', 'dead', 'restarting']);
 
 /**
- * UTF-16 units of a text, and the number of labels or ports, recorded in one event. The container's row has them all.
+ * Maximum UTF-16 code units of a text in one event, and maximum number of labels or ports. The container's row has all
+ * of them.
  */
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 const EVENT_ITEMS_MAX = 64;
 
-/** Characters of all labels in one event, both sides together: a thousand containers can change in one snapshot. */
+/**
+ * Maximum length of all labels in `from` and `to` of one event, because a thousand containers can change in one
+ * snapshot.
+ */
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
 /**
- * Returns the event of the container's process between two observations; null: none. A new `startedAt` with an
- * unchanged state means that the process was restarted in between.
+ * Returns the event of the container's process between two observations; null if there is none. A new `startedAt` with
+ * an unchanged state means that the process was restarted in between.
  */
 function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | null {
   const isNewProcess = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
@@ -82,8 +86,8 @@ interface Updated {
 }
 
 /**
- * Returns the differences that have no event kind of their own; null: none. Published ports, start and state change
- * with the process, so an event of the process already covers them.
+ * Returns the differences that have no event kind of their own; null if there are none. Published ports, start and
+ * state change with the process, so an event of the process already covers them.
  */
 function updatedFields(
   from: ContainerFacts,
@@ -136,12 +140,14 @@ export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
 function differingLabels(from: Labels, to: Labels): Updated {
   const gone = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...gone, ...Object.keys(to).filter(labelDiffers(to, from))];
-  const told = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
+  const recordedKeys = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
   const pick = (labels: Labels) =>
-    Object.fromEntries(told.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])));
+    Object.fromEntries(
+      recordedKeys.flatMap((key) => (Object.hasOwn(labels, key) ? [[cut(key), cut(labels[key]!)]] : [])),
+    );
   return {
     from: { labels: pick(from) },
-    to: { labels: pick(to), ...omitted('omittedLabels', keys.length - told.length) },
+    to: { labels: pick(to), ...omitted('omittedLabels', keys.length - recordedKeys.length) },
   };
 }
 
@@ -163,12 +169,12 @@ function differingPorts(from: readonly Port[], to: readonly Port[]): Updated {
     const known = new Set(others.map(portKey));
     return ports.filter((port) => !known.has(portKey(port)));
   };
-  const [gone, come] = [without(from, to), without(to, from)];
+  const [removed, added] = [without(from, to), without(to, from)];
   return {
-    from: { ports: gone.slice(0, EVENT_ITEMS_MAX) },
+    from: { ports: removed.slice(0, EVENT_ITEMS_MAX) },
     to: {
-      ports: come.slice(0, EVENT_ITEMS_MAX),
-      ...omitted('omittedPorts', Math.max(gone.length, come.length) - EVENT_ITEMS_MAX),
+      ports: added.slice(0, EVENT_ITEMS_MAX),
+      ...omitted('omittedPorts', Math.max(removed.length, added.length) - EVENT_ITEMS_MAX),
     },
   };
 }

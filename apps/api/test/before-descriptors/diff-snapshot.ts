@@ -27,7 +27,7 @@ interface SnapshotDiff {
   /** Rows to write as a whole: new ones, reappeared ones, and those with changes that a patch cannot express. */
   writes: ContainerRow[];
   patches: ContainerPatch[];
-  /** `dockerId`s of present rows that the snapshot does not have. */
+  /** `dockerId`s of present rows whose containers are absent from the snapshot. */
   removals: string[];
   events: EventDraft[];
   /** Number of unchanged rows. */

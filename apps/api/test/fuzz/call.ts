@@ -1,4 +1,4 @@
-/** Generates HTTP calls as bytes, wrong in any part, down to the HTTP syntax. */
+/** Generates HTTP calls as bytes. Any part of a call may be invalid, down to the HTTP syntax. */
 import fc from 'fast-check';
 import { Operations, type Operation } from '@muster/contracts';
 import { deflateSync, gzipSync } from 'node:zlib';
@@ -142,7 +142,7 @@ function bodyOf({ body: schema }: Partial<Operation>): fc.Arbitrary<{ body: Uint
   }));
 }
 
-/** Values that a header can have without becoming another header. */
+/** Values that a header can have without starting another header. */
 const headerValue = fc.oneof(
   fc.string({ maxLength: 40 }).map((text) => text.replace(/[^\x20-\x7e]/g, '?')),
   fc.constantFrom(

@@ -46,7 +46,7 @@ export class StreamListener {
 
   /**
    * Restarts the listener at a position because the database lost the history of the listener's own position. Drops
-   * buffered events of that history. Events missed in it can no longer be sent.
+   * buffered events of that history. Its missed events can no longer be sent.
    */
   restartAt(position: FeedPosition): void {
     this.position = position;

@@ -24,8 +24,8 @@ async function readClock(db: Database): Promise<number> {
 /**
  * Creates the clock for all stored timestamps and decisions. It shows the time of the database server, so that all
  * processes agree even if their own clocks differ. An embedded database has only this process's clock. In that case,
- * the monotonic clock prevents timestamps of a briefly wrong wall clock, and the clock follows a step of the wall clock
- * once it has lasted for a minute.
+ * the time advances with the monotonic clock, so that a wall clock that is briefly wrong writes no timestamps. A step
+ * of the wall clock is followed once it has lasted for a minute.
  */
 export const createDatabaseClock = (db: Database, clocks: Pick<ClockOptions, 'wallMs' | 'elapsedMs'> = {}): Clock =>
   db.engine === 'pglite'

@@ -19,8 +19,8 @@ const REMOVED_KEPT_MS = 7 * DAY_MS;
 const REMOVED_KEPT_MAX = 10_000;
 
 /**
- * Maximum milliseconds between a removal's timestamp and its commit, which the previous pass may therefore not have
- * seen.
+ * Maximum milliseconds between a removal's timestamp and its commit. A removal that was committed after the previous
+ * pass can therefore have a timestamp from before that pass.
  */
 const REMOVAL_DELAY_MS = 5 * 60_000;
 

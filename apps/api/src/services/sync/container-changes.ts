@@ -32,7 +32,10 @@ const EVENT_TEXT_LENGTH_MAX = 1_024;
 /** Maximum number of labels or ports in one event. The container's row contains all of them. */
 const EVENT_ITEMS_MAX = 64;
 
-/** Maximum length of all labels of both sides in one event. A thousand containers can change in one snapshot. */
+/**
+ * Maximum length of all labels in `from` and `to` of one event, because a thousand containers can change in one
+ * snapshot.
+ */
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
 /**
@@ -185,7 +188,8 @@ const truncate = (text: string) =>
 const truncateOrNull = (text: string | null) => (text === null ? null : truncate(text));
 
 /**
- * Functions that return the content of an `updated` event for two values of a field, by its kind; null if equivalent.
+ * Functions that return the content of an `updated` event for two values of a field, by the field's kind. They return
+ * null if the values are equivalent.
  */
 const DIFFERENCE: {
   [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;

@@ -3,7 +3,10 @@ import { findHostLock } from './find-host-lock.sql.js';
 import { reportHosts, type HostReport, type HostReported } from './report-hosts.sql.js';
 import { createBatcher } from '../../lib/batcher.js';
 
-/** Maximum number of reports in one statement, which suffices for any number of connections and finishes soon. */
+/**
+ * Maximum number of reports in one statement. It suffices for any number of connected agents, and such a statement
+ * finishes soon.
+ */
 const BATCH_SIZE_MAX = 500;
 
 /** Milliseconds for which a heartbeat is retried before the response while its host's row is locked. */

@@ -65,8 +65,9 @@ export interface SnapshotWritten {
 const LONG_INDEXED_FIELDS: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
 
 /**
- * Returns an expression that keeps the stored value if the new one is equal. A value that was compressed or stored out
- * of line differs byte by byte from the same value as sent, and would be rewritten in every index with the column.
+ * Returns an expression that keeps the stored value if the new one is equal. The stored bytes of a value that was
+ * compressed or stored out of line differ from those of the same value as sent. PostgreSQL would therefore rewrite the
+ * value in every index with the column.
  */
 const keepEqual = (column: string) =>
   `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
