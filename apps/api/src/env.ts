@@ -118,8 +118,8 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in with an identity provider`)];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isPrivate(parsed.data)) {
     problems.push(
-      'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only for development with the embedded ' +
-        'database, and HOST and MUSTER_PUBLIC_URL on a loopback address',
+      'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only allowed in development, with the ' +
+        'embedded database and with HOST and MUSTER_PUBLIC_URL on a loopback address',
     );
   }
   if (parsed.success && problems.length === 0) return parsed.data;

@@ -10,18 +10,17 @@ import type { AgentIdentity } from '../src/services/enrollment/agent-token-cache
 import { createAgentTokenService } from '../src/services/enrollment/agent-token.js';
 import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;
 
 /**
- * Creates a replica that receives its first response from the database, and further responses only after `goOn` is
- * called.
+ * Creates a replica that stops after the database has answered its first query, and continues when `resume` is called.
  */
 function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
-  let goOn: () => void = () => undefined;
-  const gate = new Promise<void>((resolve) => (goOn = resolve));
+  let resume: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (resume = resolve));
   let hasRead: () => void = () => undefined;
   const read = new Promise<void>((resolve) => (hasRead = resolve));
   let first = true;
@@ -43,7 +42,7 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
     // An extended client has all methods of a client, but Prisma gives it another type.
     prisma: prisma as unknown as Database['prisma'],
   };
-  return { tokens: createAgentTokenService(slow, clocksOf(clock)), read, goOn };
+  return { tokens: createAgentTokenService(slow, clocksOf(clock)), read, resume };
 }
 
 const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const).catch(() => 'refused' as const);
@@ -54,7 +53,7 @@ const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const)
  */
 class Holder {
   readonly #tokens;
-  readonly #pendingCalls: { goOn: () => void; callOutcome: Promise<unknown> }[] = [];
+  readonly #pendingCalls: { resume: () => void; callOutcome: Promise<unknown> }[] = [];
   #previousToken: string | null = null;
   #lastResponseAt = 0;
 
@@ -108,16 +107,16 @@ class Holder {
 
   /** Sends a call that its caller no longer waits for and that is not processed yet. */
   async send(kind: 'use' | 'rotate'): Promise<void> {
-    const { tokens, read, goOn } = slowReplica(this.api);
+    const { tokens, read, resume } = slowReplica(this.api);
     const callOutcome =
       kind === 'use' ? outcome(tokens.authenticate(this.currentToken)) : outcome(tokens.rotate(await this.use()));
     await Promise.race([read, callOutcome]);
-    this.#pendingCalls.push({ goOn, callOutcome });
+    this.#pendingCalls.push({ resume, callOutcome });
   }
 
   async deliver(): Promise<void> {
     const call = this.#pendingCalls.shift();
-    call?.goOn();
+    call?.resume();
     await call?.callOutcome;
   }
 
@@ -164,7 +163,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
     const lateCall = outcome(slowServer.tokens.authenticate(token));
     await slowServer.read;
     const { agentToken } = await tokens.rotate(await tokens.authenticate(token));
-    slowServer.goOn();
+    slowServer.resume();
     expect(await lateCall).toBe('admitted');
     expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
   });
@@ -178,7 +177,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
     const lateCall = outcome(slowServer.tokens.authenticate(replaced));
     await slowServer.read;
     const { agentToken: kept } = await tokens.rotate(first);
-    slowServer.goOn();
+    slowServer.resume();
     expect(await lateCall).toBe('refused');
     expect(await outcome(tokens.authenticate(kept))).toBe('admitted');
   });
@@ -198,7 +197,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
     const lateAnswer = slowServer.tokens.rotate(agent);
     await slowServer.read;
     const early = await tokens.rotate(agent);
-    slowServer.goOn();
+    slowServer.resume();
     await lateAnswer;
     expect(await outcome(tokens.authenticate(early.agentToken))).toBe('admitted');
   });

@@ -7,8 +7,8 @@ import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestHost } from './harness.js';
 
-// The embedded database has one connection, so no other connection can hold a row. The tests are skipped and counted
-// if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// The embedded database has one connection, so no other connection can hold a row. If no server is installed, these
+// tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 /** Simulates another replica that writes a large snapshot, which locks a host's row for seconds. */
@@ -154,12 +154,12 @@ onServer('while another transaction holds a row', () => {
     const host = await organization.enroll();
     const { id, token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 50 });
     const unlock = await lock('enrollment_tokens', id);
-    const enrolments = Array.from({ length: 30 }, () =>
+    const enrollments = Array.from({ length: 30 }, () =>
       statusOf(api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest())),
     );
     expect(await countHeldConnections()).toBeLessThanOrEqual(1);
     await host.sync([container('a')]);
     await unlock();
-    expect(new Set(await Promise.all(enrolments))).toEqual(new Set([201]));
+    expect(new Set(await Promise.all(enrollments))).toEqual(new Set([201]));
   });
 });

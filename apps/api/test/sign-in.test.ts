@@ -254,7 +254,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect((await entries(id)).length).toBe(before + 2);
   });
 
-  test('include a sign-in whose entry cannot be written, which creates no session', async () => {
+  test('include a sign-in that creates no session because its audit entry cannot be written', async () => {
     const { api, visitor } = await setUpFailures();
     const { prisma } = api.db;
     await prisma.$executeRaw`

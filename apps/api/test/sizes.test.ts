@@ -164,7 +164,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await write()).toMatchObject({ created: 1 });
     });
 
-    test('has only the named containers read for an incomplete snapshot', async () => {
+    test('is compared with an incomplete snapshot by reading only the containers that the snapshot names', async () => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 50));
       const incoming = [container('c1'), container('new')].map((one) => toContainerRow(Container.parse(one)));

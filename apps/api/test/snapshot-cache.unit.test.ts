@@ -8,7 +8,7 @@ const snapshot = (bytes: number) => ({
   bounds: null,
 });
 
-test('keeps the snapshots of the most recently active hosts within its budget', () => {
+test('a cache keeps the snapshots of the most recently active hosts within its budget', () => {
   const cache = createSnapshotCache(5_000);
   for (const host of ['a', 'b', 'c']) cache.set(host, snapshot(1_000));
   cache.get('a');

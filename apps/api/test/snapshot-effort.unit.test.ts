@@ -6,8 +6,8 @@ import { container } from './fixtures.js';
 const MIB = 1024 * 1024;
 const padded = (dockerId: string, bytes: number) => JSON.stringify(container(dockerId, { command: 'x'.repeat(bytes) }));
 
-/** Returns the MiB of text that reading a snapshot is charged for, apart from its rows. */
-async function textBytesOf(elements: readonly string[], end = ']'): Promise<number> {
+/** Returns the MiB of text for which reading a snapshot is charged, without the cost of its rows. */
+async function textMibOf(elements: readonly string[], end = ']'): Promise<number> {
   const usage = { textBytes: 0 };
   const bytes = gzipSync(`[${elements.join()}${end}`);
   const reader = createBodyReader({ bytes, encoding: 'gzip' }, usage);
@@ -19,18 +19,18 @@ async function textBytesOf(elements: readonly string[], end = ']'): Promise<numb
 describe('the text of a snapshot counts', () => {
   test('after decompression, and only once', async () => {
     const elements = Array.from({ length: 100 }, (_, index) => padded(`c${index}`, 20_000));
-    expect(await textBytesOf(elements)).toBeCloseTo(2, 0);
+    expect(await textMibOf(elements)).toBeCloseTo(2, 0);
   });
 
   test('even if it is refused', async () => {
-    expect(await textBytesOf([padded('a', 20_000)], ',{}]'.padEnd(MIB))).toBeGreaterThan(0.9);
+    expect(await textMibOf([padded('a', 20_000)], ',{}]'.padEnd(MIB))).toBeGreaterThan(0.9);
   });
 
   test('several times for a container that is too long to be parsed in pieces', async () => {
-    expect(await textBytesOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
+    expect(await textMibOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
   });
 
   test('as much as the largest body if it decompresses to more than that', async () => {
-    expect(await textBytesOf([padded('a', 11 * MIB)])).toBeGreaterThanOrEqual(10);
+    expect(await textMibOf([padded('a', 11 * MIB)])).toBeGreaterThanOrEqual(10);
   });
 });

@@ -356,7 +356,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(steadyClient.of('unauthorized')).toEqual([]);
   });
 
-  test('ends when the process shuts down, and tells clients to reconnect at different times', async () => {
+  test('ends when the process shuts down, and asks clients to reconnect at different times', async () => {
     const organization = await context.api.organization();
     let draining = false;
     const server = await serve({ isDraining: () => draining });
@@ -420,7 +420,7 @@ test('a client that does not keep up is disconnected, and no more than its backl
   await server.close();
 });
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 onServer('the live stream on a server', () => {
@@ -476,7 +476,8 @@ onServer('the live stream on a server', () => {
           expect(client.of('lagging')[0]!.data).toEqual({ since: event!.recordedAt });
           expect(client.of('container')).toEqual([]);
           expect(await lagSeconds()).toBeGreaterThanOrEqual(7);
-          // The row of the host and the summary are sent now, so that the newcomer's first messages are not followed by them.
+          // The row of the host and the summary are sent now, so that they cannot arrive among the newcomer's first
+          // messages.
           await client.until(() => client.of('summary').at(-1)?.data.containers.lastKnown.total === 1);
           const newcomer = await server.listen(organization.adminKey);
           await newcomer.until(() => newcomer.lastEventId !== undefined);

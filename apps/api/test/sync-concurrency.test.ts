@@ -19,7 +19,7 @@ const unique = <T extends { dockerId: string }>(containers: T[]): T[] => [
 describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
   const context = useApi(engine);
 
-  test('of one host end as one of the two in 200 rounds, never as a mixture (5)', async () => {
+  test('of one host leave the rows of exactly one of the two snapshots, in each of 200 rounds', async () => {
     const host = await (await context.api.organization()).enroll();
     for (let round = 0; round < 200; round++) {
       const sides = versions(round).map(unique);
@@ -34,7 +34,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     expect(revision).toBe(400);
   });
 
-  test('of one host in two replicas that cache different snapshots never mix, in 100 rounds (5)', async () => {
+  test('of one host to two replicas with different caches leave the rows of exactly one snapshot, 100 times', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const reporters = [host, host.through(context.api.replica())];
@@ -53,7 +53,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
 
   // The embedded database has one connection, which the transaction with the lock occupies.
   if (engine === 'postgresql') {
-    test('and heartbeats of other hosts do not wait for a host whose row is locked (5)', async () => {
+    test('and heartbeats of other hosts do not wait for a host whose row is locked', async () => {
       const organization = await context.api.organization();
       const hosts = await Promise.all(Array.from({ length: 10 }, () => organization.enroll()));
       const [locked, ...others] = hosts;

@@ -21,7 +21,8 @@ const snapshotOf = fc.uniqueArray(
 );
 
 const step = fc.record({
-  // A whole snapshot, or the previous snapshot with some changed containers. Such a snapshot is compared as text.
+  // A whole snapshot, or the previous snapshot with some changed containers. A snapshot of the second kind
+  // is compared as text.
   snapshot: fc.oneof(snapshotOf, fc.array(fc.option(changes), { minLength: 5, maxLength: 5 })),
   // The process that receives the snapshot. Its cache may be older than what the other process has stored.
   replica: fc.constantFrom(0, 1),
@@ -65,7 +66,7 @@ class Model {
     return { applied: true, ...counts };
   }
 
-  /** Counts by state, and by health if the status text has one. */
+  /** Returns the counts by state, and by health if the status text has one. */
   stateCounts() {
     const counts: Record<string, number> = {};
     for (const { removed, state, status } of this.rows.values()) {

@@ -12,7 +12,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
   const context = useApi(engine);
   const enroll = async () => (await context.api.organization()).enroll();
 
-  describe('is stored exactly (1):', () => {
+  describe('is stored exactly:', () => {
     test('every field is stored as it was sent', async () => {
       const host = await enroll();
       const sent = [container('a'), container('b', { state: 'exited', status: 'Exited (137) 2 hours ago', ports: [] })];
@@ -94,7 +94,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  describe('marks absent containers (2):', () => {
+  describe('marks absent containers:', () => {
     test('a container absent from a complete snapshot is marked exited and removed, and is kept', async () => {
       const host = await enroll();
       await host.sync([container('a'), container('b')]);
@@ -155,7 +155,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  describe('counts what was written (3), and does not write unchanged rows (7):', () => {
+  describe('counts what was written, and does not write unchanged rows:', () => {
     test('an unchanged row is not written', async () => {
       const host = await enroll();
       await host.sync([container('a'), container('b')]);
@@ -199,7 +199,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  describe('keeps the order (4):', () => {
+  describe('keeps the order:', () => {
     const stale = (reason: string) => ({ applied: false, reason, created: 0, updated: 0, unchanged: 0, removed: 0 });
 
     test('within a stream the sequence must rise, and a repeated request is harmless', async () => {
@@ -322,7 +322,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  test('the same dockerId on two hosts is two containers, and no snapshot affects another host (6)', async () => {
+  test('the same dockerId on two hosts is two containers, and no snapshot affects another host', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll(), await organization.enroll()];
     await one.sync([container('same', { name: 'one' })]);

@@ -76,7 +76,7 @@ describe.each(testEngines())('retention on %s', (engine) => {
 describe.each(testEngines())('retention of expired rows on %s', (engine) => {
   const context = useApi(engine);
 
-  test('expired sessions and sign-in steps are deleted at once, and invitations 30 days later', async () => {
+  test('expired sessions and sign-in verifications are deleted at once, and invitations 30 days later', async () => {
     const { clock, db } = context.api;
     const { id: organizationId } = await context.api.organization();
     const at = clock();
@@ -245,7 +245,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     [10, 5000],
     [3600, 5000],
   ])(
-    'at a heartbeat every %d s, a pause that could cost a host its grace period is an outage',
+    'with a heartbeat every %d s, a pause that could cost a host its grace period is an outage',
     async (seconds, intervalMs) => {
       const { db } = context.api;
       await db.prisma.serviceOutage.deleteMany();

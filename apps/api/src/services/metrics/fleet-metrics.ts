@@ -104,7 +104,7 @@ export function addFleetMetrics(
         }
       },
     });
-  const KNOWN = 'known="last": last known state on hosts that are not current.';
+  const KNOWN = 'The series with known="last" count the last known state on hosts that are not current.';
   containers('muster_containers', `Present containers, by state. ${KNOWN}`, 'state', DOCKER_STATES, false);
   containers(
     'muster_containers_checked',

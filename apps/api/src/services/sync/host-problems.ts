@@ -86,7 +86,7 @@ const CLONE_MESSAGE =
 
 const truncatedMessage = (containers: number): string =>
   `${containers === 1 ? '1 container has' : `${containers} containers have`} fields over a limit, which are stored shortened. ` +
-  'Each container names its own in `truncated`.';
+  'Each container names its shortened fields in `truncated`.';
 
 const clockMessage = (seconds: number): string =>
   `The host's clock is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} the API's. Synchronize it.`;
