@@ -7,7 +7,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
-/** Number of hosts, each with 1,000 rows of 8 kB. Together they exceed all buffers between the database and reader. */
+/** Number of hosts, each with 1,000 rows of 8 kB: more than the buffers between the database and the reader hold. */
 const HOSTS = 3;
 
 describe('an export that is read slowly', () => {
