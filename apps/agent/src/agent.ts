@@ -153,8 +153,8 @@ export const runOnce = (
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async ({ poller, client, session }) => {
     await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
-    // The snapshot started a new stream, which superseded the stream of the journal's entries. The API no longer applies
-    // those, so no later run may send them.
+    // The snapshot started a new stream, which superseded the stream of the journal's entries. The API would not apply
+    // them, so they are deleted.
     await (await openJournal(env.stateDir, log)).clear();
   });
 

@@ -52,7 +52,7 @@ const CHAR_ARRAY = 1002;
 
 /**
  * Wraps a pool for the engine. adapter-pg does not support `"char"`, the one-letter type of PostgreSQL's catalogs, and
- * the engine requires it. Such columns pass through the adapter as arrays of it and are converted back.
+ * the engine requires it. Columns of this type pass through the adapter as `"char"` arrays and are converted back.
  */
 function catalogReader(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   const query = pool.query.bind(pool) as (config: unknown) => Promise<pg.QueryResult>;
