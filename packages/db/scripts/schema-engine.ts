@@ -46,7 +46,7 @@ async function loadEngine(): Promise<EngineModule> {
 
 let loadedEngine: Promise<EngineModule> | undefined;
 
-/** The one-letter type of the catalogs, and a type that adapter-pg supports and the engine never requests. */
+/** The ids of the catalogs' one-letter type and of an array type that adapter-pg supports and the engine never uses. */
 const CHAR: number = pg.types.builtins.CHAR;
 const CHAR_ARRAY = 1002;
 

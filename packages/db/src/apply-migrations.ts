@@ -63,7 +63,7 @@ export interface MigrationWait {
 }
 
 export interface ApplyOptions {
-  /** Whether to leave concurrently built indexes to `buildIndexes`, unless the database is new and has no rows. */
+  /** If true, indexes that can be built concurrently are left to `buildIndexes`, unless the database is new. */
   readonly deferIndexes?: boolean;
   /** Called each time that a table was in use, before the next attempt. */
   readonly onWait?: ((wait: MigrationWait) => void) | undefined;

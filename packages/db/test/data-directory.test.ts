@@ -1,6 +1,6 @@
 /**
- * Tests conditions of container hosts: shared volumes, read-only mounts, full disks. Each test creates them in separate
- * namespaces, which requires root on Linux.
+ * Tests conditions that occur on container hosts: shared volumes, read-only mounts, full disks. Each test creates them
+ * in separate namespaces, which requires root on Linux.
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';

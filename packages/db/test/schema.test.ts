@@ -1,4 +1,4 @@
-/** Tests the guarantees of the database itself, below any code. */
+/** Tests the guarantees that the database itself enforces. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { isUniqueViolation } from '../src/classify-error.js';

@@ -49,8 +49,8 @@ export function toStartedAt(value: string): string | null {
 }
 
 /**
- * Returns the health that the engine's word stands for, or null for `none`, `""` and any other word, all of which mean
- * that the container has no health check.
+ * Returns the health that the engine's word stands for. Returns null for any other word, such as `none` or `""`,
+ * because the container then has no health check.
  */
 export const toHealth = (word: string | undefined): Health | null =>
   word === 'healthy' || word === 'unhealthy' || word === 'starting' ? word : null;
