@@ -14,8 +14,8 @@ const BYTES_MAX = 450_000;
 class BundleTooLargeError extends Error {}
 
 /**
- * Imports `z` as a namespace instead of an object, so that the bundler can drop the unused two thirds of zod, which are
- * error texts in fifty languages and the conversion to and from JSON Schema.
+ * Imports `z` as a namespace instead of an object, so that the bundler can drop the parts of zod that the agent does
+ * not use. They are two thirds of zod: error texts in fifty languages, and the conversion to and from JSON Schema.
  */
 const treeShakableZod: Plugin = {
   name: 'tree-shakable-zod',

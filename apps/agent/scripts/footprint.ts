@@ -4,8 +4,8 @@
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 180] [--containers 100] [COMMAND…]
  *
- * By default, the script measures the build under Node.js and, if `package` has built one, the executable, both at the
- * same time. If quoted COMMANDs are given, only they are measured. The exit code is 1 if a figure exceeds its limit.
+ * By default, the script measures the build under Node.js and, at the same time, the executable if `package` has built
+ * one. If quoted COMMANDs are given, only they are measured. The exit code is 1 if a figure exceeds its limit.
  */
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -84,8 +84,8 @@ function evaluate(label: string, samples: readonly Sample[]): { row: string[]; i
 }
 
 /**
- * Returns the rate that corresponds to the shortest time between two list calls. The sampling interval is added to that
- * time, because it is the maximum measurement error.
+ * Returns the rate that corresponds to the shortest time between two list calls. A list call is noticed up to one
+ * sampling interval late, so the measured time may be too short by that interval, which is therefore added.
  */
 function listsPerMinute(samples: readonly Sample[]): number {
   // Only list calls within the measured period count. A period of three minutes contains two of these calls.
@@ -98,8 +98,8 @@ function listsPerMinute(samples: readonly Sample[]): number {
 
 /**
  * Returns the commands for the build and for a copy of the executable. The copy is written in small chunks, like a
- * download. The original differs, because the packager writes it in one chunk. The page cache holds such a file in
- * larger pieces, so 12 MB more of it are mapped.
+ * download. The packager writes the original in one chunk. The page cache holds such a file in larger pieces, so 12 MB
+ * more of it would be mapped than on a real host.
  */
 async function defaultCommands(directory: string): Promise<string[]> {
   const build = `node ${inPackage('dist/main.js')} run`;

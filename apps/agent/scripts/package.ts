@@ -86,7 +86,7 @@ try {
   await rm(release, { recursive: true, force: true });
   await mkdir(release, { recursive: true });
   const blob = await createBlob(workDir);
-  const names: string[] = [];
+  const fileNames: string[] = [];
   for (const arch of architectures) {
     const name = `muster-agent-linux-${arch}`;
     const path = join(release, name);
@@ -94,19 +94,19 @@ try {
     await chmod(path, 0o755);
     await inject(path, 'NODE_SEA_BLOB', blob, { sentinelFuse: SEA_FUSE });
     await checkExecutable(path, arch);
-    names.push(name);
+    fileNames.push(name);
   }
   for (const name of ['install.sh', 'muster-agent.service']) {
     await copyFile(join(PACKAGE, 'packaging', name), join(release, name));
-    names.push(name);
+    fileNames.push(name);
   }
   await writeFile(join(release, 'sbom.cdx.json'), await billOfMaterials(AGENT_VERSION));
-  names.push('sbom.cdx.json');
+  fileNames.push('sbom.cdx.json');
   await writeFile(
     join(release, 'SHA256SUMS'),
-    (await Promise.all(names.map((name) => checksumLine(release, name)))).join(''),
+    (await Promise.all(fileNames.map((name) => checksumLine(release, name)))).join(''),
   );
-  process.stdout.write(`${release}: ${names.join(', ')}\n`);
+  process.stdout.write(`${release}: ${fileNames.join(', ')}\n`);
 } finally {
   await rm(workDir, { recursive: true });
 }

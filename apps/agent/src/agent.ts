@@ -153,7 +153,8 @@ export const runOnce = (
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async ({ poller, client, session }) => {
     await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
-    // This run's stream superseded the stream of the journal's entries, so no later run may send them.
+    // The snapshot started a new stream, which superseded the stream of the journal's entries. The API would not apply
+    // them, so they are deleted.
     await (await openJournal(env.stateDir, log)).clear();
   });
 
@@ -173,9 +174,9 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
   });
 
 /**
- * Revokes this host's tokens and deletes them from the state directory. If another run superseded this one, the token
- * is deleted but not revoked, because the other machine reports with it. Throws `StopError` if an agent is running or
- * the API cannot be reached.
+ * Revokes this host's tokens and deletes them from the state directory. If another agent has superseded this one, the
+ * token is deleted but not revoked, because the other agent reports with it. Throws `StopError` if an agent is running
+ * or the API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withState(env, async (store, state) => {

@@ -64,8 +64,8 @@ describe('leave', () => {
   });
 });
 
-describe('leave, after another run of an agent superseded this one,', () => {
-  test('deletes the token from the state without revoking it, because the other run reports with it', async () => {
+describe('leave, after another agent superseded this one,', () => {
+  test('deletes the token from the state without revoking it, because the other agent reports with it', async () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -77,7 +77,7 @@ describe('leave, after another run of an agent superseded this one,', () => {
     expect(rig.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
 
-  test('revokes the tokens as usual once the other run has ended', async () => {
+  test('revokes the tokens as usual once the other agent has stopped', async () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
     rig.muster.queueReactions(Paths.agentContainers, { status: 200, json: superseded() });

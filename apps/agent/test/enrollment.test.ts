@@ -182,13 +182,13 @@ describe('enrolling', () => {
     expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
   });
 
-  test('for the first time ends the agent after an unexpected refusal, because it has no token to keep', async () => {
+  test('ends a new agent after an unexpected refusal, because it has no token to keep', async () => {
     rig.muster.setReaction(Paths.agentEnroll, { status: 404, text: 'nothing here' });
     expect(await rig.run().ended).toMatchObject({ exitCode: 1 });
     expect(rig.muster.receivedRequests).toHaveLength(1);
   });
 
-  test('after an earlier enrollment never ends the agent, even if the answer is unexpected', async () => {
+  test('never ends an agent that was enrolled before, even if the answer is unexpected', async () => {
     await rig.once();
     rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     rig.muster.queueReactions(Paths.agentEnroll, { status: 404, text: 'nothing here' });

@@ -133,7 +133,8 @@ function takeApiDown(): void {
   }
 }
 
-// Skipped if this user may not mount file systems. CI runs as root, and counts a skipped test as a failure.
+// These tests are skipped if this user may not mount file systems. CI runs as root, and counts a skipped test as a
+// failure.
 (canMount ? describe : describe.skip)('install.sh', () => {
   test('enrolls, reports once and starts the service, whose user owns all state files', async () => {
     await installAgent();

@@ -100,7 +100,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(removedIdsIn(rig.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
   });
 
-  test('sends one complete snapshot if the API holds too many containers, so that it is not refused forever', async () => {
+  test('sends one complete snapshot if the API holds too many containers, so that the API accepts snapshots again', async () => {
     await open(5_100);
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
     rig.muster.queueReactions(

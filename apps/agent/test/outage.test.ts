@@ -139,7 +139,7 @@ describe('while the network to the API is faulty', () => {
   });
 });
 
-/** Simulates an agent whose attempts all fail until `backAtMs`, with the agent's own rules and a simulated clock. */
+/** Simulates an agent whose attempts all fail until `recoveryMs`, with the agent's own rules and a simulated clock. */
 function simulateOutage(random: () => number, recoveryMs: number, retryAfterMs: number | null = null) {
   const tries: number[] = [];
   let failures = 0;

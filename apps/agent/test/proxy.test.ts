@@ -130,7 +130,7 @@ describe('a proxy', () => {
     }
   });
 
-  test('that refuses the tunnel is named as the reason of the failure', async () => {
+  test('that refuses the tunnel is named as the reason for the failure', async () => {
     refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
     const client = createMusterClient({
       musterUrl: 'https://muster.example',

@@ -15,7 +15,7 @@ export interface ReceivedRequest {
   atMs: number;
 }
 
-/** A reaction to a request, which is an answer, a broken connection or no response. */
+/** The reaction to a request: an answer, a broken connection, or no response. */
 export type Reaction =
   { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
 

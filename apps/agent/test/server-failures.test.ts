@@ -54,7 +54,7 @@ describe('after a call that failed but may succeed later,', () => {
     expect(rig.muster.heartbeats).toHaveLength(0);
   });
 
-  test('a 429 for a snapshot does not delay heartbeats, which do not confirm the unsent state', async () => {
+  test('a 429 for a snapshot does not delay heartbeats, but they do not confirm the unsent state', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
@@ -89,7 +89,7 @@ describe('after a call that failed but may succeed later,', () => {
     expect(rig.muster.heartbeats.length).toBeGreaterThanOrEqual(3);
   });
 
-  test('an API that is down is retried until it is up, and then receives one complete snapshot', async () => {
+  test('the agent retries while the API is down, and then sends it one complete snapshot', async () => {
     const { port } = new URL(rig.variables['MUSTER_URL']!);
     await rig.muster.close();
     rig.run();

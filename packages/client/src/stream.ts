@@ -34,7 +34,8 @@ const isKnownMessageName = (name: string): name is StreamMessageName => Object.h
 
 /**
  * Follows `GET /api/stream` and yields each message. Reconnects when the connection is lost and resumes after the last
- * id, so that no event is missed without a `reset`. Ends when `signal` is aborted or after an `unauthorized` message.
+ * id. A `reset` message means that the API could not resend all missed events. Ends when `signal` is aborted or after
+ * an `unauthorized` message.
  * @throws ProblemError if the API rejects the request permanently, for example because of an invalid key or parameter.
  */
 export async function* followStream(

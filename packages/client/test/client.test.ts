@@ -69,7 +69,7 @@ describe('a call', () => {
     await expect(call).rejects.toBe(reason);
   });
 
-  test('for all items requests only the pages that are consumed', async () => {
+  test('that iterates over a list requests only the pages that are consumed', async () => {
     const asked: (string | null)[] = [];
     const client = await clientOf((req, res) => {
       const cursor = new URL(req.url!, 'http://x').searchParams.get('cursor');

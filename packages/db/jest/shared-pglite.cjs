@@ -6,7 +6,7 @@ exports.PGlite = {
     try {
       return await globalThis.musterPglite.create(options);
     } catch (error) {
-      // Errors from outside the test's context are no instances of its `Error`.
+      // Errors from outside the test's context are not instances of its `Error`.
       if (isNativeError(error)) throw new Error(error.message, { cause: error });
       throw error;
     }

@@ -1,4 +1,4 @@
-/** Compares the migrations with the schema, for both scripts. */
+/** Compares the migrations with the schema, for the scripts check-drift and migration. */
 import { readFile } from 'node:fs/promises';
 
 import { Command } from 'commander';

@@ -1,6 +1,6 @@
 /**
  * `pnpm db:migration NAME`: writes a migration for the changes of the schema. `--empty` writes one to fill in by hand.
- * It applies nothing: Muster applies it when it next opens a database.
+ * The script does not apply the migration: Muster does, when it next opens a database.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';

@@ -46,13 +46,13 @@ async function loadEngine(): Promise<EngineModule> {
 
 let loadedEngine: Promise<EngineModule> | undefined;
 
-/** The one-letter type of the catalogs, and a type that adapter-pg supports and the engine never requests. */
+/** The ids of the catalogs' one-letter type and of an array type that adapter-pg supports and the engine never uses. */
 const CHAR: number = pg.types.builtins.CHAR;
 const CHAR_ARRAY = 1002;
 
 /**
  * Wraps a pool for the engine. adapter-pg does not support `"char"`, the one-letter type of PostgreSQL's catalogs, and
- * the engine requires it. Such columns pass through the adapter as arrays of it and are converted back.
+ * the engine requires it. Columns of this type pass through the adapter as `"char"` arrays and are converted back.
  */
 function catalogReader(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   const query = pool.query.bind(pool) as (config: unknown) => Promise<pg.QueryResult>;

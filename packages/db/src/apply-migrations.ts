@@ -1,7 +1,7 @@
 /**
  * Applies migrations like Prisma, but without Prisma's engine. Uses the same `_prisma_migrations` table, checksums and
- * advisory lock, so that `prisma migrate deploy` and `status` agree. Unlike with Prisma, a failed migration leaves
- * nothing behind, not even a record of its failure.
+ * advisory lock, so that `prisma migrate deploy` and `prisma migrate status` work on the same database. Unlike with
+ * Prisma, a failed migration leaves nothing behind, not even a record of its failure.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ import type { Migration } from './migrations.js';
 /** The key of the advisory lock that `prisma migrate` takes. */
 const MIGRATION_LOCK_KEY = 72707369;
 
-/** Milliseconds that a migration waits for a table's lock. Until then, it blocks all later statements on the table. */
+/** Milliseconds that a migration waits for a table's lock. While it waits, it blocks later statements on the table. */
 const LOCK_TIMEOUT_MS = 2_000;
 
 /** Milliseconds that a migration pauses after this timeout before it retries. */
@@ -63,7 +63,7 @@ export interface MigrationWait {
 }
 
 export interface ApplyOptions {
-  /** Whether to leave concurrently built indexes to `buildIndexes`, unless the database is new and has no rows. */
+  /** If true, indexes that can be built concurrently are left to `buildIndexes`, unless the database is new. */
   readonly deferIndexes?: boolean;
   /** Called each time that a table was in use, before the next attempt. */
   readonly onWait?: ((wait: MigrationWait) => void) | undefined;
@@ -237,8 +237,8 @@ function reasonOf(error: unknown): string {
 
 /** Returns the history of migrations, without those resolved as rolled back; null if the table does not exist. */
 async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> {
-  // This does not use to_regclass(), which reads a cache that, within a transaction, may not contain a table committed
-  // while this process waited for the lock.
+  // This does not use to_regclass(), because that function reads a cache. Within a transaction, the cache may lack a
+  // table that was committed while this process waited for the lock.
   const table = await client.query(
     `SELECT FROM pg_class WHERE relname = '_prisma_migrations' AND relnamespace = current_schema()::regnamespace`,
   );

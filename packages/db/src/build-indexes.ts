@@ -36,7 +36,7 @@ export async function buildIndexes(
   options: BuildIndexesOptions = {},
 ): Promise<string[]> {
   const builtNames: string[] = [];
-  // The session is used only by this call, and a build may take any time.
+  // A build may take any time. No other code uses this session, so the setting affects only the builds.
   await client.query('SET statement_timeout = 0');
   for (const migration of await pendingIndexes(client, migrations)) {
     const { index } = migration;

@@ -60,7 +60,7 @@ const STICKY = 0o1000;
  * read and write the existing database files.
  *
  * @throws DatabaseLockedError
- * @throws DataDirectoryError, including if the access of other users cannot be removed.
+ * @throws DataDirectoryError, also if the access of other users cannot be removed.
  */
 export async function lockDataDirectory(directory: string): Promise<DirectoryLock> {
   return withDataDirectoryErrors(directory, async () => {

@@ -34,7 +34,7 @@ export interface Database {
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
   /**
    * Runs a statement with large values like `query`, but with a timeout of `timeoutMs` instead of the server's usual
-   * limit. Values may be a `LongText`, and lists must contain texts. Costs three more round trips. Only some of a
+   * limit. A value may be a `LongText`, and a list may contain only texts. Costs three more round trips. Only some of a
    * server's connections run such statements, and further calls wait without occupying a connection.
    */
   queryWithTimeout<Row extends object>(
@@ -42,7 +42,7 @@ export interface Database {
     values: readonly unknown[],
     timeoutMs: number,
   ): Promise<Row[]>;
-  /** Returns the pool's connections in use and idle, their maximum, and the number of callers that wait for one. */
+  /** Returns how many connections are in use and idle, their maximum number, and how many callers wait for one. */
   connections(): { busy: number; idle: number; max: number; waiting: number };
   /**
    * Builds the large indexes that were deferred because the database had rows when it was opened, and returns the names

@@ -1,7 +1,7 @@
 /**
- * A `pg.Pool` whose only connection leads to PGlite in this process, through a stream instead of a socket that passes
- * on PostgreSQL's wire protocol. The embedded database therefore uses the same driver, adapter and error codes as a
- * server.
+ * A `pg.Pool` whose only connection leads to PGlite in this process. Instead of a socket, the connection is a stream
+ * that carries PostgreSQL's wire protocol. The embedded database therefore uses the same driver, adapter and error
+ * codes as a server.
  */
 import { Duplex } from 'node:stream';
 
@@ -88,7 +88,7 @@ class PgliteStream extends Duplex {
   }
 
   /**
-   * Resets the session, because a connection abandoned in a transaction must not leave it open for the next connection.
+   * Resets the session, because the next connection must not inherit a transaction that this connection left open.
    */
   override _destroy(error: Error | null, done: Callback): void {
     this.#reset().then(

@@ -67,8 +67,8 @@ class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
 }
 
 /**
- * Writes chunks one after another, and lets other work run in between. Stops if the stream closes, which reports an
- * error.
+ * Writes chunks one after another, and lets other work run in between. Stops if the stream closes, because the stream
+ * itself reports the error.
  */
 async function writeWithYields(stream: Writable, chunks: readonly Buffer[]): Promise<void> {
   for (const batch of batches(chunks)) {

@@ -49,7 +49,10 @@ const SERVER_DEFAULTS: PostgresPoolOptions = {
   applicationName: 'muster',
 };
 
-/** Connections to a server that are reserved for small statements if the pool has at least `RESERVED_FROM_POOL_MAX`. */
+/**
+ * Number of connections to a server that are reserved for small statements. They are reserved only if the pool has at
+ * least `RESERVED_FROM_POOL_MAX` connections.
+ */
 const SMALL_CONNECTIONS = 2;
 const RESERVED_FROM_POOL_MAX = 5;
 
@@ -144,7 +147,8 @@ async function migrateServer(
     }
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
-    // A dump may have been loaded into another cluster. For an embedded database, `restore` does this.
+    // The database may come from another cluster's dump, so its event ids may have to be rebased. For an embedded
+    // database, `restore` does that.
     if (isOurs) await rebaseEventIds(client);
     return applied;
   } catch (error) {

@@ -21,8 +21,8 @@ export interface PostgresPoolOptions {
   readonly queryTimeoutMs: number;
   readonly applicationName: string;
   /**
-   * Whether to never plan a statement for its values. If a statement's best plan does not depend on its values,
-   * planning can cost more than running it.
+   * If true, a statement is never planned for its specific values. If a statement's best plan does not depend on its
+   * values, planning can cost more than running it.
    */
   readonly genericPlans?: boolean;
 }
@@ -45,7 +45,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     // These settings are made with a statement, because poolers such as PgBouncer reject them as startup parameters.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, despite its type
     onConnect: (client) =>
-      // JIT compiling a statement takes longer than any of our statements may run.
+      // JIT compilation of a statement takes longer than any of our statements may run.
       client.query(
         `SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}; ` +
           `SET plan_cache_mode = ${options.genericPlans === true ? 'force_generic_plan' : 'auto'}`,

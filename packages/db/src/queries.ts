@@ -6,7 +6,7 @@ import type { Database, DatabaseEngine, Statement } from './database.js';
 import { LongText } from './long-text.js';
 import { queryLong } from './long-text-query.js';
 
-/** Milliseconds by which the client's timeout exceeds the server's, whose error is more precise. */
+/** Milliseconds by which the client waits longer than the server, so that the server's precise error arrives first. */
 const GRACE_MS = 500;
 
 /** The share of the pool’s connections that long statements may use. */

@@ -14,7 +14,7 @@ export function discardReadOnlyConnections(pool: pg.Pool): void {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     client.query = ((...args: unknown[]) => {
       const result = query(...args);
-      // `pool.query` uses callbacks, and closes the connection of a failed query.
+      // Promises suffice: `pool.query` uses callbacks, and itself closes the connection of a failed query.
       if (result instanceof Promise) {
         result.catch((error: unknown) => {
           if (isReadOnly(error)) destroySocket(client);

@@ -29,7 +29,7 @@ WITH settled AS (
 SELECT setval('container_events_id_seq', max(id)), count(*)::int AS events FROM frozen`;
 
 /**
- * Moves events that come from another cluster before this cluster's first transaction, in their order.
+ * Moves events from another cluster to a position before this cluster's first transaction, and keeps their order.
  *
  * An event contains the id of its transaction, and the feed returns events in the order of these ids, up to the oldest
  * running transaction. A new cluster starts counting from the beginning, so events from another cluster (a restored

@@ -35,9 +35,9 @@ const UNANSWERED_MS_MIN = 1_500;
 const isTimeoutError = (error: unknown): boolean => error instanceof Error && TIMEOUT_MESSAGES.has(error.message);
 
 /**
- * Makes a pool refuse connections while its server is stalled. After a query timed out, the server is probed on a
- * separate connection. If the probe fails, all callers immediately get an error until a probe succeeds. A
- * server that is only slow responds to the probe in milliseconds, and a server that is down refuses connections anyway.
+ * Makes a pool refuse connections while its server is stalled. After a query times out, the server is probed on a
+ * separate connection. If the probe fails, all callers immediately get an error until a probe succeeds. A server that
+ * is only slow responds to the probe in milliseconds, and a server that is down refuses connections anyway.
  *
  * @throws ServerStalledError from `connect`, and from everything that uses a connection.
  */
@@ -46,7 +46,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   const waiters = new Set<(error: Error) => void>();
   let [isSuspect, isStalled] = [false, false];
   let lastAnswerAt = performance.now();
-  /** Resolves when the suspicion has been confirmed or refuted. */
+  /** Resolves when a probe has shown whether the server is stalled. */
   let verdict = Promise.resolve();
 
   async function probeUntilAnswered(decide: () => void): Promise<void> {
@@ -54,7 +54,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
       isStalled = true;
       decide();
       for (const reject of waiters) reject(new ServerStalledError());
-      // The pool may still get connections for these callers, which are then released.
+      // The pool may still get connections for these callers. Such connections are released.
       waiters.clear();
       await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS).unref());
     }
@@ -74,8 +74,8 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 
   function connectUnlessStalled(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
-    // Wait only for the probe, because a caller that waited for an earlier query would otherwise wait for a second
-    // timeout.
+    // Wait only for the probe, not for a connection: a caller that has already waited for a query that timed out would
+    // otherwise wait for a second timeout.
     if (isSuspect) return verdict.then(connectUnlessStalled);
     return new Promise((resolve, reject) => {
       waiters.add(reject);

@@ -1,6 +1,6 @@
 /**
  * The template is a dump of an embedded database with all migrations applied. Unpacking it takes one second, and
- * creating it six. The build writes a template to dist. Tests without a build cache a template in node_modules/.cache.
+ * creating it six. The build writes a template to dist. If dist has none, tests cache one in node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';

@@ -9,8 +9,8 @@ const ATTEMPTS_MAX = 5;
 const FIRST_DELAY_MS_MAX = 20;
 
 /**
- * Milliseconds for which a transaction that waits for another transaction's row lock keeps its connection. It is then
- * rolled back, and repeated after a pause, during which it has no connection.
+ * Maximum milliseconds that a transaction waits for another transaction's row lock. After that, it is rolled back,
+ * releases its connection, and is repeated after a pause.
  */
 const LOCK_TIMEOUT_MS = 100;
 
@@ -33,7 +33,8 @@ export interface TransactOptions {
 /**
  * Runs `action` in a transaction, and repeats it if the database rolled the transaction back. After a deadlock or
  * serialization failure, makes up to five attempts. If another transaction holds a row lock, retries for 2.5 seconds,
- * mostly without occupying a connection. `action` must therefore have no effects other than its writes through `tx`.
+ * mostly without occupying a connection. Because `action` may run several times, it must have no effects other than its
+ * writes through `tx`.
  *
  * @throws any error of `action`, and the last attempt's error.
  */

@@ -69,8 +69,8 @@ describe.each(testEngines())('a pool on %s', (engine) => {
   });
 });
 
-// The embedded database has no server process that could end. The test is skipped and counted if no server is installed,
-// or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// The embedded database has no server process that could end. If no server is installed, this test is skipped and
+// counted, or fails if MUSTER_TEST_REQUIRE_ALL is set.
 (hasTestServer() ? test : test.skip)(
   'a connection that the server ends between two statements fails the next one, and is replaced',
   async () => {

@@ -1,6 +1,6 @@
 /**
- * Tests conditions of container hosts: shared volumes, read-only mounts, full disks. Each test creates them in separate
- * namespaces, which requires root on Linux.
+ * Tests conditions that occur on container hosts: shared volumes, read-only mounts, full disks. Each test creates them
+ * in separate namespaces, which requires root on Linux.
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
@@ -15,7 +15,8 @@ import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
 import { temporaryDirectory } from './rig.js';
 
-// Skipped and counted if this user may not create namespaces; MUSTER_TEST_REQUIRE_ALL makes that a failure.
+// If this user may not create namespaces, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is
+// set.
 const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
 if (!canUnshare && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error('unshare needs root on Linux');
 const inNamespaces = canUnshare ? describe : describe.skip;

@@ -15,7 +15,7 @@ const full = await openDatabase({ dataDir });
 let written = 0;
 try {
   for (; ; written += 1) {
-    // Long enough to be stored out of line, and too random to be compressed.
+    // This text is long enough to be stored out of line, and too random to be compressed.
     const metadata = Array.from({ length: 3_000 }, () => Math.random()).join();
     await full.prisma.organization.create({ data: { id: `${written}`, name: 'o', slug: `${written}`, metadata } });
   }

@@ -11,13 +11,13 @@ import { openDatabase } from '../src/open-database.js';
 import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
 import { emptyDatabase, failure, temporaryDirectory, writeMigrations } from './rig.js';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int, at timestamptz); INSERT INTO first VALUES (1);' };
 const COLUMN = { '20260102000000_column': 'ALTER TABLE first ADD COLUMN name text;' };
 const INDEX = {
-  '20260103000000_index': '-- For what reads by it.\nCREATE INDEX CONCURRENTLY "first_at_idx" ON "first" ("at");\n',
+  '20260103000000_index': '-- For reads by time.\nCREATE INDEX CONCURRENTLY "first_at_idx" ON "first" ("at");\n',
 };
 
 onServer('a database in use', () => {
@@ -206,7 +206,7 @@ test('an embedded database gets its large indexes when it is opened', async () =
 });
 
 onServer('the newest agent token of a host', () => {
-  test('is read from an index, so that a host of many tokens rotates as fast as any other', async () => {
+  test('is read from an index, so that a host with many tokens rotates as fast as any other', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const db = await openDatabase({ url });
     const plan = await db.prisma.$transaction(async (tx) => {

@@ -32,7 +32,7 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
         { name: 'whole_text', text: 'SELECT md5($1::text) AS digest' },
         [long(100).toString()],
       );
-      // On the second run, the connection may have prepared the statement.
+      // The second time, the connection may already have prepared the statement.
       for (let time = 1; time <= 2; time++) {
         expect(await db.queryWithTimeout(STATEMENT, values, 5_000)).toEqual([
           {

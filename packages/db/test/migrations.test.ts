@@ -19,7 +19,7 @@ import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
 import { container, emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
@@ -94,7 +94,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await second.close();
   });
 
-  test('states that an older version counted separately or as a health status are counted as other', async () => {
+  test('containers in unusual states are counted as `other`, even if an older version counted them under another word', async () => {
     const NAME = '20261128030100_other_states';
     const before = await openBefore(NAME);
     const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {

@@ -6,7 +6,7 @@ import { createTestDatabase, hasTestServer, type TestDatabase } from '../src/tes
 import { recordEvents } from './every-table.js';
 import { createHost } from './rig.js';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 // In an embedded database, such events occur only after a restore: see backup.test.ts.
@@ -25,7 +25,7 @@ onServer('history in a server database', () => {
     });
   const start = async (): Promise<void> => (await openDatabase({ url: database.url! })).close();
 
-  test('from another cluster precedes the events of this cluster, in its order, once Muster has started', async () => {
+  test('from another cluster precedes this cluster’s events and keeps its order, once Muster has started', async () => {
     await recordEvents(database, [
       { name: 'third', tx: 9_000_000_000n, id: 5n },
       { name: 'first', tx: 2n, id: 7n },

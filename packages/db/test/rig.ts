@@ -1,4 +1,4 @@
-/** Directories, migration folders and rows for several of these suites. */
+/** Directories, migration folders and rows that several suites of this package use. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

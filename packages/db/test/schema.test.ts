@@ -1,11 +1,11 @@
-/** Tests the guarantees of the database itself, below any code. */
+/** Tests the guarantees that the database itself enforces. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { isUniqueViolation } from '../src/classify-error.js';
 import { createTestDatabase, hasTestServer, testEngines, type TestDatabase } from '../src/testing.js';
 import { container, createHost, failure } from './rig.js';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const HASH = new Uint8Array(32);

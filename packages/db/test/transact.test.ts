@@ -3,7 +3,7 @@ import { isSerializationFailure, isTimeout, isUnavailable, transact, type Databa
 import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { createHost, failure } from './rig.js';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a transaction on %s', (engine) => {

@@ -4,7 +4,7 @@ import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
 import { eventually, startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from '@muster/testkit';
 import pg from 'pg';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 // These tests freeze and kill a separate server. They need an installed server, which CI requires.
@@ -44,7 +44,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
     }
   });
 
-  test('that let one query time out makes no other query wait until the server responds again', async () => {
+  test('that does not respond fails queries immediately after the first timeout, until it responds again', async () => {
     const cluster = await server();
     const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
     try {

@@ -14,7 +14,8 @@
  * Any amount of time can pass between finding a socket dead and moving it, so the moved socket may be the live socket
  * of a new holder. Therefore, the process that moved the socket checks it again and moves a live one back, and a
  * process that acquires NAME.sock in the meantime checks for live .old sockets before it considers the lock its own. A
- * holder's socket always has one of these two names, so two processes can never both consider the lock their own.
+ * holder's socket is always named NAME.sock or NAME-UUID.old, so two processes can never both consider the lock their
+ * own.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';

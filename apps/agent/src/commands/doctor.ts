@@ -46,7 +46,7 @@ const MARKS = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: 'skip' } a
 
 /**
  * Formats the findings as JSON or as text, with one line per finding and the advice below it. The exit code is 0 if no
- * check failed or was skipped.
+ * check failed and none was skipped.
  */
 export function formatFindings(findings: readonly Finding[], json: boolean): { text: string; exitCode: ExitCode } {
   const exitCode = findings.every(({ verdict }) => verdict === 'ok' || verdict === 'warning')

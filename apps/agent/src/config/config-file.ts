@@ -20,9 +20,9 @@ export const defaultConfigPath = (
     : join(environment['XDG_CONFIG_HOME'] || join(machine.home, '.config'), 'muster-agent', 'config');
 
 /**
- * Reads lines of `VARIABLE=value`, whose names are those of the environment variables. The file at `requestedPath` must
- * exist. If `requestedPath` is null, the file at `defaultPath` is read, which may be missing. Throws `StopError` if the
- * file cannot be read or sets an unknown variable, so that a typo is not mistaken for a default.
+ * Reads lines `VARIABLE=value`, with the names of the environment variables. The file at `requestedPath` must exist. If
+ * `requestedPath` is null, the file at `defaultPath` is read, which may be missing. Throws `StopError` if the file
+ * cannot be read or sets an unknown variable, because a misspelled setting would otherwise have no effect.
  */
 export async function readConfigFile(requestedPath: string | null, defaultPath: string): Promise<ConfigFile> {
   const path = requestedPath ?? defaultPath;

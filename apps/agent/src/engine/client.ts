@@ -53,7 +53,8 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   const { address, timeouts = TIMEOUTS_DEFAULT } = options;
   const route = createEngineRoute(address);
   /**
-   * The negotiated version. It is reset after every failure except a 404, because the engine may have been upgraded.
+   * The negotiated version. It is reset after a failure, because the engine may have been upgraded. A 404 does not
+   * reset it, because that only means that a container no longer exists.
    */
   let negotiatedVersion: string | null = options.apiVersion;
 

@@ -33,7 +33,7 @@ export interface EngineReading {
 /**
  * The result of reading the engine, which is either a reading or a fault. A failed list call never results in an empty
  * snapshot, or in a snapshot that is marked as complete but lacks containers. `isEngineResponsive` is true if the
- * engine answers but retrying soon would not help.
+ * engine answered with more data than the agent accepts, so that retrying soon would not help.
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault; isEngineResponsive: boolean };
 
@@ -71,7 +71,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
 
   return {
     async poll(signal) {
-      // The time is taken before the reading, because the snapshot may lack changes that happen during it.
+      // The time is taken before the engine is read, because the snapshot may lack changes that happen in the meantime.
       const observedAt = wallNow();
       try {
         const reading = await read(signal);

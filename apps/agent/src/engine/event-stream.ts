@@ -3,10 +3,9 @@ import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
 /**
- * The actions that can change the container list. The engine sends only events with these actions, and not exec_* and
- * similar events, which are more than half of all events of an engine with health checks. In a filter, Podman before
- * version 5 expects `died` instead of `die`. Podman's name for `destroy` is `remove`, and its last event after an exit
- * is `cleanup`.
+ * The actions that can change the container list. The subscription filters by them, because exec_* and similar events
+ * are more than half of all events of an engine with health checks. In a filter, Podman before version 5 expects `died`
+ * instead of `die`. Podman's name for `destroy` is `remove`, and its last event after an exit is `cleanup`.
  */
 export const WATCHED_ACTIONS = [
   'create',

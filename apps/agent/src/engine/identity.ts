@@ -56,8 +56,9 @@ const isPodman = (version: VersionReply): boolean =>
 
 /**
  * Derives an identity for an engine without a stable id (Podman returns a new random id with each call). The identity
- * is a hash of the machine's id, which machine-id(5) asks not to reveal, and of the engine's storage directory, which
- * differs between rootful, rootless and additional engines on one machine.
+ * is a hash of the machine's id and of the engine's storage directory. The machine's id is hashed because, according to
+ * machine-id(5), it must stay confidential. The directory distinguishes rootful, rootless and additional engines on one
+ * machine.
  */
 function identityOfMachine(machineId: string | null, rootDir: string): string | null {
   if (machineId === null) return null;

@@ -46,7 +46,7 @@ const INSPECTIONS_MAX = 4;
 const YIELD_INTERVAL_MS = 20;
 
 interface Entry {
-  /** Null during the first inspection and after one that failed. */
+  /** The result of the last successful inspection; null until one succeeds. */
   inspected: Inspected | null;
 }
 

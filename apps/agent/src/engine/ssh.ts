@@ -9,7 +9,7 @@ type SshAddress = EngineAddress & { kind: 'ssh' };
 const STDERR_LENGTH_MAX = 2_000;
 
 /**
- * Returns the arguments with which ssh reaches an engine. They equal those of docker's own client (docker/cli,
+ * Returns the arguments with which ssh reaches an engine. They are those of docker's own client (docker/cli,
  * commandconn). The user's ssh configuration and keys apply, and ssh must not prompt for a password.
  */
 export const sshArguments = ({ host, port, user, remotePath }: SshAddress): string[] => [

@@ -49,8 +49,8 @@ export function toStartedAt(value: string): string | null {
 }
 
 /**
- * Returns the health that the engine's word stands for, or null for `none`, `""` and any other word, all of which mean
- * that the container has no health check.
+ * Returns the health that the engine's word stands for. Returns null for any other word, such as `none` or `""`,
+ * because the container then has no health check.
  */
 export const toHealth = (word: string | undefined): Health | null =>
   word === 'healthy' || word === 'unhealthy' || word === 'starting' ? word : null;
@@ -94,8 +94,8 @@ const SUFFIX_BY_HEALTH: Readonly<Record<Health, string>> = {
 };
 
 /**
- * Returns the status text. Health that is reported separately is appended in Docker's form, so that one function of the
- * contract reads the health of any engine. Docker's own texts already contain the health.
+ * Returns the status text. If the engine reports the health separately, the health is appended in Docker's format, so
+ * that the contract's `parseStatus` finds it. Docker's own texts already contain the health.
  */
 function toStatus(status: string, state: string, health: Health | null): string {
   const suffix = health !== null && state === 'running' && /^Up [^()]*$/.test(status) ? SUFFIX_BY_HEALTH[health] : '';

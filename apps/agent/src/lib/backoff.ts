@@ -26,9 +26,9 @@ const backoffMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =
   Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));
 
 /**
- * Returns how long to wait before the next attempt, which is at least what the server asked for, plus jitter. If a
- * server asks a whole fleet to wait 30 seconds, the jitter spreads the retries over 15 seconds instead of the one
- * second of a first failure.
+ * Returns how long to wait before the next attempt: the time that the server asked for, plus jitter. The jitter grows
+ * with that time. If a server asks a whole fleet to wait 30 seconds, the retries spread over 15 seconds, instead of the
+ * one second that is usual after a first failure.
  */
 export const retryDelayMs = (
   failures: number,

@@ -10,9 +10,9 @@ import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
 
 /**
- * The result of a call with a host's token. `dismissed` means that the API rejects the current and the previous token
- * or deleted the host, and that enrolling is not possible. The state is kept, because the answer may come from a wrong
- * or restored server. The caller retries after `retryInMs`.
+ * The result of a call with a host's token. `dismissed` means that the API rejects both the current and the previous
+ * token or has deleted the host, and that the machine cannot enroll again. The state is kept, because the answer may
+ * come from a wrong or restored server. The caller retries after `retryInMs`.
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; retryInMs: number };
 
@@ -31,13 +31,13 @@ export interface Session {
     signal: AbortSignal,
   ): Promise<SessionAnswer<T>>;
   /**
-   * Records whether another run of an agent superseded this one. If so, `leave` must not revoke the token that the
-   * other run uses.
+   * Records whether another agent has superseded this one, according to the API. If so, `leave` must not revoke the
+   * token, because the other agent uses it.
    */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
   /**
-   * Revokes this host's tokens and deletes them from the state. If another run superseded this one, only deletes them.
-   * Throws `StopError` if the API cannot be reached.
+   * Revokes this host's tokens and deletes them from the state. If another agent has superseded this one, only deletes
+   * them. Throws `StopError` if the API cannot be reached.
    */
   leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
   /** Returns the API, the host and the token's time of issue, for `status`; null if this machine is not enrolled. */
@@ -91,14 +91,14 @@ const ROTATION_RETRY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 /**
- * How long the previous token is kept, in milliseconds, because a database restored from a backup may know only that
- * one.
+ * How long the previous token is kept, in milliseconds. It is kept because a database that was restored from a backup
+ * may know only this token.
  */
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * A `Retry-After` up to this many milliseconds is the rest of the grace period that the agent has waited for. A longer
- * one means that the host was seen again.
+ * After the agent has waited for the grace period, a `Retry-After` of at most this many milliseconds is the remainder
+ * of that period. A longer one means that the other host was seen again.
  */
 const REMAINING_GRACE_MS = 5_000;
 
@@ -194,8 +194,8 @@ export function createSession(options: SessionOptions): Session {
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Rotates a token that is old enough. The new token is saved before it is used, together with the old one, which
-   * remains valid if the new one is lost in transit or by a restore from a backup.
+   * Rotates a token that is old enough. The new token is saved before it is used. The old token is saved with it,
+   * because the old one remains valid if the new one is lost, in transit or when the API is restored from a backup.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;

@@ -21,9 +21,10 @@ const JournalEntry = z.object({
 export type JournalEntry = z.output<typeof JournalEntry>;
 
 /**
- * A line that marks an entry and all entries before it as sent. Without this line, if a run was killed during its
- * replay, the next run would send entries again under a stream that has been superseded, and the API would suspect two
- * machines with one token. The key `told` keeps its name because earlier versions of the agent read and write it.
+ * A line that marks an entry and all entries before it as sent. Without this line, an agent that was killed while it
+ * sent the journal would send the same entries again after its restart. Their stream would be superseded by then, so
+ * the API would not apply them, and older APIs would suspect that two machines use one token. The key `told` keeps its
+ * name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 

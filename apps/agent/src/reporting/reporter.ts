@@ -166,8 +166,8 @@ export function createReporter(options: ReporterOptions): Reporter {
    * removed containers.
    */
   async function postSnapshot(reading: EngineReading, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
-    // The API may have refused the last snapshot because it holds too many containers from an earlier run, whose ids
-    // this run does not know. A complete snapshot removes those containers.
+    // The API may have refused the last snapshot because it still holds too many containers that an earlier run
+    // reported. This run does not know their ids, but a complete snapshot removes them.
     const isComplete = reading.incompleteness === null || refusal !== null;
     const removed = isComplete ? [] : reportedIds.findRemoved(reading.presentIds);
     const parts = snapshotParts(reading.snapshot, isComplete, removed);
@@ -310,7 +310,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     };
   }
 
-  /** Returns the reasons known to the agent why the host's state is not current or not complete. */
+  /** Returns the reasons why the host's state in Muster is not current or not complete. */
   function problems(): AgentProblem[] {
     const found: AgentProblem[] = engineFault === null ? [] : [engineFault];
     if (incompleteness !== null) found.push({ code: 'too_many_containers', message: incompleteness });

@@ -11,9 +11,10 @@ export interface SnapshotPart {
 }
 
 /**
- * Returns the requests that report a snapshot, in order. A complete snapshot is one request. For an incomplete
- * snapshot, requests with up to `SNAPSHOT_REMOVED_MAX` removed ids each come before the containers, so that the API
- * does not hold a container together with its replacement for long, even if many were replaced at once.
+ * Returns the requests that report a snapshot, in order. A complete snapshot is one request. An incomplete snapshot
+ * names the removed containers, at most `SNAPSHOT_REMOVED_MAX` in each request, and only the last request contains the
+ * present containers. In this order, the API does not hold a container together with its replacement for long, even if
+ * many containers were replaced at once.
  */
 export function snapshotParts(
   snapshot: EncodedSnapshot,

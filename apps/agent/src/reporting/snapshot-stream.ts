@@ -16,7 +16,7 @@ export interface SnapshotStream {
   recordAnswer(summary: Pick<SyncSummary, 'reason' | 'revision'>, now: number): boolean;
 }
 
-/** Milliseconds without a change by the superseding agent after which this agent takes over again. */
+/** If the superseding agent changes nothing for this many milliseconds, this agent takes over again. */
 export const SUPERSEDED_QUIET_MS = 600_000;
 
 /**

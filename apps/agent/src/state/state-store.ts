@@ -37,7 +37,7 @@ export interface Enrollment {
   acceptedAt: string | null;
   /** SHA-256 of the enrollment token that was used; null if unknown. */
   enrolledWith: string | null;
-  /** True if another run of an agent reports as this host, according to the API's last answer. */
+  /** True if another agent reports as this host, according to the API's last answer. */
   isSuperseded: boolean;
 }
 

@@ -12,7 +12,8 @@ export const FRESHNESS_STYLES: Readonly<Record<Freshness, Style>> = {
 };
 
 /**
- * Returns the color of a container's state and health: green for good, yellow and red for trouble; null for neutral.
+ * Returns the color of a container's state and health: green for running, yellow while its health is `starting`, red
+ * for trouble, gray for exited; null for any other state.
  */
 export function stateStyle(state: string, health: string | null): Style | null {
   if (health === 'unhealthy' || state === 'dead' || state === 'restarting') return 'red';

@@ -113,7 +113,7 @@ async function writeAtomically(
   }
 }
 
-/** Gives the file its final name. Without `force` it uses link, which fails if a file of that name has appeared. */
+/** Gives the file its final name. Without `force`, it uses link, which fails if a file of that name now exists. */
 async function publish(unfinished: string, file: string, force: boolean): Promise<void> {
   try {
     await (force ? rename(unfinished, file) : link(unfinished, file));

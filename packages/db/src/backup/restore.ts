@@ -37,7 +37,7 @@ export interface RestoreSummary extends BackupCounts {
 
 /**
  * Creates the database of a backup in an empty directory, completely or not at all. The backup's migrations create the
- * tables. After the rows were loaded, this version's migrations are applied.
+ * tables. Then the rows are loaded, and after that, the newer migrations of this version are applied.
  *
  * @throws BackupError if the file is damaged or newer than this version, or if the directory is not empty.
  * @throws DatabaseLockedError | DataDirectoryError | MigrationFailedError

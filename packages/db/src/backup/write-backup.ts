@@ -65,8 +65,9 @@ async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader
 }
 
 /**
- * Reads a table in pieces limited by bytes. One cursor returns the sizes of the rows, and another returns the rows in
- * the same order, because a single row can have many megabytes even if it is compressed to a few on disk.
+ * Reads a table in pieces limited by bytes. A single row can have many megabytes, even if it is compressed to a few on
+ * disk, so the size of a row must be known before the row is fetched. Therefore, one cursor returns the sizes of the
+ * rows, and another returns the rows in the same order.
  */
 async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
   const values = columns.map((column) => `${quoteIdentifier(column.name)}::text`).join(', ');
@@ -87,7 +88,7 @@ async function* readRows(client: pg.ClientBase, { name, columns }: Table): Async
   await client.query('CLOSE backed_up');
 }
 
-/** Splits rows of these sizes into the counts of successive FETCHes. */
+/** Returns how many rows each successive FETCH reads, for rows of these sizes. */
 function fetchCounts(sizes: readonly number[]): number[] {
   const counts: number[] = [];
   let bytes = 0;
