@@ -53,7 +53,7 @@ describe('the counts by state over time', () => {
     );
   });
 
-  test('are never negative, even if changes are missing, and never later than the current counts', () => {
+  test('are never negative, even if changes are missing, and never have a later time than the current counts', () => {
     const changes = [1, 2, 3].map((n) => event({ kind: 'started', from: 'exited', to: 'running', recordedAt: at(-n) }));
     const points = stateHistory({ running: 1 }, changes, NOW);
     for (const point of points) {
