@@ -22,7 +22,7 @@ type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 interface Heading {
   key: string;
   title: string;
-  /** The host of a Compose project, or the number of hosts that use an image. */
+  /** The host of a Compose project, or the number of hosts that use an image. Null if the group is a host. */
   subtitle: string | null;
   /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];
