@@ -175,7 +175,8 @@ export default defineConfig(
   {
     files: ['**/test/**/*.ts'],
     rules: {
-      // `describe.skip` may be selected if a dependency is missing (a failure in CI), but never called directly.
+      // A suite may use `describe.skip` in place of `describe` if a dependency is missing (a failure in CI), but no test
+      // may call `describe.skip` directly.
       'no-restricted-syntax': [
         'error',
         {

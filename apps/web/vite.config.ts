@@ -6,8 +6,8 @@ import { precompress } from './bundle/precompress.ts';
 import { scriptBudget } from './bundle/script-budget.ts';
 
 /**
- * Maximum script size of a page's first load, in kilobytes. The documented limit is 200 kB, of which the rest is
- * reserved for the host page's chart, because it loads right after the page.
+ * Maximum script size of a page's first load, in kilobytes. The documented limit is 200 kB. The difference is reserved
+ * for the host page's chart, which loads right after the page.
  */
 const SCRIPT_KB_MAX = 176;
 

@@ -8,8 +8,8 @@ import { applyTheme } from './app/theme';
 import { hideLinkToken } from './features/sign-in/link-token';
 
 applyTheme();
-// Runs before the router reads the URL. Opening a link to the page that is already open changes only the part of the
-// URL after `#`, so that the browser does not reload the page.
+// Runs before the router reads the URL. If a link opens the page that is already open, only the part of the URL after
+// `#` changes. The browser then does not reload the page, so the page reloads itself to use the new token.
 hideLinkToken();
 window.addEventListener('hashchange', () => {
   if (hideLinkToken()) window.location.reload();

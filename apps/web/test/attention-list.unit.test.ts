@@ -129,7 +129,7 @@ describe('the list of concerns', () => {
     expect(findConcerns({ ...emptyFleet, hosts: [host({})], events: otherEvents })).toEqual([]);
   });
 
-  test('counts neither exits with code 0 or an unknown code nor other kinds of events as crashes', () => {
+  test('does not count exits with code 0, exits with an unknown code or other kinds of events as crashes', () => {
     const events = [event({ exitCode: 0 }), event({ exitCode: null }), event({ kind: 'removed' }), event({})];
     expect(findConcerns({ ...emptyFleet, hosts: [host({})], events: [...events, event({})] })).toEqual([]);
   });

@@ -86,7 +86,7 @@ describe('the limit of the page’s script', () => {
   const shared = chunk('shared', 400, { imports: ['main'] });
   const page = chunk('hosts-page', 400, { isDynamicEntry: true, imports: ['shared'] });
 
-  test('counts each file that the first load of a page needs exactly once', () => {
+  test('counts exactly once each file that the first load of a page needs', () => {
     const kB = (chunks: object[]) => Number(/([\d.]+) kB {2}hosts-page/.exec(run(1_000, chunks))![1]);
     const kBWithoutShared = kB([
       { ...entry, imports: [] },

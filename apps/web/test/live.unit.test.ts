@@ -126,7 +126,7 @@ describe('lists on the screen', () => {
   const showHosts = (...hosts: Host[]) =>
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: hosts, nextCursor: null }], pageParams: [null] });
 
-  test('of hosts are refetched after a message about a host that they do not contain, which gets its own cache entry', () => {
+  test('of hosts are refetched after a message about a host that they do not contain, and the host gets its own cache entry', () => {
     showHosts(host());
     const added = host({ id: 'h2' });
     expect(keysRefreshedBy(message('host', added))).toContain('hosts/list');

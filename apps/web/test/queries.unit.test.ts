@@ -79,7 +79,7 @@ describe('the session', () => {
 describe('a message of the live stream', () => {
   const topics = (name: StreamMessageName) => staleKeysAfter(name).map(([topic]) => topic);
 
-  test('about a container or a host makes all data stale that is computed from containers', () => {
+  test('about a container or a host makes all data that is computed from containers stale', () => {
     expect(topics('container')).toEqual(['containers', 'events', 'images', 'ports', 'projects']);
     expect(topics('host')).toEqual(topics('container'));
   });

@@ -53,7 +53,7 @@ describe('the counts by state over time', () => {
     );
   });
 
-  test('are never negative, even if changes are missing, and never later than the current counts', () => {
+  test('are never negative, even if changes are missing, and never have a later time than the current counts', () => {
     const changes = [1, 2, 3].map((n) => event({ kind: 'started', from: 'exited', to: 'running', recordedAt: at(-n) }));
     const points = stateHistory({ running: 1 }, changes, NOW);
     for (const point of points) {
@@ -69,7 +69,7 @@ describe('the counts by state over time', () => {
     expect(sampleHistory([], NOW - 300, NOW, 4)).toEqual([]);
   });
 
-  test('change at the sample at which the change was recorded', () => {
+  test('already include a change at a sample with the time of the change', () => {
     const changes = [event({ kind: 'exited', from: 'running', to: 'exited', recordedAt: at(5) })];
     const points = stateHistory({ exited: 1 }, changes, NOW);
     expect(sampleHistory(points, NOW - 10_000, NOW, 3).map(({ byState }) => withoutZeros(byState))).toEqual([

@@ -9,7 +9,7 @@ const RETRIES_MAX = 2;
 export function createClient(): QueryClient {
   const onError = (error: Error): void => {
     if (!isSignedOut(error)) return;
-    // A wrong password also causes a 401, but there is no session to clear at that time.
+    // A wrong password at sign-in also causes a 401, but then there is no session to clear.
     if (client.getQueryData(sessionQuery.queryKey)) client.setQueryData(sessionQuery.queryKey, null);
   };
   const client = new QueryClient({

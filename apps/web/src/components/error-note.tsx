@@ -8,7 +8,7 @@ export function ErrorNote({ error, onRetry }: { error: Error | null; onRetry?: (
   if (error === null) return null;
   return (
     <div className="note note-trouble" role="alert">
-      <StateIcon look="unhealthy" />
+      <StateIcon icon="unhealthy" />
       <p>
         <IsolatedText text={formatError(error)} />
       </p>

@@ -7,7 +7,7 @@ export function ProblemNames({ problems }: { problems: readonly HostProblem[] })
   if (problems.length === 0) return null;
   return (
     <span className="state problem-names">
-      <StateIcon look="unhealthy" />
+      <StateIcon icon="unhealthy" />
       <span>{problems.map(({ code }) => PROBLEM_TITLES[code]).join(', ')}</span>
     </span>
   );

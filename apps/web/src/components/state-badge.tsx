@@ -11,7 +11,7 @@ export function StateBadge({ container }: { container: StatusFields }) {
   const { icon, label, isCurrent: isStateCurrent } = containerStatus(container);
   return (
     <span className={isStateCurrent ? 'state' : 'state is-stale'}>
-      <StateIcon look={icon} />
+      <StateIcon icon={icon} />
       <span>
         <IsolatedText text={label} />
         {!isStateCurrent && ' (last known)'}
@@ -39,7 +39,7 @@ export function FreshnessBadge({ freshness, since }: { freshness: Freshness; sin
   const { label, meaning } = FRESHNESS[freshness];
   return (
     <span className={`freshness freshness-${freshness}`} title={meaning}>
-      <StateIcon look={FRESHNESS_ICONS[freshness]} />
+      <StateIcon icon={FRESHNESS_ICONS[freshness]} />
       <span>{label}</span>
       {!isCurrent(freshness) && since !== undefined && since !== null && (
         <span className="as-of">

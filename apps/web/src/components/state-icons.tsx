@@ -63,7 +63,7 @@ const SHAPES: Readonly<Record<StateIconName, ReactNode>> = {
  * The icon of a state, in the state's color. It is hidden from screen readers, because the text next to it has the same
  * meaning.
  */
-export function StateIcon({ look: icon }: { look: StateIconName }) {
+export function StateIcon({ icon }: { icon: StateIconName }) {
   return (
     <svg className={`state-icon look-${icon}`} viewBox="0 0 16 16" aria-hidden="true">
       {SHAPES[icon]}

@@ -27,5 +27,5 @@ export function formatAge(at: number, now: number): string {
  */
 const DATE_TIME_FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 
-/** Formats a date and time to the second, in the user's time zone and with its name. */
+/** Formats a date and time to the second, in the user's time zone, and adds the name of the time zone. */
 export const formatDateTime = (at: Date): string => DATE_TIME_FORMAT.format(at);

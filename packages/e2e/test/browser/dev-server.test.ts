@@ -41,7 +41,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** Returns a free port that is followed by another one. */
+/** Returns a free port whose next higher port is also free. */
 async function freePortPair(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const server = createServer();

@@ -114,7 +114,7 @@ describeOnServer('100,000 containers', () => {
 const longestWorkMs = (tasks: readonly PageTask[]): number => Math.max(...tasks.map(({ workedMs }) => workedMs));
 
 /**
- * Inserts hosts and their containers directly into the database, because agents would take minutes to report as many.
+ * Inserts hosts and their containers directly into the database, because agents would take minutes to report that many.
  * The heartbeat interval of one hour keeps the hosts online for the whole test.
  */
 async function seedFleet({ prisma }: TestDatabase): Promise<void> {

@@ -41,7 +41,7 @@ export function NewHosts({ since, onAddAnother }: { since: string; onAddAnother:
         {reportingHosts.map((host) => (
           <li key={host.id} className="arrival">
             <span className="arrival-burst" aria-hidden="true">
-              <StateIcon look="running" />
+              <StateIcon icon="running" />
             </span>
             <span>
               <strong>

@@ -22,7 +22,8 @@ type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 interface Heading {
   key: string;
   title: string;
-  location: string | null;
+  /** The host of a Compose project, or the number of hosts that use an image. Null if the group is a host. */
+  subtitle: string | null;
   /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];
   containers: number;
@@ -68,7 +69,7 @@ function ProjectGroups({ search, onChange }: GroupingProps) {
       (list.data?.pages.flatMap((page) => page.items) ?? []).map((project): Heading => ({
         key: `${project.hostId} ${project.project}`,
         title: project.project,
-        location: project.hostName,
+        subtitle: project.hostName,
         containers: project.containers,
         running: project.running,
         isDataCurrent: isCurrent(project.hostFreshness),
@@ -88,7 +89,7 @@ function ImageGroups({ search, onChange }: GroupingProps) {
         .map((image): Heading => ({
           key: image.image,
           title: image.image,
-          location: formatCount(image.hosts, 'host'),
+          subtitle: formatCount(image.hosts, 'host'),
           containers: image.containers,
           running: image.running,
           isDataCurrent: true,
@@ -108,7 +109,7 @@ function HostGroups({ search, onChange }: GroupingProps) {
         .map((host): Heading => ({
           key: host.id,
           title: host.name,
-          location: null,
+          subtitle: null,
           problems: host.problems,
           containers: host.containerCount,
           running: host.containersByState['running'] ?? 0,
@@ -156,7 +157,7 @@ function GroupList({
 function GroupSection({ heading, search, onChange }: GroupingProps & { heading: Heading }) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
-  const { title, location, problems = [], containers, running, isDataCurrent } = heading;
+  const { title, subtitle, problems = [], containers, running, isDataCurrent } = heading;
   return (
     <section className={isDataCurrent ? 'group' : 'group is-stale'}>
       <h2 className="group-head">
@@ -171,9 +172,9 @@ function GroupSection({ heading, search, onChange }: GroupingProps & { heading: 
           <span className="clip">
             <IsolatedText text={title} />
           </span>
-          {location !== null && (
+          {subtitle !== null && (
             <span className="soft">
-              <IsolatedText text={location} />
+              <IsolatedText text={subtitle} />
             </span>
           )}
           <ProblemNames problems={problems} />

@@ -23,7 +23,7 @@ export const removeValue = <T extends string>(values: readonly T[] | undefined, 
   return remaining.length === 0 ? undefined : remaining;
 };
 
-/** Returns one chip if the values are a set that the fleet page counts together, otherwise one chip for each value. */
+/** Returns one chip if the fleet page counts exactly these values together, otherwise one chip for each value. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isExactly = (values: readonly string[]): boolean =>
     hostFreshness.length === values.length &&

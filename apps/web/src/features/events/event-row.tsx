@@ -35,7 +35,7 @@ export function EventRow({
   const { icon, label } = eventStatus(event);
   return (
     <div className="event">
-      <StateIcon look={icon} />
+      <StateIcon icon={icon} />
       <div className="event-words">
         <span className="event-what">
           {!omittedParts.includes('name') && (

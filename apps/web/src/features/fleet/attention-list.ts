@@ -41,8 +41,8 @@ export function findConcerns(fleet: {
     ...fleet.containers.flatMap((container) => containerConcern(container, crashes) ?? []),
     ...[...crashes.values()].flatMap((crashesOfName) => crashLoopConcern(crashesOfName, currentHosts) ?? []),
   ];
-  // If several concerns have the same key, the first one is used, because the current state describes a container
-  // better than its past events.
+  // If several concerns have the same key, the first one is used. Concerns about the current state come before those
+  // about past events, which describe the container less well.
   const concernsByKey = new Map(rankedConcerns.reverse().map((ranked) => [ranked.concern.key, ranked]));
   return [...concernsByKey.values()]
     .sort((a, b) => a.rank - b.rank || (b.concern.at ?? '').localeCompare(a.concern.at ?? ''))

@@ -17,41 +17,41 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
   const sort = '-changedAt';
   const unhealthy = useInfiniteQuery(containersQuery({ health: ['unhealthy'], sort }));
   const endedContainers = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'], sort }));
-  const all = useMemo(() => {
+  const concerns = useMemo(() => {
     const containers = [unhealthy.data, endedContainers.data].flatMap((data) => data?.pages[0]?.items ?? []);
     return findConcerns({ hosts, containers, events });
   }, [hosts, events, unhealthy.data, endedContainers.data]);
-  const isKnown = unhealthy.data !== undefined && endedContainers.data !== undefined;
-  const mayBeMore = unhealthy.hasNextPage || endedContainers.hasNextPage;
+  const isLoaded = unhealthy.data !== undefined && endedContainers.data !== undefined;
+  const hasMore = unhealthy.hasNextPage || endedContainers.hasNextPage;
   return (
     <section className="card attention" aria-labelledby="attention-title">
       <h2 id="attention-title" className="card-title">
         Needs attention
-        {all.length > 0 && (
+        {concerns.length > 0 && (
           <span className="tally number">
-            {formatNumber(all.length)}
-            {mayBeMore && '+'}
+            {formatNumber(concerns.length)}
+            {hasMore && '+'}
           </span>
         )}
       </h2>
-      {!isKnown && unhealthy.error === null && endedContainers.error === null && <Loading what="problems" />}
-      {isKnown && all.length === 0 && (
+      {!isLoaded && unhealthy.error === null && endedContainers.error === null && <Loading what="problems" />}
+      {isLoaded && concerns.length === 0 && (
         <p className="all-well">
-          <StateIcon look="running" /> All clear: no crashes, failing health checks or offline hosts.
+          <StateIcon icon="running" /> All clear: no crashes, failing health checks or offline hosts.
         </p>
       )}
       <ul className="concerns">
-        {all.slice(0, SHOWN_MAX).map((concern) => (
+        {concerns.slice(0, SHOWN_MAX).map((concern) => (
           <li key={concern.key}>
             <ConcernRow concern={concern} />
           </li>
         ))}
       </ul>
-      {all.length > SHOWN_MAX && (
+      {concerns.length > SHOWN_MAX && (
         <p className="card-foot">
           <Link to="/containers" search={{ state: ['restarting', 'exited', 'dead'], sort }}>
-            View all {formatNumber(all.length)}
-            {mayBeMore && '+'}
+            View all {formatNumber(concerns.length)}
+            {hasMore && '+'}
           </Link>
         </p>
       )}
@@ -60,9 +60,9 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
 }
 
 function ConcernRow({ concern: { icon, name, problem, at, hostId, hostName, dockerId } }: { concern: Concern }) {
-  const words = (
+  const content = (
     <>
-      <StateIcon look={icon} />
+      <StateIcon icon={icon} />
       <span className="concern-words">
         <strong className="clip">
           <IsolatedText text={name} />
@@ -83,11 +83,11 @@ function ConcernRow({ concern: { icon, name, problem, at, hostId, hostName, dock
   );
   return dockerId === null ? (
     <Link to="/hosts/$hostId" params={{ hostId }} className="concern">
-      {words}
+      {content}
     </Link>
   ) : (
     <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId, dockerId }} className="concern">
-      {words}
+      {content}
     </Link>
   );
 }

@@ -81,7 +81,7 @@ function StateCounts({
           <Link to="/containers" search={{ ...CURRENT_FILTERS, state: [state] }} className="number-part">
             <strong className="number">{formatNumber(count)}</strong>
             <span className="state">
-              <StateIcon look={iconOfState(state)} />
+              <StateIcon icon={iconOfState(state)} />
               <IsolatedText text={state} />
             </span>
           </Link>
@@ -93,7 +93,7 @@ function StateCounts({
             <span className="soft">of which</span>
             <strong className="number">{formatNumber(unhealthyCount)}</strong>
             <span className="state">
-              <StateIcon look="unhealthy" />
+              <StateIcon icon="unhealthy" />
               unhealthy
             </span>
           </Link>

@@ -74,7 +74,7 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
       <span className="tile-counts">
         {sortStates(host.containersByState).map(([state, count]) => (
           <span key={state} className="state" title={toPlainText(`${formatNumber(count)} ${state}`)}>
-            <StateIcon look={iconOfState(state)} />
+            <StateIcon icon={iconOfState(state)} />
             <span className="number">{formatNumber(count)}</span>
             <span className="tile-state">
               <IsolatedText text={state} />
@@ -83,7 +83,7 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
         ))}
         {unhealthyCount > 0 && (
           <span className="state" title={`${formatNumber(unhealthyCount)} unhealthy`}>
-            <StateIcon look="unhealthy" />
+            <StateIcon icon="unhealthy" />
             <span className="number">{formatNumber(unhealthyCount)}</span>
             <span className="tile-state">unhealthy</span>
           </span>

@@ -19,7 +19,7 @@ export interface RecentEvents {
 
 /** Returns the events of the last hour, at most `EVENTS_MAX`. */
 export function useRecentEvents(): RecentEvents {
-  // The time is rounded to the minute, because each start time is a separate query in the cache.
+  // The time is rounded to the minute, so that the page uses the cached query if it is opened again within the minute.
   const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 60_000) * 60_000);
   const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, EVENTS_MAX));
   return useMemo(() => toRecentEvents(data?.pages[0], start), [data, start]);

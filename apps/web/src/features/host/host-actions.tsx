@@ -113,7 +113,7 @@ function DeleteDialog({ host, onClose }: { host: Host; onClose: () => void }) {
     >
       <p>
         This removes the host, its containers and their history from Muster and revokes its agent token, so that the
-        agent stops. Nothing changes on the machine itself.
+        agent can no longer report. Nothing changes on the machine itself.
       </p>
       <p>To add the host back with an empty history, enroll it again.</p>
     </ConfirmDialog>

@@ -16,7 +16,7 @@ const StateChart = lazy(() => import('./state-chart'));
 
 /** A chart of a host's containers by state over the last day. */
 export function HostChart({ host }: { host: Host }) {
-  // The time is rounded to the hour, because each start time is a separate query in the cache.
+  // The time is rounded to the hour, so that the page uses the cached query if it is opened again within the hour.
   const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 3_600_000) * 3_600_000);
   const { data } = useInfiniteQuery(eventsQuery({ hostId: [host.id], since: new Date(start).toISOString() }));
   const until = Date.parse(host.confirmedAt ?? host.enrolledAt);

@@ -98,7 +98,7 @@ export function HostPage(): ReactNode {
               <Link key={state} to="/containers" search={{ hostId: [hostId], state: [state] }} className="number-part">
                 <strong className="number">{formatNumber(count)}</strong>
                 <span className="state">
-                  <StateIcon look={iconOfState(state)} />
+                  <StateIcon icon={iconOfState(state)} />
                   <IsolatedText text={state} />
                 </span>
               </Link>

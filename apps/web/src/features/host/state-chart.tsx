@@ -111,7 +111,8 @@ function chartOptions(states: readonly string[], element: HTMLElement): uPlot.Op
 }
 
 /**
- * Returns the color of a design token in the current theme, because its value in the style sheet may be `light-dark()`.
+ * Returns the color of a design token in the current theme. In the style sheet, the token's value is often a
+ * `light-dark()` function, which a canvas cannot evaluate.
  */
 function resolveColor(element: HTMLElement, token: string): string {
   const probe = document.createElement('span');

@@ -67,7 +67,7 @@ export function ImagesPage(): ReactNode {
                     <td>
                       {image.imageIds > 1 ? (
                         <span className="state" title="This name refers to different image IDs.">
-                          <StateIcon look="starting" />
+                          <StateIcon icon="starting" />
                           {formatNumber(image.imageIds)} different builds
                         </span>
                       ) : (

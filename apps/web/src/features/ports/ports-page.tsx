@@ -88,7 +88,7 @@ export function PortsPage(): ReactNode {
                       </td>
                       <td>
                         <span className="state">
-                          <StateIcon look={iconOfState(item.state)} />
+                          <StateIcon icon={iconOfState(item.state)} />
                           <Link
                             to="/hosts/$hostId/containers/$dockerId"
                             params={{ hostId: item.hostId, dockerId: item.dockerId }}

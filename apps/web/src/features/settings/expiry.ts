@@ -6,7 +6,8 @@ const DAY_MS = 86_400_000;
 export type Lifetime = 'never' | '30' | '90' | '365';
 
 /**
- * Returns when a key expires that is created at `now` (the server's time in milliseconds), or null if it never expires.
+ * Returns when a key that is created now expires, or null if it never expires. `now` is the server's time in
+ * milliseconds.
  */
 export const expiryOf = (lifetime: Lifetime, now: number): string | null =>
   lifetime === 'never' ? null : new Date(now + Number(lifetime) * DAY_MS).toISOString();

@@ -4,9 +4,9 @@ import { isSignedOut } from './client';
 
 /**
  * The state of the live stream. `connecting`: first connection attempt. `live`: changes arrive as they are committed.
- * `lagging`: connected, but the server has not sent changes after `since` yet. `lost`: disconnected at `since`, and
- * reconnecting. `ended`: the session has ended, and no more messages will arrive. `since` is a time in milliseconds,
- * according to the server's clock for `lagging` and to this device's clock for `lost`.
+ * `lagging`: connected, but the server has not yet sent the changes that were committed after `since`. `lost`:
+ * disconnected at `since`, and reconnecting. `ended`: the session has ended, and no more messages will arrive. `since`
+ * is a time in milliseconds, according to the server's clock for `lagging` and to this device's clock for `lost`.
  */
 export type LiveState = { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost'; since: number };
 
