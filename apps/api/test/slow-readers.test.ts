@@ -68,19 +68,19 @@ describe('a client that does not read a long response', () => {
   const get = (path: string) =>
     fetch(`${server.url}${path}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } });
 
-  /** Waits until the socket has closed. A paused socket notices its end only once it reads again. */
-  async function expectClosed(closed: Promise<void>): Promise<void> {
+  /** Waits until the sockets have closed. A paused socket notices its end only once it reads again. */
+  async function expectClosed(...responses: readonly { closed: Promise<void> }[]): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 3 * STALLED_MS));
     for (const socket of sockets) socket.resume();
-    await closed;
+    await Promise.all(responses.map(({ closed }) => closed));
   }
 
   test.each([`${Paths.exportContainers}?format=ndjson`, `/agent-release/${RELEASE_FILE}`, '/large.js'])(
     'is disconnected if it requested %s',
     async (path) => {
-      const { status, closed } = await requestAndStall(path);
-      expect(status).toBe(200);
-      await expectClosed(closed);
+      const response = await requestAndStall(path);
+      expect(response.status).toBe(200);
+      await expectClosed(response);
     },
   );
 
@@ -93,7 +93,7 @@ describe('a client that does not read a long response', () => {
     });
     expect([head.status, head.headers.get('content-type')]).toEqual([200, 'application/x-ndjson']);
     expect(head.headers.get('content-disposition')).toMatch(/^attachment; filename="muster-containers-/);
-    for (const { closed } of first) await expectClosed(closed);
+    await expectClosed(...first);
   });
 
   test('can run two exports at most, and does not prevent exports of other clients', async () => {
@@ -107,7 +107,7 @@ describe('a client that does not read a long response', () => {
     const answer = await fetch(`${server.url}${exportPath}`, { headers: { Authorization: `Bearer ${other}` } });
     expect(answer.status).toBe(200);
     expect((await answer.text()).split('\n')).toHaveLength(1_001);
-    for (const { closed } of first) await expectClosed(closed);
+    await expectClosed(...first);
     expect((await get(exportPath)).status).toBe(200);
   });
 

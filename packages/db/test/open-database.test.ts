@@ -10,7 +10,7 @@ import {
   type DatabaseTarget,
 } from '@muster/db';
 import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
-import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -174,16 +174,23 @@ describe('an embedded database in a directory', () => {
   });
 });
 
-test.each([
-  ['damaged', 'PG_VERSION', ''],
-  ['of another version', 'PG_VERSION', '9.6\n'],
-  ['without their version', 'PG_VERSION', null],
-  ['without their control file', 'global/pg_control', null],
-])(
-  'an embedded database whose files are %s is refused with a message that names it, and not changed',
-  async (_how, file, text) => {
+describe('an embedded database whose files are', () => {
+  /** A closed database, of which each test damages a copy. */
+  let intact: string;
+  beforeAll(async () => {
+    intact = await mkdtemp(join(tmpdir(), 'muster-db-'));
+    await (await openDatabase({ dataDir: intact })).close();
+  });
+  afterAll(() => rm(intact, { recursive: true, force: true }));
+
+  test.each([
+    ['damaged', 'PG_VERSION', ''],
+    ['of another version', 'PG_VERSION', '9.6\n'],
+    ['without their version', 'PG_VERSION', null],
+    ['without their control file', 'global/pg_control', null],
+  ])('%s is refused with a message that names it, and not changed', async (_how, file, text) => {
     const dataDir = await directory();
-    await (await openDatabase({ dataDir })).close();
+    await cp(intact, dataDir, { recursive: true });
     const path = join(dataDir, 'postgres', file);
     await (text === null ? rm(path) : writeFile(path, text));
     for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -191,8 +198,8 @@ test.each([
       expect(error).toBeInstanceOf(DatabaseUnsuitableError);
       expect((error as Error).message).toContain(dataDir);
     }
-  },
-);
+  });
+});
 
 test('a data directory that cannot be created fails with a message that names it and the reason', async () => {
   const file = await directory();

@@ -15,7 +15,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { saidByEngine, saidByMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, saidByEngine, saidByMuster } from './comparable.js';
 import { startLink, type Link } from './link.js';
 import { Muster } from '../support/muster.js';
 
@@ -80,9 +80,11 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
 
   /** Resolves when Muster's containers equal the engine's in every field. */
   const same = (timeoutMs = 60_000): Promise<void> =>
-    eventually(async () => {
-      expect(saidByMuster(await muster.containers())).toEqual(await saidByEngine(engine));
-    }, timeoutMs);
+    eventually(
+      async () => expect(saidByMuster(await muster.containers())).toEqual(await saidByEngine(engine)),
+      timeoutMs,
+      COMPARE_EVERY_MS,
+    );
 
   /** Reads the agent's status socket. */
   const status = async (): Promise<{ serverError: string | null; journalEntries: number; isSuperseded: boolean }> =>
