@@ -4,6 +4,8 @@ import type { Container, Database, DatabaseEngine, DatabaseOptions, Host } from 
 import { createTestDatabase } from '@muster/db/testing';
 import type { Express } from 'express';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
@@ -43,11 +45,13 @@ export class TestApi {
     readonly db: Database,
     readonly app: Express,
     readonly clock: TestClock,
+    /** A listening server of the application. Without it, supertest starts and stops a server for each call. */
+    private readonly server: Server | null = null,
   ) {}
 
   /** Returns a client of the application. A response that differs from the OpenAPI document fails the test. */
   get http() {
-    return supertest.agent(this.app).use(documented);
+    return supertest.agent(this.server ?? this.app).use(documented);
   }
 
   /** Returns another process on the same database, with empty caches. */
@@ -183,13 +187,20 @@ export function useApi(
   engine: DatabaseEngine,
   { database = {}, ...options }: { cadence?: Cadence; database?: DatabaseOptions } = {},
 ): { readonly api: TestApi } {
-  const holder: { api?: TestApi } = {};
+  const holder: { api?: TestApi; server?: Server } = {};
   beforeAll(async () => {
     const db = await createTestDatabase(engine, database);
     const clock = testClock();
-    holder.api = new TestApi(db, createApp({ db, ...clocksOf(clock), secret: SECRET, ...options }), clock);
+    const app = createApp({ db, ...clocksOf(clock), secret: SECRET, ...options });
+    holder.server = createServer(app).listen(0, '127.0.0.1');
+    await once(holder.server, 'listening');
+    holder.api = new TestApi(db, app, clock, holder.server);
   });
-  afterAll(() => holder.api?.db.close());
+  afterAll(async () => {
+    holder.server?.close();
+    holder.server?.closeAllConnections();
+    await holder.api?.db.close();
+  });
   return {
     get api() {
       if (!holder.api) throw new Error('the application exists only within tests: beforeAll creates it');
