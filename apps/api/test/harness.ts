@@ -184,14 +184,33 @@ const SENT_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => name !== 'truncated')
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
-/** Creates an application for the tests of a `describe`, and closes its database after them. */
+/** The databases that the tests of a run of this module share. A group of test files loads this module once. */
+const sharedDatabases = new Map<DatabaseEngine, Promise<Database>>();
+afterAll(async () => {
+  for (const database of sharedDatabases.values()) await (await database).close();
+});
+
+function sharedDatabase(engine: DatabaseEngine): Promise<Database> {
+  const database = sharedDatabases.get(engine) ?? createTestDatabase(engine);
+  sharedDatabases.set(engine, database);
+  return database;
+}
+
+/**
+ * Creates an application for the tests of a `describe`, and closes its database after them. With `sharesDatabase`, the
+ * database also has the organizations of other tests, which is faster.
+ */
 export function useApi(
   engine: DatabaseEngine,
-  { database = {}, ...options }: { cadence?: Cadence; database?: DatabaseOptions } = {},
+  {
+    database = {},
+    sharesDatabase = false,
+    ...options
+  }: { cadence?: Cadence; database?: DatabaseOptions; sharesDatabase?: boolean } = {},
 ): { readonly api: TestApi } {
   const holder: { api?: TestApi; server?: Server } = {};
   beforeAll(async () => {
-    const db = await createTestDatabase(engine, database);
+    const db = sharesDatabase ? await sharedDatabase(engine) : await createTestDatabase(engine, database);
     const clock = testClock();
     const app = createApp({ db, ...clocksOf(clock), secret: SECRET, ...options });
     holder.server = createServer(app).listen(0, '127.0.0.1');
@@ -201,7 +220,7 @@ export function useApi(
   afterAll(async () => {
     holder.server?.close();
     holder.server?.closeAllConnections();
-    await holder.api?.db.close();
+    if (!sharesDatabase) await holder.api?.db.close();
   });
   return {
     get api() {

@@ -17,7 +17,7 @@ const unique = <T extends { dockerId: string }>(containers: T[]): T[] => [
 ];
 
 describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('of one host end as one of the two in 200 rounds, never as a mixture (5)', async () => {
     const host = await (await context.api.organization()).enroll();
