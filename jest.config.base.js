@@ -12,6 +12,8 @@ export default {
   testTimeout: 60_000,
   testEnvironmentOptions: { customExportConditions: ['@muster/source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // Only a run of all tests uses the groups: see jest.config.js.
+  testPathIgnorePatterns: ['/node_modules/', '/test/groups/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',

@@ -12,6 +12,11 @@ const configs = await Promise.all(
   packages.map(async (rootDir) => ({ rootDir, ...(await import(join(rootDir, 'jest.config.js'))).default })),
 );
 
+/** Whether the command line selects tests, as `pnpm test NAME` does. A configuration file or a number is an option's. */
+const isSelection = process.argv
+  .slice(2)
+  .some((argument) => !argument.startsWith('-') && !/\.config\.js$|^\d+$/.test(argument));
+
 /**
  * Returns patterns of test files to ignore, so that no test runs twice. A file in `test/groups` imports small test
  * files, so that they load the application only once, and the small files are ignored. `pnpm test NAME` runs the small
@@ -20,7 +25,7 @@ const configs = await Promise.all(
 function ignored(rootDir) {
   const directory = join(rootDir, 'test/groups');
   if (!existsSync(directory)) return [];
-  if (process.argv.slice(2).some((argument) => !argument.startsWith('-'))) return ['/test/groups/'];
+  if (isSelection) return ['/test/groups/'];
   const imports = readdirSync(directory).flatMap((name) => [
     ...readFileSync(join(directory, name), 'utf8').matchAll(/^import '\.\.\/(.+)\.js';$/gm),
   ]);

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import config from './jest.config.js';
 
@@ -6,9 +7,13 @@ const script = (name) => join(import.meta.dirname, 'scripts', name);
 /** Options that only tests with real servers, databases or processes need. */
 const REAL_PARTS = new Set(['globalSetup', 'globalTeardown']);
 
+/** Jest searches the files of each project, which takes longer than some of these tests. */
+const hasUnitTests = ({ rootDir }) =>
+  readdirSync(join(rootDir, 'test'), { recursive: true }).some((name) => name.endsWith('.unit.test.ts'));
+
 /** `pnpm test:unit`: the tests that need no server, database or process, in seconds. `pnpm test` runs them, too. */
 export default {
-  projects: config.projects.map((project) => ({
+  projects: config.projects.filter(hasUnitTests).map((project) => ({
     ...Object.fromEntries(Object.entries(project).filter(([name]) => !REAL_PARTS.has(name))),
     testMatch: ['<rootDir>/test/**/*.unit.test.ts'],
     setupFiles: [script('forbid-real-parts.js')],

@@ -6,7 +6,7 @@ import { openRig, type Rig } from './rig.js';
 import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
 /** The header that the API sends while it is down. Changes in the engine continue during the wait. */
-const RETRY_AFTER: Record<string, string> = { 'retry-after': '2' };
+const RETRY_AFTER: Record<string, string> = { 'retry-after': '1' };
 
 let rig: Rig;
 beforeEach(async () => {

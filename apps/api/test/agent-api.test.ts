@@ -7,7 +7,7 @@ import { container, enrollRequest, order } from './fixtures.js';
 import { clocksOf, TestApi, TestHost, useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('the agent API on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
   const enroll = (token: string, request: object) =>
     context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(request);
   const rotate = (token: string) => context.api.http.post(Paths.agentToken).auth(token, { type: 'bearer' });

@@ -15,7 +15,7 @@ const exitedContainer = (dockerId: string) =>
   container(dockerId, { state: 'exited', status: 'Exited (1) 1 second ago' });
 
 describe.each(testEngines())('changes replayed after an agent was cut off, on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('are in the history once, in order and with their own times, and the final state is exact', async () => {
     const { api } = context;
@@ -86,7 +86,7 @@ describe.each(testEngines())('changes replayed after an agent was cut off, on %s
 });
 
 describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('removes only the containers that it names, and ignores unknown ids and ids that are in the body', async () => {
     const host = await (await context.api.organization()).enroll();

@@ -5,7 +5,7 @@ import { container } from './fixtures.js';
 import { useApi } from './harness.js';
 
 describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
   const callAgentToken = (token: string, method: 'get' | 'post' | 'delete') =>
     context.api.http[method](Paths.agentToken).auth(token, { type: 'bearer' });
 
@@ -43,7 +43,7 @@ describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
 });
 
 describe.each(testEngines())('an agent token, on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('identifies its host', async () => {
     const host = await (await context.api.organization()).enroll();

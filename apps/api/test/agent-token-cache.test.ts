@@ -161,7 +161,7 @@ test('only the 50,000 most recent tokens are cached', () => {
 });
 
 describe.each(testEngines())('a token revoked by one process, on %s,', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('is refused by every process within five seconds', async () => {
     const { db, clock } = context.api;

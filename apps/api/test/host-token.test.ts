@@ -8,7 +8,7 @@ import { useApi, type TestOrganization } from './harness.js';
 const REVOKED_WITHIN_MS = 5_000;
 
 describe.each(testEngines())("an operator's rotation of a host's token on %s", (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
   const facts = { engineId: 'the-machine', name: 'web-01' };
 
   const rotate = async (organization: TestOrganization, hostId: string) => {

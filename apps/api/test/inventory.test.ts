@@ -11,7 +11,7 @@ const LONG = `registry.example/${'a'.repeat(250)}`;
 const MINUTE = 60_000;
 
 describe.each(testEngines())('the fleet summary on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   const summaryOf = async (organization: TestOrganization) =>
     Summary.parse((await organization.get('/api/summary').expect(200)).body);
@@ -67,7 +67,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
 });
 
 describe.each(testEngines())('images, ports and projects of the fleet on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   /**
    * Creates two hosts, whose names are not in the order of their ids, and a third that is marked deleted while its rows

@@ -137,7 +137,7 @@ function compareRows(a: Container, b: Container, { key, descending }: ContainerQ
 }
 
 describe.each(testEngines())('lists of containers on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('contain what the filters select, once, in order and page by page, in every way of finding it', async () => {
     await fc.assert(

@@ -6,7 +6,7 @@ import { container } from './fixtures.js';
 import { useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('the operator API on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   const page = async <T>(organization: TestOrganization, path: string) =>
     (await organization.get(path).expect(200)).body as Page<T>;

@@ -145,7 +145,7 @@ const steps = [
 ];
 
 describe.each(testEngines())('the order of states on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   async function newHost(): Promise<Server> {
     const host = await (await context.api.organization()).enroll();

@@ -6,7 +6,7 @@ import { useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './listening.js';
 
 describe.each(testEngines())('lists of hosts on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
   let organization: TestOrganization;
 
   beforeAll(async () => {
@@ -120,7 +120,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
 });
 
 describe.each(testEngines())('reading while rows change on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('every container that keeps its place in the order is listed once while other rows change', async () => {
     const organization = await context.api.organization();
@@ -207,7 +207,7 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
 });
 
 describe.each(testEngines())('exports on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
   let organization: TestOrganization;
 
   beforeAll(async () => {

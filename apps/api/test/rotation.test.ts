@@ -139,7 +139,7 @@ const steps: Readonly<Record<string, (holder: Holder) => unknown>> = {
 };
 
 describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
   const services = ({ db, clock }: TestApi) => createAgentTokenService(db, clocksOf(clock));
   const enrollHost = async () => (await context.api.organization()).enroll();
 
@@ -224,7 +224,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
 });
 
 onServer.each(['postgresql'] as const)('a rotation over HTTP on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('issues nothing if its caller disconnected while it waited', async () => {
     const { db, app } = context.api;

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths, ProblemTypes, type Problem } from '@muster/contracts';
 import express from 'express';
 import { once } from 'node:events';
@@ -33,11 +33,12 @@ class Client {
     this.ended = new Promise((resolve) => void socket.on('close', () => resolve(this.received)));
   }
 
-  static async connect({ url }: HttpServer): Promise<Client> {
+  /** Connects a client. The test closes it at its end if it is in `clients`. */
+  static async connect({ url }: HttpServer, closedByTest = clients): Promise<Client> {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     await once(socket, 'connect');
     const client = new Client(socket);
-    clients.push(client);
+    closedByTest.push(client);
     return client;
   }
 
@@ -86,6 +87,27 @@ function latch() {
   const opened = new Promise<void>((resolve) => (open = resolve));
   return { open, opened };
 }
+
+/** Clients that never complete their requests. Their server closes the connections after up to 16 seconds. */
+const slowClients: Client[] = [];
+let serverOfSlowClients: HttpServer;
+
+// The clients connect before the first test, so that their time passes during the other tests.
+beforeAll(async () => {
+  const handler: RequestListener = (req, res) => {
+    if (req.url === '/early') res.setHeader('Content-Length', 5).end('early');
+    else req.resume();
+  };
+  serverOfSlowClients = await serve(handler, { host: '127.0.0.1', port: 0 });
+  const post = (path: string) => [`POST ${path} HTTP/1.1`, 'Host: x', 'Content-Length: 10', '', 'half'];
+  for (const lines of [['GET / HTTP/1.1', 'Host: x', ''], post('/'), post('/early')]) {
+    (await Client.connect(serverOfSlowClients, slowClients)).send(...lines);
+  }
+});
+afterAll(async () => {
+  for (const { socket } of slowClients) socket.destroy();
+  await serverOfSlowClients.drain(0);
+});
 
 describe('draining', () => {
   test('does not wait for silent clients, regardless of what they sent before', async () => {
@@ -262,20 +284,10 @@ describe('unusual and malformed requests:', () => {
   });
 
   test('a slow head or body is refused with 408, but never after another response', async () => {
-    const server = await start((req, res) => {
-      if (req.url === '/early') res.setHeader('Content-Length', 5).end('early');
-      else req.resume();
-    });
-    const client = async (...lines: string[]) => (await Client.connect(server)).send(...lines);
-    const post = (path: string) => [`POST ${path} HTTP/1.1`, 'Host: x', 'Content-Length: 10', '', 'half'];
-    const [slowHead, slowBody, early] = await Promise.all([
-      client('GET / HTTP/1.1', 'Host: x', ''),
-      client(...post('/')),
-      client(...post('/early')),
-    ]);
-    expectProblem(await slowHead.ended, 408);
-    expectProblem(await slowBody.ended, 408);
-    expect(answersIn(await early.ended)).toMatchObject([{ status: 200, body: 'early' }]);
+    const [slowHead, slowBody, early] = await Promise.all(slowClients.map(({ ended }) => ended));
+    expectProblem(slowHead!, 408);
+    expectProblem(slowBody!, 408);
+    expect(answersIn(early!)).toMatchObject([{ status: 200, body: 'early' }]);
   }, 30_000);
 });
 

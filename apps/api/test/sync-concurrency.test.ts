@@ -17,7 +17,7 @@ const unique = <T extends { dockerId: string }>(containers: T[]): T[] => [
 ];
 
 describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('of one host leave the rows of exactly one of the two snapshots, in each of 200 rounds', async () => {
     const host = await (await context.api.organization()).enroll();

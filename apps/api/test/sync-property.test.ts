@@ -93,7 +93,7 @@ const comparableRow = (row: Row) => ({
 });
 
 describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
 
   test('stores the same rows as a reference model, and returns summaries that match the changes of the tables', async () => {
     const { clock } = context.api;

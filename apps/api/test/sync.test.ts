@@ -9,7 +9,7 @@ import { useApi } from './harness.js';
 const applied = (changes: object) => ({ applied: true, created: 0, updated: 0, unchanged: 0, removed: 0, ...changes });
 
 describe.each(testEngines())('a snapshot on %s', (engine) => {
-  const context = useApi(engine);
+  const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 
   describe('is stored exactly:', () => {

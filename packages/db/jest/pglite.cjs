@@ -1,5 +1,5 @@
 /** Opens embedded databases for tests. This module is loaded once per jest worker: see scripts/test-environment.cjs. */
-const { Blob } = require('node:buffer');
+const { Blob, Buffer } = require('node:buffer');
 const { readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 const { PGlite } = require('@electric-sql/pglite');
@@ -7,6 +7,13 @@ const { pg_trgm } = require('@electric-sql/pglite/contrib/pg_trgm');
 
 const dist = dirname(require.resolve('@electric-sql/pglite'));
 const compile = (name) => WebAssembly.compile(readFileSync(join(dist, name)));
+
+/**
+ * Prisma's query compiler. V8 compiles the same bytes only once while something refers to the result, and without this,
+ * each test file would compile them.
+ */
+const { wasm } = require('@prisma/client/runtime/query_compiler_fast_bg.postgresql.wasm-base64.js');
+exports.queryCompiler = new WebAssembly.Module(Buffer.from(wasm, 'base64'));
 
 let parts;
 /** The parts of PGlite that all databases share. */

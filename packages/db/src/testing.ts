@@ -50,8 +50,10 @@ async function createEmbedded(options: DatabaseOptions): Promise<TestDatabase> {
   return { ...(await migrateEmbedded(embedded, 'in memory', migrations, options)), url: null };
 }
 
+let serverTemplate: Promise<string> | undefined;
+
 async function createOnServer(options: DatabaseOptions): Promise<TestDatabase> {
-  const template = await ensureServerTemplate();
+  const template = await (serverTemplate ??= ensureServerTemplate());
   const name = `muster_test_${randomUUID().replaceAll('-', '')}`;
   await onServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE "${template}"`));
   const url = databaseUrl(name);

@@ -46,7 +46,7 @@ async function kill(process: ChildProcess): Promise<void> {
 
 /** Starts a program of the tests in separate namespaces. `prepare` is a shell command that runs in them first. */
 function start(program: string, namespaces: string[], prepare = 'true') {
-  const command = `${prepare} && exec "$0" --conditions=@muster/source --import tsx "$1" "$2"`;
+  const command = `${prepare} && exec "$0" "$1" "$2"`;
   const path = fileURLToPath(new URL(program, import.meta.url));
   const child = spawn('unshare', [...namespaces, 'sh', '-c', command, process.execPath, path, dataDir], {
     env: { ...process.env, NODE_OPTIONS: '' },
@@ -63,9 +63,9 @@ inNamespaces('an embedded database on a volume that two containers share', () =>
   const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 
   test('is open in only one container, and the other container can open it immediately after the first is killed', async () => {
-    const first = start('./writer.ts', CONTAINER);
+    const first = start('./writer.js', CONTAINER);
     while (Number(await first.says()) < 20);
-    const second = start('./writer.ts', CONTAINER);
+    const second = start('./writer.js', CONTAINER);
     expect(await second.says()).toBe(
       `DatabaseLockedError: The data directory ${dataDir} is in use by another Muster process: ` +
         'stop that one, or use another directory.',
@@ -89,7 +89,7 @@ inNamespaces('a data directory', () => {
     const database = await openDatabase({ dataDir });
     await database.prisma.organization.create({ data: { id: 'kept', name: 'o', slug: 'kept' } });
     await database.close();
-    const { says } = start('./writer.ts', MOUNTS, remount('ro'));
+    const { says } = start('./writer.js', MOUNTS, remount('ro'));
     expect(await says()).toBe(
       `DataDirectoryError: The data directory ${dataDir} cannot be used: its file system is read-only.`,
     );
@@ -99,12 +99,12 @@ inNamespaces('a data directory', () => {
   });
 
   test('on a disk that is too small is rejected with a message that states the reason', async () => {
-    const { says } = start('./writer.ts', MOUNTS, disk('5M'));
+    const { says } = start('./writer.js', MOUNTS, disk('5M'));
     expect(await says()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
   });
 
   test('whose disk fills up loses nothing: writes fail, reads work, and with more space writes work again', async () => {
-    const { says } = start('./disk-filler.ts', MOUNTS, disk('60M'));
+    const { says } = start('./disk-filler.js', MOUNTS, disk('60M'));
     const [, written] = /^(\d+) written, then unavailable$/.exec(await says()) ?? [];
     expect(Number(written)).toBeGreaterThan(0);
     expect(await says()).toBe(`${written} read`);
@@ -119,7 +119,7 @@ inNamespaces('a data directory of another user', () => {
     await chmod(dataDir, 0o777);
     await chown(dataDir, 12_345, 12_345);
     await chmod(folder.path, 0o755);
-    const { says } = start('./writer.ts', ['--user', '--map-root-user']);
+    const { says } = start('./writer.js', ['--user', '--map-root-user']);
     expect(await says()).toBe(
       `DataDirectoryError: The data directory ${dataDir} cannot be used: other users of this machine can enter it ` +
         '(mode 0777) and this user cannot change that; set MUSTER_DATA_DIR to a directory of its own, for example one ' +

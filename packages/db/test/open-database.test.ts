@@ -10,7 +10,7 @@ import {
   type DatabaseTarget,
 } from '@muster/db';
 import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
-import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -32,6 +32,21 @@ async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'muster-db-'));
   cleanUps.push(() => rm(path, { recursive: true, force: true }));
   return join(path, 'data');
+}
+
+/** A closed database in a directory, of which tests open or damage copies. */
+let intact: string;
+beforeAll(async () => {
+  intact = await mkdtemp(join(tmpdir(), 'muster-db-'));
+  await (await openDatabase({ dataDir: intact })).close();
+});
+afterAll(() => rm(intact, { recursive: true, force: true }));
+
+/** Returns the path of a directory with a copy of the intact database, which is made faster than a new database. */
+async function copyOfIntact(): Promise<string> {
+  const dataDir = await directory();
+  await cp(intact, dataDir, { recursive: true });
+  return dataDir;
 }
 
 async function emptyServerDatabase(): Promise<string> {
@@ -122,9 +137,7 @@ describe('an embedded database in a directory', () => {
   });
 
   test('is closed to other users again when its directory or its files were opened to them', async () => {
-    const dataDir = await directory();
-    const first = await openDatabase({ dataDir });
-    await first.close();
+    const dataDir = await copyOfIntact();
     const outside = join(await directory(), 'outside');
     await mkdir(dirname(outside), { recursive: true });
     await writeFile(outside, 'of another program', { mode: 0o644 });
@@ -158,14 +171,13 @@ describe('an embedded database in a directory', () => {
   });
 
   test('can be open only once', async () => {
-    const dataDir = await directory();
+    const dataDir = await copyOfIntact();
     await open({ dataDir });
     await expect(openDatabase({ dataDir })).rejects.toThrow(DatabaseLockedError);
   });
 
   test('whose first start was interrupted is created again', async () => {
-    const dataDir = await directory();
-    await (await openDatabase({ dataDir })).close();
+    const dataDir = await copyOfIntact();
     // After a kill during the first start, the marker exists and files are missing.
     await writeFile(join(dataDir, 'postgres.unfinished'), '');
     await rm(join(dataDir, 'postgres', 'global'), { recursive: true });
@@ -182,8 +194,7 @@ test.each([
 ])(
   'an embedded database whose files are %s is refused with a message that names it, and not changed',
   async (_how, file, text) => {
-    const dataDir = await directory();
-    await (await openDatabase({ dataDir })).close();
+    const dataDir = await copyOfIntact();
     const path = join(dataDir, 'postgres', file);
     await (text === null ? rm(path) : writeFile(path, text));
     for (let attempt = 0; attempt < 2; attempt += 1) {

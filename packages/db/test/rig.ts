@@ -25,15 +25,18 @@ export async function writeMigrations(directory: string, migrations: Record<stri
 export interface EmptyDatabase {
   open(options?: DatabaseOptions): Promise<Database>;
   remove(): Promise<void>;
+  /** The directory of an embedded database, which the first `open` creates. Null on a server. */
+  readonly dataDir: string | null;
 }
 
 export async function emptyDatabase(engine: DatabaseEngine): Promise<EmptyDatabase> {
   if (engine === 'postgresql') {
     const { url, drop } = await createEmptyServerDatabase();
-    return { open: (options) => openDatabase({ url }, options), remove: drop };
+    return { open: (options) => openDatabase({ url }, options), remove: drop, dataDir: null };
   }
   const { path, remove } = await temporaryDirectory();
-  return { open: (options) => openDatabase({ dataDir: join(path, 'data') }, options), remove };
+  const dataDir = join(path, 'data');
+  return { open: (options) => openDatabase({ dataDir }, options), remove, dataDir };
 }
 
 /** Returns the error of a promise that must reject. */

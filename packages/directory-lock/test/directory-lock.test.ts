@@ -11,15 +11,15 @@ import { fileURLToPath } from 'node:url';
 
 import { acquireDirectoryLock, DirectoryLockedError, DirectoryLockUnavailableError } from '../src/index.js';
 
-const HOLDER = fileURLToPath(new URL('./holder.ts', import.meta.url));
+const HOLDER = fileURLToPath(new URL('./holder.js', import.meta.url));
 
-/** A process that runs test/holder.ts. */
+/** A process that runs test/holder.js. */
 class Holder {
   readonly process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
   constructor(directory: string) {
-    this.process = spawn(process.execPath, ['--conditions=@muster/source', '--import', 'tsx', HOLDER, directory], {
+    this.process = spawn(process.execPath, [HOLDER, directory], {
       env: { ...process.env, NODE_OPTIONS: '' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -27,29 +27,30 @@ const TITLES = [
 const messageOf = (code: string): string =>
   `${code} because of ${'some reason '.repeat(9)}${'x'.repeat(300)}`.slice(0, 300);
 
-describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s', (size, viewport) => {
-  const visit = useVisits();
-  let dashboard: Dashboard;
-  let host: RawHost;
-  let page: Page;
+const visit = useVisits();
+let dashboard: Dashboard;
+let host: RawHost;
+let page: Page;
 
-  beforeAll(async () => {
-    await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-    dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
-    host = await enrollRawHost(dashboard.muster, { name: 'web-01' });
-    const healthyHost = await enrollRawHost(dashboard.muster, { name: 'web-02' });
-    await healthyHost.sync([]);
-    await host.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
-    // The host's clock is an hour ahead, which the API detects.
-    const sentAt = new Date(Date.now() + 3_600_000).toISOString();
-    await host.beat(
-      AGENT_CODES.map((code) => ({ code, message: messageOf(code) })),
-      { sentAt },
-    );
-    const { problems } = await dashboard.api.call('getHost', { params: { hostId: host.id } });
-    expect(problems.map(({ code }) => code).sort()).toEqual([...AGENT_CODES, 'clock_skew'].sort());
-  });
-  afterAll(() => dashboard.close());
+beforeAll(async () => {
+  await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
+  dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+  host = await enrollRawHost(dashboard.muster, { name: 'web-01' });
+  const healthyHost = await enrollRawHost(dashboard.muster, { name: 'web-02' });
+  await healthyHost.sync([]);
+  await host.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
+  // The host's clock is an hour ahead, which the API detects.
+  const sentAt = new Date(Date.now() + 3_600_000).toISOString();
+  await host.beat(
+    AGENT_CODES.map((code) => ({ code, message: messageOf(code) })),
+    { sentAt },
+  );
+  const { problems } = await dashboard.api.call('getHost', { params: { hostId: host.id } });
+  expect(problems.map(({ code }) => code).sort()).toEqual([...AGENT_CODES, 'clock_skew'].sort());
+});
+afterAll(() => dashboard.close());
+
+describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s', (size, viewport) => {
   beforeEach(async () => {
     await dashboard.signIn(visit.context);
     page = visit.page;

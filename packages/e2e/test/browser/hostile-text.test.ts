@@ -59,8 +59,6 @@ describeInChromium('text from outside Muster with characters that change the wri
   beforeEach(async () => {
     await dashboard.signIn(visit.context);
     page = visit.page;
-    // Without reduced motion, animated elements such as the chart could be checked before they are fully drawn.
-    await page.emulateMedia({ reducedMotion: 'reduce' });
   });
 
   const encode = encodeURIComponent;

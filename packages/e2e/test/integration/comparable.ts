@@ -20,6 +20,9 @@ export interface Comparable {
   startedAt: string | null;
 }
 
+/** How often tests compare until both are equal. Each comparison inspects all containers of the engine. */
+export const COMPARE_EVERY_MS = 300;
+
 const ageless = (status: string): string =>
   status.replace(/(Less than a second|About an? (minute|hour)|\d+ (second|minute|hour|day)s?)/, 'AGE');
 

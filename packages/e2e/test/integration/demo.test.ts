@@ -3,41 +3,55 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ContainerEvent, ContainerView, Host, page } from '@muster/contracts';
 import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
 
 const run = promisify(execFile);
 
-let dir: string;
-let demo: Program;
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'muster-demo-test-'));
+/** A running demo, its temporary directory, and the three `curl` commands that it printed. */
+interface Demo {
+  dir: string;
+  program: Program;
+  lines: string[];
+}
+
+// Both demos start at the same time, because the first test waits for events.
+let demos: Demo[];
+beforeAll(async () => {
+  demos = await Promise.all([startDemo(), startDemo()]);
 });
-afterEach(async () => {
-  await demo.stop();
-  await rm(dir, { recursive: true, force: true });
+afterAll(async () => {
+  for (const { dir, program } of started) {
+    await program.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
 });
 
-/** Starts the demo. Resolves with the three `curl` commands that it prints. */
-async function startDemo(): Promise<string[]> {
+const started: Omit<Demo, 'lines'>[] = [];
+
+/** Starts a demo, and waits until it is up. */
+async function startDemo(): Promise<Demo> {
+  const dir = await mkdtemp(join(tmpdir(), 'muster-demo-test-'));
   // Its own temporary directory shows leftover files. The demo must not use this machine's engine.
-  demo = startProgram(mainOf('demo'), {
+  const program = startProgram(mainOf('demo'), {
     args: ['--for', '300'],
     env: { TMPDIR: dir, DOCKER_HOST: `unix://${dir}/none.sock` },
   });
-  return eventually(() => {
-    const lines = demo
+  started.push({ dir, program });
+  const lines = await eventually(() => {
+    const commands = program
       .stdout()
       .split('\n')
       .filter((line) => line.includes('curl '));
-    if (lines.length === 3 && demo.stdout().includes('ends by itself')) return lines;
-    throw new Error(`the demo is not up:\n${demo.stdout()}${demo.stderr()}`);
+    if (commands.length === 3 && program.stdout().includes('ends by itself')) return commands;
+    throw new Error(`the demo is not up:\n${program.stdout()}${program.stderr()}`);
   }, 100_000);
+  return { dir, program, lines };
 }
 
 /** Returns the demo and its child processes, identified by the directory in their environment. */
-async function processes(): Promise<{ pid: number; commandLine: string }[]> {
+async function processesOf({ dir }: Demo): Promise<{ pid: number; commandLine: string }[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {
@@ -50,7 +64,8 @@ async function processes(): Promise<{ pid: number; commandLine: string }[]> {
 }
 
 test('the commands that the demo prints show its fleet, and it leaves no process or file behind', async () => {
-  const lines = await startDemo();
+  const demo = demos[0]!;
+  const { lines } = demo;
   const [hosts, containers, events] = await Promise.all(
     lines.map(async (line) => JSON.parse((await run('sh', ['-c', line])).stdout) as unknown),
   );
@@ -67,18 +82,18 @@ test('the commands that the demo prints show its fleet, and it leaves no process
     expect(items.map(({ kind }) => kind)).toContain('exited');
   }, 90_000);
 
-  expect((await processes()).length).toBe(1 + 1 + fleet.length);
-  expect(await demo.stop('SIGHUP')).toBe(0);
-  expect(await processes()).toEqual([]);
-  expect(await readdir(dir)).toEqual([]);
+  expect((await processesOf(demo)).length).toBe(1 + 1 + fleet.length);
+  expect(await demo.program.stop('SIGHUP')).toBe(0);
+  expect(await processesOf(demo)).toEqual([]);
+  expect(await readdir(demo.dir)).toEqual([]);
 });
 
 test('a child process that fails ends the demo, which reports it and leaves no process or file behind', async () => {
-  await startDemo();
-  const api = (await processes()).find(({ commandLine }) => commandLine.includes('apps/api'))!;
+  const demo = demos[1]!;
+  const api = (await processesOf(demo)).find(({ commandLine }) => commandLine.includes('apps/api'))!;
   process.kill(api.pid, 'SIGKILL');
-  expect(await demo.ended).toBe(1);
-  expect(demo.stderr()).toMatch(/^muster-demo: the API ended by SIGKILL/);
-  expect(await processes()).toEqual([]);
-  expect(await readdir(dir)).toEqual([]);
+  expect(await demo.program.ended).toBe(1);
+  expect(demo.program.stderr()).toMatch(/^muster-demo: the API ended by SIGKILL/);
+  expect(await processesOf(demo)).toEqual([]);
+  expect(await readdir(demo.dir)).toEqual([]);
 });

@@ -12,7 +12,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { saidByEngine, saidByMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, saidByEngine, saidByMuster } from './comparable.js';
 import { Muster } from '../support/muster.js';
 
 const withDocker = hasDockerEngine() ? describe : describe.skip;
@@ -50,10 +50,14 @@ withDocker('a real Docker engine, the API and the agent as processes', () => {
 
   /** Resolves when Muster's containers equal the engine's in every field. */
   const same = (): Promise<void> =>
-    eventually(async () => {
-      const [said, real] = [saidByMuster(await muster.containers()), await saidByEngine(engine)];
-      expect(said).toEqual(real);
-    });
+    eventually(
+      async () => {
+        const [said, real] = [saidByMuster(await muster.containers()), await saidByEngine(engine)];
+        expect(said).toEqual(real);
+      },
+      30_000,
+      COMPARE_EVERY_MS,
+    );
 
   const kinds = async (id: string): Promise<string[]> => (await muster.history(id)).map(({ kind }) => kind);
 

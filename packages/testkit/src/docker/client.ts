@@ -33,6 +33,8 @@ export interface DockerClient {
   list(): Promise<EngineListEntry[]>;
   inspect(id: string): Promise<EngineInspect>;
   engineId(): Promise<string>;
+  /** Closes the client's connections. */
+  close(): Promise<void>;
 }
 
 /** The image of all containers: busybox and links to it. */
@@ -87,6 +89,7 @@ export function createDockerClient(socketPath: string): DockerClient {
     list: () => get('/containers/json?all=1'),
     inspect: (id) => get(`/containers/${id}/json`),
     engineId: async () => (await get<{ ID: string }>('/info')).ID,
+    close: () => http.close(),
   };
 }
 

@@ -39,7 +39,7 @@ export interface DockerEngine extends DockerClient {
   /** Stops the engine's process with SIGSTOP. Its socket still accepts connections. */
   freeze(): void;
   thaw(): void;
-  /** Removes containers, engine and data. */
+  /** Removes containers, engine and data, and closes the client. */
   close(): Promise<void>;
 }
 
@@ -75,6 +75,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   }
 
   async function removeAll(): Promise<void> {
+    await client.close();
     await endProcessesOf(dir);
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }

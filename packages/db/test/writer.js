@@ -1,8 +1,9 @@
 /**
  * A helper process: opens the embedded database of a directory and writes organizations 0, 1, 2 and so on, printing
- * each once it is acknowledged. If opening fails, it prints the error.
+ * each once it is acknowledged. If opening fails, it prints the error. It uses the built package, which starts faster
+ * than the sources.
  */
-import { openDatabase } from '../src/open-database.js';
+import { openDatabase } from '@muster/db';
 
 try {
   const { prisma } = await openDatabase({ dataDir: process.argv[2] ?? '' });
@@ -11,6 +12,5 @@ try {
     process.stdout.write(`${i}\n`);
   }
 } catch (error) {
-  const { name, message } = error as Error;
-  process.stdout.write(`${name}: ${message}\n`);
+  process.stdout.write(`${error.name}: ${error.message}\n`);
 }

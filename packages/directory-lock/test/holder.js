@@ -1,14 +1,15 @@
 /**
  * A helper process: acquires the lock of a directory on request, prints the result, and holds the lock until its input
- * ends. Argument: the directory. Input: "go" per line. Output: `ready`, then `held`, `refused` or an error's name.
+ * ends. Argument: the directory. Input: "go" per line. Output: `ready`, then `held`, `refused` or an error's name. It
+ * uses the built package, which starts faster than the sources.
  */
 import { createInterface } from 'node:readline';
 
-import { acquireDirectoryLock, DirectoryLockedError } from '../src/index.js';
+import { acquireDirectoryLock, DirectoryLockedError } from '@muster/directory-lock';
 
 const directory = process.argv[2] ?? '';
 const input = createInterface({ input: process.stdin });
-const say = (word: string): boolean => process.stdout.write(`${word}\n`);
+const say = (word) => process.stdout.write(`${word}\n`);
 
 say('ready');
 for await (const line of input) {

@@ -1,0 +1,9 @@
+import '../backoff.unit.test.js';
+import '../cli-and-env.unit.test.js';
+import '../engine-client.unit.test.js';
+import '../packaging.unit.test.js';
+import '../proxy.unit.test.js';
+import '../redact.unit.test.js';
+import '../schedule.unit.test.js';
+import '../snapshot-stream.unit.test.js';
+import '../to-container.unit.test.js';

@@ -1,0 +1,2 @@
+import '../sync-concurrency.test.js';
+import '../sync-property.test.js';

@@ -1,0 +1,3 @@
+import '../database-trouble.test.js';
+import '../stream.test.js';
+import '../upkeep.test.js';

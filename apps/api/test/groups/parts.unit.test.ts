@@ -1,0 +1,14 @@
+import '../batcher.unit.test.js';
+import '../byte-budget.unit.test.js';
+import '../clock.unit.test.js';
+import '../env.unit.test.js';
+import '../freshness.unit.test.js';
+import '../keyed-semaphore.unit.test.js';
+import '../limits.unit.test.js';
+import '../loggable-error.unit.test.js';
+import '../precheck-body.unit.test.js';
+import '../semaphore.unit.test.js';
+import '../snapshot-cache.unit.test.js';
+import '../state-counts.unit.test.js';
+import '../threat-model.unit.test.js';
+import '../token-bucket.unit.test.js';

@@ -1,0 +1,3 @@
+import '../access.test.js';
+import '../fuzz.test.js';
+import '../limits.test.js';

@@ -1,0 +1,3 @@
+import '../diff-snapshot.unit.test.js';
+import '../snapshot-effort.unit.test.js';
+import '../snapshot-text.unit.test.js';

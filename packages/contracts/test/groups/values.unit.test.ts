@@ -1,0 +1,9 @@
+import '../answers.unit.test.js';
+import '../csv.unit.test.js';
+import '../field-errors.unit.test.js';
+import '../instant.unit.test.js';
+import '../operations.unit.test.js';
+import '../parse-status.unit.test.js';
+import '../queries.unit.test.js';
+import '../terminal-text.unit.test.js';
+import '../token.unit.test.js';
