@@ -31,7 +31,7 @@ async function startDemo(): Promise<string[]> {
       .stdout()
       .split('\n')
       .filter((line) => line.includes('curl '));
-    if (lines.length === 3 && demo.stdout().includes('ends by itself')) return lines;
+    if (lines.length === 3 && demo.stdout().includes('ends automatically')) return lines;
     throw new Error(`the demo is not up:\n${demo.stdout()}${demo.stderr()}`);
   }, 100_000);
 }

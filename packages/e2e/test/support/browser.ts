@@ -15,7 +15,7 @@ export const describeInChromium: typeof describe | typeof describe.skip = instal
 
 export const openChromium = (): Promise<Browser> => chromium.launch(installed!);
 
-/** The uncaught errors and Content Security Policy violations of a page. The dashboard must cause none. */
+/** The uncaught errors and Content Security Policy violations of a page. The dashboard must not cause any. */
 export interface Misdeeds {
   readonly list: string[];
 }
@@ -32,7 +32,7 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; m
 }
 
 /** A generous timeout for busy machines. No test measures time with it. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** Starts a browser. Each test gets a new context without cookies, and fails on errors and policy violations. */
 export function useVisits(): { readonly context: BrowserContext; readonly page: Page } {
@@ -45,7 +45,7 @@ export function useVisits(): { readonly context: BrowserContext; readonly page: 
   afterAll(() => browser?.close());
   beforeEach(async () => {
     context = await browser!.newContext({ viewport: { width: 1440, height: 900 } });
-    context.setDefaultTimeout(PATIENCE_MS);
+    context.setDefaultTimeout(TIMEOUT_MS);
     opened = await openPage(context);
   });
   afterEach(async () => {
@@ -140,7 +140,7 @@ interface TraceEvent {
   args: { name?: string };
 }
 
-/** Runs an action, and returns all tasks that the browser's pages had in the meantime. */
+/** Runs an action, and returns the tasks of the browser's pages during the action. */
 export async function pageTasksOf(browser: Browser, action: () => Promise<void>): Promise<PageTask[]> {
   await browser.startTracing(undefined, { categories: ['-*', 'toplevel'] });
   await action();
