@@ -1,2 +1,2 @@
-/** Replaces modules that open databases in `pnpm test:unit`. */
+/** In `pnpm test:unit`, this module replaces the modules that open databases. */
 throw new Error('A unit test must not import a database: remove ".unit" from the name of its file.');

@@ -1,41 +1,62 @@
 /**
- * A jest reporter that appends one line of JSON per test file to `$MUSTER_TEST_REPORT_DIR/PID.jsonl`. .ci/run sums
- * these lines over all packages and lists the failed tests. A file that crashes before its first test counts as one
- * failure; otherwise the sum would omit it.
+ * A jest reporter for .ci/run. It writes `PASSED FAILED` to `$MUSTER_TEST_REPORT_DIR/counts` and the failed tests to
+ * problems.txt, after each test file, so that a run that is killed leaves the results of its completed files. At the end,
+ * it prints the counts of each package.
+ *
+ * Each skipped test also counts as a failure, because CI requires every test to run. A file that crashes before its first
+ * test counts as one failure, and so does a package without results; otherwise the sum would omit them.
  */
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MESSAGE_LINES_MAX = 12;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const packages = ['apps', 'packages']
+  .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))
+  .filter((path) => existsSync(join(root, path, 'package.json')))
+  .filter((path) => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).scripts?.test !== undefined);
 
 export default class TestCountsReporter {
-  #file;
+  #directory = process.env.MUSTER_TEST_REPORT_DIR;
+  #counts = {};
 
   constructor() {
-    const directory = process.env.MUSTER_TEST_REPORT_DIR;
-    mkdirSync(directory, { recursive: true });
-    this.#file = join(directory, `${process.pid}.jsonl`);
+    mkdirSync(this.#directory, { recursive: true });
   }
 
-  onTestResult({ path, context }, result) {
-    const { numPassingTests: passed, numFailingTests, numPendingTests, numTodoTests, testExecError } = result;
-    const { rootDir } = context.config;
-    const report = {
-      package: rootDir,
-      file: relative(rootDir, path),
-      passed,
-      failed: numFailingTests === 0 && testExecError ? 1 : numFailingTests,
-      skipped: numPendingTests + numTodoTests,
-      tests: result.testResults.map(({ fullName }) => fullName),
-      failures: result.testResults
-        .filter(({ status }) => status === 'failed')
-        .map(({ fullName, failureMessages }) => ({ fullName, message: failureMessages.join('\n') })),
-    };
-    appendFileSync(this.#file, `${JSON.stringify(report)}\n`);
+  onTestResult({ path, context }, { numPassingTests: passed, numFailingTests, testExecError, ...result }) {
+    const failed = numFailingTests === 0 && testExecError ? 1 : numFailingTests;
+    const skipped = result.numPendingTests + result.numTodoTests;
+    this.#add(relative(root, context.config.rootDir), { passed, failed, skipped });
+    if (failed + skipped === 0) return;
+    this.#logProblem(`${relative(root, path)}: ${failed} failed, ${skipped} skipped`);
+    for (const { fullName, failureMessages } of result.testResults.filter(({ status }) => status === 'failed')) {
+      const lines = failureMessages.join('\n').split('\n').slice(0, MESSAGE_LINES_MAX);
+      this.#logProblem(`  ${fullName}`, ...lines.map((line) => `    ${line}`));
+    }
+  }
+
+  onRunComplete() {
+    for (const name of packages.filter((path) => this.#counts[path] === undefined)) {
+      this.#add(name, { passed: 0, failed: 1, skipped: 0 });
+      this.#logProblem(`${name}: no results`);
+    }
+    for (const [name, { passed, failed, skipped }] of Object.entries(this.#counts)) {
+      console.error(`${name.padEnd(28)} ${passed} passed, ${failed} failed, ${skipped} skipped`);
+    }
+  }
+
+  #add(name, counts) {
+    const before = this.#counts[name] ?? { passed: 0, failed: 0, skipped: 0 };
+    this.#counts[name] = Object.fromEntries(Object.entries(before).map(([key, count]) => [key, count + counts[key]]));
+    const sum = (key) => Object.values(this.#counts).reduce((total, each) => total + each[key], 0);
+    writeFileSync(join(this.#directory, 'counts'), `${sum('passed')} ${sum('failed') + sum('skipped')}\n`);
+  }
+
+  #logProblem(...lines) {
+    appendFileSync(join(this.#directory, 'problems.txt'), lines.map((line) => `${line}\n`).join(''));
   }
 }
-
-/** Reads the reports in a directory, one for each test file. */
-export const readReports = (directory) =>
-  (existsSync(directory) ? readdirSync(directory) : [])
-    .filter((name) => name.endsWith('.jsonl'))
-    .flatMap((name) => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
-    .map((line) => JSON.parse(line));

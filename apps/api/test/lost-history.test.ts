@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@muster/db';
 import { hasTestServer, testEngines } from '@muster/db/testing';
-import { startPostgresCluster, type PostgresCluster } from '@muster/testkit';
+import { startPostgresCluster } from '@muster/testkit';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { isSameHistory } from '../src/lib/database-history.js';
@@ -65,7 +65,7 @@ test('a history is continued only by the same server at the same or a higher hor
 const onServer = hasTestServer() ? test : test.skip;
 
 onServer('a crash begins another history, whether or not the server process survives the crash', async () => {
-  const cluster = (await startPostgresCluster()) as PostgresCluster;
+  const cluster = await startPostgresCluster();
   const db = await openDatabase({ url: cluster.url });
   const poll = async () => {
     for (let tries = 0; ; tries++) {

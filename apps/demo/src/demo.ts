@@ -16,7 +16,7 @@ import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { FLEET } from './fleet.js';
 import { guide, type Account } from './guide.js';
 
-/** A part of the demo failed. The message is for the person who runs the demo. */
+/** A part of the demo failed. The message is shown to the person who runs the demo. */
 export class DemoError extends Error {
   override readonly name = 'DemoError';
 }
@@ -32,7 +32,7 @@ const LOCAL_ENGINE_MS_MAX = 15_000;
 const STOP_MS_MAX = 12_000;
 
 /**
- * Runs the demo until its time is over or the signal is aborted. Leaves no process and no file behind.
+ * Runs the demo for `durationMs`, or until the signal is aborted. Leaves no process and no file behind.
  * @throws DemoError if a part of the demo fails, after all others have ended.
  */
 export function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void> {
@@ -50,7 +50,7 @@ export function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void
   );
 }
 
-/** Names a program that must not end before the demo does. */
+/** Registers a program that must not end before the demo does, with its name for error messages. */
 type Supervise = (name: string, program: Program) => Program;
 
 /** `failure` is aborted with a DemoError when a program ends. If this process exits early, all programs are killed. */
@@ -106,7 +106,7 @@ async function perform({ durationMs, write, directory, use, supervise, signal }:
   if (hasLocalEngine) startAgent('this machine', localEngine());
   for (const [index, { name, flavour, info, roles }] of FLEET.entries()) {
     const listen = { socketPath: join(directory, 'engines', `${name}.sock`) };
-    const replay = { flavour, listen, roles, info: { ...info, Name: name }, seed: index + 1 };
+    const replay = { flavour, listen, roles, info, seed: index + 1 };
     const engine = use(await startReplayedEngine(replay), (each) => each.close());
     startAgent(name, { DOCKER_HOST: engine.server.dockerHost });
   }
@@ -135,7 +135,7 @@ async function waitForHosts(client: Client, count: number, signal: AbortSignal):
   throw new DemoError(`not all of ${count} hosts reported within ${HOSTS_READY_MS_MAX / 1_000} s`);
 }
 
-/** Returns those of these environment variables that are set. */
+/** Returns the environment variables with these names that are set. */
 const environment = (...names: string[]): Record<string, string> =>
   Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 

@@ -26,7 +26,7 @@ ${curl('/api/hosts')}
 ${curl('/api/containers?limit=20')}
 ${curl('/api/events?limit=20')}
 
-It ends by itself ${toWords(durationMs)}, or with Ctrl-C. Nothing is left behind.
+The demo ends automatically ${toWords(durationMs)}, or with Ctrl-C. Nothing is left behind.
 `;
 }
 

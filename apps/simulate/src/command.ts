@@ -64,15 +64,10 @@ Exit code: 0 if everything agrees, 1 after a difference or a 5xx response, 2 for
     if (durationMs < rampMs) throw new UsageError('--duration must be at least as long as --ramp, which it includes');
     return { ...values, rampMs, durationMs };
   },
-  async run(options, { write, signal }) {
-    const output = {
-      isTerminal: process.stderr.isTTY,
-      columns: () => process.stderr.columns,
-      write: (text: string) => void process.stderr.write(text),
-    };
-    const summary = await simulate(options, output, signal);
-    (options.json ? output.write : write)(summaryText(summary));
-    if (options.json) write(`${JSON.stringify(summary, null, 2)}\n`);
+  async run(options, io) {
+    const summary = await simulate(options, io);
+    if (options.json) process.stderr.write(summaryText(summary));
+    io.write(options.json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary));
     return summary.passed ? 0 : 1;
   },
   knownErrors: [ApiError],

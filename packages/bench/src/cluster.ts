@@ -1,6 +1,6 @@
 /** The PostgreSQL server of a benchmark, and its databases. */
 import { openDatabase } from '@muster/db';
-import { ORGANIZATION, seedHosts, type SeededHost } from '@muster/fleet';
+import { ORGANIZATION } from '@muster/fleet';
 import { createDatabase, postmasterPid, requirePostgres } from '@muster/testkit/databases';
 import { familyCpuMs } from '@muster/testkit/proc';
 import { createPool } from './pool.js';
@@ -56,13 +56,11 @@ async function openBenchDatabase(url: string) {
   return {
     url,
     pool,
-    /** Adds hosts without containers, and a token for each. Equal arguments add equal hosts. */
-    addHosts: (fleet: string, count: number): Promise<SeededHost[]> => seedHosts(pool, ORGANIZATION, fleet, count),
     /** Removes all hosts, including their containers and history. */
     async removeHosts(): Promise<void> {
       await pool.query('TRUNCATE hosts, containers, container_changes, container_events, agent_tokens CASCADE');
     },
-    /** Does the background work (statistics, dead rows, dirty pages) that would otherwise disturb a measurement. */
+    /** Completes background work (statistics, dead rows, dirty pages) that would otherwise disturb a measurement. */
     async settle(): Promise<void> {
       await pool.query('VACUUM (ANALYZE)');
       await pool.query('CHECKPOINT');

@@ -1,8 +1,9 @@
+import { ApiError } from '@muster/fleet';
 import { listOf, switchOption, UsageError, valueOption, wholeNumber } from '@muster/fleet/command-line';
 import type { CommandSpec, ValueParser } from '@muster/fleet/command-line';
 import { ProgramError } from '@muster/testkit';
 import { PostgresMissingError } from '@muster/testkit/databases';
-import { DocumentError } from './report/document.js';
+import { DocumentError } from '@muster/testkit/report';
 import { ResultsError, SECTION_IDS } from './results.js';
 import { runBench, type BenchOptions } from './run.js';
 import { VerificationError } from './verify.js';
@@ -61,6 +62,6 @@ export const benchCommand: CommandSpec<BenchOptions, BenchOptions> = {
       throw error;
     }
   },
-  knownErrors: [VerificationError, ProgramError, ResultsError, DocumentError, PostgresMissingError],
+  knownErrors: [VerificationError, ProgramError, ApiError, ResultsError, DocumentError, PostgresMissingError],
   secondSignalCode: 130,
 };

@@ -1,4 +1,5 @@
 import {
+  seedHosts,
   simulateHost,
   startLoad,
   type FleetLoad,
@@ -14,7 +15,7 @@ import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
 import type { LoadTurn } from './measure/turn.js';
 import { startServer, type ServerId } from './program.js';
-import { HOST_HEADER } from './servers/serve.js';
+import { HOST_HEADER } from './servers/host-header.js';
 import { verifyHost } from './verify.js';
 
 /** A load without the fleet and the server. */
@@ -25,16 +26,19 @@ export const EVERY_HOST_ONCE: LaneLoad = { connections: 8, traffic: { kind: 'unc
 
 /** A fleet that reports to one server. Its hosts have sent their first snapshots. */
 export interface Fleet {
-  readonly hosts: readonly SeededHost[];
+  hosts: readonly SeededHost[];
   /** The result of the first snapshots. */
-  readonly first: LoadResult;
-  /** @throws ProgramError if an answer was neither right nor a 503: what fails may be fast. */
-  readonly send: (load: LaneLoad) => Promise<LoadResult>;
+  first: LoadResult;
   /**
-   * Sends every host's snapshot once more, because the server may have refused the last one. Returns what the server
-   * must then have.
+   * Sends a load. Failed requests would distort its figures, because they can be faster than correct ones.
+   * @throws ProgramError if a response was neither correct nor a 503.
    */
-  readonly finish: () => Promise<{ id: string; simulated: SimulatedHost; progress: HostProgress }[]>;
+  send: (load: LaneLoad) => Promise<LoadResult>;
+  /**
+   * Sends every host's snapshot again, because the server may have refused the last one. Returns the hosts whose
+   * containers the server must then have.
+   */
+  finish: () => Promise<{ id: string; simulated: SimulatedHost; progress: HostProgress }[]>;
 }
 
 export interface FleetOptions extends Omit<HostShape, 'index'> {
@@ -44,7 +48,7 @@ export interface FleetOptions extends Omit<HostShape, 'index'> {
   hosts: readonly SeededHost[];
 }
 
-/** Has each host of a new fleet send its first snapshot. */
+/** Creates a fleet that reports to one server, and has each of its hosts send its first snapshot. */
 export async function startFleet(generator: LoadGenerator, options: FleetOptions): Promise<Fleet> {
   const { name, port, hosts, ...shape } = options;
   await generator.call('create', { name, content: 'workload', hosts, hostHeader: HOST_HEADER, ...shape });
@@ -79,54 +83,64 @@ export interface LaneOptions extends Omit<FleetOptions, 'port' | 'hosts' | 'seed
 
 /** A fleet, its server, and its database. */
 export interface Lane extends Fleet {
-  readonly server: Api;
-  readonly database: BenchDatabase;
+  server: Api;
+  database: BenchDatabase;
   /** Sends a load, and measures the server and the database. */
-  readonly measure: (load: LaneLoad, idleWalBytesPerSecond?: number) => Promise<LoadTurn>;
+  measure: (load: LaneLoad, idleWalBytesPerSecond?: number) => Promise<LoadTurn>;
   /** Compares the rows of the first `max` hosts with what they sent. @throws VerificationError */
-  readonly verify: (max?: number) => Promise<void>;
+  verify: (max?: number) => Promise<void>;
 }
 
 /** Calls `run` with a function that opens lanes. Afterwards it stops their servers. */
-export function withLanes<T>(
-  { cluster, plan, signal }: Bench,
+export const withLanes = <T>(
+  bench: Bench,
   run: (open: (options: LaneOptions) => Promise<Lane>, use: Use) => Promise<T>,
-): Promise<T> {
-  return withDisposables(async (use) => {
-    const generator = use(startLoad({ signal }), (each) => each.stop());
-    const open = async ({ database, hosts: count, server: given = 'muster', ...options }: LaneOptions) => {
-      const hosts = await database.addHosts(options.name, count);
-      const server = typeof given === 'string' ? await startServer(given, { DATABASE_URL: database.url }) : given;
-      if (server !== given) use(server, (each) => each.stop());
-      const fleet = await startFleet(generator, { ...options, port: server.port, hosts, seed: plan.seed });
-
-      const measure = async (load: LaneLoad, idleWalBytesPerSecond = 0): Promise<LoadTurn> => {
-        const walBefore = await database.walBytes();
-        const before = await server.loop();
-        const postgresBefore = cluster.cpuMs();
-        const { ok, refused, ms, okMs } = await fleet.send(load);
-        const postgresMs = cluster.cpuMs() - postgresBefore;
-        const after = await server.loop();
-        const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
-        return {
-          requests: ok,
-          unavailable: refused,
-          perSecond: (1_000 * ok) / ms,
-          latencyMs: okMs,
-          serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / ok,
-          postgresCpuUs: (1_000 * postgresMs) / ok,
-          walBytes: Math.max(0, walBytes) / ok,
-          eventLoopMs: after.eventLoop,
-          rssBytes: after.rssBytes,
-        };
-      };
-      const verify = async (max = count) => {
-        for (const { id, simulated, progress } of (await fleet.finish()).slice(0, max)) {
-          await verifyHost(database.pool, options.name, id, simulated, progress);
-        }
-      };
-      return { ...fleet, server, database, measure, verify };
-    };
-    return run(open, use);
+): Promise<T> =>
+  withDisposables((use) => {
+    const generator = use(startLoad({ signal: bench.signal }), (each) => each.stop());
+    return run((options) => openLane(bench, generator, use, options), use);
   });
+
+async function openLane(
+  { cluster, plan }: Bench,
+  generator: LoadGenerator,
+  use: Use,
+  { database, hosts: count, server: serverOption = 'muster', ...options }: LaneOptions,
+): Promise<Lane> {
+  const hosts = await seedHosts(database.pool, options.name, count);
+  const server =
+    typeof serverOption === 'string'
+      ? use(await startServer(serverOption, { DATABASE_URL: database.url }), (each) => each.stop())
+      : serverOption;
+  const fleet = await startFleet(generator, { ...options, port: server.port, hosts, seed: plan.seed });
+  return {
+    ...fleet,
+    server,
+    database,
+    async measure(load, idleWalBytesPerSecond = 0) {
+      const walBefore = await database.walBytes();
+      const before = await server.loop();
+      const postgresBefore = cluster.cpuMs();
+      const { ok, refused, ms, okMs } = await fleet.send(load);
+      const postgresMs = cluster.cpuMs() - postgresBefore;
+      const after = await server.loop();
+      const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
+      return {
+        requests: ok,
+        unavailable: refused,
+        perSecond: (1_000 * ok) / ms,
+        latencyMs: okMs,
+        serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / ok,
+        postgresCpuUs: (1_000 * postgresMs) / ok,
+        walBytes: Math.max(0, walBytes) / ok,
+        eventLoopMs: after.eventLoop,
+        rssBytes: after.rssBytes,
+      };
+    },
+    async verify(max = count) {
+      for (const { id, simulated, progress } of (await fleet.finish()).slice(0, max)) {
+        await verifyHost(database.pool, options.name, id, simulated, progress);
+      }
+    },
+  };
 }

@@ -4,9 +4,9 @@ import type { BenchCluster } from './cluster.js';
 
 export interface PlanOptions {
   quick: boolean;
-  /** Default: as many as the plan has. */
+  /** Replaces the plan's number of rounds. */
   rounds?: number;
-  /** The hosts of each contender in the sections service and http. Default: as many as the plan has. */
+  /** Replaces the plan's number of hosts per contender in the sections service and http. */
   hosts?: number;
 }
 
@@ -25,8 +25,9 @@ const CHANGES: readonly Change[] = [
 ];
 
 /**
- * The complete benchmark, which takes about 25 minutes on two cores. `hosts` are those of each contender or fleet, and
- * `containers` those of each host. `turnMs` is the planned duration of a contender's turn in a round.
+ * The complete benchmark, which takes about 25 minutes on two cores. `hosts` is the number of hosts per contender or
+ * fleet, and `containers` the number of containers per host. `turnMs` is the planned duration of a contender's turn in
+ * a round.
  */
 const FULL = {
   quick: false,
@@ -42,7 +43,7 @@ const FULL = {
     turnMs: 2_500,
     /** The time without requests in which the growth of the write-ahead log is measured. */
     idleMs: 6_000,
-    /** The containers of the snapshot that blocks the event loop, and how often it is sent. */
+    /** The size of the snapshots that block the event loop, and their number. */
     stallContainers: 5_000,
     stallRequests: 10,
   },

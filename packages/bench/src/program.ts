@@ -1,23 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { mainOf, startApi, type Api } from '@muster/testkit';
 
-const SERVERS = {
-  muster: mainOf('api'),
-  bare: fileURLToPath(new URL('servers/bare-express.js', import.meta.url)),
-  rows: fileURLToPath(new URL('servers/row-loop-express.js', import.meta.url)),
-} as const;
+/** The servers that can be measured: Muster, and the routes of servers/express.ts. */
+export type ServerId = 'muster' | 'bare' | 'rows';
 
-/** The servers that can be measured, as they are built. */
-export type ServerId = keyof typeof SERVERS;
-
-/** The interval in ms at which a server is polled until it is ready: its start time is a figure. */
+/** Milliseconds between two polls of a starting server. The interval is short, because the start time is measured. */
 const POLL_MS = 5;
 
-/** Starts a server without rate limits, in production's settings. @throws ProgramError if it does not become ready. */
+/** Starts a server with production settings and no rate limits. @throws ProgramError if it does not become ready. */
 export const startServer = (id: ServerId, env: Readonly<Record<string, string>>, adminKey?: string): Promise<Api> =>
   startApi({
-    main: SERVERS[id],
-    env: { LOG_LEVEL: 'info', MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', ...env },
+    main: id === 'muster' ? mainOf('api') : fileURLToPath(new URL('servers/express.js', import.meta.url)),
+    env: { BENCH_ROUTE: id, LOG_LEVEL: 'info', MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', ...env },
     isMeasured: true,
     detached: true,
     pollMs: POLL_MS,

@@ -1,4 +1,4 @@
-/** Runs sections one after the other, each on its own PostgreSQL server, and keeps their results. */
+/** Runs sections one after the other, each on its own PostgreSQL server, and saves their results. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,33 +8,20 @@ import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { SERVER_SETTINGS, startCluster } from './cluster.js';
 import { planOf, type Bench, type PlanOptions } from './plan.js';
 import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from './report/document.js';
-import { formatResults, readSections, type SectionId, type SectionResults, type Sections } from './results.js';
-import { runEmbedded } from './sections/embedded.js';
-import { runGrowth } from './sections/growth.js';
-import { runHttp } from './sections/http.js';
-import { runLive } from './sections/live.js';
-import { runService } from './sections/service.js';
-import { runTableGrowth } from './sections/table-growth.js';
+import { formatResults, readSections, type SectionId, type Sections } from './results.js';
+import { SECTIONS } from './sections/index.js';
 
 export interface BenchOptions extends PlanOptions {
   only: readonly SectionId[];
-  /** The directory into which the results are written. Default: they are not written. */
+  /** The directory for the results. Without it, they are not written. */
   out?: string;
 }
 
-const SERVER_SECTIONS: { [Id in Exclude<SectionId, 'embedded'>]: (bench: Bench) => Promise<SectionResults[Id]> } = {
-  service: runService,
-  http: runHttp,
-  growth: runGrowth,
-  live: runLive,
-  'table-growth': runTableGrowth,
-};
-
 /**
  * Runs the sections and prints their tables. If the options name a directory, writes the results into it after each
- * section, together with the results that it has of other sections.
- * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ResultsError,
- *   DocumentError.
+ * section, together with the previous results of other sections.
+ * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ApiError,
+ *   ResultsError, DocumentError.
  */
 export async function runBench(options: BenchOptions, { write, progress, signal }: CommandIo): Promise<Sections> {
   const plan = planOf(options);
@@ -57,12 +44,12 @@ export async function runBench(options: BenchOptions, { write, progress, signal 
   return sections;
 }
 
-/** Returns the section's result, and the version of the PostgreSQL server; null if the section uses none. */
+/** Returns the section's result and the version of its PostgreSQL server, which is null if it uses none. */
 async function runSection(id: SectionId, parts: Omit<Bench, 'cluster'>) {
-  if (id === 'embedded') return { result: await runEmbedded(parts), postgres: null };
+  if (id === 'embedded') return { result: await SECTIONS[id](parts), postgres: null };
   const cluster = await startCluster();
   try {
-    return { result: await SERVER_SECTIONS[id]({ ...parts, cluster }), postgres: cluster.version };
+    return { result: await SECTIONS[id]({ ...parts, cluster }), postgres: cluster.version };
   } finally {
     await cluster.stop();
   }

@@ -24,7 +24,7 @@ describe('the command line', () => {
     expect(parse(['--', '--quick', '--out', 'there'])).toMatchObject({ options: { quick: true, out: 'there' } });
   });
 
-  test('with --only runs these sections, in their own order', () => {
+  test('with --only runs the listed sections, in the order of the benchmark', () => {
     expect(parse(['--only', 'http,service'])).toMatchObject({ options: { only: ['service', 'http'] } });
   });
 

@@ -7,8 +7,11 @@ test.each([
   { recorded: 3, changes: { fewest: 2, most: 3 }, passes: false },
   { recorded: 3, changes: { fewest: 3, most: 4 }, passes: false },
   { recorded: 0, changes: { fewest: 0, most: 0 }, passes: false },
-])('live passes only if changes were recorded and each listener received all: $recorded, $changes', (round) => {
-  const verify = () => verifyHeard(round.recorded, round);
-  if (round.passes) expect(verify).not.toThrow();
-  else expect(verify).toThrow(VerificationError);
-});
+])(
+  'the section live passes only if changes were recorded and each listener received all of them: $recorded, $changes',
+  (round) => {
+    const verify = () => verifyHeard(round.recorded, round);
+    if (round.passes) expect(verify).not.toThrow();
+    else expect(verify).toThrow(VerificationError);
+  },
+);

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { formatBytes, formatNumber } from '@muster/testkit/report';
-import { DocumentError, EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from '../src/report/document.js';
+import { DocumentError, formatBytes, formatNumber } from '@muster/testkit/report';
+import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from '../src/report/document.js';
 import { judge, TARGETS } from '../src/report/targets.js';
 import { formatResults, readSections, SECTION_IDS } from '../src/results.js';
 import { FIXED } from './fixed-results.js';
@@ -66,11 +66,11 @@ describe('the document', () => {
     expect(withTargets(document, FIXED)).toBe(document);
   });
 
-  test('without markers is refused', () => {
+  test('without markers is rejected', () => {
     expect(() => withTargets('# Benchmarks\n', FIXED)).toThrow(DocumentError);
   });
 
-  test('says which results come from a quick run', () => {
+  test('marks the results of a quick run', () => {
     expect(withTargets(EMPTY_DOCUMENT, { service: { ...FIXED.service, quick: true } })).toMatch(
       /\| pass \(quick\) +\|/,
     );
@@ -80,15 +80,34 @@ describe('the document', () => {
 describe('the tables', () => {
   const tables = renderTables(FIXED, { fsync: 'on' });
 
-  test('name the day and commit of each section, the machine, and the settings of PostgreSQL', () => {
-    expect(tables.match(/Measured on 2026-01-02 at commit abcdef0123/g)).toHaveLength(SECTION_IDS.length);
-    expect(tables).toContain('A processor, 2 cores, 8 GB of memory, Linux 6, Node.js v20.0.0');
-    expect(tables).toContain('fsync = on');
+  const runs = (text: string) => text.slice(text.indexOf('## Runs')).split('\n## ')[0]!;
+
+  test('show the time and commit of each section, the machine, and the settings of PostgreSQL', () => {
+    for (const id of SECTION_IDS) {
+      const run = runs(tables)
+        .split('\n')
+        .filter((line) => line.startsWith(`| ${id} `));
+      expect(run).toEqual([expect.stringMatching(/\| 2026-01-02T03:04:05\.000Z +\| abcdef0123 +\|/)]);
+      expect(run[0]).toMatch(/\| A processor +\| 2 +\| 8 GB +\| Linux 6 +\| v20\.0\.0 +\| 15\.1 +\| 0\.5 +\|/);
+    }
+    expect(tables).toMatch(/\| fsync +\| on +\|/);
   });
 
-  test('say that a section was a quick run', () => {
+  test('have the figures of every list and of every object in it, after the figures that precede the list', () => {
+    expect(tables).toMatch(/\| 50 +\| 1 +\| restarted +\| 2 +\| upserts +\| 5 \(5–5\) +\| 100 +\| 20 +\| 10 +\|/);
+    expect(tables).toMatch(/\| 2 % changed +\| 8 +\| muster +\| 1,000 \(1,000–1,000\) +\| 1 +\| 2 +\| 3 +\| 4 +\|/);
+    expect(tables).toMatch(
+      /\| 10,000 +\| 500,000 +\| 500 MB +\| 300 +\| q, common +\| \/api\/containers +\| 1 +\| 49 +\|/,
+    );
+    expect(tables).toMatch(/\| stall\.stallsMs +\| 40, 51 +\|/);
+    expect(tables).toMatch(/\| alone\.walBytes +\| 150 B +\|/);
+    expect(tables).toMatch(/\| after\.hosts +\| 200,000 +\|/);
+  });
+
+  test('state that a section was a quick run', () => {
     const quick = renderTables({ service: { ...FIXED.service, quick: true } }, {});
-    expect(quick).toContain('This was a quick run, so its figures mean little.');
+    expect(quick).toContain('The figures of a quick run mean little.');
+    expect(runs(quick)).toMatch(/\| quick +\| true +\|/);
   });
 
   test('have as many cells in each row as columns', () => {
@@ -111,21 +130,21 @@ describe('the tables', () => {
   });
 });
 
-describe('kept results', () => {
+describe('saved results', () => {
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-bench-test-'));
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  test('are read as they were written; a missing file has no results', async () => {
+  test('are read as they were written, and a missing file has no results', async () => {
     const file = join(directory, 'results.json');
     expect(await readSections(file)).toEqual({});
     await writeFile(file, formatResults(FIXED));
     expect(await readSections(file)).toEqual(FIXED);
   });
 
-  test('of another version, and files without results, are refused', async () => {
+  test('of another version, and files without results, are rejected', async () => {
     const file = join(directory, 'other.json');
     await writeFile(file, '{"format":0,"sections":{}}');
     await expect(readSections(file)).rejects.toThrow('another version');

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { NO_PROGRESS, simulateHost } from '@muster/fleet';
+import { NO_PROGRESS, seedHosts, simulateHost } from '@muster/fleet';
 import { PostgresMissingError } from '@muster/testkit/databases';
 import { startCluster, type BenchCluster, type BenchDatabase } from '../src/cluster.js';
 import { runBench } from '../src/run.js';
@@ -54,13 +54,13 @@ onPostgres('a benchmark on a real database', () => {
     }
     expect(lines.join('')).toContain('Targets');
     expect(await readFile(join(out, 'benchmarks.md'), 'utf8')).toContain('Muster / obvious implementation');
-    expect(await readFile(join(out, 'benchmarks', 'tables.md'), 'utf8')).toContain('## Service');
+    expect(await readFile(join(out, 'benchmarks', 'tables.md'), 'utf8')).toContain('## service');
     const kept = JSON.parse(await readFile(join(out, 'benchmarks', 'results.json'), 'utf8')) as { sections: object };
     expect(kept.sections).toEqual({ service });
   });
 
   test('verification fails if a contender left a row unchanged or removed none', async () => {
-    const [host] = await database.addHosts('verify', 1);
+    const [host] = await seedHosts(database.pool, 'verify', 1);
     const simulated = simulateHost({ seed: 1, index: 0, containers: 5, mix: 'running' });
     const contender = createSetBased(database.url, { history: true });
     const deliver = (progress: typeof NO_PROGRESS) => {

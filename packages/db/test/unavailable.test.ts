@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { DatabaseReadOnlyError, isReadOnly, isTimeout, isUnavailable, openDatabase } from '@muster/db';
 import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
-import { eventually, startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from '@muster/testkit';
+import { eventually, startPostgresCluster } from '@muster/testkit';
 import pg from 'pg';
 
 // If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
@@ -9,16 +9,10 @@ const onServer = hasTestServer() ? describe : describe.skip;
 
 // These tests freeze and kill a separate server. They need an installed server, which CI requires.
 onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
-  const server = async (options: PostgresClusterOptions = {}): Promise<PostgresCluster> => {
-    const cluster = await startPostgresCluster(options);
-    if (!cluster.available) throw new Error(cluster.reason);
-    return cluster;
-  };
-
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
 
   test('that is frozen fails every call in bounded time, and works again once it is resumed', async () => {
-    const cluster = await server();
+    const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url }, { connectTimeoutMs: 300, queryTimeoutMs: 600 });
     try {
       await database.ping();
@@ -45,7 +39,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   });
 
   test('that does not respond fails queries immediately after the first timeout, until it responds again', async () => {
-    const cluster = await server();
+    const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
     try {
       await Promise.all([database.ping(), database.ping()]);
@@ -67,7 +61,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   });
 
   test('that froze in the middle of a transaction costs one timeout, not one per statement', async () => {
-    const cluster = await server();
+    const cluster = await startPostgresCluster();
     const queryTimeoutMs = 3_000;
     const database = await openDatabase({ url: cluster.url }, { queryTimeoutMs });
     let thawed: Promise<void> | undefined;
@@ -97,7 +91,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   });
 
   test('that was killed is unavailable, and works again after a restart with the same pool', async () => {
-    const cluster = await server({ durable: true });
+    const cluster = await startPostgresCluster({ durable: true });
     const database = await openDatabase({ url: cluster.url });
     try {
       await database.prisma.organization.create({ data: { id: 'a', name: 'a', slug: 'a' } });
@@ -113,7 +107,7 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   });
 
   test('is not reported as unavailable for errors of a query itself', async () => {
-    const cluster = await server();
+    const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url });
     try {
       for (const sql of ['SELECT 1 / 0', 'SELEC 1', 'SELECT * FROM nowhere']) {

@@ -1,3 +1,4 @@
+export { compareContainers } from './compare.js';
 export * from './load/client.js';
 export * from './load/connection.js';
 export type { Load, LoadResult } from './load/driver.js';
@@ -6,5 +7,6 @@ export type { FleetShape, Traffic } from './load/host.js';
 export * from './load/worker.js';
 export * from './model/numbered.js';
 export * from './model/workload.js';
+export * from './operator.js';
 export * from './protocol/requests.js';
 export * from './seed-hosts.js';

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { seededBytes, seededRandom } from '@muster/testkit/random';
+import { formatToken } from '@muster/contracts';
+
+/** The organization that the API creates with its first key. Hosts must belong to it to be visible. */
+export const ORGANIZATION = 'default';
 
 /** A host in the database, and the credentials of its agent. */
 export interface SeededHost {
@@ -16,43 +18,37 @@ interface Queryable {
 }
 
 /**
- * Inserts hosts without containers into an organization, with a token for each. It bypasses the API, because enrolling
- * them takes longer than the measurement. Equal arguments insert equal hosts.
+ * Inserts hosts without containers, with a token for each. It bypasses the API, because enrolling the hosts takes longer
+ * than the measurement. Equal arguments insert equal hosts, so fleets of one database need different names.
  */
-export async function seedHosts(
-  database: Queryable,
-  organization: string,
-  fleet: string,
-  count: number,
-): Promise<SeededHost[]> {
-  const hosts = Array.from({ length: count }, (_, index) => {
-    const key = `${fleet}-${index}`;
-    const random = seededRandom(createHash('sha256').update(key).digest().readUInt32LE());
-    const token = formatToken('agent', seededBytes(random, TOKEN_RANDOM_BYTES));
-    return { id: uuidOf(`host ${key}`), token, stream: uuidOf(`stream ${key}`), tokenId: uuidOf(`token ${key}`), key };
+export async function seedHosts(database: Queryable, fleet: string, count: number): Promise<SeededHost[]> {
+  const names = Array.from({ length: count }, (_, index) => `${fleet}-${index}`);
+  const hosts = names.map((name): SeededHost => {
+    const token = formatToken('agent', hashOf(`token ${name}`));
+    return { id: uuidOf(`host ${name}`), token, stream: uuidOf(`stream ${name}`) };
   });
+  const ids = hosts.map(({ id }) => id);
   await database.query(
     `INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os,
        arch, "agentVersion", "enrolledAt")
-     SELECT id, $1, key, key, 'docker', '28.5.2', '1.51', 'Debian GNU/Linux 12', 'x86_64', '0.1.0', now()
-     FROM unnest($2::uuid[], $3::text[]) AS h (id, key)`,
-    [organization, hosts.map(({ id }) => id), hosts.map(({ key }) => key)],
+     SELECT id, $1, name, name, 'docker', '28.5.2', '1.51', 'Debian GNU/Linux 12', 'x86_64', '0.1.0', now()
+     FROM unnest($2::uuid[], $3::text[]) AS h (id, name)`,
+    [ORGANIZATION, ids, names],
   );
-  // Already used: the first use of a token causes writes that belong to the enrollment.
+  // The first use of a token causes writes that belong to the enrollment, so the tokens count as used.
   await database.query(
     `INSERT INTO agent_tokens (id, hash, "hostId", "createdAt", "firstUsedAt", "lastUsedAt")
-     SELECT id, sha256(token::bytea), host, now(), now(), now()
-     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS t (id, token, host)`,
-    [hosts.map(({ tokenId }) => tokenId), hosts.map(({ token }) => token), hosts.map(({ id }) => id)],
+     SELECT gen_random_uuid(), sha256(token::bytea), host, now(), now(), now()
+     FROM unnest($1::text[], $2::uuid[]) AS t (token, host)`,
+    [hosts.map(({ token }) => token), ids],
   );
-  return hosts.map(({ id, token, stream }) => ({ id, token, stream }));
+  return hosts;
 }
+
+const hashOf = (name: string): Buffer => createHash('sha256').update(name).digest();
 
 /** Returns a UUID (version 8: custom) that depends only on the name. */
 function uuidOf(name: string): string {
-  const hex = createHash('sha256').update(name).digest('hex');
+  const hex = hashOf(name).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
-
-/** The organization that the API creates with its first key. Hosts must belong to it to be visible. */
-export const ORGANIZATION = 'default';

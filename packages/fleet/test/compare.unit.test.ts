@@ -14,7 +14,7 @@ const life = new HostLife({ seed: 1, host: 0, roles: createRoles(20), churn: 0.5
 life.advance(600_000);
 const hostId = '01a20b37-2f61-7c1c-9a52-3c5a2a0a4c3e';
 const expected: ExpectedHost = {
-  ...{ name: 'sim-1-1', hostId, isGone: false, removed: ['gone1', 'gone2'] },
+  ...{ name: 'sim-1-1', hostId, removed: ['gone1', 'gone2'] },
   containers: containerTexts(life.containers, [], 600_000, Date.parse('2026-11-01T12:00:00Z')),
   lastSeen: { fromMs: 1_000, untilMs: 1_100 },
   cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 },
@@ -28,8 +28,8 @@ const view = (container: Container): ContainerView => ({
 });
 const views = expected.containers!.map((text) => view(JSON.parse(text) as Container));
 
-describe('containers', () => {
-  test('that are as they were sent do not differ, in any order', () => {
+describe('the comparison of present containers', () => {
+  test('finds no difference if all are as they were sent, in any order', () => {
     expect(compareContainers(expected, views)).toEqual([]);
     expect(compareContainers(expected, views.toReversed())).toEqual([]);
   });
@@ -47,14 +47,14 @@ describe('containers', () => {
     ['health', { health: 'unhealthy' }],
     ['exitCode', { exitCode: 99 }],
     ['removed', { removedAt: at }],
-  ])('with a different %s are one difference, which names it', (field, other) => {
+  ])('finds one difference, which names the field, if %s differs', (field, other) => {
     const index = views.findIndex(({ health }) => health !== 'unhealthy');
     const differences = compareContainers(expected, views.with(index, { ...views[index]!, ...other }));
     expect(differences).toEqual([expect.stringContaining(field)]);
     expect(differences[0]).toContain(`sim-1-1, container ${other.name ?? views[index]!.name}`);
   });
 
-  test('that are missing, that were not sent, or that are there twice are differences', () => {
+  test('finds containers that are missing, were not sent, or are listed twice', () => {
     const [first, second, ...rest] = views;
     expect(compareContainers(expected, [second!, ...rest])).toEqual([
       expect.stringMatching(/was sent, and is not present$/),
@@ -62,44 +62,44 @@ describe('containers', () => {
     expect(compareContainers(expected, [...views, { ...first!, dockerId: 'f00' }])).toEqual([
       expect.stringContaining('is present, and was not sent'),
     ]);
-    expect(compareContainers(expected, [...views, first!])).toEqual([expect.stringContaining('is there twice')]);
+    expect(compareContainers(expected, [...views, first!])).toEqual([expect.stringContaining('is listed twice')]);
   });
 });
 
-describe('removed containers', () => {
+describe('the comparison of removed containers', () => {
   const removed = ['gone1', 'gone2'].map((dockerId) => ({
     ...views[0]!,
     ...{ dockerId, state: 'exited', status: '', removedAt: at },
   }));
 
-  test('that are marked removed do not differ, even if others were removed too', () => {
+  test('finds no difference if the expected ones are marked as removed, even if there are others', () => {
     expect(compareRemoved(expected, [...removed, { ...removed[0]!, dockerId: 'other' }])).toEqual([]);
   });
 
-  test('that are missing, or not marked removed, are differences', () => {
-    expect(compareRemoved(expected, [removed[0]!])).toEqual([expect.stringContaining('gone2 went away')]);
+  test('finds containers that are missing or not marked as removed', () => {
+    expect(compareRemoved(expected, [removed[0]!])).toEqual([expect.stringContaining('gone2 was removed')]);
     expect(compareRemoved(expected, [removed[0]!, { ...removed[1]!, removedAt: null }])).toHaveLength(1);
     expect(compareRemoved(expected, [removed[0]!, { ...removed[1]!, state: 'running' }])).toHaveLength(1);
   });
 });
 
-describe('a host', () => {
+describe('the comparison of a host', () => {
   const host = { id: hostId, name: 'sim-1-1', containerCount: 20, freshness: 'online' } as Host;
   const soon = { fromMs: 2_000, untilMs: 3_000 };
 
-  test('in the expected state does not differ', () => {
+  test('finds no difference if the host is in the expected state', () => {
     expect(compareHost(expected, host, soon)).toEqual([]);
   });
 
   test.each<[string, Partial<Host>]>([
-    ['has containerCount', { containerCount: 19 }],
-    ['is called', { name: 'web-1' }],
-    ['is stale, and should be online', { freshness: 'stale' }],
-  ])('differs if it %s', (what, other) => {
+    ['containerCount is 19, and should be 20', { containerCount: 19 }],
+    ['name is "web-1", and should be "sim-1-1"', { name: 'web-1' }],
+    ['freshness is "stale", and should be "online"', { freshness: 'stale' }],
+  ])('reports that %s', (what, other) => {
     expect(compareHost(expected, { ...host, ...other }, soon)).toEqual([expect.stringContaining(what)]);
   });
 
-  test('differs if it is missing, or if it never reported and is online', () => {
+  test('finds a host that is missing, and one that never reported but is online', () => {
     expect(compareHost(expected, undefined, soon)).toHaveLength(1);
     expect(compareHost({ ...expected, containers: null }, { ...host, containerCount: 0 }, soon)).toHaveLength(1);
   });
@@ -110,7 +110,16 @@ describe('a host', () => {
     [40_000, 41_000, ['stale']],
     [301_050, 301_060, ['stale', 'offline']],
     [400_000, 401_000, ['offline']],
-  ])('that was last seen after 1 s and is read between %d and %d ms is %j', (fromMs, untilMs, freshness) => {
-    expect(possibleFreshness(expected, { fromMs, untilMs })).toEqual(freshness);
+  ])(
+    'expects a host that was last seen at 1 s and read between %d and %d ms to be %j',
+    (fromMs, untilMs, freshness) => {
+      expect(possibleFreshness(expected, { fromMs, untilMs })).toEqual(freshness);
+    },
+  );
+
+  test('expects a host with slow heartbeats to be offline only after ten missed heartbeats', () => {
+    const slow = { ...expected, cadence: { heartbeatSeconds: 60, snapshotSeconds: 300 } };
+    expect(possibleFreshness(slow, { fromMs: 400_000, untilMs: 401_000 })).toEqual(['stale']);
+    expect(possibleFreshness(slow, { fromMs: 602_000, untilMs: 603_000 })).toEqual(['offline']);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { increment, Metrics, recordLatency } from '../src/simulation/metrics.js';
+import { recordLatency } from '../src/latencies.js';
+import { increment, Metrics } from '../src/simulation/metrics.js';
 import { progressLine } from '../src/simulation/progress.js';
 import { summarize, summaryText, type Run, type SimulateOptions } from '../src/simulation/summary.js';
 
@@ -48,13 +49,15 @@ test('a summary counts all differences, contains the first twenty, and never con
 
 test('a line of progress shows hosts, rates, latency, errors by kind, retries and cadence', () => {
   const metrics = new Metrics();
-  recordLatency(metrics.recent, 20);
+  recordLatency(metrics.recent.latencies, 20);
+  for (let i = 0; i < 62; i++) increment(metrics.recent.counts, 'snapshot');
+  for (let i = 0; i < 498; i++) increment(metrics.recent.counts, 'heartbeat');
   for (const status of [200, 200, 429]) increment(metrics.statuses, status);
   increment(metrics.failures, 'ECONNREFUSED');
   metrics.retries = 2;
   const line = progressLine(metrics, {
     ...{ phase: 'running', enrolled: 4, hosts: 5, cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 } },
-    ...{ seconds: 5, snapshots: 62, heartbeats: 498 },
+    seconds: 5,
   });
   expect(line).toBe(
     'running · 4/5 hosts · 12 snapshots/s · 100 heartbeats/s · p50 20 p99 20 ms · errors 429: 1, ECONNREFUSED: 1 · retries 2 · cadence 10/60 s',
@@ -62,7 +65,7 @@ test('a line of progress shows hosts, rates, latency, errors by kind, retries an
 });
 
 test('latencies have three significant digits, and any latency can be recorded', () => {
-  const { recent } = new Metrics();
+  const recent = new Metrics().recent.latencies;
   expect([recent.count, recent.percentile(50), recent.max]).toEqual([0, 0, 0]);
   recordLatency(recent, 0);
   recordLatency(recent, 1e12);

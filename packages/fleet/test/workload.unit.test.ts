@@ -17,7 +17,7 @@ const SHAPE: HostShape = { seed: 1, index: 0, containers: 50, mix: 'varied' };
 const running: HostShape = { ...SHAPE, mix: 'running' };
 
 describe('the workload', () => {
-  test('equal seeds give equal snapshots, remembered or not, and other seeds or hosts give others', () => {
+  test('equal seeds give equal snapshots, with and without `remember`, and other seeds or hosts give other snapshots', () => {
     const progress = advance(NO_PROGRESS, 'restarted', 7);
     const snapshot = simulateHost(SHAPE).snapshot(progress);
     expect(simulateHost(SHAPE, { remember: false }).snapshot(progress)).toEqual(snapshot);
@@ -55,7 +55,7 @@ describe('the workload', () => {
     }
   });
 
-  test('changes go round: no container changes twice before all changed once', () => {
+  test('no container changes twice before all have changed once', () => {
     const counts = (touches: number) => [0, 1, 2].map((place) => touchesOf(touches, place, 3));
     expect(counts(0)).toEqual([0, 0, 0]);
     expect(counts(4)).toEqual([2, 1, 1]);

@@ -16,18 +16,14 @@ export default async function setUpPostgres({ maxWorkers }) {
     if (given.split(' ').length >= maxWorkers) return;
     throw new Error(`MUSTER_TEST_POSTGRES_URL needs a URL for each of ${maxWorkers} workers, or run jest -w 1.`);
   }
-  const { startPostgresCluster } = await tsImport('../src/postgres/cluster.ts', import.meta.url);
-  const clusters = await Promise.all(Array.from({ length: maxWorkers }, () => startPostgresCluster()));
-  const missing = clusters.find(({ available }) => !available);
-  if (missing === undefined) {
+  const { PostgresMissingError, startPostgresCluster } = await tsImport('../src/postgres/cluster.ts', import.meta.url);
+  try {
+    const clusters = await Promise.all(Array.from({ length: maxWorkers }, () => startPostgresCluster()));
     process.env.MUSTER_TEST_POSTGRES_URL = clusters.map(({ url }) => url).join(' ');
     globalThis.musterPostgresClusters = clusters;
     console.log(`\nPostgreSQL ${clusters[0].version} serves these tests.`);
-    return;
+  } catch (error) {
+    if (!(error instanceof PostgresMissingError) || process.env.MUSTER_TEST_REQUIRE_ALL === '1') throw error;
+    console.warn(`\nThe tests on PostgreSQL are skipped: ${error.message}.`);
   }
-  await Promise.all(clusters.map((cluster) => cluster.available && cluster.stop()));
-  if (process.env.MUSTER_TEST_REQUIRE_ALL === '1') {
-    throw new Error(`The tests on PostgreSQL are required: ${missing.reason}.`);
-  }
-  console.warn(`\nThe tests on PostgreSQL are skipped: ${missing.reason}.`);
 }

@@ -2,21 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 import { askProgram, mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './program.js';
-import type { Hold, LoopReading, PreloadRequest } from './preload.js';
+import type { LoopReading, PreloadRequest } from './preload.js';
 
-/** `env` adds to HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
+export type { LoopReading };
+
+/** `env` extends HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
 export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'detached'> {
   adminKey?: string;
   /** Default: any free port. */
   port?: number;
-  /** Allows `loop` and `hold`. The process ends when this one does. */
+  /** Enables `loop` and `longestBlockMs`. The process ends when this one does. */
   isMeasured?: boolean;
-  /** Sets the process's wall clock this far ahead at its start, and allows `setClockAhead`. */
+  /** Sets the process's wall clock this far ahead at its start, and enables `setClockAhead`. */
   clockAheadMs?: number;
-  /** Another server to start, which prints its URL. Default: the built API. */
+  /** Another server to start, which prints its URL and has a `/readyz`. Default: the built API. */
   main?: string;
-  /** The server is ready when this path answers with a success. */
-  readyPath?: string;
+  /** The interval at which the server is polled until it is ready. */
   pollMs?: number;
   /** Aborts the start. */
   signal?: AbortSignal;
@@ -30,12 +31,15 @@ export interface Api {
   readonly adminKey: string;
   /** Milliseconds from the start of the process until it was ready. */
   readonly readyMs: number;
-  /** Returns CPU time, memory and event loop delays since the last call. The next delays have this resolution. */
+  /** Returns CPU time, memory, and the event loop's delays since the last call. The next delays have `resolutionMs`. */
   loop(resolutionMs?: number): Promise<LoopReading>;
-  /** Returns the longest time that the event loop was blocked since the last call. The first call starts the measurement. */
-  hold(): Promise<Hold>;
+  /**
+   * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call
+   * starts the measurement.
+   */
+  longestBlockMs(): Promise<number>;
   /** Sets the process's wall clock this far ahead of the system clock. */
-  setClockAhead(ms: number): Promise<void>;
+  setClockAhead(aheadMs: number): Promise<void>;
   /** Stops the API, by default without the drain's delay for load balancers. Kills it after 15 seconds. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -46,7 +50,7 @@ const STOP_MS_MAX = 15_000;
 /** Returns a new random token in Muster's format, by default an API key. */
 export const newToken = (kind: TokenKind = 'key'): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
 
-/** Starts the built API and waits until it is ready. @throws ProgramError if it ends, or is not ready in two minutes. */
+/** Starts the built API. @throws ProgramError if the API exits, or is not ready within two minutes. */
 export async function startApi(options: ApiOptions = {}): Promise<Api> {
   const { adminKey = newToken(), port = 0, main = mainOf('api'), isMeasured = false, clockAheadMs } = options;
   const { through = [], detached = false } = options;
@@ -78,9 +82,9 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
       port: Number(new URL(url).port),
       adminKey,
       readyMs: performance.now() - startedAt,
-      loop: (resolutionMs = 5) => ask({ ask: 'loop', resolutionMs }),
-      hold: () => ask({ ask: 'hold' }),
-      setClockAhead: async (aheadMs) => void (await ask({ ask: 'clock', aheadMs })),
+      loop: (resolutionMs = 5) => ask<LoopReading>({ ask: 'loop', resolutionMs }),
+      longestBlockMs: () => ask<number>({ ask: 'longestBlock' }),
+      setClockAhead: async (aheadMs: number) => void (await ask({ ask: 'clock', aheadMs })),
       stop,
     };
   } catch (error) {
@@ -89,14 +93,11 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
   }
 }
 
-async function readyUrl(
-  program: Program,
-  { readyPath = Paths.ready, pollMs = 100, signal }: ApiOptions,
-): Promise<string> {
+async function readyUrl(program: Program, { pollMs = 100, signal }: ApiOptions): Promise<string> {
   const deadline = performance.now() + READY_MS_MAX;
   while (program.isRunning() && performance.now() < deadline) {
     const url = /^(?:Muster is listening on )?(https?:\/\/\S+)$/m.exec(program.stdout())?.[1];
-    if (url !== undefined && (await isReady(url + readyPath))) return url;
+    if (url !== undefined && (await isReady(url + Paths.ready))) return url;
     await sleep(pollMs, undefined, { signal });
   }
   const output = `${program.stdout()}\n${program.stderr()}`.slice(-3_000);

@@ -1,21 +1,18 @@
 import { existsSync } from 'node:fs';
 import { isAvailable } from './is-available.js';
 
-/** An installed Chromium, and the arguments to start it as root, without any calls to the Internet. */
-export interface InstalledChromium {
-  executablePath: string;
-  args: string[];
-}
-
 const PATHS = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'];
 
-/** Returns the installed Chromium. Returns null if there is none, which `isAvailable` reports. */
-export function findChromium(): InstalledChromium | null {
+/**
+ * Returns the installed Chromium, and the arguments to start it as root and without calls to the Internet. Returns null
+ * if none is installed, which `isAvailable` reports.
+ */
+export function findChromium(): { executablePath: string; args: string[] } | null {
   const executablePath = PATHS.find(existsSync);
-  const isInstalled = isAvailable(
-    executablePath === undefined ? 'no Chromium is installed: apt-get install chromium' : null,
-  );
-  if (executablePath === undefined || !isInstalled) return null;
+  if (executablePath === undefined) {
+    isAvailable('no Chromium is installed: apt-get install chromium');
+    return null;
+  }
   const args = [
     ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
     ...['--disable-background-networking', '--disable-component-update'],

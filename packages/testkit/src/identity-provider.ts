@@ -11,10 +11,10 @@ export interface Profile {
   email_verified?: boolean;
 }
 
-/** An OpenID provider on the loopback interface. It signs in the user that the test sets, without asking. */
+/** An OpenID provider on the loopback interface. It signs in the user that the test sets, without a sign-in page. */
 export class TestIdentityProvider {
   readonly client = { clientId: 'muster', clientSecret: 'a secret that only the provider and its client know' };
-  /** Profiles by the users' ids at the provider. */
+  /** Profiles by the ids of the users at the provider. */
   readonly people = new Map<string, Profile>();
   /** The user who signs in. Null: the sign-in is denied. */
   visitor: string | null = null;
@@ -25,7 +25,7 @@ export class TestIdentityProvider {
     readonly issuer: string,
   ) {}
 
-  /** Listens on a port, by default any free one. It responds after `register`. */
+  /** Listens on a port, by default any free one. The provider responds only after `register`. */
   static async start(port = 0): Promise<TestIdentityProvider> {
     const server = createServer();
     server.listen(port, '127.0.0.1');
@@ -33,7 +33,7 @@ export class TestIdentityProvider {
     return new TestIdentityProvider(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   }
 
-  /** Registers the client, to which the provider returns users at this URL. */
+  /** Registers the client. The provider redirects users to the client's `callbackUrl`. */
   register(callbackUrl: string): void {
     this.callbackUrl = callbackUrl;
     this.server.on('request', this.createHandler());

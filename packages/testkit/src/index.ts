@@ -4,5 +4,4 @@ export * from './disposables.js';
 export * from './docker/engine.js';
 export * from './is-available.js';
 export * from './postgres/cluster.js';
-export type { Hold, LoopReading } from './preload.js';
 export * from './program.js';

@@ -1,7 +1,7 @@
 /**
- * Returns whether a real part of the tests, such as a browser, is available. `missing` says what is missing and how to
- * install it; null if nothing is missing. If something is, writes to standard error that tests are skipped.
- * @throws Error if something is missing and `MUSTER_TEST_REQUIRE_ALL` is 1.
+ * Returns whether a dependency of tests, such as a browser, is available. `missing` is null if it is, and otherwise
+ * describes what is missing and how to install it. A message on standard error then reports that tests are skipped.
+ * @throws Error if the dependency is missing and `MUSTER_TEST_REQUIRE_ALL` is 1.
  */
 export function isAvailable(missing: string | null): boolean {
   if (missing === null) return true;

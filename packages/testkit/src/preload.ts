@@ -1,29 +1,23 @@
 /**
- * Loaded into a program's process before the program (`node --import`). Measures the process and sets its wall clock, at
- * the request of the process that started it, over the IPC channel. Ends the process when that channel closes.
+ * Loaded into a process before its program, with `node --import`. The process that started it can request measurements
+ * and set its wall clock over the IPC channel. When the channel closes, the process exits.
  */
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { ownCpuMs } from './proc.js';
 
 export type PreloadRequest =
-  { ask: 'loop'; resolutionMs: number } | { ask: 'hold' } | { ask: 'clock'; aheadMs: number };
+  { ask: 'loop'; resolutionMs: number } | { ask: 'longestBlock' } | { ask: 'clock'; aheadMs: number };
 
-/** What a process used since the last request, or since its start. */
+/** The resources that a process has used. */
 export interface LoopReading {
   /** CPU time of all threads since the start of the process, in ms. */
   cpuMs: number;
   rssBytes: number;
-  /** Delays of timers in the event loop, in ms, measured from the first request on. */
+  /** Delays of timers in the event loop, in ms, between the last two requests. */
   eventLoop: { p99: number; max: number };
 }
 
-/** The longest delay of a turn of the event loop, in ms. */
-export interface Hold {
-  /** CPU time of all threads during the delay, at most the delay itself. In the rest, other processes ran. */
-  busyMs: number;
-}
-
-/** The variable with the milliseconds by which the wall clock is ahead at the start. The monotonic clock is unaffected. */
+/** The environment variable with the milliseconds by which the wall clock is ahead. The monotonic clock is unaffected. */
 const CLOCK_VARIABLE = 'MUSTER_TEST_CLOCK_AHEAD_MS';
 const TICK_MS = 5;
 
@@ -44,11 +38,11 @@ if (process.env[CLOCK_VARIABLE] !== undefined) {
 }
 
 let delays: { histogram: IntervalHistogram; resolutionMs: number } | null = null;
-let longest: Hold | null = null;
+let longestBlockMs: number | null = null;
 
-function answer(request: PreloadRequest): LoopReading | Hold | object {
-  if (request.ask === 'clock') return { aheadMs: (aheadMs = request.aheadMs) };
-  return request.ask === 'loop' ? readLoop(request.resolutionMs) : readHold();
+function answer(request: PreloadRequest): LoopReading | number {
+  if (request.ask === 'clock') return (aheadMs = request.aheadMs);
+  return request.ask === 'loop' ? readLoop(request.resolutionMs) : readLongestBlock();
 }
 
 function readLoop(nextResolutionMs: number): LoopReading {
@@ -62,11 +56,11 @@ function readLoop(nextResolutionMs: number): LoopReading {
   return { cpuMs: ownCpuMs(), rssBytes: process.memoryUsage.rss(), eventLoop: { p99, max } };
 }
 
-function readHold(): Hold {
-  const hold = longest ?? { busyMs: 0 };
-  if (longest === null) startTicking();
-  longest = { busyMs: 0 };
-  return hold;
+function readLongestBlock(): number {
+  if (longestBlockMs === null) startTicking();
+  const readMs = longestBlockMs ?? 0;
+  longestBlockMs = 0;
+  return readMs;
 }
 
 function startTicking(): void {
@@ -74,8 +68,9 @@ function startTicking(): void {
   setInterval(() => {
     const tick = { wallMs: performance.now(), cpuMs: ownCpuMs() };
     const delayMs = tick.wallMs - last.wallMs - TICK_MS;
+    // For the rest of the delay, other processes ran.
     const busyMs = Math.min(delayMs, tick.cpuMs - last.cpuMs);
-    longest = { busyMs: Math.max(longest?.busyMs ?? 0, busyMs) };
+    longestBlockMs = Math.max(longestBlockMs ?? 0, busyMs);
     last = tick;
   }, TICK_MS).unref();
 }

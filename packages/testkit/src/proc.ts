@@ -1,4 +1,4 @@
-/** Processes on Linux: relations, CPU time and memory from /proc, and CPU cores with util-linux's taskset. */
+/** Processes on Linux: CPU time and memory from /proc, and CPU cores with util-linux's taskset. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -7,17 +7,11 @@ import { availableParallelism } from 'node:os';
 const TICK_MS = 10;
 const KIB = 1_024;
 
-interface ProcessTimes {
-  pid: number;
-  parent: number;
-  /** CPU time of the process's first thread, in ms. */
-  own: number;
-  /** CPU time of its children that ended and were waited for, in ms. */
-  reaped: number;
-}
-
-/** Returns null if the process has ended. */
-function timesOf(pid: number): ProcessTimes | null {
+/**
+ * Returns the parent of a process, and CPU times in ms: `own` is that of its first thread, and `reaped` that of its
+ * children that have ended and were waited for. Returns null if the process has ended.
+ */
+function timesOf(pid: number) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const schedstat = readFileSync(`/proc/${pid}/schedstat`, 'utf8');
@@ -31,18 +25,11 @@ function timesOf(pid: number): ProcessTimes | null {
   }
 }
 
-/** Returns a process and its present children. */
-function familyOf(pid: number): ProcessTimes[] {
+/** Returns a process and its running children. */
+function familyOf(pid: number) {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const all = pids.map((name) => timesOf(Number(name))).filter((times) => times !== null);
   return all.filter((times) => times.pid === pid || times.parent === pid);
-}
-
-/** Returns the process that started this one. @throws if the process does not exist. */
-export function parentOf(pid: number): number {
-  const times = timesOf(pid);
-  if (times === null) throw new Error(`there is no process ${pid}`);
-  return times.parent;
 }
 
 /**
@@ -69,7 +56,7 @@ export const residentBytes = (pid: number): number => memoryField(pid, 'VmRSS');
 /** Returns the maximum resident memory of a process since `resetPeak` or its start, as recorded by the kernel. */
 export const peakBytes = (pid: number): number => memoryField(pid, 'VmHWM');
 
-/** Resets the peak to the present resident memory (proc(5), clear_refs). */
+/** Resets the peak to the current resident memory (proc(5), clear_refs). */
 export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');
 
 const canPin = (): boolean =>

@@ -1,4 +1,4 @@
-/** Starts programs of this repository, as they are built, in processes of their own. */
+/** Starts commands, and the built programs of this repository, as child processes. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,23 +7,26 @@ import { fileURLToPath } from 'node:url';
 /** The apps that have a main program. */
 export type App = 'api' | 'agent' | 'cli' | 'demo' | 'simulate';
 
-/** A program did not do what it was started for. The message contains the end of its output. */
+/** A program failed or ended early. The message contains the end of its output. */
 export class ProgramError extends Error {}
 
-export interface ProgramOptions {
-  args?: readonly string[];
-  /** The program's environment. It inherits only PATH, HOME and TMPDIR. */
+export interface CommandOptions {
+  /** The environment variables. Only PATH, HOME and TMPDIR are inherited. */
   env?: Readonly<Record<string, string>>;
-  /** Arguments of Node itself. */
-  nodeArgs?: readonly string[];
-  /** A command that replaces itself with the program, for example `taskset -c 1`. */
-  through?: readonly string[];
   /** The text on standard input. Without it, standard input is empty. */
   input?: string;
   /** Opens an IPC channel for `askProgram`. */
   ipc?: boolean;
-  /** Puts the program into a process group of its own, which Ctrl-C in the terminal does not reach. */
+  /** Starts a new process group, which Ctrl-C in the terminal does not reach. */
   detached?: boolean;
+}
+
+export interface ProgramOptions extends CommandOptions {
+  args?: readonly string[];
+  /** Arguments of Node itself. */
+  nodeArgs?: readonly string[];
+  /** A command that replaces itself with the program, for example `taskset -c 1`. */
+  through?: readonly string[];
 }
 
 /** A running program and its output so far. */
@@ -48,10 +51,15 @@ export const mainOf = (app: App): string =>
 
 /** Starts `node main`. */
 export function startProgram(main: string, options: ProgramOptions = {}): Program {
-  const { args = [], env, nodeArgs = [], through = [], input, ipc = false, detached = false } = options;
-  const [command, ...rest] = [...through, process.execPath, ...nodeArgs, main, ...args];
+  const { args = [], nodeArgs = [], through = [], ...rest } = options;
+  return startCommand([...through, process.execPath, ...nodeArgs, main, ...args], rest);
+}
+
+/** Starts a command, which consists of a program and its arguments. */
+export function startCommand(command: readonly string[], options: CommandOptions = {}): Program {
+  const { env, input, ipc = false, detached = false } = options;
   const { PATH, HOME, TMPDIR } = process.env;
-  const child = spawn(command!, rest, {
+  const child = spawn(command[0]!, command.slice(1), {
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
     detached,
@@ -82,7 +90,7 @@ export function startProgram(main: string, options: ProgramOptions = {}): Progra
 }
 
 /**
- * Sends a message over a program's IPC channel and returns the answer. One question at a time.
+ * Sends a message over a program's IPC channel and returns its answer. Only one call may be in progress.
  * @throws ProgramError if the program ends before it answers.
  */
 export async function askProgram<T>(child: ChildProcess, message: object): Promise<T> {

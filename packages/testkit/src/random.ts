@@ -28,10 +28,6 @@ export function randomHex(random: Random, length: number): string {
   return bytes.toString('hex');
 }
 
-/** Returns predictable bytes. They must not be used as a secret outside of tests. */
-export const seededBytes = (random: Random, length: number): Uint8Array =>
-  Uint8Array.from({ length }, () => Math.floor(random() * 256));
-
 /** Returns a number from `min` up to but not including `max`. */
 export const between = (random: Random, min: number, max: number): number => min + random() * (max - min);
 

@@ -2,6 +2,6 @@
 import { startPostgresCluster } from '../src/postgres/cluster.js';
 
 const cluster = await startPostgresCluster();
-if (cluster.available) await cluster.freeze();
-console.log(cluster.available ? cluster.url : cluster.reason);
+await cluster.freeze();
+console.log(cluster.url);
 setInterval(() => undefined, 60_000);

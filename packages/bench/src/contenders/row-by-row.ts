@@ -23,7 +23,7 @@ const MARK_ABSENT = {
     WHERE "hostId" = $1 AND "dockerId" <> ALL ($2::text[]) AND "removedAt" IS NULL`,
 };
 
-const TOUCH_HOST = { name: 'touch-host', text: `UPDATE hosts SET "lastSeenAt" = now() WHERE id = $1` };
+export const TOUCH_HOST = { name: 'touch-host', text: `UPDATE hosts SET "lastSeenAt" = now() WHERE id = $1` };
 
 /** Executes one prepared statement per row, in a transaction. */
 export async function deliverRowByRow(

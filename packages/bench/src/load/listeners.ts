@@ -1,30 +1,23 @@
 /** A process that listens to a server's live stream on many connections, and counts what it receives. */
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { Paths, type ContainerEvent } from '@muster/contracts';
 import { serveWorker } from '@muster/fleet';
 import { latency, type Latency } from '@muster/testkit/report';
 
+/** What all listeners received since they were opened, or since the last call. */
 export interface Heard {
   /** Changes of containers that each listener received: the fewest, and the most. */
   changes: { fewest: number; most: number };
-  /** All messages of all listeners. */
   messages: number;
   bytes: number;
-  /** From when a change was recorded until a listener received it, in ms. */
+  /** Milliseconds from the recording of a change until a listener received it. */
   delayMs: Latency;
 }
 
-interface Listener {
-  socket: Socket;
-  isClosed: boolean;
-  messages: number;
-  changes: number;
-  bytes: number;
-  delaysMs: number[];
-}
+type Listener = Awaited<ReturnType<typeof listen>>;
 
-/** Listeners that are opened at once. Only the first ones measure delays: parsing every message would take too long. */
+/** Maximum number of listeners that are opened concurrently. Only these first ones parse messages to measure delays. */
 const OPENING_MAX = 50;
 
 let listeners: Listener[] = [];
@@ -37,7 +30,6 @@ const handlers = {
       listeners.push(...(await Promise.all(Array.from({ length }, () => listen(port, key, isTimed)))));
     }
   },
-  /** Returns what was received since the listeners were opened, or since the last call. */
   heard(): Heard {
     const closed = listeners.filter(({ isClosed }) => isClosed).length;
     if (closed > 0) throw new Error(`${closed} of ${listeners.length} streams have ended`);
@@ -62,9 +54,9 @@ export type ListenersHandlers = typeof handlers;
 serveWorker(handlers);
 
 /** Opens a stream, and waits for its first message. */
-async function listen(port: number, key: string, isTimed: boolean): Promise<Listener> {
+async function listen(port: number, key: string, isTimed: boolean) {
   const socket = connect({ port, host: '127.0.0.1' });
-  const listener: Listener = { socket, isClosed: false, messages: 0, changes: 0, bytes: 0, delaysMs: [] };
+  const listener = { socket, isClosed: false, messages: 0, changes: 0, bytes: 0, delaysMs: [] as number[] };
   await once(socket, 'connect');
   socket.write(`GET ${Paths.stream} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${key}\r\n\r\n`);
   let [rest, event] = ['', ''];

@@ -1,7 +1,9 @@
 import { median, spread, type Latency, type Spread } from '@muster/testkit/report';
+import type { Bench } from '../plan.js';
 
-/** What the turns of a load measure, besides their rate. */
-interface LoadCosts {
+/** The measurements of one turn of load on a server. */
+export interface LoadTurn {
+  perSecond: number;
   latencyMs: Latency;
   /** CPU microseconds per request: of the server's process, and of PostgreSQL's processes. */
   serverCpuUs: number;
@@ -15,13 +17,8 @@ interface LoadCosts {
   unavailable: number;
 }
 
-/** The measurements of one turn of load on a server. */
-export interface LoadTurn extends LoadCosts {
-  perSecond: number;
-}
-
-/** The measurements of several turns: medians, maxima of `max` and of the memory, and sums of requests. */
-export interface LoadFigures extends LoadCosts {
+/** A summary of several turns: medians, but the maxima of `max` and of the memory, and the sums of requests. */
+export interface LoadFigures extends Omit<LoadTurn, 'perSecond'> {
   perSecond: Spread;
 }
 
@@ -45,4 +42,25 @@ export function summarizeTurns(turns: readonly LoadTurn[]): LoadFigures {
     requests: sum(({ requests }) => requests),
     unavailable: sum(({ unavailable }) => unavailable),
   };
+}
+
+/**
+ * Takes a turn of each contender in each round, so that a disturbance of the machine affects all of them. Omits the
+ * first round, which warms up caches and the compiler, and includes the full-page writes after a checkpoint. A contender
+ * skips a round if its turn is null.
+ */
+export async function takeRounds<Contender, Turn>(
+  { plan: { rounds }, signal }: Pick<Bench, 'signal'> & { plan: { rounds: number } },
+  contenders: readonly Contender[],
+  takeTurn: (contender: Contender, round: number) => Promise<Turn | null>,
+): Promise<Map<Contender, Turn[]>> {
+  const turns = new Map(contenders.map((contender): [Contender, Turn[]] => [contender, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const [contender, contenderTurns] of turns) {
+      signal.throwIfAborted();
+      const turn = await takeTurn(contender, round);
+      if (turn !== null && round > 0) contenderTurns.push(turn);
+    }
+  }
+  return turns;
 }

@@ -1,78 +1,61 @@
-/** Where results are shown: the terminal, the block of targets in docs/benchmarks.md, and docs/benchmarks/tables.md. */
-import { formatBytes, formatMs, formatNumber, markdownTable, textTable, type Machine } from '@muster/testkit/report';
-import { SECTION_IDS, SECTION_TITLES, type SectionId, type SectionRecord, type Sections } from '../results.js';
-import { table, tablesOf, targetTable } from './tables.js';
-import { judge } from './targets.js';
-
-/** The document has no place for the targets. */
-export class DocumentError extends Error {}
+/** Renders results for the terminal, for the targets in docs/benchmarks.md, and for docs/benchmarks/tables.md. */
+import { markdownTable, replaceBetween, textTable, type Table } from '@muster/testkit/report';
+import { SECTION_IDS, type Sections } from '../results.js';
+import { tablesOf } from './tables.js';
+import { judge, type Judgement } from './targets.js';
 
 const BEGIN = '<!-- targets, by pnpm bench -->';
 const END = '<!-- end of targets -->';
 
-/** The document for a directory that has none. */
+/** The document that is created in a directory without one. */
 export const EMPTY_DOCUMENT = `# Benchmarks\n\n${BEGIN}\n\n${END}\n`;
 
-/** Replaces the table of targets and leaves all other text unchanged. @throws DocumentError if a marker is missing. */
-export function withTargets(document: string, sections: Sections): string {
-  const from = document.indexOf(BEGIN);
-  const to = document.indexOf(END, from);
-  if (from === -1 || to === -1) throw new DocumentError(`benchmarks.md lacks the line ${BEGIN} or ${END}`);
-  const block = `${BEGIN}\n\n${markdownTable(targetTable(judge(sections)))}\n\n`;
-  return document.slice(0, from) + block + document.slice(to);
-}
+/** Replaces the table of targets. @throws DocumentError if a marker is missing. */
+export const withTargets = (document: string, sections: Sections): string =>
+  replaceBetween(document, BEGIN, END, markdownTable(targetTable(judge(sections))));
+
+const INTRODUCTION = `# Benchmark tables
+
+Written by \`pnpm bench\`. [benchmarks.md](../benchmarks.md) explains what is measured and how, and \
+[results.json](results.json) has the data. A figure with a range in parentheses is the median of the rounds. \
+The figures of a quick run mean little.`;
 
 /** Renders the tables of all sections that have results. `settings`: PostgreSQL's settings other than its defaults. */
 export function renderTables(sections: Sections, settings: Readonly<Record<string, string>>): string {
-  const measured = SECTION_IDS.flatMap((id) => (sections[id] ? [{ id, ...sections[id] }] : []));
-  const text = [
-    '# Benchmark tables',
-    'Written by `pnpm bench`. [benchmarks.md](../benchmarks.md) explains what is measured and how, and ' +
-      '[results.json](results.json) has the data. Each figure is the median of the rounds, with their range in parentheses.',
-    ...measured.flatMap((record) => [
-      `## ${SECTION_TITLES[record.id]}`,
-      describeRun(record),
-      ...tablesOf(record.id, record).flatMap((table) => [`### ${table.title}`, markdownTable(table)]),
-    ]),
-    '## Machine',
-    listMachines(measured),
-    markdownTable(
-      table('Databases', measured, [
-        ['section', ({ id }) => id],
-        ['database', ({ machine: { postgres } }) => (postgres === null ? 'PGlite' : `PostgreSQL ${postgres}`)],
-        ['durable write of 8 KiB', ({ machine }) => formatMs(machine.fsyncMs)],
-      ]),
+  const records = SECTION_IDS.flatMap((id) => (sections[id] ? [{ id, ...sections[id] }] : []));
+  const tables = [
+    ...records.flatMap(({ id, result }) => tablesOf(id, [result])),
+    ...tablesOf(
+      'Runs',
+      records.map(({ result: _result, ...run }) => run),
     ),
-    'PostgreSQL settings that differ from the defaults:',
-    ['```', ...Object.entries(settings).map((pair) => pair.join(' = ')), '```'].join('\n'),
+    ...tablesOf('PostgreSQL settings that differ from the defaults', [settings]),
   ];
-  return `${text.join('\n\n')}\n`;
+  return [INTRODUCTION, ...tables.flatMap((table) => [`## ${table.title}`, markdownTable(table)]), ''].join('\n\n');
 }
 
 /** Renders the tables of the sections that ran, and then their targets. */
 export function renderTerminal(sections: Sections): string {
-  const tables = SECTION_IDS.flatMap((id) =>
-    tablesOf(id, sections[id]).map((table) => `\n${id}: ${table.title}\n\n${textTable(table)}\n`),
-  );
+  const tables = SECTION_IDS.flatMap((id) => (sections[id] ? tablesOf(id, [sections[id].result]) : []));
   const judged = judge(sections).filter(({ reached }) => reached !== null);
   const reached = judged.filter((judgement) => judgement.reached).length;
-  return `${tables.join('')}\nTargets: ${reached} of ${judged.length} reached\n\n${textTable(targetTable(judged))}\n`;
+  return [
+    ...tables.map((table) => `\n${table.title}\n\n${textTable(table)}\n`),
+    `\nTargets: ${reached} of ${judged.length} reached\n\n${textTable(targetTable(judged))}\n`,
+  ].join('');
 }
 
-function describeRun({ at, commit, quick, rounds, seconds }: SectionRecord<unknown>): string {
-  const caveat = quick ? ' This was a quick run, so its figures mean little.' : '';
-  return `Measured on ${at.slice(0, 10)} at commit ${commit}: ${rounds} rounds, ${formatNumber(seconds)} s.${caveat}`;
-}
+const targetTable = (judgements: readonly Judgement[]): Table => ({
+  columns: ['what', 'target', 'figure', 'result', 'range and other sizes'],
+  rows: judgements.map((judgement) => {
+    const { text, bound, format } = judgement.target;
+    const { value, detail } = judgement.figure ?? { value: null, detail: '' };
+    const figure = value === null ? '–' : format(value);
+    return [text, `${bound[0]} ${format(bound[1])}`, figure, formatVerdict(judgement), detail];
+  }),
+});
 
-const describeMachine = ({ cpu, cores, memoryBytes, kernel, node }: Machine): string =>
-  `${cpu}, ${cores} cores, ${formatBytes(memoryBytes)} of memory, ${kernel}, Node.js ${node}`;
-
-/** Lists each machine with the sections that ran on it, which are usually all sections. */
-function listMachines(runs: readonly { id: SectionId; machine: Machine }[]): string {
-  const machines = new Map<string, SectionId[]>();
-  for (const { id, machine } of runs) {
-    const text = describeMachine(machine);
-    machines.set(text, [...(machines.get(text) ?? []), id]);
-  }
-  return [...machines].map(([text, ids]) => `- ${text} (${ids.join(', ')})`).join('\n');
+function formatVerdict({ reached, quick }: Judgement): string {
+  if (reached === null) return 'not measured';
+  return `${reached ? 'pass' : 'shortfall'}${quick ? ' (quick)' : ''}`;
 }

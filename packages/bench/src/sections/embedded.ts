@@ -1,14 +1,14 @@
 /** Embedded: the API with the database in its own process, as it runs without DATABASE_URL. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { canonicalContainer, Paths, type Container } from '@muster/contracts';
-import { enrollRequest, startLoad, type SeededHost, type Traffic } from '@muster/fleet';
-import { newToken, ProgramError, withDisposables, withTemporaryDirectory } from '@muster/testkit';
-import { createHttp, type Call } from '@muster/testkit/http';
+import { canonicalContainer } from '@muster/contracts';
+import { compareContainers, createOperator, MACHINE, startLoad, type SeededHost, type Traffic } from '@muster/fleet';
+import { newToken, withDisposables, withTemporaryDirectory } from '@muster/testkit';
 import { spread, type Latency, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import { startFleet } from '../lane.js';
 import { startServer } from '../program.js';
+import { takeRounds } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 
 export interface EmbeddedFigures {
@@ -30,7 +30,7 @@ export interface EmbeddedResult {
   rssBytes: number;
 }
 
-/** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
+/** Runs the section. @throws VerificationError, or ProgramError or ApiError if a request failed. */
 export function runEmbedded(bench: Omit<Bench, 'cluster'>): Promise<EmbeddedResult> {
   return withTemporaryDirectory((directory) => runIn(join(directory, 'data'), bench));
 }
@@ -46,45 +46,34 @@ function runIn(dataDirectory: string, { plan, signal, progress }: Omit<Bench, 'c
     };
     const generator = use(startLoad({ signal }), (each) => each.stop());
     const { server, ...cold } = await start();
-    const http = use(createHttp(server.url), (each) => each.close());
-    const call = async <T>(request: Call): Promise<T> => {
-      const { status, text } = await http.send(request);
-      if (status < 200 || status > 299) throw new ProgramError(`${request.path}: ${status} ${text}`);
-      return JSON.parse(text) as T;
-    };
+    const operator = createOperator({ url: server.url, key: adminKey });
 
     // No other process can open this database, so the hosts enroll over HTTP.
-    const body = JSON.stringify({ name: 'bench', maxUses: count });
-    const path = Paths.enrollmentTokens;
-    const { token } = await call<{ token: string }>({ method: 'POST', path, token: adminKey, body });
+    const { token } = await operator.call('createEnrollmentToken', { body: { name: 'bench', maxUses: count } });
+    const newHosts = createOperator({ url: server.url, key: token });
     const hosts: SeededHost[] = [];
     for (let i = 0; i < count; i++) {
-      const request = enrollRequest(token, `bench-${i}`);
-      const { hostId, agentToken } = await call<{ hostId: string; agentToken: string }>(request);
+      const name = `bench-${i}`;
+      const { hostId, agentToken } = await newHosts.call('enroll', { body: { ...MACHINE, name, engineId: name } });
       hosts.push({ id: hostId, token: agentToken, stream: randomUUID() });
     }
     const shape = { seed: plan.seed, containers, mix: 'running' } as const;
     const fleet = await startFleet(generator, { name: 'embedded', port: server.port, hosts, ...shape });
 
     const measure = async (traffic: Traffic): Promise<EmbeddedFigures> => {
-      const rates: number[] = [];
-      let latencyMs: Latency | null = null;
-      for (let round = 0; round <= plan.rounds; round++) {
-        signal.throwIfAborted();
-        const { ok, ms, okMs } = await fleet.send({ connections, traffic, until: { durationMs: turnMs } });
-        if (round > 0) rates.push((1_000 * ok) / ms);
-        latencyMs = okMs;
-      }
-      return { perSecond: spread(rates), latencyMs: latencyMs! };
+      const load = { connections, traffic, until: { durationMs: turnMs } };
+      const turns = (await takeRounds({ plan, signal }, [fleet], ({ send }) => send(load))).get(fleet)!;
+      const perSecond = spread(turns.map(({ ok, ms }) => (1_000 * ok) / ms));
+      return { perSecond, latencyMs: turns.at(-1)!.okMs };
     };
     const heartbeat = await measure({ kind: 'heartbeat' });
     const changed = await measure({ kind: 'changed', change: 'restarted', percent: 2 });
     const { rssBytes } = await server.loop();
     for (const { id, simulated, progress } of await fleet.finish()) {
-      const rows = `${Paths.containers}?presence=all&limit=200&hostId=${id}`;
-      const { items } = await call<{ items: Container[] }>({ path: rows, token: adminKey });
-      if (textOf(items) === textOf(simulated.snapshot(progress))) continue;
-      throw new VerificationError(`embedded: host ${id} differs from its snapshot`);
+      const items = await operator.all('listContainers', { query: { presence: 'all', hostId: [id] } });
+      const containers = simulated.snapshot(progress).map((each) => JSON.stringify(canonicalContainer(each)));
+      const [difference] = compareContainers({ name: `embedded: host ${id}`, containers }, items);
+      if (difference !== undefined) throw new VerificationError(difference);
     }
 
     await server.stop();
@@ -102,10 +91,3 @@ function runIn(dataDirectory: string, { plan, signal, progress }: Omit<Bench, 'c
     return { hosts: count, containers, connections, cold, warm, heartbeat, changed, rssBytes };
   });
 }
-
-/** Returns equal texts for equal containers in any order. */
-const textOf = (containers: readonly Container[]): string =>
-  containers
-    .map((container) => JSON.stringify(canonicalContainer(container)))
-    .sort()
-    .join('\n');

@@ -2,9 +2,10 @@
 import { pairedRatio, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import { EVERY_HOST_ONCE, withLanes, type Lane } from '../lane.js';
-import { summarizeTurns, type LoadFigures, type LoadTurn } from '../measure/turn.js';
+import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
 import { measureReads, readsOf, type ReadFigures } from './reads.js';
 
+/** The figures of one fleet. */
 export interface GrowthSize {
   hosts: number;
   /** Container rows including removed ones, and the bytes of their table and indexes. */
@@ -35,7 +36,7 @@ const VERIFIED_MAX = 200;
 
 /** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
 export function runGrowth(bench: Bench): Promise<GrowthResult> {
-  const { cluster, plan, signal, progress } = bench;
+  const { cluster, plan, progress } = bench;
   const { sizes, containers, connections, turnMs } = plan.growth;
   return withLanes(bench, async (open) => {
     const lanes: Lane[] = [];
@@ -48,16 +49,11 @@ export function runGrowth(bench: Bench): Promise<GrowthResult> {
       progress(`growth: ${hosts} hosts reported (${Math.round(lane.first.ms / 1_000)} s)`);
       lanes.push(lane);
     }
-    // Each round measures all sizes, so that a disturbance of the machine affects all of them.
-    const turns = new Map(lanes.map((lane): [Lane, LoadTurn[]] => [lane, []]));
-    for (let round = 0; round <= plan.rounds; round++) {
-      for (const lane of lanes) {
-        signal.throwIfAborted();
-        const turn = await lane.measure({ connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs } });
-        if (round > 0) turns.get(lane)!.push(turn);
-      }
-      progress(`growth: ingest, round ${round} of ${plan.rounds}`);
-    }
+    const load = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs } } as const;
+    const turns = await takeRounds(bench, lanes, (lane, round) => {
+      progress(`growth: ingest with ${lane.hosts.length} hosts, round ${round} of ${plan.rounds}`);
+      return lane.measure(load);
+    });
     const results: GrowthSize[] = [];
     for (const [lane, measured] of turns) results.push(await finish(bench, lane, summarizeTurns(measured)));
     const rates = [...turns.values()].map((measured) => measured.map(({ perSecond }) => perSecond));

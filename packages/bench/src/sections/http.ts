@@ -5,26 +5,26 @@ import { pairedRatio, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
 import { withLanes, type Lane } from '../lane.js';
-import { summarizeTurns, type LoadFigures, type LoadTurn } from '../measure/turn.js';
+import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
 import type { ServerId } from '../program.js';
 import { VerificationError } from '../verify.js';
 
-/** The cases, by their names in reports. */
-export const HTTP_CASES = ['heartbeat', 'unchanged', '2 % changed', '100 % changed'] as const;
-export type HttpCase = (typeof HTTP_CASES)[number];
-
 const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
 
-/** A row loop rewrites every row: it has no heartbeats, and treats an unchanged snapshot as a changed one. */
-const CASES: Readonly<Record<HttpCase, { traffic: Traffic; contenders: readonly ServerId[] }>> = {
+/**
+ * The cases, by their names in reports. The row loop rewrites every row, so it has no heartbeats, and an unchanged
+ * snapshot costs it as much as a changed one.
+ */
+const CASES: Readonly<Record<string, { traffic: Traffic; contenders: readonly ServerId[] }>> = {
   heartbeat: { traffic: { kind: 'heartbeat' }, contenders: ['bare', 'muster'] },
   unchanged: { traffic: { kind: 'unchanged' }, contenders: ['bare', 'muster'] },
   '2 % changed': { traffic: changed(2), contenders: ['bare', 'rows', 'muster'] },
   '100 % changed': { traffic: changed(100), contenders: ['bare', 'rows', 'muster'] },
 };
 
+/** The figures of one case. */
 export interface HttpCell {
-  case: HttpCase;
+  case: string;
   connections: number;
   figures: Partial<Record<ServerId, LoadFigures>>;
   /** Muster's rate over the bare route's, in paired rounds. */
@@ -33,20 +33,13 @@ export interface HttpCell {
   cpuOfRowsOverMuster: Spread | null;
 }
 
-export interface StallResult {
-  containers: number;
-  bodyBytes: number;
-  /** The longest block of the event loop during each request, in ms. */
-  stallsMs: number[];
-  requestMs: number[];
-}
-
 export interface HttpResult {
   hosts: number;
   containers: number;
   idleWalBytesPerSecond: number;
   cells: HttpCell[];
-  stall: StallResult;
+  /** Requests with one very large snapshot. `stallsMs`: the longest block of the event loop during each request. */
+  stall: { containers: number; bodyBytes: number; stallsMs: number[]; requestMs: number[] };
 }
 
 type Lanes = Readonly<Record<ServerId, Lane>>;
@@ -66,13 +59,13 @@ export function runHttp(bench: Bench): Promise<HttpResult> {
     const idleWalBytesPerSecond = await idleWal(bench, database);
     const cells: HttpCell[] = [];
     for (const count of connections) {
-      for (const name of HTTP_CASES) {
+      for (const name of Object.keys(CASES)) {
         await database.settle();
         cells.push(await runCell(bench, lanes, name, count, idleWalBytesPerSecond));
         bench.progress(`http: ${name}, ${count} connections`);
       }
     }
-    await verifySeen(lanes.bare);
+    await verifyHostsSeen(lanes.bare);
     await lanes.rows.verify();
     await lanes.muster.verify();
     const shape = { hosts: 1, containers: stallContainers, mix: 'running' } as const;
@@ -90,36 +83,31 @@ async function idleWal({ plan, signal }: Bench, database: BenchDatabase): Promis
 }
 
 async function runCell(
-  { plan, signal }: Bench,
+  bench: Bench,
   lanes: Lanes,
-  name: HttpCase,
+  name: string,
   connections: number,
   idleWalBytesPerSecond: number,
 ): Promise<HttpCell> {
-  const { traffic, contenders } = CASES[name];
-  const load = { connections, traffic, until: { durationMs: plan.http.turnMs } };
-  const turns: Partial<Record<ServerId, LoadTurn[]>> = {};
-  for (let round = 0; round <= plan.rounds; round++) {
-    for (const id of contenders) {
-      signal.throwIfAborted();
-      const turn = await lanes[id].measure(load, idleWalBytesPerSecond);
-      // The first round warms up the compiler, and pays for the first change of each page after a checkpoint.
-      if (round > 0) (turns[id] ??= []).push(turn);
-    }
-  }
-  const rates = (id: ServerId) => (turns[id] ?? []).map(({ perSecond }) => perSecond);
-  const cpu = (id: ServerId) => (turns[id] ?? []).map(({ serverCpuUs, postgresCpuUs }) => serverCpuUs + postgresCpuUs);
+  const { traffic, contenders } = CASES[name]!;
+  const load = { connections, traffic, until: { durationMs: bench.plan.http.turnMs } };
+  const turns = await takeRounds(bench, contenders, (id) => lanes[id].measure(load, idleWalBytesPerSecond));
+  const rates = (id: ServerId) => (turns.get(id) ?? []).map(({ perSecond }) => perSecond);
+  const cpu = (id: ServerId) => (turns.get(id) ?? []).map((turn) => turn.serverCpuUs + turn.postgresCpuUs);
+  const figures: Partial<Record<ServerId, LoadFigures>> = Object.fromEntries(
+    [...turns].map(([id, measured]) => [id, summarizeTurns(measured)]),
+  );
   return {
     case: name,
     connections,
-    figures: Object.fromEntries(Object.entries(turns).map(([id, measured]) => [id, summarizeTurns(measured)])),
+    figures,
     rateOverBare: pairedRatio(rates('muster'), rates('bare')),
     cpuOfRowsOverMuster: pairedRatio(cpu('rows'), cpu('muster')),
   };
 }
 
-/** The bare route keeps no containers. @throws VerificationError unless it recorded that it saw every host. */
-async function verifySeen(lane: Lane): Promise<void> {
+/** The bare route stores no containers. @throws VerificationError unless it marked every host as seen. */
+async function verifyHostsSeen(lane: Lane): Promise<void> {
   const ids = (await lane.finish()).map(({ id }) => id);
   const { rowCount } = await lane.database.pool.query(
     'SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL',
@@ -129,22 +117,18 @@ async function verifySeen(lane: Lane): Promise<void> {
 }
 
 /** Sends very large snapshots of one host, in which every container changed, and measures the blocks of the event loop. */
-async function measureStalls({ plan, signal, progress }: Bench, lane: Lane): Promise<StallResult> {
+async function measureStalls({ plan, signal, progress }: Bench, lane: Lane): Promise<HttpResult['stall']> {
   const { stallContainers: containers, stallRequests } = plan.http;
-  const stallsMs: number[] = [];
-  const requestMs: number[] = [];
-  for (let i = 0; i <= stallRequests; i++) {
-    signal.throwIfAborted();
-    await lane.server.loop(1);
-    const { okMs } = await lane.send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
-    const { eventLoop } = await lane.server.loop();
-    if (i === 0) continue;
-    stallsMs.push(eventLoop.max);
-    requestMs.push(okMs.max);
-  }
+  const requests = await takeRounds({ plan: { rounds: stallRequests }, signal }, [lane], async ({ server, send }) => {
+    await server.loop(1);
+    const { okMs } = await send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
+    return { stallMs: (await server.loop()).eventLoop.max, requestMs: okMs.max };
+  });
   await lane.verify();
   progress(`http: ${containers} containers in one snapshot`);
   const [last] = await lane.finish();
   const bodyBytes = Buffer.byteLength(JSON.stringify(last!.simulated.snapshot(last!.progress)));
-  return { containers, bodyBytes, stallsMs, requestMs };
+  const measured = requests.get(lane)!;
+  const stallsMs = measured.map(({ stallMs }) => stallMs);
+  return { containers, bodyBytes, stallsMs, requestMs: measured.map(({ requestMs }) => requestMs) };
 }

@@ -5,7 +5,7 @@ import { pairedRatio, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import { withLanes, type LaneLoad } from '../lane.js';
 import type { Heard, ListenersHandlers } from '../load/listeners.js';
-import { summarizeTurns, type LoadFigures, type LoadTurn } from '../measure/turn.js';
+import { summarizeTurns, takeRounds, type LoadFigures, type LoadTurn } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 
 export interface LiveResult {
@@ -14,15 +14,15 @@ export interface LiveResult {
   listeners: number;
   /** The planned calls per second. */
   pace: number;
+  /** What the listeners received in each round. */
+  heard: Heard[];
   alone: LoadFigures;
   watched: LoadFigures;
   /** The p99 of ingest with listeners over the p99 without, in paired rounds. */
   p99Ratio: Spread;
-  /** What the listeners received in each round. */
-  heard: Heard[];
 }
 
-/** The time after which listeners have received every recorded change. */
+/** Time within which listeners receive every recorded change. */
 const DELIVERED_MS = 3_000;
 
 /**
@@ -45,26 +45,22 @@ export function runLive(bench: Bench): Promise<LiveResult> {
     };
 
     const load: LaneLoad = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs }, perSecond: pace };
-    const turns: Record<'alone' | 'watched', LoadTurn[]> = { alone: [], watched: [] };
-    const heard: Heard[] = [];
-    for (let round = 0; round <= plan.rounds; round++) {
-      signal.throwIfAborted();
-      const alone = await lane.measure(load);
-      await audience.call('open', { port: lane.server.port, key: lane.server.adminKey, count: listeners });
+    const turns = await takeRounds(bench, [lane], async ({ server, measure }) => {
+      const alone = await measure(load);
+      await audience.call('open', { port: server.port, key: server.adminKey, count: listeners });
       await sleep(DELIVERED_MS);
       await audience.call('heard');
       const recordedBefore = await changesRecorded();
-      const watched = await lane.measure(load);
+      const watched = await measure(load);
       await sleep(DELIVERED_MS);
       const recorded = (await changesRecorded()) - recordedBefore;
-      const received = await audience.call('heard');
+      const heard = await audience.call('heard');
       await audience.call('close');
-      verifyHeard(recorded, received);
-      if (round === 0) continue;
-      turns.alone.push(alone);
-      turns.watched.push(watched);
-      heard.push(received);
-    }
+      verifyHeard(recorded, heard);
+      return { alone, watched, heard };
+    });
+    const rounds = turns.get(lane)!;
+    const [alone, watched] = (['alone', 'watched'] as const).map((key) => rounds.map((round) => round[key]));
     progress(`live: ${listeners} listeners`);
     const p99 = (measured: readonly LoadTurn[]) => measured.map(({ latencyMs }) => latencyMs.p99);
     return {
@@ -72,10 +68,10 @@ export function runLive(bench: Bench): Promise<LiveResult> {
       containers,
       listeners,
       pace,
-      heard,
-      alone: summarizeTurns(turns.alone),
-      watched: summarizeTurns(turns.watched),
-      p99Ratio: pairedRatio(p99(turns.watched), p99(turns.alone))!,
+      heard: rounds.map(({ heard }) => heard),
+      alone: summarizeTurns(alone!),
+      watched: summarizeTurns(watched!),
+      p99Ratio: pairedRatio(p99(watched!), p99(alone!))!,
     };
   });
 }

@@ -1,4 +1,4 @@
-/** What operators read, and how long the answers take. */
+/** The reads of operators, and their latencies. */
 import { performance } from 'node:perf_hooks';
 import { CONTAINER_SORT_KEYS, Paths } from '@muster/contracts';
 import type pg from 'pg';
@@ -6,21 +6,12 @@ import { openConnection } from '@muster/fleet';
 import { latency, type Latency } from '@muster/testkit/report';
 import { ProgramError } from '@muster/testkit';
 
-/** One kind of read, sent with each of its paths in turn. */
-export interface Read {
-  name: string;
-  route: string;
-  paths: string[];
-  /** Pages that are read from each path, one after the other. */
-  pages: number;
-}
-
 export interface ReadFigures {
   name: string;
   route: string;
   latencyMs: Latency;
   requests: number;
-  /** Refusals because the database took too long (503). Their times count too. */
+  /** Responses with status 503, because the database took too long. Their latencies count too. */
   failed: number;
   /** Items per page, on average. */
   items: number;
@@ -40,16 +31,8 @@ const SORT_COLUMNS: Readonly<Record<(typeof CONTAINER_SORT_KEYS)[number], readon
   changedAt: ['"changedAt"'],
 };
 
-interface Position {
-  first: string | Date;
-  /** The value of the second column, or null if the order has one column. */
-  second: string | null;
-  hostId: string;
-  dockerId: string;
-}
-
 /** Returns every read, with parameters from the database's own rows. */
-export async function readsOf(pool: pg.Pool): Promise<Read[]> {
+export async function readsOf(pool: pg.Pool) {
   const { rows: samples } = await pool.query<{ hostId: string; dockerId: string; image: string; hash: string }>(
     `SELECT "hostId", "dockerId", image, labels ->> 'com.docker.compose.config-hash' AS hash
      FROM containers WHERE "removedAt" IS NULL ORDER BY md5("dockerId") LIMIT 8`,
@@ -113,33 +96,35 @@ export async function readsOf(pool: pg.Pool): Promise<Read[]> {
   ];
 }
 
-const read = (route: string, name: string, queries: readonly string[], pages = 1): Read => ({
+/** One kind of read, sent with each of its paths in turn. */
+type Read = ReturnType<typeof read>;
+
+const read = (route: string, name: string, queries: readonly string[], pages = 1) => ({
   name,
   route,
+  /** Pages that are read from each path, one after the other. */
   pages,
   paths: queries.map((query) => (query === '' ? route : `${route}?${query}`)),
 });
 
 /**
- * Returns reads of pages from the middle of each order. Paging there would take thousands of requests, so the cursors
- * are built here, in the API's own format. If that format changes, this section fails.
+ * Returns reads of pages from the middle of each order. Paging to these positions would take thousands of requests, so
+ * this function creates the cursors in the API's own format. If that format changes, the section fails.
  */
 async function deepReads(pool: pg.Pool): Promise<Read[]> {
   const reads: Read[] = [];
   for (const key of CONTAINER_SORT_KEYS) {
-    const [first, second = 'NULL'] = SORT_COLUMNS[key];
-    const order = [...SORT_COLUMNS[key], '"hostId"', '"dockerId"'].join(', ');
-    const { rows } = await pool.query<Position>(
-      `WITH ordered AS (
-         SELECT ${first} AS first, ${second} AS second, "hostId", "dockerId",
-           row_number() OVER (ORDER BY ${order}) AS place, count(*) OVER () AS total
-         FROM containers)
-       SELECT first, second, "hostId", "dockerId" FROM ordered
-       WHERE place IN (SELECT GREATEST(1, floor(total * depth)) FROM unnest($1::float8[]) AS depth) ORDER BY place`,
-      [DEPTHS],
-    );
+    const columns = [...SORT_COLUMNS[key], '"hostId"', '"dockerId"'].join(', ');
+    const text = `
+      WITH ordered AS (
+        SELECT row_number() OVER (ORDER BY ${columns}) AS place, count(*) OVER () AS total, ${columns} FROM containers)
+      SELECT * FROM ordered
+      WHERE place IN (SELECT GREATEST(1, floor(total * depth)) FROM unnest($1::float8[]) AS depth) ORDER BY place`;
+    const { rows } = await pool.query<unknown[]>({ rowMode: 'array', text, values: [DEPTHS] });
     for (const sort of [key, `-${key}`]) {
-      const cursors = rows.map((position) => `sort=${sort}&limit=${PAGE_MAX}&cursor=${cursorOf(sort, position)}`);
+      const cursors = rows.map(
+        ([_place, _total, ...position]) => `sort=${sort}&limit=${PAGE_MAX}&cursor=${cursorOf(sort, position)}`,
+      );
       reads.push(read(Paths.containers, `deep pages of 200, sort=${sort}`, cursors, DEEP_PAGES));
       if (sort !== 'name') continue;
       const filtered = cursors.map((cursor) => `${cursor}&state=running`);
@@ -149,14 +134,12 @@ async function deepReads(pool: pg.Pool): Promise<Read[]> {
   return reads;
 }
 
-const cursorOf = (sort: string, { first, second, hostId, dockerId }: Position) =>
-  Buffer.from(JSON.stringify([sort, first, ...(second === null ? [] : [second]), hostId, dockerId])).toString(
-    'base64url',
-  );
+const cursorOf = (sort: string, position: readonly unknown[]): string =>
+  Buffer.from(JSON.stringify([sort, ...position])).toString('base64url');
 
 /**
- * Sends each read `readRequests` times or for `readMs`, one request at a time. The first answer to each is not counted.
- * @throws ProgramError if an answer is neither 200 nor 503; a route that is missing is an error too.
+ * Sends each read `readRequests` times or for `readMs`, one request at a time, after an uncounted first request.
+ * @throws ProgramError if a status is neither 200 nor 503, for example because a route is missing.
  */
 export async function measureReads(
   port: number,
@@ -167,7 +150,7 @@ export async function measureReads(
 ): Promise<ReadFigures[]> {
   const connection = await openConnection(port);
   const figures: ReadFigures[] = [];
-  const ask = async (path: string) => {
+  const readPage = async (path: string) => {
     const startedAt = performance.now();
     const { status, body } = await connection.send({ method: 'GET', path, token: key });
     const ms = performance.now() - startedAt;
@@ -177,7 +160,7 @@ export async function measureReads(
   };
   try {
     for (const { name, route, paths, pages } of reads) {
-      await ask(paths[0]!);
+      await readPage(paths[0]!);
       const latencies: number[] = [];
       let failed = 0;
       let items = 0;
@@ -186,7 +169,7 @@ export async function measureReads(
         let path: string | null = paths[turn % paths.length]!;
         for (let page = 0; page < pages && path !== null; page++) {
           signal.throwIfAborted();
-          const answer = await ask(path);
+          const answer = await readPage(path);
           latencies.push(answer.ms);
           items += answer.items;
           if (answer.status !== 200) failed += 1;

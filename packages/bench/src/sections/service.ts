@@ -1,8 +1,9 @@
-/** Service level: how many snapshots per second each way of writing them to the same database manages. */
+/** Service level: how many snapshots per second each contender writes to the same database. */
 import { performance } from 'node:perf_hooks';
 import {
   advance,
   NO_PROGRESS,
+  seedHosts,
   simulateHost,
   touchesOfPercent,
   type HostProgress,
@@ -20,6 +21,7 @@ import { createPrismaUpserts } from '../contenders/prisma-upserts.js';
 import { createRowByRow } from '../contenders/row-by-row.js';
 import { createSetBased } from '../contenders/set-based.js';
 import type { Change } from '../plan.js';
+import { takeRounds } from '../measure/turn.js';
 import { verifyHost } from '../verify.js';
 
 /** The figures of one contender in one case. */
@@ -46,10 +48,10 @@ export interface ServiceResult {
   cells: ServiceCell[];
 }
 
-/** Rows of all hosts of one contender, at most. */
+/** Maximum number of rows per contender, over all its hosts. */
 const ROWS_MAX = 20_000;
 
-/** Containers that may be prepared ahead of a measurement. */
+/** Maximum number of containers that are prepared before a measurement. */
 const PREPARED_MAX = 100_000;
 
 const NO_CHANGE: Change = { kind: 'none', percent: 0 };
@@ -58,8 +60,8 @@ const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 interface Lane {
   contender: Contender;
   hosts: Host[];
-  /** The number of the host whose turn it is, counted on. */
-  next: number;
+  /** Number of snapshots that were prepared so far. The hosts take turns. */
+  prepared: number;
 }
 
 interface Host {
@@ -69,6 +71,7 @@ interface Host {
   sequence: number;
 }
 
+/** What a contender wrote in a round, and how long it took. */
 interface Turn {
   snapshots: number;
   ms: number;
@@ -76,7 +79,7 @@ interface Turn {
   postgresCpuMs: number;
 }
 
-/** Runs the section. @throws VerificationError if a contender's rows are not the snapshots. */
+/** Runs the section. @throws VerificationError if a contender's rows differ from the snapshots. */
 export function runService(bench: Bench): Promise<ServiceResult> {
   return withDisposables(async (use) => {
     const { sizes, hosts } = bench.plan.service;
@@ -118,53 +121,49 @@ async function openLanes(
   await database.removeHosts();
   const lanes: Lane[] = [];
   for (const contender of contenders) {
-    const seeded = await database.addHosts(`${contender.id}-${containers}`, count);
+    const seeded = await seedHosts(database.pool, `${contender.id}-${containers}`, count);
     const hosts = seeded.map((host, index): Host => {
       const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
       return { seeded: host, simulated, progress: NO_PROGRESS, sequence: 0 };
     });
-    lanes.push({ contender, hosts, next: 0 });
+    lanes.push({ contender, hosts, prepared: 0 });
   }
-  // The fast statement writes the first rows of the slow contenders too: they are the same.
-  const fast = contenders.find(({ id }) => id === 'statement')!;
+  // The statement also writes the first rows of the slower contenders, because all contenders need the same rows.
+  const statement = contenders.find(({ id }) => id === 'statement')!;
   for (const { contender, hosts } of lanes) {
-    const writer = contender.id === 'muster' ? contender : fast;
+    const writer = contender.id === 'muster' ? contender : statement;
     for (const host of hosts) await writer.deliver(nextDelivery(host, NO_CHANGE));
   }
   return lanes;
 }
 
 async function runCell(
-  { plan, cluster, signal }: Bench,
+  bench: Bench,
   lanes: readonly Lane[],
   containers: number,
   change: Change,
   concurrency: number,
 ): Promise<ServiceCell> {
-  const turns = new Map<ContenderId, Turn[]>(lanes.map(({ contender }) => [contender.id, []]));
-  for (let round = 0; round <= plan.rounds; round++) {
-    for (const lane of lanes) {
-      signal.throwIfAborted();
-      const { id } = lane.contender;
-      if (round > roundsOf(id, containers, change, concurrency, plan.rounds)) continue;
-      const turn = await takeTurn(lane, change, concurrency, plan.service.turnMs, () => cluster.cpuMs());
-      // The first round warms up caches, prepared statements and the compiler.
-      if (round > 0) turns.get(id)!.push(turn);
-    }
-  }
+  const { plan, cluster } = bench;
+  const turnsByLane = await takeRounds(bench, lanes, (lane, round) =>
+    round > roundsOf(lane.contender.id, containers, change, concurrency, plan.rounds)
+      ? Promise.resolve(null)
+      : takeTurn(lane, change, concurrency, plan.service.turnMs, () => cluster.cpuMs()),
+  );
+  const turns = new Map([...turnsByLane].map(([{ contender }, each]) => [contender.id, each]));
   const rates = (id: ContenderId) => turns.get(id)!.map(({ snapshots, ms }) => (1_000 * snapshots) / ms);
   const ratios: ServiceCell['ratios'] = {};
   for (const id of CONTENDER_IDS) {
     const ratio = id === 'muster' ? null : pairedRatio(rates('muster'), rates(id));
     if (ratio !== null) ratios[id] = ratio;
   }
-  const figures = [...turns].filter(([, taken]) => taken.length > 0).map(([id, taken]) => summarize(id, taken));
+  const figures = [...turns].flatMap(([id, each]) => (each.length > 0 ? summarize(id, each) : []));
   return { ...change, containers, concurrency, figures, ratios };
 }
 
 /**
- * Returns how many rounds a contender takes part in after the first; -1: in none. The upserts need seconds for one large
- * snapshot, whatever changed in it.
+ * Returns the number of rounds after the first in which a contender takes part, or -1 if it takes part in none. The
+ * upserts need seconds for a large snapshot, regardless of the change.
  */
 function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurrency: number, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;
@@ -174,8 +173,8 @@ function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurr
 }
 
 /**
- * Has a contender write for about `turnMs`. Snapshots are prepared in batches before the clock runs, each batch as large
- * as the rest of the turn seems to need.
+ * Has a contender write for about `turnMs`. Snapshots are prepared in batches, outside of the measured time. The rate
+ * so far determines the size of the next batch.
  */
 async function takeTurn(
   lane: Lane,
@@ -192,7 +191,7 @@ async function takeTurn(
     // All snapshots of one host are in one queue, in their order.
     const queues: Delivery[][] = Array.from({ length: concurrency }, () => []);
     for (let i = 0; i < size; i++) {
-      const index = lane.next++ % lane.hosts.length;
+      const index = lane.prepared++ % lane.hosts.length;
       queues[index % concurrency]!.push(nextDelivery(lane.hosts[index]!, change));
     }
     const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
@@ -234,7 +233,7 @@ function summarize(contender: ContenderId, turns: readonly Turn[]): ContenderFig
   };
 }
 
-/** Has one host of each lane lose a container and get another, and then checks every row of every host. */
+/** Removes a container of one host per lane, adds another, and then checks every row of every host. */
 async function verifyLanes(database: BenchDatabase, lanes: readonly Lane[]): Promise<void> {
   for (const { contender, hosts } of lanes) {
     const host = hosts[0]!;

@@ -3,7 +3,7 @@ import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
 import { withLanes } from '../lane.js';
 
-/** Bytes of tables, including indexes. */
+/** The bytes of both tables, including their indexes. */
 export interface TableBytes {
   hosts: number;
   containers: number;

@@ -11,13 +11,13 @@ import { GUARANTEE_IDS, type GuaranteeId } from './guarantee.js';
 interface Values {
   only: readonly GuaranteeId[];
   quick: boolean;
-  /** The number of kills of each kind. Null: the plan's. */
+  /** The number of kills of each kind. Null: the number in the plan. */
   rounds: number | null;
   out?: string;
 }
 
 export interface FaultsOptions extends Omit<Values, 'out'> {
-  /** The document that the figures are written into. Null: none. */
+  /** The document into which the figures are written. Null: no document. */
   out: string | null;
 }
 

@@ -18,26 +18,26 @@ export const GUARANTEE_IDS = [
 ] as const;
 export type GuaranteeId = (typeof GUARANTEE_IDS)[number];
 
-/** A measurement, and whether it is as required. */
+/** A measurement, and whether its result is as required. */
 export interface Finding {
   what: string;
   /** The required result. */
-  reach: string;
+  required: string;
   /** The measured result. */
   figure: string;
   kept: boolean;
-  /** Whether a busy machine can cause a miss. The test is then run once more. */
+  /** Whether a busy machine can cause a wrong result. If only such results are wrong, the test is run once more. */
   timed: boolean;
 }
 
-/** What every test gets. */
+/** What a test needs. */
 export interface Rig {
   readonly plan: Plan;
-  /** Prints a line about the progress of the test. */
+  /** Prints a line that describes the progress of the test. */
   readonly progress: (line: string) => void;
 }
 
-/** A promise of Muster, and the test that tries to break it. */
+/** A promise of Muster, and the test that tries to break the promise. */
 export interface Guarantee {
   id: GuaranteeId;
   title: string;
@@ -45,28 +45,28 @@ export interface Guarantee {
   check(rig: Rig): Promise<Finding[]>;
 }
 
-const inWords = (value: number): string => value.toLocaleString('en-US');
+const formatCount = (value: number): string => value.toLocaleString('en-US');
 
 /** Requires that something never happens. Not kept if there was no opportunity. */
 export const never = (what: string, count: number, of: number, unit: string): Finding => {
-  const figure = `${count} of ${inWords(of)} ${unit}`;
-  return { what, reach: '0', figure, kept: count === 0 && of > 0, timed: false };
+  const figure = `${count} of ${formatCount(of)} ${unit}`;
+  return { what, required: '0', figure, kept: count === 0 && of > 0, timed: false };
 };
 
 /** Requires that something happens every time. Not kept if there was no opportunity. */
 export const always = (what: string, count: number, of: number, unit: string): Finding => {
-  const figure = `${inWords(count)} of ${inWords(of)} ${unit}`;
-  return { what, reach: 'all', figure, kept: count === of && of > 0, timed: false };
+  const figure = `${formatCount(count)} of ${formatCount(of)} ${unit}`;
+  return { what, required: 'all', figure, kept: count === of && of > 0, timed: false };
 };
 
 type Format = (value: number) => string;
 
-/** Requires a maximum. NaN is a miss. */
+/** Requires that a value is not above a maximum. Not kept if the value is NaN. */
 export function atMost(what: string, value: number, max: number, format: Format, { timed = true } = {}): Finding {
-  return { what, reach: `at most ${format(max)}`, figure: format(value), kept: value <= max, timed };
+  return { what, required: `at most ${format(max)}`, figure: format(value), kept: value <= max, timed };
 }
 
-/** Requires a minimum. NaN is a miss. */
+/** Requires that a value is not below a minimum. Not kept if the value is NaN. */
 export function atLeast(what: string, value: number, min: number, format: Format, { timed = true } = {}): Finding {
-  return { what, reach: `at least ${format(min)}`, figure: format(value), kept: value >= min, timed };
+  return { what, required: `at least ${format(min)}`, figure: format(value), kept: value >= min, timed };
 }

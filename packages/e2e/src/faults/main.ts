@@ -1,7 +1,7 @@
 import { runCommand } from '@muster/fleet/command-line';
 import { PostgresMissingError } from '@muster/testkit/databases';
+import { DocumentError } from '@muster/testkit/report';
 import { faultsCommandLine } from './cli.js';
-import { DocumentError } from './report.js';
 import { runFaults } from './run.js';
 
 process.exitCode = await runCommand({

@@ -1,39 +1,30 @@
-import { formatNumber, markdownTable, textTable } from '@muster/testkit/report';
+import { formatNumber, markdownTable, replaceBetween, textTable } from '@muster/testkit/report';
 import type { Finding, Guarantee } from './guarantee.js';
 
 /** The result of a test. */
 export interface GuaranteeRecord {
   guarantee: Pick<Guarantee, 'id' | 'title'>;
   findings: readonly Finding[];
-  /** 2 if the first try missed a time limit. The findings are those of the last try. */
+  /** The number of tries: 2 if the first one only missed time limits. The findings are those of the last try. */
   tries: number;
-  /** The start of the test, in RFC 3339. */
+  /** The time when the test started, in RFC 3339. */
   at: string;
   seconds: number;
 }
 
-/** The document has no markers for the figures of a guarantee. */
-export class DocumentError extends Error {}
-
 const END = '<!-- end of figures -->';
 
 /**
- * Returns the document with new figures between the markers of these guarantees. `where` describes commit and machine.
+ * Returns the document with new figures between the markers of a guarantee. `where` describes commit and machine.
  * @throws DocumentError if the markers are missing.
  */
 export function withFigures(
   document: string,
-  records: readonly GuaranteeRecord[],
+  record: GuaranteeRecord,
   { where, quick }: { where: string; quick: boolean },
 ): string {
-  return records.reduce((text, record) => {
-    const { id } = record.guarantee;
-    const marker = `<!-- figures of ${id}, by pnpm test:faults -->`;
-    const from = text.indexOf(marker);
-    const to = text.indexOf(END, from);
-    if (from === -1 || to === -1) throw new DocumentError(`the document has no markers for ${id}`);
-    return `${text.slice(0, from)}${marker}\n\n${toMarkdown(record, where, quick)}\n\n${text.slice(to)}`;
-  }, document);
+  const marker = `<!-- figures of ${record.guarantee.id}, by pnpm test:faults -->`;
+  return replaceBetween(document, marker, END, toMarkdown(record, where, quick));
 }
 
 function toMarkdown(
@@ -41,7 +32,7 @@ function toMarkdown(
   where: string,
   quick: boolean,
 ): string {
-  const rows = findings.map(({ what, reach, figure, kept }) => [what, reach, figure, kept ? 'yes' : '**no**']);
+  const rows = findings.map(({ what, required, figure, kept }) => [what, required, figure, kept ? 'yes' : '**no**']);
   const remarks = [`Last run: ${at.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(duration)} s, ${where}`];
   if (quick) remarks.push('quick run');
   if (tries > 1) remarks.push('second try: the first missed a time limit on a busy machine');
@@ -51,9 +42,9 @@ function toMarkdown(
 /** Returns a table of all findings, and the number of kept promises. */
 export function renderTerminal(records: readonly GuaranteeRecord[]): string {
   const rows = records.flatMap(({ guarantee, findings, tries }) =>
-    findings.map(({ what, reach, figure, kept }, i) => [
+    findings.map(({ what, required, figure, kept }, i) => [
       i === 0 ? `${guarantee.title}${tries > 1 ? ' (2nd try)' : ''}` : '',
-      ...[what, reach, figure, kept ? 'kept' : 'NOT KEPT'],
+      ...[what, required, figure, kept ? 'kept' : 'NOT KEPT'],
     ]),
   );
   const kept = records.filter(({ findings }) => findings.every((finding) => finding.kept)).length;

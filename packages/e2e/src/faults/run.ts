@@ -8,9 +8,9 @@ import { planOf } from './plan.js';
 import { renderTerminal, withFigures, type GuaranteeRecord } from './report.js';
 
 /**
- * Runs tests one after the other, prints their findings, and writes these into the document. Returns false if a promise
- * is not kept.
- * @throws PostgresMissingError, DocumentError, or any error with which a test ends.
+ * Runs tests one after the other, prints their findings, and writes the findings into the document. Returns false if a
+ * promise is not kept.
+ * @throws PostgresMissingError, DocumentError, or any error that a test throws.
  */
 export async function runFaults(
   options: FaultsOptions,
@@ -18,7 +18,7 @@ export async function runFaults(
 ): Promise<boolean> {
   const { only, out, quick } = options;
   const rig: Rig = { plan: planOf(options), progress };
-  // Read first, so that a missing document does not waste a long run.
+  // The document is read first, so that a long run does not end with a missing document.
   let document = out === null ? null : await readFile(out, 'utf8');
   const { cpu, cores, node } = await describeMachine(null);
   const where = `commit ${await currentCommit()}, Node.js ${node}, ${cores} cores of ${cpu}`;
@@ -27,8 +27,8 @@ export async function runFaults(
     const record = await runOne(GUARANTEES[id], rig);
     records.push(record);
     if (out === null || document === null) continue;
-    // Written after each test, so that findings are kept if a later one fails.
-    document = withFigures(document, [record], { where, quick });
+    // The document is written after each test, so that a later failure does not lose its findings.
+    document = withFigures(document, record, { where, quick });
     await writeFile(out, document);
   }
   write(renderTerminal(records));

@@ -1,4 +1,4 @@
-/** Generates values from a JSON Schema. A value is valid, or invalid in one place. */
+/** Generates values from a JSON Schema, parts of which may be invalid. */
 import fc from 'fast-check';
 
 export type JsonSchema = Record<string, unknown>;
@@ -18,7 +18,7 @@ export const hostileValues = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-/** Returns values that match a schema. In many of them, a hostile value replaces a part. */
+/** Returns values that match a schema, except that a hostile value may replace any part of them. */
 export function nearlyMatching(schema: JsonSchema, resolve: Resolve): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 12, arbitrary: matching(schema, resolve) }, { weight: 1, arbitrary: hostileValues });
 }
@@ -91,7 +91,7 @@ function ofObject(schema: JsonSchema, resolve: Resolve): fc.Arbitrary<unknown> {
     .tuple(
       fc.record(fields, { requiredKeys: required }),
       fc.oneof({ weight: 6, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(entry, { maxLength: 2 }) }),
-      // The required property that is missing, if any.
+      // The name of a required property to omit.
       fc.option(fc.constantFrom(...required, 'none'), { freq: 12 }),
     )
     .map(([value, more, missing]) =>

@@ -5,14 +5,14 @@ import { createHttp } from '@muster/testkit/http';
 import { fuzzDocument, type DocumentFuzz, type DocumentFuzzResult } from './fuzz.js';
 import { createSettle } from './settle.js';
 
-/** Disables the limits on requests and sign-ins, which would refuse most calls. */
+/** Disables the limits on requests and sign-ins, because they would refuse most calls. */
 const NO_LIMITS = {
   MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
   MUSTER_AUTH_FAILURES_PER_MINUTE: '0',
   MUSTER_SIGN_INS_PER_MINUTE: '0',
 };
 
-/** Starts the API on this database, or on an embedded one for null, and fuzzes it with the document that it serves. */
+/** Starts the API on a database (null: an embedded one), and fuzzes it with the OpenAPI document that it serves. */
 export function fuzzApi(
   databaseUrl: string | null,
   run: Pick<DocumentFuzz, 'cases' | 'seed'>,

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { hostileValues, nearlyMatching, type JsonSchema } from './arbitrary.js';
 import { operationsOf, type Answer, type DocumentedOperation, type OpenApi, type Parameter } from './operations.js';
 
-/** The objects that exist on the server: ids by path parameter, and headers by security scheme. */
+/** The objects that exist on the server: their ids by path parameter, and credentials by security scheme. */
 export interface Known {
   ids: Readonly<Record<string, string>>;
   credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -14,7 +14,7 @@ export interface DocumentFuzz {
   /** The URL of the server that is compared with `document`. */
   url: string;
   document: OpenApi;
-  /** Creates the objects that calls refer to. It is called again after a call that may have deleted one of them. */
+  /** Creates the objects that calls refer to. Called again after each call that may have deleted one of the objects. */
   settle: () => Promise<Known>;
   cases: number;
   /** The seed of an earlier run, to repeat it. */
@@ -24,16 +24,16 @@ export interface DocumentFuzz {
 export interface DocumentFuzzResult {
   cases: number;
   statuses: Map<number, number>;
-  /** The number of calls that are invalid by the document. */
+  /** The number of calls that the document does not allow. */
   refused: number;
-  /** The first response of each kind that the document does not permit, with the call and the error. */
+  /** The first response of each kind that the document does not allow, with the call and the error. */
   failures: string[];
 }
 
 /** A placeholder for an existing id. */
 const KNOWN = '\uE000known';
 
-/** A cursor that the same list returned earlier, possibly modified. Null: it has returned none yet. */
+/** A cursor that the same list returned earlier. `change` modifies the cursor, unless it is null. */
 interface RealCursor {
   pick: number;
   change: { at: number; to: unknown } | { cut: number } | null;
@@ -52,18 +52,18 @@ interface Call {
   unknownQuery: string;
 }
 
-/** Operations whose responses do not end. */
+/** Operations with endless responses. */
 const STREAMS: ReadonlySet<string> = new Set(['stream']);
 
 /** Operations that may delete objects that other calls refer to. */
-const ENDING: ReadonlySet<string> = new Set(['rotateHostToken', 'changeMember', 'changePassword', 'setUp']);
+const DELETING: ReadonlySet<string> = new Set(['rotateHostToken', 'changeMember', 'changePassword', 'setUp']);
 
 /** A call without a response after this many milliseconds is reported as hanging. */
 const ANSWER_MS_MAX = 60_000;
 
 /**
- * Sends a server valid and nearly valid calls. Checks that no response is a 5xx, that every status and body is
- * documented, and that calls that are invalid by the document are refused.
+ * Sends valid and nearly valid calls to a server. Checks that no response is a 5xx, that every status and body is
+ * documented, and that calls that the document does not allow are refused.
  */
 export async function fuzzDocument({ url, document, settle, cases, seed }: DocumentFuzz): Promise<DocumentFuzzResult> {
   const operations = operationsOf(document).filter(({ id }) => !STREAMS.has(id));
@@ -81,7 +81,7 @@ export async function fuzzDocument({ url, document, settle, cases, seed }: Docum
     const fault = await faultOf(call).catch((error: unknown) => ({ kind: 'no answer', text: String(error) }));
     const kind = `${call.operation.id}: ${fault?.kind}`;
     if (fault === null || failures.has(kind)) return;
-    failures.set(kind, `case ${number} of seed ${seed}: ${fault.text}\n${show(call)}`);
+    failures.set(kind, `case ${number} of seed ${seed}: ${fault.text}\n${describeCall(call)}`);
   }
 
   async function faultOf(call: Call): Promise<{ kind: string; text: string } | null> {
@@ -92,15 +92,15 @@ export async function fuzzDocument({ url, document, settle, cases, seed }: Docum
     const { status } = answer;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     const undocumented = operation.faultOf(answer);
-    const isTaken = sent.isRefused && status < 400;
-    const kind = status >= 500 ? 'a 5xx' : (undocumented ?? (isTaken ? 'the document refuses it' : null));
+    const isWronglyAccepted = sent.isRefused && status < 400;
+    const kind = status >= 500 ? 'a 5xx' : (undocumented ?? (isWronglyAccepted ? 'the document refuses it' : null));
     if (kind !== null) {
       const call = `${sent.method} ${sent.target.slice(0, 500)}`;
       return { kind, text: `${call} answered ${status}: ${answer.body.slice(0, 500)}\n${kind}` };
     }
     if (status === 200) rememberCursor(cursors, operation.path, answer.body);
-    const mayHaveEnded = operation.method === 'DELETE' || ENDING.has(operation.id);
-    if (status < 400 && mayHaveEnded) known = await settle();
+    const mayHaveDeleted = operation.method === 'DELETE' || DELETING.has(operation.id);
+    if (status < 400 && mayHaveDeleted) known = await settle();
     return null;
   }
 
@@ -116,7 +116,7 @@ export async function fuzzDocument({ url, document, settle, cases, seed }: Docum
   return { cases: number, statuses, refused, failures: [...failures.values()] };
 }
 
-function show({ operation, query, body, ...call }: Call): string {
+function describeCall({ operation, query, body, ...call }: Call): string {
   const parameters = query.map(([{ name }, values]) => [name, values]);
   const text = body === null ? null : Buffer.from(body).toString();
   return JSON.stringify({ id: operation.id, ...call, query: parameters, body: text }).slice(0, 3_000);
@@ -174,8 +174,8 @@ function callsOf(
           { weight: 1, arbitrary: fc.constant(null) },
           { weight: 1, arbitrary: fc.uint8Array({ maxLength: 100 }) },
         );
-  const held = operation.schemes.filter((scheme) => credentials[scheme] !== undefined);
-  const right = held.length === 0 ? [null] : held;
+  const availableSchemes = operation.schemes.filter((scheme) => credentials[scheme] !== undefined);
+  const correctSchemes = availableSchemes.length === 0 ? [null] : availableSchemes;
   return fc.record({
     operation: fc.constant(operation),
     path,
@@ -185,7 +185,7 @@ function callsOf(
     body,
     encoding: fc.constantFrom('identity', 'identity', 'identity', 'gzip', 'x-gzip'),
     scheme: fc.oneof(
-      { weight: 15, arbitrary: fc.constantFrom(...right) },
+      { weight: 15, arbitrary: fc.constantFrom(...correctSchemes) },
       { weight: 1, arbitrary: fc.constantFrom(null, 'apiKey', 'agentToken', 'enrollmentToken') },
     ),
     unknownQuery: fc.oneof(
@@ -231,13 +231,13 @@ function realCursor({ pick, change }: RealCursor, given: readonly string[]): str
   return encodeCursor(values);
 }
 
-const CURSORS_KEPT = 50;
+const CURSORS_PER_PATH_MAX = 50;
 
 function rememberCursor(cursors: Map<string, string[]>, path: string, body: string): void {
   const found = /"nextCursor":"([^"]+)"/.exec(body)?.[1];
   if (found === undefined) return;
-  const kept = cursors.get(path) ?? [];
-  cursors.set(path, [...kept.slice(1 - CURSORS_KEPT), found]);
+  const pathCursors = cursors.get(path) ?? [];
+  cursors.set(path, [...pathCursors.slice(1 - CURSORS_PER_PATH_MAX), found]);
 }
 
 interface Sent {
@@ -245,7 +245,7 @@ interface Sent {
   target: string;
   headers: Record<string, string>;
   body: Uint8Array | null;
-  /** Whether the call is invalid by the document. */
+  /** Whether the document does not allow the call. */
   isRefused: boolean;
 }
 
@@ -283,7 +283,7 @@ function toRequest(call: Call, known: Known, cursors: ReadonlyMap<string, string
 
   const headers: Record<string, string> = { ...(scheme === null ? {} : known.credentials[scheme]) };
   for (const [parameter, value] of call.headers) {
-    // HTTP removes white space around a header's value.
+    // HTTP ignores white space around a header's value.
     judge(parameter, [value.trim().slice(0, 4_000)]);
     headers[parameter.name.toLowerCase()] = value.slice(0, 4_000);
   }

@@ -2,7 +2,7 @@ import addFormatsModule from 'ajv-formats';
 import ajvModule from 'ajv/dist/2020.js';
 import type { JsonSchema } from './arbitrary.js';
 
-// Their types describe the `exports` object of a CommonJS module.
+// The types of these packages describe the `exports` object of a CommonJS module.
 const { Ajv2020 } = ajvModule;
 const addFormats = addFormatsModule.default;
 
@@ -47,35 +47,35 @@ export interface DocumentedOperation {
   path: string;
   parameters: Parameter[];
   bodySchema: JsonSchema | null;
-  /** Names of the security schemes. Any one of them is sufficient. */
+  /** Names of the security schemes, any one of which is sufficient. */
   schemes: string[];
-  /** Whether the document permits these values of a parameter, as sent. A repeated parameter has several. */
+  /** Whether the document allows the values of a parameter as they are sent. A repeated parameter has several values. */
   allows(parameter: Parameter, values: readonly string[]): boolean;
   allowsBody(value: unknown): boolean;
-  /** Returns how a response differs from the document. Null: it does not. */
+  /** Returns how a response differs from the document, or null if it does not. */
   faultOf(answer: Answer): string | null;
 }
 
-/** Refusals that any call can cause, and that an operation documents as `default` only. */
-const OF_ANY_CALL: ReadonlySet<number> = new Set([405, 408, 417, 431]);
+/** The statuses of refusals that any call can cause. An operation documents them only as `default`. */
+const COMMON_REFUSALS: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
 /** Returns the document with closed schemas, in which an undocumented field of a response is an error. */
-function closed(json: Json): Json {
+function closeSchemas(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
-  if (Array.isArray(json)) return json.map(closed);
+  if (Array.isArray(json)) return json.map(closeSchemas);
   const { example: _example, examples: _examples, ...rest } = json;
-  const inside = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, closed(value)]));
-  const isObject = inside['type'] === 'object' && inside['properties'] !== undefined;
-  return isObject ? { additionalProperties: false, ...inside } : inside;
+  const closedRest = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, closeSchemas(value)]));
+  const isObject = closedRest['type'] === 'object' && closedRest['properties'] !== undefined;
+  return isObject ? { additionalProperties: false, ...closedRest } : closedRest;
 }
 
 /** Returns the operations of a document. */
 export function operationsOf(document: OpenApi): DocumentedOperation[] {
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
   addFormats(ajv);
-  ajv.addSchema(closed(document as unknown as Json) as object, 'answers');
+  ajv.addSchema(closeSchemas(document as unknown as Json) as object, 'answers');
   ajv.addSchema(document, 'requests');
 
   const faultsAt = (where: string, value: unknown, ...path: string[]): string | null => {
@@ -106,7 +106,7 @@ export function operationsOf(document: OpenApi): DocumentedOperation[] {
           faultsAt('requests', value, ...at, 'requestBody', 'content', 'application/json', 'schema') === null,
 
         faultOf({ status, headers, body }) {
-          const key = responses[status] === undefined && OF_ANY_CALL.has(status) ? 'default' : String(status);
+          const key = responses[status] === undefined && COMMON_REFUSALS.has(status) ? 'default' : String(status);
           const named = responses[key]?.$ref?.split('/').pop();
           const response = named === undefined ? responses[key] : document.components.responses?.[named];
           if (response === undefined) return `the status ${status} is not documented`;
@@ -116,7 +116,7 @@ export function operationsOf(document: OpenApi): DocumentedOperation[] {
           }
           const type = String(headers['content-type'] ?? '').split(';', 1)[0]!;
           if (status >= 400) {
-            if (type !== 'application/problem+json') return `${type} is no problem document`;
+            if (type !== 'application/problem+json') return `${type} is not a problem document`;
             return faultsAt('answers', JSON.parse(body), 'components', 'schemas', 'Problem');
           }
           if (response.content === undefined) return body === '' ? null : 'a body is not documented';
@@ -129,7 +129,7 @@ export function operationsOf(document: OpenApi): DocumentedOperation[] {
   );
 }
 
-/** Returns the integer or boolean that a text represents; otherwise the text, which a schema of these types refuses. */
+/** Returns the integer or boolean that a text represents, or otherwise the text, which a schema of these types rejects. */
 function toTyped(text: string, type: unknown): number | boolean | string {
   if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
   if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';

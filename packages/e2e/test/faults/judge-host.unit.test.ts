@@ -33,25 +33,25 @@ const historyOf = (...generations: number[]): ContainerEvent[] =>
 
 const expected = { host: HOST, base: 4, acked: [5, 7], sent: 8 };
 
-describe('what is found of a host after a crash', () => {
-  test('is as it must be at the last acked snapshot, and at one that was sent after it', () => {
+describe('judgeHost', () => {
+  test('accepts the last acknowledged snapshot of a host, and one that was sent after it', () => {
     expect(judgeHost(expected, viewsOf(7), historyOf(4, 5, 7))).toEqual({ found: 7, lost: null, torn: null });
     expect(judgeHost(expected, viewsOf(8), historyOf(4, 5, 7, 8))).toEqual({ found: 8, lost: null, torn: null });
   });
 
-  test('is as it must be from the first snapshot on, whose marker has no change', () => {
+  test('accepts the first snapshot of a host, whose marker has not changed', () => {
     const first = { host: HOST, base: 0, acked: [1, 2], sent: 2 };
     expect(judgeHost(first, viewsOf(2), historyOf(1, 2))).toEqual({ found: 2, lost: null, torn: null });
     expect(judgeHost({ ...first, acked: [], sent: 0 }, [], [])).toEqual({ found: 0, lost: null, torn: null });
   });
 
-  test('is a loss where an acked snapshot is not there, or not in the history', () => {
+  test('reports a loss if an acknowledged snapshot is missing from the rows or from the history', () => {
     expect(judgeHost(expected, viewsOf(5), historyOf(4, 5)).lost).toContain('7 was acknowledged');
     expect(judgeHost(expected, [], []).lost).toContain('has 0, ');
     expect(judgeHost(expected, viewsOf(7), historyOf(4, 7)).lost).toContain('5 is not in the history');
   });
 
-  test('is torn where it is of two snapshots, or of one that was never sent', () => {
+  test('reports a torn state if the rows are of two snapshots, or of one that was never sent', () => {
     const mixed = viewsOf(7).map((view, i) => (i === 4 ? viewsOf(6)[i]! : view));
     expect(judgeHost(expected, mixed, historyOf(4, 5, 7)).torn).toContain('differs from the snapshot');
     expect(judgeHost(expected, viewsOf(7).slice(1), historyOf(4, 5, 7)).lost).not.toBeNull();
@@ -59,7 +59,7 @@ describe('what is found of a host after a crash', () => {
     expect(judgeHost(expected, viewsOf(9), historyOf(4, 5, 7, 9)).torn).toContain('only 8 was sent');
   });
 
-  test('is torn where rows and history are not of one transaction', () => {
+  test('reports a torn state if the rows and the history are not of one transaction', () => {
     expect(judgeHost(expected, viewsOf(8), historyOf(4, 5, 7)).torn).toContain('no unbroken history');
     expect(judgeHost(expected, viewsOf(7), [...historyOf(4, 5, 7), ...historyOf(5, 7)]).torn).toContain('no unbroken');
   });

@@ -16,27 +16,27 @@ afterEach(async () => {
   }
 });
 
-async function replica(handle: RequestListener): Promise<string> {
+async function startReplica(handle: RequestListener): Promise<string> {
   const server = createServer(handle).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function proxyOf(...urls: string[]): Promise<Proxy> {
+async function openProxy(...urls: string[]): Promise<Proxy> {
   const proxy = await startProxy(urls);
   proxies.push(proxy);
   return proxy;
 }
 
-test('requests go to those that are ready alone, with their bodies, and answers come back whole', async () => {
+test('requests are forwarded with their bodies to ready replicas only, and responses are returned completely', async () => {
   let isReady = true;
   const echo: RequestListener = (req, res) => {
     if (req.url === '/readyz') res.writeHead(isReady ? 200 : 503).end();
     else req.pipe(res.writeHead(201, { 'x-method': req.method }));
   };
-  const never: RequestListener = (req, res) => res.writeHead(req.url === '/readyz' ? 503 : 500).end();
-  const proxy = await proxyOf(await replica(never), await replica(echo));
+  const notReady: RequestListener = (req, res) => res.writeHead(req.url === '/readyz' ? 503 : 500).end();
+  const proxy = await openProxy(await startReplica(notReady), await startReplica(echo));
   const client = createClient(proxy.url);
   for (const body of ['a', 'b'.repeat(100_000)]) {
     const reply = await client.send({ method: 'POST', path: '/x', body });
@@ -48,19 +48,19 @@ test('requests go to those that are ready alone, with their bodies, and answers 
   client.close();
 });
 
-test('what a replica drops is not tried again at another', async () => {
-  let dropped = 0;
-  const drop: RequestListener = (req, res) => {
+test('a request that a replica drops is not sent to another replica', async () => {
+  let droppedRequests = 0;
+  const dropRequest: RequestListener = (req, res) => {
     if (req.url === '/readyz') {
       res.end();
     } else {
-      dropped += 1;
+      droppedRequests += 1;
       req.socket.destroy();
     }
   };
-  const proxy = await proxyOf(await replica(drop), await replica(drop));
+  const proxy = await openProxy(await startReplica(dropRequest), await startReplica(dropRequest));
   const client = createClient(proxy.url);
   expect((await client.send({ path: '/x' })).status).toBe(502);
-  expect(dropped).toBe(1);
+  expect(droppedRequests).toBe(1);
   client.close();
 });

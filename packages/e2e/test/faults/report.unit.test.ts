@@ -9,44 +9,45 @@ const record = (parts: Partial<GuaranteeRecord> = {}): GuaranteeRecord => ({
   ...parts,
 });
 
-const place = (id: string) => `<!-- figures of ${id}, by pnpm test:faults -->\nold of ${id}\n<!-- end of figures -->`;
+const sectionOf = (id: string) =>
+  `<!-- figures of ${id}, by pnpm test:faults -->\nold of ${id}\n<!-- end of figures -->`;
 const where = { where: 'commit abc', quick: false };
 
 describe('a finding', () => {
-  test('is not kept where nothing was tried', () => {
+  test('is not kept if there was no attempt', () => {
     expect(never('lost', 0, 0, 'acks').kept).toBe(false);
     expect(always('answered', 0, 0, 'requests').kept).toBe(false);
   });
 
-  test('is not kept where there is no number', () => {
+  test('is not kept if its figure is NaN', () => {
     expect(atMost('p99', NaN, 1, String).kept).toBe(false);
     expect(atLeast('goodput', NaN, 1, String).kept).toBe(false);
   });
 });
 
 describe('the document', () => {
-  test('gets the figures in their place, and keeps all else', () => {
-    const written = withFigures(`# A\n\n${place('kill')}\n\nprose\n\n${place('deploy')}\n`, [record()], where);
+  test('gets new figures between their markers, and keeps all other text', () => {
+    const written = withFigures(`# A\n\n${sectionOf('kill')}\n\nprose\n\n${sectionOf('deploy')}\n`, record(), where);
     expect(written).toContain('| lost        | 0               | 0 of 1,234 acks | yes    |');
     expect(written).toContain('| ready again | at most 1000 ms | 1200 ms         | **no** |');
     expect(written).toContain('Last run: 2026-11-25 09:00 UTC, 61 s, commit abc.');
     expect(written).toContain('prose');
     expect(written).toContain('old of deploy');
     expect(written).not.toContain('old of kill');
-    expect(withFigures(written, [record()], where)).toBe(written);
+    expect(withFigures(written, record(), where)).toBe(written);
   });
 
-  test('says of a second try and of a quick run that they were', () => {
-    const written = withFigures(place('kill'), [record({ tries: 2 })], { ...where, quick: true });
+  test('mentions a second try and a quick run', () => {
+    const written = withFigures(sectionOf('kill'), record({ tries: 2 }), { ...where, quick: true });
     expect(written).toContain('; quick run; second try');
   });
 
-  test('that has no place for a promise is refused', () => {
-    expect(() => withFigures(place('deploy'), [record()], where)).toThrow('no markers for kill');
+  test('is rejected if it has no markers for a guarantee', () => {
+    expect(() => withFigures(sectionOf('deploy'), record(), where)).toThrow('lacks the line <!-- figures of kill');
   });
 });
 
-test('the terminal is told what is not kept, and how many promises are', () => {
+test('the terminal shows which promises are not kept, and the number of kept promises', () => {
   const text = renderTerminal([record(), record({ findings: [never('lost', 0, 1, 'acks')] })]);
   expect(text).toMatch(/1200 ms +NOT KEPT/);
   expect(text).toContain('1 of 2 promises kept');

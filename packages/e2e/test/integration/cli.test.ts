@@ -134,7 +134,7 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('containers', '--host', 'nowhere')).err).toBe('muster: no host is named nowhere\n');
   });
 
-  test('show a host’s problems: codes in the table, and messages and times in JSON and CSV', async () => {
+  test('show the problems of a host: codes in the table, and messages and times in JSON and CSV', async () => {
     const report = (problems: object[]) => post(Paths.agentHeartbeat, agentToken, { digest: null, problems });
     const before = new Date(Date.now() - 5_000).toISOString();
     await report([
@@ -160,18 +160,18 @@ describe('muster hosts, containers and events', () => {
   test('follow changes without a gap until they are interrupted', async () => {
     const events = start(['events', '--follow', '-o', 'json']);
     const watch = start(['containers', '--watch', '-o', 'json']);
-    const told = () =>
+    const followedEvents = () =>
       events
         .stdout()
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line) as { id: string; dockerId: string });
-    await eventually(() => expect(told().length).toBeGreaterThanOrEqual(2));
+    await eventually(() => expect(followedEvents().length).toBeGreaterThanOrEqual(2));
     await eventually(() => expect(watch.stdout()).toContain('name-of-web'));
     await snapshot(container('web'), container('db'), container('late'));
-    await eventually(() => expect(told().some(({ dockerId }) => dockerId === 'late')).toBe(true));
+    await eventually(() => expect(followedEvents().some(({ dockerId }) => dockerId === 'late')).toBe(true));
     await eventually(() => expect(watch.stdout()).toContain('name-of-late'));
-    const ids = told().map(({ id }) => id);
+    const ids = followedEvents().map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(await events.stop('SIGINT')).toBe(0);
     expect(await watch.stop('SIGTERM')).toBe(0);
@@ -210,9 +210,9 @@ describe('a command that fails', () => {
     const unknown = start(['hosts'], { MUSTER_KEY: 'muster_key_nonsense' });
     expect(await unknown.ended).toBe(3);
     expect(unknown.stderr()).toMatch(/^muster: .+\n$/);
-    const silent = start(['hosts'], { MUSTER_URL: 'http://127.0.0.1:1' });
-    expect(await silent.ended).toBe(4);
-    expect(silent.stderr()).toBe('muster: No response from http://127.0.0.1:1.\n');
+    const unreachable = start(['hosts'], { MUSTER_URL: 'http://127.0.0.1:1' });
+    expect(await unreachable.ended).toBe(4);
+    expect(unreachable.stderr()).toBe('muster: No response from http://127.0.0.1:1.\n');
     const wrong = await cli('containers', '--sort', 'colour');
     expect(wrong.code).toBe(1);
     expect(wrong.err).toMatch(/^muster: .*sort .*name/);

@@ -3,9 +3,9 @@ import type { DockerEngine } from '@muster/testkit';
 import type { EngineListEntry } from '@muster/testkit/engine-replay';
 
 /*
- * The containers of Muster and of the engine in one comparable form. The mapping is written independently of the
- * agent's, so that a mistake there is detected. Ages in the status ("Up 5 seconds") depend on the time of reading and
- * are masked.
+ * The containers of Muster and of the engine in one comparable form. The mapping is independent of that of the agent, so
+ * that a test detects mistakes of the agent. Ages in the status ("Up 5 seconds") depend on the time of the query and are
+ * masked.
  */
 export interface Comparable {
   dockerId: string;

@@ -67,7 +67,7 @@ async function run(command: string, args: string[], env: Record<string, string>,
 }
 
 /** Deletes all hosts, so that the next test starts without any. */
-const forget = async (): Promise<void> => {
+const deleteHosts = async (): Promise<void> => {
   for (const { id } of await muster.hosts()) await muster.deleteHost(id);
 };
 
@@ -107,7 +107,7 @@ describe('curl … /install.sh | sh', () => {
     const files = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
     expect(files).toEqual([]);
     expect((await muster.host()).id).toBe(host.id);
-    await forget();
+    await deleteHosts();
   });
 
   test('installs nothing if a checksum does not match', async () => {
@@ -167,7 +167,7 @@ describe('the executable', () => {
       code: 2,
       stderr: expect.stringContaining('not enrolled'),
     });
-    await forget();
+    await deleteHosts();
   });
 
   test('has a bill of materials that lists each component with its hash', async () => {
@@ -187,8 +187,8 @@ describe('the executable', () => {
 describe('the systemd unit', () => {
   test('has an exposure level below 3 in systemd-analyze security', () => {
     const unit = join(ROOT, 'apps/agent/packaging/muster-agent.service');
-    const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit]).toString();
-    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(said)?.[1]);
+    const report = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit]).toString();
+    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
     expect(exposure).toBeGreaterThan(0);
     expect(exposure).toBeLessThan(3);
   });
@@ -212,6 +212,6 @@ describe('examples/agent.sh', () => {
     start('sh', [join(ROOT, 'examples/agent.sh')], { ...env, DOCKER_SOCKET: join(dir, 'nothing.sock') });
     await eventually(async () => expect((await muster.host()).engineError).toBe('the engine does not answer'));
     expect((await muster.host()).containerCount).toBe(24);
-    await forget();
+    await deleteHosts();
   });
 });

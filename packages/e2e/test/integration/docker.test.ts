@@ -138,10 +138,10 @@ withDocker('a real Docker engine, the API and the agent as processes', () => {
     const [gone] = await muster.containers('&q=life-after&presence=removed');
     expect(gone).toMatchObject({ dockerId: id, state: 'exited', removedAt: expect.any(String) });
     // Changes within one second are in one snapshot, so a restart can be one event or two.
-    const told = await kinds(id);
+    const recordedKinds = await kinds(id);
     for (const kind of ['created', 'started', 'paused', 'unpaused', 'renamed', 'exited', 'removed'])
-      expect(told).toContain(kind);
-    expect([told[0], told.at(-1)]).toEqual(['created', 'removed']);
+      expect(recordedKinds).toContain(kind);
+    expect([recordedKinds[0], recordedKinds.at(-1)]).toEqual(['created', 'removed']);
   });
 
   test('a change of health is reported', async () => {

@@ -171,7 +171,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // A hanging request only blocks other requests; the agent has not noticed the outage yet.
+    // The agent has not detected the outage yet. Its hanging request delays other requests, but not the journal.
     for (const act of [() => engine.act(touched, 'kill'), () => engine.act(touched, 'start')]) {
       await act();
       await sleep(SEEN_MS);
@@ -199,11 +199,11 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
     link.mend();
     await same(RECOVERY_MS_MAX);
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
-    const told = (await muster.history(touched)).slice(touchedBefore);
-    expect(told.map(({ kind }) => kind)).toEqual(['exited', 'started', 'paused', 'unpaused']);
+    const outageEvents = (await muster.history(touched)).slice(touchedBefore);
+    expect(outageEvents.map(({ kind }) => kind)).toEqual(['exited', 'started', 'paused', 'unpaused']);
     expect((await muster.history(meanwhile)).map(({ kind }) => kind)).toEqual(['created', 'removed']);
     expect((await muster.history(old)).at(-1)!.kind).toBe('removed');
-    const times = told.map(({ observedAt }) => Date.parse(observedAt));
+    const times = outageEvents.map(({ observedAt }) => Date.parse(observedAt));
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(times[0]).toBeGreaterThan(cutAt);
     expect(times.at(-1)).toBeLessThan(mendedAt + 1_000);
@@ -240,7 +240,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
       await same();
     });
 
-    test('back while the agent restarts does not keep it from reporting within two minutes', async () => {
+    test('a day back while the agent restarts does not keep the agent from reporting within two minutes', async () => {
       await restarted.reports;
       await same(60_000, restarted.muster);
       await engine.remove(restarted.unseenId);

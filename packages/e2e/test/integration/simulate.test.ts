@@ -57,15 +57,14 @@ test('after simulated network and agent failures, each container is as its host 
   ]) {
     expect(summary.mishaps[mishap]).toBeGreaterThan(0);
   }
-  // Without a terminal, progress is printed as lines.
-  expect(run.stderr()).toMatch(/^running · \d+\/20 hosts · \d+ snapshots\/s · .* · cadence 1\/2 s$/m);
+  expect(run.stderr()).toMatch(/^ +\d+ s {2}running · \d+\/20 hosts · \d+ snapshots\/s · .* · cadence 1\/2 s$/m);
   expect(await muster.hosts()).toEqual([]);
 });
 
 test('one container that is missing from the API’s response is detected, even if the run is interrupted', async () => {
-  const liar = await startLiar(muster.url);
+  const proxy = await startOmittingProxy(muster.url);
   try {
-    const run = simulate(liar.url, '--hosts 3 --containers 4 --churn 0 --faults 0 --ramp 0s --duration 5m --keep');
+    const run = simulate(proxy.url, '--hosts 3 --containers 4 --churn 0 --faults 0 --ramp 0s --duration 5m --keep');
     await eventually(async () => {
       const counts = (await muster.hosts()).map(({ containerCount }) => containerCount);
       expect(counts).toEqual([4, 4, 4]);
@@ -73,18 +72,20 @@ test('one container that is missing from the API’s response is detected, even 
     expect(await run.stop('SIGINT')).toBe(1);
     const summary = Summary.parse(JSON.parse(run.stdout()));
     expect(summary.differences).toEqual({ count: 1, first: [expect.stringMatching(/ was sent, and is not present$/)] });
-    expect(summary.differences.first[0]).toContain(liar.withheld());
+    expect(summary.differences.first[0]).toContain(proxy.omittedName());
     expect(summary.passed).toBe(false);
     expect(run.stderr()).toContain('FAILED.');
     expect((await muster.hosts()).map(({ name }) => name).sort()).toEqual(['sim-1-1', 'sim-1-2', 'sim-1-3']);
   } finally {
-    liar.close();
+    proxy.close();
   }
 });
 
-/** Starts a proxy of the API that omits one container from each page. */
-async function startLiar(url: string): Promise<{ url: string; withheld: () => string; close: () => Server }> {
-  let withheld = '';
+/** Starts a proxy of the API that omits one container from each page. `omittedName` returns its name. */
+async function startOmittingProxy(
+  url: string,
+): Promise<{ url: string; omittedName: () => string; close: () => Server }> {
+  let omittedName = '';
   const server = createServer((req, res) => {
     void (async () => {
       const body = await new Response(req).arrayBuffer();
@@ -97,7 +98,7 @@ async function startLiar(url: string): Promise<{ url: string; withheld: () => st
       let text = await answer.text();
       if (req.method === 'GET' && req.url!.startsWith(Paths.containers)) {
         const { items, nextCursor } = page(ContainerView).parse(JSON.parse(text));
-        withheld = items[0]!.name;
+        omittedName = items[0]!.name;
         text = JSON.stringify({ items: items.slice(1), nextCursor });
       }
       res.writeHead(answer.status, { 'content-type': 'application/json' }).end(text);
@@ -106,5 +107,5 @@ async function startLiar(url: string): Promise<{ url: string; withheld: () => st
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, withheld: () => withheld, close: () => server.close() };
+  return { url: `http://127.0.0.1:${port}`, omittedName: () => omittedName, close: () => server.close() };
 }

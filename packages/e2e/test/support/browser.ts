@@ -15,7 +15,7 @@ export const describeInChromium: typeof describe | typeof describe.skip = instal
 
 export const openChromium = (): Promise<Browser> => chromium.launch(installed!);
 
-/** The uncaught errors and Content Security Policy violations of a page. The dashboard must cause none. */
+/** The uncaught errors and Content Security Policy violations of a page. The dashboard must not cause any. */
 export interface Misdeeds {
   readonly list: string[];
 }
@@ -32,7 +32,7 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; m
 }
 
 /** A generous timeout for busy machines. No test measures time with it. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** Starts a browser. Each test gets a new context without cookies, and fails on errors and policy violations. */
 export function useVisits(): { readonly context: BrowserContext; readonly page: Page } {
@@ -47,7 +47,7 @@ export function useVisits(): { readonly context: BrowserContext; readonly page: 
     // Animated elements could be checked before they are fully drawn. An endless animation, such as that of the word
     // "Live", also makes the browser draw 60 frames a second while a test waits.
     context = await browser!.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
-    context.setDefaultTimeout(PATIENCE_MS);
+    context.setDefaultTimeout(TIMEOUT_MS);
     opened = await openPage(context);
   });
   afterEach(async () => {
@@ -149,7 +149,7 @@ interface TraceEvent {
   args: { name?: string };
 }
 
-/** Runs an action, and returns all tasks that the browser's pages had in the meantime. */
+/** Runs an action, and returns the tasks of the browser's pages during the action. */
 export async function pageTasksOf(browser: Browser, action: () => Promise<void>): Promise<PageTask[]> {
   await browser.startTracing(undefined, { categories: ['-*', 'toplevel'] });
   await action();

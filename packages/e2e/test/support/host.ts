@@ -60,7 +60,7 @@ export function runContainer(host: FleetHost, name: string, image = 'docker.io/l
   return id;
 }
 
-/** A host without an agent, with which a test can send reports that no real agent would send. */
+/** A host without an agent, for which a test can send reports that no real agent would send. */
 export interface RawHost {
   readonly id: string;
   /** Sends a complete snapshot. */
@@ -69,7 +69,7 @@ export interface RawHost {
   beat(problems: readonly AgentProblem[], fields?: object): Promise<void>;
 }
 
-/** Enrolls a raw host with these facts. */
+/** Enrolls a raw host. `facts` replace fields of the request. */
 export async function enrollRawHost(
   muster: Pick<Muster, 'url' | 'enrollmentToken'>,
   facts: { name: string; [field: string]: unknown },

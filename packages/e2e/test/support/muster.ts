@@ -6,7 +6,7 @@ import { newToken, startApi, type Api } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
 import type { z } from 'zod';
 
-/** The API as a process, on a database that survives restarts, and an operator's calls of it. */
+/** The API as a process, on a database that survives restarts, and an operator's calls. */
 export class Muster {
   /** The API key of an admin. */
   readonly key = newToken();

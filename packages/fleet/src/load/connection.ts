@@ -4,7 +4,7 @@
  * do (Content-Length, no chunks, no close) and rejects anything else.
  */
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import type { Call } from '@muster/testkit/http';
 
 /** A request. A body is sent as JSON. */
@@ -18,7 +18,7 @@ export interface Answer {
 }
 
 export interface Connection {
-  /** @throws if the connection breaks, or the answer is not one that this client supports. */
+  /** @throws if the connection breaks, or the response is not one that this client supports. */
   send(request: HttpRequest): Promise<Answer>;
   close(): void;
 }
@@ -30,10 +30,6 @@ const HEAD_END = '\r\n\r\n';
 export async function openConnection(port: number): Promise<Connection> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
-  return onSocket(socket);
-}
-
-function onSocket(socket: Socket): Connection {
   let received: Buffer = EMPTY;
   let waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | null = null;
 
@@ -58,8 +54,8 @@ function onSocket(socket: Socket): Connection {
   });
 
   return {
-    send: (request) =>
-      new Promise((resolve, reject) => {
+    send: (request: HttpRequest) =>
+      new Promise<Answer>((resolve, reject) => {
         if (socket.destroyed) {
           reject(new Error('the connection is closed'));
           return;
@@ -70,7 +66,7 @@ function onSocket(socket: Socket): Connection {
         if (request.body !== undefined) socket.write(request.body);
         socket.uncork();
       }),
-    close: () => socket.destroy(),
+    close: () => void socket.destroy(),
   };
 }
 
@@ -85,13 +81,13 @@ export function headOf({ method = 'GET', path, token, headers = {}, body }: Http
   return head + HEAD_END;
 }
 
-/** Parses an answer. Returns null while bytes are missing. */
+/** Parses a response. Returns null while bytes are missing. */
 function readAnswer(bytes: Buffer): Answer | null {
   const headEnd = bytes.indexOf(HEAD_END);
   if (headEnd === -1) return null;
   const head = bytes.toString('latin1', 0, headEnd);
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  if (length === undefined) throw new Error(`an answer without Content-Length:\n${head}`);
+  if (length === undefined) throw new Error(`a response without Content-Length:\n${head}`);
   const bodyStart = headEnd + HEAD_END.length;
   const bodyEnd = bodyStart + Number(length);
   if (bytes.length < bodyEnd) return null;

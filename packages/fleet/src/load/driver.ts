@@ -1,48 +1,49 @@
-/** The load driver: sends a fleet's requests on many connections, and counts the answers. */
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+/** The load driver: sends a fleet's requests on many connections, and counts the responses. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Paths } from '@muster/contracts';
+import { Paths, type HeartbeatResponse, type SyncSummary } from '@muster/contracts';
+import { ownCpuMs } from '@muster/testkit/proc';
 import { seededRandom } from '@muster/testkit/random';
 import type { Latency } from '@muster/testkit/report';
+import { createLatencies, latencyOf, recordLatency } from '../latencies.js';
 import { openConnection, type Connection } from './connection.js';
 import type { LoadHost, Traffic } from './host.js';
 
 export interface Load {
   port: number;
-  /** Each sends for its share of the hosts in turn. There are at most as many as hosts, except in a storm. */
+  /** Each connection serves its share of the hosts in turn. Except in a storm, there are at most as many as hosts. */
   connections: number;
   traffic: Traffic;
-  /** Ends after a time, or after so many requests of each host. */
+  /** The load ends after a time, or after a number of requests per host. */
   until: { durationMs: number } | { perHost: number };
-  /** Requests per second of all connections together. Default: as fast as answers arrive. */
+  /** Requests per second of all connections together. Default: as fast as responses arrive. */
   perSecond?: number;
   /**
-   * A storm may have more connections than hosts, and skips a request that is due while its connection waits for an
-   * answer. Otherwise, such a request is sent late, and its latency counts from when it was due.
+   * A storm may have more connections than hosts, and skips a request that is due while its connection waits for a
+   * response. Otherwise, such a request is sent late, and its latency counts from the time at which it was due.
    */
   isStorm?: boolean;
 }
 
 export interface LoadResult {
   sent: number;
-  /** Answers with status 200. */
+  /** Responses with status 200. */
   ok: number;
-  /** Answers with status 503, and in a storm those with 429. */
+  /** Responses with status 503, and in a storm those with 429. */
   refused: number;
   refusedWithoutRetryAfter: number;
-  /** Other statuses, broken connections, and answers with status 200 that did not apply the snapshot. */
+  /** Other statuses, broken connections, and responses with status 200 that did not apply the snapshot. */
   wrong: number;
   firstWrong: string | null;
-  /** Latency of answers with status 200, in ms to three digits; NaN if there are none. */
+  /** Time of the last request whose response did not have status 200, in ms after the start; otherwise 0. */
+  lastNotOkMs: number;
+  /** Latencies of responses with status 200, in ms to three digits. */
   okMs: Latency;
   ms: number;
-  /** CPU time of this process during the load, in ms. */
+  /** CPU time of this process during the load. */
   cpuMs: number;
-  /** When the last request was sent that was not answered with 200, in ms after the start; 0: none. */
-  lastNotOkMs: number;
 }
 
-/** Sends one load, and returns when its last answer has arrived. */
+/** Sends one load, and returns when its last response has arrived. */
 export async function drive(fleet: readonly LoadHost[], load: Load): Promise<LoadResult> {
   const { port, traffic, until, perSecond, isStorm = false } = load;
   const hosts = traffic.kind === 'removal' ? fleet.filter((_, index) => index % traffic.every === 0) : fleet;
@@ -51,18 +52,18 @@ export async function drive(fleet: readonly LoadHost[], load: Load): Promise<Loa
   for (let place = 0; place < Math.max(count, hosts.length); place++) {
     shares[place % count]!.push(hosts[place % hosts.length]!);
   }
-  // Snapshots of one host on several connections overtake each other: the API does not apply the older one.
+  // Snapshots of one host on several connections overtake each other, and the API does not apply an older one.
   const isOrdered = count <= hosts.length;
   const connections = await openConnections(port, count, isStorm);
 
-  const latencies = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
+  const latencies = createLatencies();
   const result = { sent: 0, ok: 0, refused: 0, refusedWithoutRetryAfter: 0, wrong: 0, lastNotOkMs: 0 };
   let firstWrong: string | null = null;
-  const wrong = (reason: string) => {
+  const recordWrong = (reason: string) => {
     result.wrong += 1;
     firstWrong ??= reason.slice(0, 500);
   };
-  const cpuBefore = process.cpuUsage();
+  const cpuMsBefore = ownCpuMs();
   const startedAt = performance.now();
   const durationMs = 'durationMs' in until ? until.durationMs : Infinity;
   // All connections together keep the pace.
@@ -77,11 +78,13 @@ export async function drive(fleet: readonly LoadHost[], load: Load): Promise<Loa
     const answer = await connection.send(request);
     if (answer.status === 200) {
       result.ok += 1;
-      latencies.record(Math.max(1, Math.round(1_000 * (performance.now() - sentAt))));
-      const { digest, applied, snapshotRequired } = JSON.parse(answer.body.toString('latin1')) as AcceptedAnswer;
+      recordLatency(latencies, performance.now() - sentAt);
+      const summary = JSON.parse(answer.body.toString('latin1')) as Partial<SyncSummary & HeartbeatResponse>;
+      const { digest, applied, snapshotRequired } = summary;
       accepted(digest);
-      // Heartbeats of a storm have no digest, so the API asks for a snapshot each time.
-      if ((applied === false && isOrdered) || (snapshotRequired === true && !isStorm)) wrong(answer.body.toString());
+      // Heartbeats of a storm have no digest, so each response requires a snapshot.
+      if ((applied === false && isOrdered) || (snapshotRequired === true && !isStorm))
+        recordWrong(answer.body.toString());
       return;
     }
     result.lastNotOkMs = Math.max(result.lastNotOkMs, sentAt - startedAt);
@@ -89,7 +92,7 @@ export async function drive(fleet: readonly LoadHost[], load: Load): Promise<Loa
       result.refused += 1;
       if (!/\r\nretry-after: \d/i.test(answer.head)) result.refusedWithoutRetryAfter += 1;
     } else {
-      wrong(`${answer.status} ${answer.body.toString()}`);
+      recordWrong(`${answer.status} ${answer.body.toString()}`);
     }
   }
 
@@ -102,7 +105,7 @@ export async function drive(fleet: readonly LoadHost[], load: Load): Promise<Loa
       const waitMs = dueAt - performance.now();
       if (intervalMs > 0 && waitMs > 0) await sleep(Math.min(waitMs, durationMs));
       if (performance.now() - startedAt >= durationMs) return;
-      // A request that had to wait for an answer is late; a timer that fires late is not the server's fault.
+      // A request is late if its connection was waiting for a response. A late timer is not the server's fault.
       const isLate = !isStorm && intervalMs > 0 && waitMs < 0;
       const wasDueAt = dueAt;
       dueAt = isStorm ? Math.max(dueAt + intervalMs, performance.now()) : dueAt + intervalMs;
@@ -111,30 +114,22 @@ export async function drive(fleet: readonly LoadHost[], load: Load): Promise<Loa
   }
 
   const onBroken = (error: unknown) => {
-    wrong(String(error));
+    recordWrong(String(error));
     result.lastNotOkMs = Math.max(result.lastNotOkMs, performance.now() - startedAt);
   };
   await Promise.all(shares.map((share, i) => sendShare(share, connections[i]!, i + 1).catch(onBroken)));
   for (const connection of connections) connection.close();
-  const { user, system } = process.cpuUsage(cpuBefore);
-  const ms = performance.now() - startedAt;
-  return { ...result, firstWrong, ms, cpuMs: (user + system) / 1_000, okMs: latencyOf(latencies) };
+  const cpuMs = ownCpuMs() - cpuMsBefore;
+  return { ...result, firstWrong, okMs: latencyOf(latencies), ms: performance.now() - startedAt, cpuMs };
 }
 
-/** What the driver reads from an answer with status 200. */
-interface AcceptedAnswer {
-  digest?: string | null;
-  applied?: boolean;
-  snapshotRequired?: boolean;
-}
-
-/** Connections that are opened at once. */
+/** Maximum number of connections that are opened concurrently. */
 const OPENING_MAX = 256;
 
 /**
  * Opens connections. A connection counts as open before Node accepts it, and Node accepts one per turn of its event
- * loop. In a storm, connections that Node has not accepted would wait until the end, so `isStorm` waits for an answer
- * on each.
+ * loop. In a storm, connections that Node has not accepted would wait until the end, so each connection of a storm
+ * first waits for a response.
  */
 async function openConnections(port: number, count: number, isStorm: boolean): Promise<Connection[]> {
   const connections: Connection[] = [];
@@ -147,15 +142,4 @@ async function openConnections(port: number, count: number, isStorm: boolean): P
     connections.push(...(await Promise.all(batch)));
   }
   return connections;
-}
-
-/** Returns the latencies of a histogram of microseconds. A histogram without values reads 0, which looks like success. */
-function latencyOf(histogram: RecordableHistogram): Latency {
-  const ms = (us: number) => (histogram.count === 0 ? NaN : us / 1_000);
-  return {
-    p50: ms(histogram.percentile(50)),
-    p95: ms(histogram.percentile(95)),
-    p99: ms(histogram.percentile(99)),
-    max: ms(histogram.max),
-  };
 }

@@ -21,7 +21,7 @@ const handlers = {
   /** Creates hosts under a name. They have not sent anything yet. */
   create: ({ name, ...shape }: FleetShape & { name: string }): void => void fleets.set(name, createFleet(shape)),
   drive: ({ fleet, ...load }: FleetLoad): Promise<LoadResult> => drive(fleetOf(fleet), load),
-  /** Returns the changes of each host: what a database must then contain. */
+  /** Returns the changes of each host, from which the expected state of a database follows. */
   progress: (fleet: string): HostProgress[] => fleetOf(fleet).map(({ progress }) => progress),
 };
 export type GeneratorHandlers = typeof handlers;

@@ -1,4 +1,4 @@
-/** The hosts that a load generator simulates, and what each of them sends next. */
+/** The hosts that a load generator simulates, and the next request of each. */
 import { gzipSync } from 'node:zlib';
 import { numberedSnapshot } from '../model/numbered.js';
 import {
@@ -34,21 +34,21 @@ export interface StormShape {
 
 export type FleetShape = WorkloadShape | StormShape;
 
-/** What a host sends when it is its turn. Numbered and costly hosts send only heartbeats or a mix. */
+/** The kind of request that a host sends. Numbered and costly hosts support only heartbeats and the mix. */
 export type Traffic =
   | { kind: 'heartbeat' }
-  /** The last snapshot again, or a host's first one. */
+  /** The last snapshot again, or the host's first snapshot. */
   | { kind: 'unchanged' }
   | { kind: 'changed'; change: ChangeKind; percent: number }
   /** A snapshot without the first `absent` containers, only of hosts whose number is a multiple of `every`. */
   | { kind: 'removal'; absent: number; every: number }
   /**
-   * As a fleet does: half heartbeats, four tenths unchanged snapshots, one tenth changed ones. Hosts with the workload's
-   * containers draw (2 % changed), the others take turns.
+   * Half heartbeats, four tenths unchanged snapshots and one tenth changed snapshots, as in a real fleet. Hosts with
+   * the workload's containers choose at random, and change 2 % of them. The other hosts follow a fixed order.
    */
   | { kind: 'mix' };
 
-/** A request, and what the host learns from an answer with status 200. */
+/** A request, and a callback for a response with status 200, which receives its digest. */
 export interface Turn {
   readonly request: HttpRequest;
   readonly accepted: (digest: string | null | undefined) => void;
@@ -61,7 +61,7 @@ export interface LoadHost {
   next(traffic: Traffic, random: number): Turn;
 }
 
-/** Hosts above which a fleet does not keep the unchanging parts of its containers: that would need gigabytes. */
+/** Maximum size of a fleet that keeps the unchanging parts of its containers. A larger fleet would need gigabytes. */
 const REMEMBERED_HOSTS_MAX = 1_000;
 
 export function createFleet(shape: FleetShape): LoadHost[] {
@@ -84,12 +84,22 @@ function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): Lo
     if (received !== undefined) digest = received;
   };
 
-  const snapshot = () => snapshotRequest(session, (body ??= wholeBody(simulated, progress)).bytes);
+  const snapshot = () => {
+    body ??= createBody(simulated.snapshot(progress).map((container) => JSON.stringify(container)));
+    return snapshotRequest(session, body.bytes);
+  };
   const change = (kind: ChangeKind, percent: number) => {
     const touches = touchesOfPercent(percent, containers);
-    const place = (kind === 'aged' ? progress.ages : progress.restarts) % containers;
+    const touchedBefore = kind === 'aged' ? progress.ages : progress.restarts;
     progress = advance(progress, kind, touches);
-    body = touches === 1 && body !== null ? withOneChanged(body, simulated, progress, place) : null;
+    if (body === null) return snapshot();
+    const items = [...body.items];
+    for (let i = 0; i < touches; i++) {
+      const place = (touchedBefore + i) % containers;
+      if (place < progress.absent) continue;
+      items[place - progress.absent] = JSON.stringify(simulated.container(place, progress));
+    }
+    body = createBody(items);
     return snapshot();
   };
   const request = (traffic: Traffic, random: number): HttpRequest => {
@@ -118,17 +128,17 @@ function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): Lo
   };
 }
 
-/** `costlyBodies`: what the host sends in turn, instead of numbered snapshots. */
+/** With `costlyBodies`, the host alternates between these two snapshots instead of sending numbered ones. */
 function createStormHost(
   session: AgentSession,
   number: number,
   costlyBodies: readonly [Buffer, Buffer] | null,
 ): LoadHost {
-  /** The last generation that the API accepted; 0: none. A refused one is sent again: it is as much work as before. */
+  /** The last generation that the API accepted, or 0. A refused generation is sent again, because it costs as much. */
   let generation = 0;
   // Hosts start at different turns, so that not all send the same kind of request at once.
   let turn = number;
-  /** Bodies by generation: the accepted one, and the next. */
+  /** The bodies of the accepted generation and of the next one. */
   const bodies = new Map<number, Buffer>();
   const bodyOf = (wanted: number): Buffer => {
     const known = bodies.get(wanted);
@@ -153,7 +163,7 @@ function createStormHost(
   };
 }
 
-/** Level 3 costs a fraction of the default, for slightly more bytes. */
+/** Level 3 takes a fraction of the time of the default level, for slightly more bytes. */
 const compress = (containers: readonly object[]): Buffer => gzipSync(JSON.stringify(containers), { level: 3 });
 
 /** Returns one of two snapshots of 5,000 containers with 60 labels, which differ in every container. */
@@ -166,37 +176,10 @@ function costlyBody(isEven: boolean): Buffer {
   return compress(containers);
 }
 
-/** A snapshot's bytes, and the offset of each container in them. */
+/** A snapshot, and the JSON of each container in it, so that a change costs little more than its own containers. */
 interface Body {
+  items: readonly string[];
   bytes: Buffer;
-  /** One more than there are containers: the last is the offset of the next container. */
-  offsets: Int32Array;
 }
 
-function wholeBody(simulated: SimulatedHost, progress: HostProgress): Body {
-  const items = simulated.snapshot(progress).map((container) => JSON.stringify(container));
-  const offsets = new Int32Array(items.length + 1);
-  offsets[0] = 1;
-  // The workload is ASCII: as many bytes as characters, and one for the comma.
-  items.forEach((item, i) => (offsets[i + 1] = offsets[i]! + item.length + 1));
-  return { bytes: Buffer.from(`[${items.join(',')}]`, 'latin1'), offsets };
-}
-
-/** Replaces the bytes of one container, at a cost that does not depend on the number of containers. */
-function withOneChanged(
-  { bytes, offsets }: Body,
-  simulated: SimulatedHost,
-  progress: HostProgress,
-  place: number,
-): Body {
-  const i = place - progress.absent;
-  if (i < 0) return { bytes, offsets };
-  const start = offsets[i]!;
-  const end = offsets[i + 1]! - 1;
-  const item = Buffer.from(JSON.stringify(simulated.container(place, progress)), 'latin1');
-  const grown = item.length - (end - start);
-  return {
-    bytes: Buffer.concat([bytes.subarray(0, start), item, bytes.subarray(end)]),
-    offsets: grown === 0 ? offsets : offsets.map((offset, at) => (at > i ? offset + grown : offset)),
-  };
-}
+const createBody = (items: readonly string[]): Body => ({ items, bytes: Buffer.from(`[${items.join(',')}]`) });

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { askProgram, ProgramError, startProgram } from '@muster/testkit';
 
-/** What a worker does, by name of the call. */
+/** The functions that a worker offers, by name. */
 type Handlers = { [name: string]: (argument: never) => unknown };
 type Answer = { error: string } | { result: unknown };
 

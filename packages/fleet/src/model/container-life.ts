@@ -2,14 +2,12 @@ import type { Container, Health } from '@muster/contracts';
 import { between, logBetween, randomHex, type Random } from '@muster/testkit/random';
 import type { StatusFacts } from '@muster/testkit/status-text';
 
-/** The fields that all containers in one place of a host share, however often they are replaced. */
+/** The properties that a container and its successors share. */
 export interface Role {
-  readonly container: Pick<Container, 'name' | 'image' | 'imageId' | 'command' | 'ports' | 'labels'>;
+  /** Canonical. Its id, state, status and start are replaced, and its image has a suffix. */
+  readonly container: Container;
   readonly hasHealthCheck: boolean;
 }
-
-/** The share of containers that crash again and again. */
-const CRASHING_SHARE = 0.005;
 
 /** The share of containers that have exited when the simulation starts. */
 const EXITED_SHARE = 0.08;
@@ -18,10 +16,9 @@ const EXITED_SHARE = 0.08;
 const LATER_SHARE = 0.25;
 
 const HOUR_MS = 3_600_000;
-const EXIT_CODES = [0, 0, 1, 137, 143] as const;
-const CRASH_CODES = [1, 134, 137, 139] as const;
+const EXIT_CODES = [0, 0, 1, 134, 137, 139, 143] as const;
 
-/** The engine's delay before it restarts a crashed container doubles from 100 ms to a minute, as Docker's does. */
+/** The engine's delay before it restarts a container, which Docker doubles after each crash. */
 const RESTART_MS_MIN = 100;
 const RESTART_MS_MAX = 60_000;
 
@@ -33,18 +30,15 @@ export class SimulatedContainer implements StatusFacts {
   exitCode = 0;
   startedAtMs: number;
   finishedAtMs: number;
-  /** When the container changes without a cause outside: a health check passes, it crashes, or it is restarted. */
+  /** Time of the next change without an external cause: a health check passes, or the engine restarts the container. */
   dueAtMs = Number.POSITIVE_INFINITY;
-  /** Its canonical JSON and when that expires; null after a change. */
+  /** Its canonical JSON, and the time at which the age in it changes; null after a change. */
   text: { json: string; expiresAtMs: number } | null = null;
-  /** Consecutive crashes. */
-  private crashes = 0;
 
   private constructor(
     readonly role: Role,
-    /** How many containers this one and its predecessors have replaced. */
+    /** Number of predecessors. */
     readonly release: number,
-    readonly isCrashing: boolean,
     readonly createdAtMs: number,
     private readonly random: Random,
   ) {
@@ -53,37 +47,29 @@ export class SimulatedContainer implements StatusFacts {
     this.finishedAtMs = createdAtMs;
   }
 
-  /** Creates a container as it is when the simulation starts, on a host that was started at `bootMs` (negative). */
+  /** Creates a container in its state at the start of the simulation. Its host booted at `bootMs`, a negative time. */
   static atStart(role: Role, random: Random, bootMs: number): SimulatedContainer {
-    const isCrashing = random() < CRASHING_SHARE;
     const createdAtMs =
       random() < LATER_SHARE ? -logBetween(random, HOUR_MS / 6, -bootMs) : bootMs + between(random, 5_000, 60_000);
-    const container = new SimulatedContainer(role, 0, isCrashing, createdAtMs, random);
-    if (isCrashing) {
-      container.crashes = 10;
-      container.crash(-between(random, 1_000, 60_000));
-    } else if (random() < EXITED_SHARE) {
-      container.exit(createdAtMs * random());
-    } else {
-      container.settleHealth(role.hasHealthCheck ? 'healthy' : null);
-    }
+    const container = new SimulatedContainer(role, 0, createdAtMs, random);
+    if (random() < EXITED_SHARE) container.exit(createdAtMs * random());
+    else container.settleHealth(role.hasHealthCheck ? 'healthy' : null);
     return container;
   }
 
   /** Creates and starts a container in the same role, with the next release. */
   successor(atMs: number): SimulatedContainer {
-    const next = new SimulatedContainer(this.role, this.release + 1, this.isCrashing, atMs, this.random);
+    const next = new SimulatedContainer(this.role, this.release + 1, atMs, this.random);
     next.start(atMs);
     return next;
   }
 
   /** Changes the container at random. Returns false if it must be replaced by its successor instead. */
   change(atMs: number): boolean {
-    if (this.isCrashing) return false;
     const chance = this.random();
     if (this.state === 'paused') {
       this.state = 'running';
-    } else if (this.state === 'exited') {
+    } else if (this.state !== 'running') {
       if (chance < 0.3) return false;
       this.start(atMs);
     } else if (chance < 0.25) {
@@ -92,8 +78,12 @@ export class SimulatedContainer implements StatusFacts {
       this.settleHealth(this.health === 'healthy' ? 'unhealthy' : 'healthy');
     } else if (chance < 0.75) {
       this.start(atMs);
+    } else if (chance < 0.9) {
+      this.exit(atMs);
     } else if (chance < 0.95) {
       this.exit(atMs);
+      this.state = 'restarting';
+      this.dueAtMs = atMs + between(this.random, RESTART_MS_MIN, RESTART_MS_MAX);
     } else {
       this.state = 'paused';
       this.settleHealth(null);
@@ -102,11 +92,10 @@ export class SimulatedContainer implements StatusFacts {
     return true;
   }
 
-  /** Does what is due at `dueAtMs`. */
+  /** Applies the change that is due at `dueAtMs`. */
   proceed(): void {
-    if (!this.isCrashing) this.settleHealth('healthy');
-    else if (this.state === 'running') this.crash(this.dueAtMs);
-    else this.start(this.dueAtMs);
+    if (this.state === 'restarting') this.start(this.dueAtMs);
+    else this.settleHealth('healthy');
     this.text = null;
   }
 
@@ -119,21 +108,13 @@ export class SimulatedContainer implements StatusFacts {
     this.state = 'running';
     this.startedAtMs = atMs;
     this.settleHealth(this.role.hasHealthCheck ? 'starting' : null);
-    if (this.isCrashing) this.dueAtMs = atMs + between(this.random, 500, 5_000);
-    else if (this.role.hasHealthCheck) this.dueAtMs = atMs + between(this.random, 2_000, 10_000);
+    if (this.role.hasHealthCheck) this.dueAtMs = atMs + between(this.random, 2_000, 10_000);
   }
 
-  private exit(atMs: number, codes: readonly number[] = EXIT_CODES): void {
+  private exit(atMs: number): void {
     this.state = 'exited';
-    this.exitCode = codes[Math.floor(this.random() * codes.length)]!;
+    this.exitCode = EXIT_CODES[Math.floor(this.random() * EXIT_CODES.length)]!;
     this.finishedAtMs = atMs;
     this.settleHealth(null);
-  }
-
-  private crash(atMs: number): void {
-    this.exit(atMs, CRASH_CODES);
-    this.state = 'restarting';
-    this.dueAtMs = atMs + Math.min(RESTART_MS_MAX, RESTART_MS_MIN * 2 ** this.crashes);
-    this.crashes += 1;
   }
 }

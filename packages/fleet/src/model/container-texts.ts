@@ -1,7 +1,6 @@
 import { canonicalContainer, parseStatus } from '@muster/contracts';
 import { statusText } from '@muster/testkit/status-text';
 import type { Role, SimulatedContainer } from './container-life.js';
-
 import { NO_PROGRESS, simulateHost } from './workload.js';
 
 /** Returns the roles of a host with `count` containers. All hosts of a fleet share them, as hosts of real fleets do. */
@@ -13,25 +12,13 @@ export const createRoles = (count: number): Role[] =>
       hasHealthCheck: parseStatus(container.status).health !== null,
     }));
 
-/** Returns canonical JSON, because the role's fields are canonical and the fields are in canonical order. */
-function containerText(
-  { dockerId, role, release, state, startedAtMs }: SimulatedContainer,
-  status: string,
-  epochMs: number,
-) {
-  const { name, image, imageId, command, ports, labels } = role.container;
-  return JSON.stringify({
-    dockerId,
-    name,
-    image: `${image}.${release}`,
-    imageId: `${imageId!.slice(0, -4)}${release.toString(16).padStart(4, '0')}`,
-    command,
-    state,
-    status,
-    ports,
-    labels,
-    startedAt: new Date(epochMs + startedAtMs).toISOString(),
-  });
+/** Returns canonical JSON, because the role's container is canonical and the order of its fields does not change. */
+function containerText(container: SimulatedContainer, status: string, epochMs: number): string {
+  const { dockerId, role, release, state, startedAtMs } = container;
+  const image = `${role.container.image}.${release}`;
+  const imageId = `${role.container.imageId!.slice(0, -4)}${release.toString(16).padStart(4, '0')}`;
+  const startedAt = new Date(epochMs + startedAtMs).toISOString();
+  return JSON.stringify({ ...role.container, dockerId, image, imageId, state, status, startedAt });
 }
 
 /**

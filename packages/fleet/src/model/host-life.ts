@@ -8,7 +8,7 @@ export type HostEvent =
   | { kind: 'token-rotated' }
   | { kind: 'gone' };
 
-/** What happened during a period. */
+/** The changes and events of a period. */
 export interface HostChanges {
   /** When the first container changed, or null. */
   changedAtMs: number | null;
@@ -43,7 +43,7 @@ const UPTIME_MS_MAX = 60 * 24 * HOUR_MS;
  * containers.
  */
 export class HostLife {
-  /** Ordered by id. Only to be read. */
+  /** Ordered by id. Callers must not change the array. */
   readonly containers: SimulatedContainer[];
   private readonly random: Random;
   private readonly eventRandom: Random;
@@ -62,7 +62,7 @@ export class HostLife {
     this.eventAtMs = this.eventAfter(0);
   }
 
-  /** Returns when something happens next. Infinity once the host is gone. */
+  /** Returns the time of the next change or event, or Infinity after the host has left for good. */
   nextAtMs(): number {
     return Math.min(this.changeAtMs, this.dueAtMs, this.eventAtMs);
   }
@@ -99,7 +99,7 @@ export class HostLife {
     this.eventAtMs = this.eventAfter(atMs);
     if (kind === 'gone') this.changeAtMs = this.dueAtMs = this.eventAtMs = Number.POSITIVE_INFINITY;
     if (kind !== 'network-failed') return { kind };
-    // Half an interval to two: 30 s to two minutes with the default cadence.
+    // From half an interval to two intervals, which is 30 s to two minutes with the default cadence.
     return { kind, untilMs: atMs + between(this.eventRandom, 0.5, 2) * this.options.intervalMs };
   }
 

@@ -1,8 +1,9 @@
 /**
- * Numbered snapshots: every container of a snapshot carries its number. A check can therefore tell which snapshot the
- * API has, and whether it has all of it. Pure.
+ * Numbered snapshots: every container of a snapshot contains the number of the snapshot. A check can therefore
+ * determine which snapshot the API has, and whether it has all of it. Pure.
  */
 import type { Container } from '@muster/contracts';
+import { CONTAINER_DEFAULTS } from './workload.js';
 
 const CONTAINERS_MIN = 8;
 
@@ -15,6 +16,7 @@ export function numberedSnapshot(host: number, generation: number): Container[] 
   const others = Array.from({ length: count }, (_, place): Container => {
     const runs = (generation + place) % 3 !== 0;
     return {
+      ...CONTAINER_DEFAULTS,
       dockerId: `host-${host}-container-${place}`,
       name: `service-${place}`,
       image: 'registry.example.com/service:1',

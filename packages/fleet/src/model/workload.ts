@@ -6,7 +6,7 @@
 import { Container, type Port } from '@muster/contracts';
 import { randomHex, seededRandom } from '@muster/testkit/random';
 
-/** What differs from one snapshot to the next: nothing, the age in a status text, or a restart, which is also an event. */
+/** The difference between two snapshots: none, the age in a status text, or a restart, which is also an event. */
 export type ChangeKind = 'none' | 'aged' | 'restarted';
 
 /** `running`: every container runs, so that each can change. `varied`: as on real hosts, a seventh does not run. */
@@ -21,9 +21,9 @@ export interface HostShape {
   mix: StateMix;
 }
 
-/** The changes of a host so far. They go round: the first container, the second, …, the first again. */
+/** The changes of a host so far. They affect its containers in turn, and then start again with the first container. */
 export interface HostProgress {
-  /** Status texts that became older, summed over all containers. */
+  /** Number of times that the age in a status text increased, summed over all containers. */
   ages: number;
   /** Restarts, summed over all containers. */
   restarts: number;
@@ -36,15 +36,7 @@ export interface HostProgress {
 export const NO_PROGRESS: HostProgress = { ages: 0, restarts: 0, absent: 0, added: 0 };
 
 /** A host that can compute its containers for any progress. */
-export interface SimulatedHost {
-  readonly shape: HostShape;
-  /** Returns the present containers in the order of their places. */
-  snapshot(progress: HostProgress): Container[];
-  /** Returns the container at a place, from 0. */
-  container(place: number, progress: HostProgress): Container;
-  /** Returns the ids of the removed containers. */
-  absentIds(progress: HostProgress): string[];
-}
+export type SimulatedHost = ReturnType<typeof simulateHost>;
 
 const SERVICES =
   'web api worker db cache queue search mail auth billing cron proxy admin metrics ingest export import render pdf push sync audit report index feed media image video chat board wiki docs blog shop cart stock price user team legal'.split(
@@ -54,17 +46,17 @@ const REGISTRIES = ['', 'ghcr.io/acme/', 'registry.example.com/platform/', 'quay
 const PROJECTS = 'shop crm intranet billing telemetry content support data'.split(' ');
 const TIERS = ['frontend', 'backend', 'data', 'batch'];
 
-/** The defaults of a container's fields. Fields that the workload does not set, and contenders do not store, have these. */
+/** The values of fields that the workload does not set, and of fields that contenders do not store. */
 export const CONTAINER_DEFAULTS = Container.parse({ dockerId: '-', name: '-', image: '-', state: '-' });
 
-/** The start of the workload's times. Any instant would do. */
+/** An arbitrary start of the workload's times. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
-/** The ages that status texts go through. Docker writes all of them as "N minutes". */
+/** Number of different ages, and the lowest age, in status texts. Docker writes all of them as "N minutes". */
 const MINUTES = 55;
 const MINUTES_MIN = 3;
 
-/** Returns how many of the first `touches` changes, which go round, were of the container at `place`. */
+/** Returns how many of the first `touches` changes affected the container at `place`. */
 export const touchesOf = (touches: number, place: number, containers: number): number =>
   place >= touches || place >= containers ? 0 : Math.floor((touches - 1 - place) / containers) + 1;
 
@@ -92,7 +84,7 @@ interface Base {
  * Creates a simulated host. Equal shapes give equal containers. `remember` keeps the unchanging part of each container:
  * this is faster, but needs gigabytes for thousands of hosts.
  */
-export function simulateHost(shape: HostShape, { remember = true } = {}): SimulatedHost {
+export function simulateHost(shape: HostShape, { remember = true } = {}) {
   const bases: Base[] = [];
   const base = (place: number): Base =>
     remember ? (bases[place] ??= createBase(shape, place)) : createBase(shape, place);
@@ -110,12 +102,16 @@ export function simulateHost(shape: HostShape, { remember = true } = {}): Simula
   };
   return {
     shape,
+    /** Returns the container at a place, from 0. */
     container,
-    snapshot: (progress) =>
+    /** Returns the present containers in the order of their places. */
+    snapshot: (progress: HostProgress): Container[] =>
       Array.from({ length: shape.containers + progress.added - progress.absent }, (_, i) =>
         container(progress.absent + i, progress),
       ),
-    absentIds: ({ absent }) => Array.from({ length: absent }, (_, place) => base(place).container.dockerId),
+    /** Returns the ids of the removed containers. */
+    absentIds: ({ absent }: HostProgress): string[] =>
+      Array.from({ length: absent }, (_, place) => base(place).container.dockerId),
   };
 }
 
@@ -138,7 +134,7 @@ function createBase({ seed, index, mix }: HostShape, place: number): Base {
       { ip: '::', privatePort: privatePort + 1, publicPort, type: 'tcp' },
     );
   }
-  const { state, before, after, starts } = life(mix, random());
+  const { state, before, after, starts } = stateOf(mix, random());
   return {
     container: {
       ...CONTAINER_DEFAULTS,
@@ -169,7 +165,7 @@ function createBase({ seed, index, mix }: HostShape, place: number): Base {
 }
 
 /** Returns a container's state and the words of its status text, by its place (0 to 1) in the mix. */
-function life(mix: StateMix, place: number): { state: string; before: string; after: string; starts: boolean } {
+function stateOf(mix: StateMix, place: number): { state: string; before: string; after: string; starts: boolean } {
   const runs = { state: 'running', before: 'Up ', starts: true };
   if (mix === 'running') return { ...runs, after: place < 0.3 ? ' (healthy)' : '' };
   if (place < 0.01) return { ...runs, after: ' (unhealthy)' };

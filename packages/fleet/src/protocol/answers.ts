@@ -3,37 +3,36 @@ import { BrokenCallError, type Call, type Http } from '@muster/testkit/http';
 import type { z } from 'zod';
 
 /**
- * The outcome of a call. `retry`: it can succeed later, because there was no valid response, or 408, 429 or 5xx.
- * `refused`: it cannot succeed.
+ * The outcome of a call. `retry`: the call can succeed later, because there was no valid response, or its status was
+ * 408, 429 or 5xx. `refused`: the call cannot succeed.
  */
 export type Answer<T> =
   | { kind: 'ok'; data: T }
-  | { kind: 'retry'; reason: string; retryAfterMs: number | null }
+  | { kind: 'retry'; retryAfterMs: number | null }
   | { kind: 'refused'; problemType: string | null; reason: string };
 
 /** Whether a request that was rejected with this status can succeed later. */
 export const isTransient = (status: number): boolean => status === 408 || status === 429 || status >= 500;
 
 /** Sends a request and checks the response against the contract. */
-export async function ask<S extends z.ZodType>(http: Http, schema: S, call: Call): Promise<Answer<z.output<S>>> {
+export async function callApi<S extends z.ZodType>(http: Http, schema: S, call: Call): Promise<Answer<z.output<S>>> {
   let reply;
   try {
     reply = await http.send(call);
   } catch (error) {
     if (!(error instanceof BrokenCallError)) throw error;
-    return { kind: 'retry', reason: error.message, retryAfterMs: null };
+    return { kind: 'retry', retryAfterMs: null };
   }
   const { status, headers, text } = reply;
   const body = parseJson(text);
   if (status >= 200 && status < 300) {
     const parsed = schema.safeParse(body);
-    if (parsed.success) return { kind: 'ok', data: parsed.data };
-    return { kind: 'retry', reason: `the response with status ${status} is not from Muster`, retryAfterMs: null };
+    return parsed.success ? { kind: 'ok', data: parsed.data } : { kind: 'retry', retryAfterMs: null };
   }
+  if (isTransient(status)) return { kind: 'retry', retryAfterMs: parseRetryAfter(headers['retry-after']) };
   const { data: problem } = Problem.safeParse(body);
   const reason = problem === undefined ? `status ${status}` : `${status} ${problem.title}: ${problem.detail}`;
-  if (!isTransient(status)) return { kind: 'refused', problemType: problem?.type ?? null, reason };
-  return { kind: 'retry', reason, retryAfterMs: parseRetryAfter(headers['retry-after']) };
+  return { kind: 'refused', problemType: problem?.type ?? null, reason };
 }
 
 /** The API sends seconds. A date, which would depend on the clock, is ignored. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Paths, SnapshotHeaderNames, type EnrollRequest } from '@muster/contracts';
+import { Paths, SnapshotHeaderNames, type EnrollRequest, type Heartbeat } from '@muster/contracts';
 import type { Call } from '@muster/testkit/http';
 
 /** One run of an agent: its credentials, and the position of its last snapshot. */
@@ -36,18 +36,23 @@ export function enrollRequest(
   return { method: 'POST', path: Paths.agentEnroll, token: enrollmentToken, body };
 }
 
-/** Returns the next snapshot of a session, observed now. `gzip`: the body is compressed. */
-export function snapshotRequest(session: AgentSession, body: string | Buffer, { gzip = false } = {}): Call {
+/** Returns the next snapshot of a session, by default observed now. `gzip`: the body is compressed. */
+export function snapshotRequest(
+  session: AgentSession,
+  body: string | Buffer,
+  { gzip = false, observedAtMs = Date.now() } = {},
+): Call {
   session.sequence += 1;
   const headers = headersOf(session);
   headers[SnapshotHeaderNames.sequence] = String(session.sequence);
-  headers[SnapshotHeaderNames.observedAt] = new Date().toISOString();
+  headers[SnapshotHeaderNames.observedAt] = new Date(observedAtMs).toISOString();
   if (gzip) headers['Content-Encoding'] = 'gzip';
   return { method: 'POST', path: Paths.agentContainers, token: session.token, headers, body };
 }
 
-export function heartbeatRequest(session: AgentSession, digest: string | null): Call {
-  const body = JSON.stringify({ digest });
+/** `facts` describe the machine and its engine. */
+export function heartbeatRequest(session: AgentSession, digest: string | null, facts: Partial<Heartbeat> = {}): Call {
+  const body = JSON.stringify({ digest, ...facts });
   return { method: 'POST', path: Paths.agentHeartbeat, token: session.token, headers: headersOf(session), body };
 }
 

@@ -2,50 +2,36 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { HostAgent } from './host-agent.js';
 
-export interface RunOptions {
-  durationMs: number;
-  /** Ends the run earlier. */
-  stop: AbortSignal;
-  /** Returns the milliseconds since the simulation's start. */
-  now: () => number;
-}
+type Runnable = Pick<HostAgent, 'nextAtMs' | 'wake'>;
 
-/** Runs the agents for a time. Resolves when their last calls are done. */
-export function runAgents(agents: readonly HostAgent[], { durationMs, stop, now }: RunOptions): Promise<void> {
-  const timers = new Map<HostAgent, NodeJS.Timeout>();
-  let calls = 0;
-  let isOver = false;
-  return new Promise((resolve, reject) => {
-    function schedule(agent: HostAgent): void {
-      const delayMs = agent.nextAtMs() - now();
-      if (isOver || delayMs === Number.POSITIVE_INFINITY) return;
+/** Runs the agents for `durationMs`, or until `stop` is aborted. Resolves when their last calls have ended. */
+export async function runAgents(
+  agents: readonly Runnable[],
+  { durationMs, stop, now }: { durationMs: number; stop: AbortSignal; now: () => number },
+): Promise<void> {
+  const endMs = now() + durationMs;
+  const wakers = new Set<() => void>();
+  // A listener of `stop` for each of thousands of agents would be slow to add and to remove.
+  stop.addEventListener('abort', () => wakers.forEach((wake) => wake()), { once: true });
+  const sleepUntil = (atMs: number) =>
+    new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        wakers.delete(wake);
+        resolve();
+      };
       // A timer can fire up to a millisecond early.
-      timers.set(
-        agent,
-        setTimeout(() => void wake(agent).catch(reject), Math.ceil(Math.max(0, delayMs))),
-      );
+      const timer = setTimeout(wake, Math.ceil(atMs - now()));
+      wakers.add(wake);
+    });
+  const run = async (agent: Runnable): Promise<void> => {
+    while (now() < endMs && !stop.aborted) {
+      const atMs = agent.nextAtMs();
+      if (atMs <= now()) await agent.wake(now());
+      else await sleepUntil(Math.min(atMs, endMs));
     }
-
-    async function wake(agent: HostAgent): Promise<void> {
-      calls += 1;
-      await agent.wake(now());
-      calls -= 1;
-      schedule(agent);
-      if (isOver && calls === 0) resolve();
-    }
-
-    function end(): void {
-      isOver = true;
-      clearTimeout(endTimer);
-      timers.forEach(clearTimeout);
-      if (calls === 0) resolve();
-    }
-
-    const endTimer = setTimeout(end, durationMs);
-    stop.addEventListener('abort', end, { once: true });
-    if (stop.aborted) end();
-    agents.forEach(schedule);
-  });
+  };
+  await Promise.all(agents.map(run));
 }
 
 const FINISH_CONCURRENCY = 64;
@@ -53,7 +39,7 @@ const FINISH_MS_MAX = 180_000;
 const FINISH_RETRY_MS = 1_000;
 
 /**
- * Lets each agent report its state at this moment until the API accepts it. Returns the agents that did not manage to
+ * Has each agent report its present state until the API accepts the report. Returns the agents that did not succeed
  * within three minutes.
  */
 export async function finishAgents(agents: readonly HostAgent[], now: () => number): Promise<HostAgent[]> {

@@ -15,7 +15,7 @@ import type { ExpectedHost } from '../compare.js';
 import { containerTexts } from '../model/container-texts.js';
 import { HostLife, type HostEvent } from '../model/host-life.js';
 import type { Role } from '../model/container-life.js';
-import { ask, type Answer } from '../protocol/answers.js';
+import { callApi, type Answer } from '../protocol/answers.js';
 import {
   AgentSession,
   enrollRequest,
@@ -24,7 +24,7 @@ import {
   rotationRequest,
   snapshotRequest,
 } from '../protocol/requests.js';
-import { increment, type Metrics } from './metrics.js';
+import { increment, SNAPSHOT_MISHAPS, type Metrics, type SnapshotMishap } from './metrics.js';
 import { Pace, retryDelayMs, type Report } from './pace.js';
 import type { SimulateOptions } from './summary.js';
 
@@ -37,8 +37,8 @@ export interface Fleet {
   http: Http;
   metrics: Metrics;
   /**
-   * The API's first snapshot interval; null before the first enrollment. A later one changes how often hosts report, and
-   * not what happens to them.
+   * The API's first snapshot interval; null before the first enrollment. Later intervals change how often hosts report,
+   * but not what happens to the hosts.
    */
   intervalMs: number | null;
   /** The simulation's start, in milliseconds since 1970. */
@@ -52,37 +52,35 @@ const AGENT_VERSION = 'simulate';
 /** What each heartbeat reports about the machine. */
 const FACTS = { engine: MACHINE.engine, os: MACHINE.os, agentVersion: AGENT_VERSION };
 
-/** As in the agent: below this size, compression costs more than it saves. */
+/** The real agent has the same limit: below this size, compression costs more than it saves. */
 const GZIP_BYTES_MIN = 4_096;
-/** Level 3 takes less than two thirds of the default's time, for 5 % more bytes. */
+/** Level 3 takes less than two thirds of the time of the default level, for 5 % more bytes. */
 const GZIP_LEVEL = 3;
 
 /** Maximum number of removed containers that are compared for each host. */
 const REMOVED_MAX = 20;
 
-/** A snapshot without a response can still reach the API during this time. */
+/** The API can still receive a snapshot this long after its request failed without a response. */
 const STRAGGLER_MS = 5_000;
 
-/** What can happen to a snapshot, the share of each if `faults` is 1, and the maximum share. */
-const SNAPSHOT_MISHAPS = ['answer lost', 'sent twice', 'sent late'] as const;
-type SnapshotMishap = (typeof SNAPSHOT_MISHAPS)[number];
+/** The share of snapshots with each mishap if `faults` is 1, and the maximum share. */
 const MISHAP_SHARE = 0.005;
 const MISHAP_SHARE_MAX = 0.2;
 
 /** The agent of one simulated host. */
 export class HostAgent {
   readonly name: string;
-  /** What the API must show of the host; null before the host is enrolled. */
+  /** The state that the API must show; null before the host is enrolled. */
   expected: ExpectedHost | null = null;
-  /** What the API did that the protocol forbids. */
+  /** Violations of the protocol by the API. */
   readonly violations = new Set<string>();
   private state: 'running' | 'leaving' | 'gone' | 'rejected' = 'running';
   private life: HostLife | null = null;
   private readonly startAtMs: number;
-  /** Draws jitter and mishaps. */
+  /** The generator for jitter and mishaps. */
   private readonly random: Random;
   private readonly pace: Pace;
-  /** Without a token if the agent must enroll again. */
+  /** Its token is empty if the agent must enroll again. */
   private session: AgentSession | null = null;
   private wantsRotation = false;
   private failures = 0;
@@ -107,7 +105,7 @@ export class HostAgent {
     this.pace = new Pace(this.startAtMs, this.random);
   }
 
-  /** Returns when the agent must be woken. Infinity once it has left. */
+  /** Returns the time at which the agent must be woken, or Infinity after it has left. */
   nextAtMs(): number {
     if (this.isOver) return Number.POSITIVE_INFINITY;
     return Math.min(this.life?.nextAtMs() ?? Number.POSITIVE_INFINITY, this.pace.next().atMs);
@@ -164,7 +162,7 @@ export class HostAgent {
         break;
       case 'network-failed':
         increment(mishaps, 'network failed');
-        // The agent also waits between two attempts.
+        // After the outage, the agent also waits until its next attempt.
         this.pace.silence(event.untilMs + retryDelayMs(2, null, this.random()));
         break;
       case 'token-rotated':
@@ -181,14 +179,14 @@ export class HostAgent {
     const { name, host, fleet } = this;
     const engineId = `${fleet.engineIdPrefix}${host + 1}`;
     const request = enrollRequest(fleet.enrollmentToken, engineId, { name, agentVersion: AGENT_VERSION });
-    const answer = await this.ask(EnrollResponse, request, this.chance(0.01));
+    const answer = await this.call(EnrollResponse, request, this.chance(0.01));
     if (answer.kind === 'refused') return void this.reject(`it may not enroll: ${answer.reason}`);
     if (answer.kind === 'retry') return void this.retryLater(answer.retryAfterMs, 'snapshot');
     const { agentToken, hostId, cadence } = answer.data;
     if (this.session?.hostId === hostId) this.session.token = agentToken;
     else this.session = new AgentSession(hostId, agentToken);
     const lastSeen = { fromMs: 0, untilMs: 0 };
-    this.expected ??= { name, hostId, isGone: false, containers: null, removed: [], lastSeen, cadence };
+    this.expected ??= { name, hostId, containers: null, removed: [], lastSeen, cadence };
     Object.assign(this.expected, { hostId, cadence });
     this.failures = 0;
     fleet.intervalMs ??= cadence.snapshotSeconds * 1_000;
@@ -198,7 +196,7 @@ export class HostAgent {
   }
 
   private async rotate(session: AgentSession): Promise<void> {
-    const answer = await this.ask(TokenRotation, rotationRequest(session), this.chance(0.1));
+    const answer = await this.call(TokenRotation, rotationRequest(session), this.chance(0.1));
     this.wantsRotation = false;
     if (answer.kind === 'refused') return void this.handleRejection(answer);
     if (answer.kind === 'retry') return;
@@ -209,8 +207,7 @@ export class HostAgent {
   private async sendHeartbeat(session: AgentSession): Promise<void> {
     // The digest confirms that nothing has changed, so it is not sent while a change is unreported.
     const digest = this.pace.hasChange ? null : this.digest;
-    const request = { ...heartbeatRequest(session, digest), body: JSON.stringify({ digest, ...FACTS }) };
-    await this.report('heartbeat', this.ask(HeartbeatResponse, request));
+    await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, FACTS)));
   }
 
   private async sendSnapshot(session: AgentSession, nowMs: number, mishap: SnapshotMishap | null): Promise<void> {
@@ -223,29 +220,29 @@ export class HostAgent {
       return void this.retryLater(null, 'snapshot');
     }
     const copies = mishap === 'sent twice' ? [request, request] : [request];
-    const answers = Promise.all(copies.map((copy) => this.ask(SyncSummary, copy, mishap === 'answer lost')));
+    const answers = Promise.all(copies.map((copy) => this.call(SyncSummary, copy, mishap === 'answer lost')));
     const applied = answers.then((each) => this.appliedOf(each));
     const summary = await this.report('snapshot', applied);
     if (summary === null) return;
 
     this.digest = summary.applied ? summary.digest : null;
-    if (!summary.applied) return void this.noteViolation(`its newest snapshot was called stale: ${summary.reason}`);
+    if (!summary.applied)
+      return void this.violations.add(`the API called its newest snapshot stale: ${summary.reason}`);
     const { received, hostId } = summary;
     const sent = this.texts.length;
-    if (received !== sent) this.noteViolation(`${sent} containers sent, ${received} received`);
-    if (hostId !== session.hostId) this.noteViolation(`the response is for host ${hostId}`);
+    if (received !== sent) this.violations.add(`${sent} containers sent, ${received} received`);
+    if (hostId !== session.hostId) this.violations.add(`the response is for host ${hostId}`);
     this.acknowledgedAtMs = nowMs;
     this.expected!.containers = this.texts;
     if (this.state === 'leaving') {
       increment(mishaps, 'host gone');
       this.state = 'gone';
-      this.expected!.isGone = true;
     } else if (this.delayed?.body !== request.body) {
       await this.sendDelayed();
     }
   }
 
-  /** Returns the snapshot at `nowMs`. Its body is the last one, if that has the same content. */
+  /** Returns a request with the snapshot at `nowMs`. Reuses the previous body if the content is the same. */
   private nextSnapshot(session: AgentSession, nowMs: number): Call {
     const { epochMs } = this.fleet;
     const texts = containerTexts(this.life!.containers, this.texts, nowMs, epochMs);
@@ -257,37 +254,35 @@ export class HostAgent {
     this.texts = texts;
     // No two snapshots of a host have the same time, so that their order is always defined.
     this.observedAtMs = Math.max(this.observedAtMs + 1, Math.floor(epochMs + nowMs));
-    const request = snapshotRequest(session, this.body.bytes, this.body);
-    const observedAt = new Date(this.observedAtMs).toISOString();
-    const headers = { [SnapshotHeaderNames.observedAt]: observedAt, [SnapshotHeaderNames.complete]: 'true' };
-    return { ...request, headers: { ...request.headers, ...headers } };
+    const request = snapshotRequest(session, this.body.bytes, { ...this.body, observedAtMs: this.observedAtMs });
+    return { ...request, headers: { ...request.headers, [SnapshotHeaderNames.complete]: 'true' } };
   }
 
-  /** Returns the answer to the copy that was applied. The API must not apply two copies. */
+  /** Returns the response to the copy that was applied. The API must not apply two copies. */
   private appliedOf(answers: readonly Answer<SyncSummary>[]): Answer<SyncSummary> {
     const applied = answers.filter((answer) => answer.kind === 'ok' && answer.data.applied);
-    if (applied.length > 1) this.noteViolation('one request, sent twice, was applied twice');
+    if (applied.length > 1) this.violations.add('one request, sent twice, was applied twice');
     return applied[0] ?? answers.find(({ kind }) => kind !== 'ok') ?? answers[0]!;
   }
 
-  /** Sends the delayed snapshot, if there is one. A later snapshot was applied, so the API must not apply it. */
+  /** Sends the delayed snapshot, if there is one. The API must not apply it, because it has applied a newer one. */
   private async sendDelayed(): Promise<void> {
     if (this.delayed === null || !this.session?.token) return;
     const request = { ...this.delayed, token: this.session.token };
     this.delayed = null;
-    const answer = await this.ask(SyncSummary, request);
+    const answer = await this.call(SyncSummary, request);
     const isApplied = answer.kind === 'ok' && answer.data.applied;
-    if (isApplied) this.noteViolation('an older snapshot, sent late, was applied over a newer one');
+    if (isApplied) this.violations.add('an older snapshot, sent late, was applied over a newer one');
     this.extendLastSeen(answer.kind === 'retry');
   }
 
-  /** Returns the response to a report, or null after a failure, to which it reacts as an agent does. */
+  /** Returns the response to a report. After a failure, returns null and schedules what a real agent would do. */
   private async report<T extends { cadence: Cadence; snapshotRequired?: boolean }>(
     report: Report,
-    sent: Promise<Answer<T>>,
+    pending: Promise<Answer<T>>,
   ): Promise<T | null> {
     const sentAtMs = this.fleet.now();
-    const answer = await sent;
+    const answer = await pending;
     this.extendLastSeen(answer.kind === 'retry' && report === 'snapshot');
     if (answer.kind === 'retry') this.retryLater(answer.retryAfterMs, report);
     else if (answer.kind === 'refused') this.handleRejection(answer);
@@ -321,16 +316,12 @@ export class HostAgent {
 
   private reject(reason: string): void {
     this.state = 'rejected';
-    this.noteViolation(reason);
+    this.violations.add(reason);
   }
 
-  private noteViolation(violation: string): void {
-    this.violations.add(violation);
-  }
-
-  private ask<S extends z.ZodType>(schema: S, request: Call, isLost = false) {
+  private call<S extends z.ZodType>(schema: S, request: Call, isLost = false) {
     const lose = this.random() < 0.5 ? 'when-sent' : 'when-answered';
-    return ask(this.fleet.http, schema, isLost ? { ...request, lose } : request);
+    return callApi(this.fleet.http, schema, isLost ? { ...request, lose } : request);
   }
 
   private chance(share: number): boolean {

@@ -1,10 +1,10 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 
-/** From the first change of a burst until the snapshot that contains all of them. */
+/** Time from the first change of a burst until the snapshot that contains the whole burst. */
 const COALESCE_MS = 1_000;
 
-/** Maximum share of an interval that randomness subtracts from it. */
-const SPREAD = 0.1;
+/** Maximum share by which jitter shortens an interval. */
+const JITTER = 0.1;
 
 const BACKOFF_MS_MIN = 1_000;
 const BACKOFF_MS_MAX = 60_000;
@@ -19,7 +19,7 @@ export type Report = 'snapshot' | 'heartbeat';
 export class Pace {
   private snapshotAtMs = 0;
   private heartbeatAtMs = 0;
-  /** When the snapshot is due that a change requires; null if nothing has changed since the last snapshot. */
+  /** Time of the snapshot that a change requires; null if nothing has changed since the last snapshot. */
   private changeAtMs: number | null = null;
   private notBeforeMs = 0;
 
@@ -30,7 +30,7 @@ export class Pace {
     this.start(startAtMs);
   }
 
-  /** Starts, or starts again, with a snapshot. */
+  /** Schedules the snapshot with which an agent starts. */
   start(atMs: number): void {
     this.snapshotAtMs = atMs;
     this.heartbeatAtMs = atMs + CADENCE_DEFAULT.heartbeatSeconds * 1_000;
@@ -54,7 +54,7 @@ export class Pace {
     this.changeAtMs ??= atMs + COALESCE_MS;
   }
 
-  /** The containers are read now: a later change requires another snapshot. */
+  /** Called when the containers have been read for a snapshot. A later change requires another snapshot. */
   snapshotStarted(): void {
     this.changeAtMs = null;
   }
@@ -79,13 +79,13 @@ export class Pace {
   }
 
   private intervalMs(seconds: number): number {
-    return seconds * 1_000 * (1 - SPREAD * this.random());
+    return seconds * 1_000 * (1 - JITTER * this.random());
   }
 }
 
 /**
- * Returns the wait before the next attempt: what the server asks for, plus a random share of a time that doubles up to a
- * maximum. `failures` counts from 1.
+ * Returns the delay before the next attempt: the delay that the server requires, plus a random share of a time that
+ * doubles up to a maximum. `failures` counts from 1.
  *
  * Source: "full jitter" of Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */

@@ -2,28 +2,34 @@ import { randomUUID } from 'node:crypto';
 import { Paths } from '@muster/contracts';
 import { withDisposables } from '@muster/testkit/disposables';
 import { BrokenCallError, createHttp, type Call, type Reply } from '@muster/testkit/http';
+import { ownCpuMs } from '@muster/testkit/proc';
 import pMap from 'p-map';
+import type { CommandIo } from '../command-line.js';
 import { createRoles } from '../model/container-texts.js';
 import { ApiError, createOperator, type Operator } from '../operator.js';
+import { recordLatency } from '../latencies.js';
 import { finishAgents, runAgents } from './fleet.js';
 import { HostAgent, type Fleet } from './host-agent.js';
-import { increment, Metrics, recordLatency, type CallKind } from './metrics.js';
-import { showProgress, type ProgressOutput } from './progress.js';
+import { increment, Metrics, type CallKind } from './metrics.js';
+import { showProgress } from './progress.js';
 import { summarize, type SimulateOptions, type Summary } from './summary.js';
 import { verify } from './verify.js';
 
 const TIMEOUT_MS = 20_000;
 const DELETE_CONCURRENCY = 8;
 
-/** The enrollment token outlives the run by this time. */
+/** The enrollment token expires this long after the planned end of the run. */
 const TOKEN_SPARE_SECONDS = 3_600;
 
 /**
- * Runs a fleet against the API until its time is over or `stop` is aborted, compares the API's state with the expected
+ * Runs a fleet against the API until its time is over or the signal is aborted, compares the API's state with the expected
  * state, and deletes the hosts.
  * @throws ApiError if the API cannot be used.
  */
-export async function simulate(options: SimulateOptions, output: ProgressOutput, stop: AbortSignal): Promise<Summary> {
+export async function simulate(
+  options: SimulateOptions,
+  { progress: write, signal: stop }: Pick<CommandIo, 'progress' | 'signal'>,
+): Promise<Summary> {
   const { url, key, seed, hosts, sockets, durationMs } = options;
   const metrics = new Metrics();
   const run = await withDisposables(async (use) => {
@@ -38,7 +44,7 @@ export async function simulate(options: SimulateOptions, output: ProgressOutput,
       ({ id }) => operator.call('revokeEnrollmentToken', { params: { enrollmentTokenId: id } }),
     );
 
-    const cpuBefore = process.cpuUsage();
+    const cpuMsBefore = ownCpuMs();
     const startedAt = performance.now();
     const now = (): number => performance.now() - startedAt;
     // New in each run, so that hosts that an earlier run left behind are other machines.
@@ -57,7 +63,7 @@ export async function simulate(options: SimulateOptions, output: ProgressOutput,
     const agents = Array.from({ length: hosts }, (_, host) => new HostAgent(fleet, host));
     const enrolled = () => agents.flatMap(({ expected }) => expected ?? []);
     const state = () => ({ enrolled: enrolled().length, hosts, cadence: enrolled()[0]?.cadence ?? null });
-    const progress = use(showProgress(output, metrics, state), ({ stop }) => stop());
+    const progress = use(showProgress(write, metrics, state), ({ stop }) => stop());
     if (!options.keep) use(operator, () => deleteHosts(operator, engineIdPrefix, progress.enter));
 
     await runAgents(agents, { durationMs, stop, now });
@@ -70,15 +76,14 @@ export async function simulate(options: SimulateOptions, output: ProgressOutput,
       ...unfinished.map((agent) => `${agent.name} could not deliver its last snapshot`),
       ...agents.flatMap((agent) => [...agent.violations].map((violation) => `${agent.name}: ${violation}`)),
     );
-    const { user, system } = process.cpuUsage(cpuBefore);
     return {
       seconds,
       verification,
-      hosts: { enrolled: enrolled().length, gone: enrolled().filter(({ isGone }) => isGone).length },
-      simulator: { cpuSeconds: (user + system) / 1e6, rssMiB: process.resourceUsage().maxRSS / 1_024 },
+      hosts: { enrolled: enrolled().length, gone: metrics.mishaps.get('host gone') ?? 0 },
+      simulator: { cpuSeconds: (ownCpuMs() - cpuMsBefore) / 1_000, rssMiB: process.resourceUsage().maxRSS / 1_024 },
     };
   });
-  // After everything else, so that it also counts the deletion of the hosts.
+  // Computed last, so that it also counts the calls that delete the hosts.
   return summarize({ options, metrics, ...run });
 }
 
@@ -99,7 +104,10 @@ function recordCall(metrics: Metrics, { path, method, body }: Call, result: Repl
   }
   counts.bytesReceived += Buffer.byteLength(result.text);
   recordLatency(counts.latencies, result.ms);
-  if (agentCall !== undefined) recordLatency(metrics.recent, result.ms);
+  if (agentCall !== undefined) {
+    recordLatency(metrics.recent.latencies, result.ms);
+    increment(metrics.recent.counts, agentCall);
+  }
   increment(metrics.statuses, result.status);
 }
 
@@ -111,7 +119,7 @@ async function deleteHosts(operator: Operator, engineIdPrefix: string, enter: (p
     const remove = ({ id }: { id: string }) => operator.call('deleteHost', { params: { hostId: id } });
     await pMap(hosts, remove, { concurrency: DELETE_CONCURRENCY });
   } catch (error) {
-    // The summary is worth more.
+    // The run still prints its summary.
     if (!(error instanceof ApiError)) throw error;
     enter(`some hosts could not be deleted (${error.message})`);
   }

@@ -12,7 +12,7 @@ export interface Verification {
   differences: string[];
 }
 
-/** Enough requests at a time to keep the API busy, and few enough not to be a load test of their own. */
+/** Number of concurrent requests: enough to keep the API busy, but too few to be a load test. */
 const CONCURRENCY = 4;
 
 /** The API's limit for the values of one filter. */
@@ -46,7 +46,7 @@ export async function verify(
     }
     const others = [...byId.values()].filter(({ engineId }) => engineId.startsWith(engineIdPrefix));
     for (const { name } of others) {
-      differences.push(`${name} is among the hosts, though its enrollment was never answered`);
+      differences.push(`${name} is listed, although no agent received a response to its enrollment`);
     }
   }
 
@@ -67,7 +67,7 @@ export async function verify(
 
   try {
     await verifyHosts();
-    // By host, because the database can contain containers of other hosts.
+    // Queried by host, because the database can contain containers of other hosts.
     const starts = fleet.map((_, index) => index).filter((index) => index % HOSTS_PER_QUERY === 0);
     const groups = starts.map((start) => fleet.slice(start, start + HOSTS_PER_QUERY));
     await pMap(groups, verifyContainers, { concurrency: CONCURRENCY });

@@ -1,11 +1,12 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isAvailable } from '../is-available.js';
-import { createDockerClient, TEST_IMAGE, type DockerClient } from './client.js';
+import { startCommand, type Program } from '../program.js';
+import { createDockerClient, type DockerClient } from './client.js';
 
 const run = promisify(execFile);
 
@@ -16,7 +17,7 @@ const IMAGE_BYTES_MAX = 64 * 1024 * 1024;
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
 
-/** Returns whether a Docker engine can be started on this machine, as `isAvailable` does. */
+/** Returns whether a Docker engine can be started on this machine. `isAvailable` reports why not. */
 export function hasDockerEngine(): boolean {
   const missing = PROGRAMS.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
   const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
@@ -25,21 +26,21 @@ export function hasDockerEngine(): boolean {
   return isAvailable(reason && `a real Docker engine is not available (${reason}): ${how}`);
 }
 
-/** A real Docker engine, whose network, mounts, data and socket are separate from the machine's. */
+/** A real Docker engine. Its network, mounts, data and socket are separate from those of the machine. */
 export interface DockerEngine extends DockerClient {
   readonly socketPath: string;
-  /** A value of DOCKER_HOST. */
+  /** The value of DOCKER_HOST for clients. */
   readonly dockerHost: string;
   /** Stops the engine with SIGTERM, which also stops its containers. */
   stop(): Promise<void>;
   /** Kills the engine and its containers. After `restart`, the containers are exited. */
   kill(): Promise<void>;
-  /** Stops the engine if it is running, and starts it with its present data. */
+  /** Stops the engine if it is running, and starts it with its current data. */
   restart(): Promise<void>;
-  /** Stops the engine's process with SIGSTOP. Its socket still accepts connections. */
+  /** Freezes the engine's process with SIGSTOP. Its socket still accepts connections. */
   freeze(): void;
   thaw(): void;
-  /** Removes containers, engine and data, and closes the client. */
+  /** Removes the containers, the engine and its data, and closes the client. */
   close(): Promise<void>;
 }
 
@@ -48,15 +49,13 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   const dir = await mkdtemp(join(tmpdir(), 'muster-docker-'));
   const socketPath = join(dir, 'docker.sock');
   const client = createDockerClient(socketPath);
-  let daemon: { process: ChildProcess; exited: Promise<void> } | null = null;
+  let daemon: Program | null = null;
 
   async function start(): Promise<void> {
-    const child = launch(dir, socketPath);
-    daemon = { process: child, exited: new Promise((resolve) => void child.once('exit', () => resolve())) };
-    const hasExited = () => child.exitCode !== null || child.signalCode !== null;
+    const started = (daemon = startDaemon(dir, socketPath));
     const deadline = performance.now() + READY_MS_MAX;
     while (!(await client.isAnswering())) {
-      if (hasExited() || performance.now() > deadline) {
+      if (!started.isRunning() || performance.now() > deadline) {
         throw new Error(`dockerd does not start:\n${(await readFile(join(dir, 'docker.log'), 'utf8')).slice(-2_000)}`);
       }
       await sleep(100);
@@ -64,13 +63,8 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   }
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    if (daemon === null) return;
-    const { process: child, exited } = daemon;
-    child.kill('SIGCONT');
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-    await exited;
-    clearTimeout(timer);
+    daemon?.child.kill('SIGCONT');
+    await daemon?.stop(signal, STOP_MS_MAX);
     daemon = null;
   }
 
@@ -84,7 +78,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
     // Otherwise the engine would use the machine's configuration.
     await writeFile(join(dir, 'daemon.json'), '{}');
     await start();
-    await client.importImage(TEST_IMAGE.repository, TEST_IMAGE.tag, await busyboxImage(join(dir, 'image')));
+    await client.importImage(await createBusyboxImage(join(dir, 'image')));
   } catch (error) {
     await end('SIGKILL');
     await removeAll();
@@ -103,8 +97,8 @@ export async function startDockerEngine(): Promise<DockerEngine> {
       await end('SIGTERM');
       await start();
     },
-    freeze: () => void daemon?.process.kill('SIGSTOP'),
-    thaw: () => void daemon?.process.kill('SIGCONT'),
+    freeze: () => void daemon?.child.kill('SIGSTOP'),
+    thaw: () => void daemon?.child.kill('SIGCONT'),
     async close() {
       try {
         // The containers of an engine that was killed may still run, and only an engine can end them completely.
@@ -119,10 +113,10 @@ export async function startDockerEngine(): Promise<DockerEngine> {
 }
 
 /**
- * Starts dockerd in new network and mount namespaces, so that it neither sees nor changes the machine's. `unshare` and
- * `sh` replace themselves with dockerd, so the child's process id is the engine's.
+ * Starts dockerd in new network and mount namespaces, so that it neither uses nor changes those of the machine. `unshare`
+ * and `sh` replace themselves with dockerd, so the child's process id is the engine's.
  */
-function launch(dir: string, socketPath: string): ChildProcess {
+function startDaemon(dir: string, socketPath: string): Program {
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '-p', join(dir, 'docker.pid')];
   const network = ['--iptables=false', '--ip6tables=false', '--bip', '172.31.230.1/24'];
   const config = ['-H', `unix://${socketPath}`, '--config-file', join(dir, 'daemon.json'), '--shutdown-timeout', '1'];
@@ -130,8 +124,7 @@ function launch(dir: string, socketPath: string): ChildProcess {
   // keeps dockerd from starting.
   const script = `ip link set lo up; rm -f "$0/docker.pid" "$0/exec/containerd/containerd.pid"
     exec dockerd "$@" >> "$0/docker.log" 2>&1`;
-  const args = ['--net', '--mount', 'sh', '-c', script, dir, ...config, ...paths, ...network];
-  return spawn('unshare', args, { stdio: 'ignore' });
+  return startCommand(['unshare', '--net', '--mount', 'sh', '-c', script, dir, ...config, ...paths, ...network]);
 }
 
 /** Ends the processes that a killed engine left: containerd, its shims, and the processes of containers. */
@@ -150,7 +143,7 @@ async function endProcessesOf(dir: string): Promise<void> {
   }
 }
 
-/** Returns the processes whose command line contains the engine's directory, or that have one of its mounts. */
+/** Returns the processes whose command line contains the engine's directory or whose mounts are in it. */
 async function processesOf(dir: string): Promise<number[]> {
   const read = (pid: number, file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
   const pids: number[] = [];
@@ -162,7 +155,7 @@ async function processesOf(dir: string): Promise<number[]> {
 }
 
 /** Returns a root file system as a tar archive: the machine's static busybox and a link for each applet. */
-async function busyboxImage(dir: string): Promise<Buffer> {
+async function createBusyboxImage(dir: string): Promise<Buffer> {
   await mkdir(join(dir, 'bin'), { recursive: true });
   await mkdir(join(dir, 'tmp'));
   const { stdout: path } = await run('sh', ['-c', 'command -v busybox']);

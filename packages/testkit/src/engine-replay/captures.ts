@@ -40,16 +40,15 @@ export interface EngineInspect extends Reply {
   };
 }
 
-/** The responses of a real engine. */
+/** The captured responses of a real engine. */
 export interface Capture {
   flavour: Flavour;
-  /** When the list was captured, by the engine's clock. Derived from the status texts, accurate to about a second. */
+  /** The time of the list by the engine's clock. It is derived from the status texts, accurate to about a second. */
   capturedAtMs: number;
   list: EngineListEntry[];
   inspectById: ReadonlyMap<string, EngineInspect>;
   version: Reply & { ApiVersion: string };
   info: Reply;
-  apiVersion: string;
 }
 
 const CAPTURED_AT_MS: Readonly<Record<Flavour, number>> = {
@@ -63,14 +62,12 @@ export async function loadCapture(flavour: Flavour): Promise<Capture> {
   const read = async <T>(path: string): Promise<T> => JSON.parse(await readFile(new URL(path, folder), 'utf8')) as T;
   const files = await readdir(new URL('inspect/', folder));
   const inspects = await Promise.all(files.map((name) => read<EngineInspect>(`inspect/${encodeURIComponent(name)}`)));
-  const version = await read<Capture['version']>('version.json');
   return {
     flavour,
     capturedAtMs: CAPTURED_AT_MS[flavour],
     list: await read('containers-all.json'),
     inspectById: new Map(inspects.map((inspect) => [inspect.Id, inspect])),
-    version,
+    version: await read('version.json'),
     info: await read('info.json'),
-    apiVersion: version.ApiVersion,
   };
 }

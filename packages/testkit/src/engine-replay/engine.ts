@@ -1,23 +1,30 @@
+import { EventEmitter } from 'node:events';
 import { randomHex, type Random } from '../random.js';
 import { statusText, type StatusFacts } from '../status-text.js';
 import type { Capture, EngineInspect, EngineListEntry, EnginePort, Reply } from './captures.js';
-import type { ContainerEvent } from './events.js';
 
-/** The specification of a new container. Missing fields are those of a captured container. */
+/** The specification of a new container. A captured container provides the missing fields. */
 export interface ContainerPlan {
   name: string;
   image?: string;
   command?: string;
   labels?: Readonly<Record<string, string>>;
+  /** TCP ports. */
   ports?: readonly PortPlan[];
   hasHealthCheck?: boolean;
 }
 
-interface PortPlan {
-  ip?: string;
-  privatePort: number;
-  publicPort?: number;
-  type?: 'tcp' | 'udp' | 'sctp';
+type PortPlan = { ip?: string; privatePort: number; publicPort?: number };
+
+/** A change of a container. */
+export interface ContainerEvent {
+  action: string;
+  id: string;
+  name: string;
+  image: string;
+  labels: Readonly<Record<string, string>>;
+  exitCode: number | null;
+  atMs: number;
 }
 
 type Health = NonNullable<StatusFacts['health']>;
@@ -29,16 +36,15 @@ interface ReplayedContainer extends StatusFacts {
   startedAtText: string | null;
 }
 
-/** Go's zero time, which an engine writes for "never". */
+/** Go's zero time, which engines write if a container has never started or never exited. */
 const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 /**
- * An engine whose responses are captured ones of a real engine, with the fields replaced that have changed since. The
- * time and the random numbers are arguments, so equal arguments give equal histories.
+ * An engine that responds as a captured one did, except for the fields that have changed since. Emits an `event` for each
+ * change. The time and the random numbers are arguments, so equal arguments give equal histories.
  */
-export class ReplayedEngine {
+export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
   readonly #containers = new Map<string, ReplayedContainer>();
-  readonly #listeners = new Set<(event: ContainerEvent) => void>();
   readonly #isPodman: boolean;
   #listCount = 0;
 
@@ -46,10 +52,11 @@ export class ReplayedEngine {
     readonly capture: Capture,
     private readonly options: { nowMs: () => number; random: Random },
   ) {
+    super();
     this.#isPodman = capture.flavour === 'podman-4.3';
   }
 
-  /** Adds the captured containers. Their ages are those at the time of the capture. */
+  /** Adds the captured containers, whose ages start as they were at the time of the capture. */
   adoptCaptured(): void {
     const shiftMs = this.options.nowMs() - this.capture.capturedAtMs;
     const shift = (time: string) => (time === ZERO_TIME ? null : Date.parse(time) + shiftMs);
@@ -73,12 +80,6 @@ export class ReplayedEngine {
   /** Returns the id of the container with this name. */
   idOf(name: string): string | undefined {
     return [...this.#containers.values()].find(({ entry }) => entry.Names[0] === `/${name}`)?.entry.Id;
-  }
-
-  /** Calls `listener` with each event. Returns a function that ends this. */
-  subscribe(listener: (event: ContainerEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /** Creates a container, now or backdated to `atMs`, and returns its id. */
@@ -119,7 +120,7 @@ export class ReplayedEngine {
     this.#emit(id, 'start');
   }
 
-  /** Ends the container's process. `willRestart`: a restart policy will start it again after a delay. */
+  /** Ends the container's process. With `willRestart`, a restart policy will start it again after a delay. */
   die(id: string, exitCode: number, willRestart = false): void {
     // Podman has no state for this delay.
     const state = willRestart ? (this.#isPodman ? 'stopped' : 'restarting') : 'exited';
@@ -128,7 +129,7 @@ export class ReplayedEngine {
     if (this.#isPodman && !willRestart) this.#emit(id, 'cleanup');
   }
 
-  /** Stops the container as an operator does, with SIGTERM. */
+  /** Stops the container with SIGTERM, as an operator does. */
   stop(id: string): void {
     this.#emit(id, 'kill');
     this.die(id, 143);
@@ -209,11 +210,10 @@ export class ReplayedEngine {
   #emit(id: string, action: string, exitCode: number | null = null): void {
     const { Names, Image: image, Labels: labels } = this.#get(id).entry;
     const atMs = this.options.nowMs();
-    const event = { action, id, name: Names[0]!.slice(1), image, labels, exitCode, atMs };
-    for (const listener of this.#listeners) listener(event);
+    this.emit('event', { action, id, name: Names[0]!.slice(1), image, labels, exitCode, atMs });
   }
 
-  /** Docker lists the ports of running containers only, Podman of all. */
+  /** Docker lists the ports of running and paused containers only, Podman lists those of all containers. */
   #listedPorts({ entry, state }: ReplayedContainer): EnginePort[] {
     return this.#isPodman || state === 'running' || state === 'paused' ? entry.Ports : [];
   }
@@ -224,13 +224,13 @@ export class ReplayedEngine {
   }
 
   /** Podman omits the address if a port is published on all addresses. */
-  #toEnginePort({ ip = '0.0.0.0', privatePort, publicPort, type = 'tcp' }: PortPlan): EnginePort {
+  #toEnginePort({ ip = '0.0.0.0', privatePort, publicPort }: PortPlan): EnginePort {
     const hasIp = publicPort !== undefined && !(this.#isPodman && ip === '0.0.0.0');
     return {
       ...(hasIp ? { IP: ip } : {}),
       PrivatePort: privatePort,
       ...(publicPort === undefined ? {} : { PublicPort: publicPort }),
-      Type: type,
+      Type: 'tcp',
     };
   }
 }

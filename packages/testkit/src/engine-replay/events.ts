@@ -1,17 +1,7 @@
 import type { Flavour } from './captures.js';
+import type { ContainerEvent } from './engine.js';
 
-/** A change of a container. */
-export interface ContainerEvent {
-  action: string;
-  id: string;
-  name: string;
-  image: string;
-  labels: Readonly<Record<string, string>>;
-  exitCode: number | null;
-  atMs: number;
-}
-
-/** Returns an event as a line of the engine's stream, with the keys and the order of captured ones. */
+/** Returns an event as a line of the engine's stream, with the keys and the order of a captured line. */
 export function renderEvent(flavour: Flavour, event: ContainerEvent): string {
   const { action, id, image, name, labels, exitCode, atMs } = event;
   const podman = { containerExitCode: String(exitCode ?? 0), podId: '' };

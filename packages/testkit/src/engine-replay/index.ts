@@ -3,4 +3,3 @@ export * from './events.js';
 export * from './life.js';
 export * from './engine.js';
 export * from './server.js';
-export * from './start.js';

@@ -2,14 +2,14 @@ import { seededRandom, type Random } from '../random.js';
 import type { ContainerPlan, ReplayedEngine } from './engine.js';
 
 /**
- * What happens to a container over time. `steady`: nothing. `crashing`: it dies sometimes, and is started again.
- * `flapping`: its health check fails sometimes. `redeployed`: a new container of the same name replaces it sometimes.
- * `batch`: a job that runs, ends, and stays until its next run replaces it. `handled`: an operator stops and starts, or
- * pauses and unpauses it.
+ * What happens to a container over time. `steady`: nothing. `crashing`: it exits with an error, and is restarted.
+ * `flapping`: its health check fails for a few seconds. `redeployed`: a new container of the same name replaces it.
+ * `batch`: a job that runs, exits, and remains until its next run replaces it. `handled`: an operator stops and starts
+ * it, or pauses and unpauses it.
  */
 export type Temper = 'steady' | 'crashing' | 'flapping' | 'redeployed' | 'batch' | 'handled';
 
-/** A container, and what happens to it. */
+/** A container whose state changes over time. */
 export interface Role extends ContainerPlan {
   temper: Temper;
 }
@@ -17,37 +17,27 @@ export interface Role extends ContainerPlan {
 /** The history of one container: yields the milliseconds to wait before the next change. */
 type Script = Generator<number, never>;
 
-/** The history of an engine's containers. Equal roles, seeds and times give equal histories. */
-export interface Life {
-  /** Makes all changes that are due by `nowMs`, in order. */
-  advance(nowMs: number): void;
-  /** Returns when the next change is due. */
-  nextAtMs(): number;
-}
-
 /**
- * Creates and starts a container for each role, and changes them from `nowMs` on. With `tempo` 1, a container that is
- * not steady changes about once a minute. Larger values divide the time between changes.
+ * Creates and starts a container for each role. A container that is not steady changes about once a minute.
+ * @returns a function that makes all changes that are due by a time, in order, and returns the time of the next change.
+ * Equal roles, seeds and times give equal histories.
  */
 export function createLife(
   engine: ReplayedEngine,
   roles: readonly Role[],
-  { seed, nowMs, tempo = 1 }: { seed: number; nowMs: number; tempo?: number },
-): Life {
+  { seed, nowMs }: { seed: number; nowMs: number },
+): (untilMs: number) => number {
   const scripts = roles.map((role, index) => {
     const script = play(engine, role, nowMs, seededRandom(seed + index * 7_919));
     // The first part runs now, so that the engine's first list is complete.
-    return { script, atMs: nowMs + script.next().value / tempo };
+    return { script, atMs: nowMs + script.next().value };
   });
-  return {
-    advance(untilMs) {
-      for (;;) {
-        const next = scripts.reduce((first, each) => (each.atMs < first.atMs ? each : first));
-        if (next.atMs > untilMs) return;
-        next.atMs += next.script.next().value / tempo;
-      }
-    },
-    nextAtMs: () => Math.min(...scripts.map(({ atMs }) => atMs)),
+  return (untilMs) => {
+    for (;;) {
+      const next = scripts.reduce((first, each) => (each.atMs < first.atMs ? each : first));
+      if (next.atMs > untilMs) return next.atMs;
+      next.atMs += next.script.next().value;
+    }
   };
 }
 

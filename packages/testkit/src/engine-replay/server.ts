@@ -1,8 +1,12 @@
+import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
-import type { ReplayedEngine } from './engine.js';
+import { seededRandom } from '../random.js';
+import { loadCapture, type Flavour } from './captures.js';
+import { ReplayedEngine, type ContainerEvent } from './engine.js';
 import { matchesEventFilter, renderEvent } from './events.js';
+import { createLife, type Role } from './life.js';
 
 /** Where the server listens: a Unix socket, or a port of the loopback interface (0: any free one). */
 export type Listen = { socketPath: string } | { port: number };
@@ -25,11 +29,11 @@ export type Fault = { kind: 'status'; status: number } | { kind: 'truncate' } | 
 
 /** The HTTP server of a replayed engine. */
 export interface ReplayServer {
-  /** A value of DOCKER_HOST. */
+  /** The value of DOCKER_HOST for clients. */
   readonly dockerHost: string;
-  /** The number of calls of each route, including failed ones. */
+  /** The number of calls of each route, including failed calls. */
   readonly calls: Readonly<Record<Route, number>>;
-  /** Makes all calls of a route fail, or with null succeed again. */
+  /** Makes all calls of a route fail. With null, they succeed again. */
   setFault(route: Route, fault: Fault | null): void;
   /** Ends all event streams, as a restart of the engine does. */
   dropEventStreams(): void;
@@ -38,69 +42,96 @@ export interface ReplayServer {
   close(): Promise<void>;
 }
 
+export interface ReplayOptions {
+  flavour: Flavour;
+  listen: Listen;
+  seed: number;
+  /** The containers, whose states change over time. Default: the captured containers, without changes. */
+  roles?: readonly Role[];
+  /** Replaces fields of the captured `/info`: the `Name`, and the engine's identity (`ID`, `DockerRootDir`). */
+  info?: Readonly<Record<string, unknown>>;
+}
+
+/** Starts a replayed engine, whose containers change in real time until it is closed. */
+export async function startReplayedEngine({ flavour, listen, seed, roles, info }: ReplayOptions) {
+  const engine = new ReplayedEngine(await loadCapture(flavour), { nowMs: Date.now, random: seededRandom(seed) });
+  let timer: NodeJS.Timeout | undefined;
+  if (roles === undefined) {
+    engine.adoptCaptured();
+  } else {
+    const advance = createLife(engine, roles, { seed, nowMs: Date.now() });
+    const advanceToNow = (): void => {
+      timer = setTimeout(advanceToNow, Math.max(10, advance(Date.now()) - Date.now()));
+    };
+    advanceToNow();
+  }
+  const server = await serveReplay(engine, listen, info);
+  return {
+    engine,
+    server,
+    async close(): Promise<void> {
+      clearTimeout(timer);
+      await server.close();
+    },
+  };
+}
+
 /** Serves the read-only part of the engine's API. `info` replaces fields of the captured `/info`. */
 export async function serveReplay(
   engine: ReplayedEngine,
   listen: Listen,
   info: Readonly<Record<string, unknown>> = {},
 ): Promise<ReplayServer> {
-  const { flavour, apiVersion } = engine.capture;
+  const { flavour, version } = engine.capture;
   const isPodman = flavour === 'podman-4.3';
   const calls: Record<Route, number> = { ping: 0, version: 0, info: 0, list: 0, inspect: 0, events: 0 };
   const faults = new Map<Route, Fault>();
   const streams = new Set<ServerResponse>();
+
+  const bodies: Record<Exclude<Route, 'events'>, (url: URL) => unknown> = {
+    ping: () => 'OK',
+    version: () => version,
+    info: () => ({ ...engine.capture.info, ...info }),
+    list: ({ searchParams }) => engine.list(['1', 'true'].includes(searchParams.get('all') ?? '')),
+    inspect: ({ pathname }) => engine.inspect(pathname.split('/')[2]!),
+  };
 
   function follow(url: URL, response: ServerResponse): void {
     const filters = JSON.parse(url.searchParams.get('filters') ?? '{}') as { type?: string[]; event?: string[] };
     const { type = [], event: actions = [] } = filters;
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     if (type.length > 0 && !type.includes('container')) return;
-    const unsubscribe = engine.subscribe((event) => {
+    const writeEvent = (event: ContainerEvent): void => {
       if (matchesEventFilter(flavour, event.action, actions)) response.write(renderEvent(flavour, event));
-    });
+    };
+    engine.on('event', writeEvent);
     streams.add(response);
     response.on('close', () => {
-      unsubscribe();
+      engine.off('event', writeEvent);
       streams.delete(response);
     });
   }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://engine');
-    response.setHeader('api-version', apiVersion);
+    const [, major, minor, path = url.pathname] = /^\/v(\d+)\.(\d+)(\/.*)$/.exec(url.pathname) ?? [];
+    url.pathname = path;
+    response.setHeader('api-version', version.ApiVersion);
     response.setHeader('server', isPodman ? 'Libpod/4.3.1 (linux)' : 'Docker/28.5.2 (linux)');
-    const [, major, minor, rest] = /^\/v(\d+)\.(\d+)(\/.*)$/.exec(url.pathname) ?? [];
-    if (minor !== undefined && !isPodman && Number(minor) > Number(apiVersion.split('.')[1])) {
-      const message = `client version ${major}.${minor} is too new. Maximum supported API version is ${apiVersion}`;
-      return respond(response, 400, { message });
+    if (minor !== undefined && !isPodman && Number(minor) > Number(version.ApiVersion.split('.')[1])) {
+      const limit = `Maximum supported API version is ${version.ApiVersion}`;
+      return respond(response, 400, { message: `client version ${major}.${minor} is too new. ${limit}` });
     }
-    const path = rest ?? url.pathname;
     const route = (Object.keys(ROUTES) as Route[]).find((name) => ROUTES[name].test(path));
     if (request.method !== 'GET' || route === undefined) return respond(response, 404, { message: 'page not found' });
     calls[route]++;
     const fault = faults.get(route);
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'status') return respond(response, fault.status, { message: 'the engine is not well' });
-    switch (route) {
-      case 'ping':
-        response.end('OK');
-        return;
-      case 'version':
-        return respond(response, 200, engine.capture.version, fault);
-      case 'info':
-        return respond(response, 200, { ...engine.capture.info, ...info }, fault);
-      case 'list':
-        return respond(response, 200, engine.list(['1', 'true'].includes(url.searchParams.get('all') ?? '')), fault);
-      case 'inspect': {
-        const id = path.split('/')[2]!;
-        const body = engine.inspect(id);
-        return body === null
-          ? respond(response, 404, { message: `No such container: ${id}` })
-          : respond(response, 200, body, fault);
-      }
-      case 'events':
-        return follow(url, response);
-    }
+    if (route === 'events') return follow(url, response);
+    const body = bodies[route](url);
+    if (body === null) return respond(response, 404, { message: `No such container: ${path.split('/')[2]}` });
+    respond(response, 200, body, fault);
   }
 
   const server = createServer(handle);
@@ -108,15 +139,14 @@ export async function serveReplay(
     await mkdir(dirname(listen.socketPath), { recursive: true });
     await rm(listen.socketPath, { force: true });
   }
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen('socketPath' in listen ? { path: listen.socketPath } : { ...listen, host: '127.0.0.1' }, resolve);
-  });
+  server.listen('socketPath' in listen ? { path: listen.socketPath } : { ...listen, host: '127.0.0.1' });
+  await once(server, 'listening');
   const address = server.address();
   return {
     dockerHost: typeof address === 'string' ? `unix://${address}` : `tcp://127.0.0.1:${address!.port}`,
     calls,
-    setFault: (route, fault) => void (fault === null ? faults.delete(route) : faults.set(route, fault)),
+    setFault: (route: Route, fault: Fault | null) =>
+      void (fault === null ? faults.delete(route) : faults.set(route, fault)),
     dropEventStreams: () => streams.forEach((stream) => stream.destroy()),
     eventStreams: () => streams.size,
     async close() {
@@ -127,7 +157,7 @@ export async function serveReplay(
 }
 
 function respond(response: ServerResponse, status: number, body: unknown, fault?: Fault): void {
-  const text = JSON.stringify(body);
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
   const half = text.slice(0, text.length / 2);
   response.writeHead(status, { 'content-type': 'application/json' });
   if (fault?.kind === 'reset') response.write(half, () => response.destroy());

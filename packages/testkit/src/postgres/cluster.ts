@@ -3,10 +3,9 @@
  * the newest PostgreSQL that is installed.
  */
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFile, chown, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +15,8 @@ const run = promisify(execFile);
 
 /** The oldest version that Muster supports. */
 const MAJOR_VERSION_MIN = 15;
+/** Below the ports that Linux and macOS give to outgoing connections, so that a server can be restarted on its port. */
+const PORTS = { min: 10_000, max: 30_000 };
 const START_ATTEMPTS_MAX = 5;
 const LOG_LENGTH_MAX = 5_000;
 
@@ -34,14 +35,16 @@ fi 2>/dev/null
 rm -rf "$2"
 `;
 
+/** PostgreSQL cannot be started on this machine. The message says why, and what to install. */
+export class PostgresMissingError extends Error {}
+
 /** A running server. */
 export interface PostgresCluster {
-  readonly available: true;
   /** The URL of the database `postgres`, for a superuser. */
   readonly url: string;
   /** For example `15.14`. */
   readonly version: string;
-  /** Stops all processes of the server with SIGSTOP: connections stay open, and no query is answered. */
+  /** Stops all processes of the server with SIGSTOP. Connections stay open, but queries are not answered. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   /** Kills all processes of the server with SIGKILL. */
@@ -56,40 +59,25 @@ export interface PostgresCluster {
   stop(): Promise<void>;
 }
 
-/** PostgreSQL cannot be started on this machine. */
-export interface PostgresMissing {
-  readonly available: false;
-  /** Why, and what to install. */
-  readonly reason: string;
-}
-
 export interface PostgresClusterOptions {
-  /** Keeps fsync on, for tests that crash the server. */
+  /** Keeps fsync enabled, for tests that crash the server. */
   readonly durable?: boolean;
   /** More settings of postgresql.conf, for example `shared_buffers`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Starts a server. @throws if an installed PostgreSQL does not start. */
-export async function startPostgresCluster({ durable = false, settings = {} }: PostgresClusterOptions = {}): Promise<
-  PostgresCluster | PostgresMissing
-> {
-  const installation = await newestInstallation();
-  if (installation === null) {
-    const how = 'Debian: apt-get install postgresql; macOS: brew install postgresql';
-    return { available: false, reason: `no PostgreSQL ${MAJOR_VERSION_MIN} or newer is installed (${how})` };
-  }
-  const owner = await serverOwner();
-  if (owner === null) {
-    return { available: false, reason: 'PostgreSQL does not run as root, and there is no user postgres or nobody' };
-  }
+/** Starts a server. @throws PostgresMissingError, or another error if an installed PostgreSQL does not start. */
+export async function startPostgresCluster(options: PostgresClusterOptions = {}): Promise<PostgresCluster> {
+  const { durable = false, settings = {} } = options;
+  const { bin, version } = await findNewestInstallation();
+  const owner = await findServerOwner();
   const directory = await mkdtemp(join(tmpdir(), 'muster-postgres-'));
-  const server = watch(installation.bin, directory, owner);
+  const server = watch(bin, directory, owner);
   try {
-    const password = await initialize(installation.bin, directory, owner);
+    const password = await initialize(bin, directory, owner);
     const port = await startOnFreePort(server, { ...(durable ? {} : FAST_SETTINGS), ...settings });
     const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
-    return { available: true, url, version: installation.version, ...server };
+    return { url, version, ...server };
   } catch (error) {
     await server.stop();
     throw error;
@@ -111,12 +99,15 @@ interface Owner {
   readonly gid?: number;
 }
 
-/** Returns the user that runs the server: the present one, unless it is root, which PostgreSQL refuses. */
-async function serverOwner(): Promise<Owner | null> {
+/** Returns the user that runs the server: the current user, unless it is root, which PostgreSQL rejects. */
+async function findServerOwner(): Promise<Owner> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
-  return user === undefined ? null : { uid: Number(user[2]), gid: Number(user[3]) };
+  if (user === undefined) {
+    throw new PostgresMissingError('PostgreSQL does not run as root, and there is no user postgres or nobody');
+  }
+  return { uid: Number(user[2]), gid: Number(user[3]) };
 }
 
 /** Creates the files of a cluster, and returns its password. */
@@ -135,7 +126,7 @@ async function initialize(bin: string, directory: string, owner: Owner): Promise
 
 async function startOnFreePort(server: Server, settings: Readonly<Record<string, string>>): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort();
+    const port = randomInt(PORTS.min, PORTS.max);
     const lines = Object.entries({ ...TEST_SETTINGS, ...settings, port }).map(
       ([name, value]) => `${name} = '${value}'`,
     );
@@ -145,16 +136,16 @@ async function startOnFreePort(server: Server, settings: Readonly<Record<string,
       await server.restart();
       return port;
     } catch (error) {
-      // Another process may have taken the port after `freePort`.
+      // Another process may listen on the port.
       if (!String(error).includes('could not bind') || attempt === START_ATTEMPTS_MAX) throw error;
     }
   }
 }
 
-type Server = ReturnType<typeof watch>;
+type Server = Omit<PostgresCluster, 'url' | 'version'> & { data: string };
 
-/** Starts the watchdog of a server whose files are in this directory. */
-function watch(bin: string, directory: string, owner: Owner) {
+/** Starts the watchdog of a server with its files in this directory. */
+function watch(bin: string, directory: string, owner: Owner): Server {
   const data = join(directory, 'data');
   const watchdog = spawn('sh', ['-c', WATCHDOG, 'sh', bin, directory], {
     ...owner,
@@ -179,8 +170,8 @@ function watch(bin: string, directory: string, owner: Owner) {
 
   return {
     data,
-    freeze: async () => void (await signalAll('SIGSTOP')),
-    thaw: async () => void (await signalAll('SIGCONT')),
+    freeze: async (): Promise<void> => void (await signalAll('SIGSTOP')),
+    thaw: async (): Promise<void> => void (await signalAll('SIGCONT')),
     async crash() {
       const pids = await signalAll('SIGKILL');
       // A new server does not start while a process of the old one has the shared memory.
@@ -210,16 +201,11 @@ function watch(bin: string, directory: string, owner: Owner) {
   };
 }
 
-/** Returns all processes except zombies. */
+/** Returns all processes except zombies, which have the state Z. */
 async function processes(): Promise<{ pid: number; parent: number }[]> {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,stat=']);
-  const rows = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/));
-  return rows
-    .filter(([, , state]) => !state?.startsWith('Z'))
-    .map(([pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
+  const rows = [...stdout.matchAll(/^ *(\d+) +(\d+) +[^Z\s]/gm)];
+  return rows.map(([, pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
 }
 
 function signalIfRunning(pid: number, signal: NodeJS.Signals): void {
@@ -230,8 +216,8 @@ function signalIfRunning(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Returns the newest supported installation in PATH and in Debian's directories. */
-async function newestInstallation(): Promise<{ bin: string; version: string } | null> {
+/** Returns the newest installation in PATH and in Debian's directories. @throws PostgresMissingError */
+async function findNewestInstallation(): Promise<{ bin: string; version: string }> {
   const { stdout } = await run('sh', ['-c', FIND_INSTALLATIONS]);
   const found = [...stdout.matchAll(/^(.+)\/postgres .*? (\d+[\d.]*)/gm)].map(([, bin, version]) => ({
     bin: bin!,
@@ -239,7 +225,9 @@ async function newestInstallation(): Promise<{ bin: string; version: string } | 
   }));
   found.sort((a, b) => Number.parseFloat(b.version) - Number.parseFloat(a.version));
   const newest = found[0];
-  return newest !== undefined && Number.parseInt(newest.version, 10) >= MAJOR_VERSION_MIN ? newest : null;
+  if (newest !== undefined && Number.parseInt(newest.version, 10) >= MAJOR_VERSION_MIN) return newest;
+  const how = 'Debian: apt-get install postgresql; macOS: brew install postgresql';
+  throw new PostgresMissingError(`no PostgreSQL ${MAJOR_VERSION_MIN} or newer is installed (${how})`);
 }
 
 /** Prints the path and the version of each installation that has initdb. */
@@ -249,12 +237,3 @@ for directory in $PATH $(echo /usr/lib/postgresql/*/bin | tr ' ' :); do
   [ -x "$directory/initdb" ] && echo "$directory/postgres $("$directory/postgres" --version 2>/dev/null)"
 done
 true`;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

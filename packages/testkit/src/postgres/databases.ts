@@ -1,16 +1,6 @@
 import pg from 'pg';
-import { parentOf } from '../proc.js';
-import { startPostgresCluster, type PostgresCluster, type PostgresClusterOptions } from './cluster.js';
 
-/** PostgreSQL is not installed on this machine. */
-export class PostgresMissingError extends Error {}
-
-/** Starts a server. @throws PostgresMissingError */
-export async function requirePostgres(options: PostgresClusterOptions = {}): Promise<PostgresCluster> {
-  const cluster = await startPostgresCluster(options);
-  if (!cluster.available) throw new PostgresMissingError(cluster.reason);
-  return cluster;
-}
+export { PostgresMissingError, startPostgresCluster as requirePostgres } from './cluster.js';
 
 /** Runs `action` on a new connection. */
 export async function withConnection<T>(url: string, action: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -33,11 +23,10 @@ export async function createDatabase(serverUrl: string, name: string): Promise<s
   return url.href;
 }
 
-/** Returns the process id of a server's first process, which is the parent of the backend of a connection. */
+/** Returns the id of a server's first process. The URL must be one for a superuser. */
 export function postmasterPid(serverUrl: string): Promise<number> {
   return withConnection(serverUrl, async (client) => {
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    // The backend ends with the connection.
-    return parentOf(rows[0]!.pid);
+    const { rows } = await client.query<{ file: string }>("SELECT pg_read_file('postmaster.pid') AS file");
+    return Number.parseInt(rows[0]!.file, 10);
   });
 }

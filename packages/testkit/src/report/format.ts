@@ -1,13 +1,8 @@
 import type { Spread } from './stats.js';
 
 /** Writes a number with three significant digits and commas: 0.00123, 1.23, 12.3, 123, 1,230. */
-export function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return '–';
-  if (value === 0) return '0';
-  const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  const rounded = Number(value.toPrecision(3));
-  return rounded.toLocaleString('en-US', { maximumFractionDigits: Math.min(decimals, 6) });
-}
+export const formatNumber = (value: number): string =>
+  Number.isFinite(value) ? value.toLocaleString('en-US', { maximumSignificantDigits: 3 }) : '–';
 
 export const formatRatio = (value: number): string => `${formatNumber(value)}x`;
 export const formatMs = (ms: number): string => `${formatNumber(ms)} ms`;

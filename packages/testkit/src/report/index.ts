@@ -1,3 +1,4 @@
+export * from './document.js';
 export * from './format.js';
 export * from './machine.js';
 export * from './stats.js';

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { withTemporaryDirectory } from '../disposables.js';
 import { median } from './stats.js';
 
-/** The machine and the software that figures depend on. */
+/** The machine and the software on which figures depend. */
 export interface Machine {
   cpu: string;
   cores: number;
@@ -15,7 +15,7 @@ export interface Machine {
   node: string;
   /** Null if no PostgreSQL was used. */
   postgres: string | null;
-  /** Median time to write 8 KiB to the disk of the databases, which every commit waits for. */
+  /** Median time of a durable write of 8 KiB to the disk of the databases. Every commit waits for such a write. */
   fsyncMs: number;
 }
 
@@ -46,7 +46,7 @@ async function measureFsync(directory: string): Promise<number> {
   return median(times);
 }
 
-/** Returns the present commit, with a `+` if files outside docs/ have changed, or `unknown` outside of a repository. */
+/** Returns the current commit, with a `+` if files outside docs/ have changed, or `unknown` outside a repository. */
 export async function currentCommit(): Promise<string> {
   const git = async (...args: string[]) => (await promisify(execFile)('git', args)).stdout.trim();
   try {

@@ -1,4 +1,4 @@
-/** A figure of several rounds. */
+/** A figure that was measured in several rounds. */
 export interface Spread {
   median: number;
   min: number;
@@ -29,8 +29,8 @@ export const spread = (values: readonly number[]): Spread => ({
 });
 
 /**
- * Returns the ratios of two contenders' figures in each round, because what disturbs a round disturbs both. Leaves out
- * rounds in which one of them has no figure. Returns null if no rounds remain.
+ * Returns the spread of the ratios of two contenders' figures in each round, because a disturbance of a round affects
+ * both figures. Omits rounds in which one contender has no figure. Returns null if no rounds remain.
  */
 export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (number | null)[]): Spread | null {
   const ratios = ours.flatMap((value, round) => {

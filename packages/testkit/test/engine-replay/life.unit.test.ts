@@ -11,28 +11,28 @@ const ROLES: Role[] = [
   { name: 'cache', temper: 'handled' },
 ];
 
-async function live(flavour: Flavour, seed: number, minutes: number) {
+async function runEngine(flavour: Flavour, seed: number, minutes: number) {
   let nowMs = 1_000_000;
   const engine = new ReplayedEngine(await loadCapture(flavour), { nowMs: () => nowMs, random: seededRandom(seed) });
   const history: string[] = [];
-  engine.subscribe(({ action, name, id, exitCode, atMs }) =>
+  engine.on('event', ({ action, name, id, exitCode, atMs }) =>
     history.push([action, name, id, exitCode, atMs].join(' ')),
   );
-  const life = createLife(engine, ROLES, { seed, nowMs });
-  for (const end = nowMs + minutes * 60_000; nowMs < end; nowMs += 500) life.advance(nowMs);
+  const advance = createLife(engine, ROLES, { seed, nowMs });
+  for (const end = nowMs + minutes * 60_000; nowMs < end; nowMs += 500) advance(nowMs);
   return { engine, history };
 }
 
 test('equal seeds give equal histories, and different seeds different ones', async () => {
-  const { history } = await live('docker-28.5', 1, 10);
-  expect((await live('docker-28.5', 1, 10)).history).toEqual(history);
-  expect((await live('docker-28.5', 2, 10)).history).not.toEqual(history);
+  const { history } = await runEngine('docker-28.5', 1, 10);
+  expect((await runEngine('docker-28.5', 1, 10)).history).toEqual(history);
+  expect((await runEngine('docker-28.5', 2, 10)).history).not.toEqual(history);
 });
 
 test.each<Flavour>(['docker-28.5', 'podman-4.3'])(
-  '%s: within ten minutes everything has happened that can',
+  '%s: containers undergo every kind of change within ten minutes',
   async (flavour) => {
-    const { engine, history } = await live(flavour, 3, 10);
+    const { engine, history } = await runEngine(flavour, 3, 10);
     const actions = new Set(history.map((line) => line.split(/[ :]/)[0]));
     for (const action of ['create', 'start', 'die', 'kill', 'pause', 'unpause', 'health_status']) {
       expect(actions).toContain(action);
@@ -43,7 +43,7 @@ test.each<Flavour>(['docker-28.5', 'podman-4.3'])(
 );
 
 test('a redeployed container keeps its name and gets a new id', async () => {
-  const { history } = await live('docker-28.5', 4, 10);
+  const { history } = await runEngine('docker-28.5', 4, 10);
   const ids = history.filter((line) => line.startsWith('create shop')).map((line) => line.split(' ')[2]);
   expect(ids.length).toBeGreaterThan(3);
   expect(new Set(ids).size).toBe(ids.length);

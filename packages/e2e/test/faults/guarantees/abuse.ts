@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
+import { peakBytes, residentBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import { type AgentSession, snapshotRequest } from '@muster/fleet';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
@@ -16,7 +18,6 @@ import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
-import { forgetPeak, peakBytes, residentBytes } from '../parts/memory.js';
 import { createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/report.js';
@@ -25,26 +26,26 @@ import { seconds } from '../../../src/faults/report.js';
 export const abuse: Guarantee = {
   id: 'abuse',
   title: 'Hostile input is refused at low cost',
-  check: (rig) => withServer(async ({ createDatabase }) => attack(rig, await createDatabase('faults_abuse'))),
+  check: (rig) => withServer(async ({ createDatabase }) => sendHostileInput(rig, await createDatabase('faults_abuse'))),
 };
 
 const DRIBBLE_MS_MAX = 20_000;
 /**
- * Bytes beyond idle: 64 MiB of bodies as sent and decompressed, what is made of them a piece at a time, what is loaded at
- * first use, and what V8 has not collected yet.
+ * Bytes beyond those of the idle process: 64 MiB of bodies, both as sent and decompressed, the values that are parsed
+ * from one part of a body at a time, code that is loaded at its first use, and garbage that V8 has not collected yet.
  */
 const MEMORY_BYTES_MAX = 150e6;
-const HOLD_MS_MAX = 100;
-/** Maximum bytes of a response. A page is limited in bytes and rows, and its last row may be of maximum size. */
+const BLOCK_MS_MAX = 100;
+/** Maximum bytes of a response. Pages are limited in bytes and rows, and the last row may have the maximum size. */
 const PAGE_BYTES_MAX = 2e6;
 
-/** Number of concurrent bodies. All of them fit into the memory for bodies, so none is refused for lack of it. */
+/** Number of concurrent bodies. Together they fit into the memory for bodies, so none is refused for lack of memory. */
 const AT_ONCE = 3;
 
-/** A process is idle after this many milliseconds without work. */
-const REST_MS = 3_000;
+/** The time without requests, in ms, after which a process is idle. */
+const IDLE_AFTER_MS = 3_000;
 
-/** Logs responses with a 5xx, each kind once. */
+/** Returns the names and statuses of outcomes, each combination once. */
 const namesOf = (outcomes: readonly Outcome[]) => new Set(outcomes.map(({ name, status }) => `${name}: ${status}`));
 
 /** A response to a hostile request. */
@@ -54,7 +55,7 @@ interface Outcome {
   status: number;
 }
 
-async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function sendHostileInput({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   return withClosers(async (closers) => {
     const adminKey = newAdminKey();
     const env = {
@@ -68,17 +69,17 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
     const agent = await enroll(client, enrollment.token, 'hostile');
     await client.send(snapshotRequest(agent, '[]'));
     const bodies = await hostileBodies();
-    await rest(REST_MS);
+    await sleep(IDLE_AFTER_MS);
     const idleBytes = residentBytes(api.program.pid);
-    forgetPeak(api.program.pid);
-    await api.hold();
+    resetPeak(api.program.pid);
+    await api.longestBlockMs();
 
     const memory = () => `${formatBytes(peakBytes(api.program.pid) - idleBytes)} above idle so far`;
     const outcomes: Outcome[] = [];
     const worst = { name: '', busyMs: 0 };
-    const during = async (name: string, action: () => Promise<Outcome[]>) => {
+    const measure = async (name: string, action: () => Promise<Outcome[]>) => {
       outcomes.push(...(await action()));
-      const { busyMs } = await api.hold();
+      const busyMs = await api.longestBlockMs();
       if (busyMs > worst.busyMs) Object.assign(worst, { name, busyMs });
     };
     for (let repeat = 1; repeat <= plan.abuse.repeats; repeat++) {
@@ -86,32 +87,32 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
         const headers: Record<string, string> = gzip ? { 'content-encoding': 'gzip' } : {};
         for (const target of targetsOf(agent, enrollment.token, adminKey)) {
           const call: Call = { ...target, headers, body };
-          await during(`${name} to ${target.path}`, () => all(AT_ONCE, () => answerTo(client, name, call)));
+          await measure(`${name} to ${target.path}`, () => all(AT_ONCE, () => answerTo(client, name, call)));
         }
       }
       for (const { name, head } of hostileHeads()) {
-        await during(name, () => all(AT_ONCE, () => answerToBytes(api, name, head)));
+        await measure(name, () => all(AT_ONCE, () => answerToBytes(api, name, head)));
       }
       progress(`abuse: hostile bodies and headers, ${repeat} of ${plan.abuse.repeats}, ${memory()}`);
     }
     progress(`abuse: ${worst.name} blocked the event loop longest (${formatMs(worst.busyMs)})`);
-    const server = outcomes.filter(({ status }) => status >= 500);
-    for (const line of namesOf(server)) progress(`abuse: ${line}`);
+    const serverErrors = outcomes.filter(({ status }) => status >= 500);
+    for (const line of namesOf(serverErrors)) progress(`abuse: ${line}`);
 
     const victim = await enroll(client, enrollment.token, 'well-behaved');
-    const calls = await callsBesideHeld(api, client, { agent, victim, adminKey });
+    const calls = await callWhileBodiesAreHeld(api, client, { agent, victim, adminKey });
     progress(`abuse: announced bodies were held, ${memory()}`);
     const refused = calls.filter(({ status }) => status === 429 || status === 503 || status === 0);
     for (const line of namesOf(refused)) progress(`abuse: ${line}`);
 
-    const lives = await dribbleAll(api, agent, plan.abuse.dribblers);
+    const closedAfterMs = await dribbleAll(api, agent, plan.abuse.dribblers);
     progress(`abuse: slow connections were closed, ${memory()}`);
     const pages = await readLargePages(client, agent, adminKey);
     progress(`abuse: ${pages.length} pages of containers of the maximum size, ${memory()}`);
     const health = await client.send({ path: Paths.ready });
     const memoryBytes = peakBytes(api.program.pid) - idleBytes;
     return [
-      never('5xx answers', server.length, outcomes.length, 'hostile requests'),
+      never('5xx answers', serverErrors.length, outcomes.length, 'hostile requests'),
       never('refused calls of other clients while announced bodies are held', refused.length, calls.length, 'calls'),
       atMost(
         'largest page of containers of the maximum size',
@@ -127,19 +128,22 @@ async function attack({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
         'pages',
       ),
       atMost('memory above idle', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
-      atMost('longest block of the event loop', worst.busyMs, HOLD_MS_MAX, formatMs),
-      atMost(`time until ${lives.length} slow connections are closed`, Math.max(...lives), DRIBBLE_MS_MAX, seconds),
+      atMost('longest block of the event loop', worst.busyMs, BLOCK_MS_MAX, formatMs),
+      atMost(
+        `time until ${closedAfterMs.length} slow connections are closed`,
+        Math.max(...closedAfterMs),
+        DRIBBLE_MS_MAX,
+        seconds,
+      ),
       always('ready afterwards', health.status === 200 ? 1 : 0, 1, 'check'),
     ];
   });
 }
 
-const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 const all = <T>(count: number, action: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, action));
 
-/** Every call with a body, with a valid token, because without one the body is not read. */
+/** Returns all calls that have a body, and one with an unknown token. With a valid token, the API reads the body. */
 function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: string): Call[] {
   return [
     { method: 'POST', path: Paths.agentContainers, token: agent.token },
@@ -151,7 +155,7 @@ function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: strin
   ];
 }
 
-/** A client that is still sending when it is refused may find its connection closed, which counts as a refusal. */
+/** The connection of a client that is still sending when it is refused may be closed. This counts as a refusal. */
 async function answerTo(client: Client, name: string, call: Call): Promise<Outcome> {
   const reply = await client.send(call).catch(() => null);
   return { name: `${name} to ${call.path}`, status: reply?.status ?? 0 };
@@ -162,10 +166,10 @@ async function answerToBytes({ port }: Api, name: string, bytes: string): Promis
   return { name, status };
 }
 
-/** Milliseconds in which the server must have read the heads. */
+/** The time, in ms, that the server needs to read the heads. */
 const HEADS_READ_MS = 300;
 
-/** Sizes that once filled the shared memory to the byte: 48 MiB of snapshots, 8 MiB each of small and operator calls. */
+/** These sizes once filled the shared memory exactly: 48 MiB of snapshots, and 8 MiB each of small and operator calls. */
 function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[] {
   const large = [...Array<number>(4).fill(10_485_760), 8_378_368];
   const small = [...Array<number>(124).fill(65_536), 6_144];
@@ -181,7 +185,7 @@ function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[
 }
 
 /** Returns the responses to other clients while announced bodies are held open. */
-async function callsBesideHeld(
+async function callWhileBodiesAreHeld(
   { port }: Api,
   client: Client,
   { agent, victim, adminKey }: { agent: AgentSession; victim: AgentSession; adminKey: string },
@@ -189,7 +193,7 @@ async function callsBesideHeld(
   const outcomes: Outcome[] = [];
   for (const { name, heads } of heldBodies(agent)) {
     const release = await holdOpen(port, heads);
-    await rest(HEADS_READ_MS);
+    await sleep(HEADS_READ_MS);
     const body = '{"digest":null,"engineError":"none"}';
     const others: Call[] = [
       snapshotRequest(victim, '[]'),
@@ -207,7 +211,7 @@ async function callsBesideHeld(
 const LARGE_COMMANDS = 10;
 const LARGE_LABELS = 140;
 
-/** Stores the largest containers that a host can send, and makes the calls with which an operator reads them. */
+/** Stores the largest containers that a host can send, and reads them as an operator. */
 async function readLargePages(client: Client, agent: AgentSession, adminKey: string): Promise<Reply[]> {
   const container = (name: string) => ({ dockerId: name, name: ` ${name}`, image: 'nginx:1', state: 'running' });
   const incomplete = async (containers: object[]) => {
@@ -241,15 +245,15 @@ function dribbleAll({ port }: Api, agent: AgentSession, count: number): Promise<
       ...[`Content-Length: ${length}`, '', ''],
     ].join('\r\n');
   const kinds: Dribble[] = [
-    { name: 'sends nothing', first: '', then: '' },
-    { name: 'half a header, then nothing', first: 'GET / HTTP/1.1\r\nHost', then: '' },
-    { name: 'a header, byte by byte', first: '', then: 'GET / HTTP/1.1\r\nHost: x\r\nx: aaaaaaaaaaaaaaaaaaaaaaa' },
-    { name: 'a body, byte by byte', first: head(1_000), then: '[' },
-    { name: 'half a body, then nothing', first: `${head(1_000)}[`, then: '' },
+    { name: 'sends nothing', prefix: '', rest: '' },
+    { name: 'half a header, then nothing', prefix: 'GET / HTTP/1.1\r\nHost', rest: '' },
+    { name: 'a header, byte by byte', prefix: '', rest: 'GET / HTTP/1.1\r\nHost: x\r\nx: aaaaaaaaaaaaaaaaaaaaaaa' },
+    { name: 'a body, byte by byte', prefix: head(1_000), rest: '[' },
+    { name: 'half a body, then nothing', prefix: `${head(1_000)}[`, rest: '' },
     {
       name: 'chunks, byte by byte',
-      first: head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked'),
-      then: '1\r\n \r\n',
+      prefix: head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked'),
+      rest: '1\r\n \r\n',
     },
   ];
   return Promise.all(

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
+import { withTemporaryDirectory } from '@muster/testkit';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { newAdminKey, startApi, type Api } from '../parts/api.js';
@@ -12,37 +12,30 @@ import { createOperator, type Operator } from '../parts/operator.js';
 import { onDatabase, withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/report.js';
 
-/** A wrong clock of one process affects no freshness, instant or outage after the clock is corrected. */
+/** After the wrong clock of a process is corrected, all freshness, instants and outages are correct. */
 export const clock: Guarantee = {
   id: 'clock',
   title: 'A wrong clock has no effect after it is corrected',
   check: async (rig) => [
     ...(await withServer(async ({ createDatabase }) => onServer(rig, await createDatabase('faults_clock')))),
-    ...(await withDirectory((directory) => onEmbedded(rig, join(directory, 'data')))),
+    ...(await withTemporaryDirectory((directory) => onEmbedded(rig, join(directory, 'data')))),
   ],
 };
 
-/** How far the clock is ahead, and for how long. */
+/** How far the clock is ahead. */
 const AHEAD_MS = 3_600_000;
+/** How long the clock is ahead. */
 const AHEAD_FOR_MS = 8_000;
-/** The heartbeat interval of each agent, and the silence after which its host is stale. */
+/** The heartbeat interval of each agent. */
 const HEARTBEAT_SECONDS = 2;
+/** The time without a heartbeat after which a host is stale. */
 const GRACE_MS = 3 * HEARTBEAT_SECONDS * 1_000;
-/** Maximum time until a host that ended is shown as stale: its grace period, and time for a busy machine. */
+/** Maximum time until a host that has ended is shown as stale. It includes time for a busy machine. */
 const STALE_MS_MAX = GRACE_MS + 7_000;
-/** How long a host is stale before Muster goes down. Muster's last recorded liveness may be older than its end. */
+/** How long a host is stale before Muster is killed, because Muster's last record of its own liveness may be older. */
 const SETTLED_MS = 4_000;
-/** How long Muster is down, which is longer than a host's grace period. */
+/** How long Muster is down: longer than a host's grace period. */
 const DOWN_MS = 10_000;
-
-async function withDirectory<T>(action: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'muster-faults-'));
-  try {
-    return await action(directory);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
 
 const ENV = { MUSTER_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) };
 
@@ -62,15 +55,15 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
         options.adminKey,
       ),
     ) as [Operator, Operator];
-    await passed(AHEAD_FOR_MS);
+    await sleep(AHEAD_FOR_MS);
     await wrong.setClockAhead(0);
     progress(`clock: ${what}, a replica was an hour ahead for ${AHEAD_FOR_MS / 1_000} s`);
-    const death = await watchDeath(fleet, [operator, other]);
+    const observations = await observeEnd(fleet, [operator, other]);
 
-    await passed(SETTLED_MS);
-    fleet.silence();
+    await sleep(SETTLED_MS);
+    fleet.endSecond();
     await Promise.all([right, wrong].map(({ program }) => program.stop('SIGKILL')));
-    await passed(DOWN_MS);
+    await sleep(DOWN_MS);
     const back = await startApi({ ...options, port: right.port });
     closers.add(null, () => back.program.stop('SIGKILL'));
     const afterwards = await freshnessOf(operator);
@@ -84,7 +77,7 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
     });
     const real = outages.filter((outage) => !outage.future && outage.seconds < AHEAD_MS / 2_000);
     return [
-      ...report(what, death, afterwards),
+      ...report(what, observations, afterwards),
       always(`${what}: outage recorded`, real.length, 1, 'outage'),
       never(
         `${what}: recorded outages that did not happen`,
@@ -107,44 +100,42 @@ async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding
     const client = closers.add(createClient(api.url), (each) => each.close());
     const operator = createOperator(client, options.adminKey);
     await api.setClockAhead(AHEAD_MS);
-    await passed(AHEAD_FOR_MS);
+    await sleep(AHEAD_FOR_MS);
     await api.setClockAhead(0);
     progress(`clock: ${what}, the process was an hour ahead for ${AHEAD_FOR_MS / 1_000} s`);
-    const death = await watchDeath(fleet, [operator]);
+    const observations = await observeEnd(fleet, [operator]);
 
-    await passed(SETTLED_MS);
-    fleet.silence();
+    await sleep(SETTLED_MS);
+    fleet.endSecond();
     await api.program.stop('SIGKILL');
-    await passed(DOWN_MS);
+    await sleep(DOWN_MS);
     const back = await startApi({ ...options, port: api.port });
     closers.add(null, () => back.program.stop('SIGKILL'));
     const afterwards = await freshnessOf(operator);
     progress(`clock: ${what}, after an outage: ${[...afterwards].join(' ')}`);
-    return report(what, death, afterwards);
+    return report(what, observations, afterwards);
   });
 }
 
-const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** Two hosts that report to a process. */
 interface Fleet {
-  /** Ends the host `dies`, and returns when its last heartbeat was sent. */
-  kill(): number;
-  /** Also ends the host `lives`, because heartbeats that it sends while Muster is down do not arrive. */
-  silence(): void;
+  /** Ends the host `ended`, and returns when its last heartbeat was sent. */
+  endFirst(): number;
+  /** Ends the host `reporting` as well, because heartbeats that it sends while Muster is down do not arrive. */
+  endSecond(): void;
 }
 
 async function openFleet({ url }: Api, adminKey: string, closers: Closers): Promise<Fleet> {
   const client = closers.add(createClient(url), (each) => each.close());
   const { token } = await createOperator(client, adminKey).enrollmentToken(2);
-  const dies = await beat(client, await enroll(client, token, 'dies'));
-  const lives = await beat(client, await enroll(client, token, 'lives'));
-  closers.add(null, () => [dies, lives].forEach((host) => host.end()));
-  return { kill: () => dies.end(), silence: () => void lives.end() };
+  const first = await sendHeartbeats(client, await enroll(client, token, 'ended'));
+  const second = await sendHeartbeats(client, await enroll(client, token, 'reporting'));
+  closers.add(null, () => [first, second].forEach((host) => host.end()));
+  return { endFirst: () => first.end(), endSecond: () => void second.end() };
 }
 
-/** Reports for a host until it is ended. Retries while the API is down, as an agent does. */
-async function beat(client: Client, agent: AgentSession): Promise<{ end: () => number }> {
+/** Sends heartbeats of a host until it is ended, even while the API is down. */
+async function sendHeartbeats(client: Client, agent: AgentSession): Promise<{ end: () => number }> {
   await client.send(snapshotRequest(agent, JSON.stringify(numberedSnapshot(1, 1))));
   let sentAt = performance.now();
   const timer = setInterval(() => {
@@ -159,46 +150,52 @@ async function beat(client: Client, agent: AgentSession): Promise<{ end: () => n
   };
 }
 
-interface Death {
+interface Observations {
   /** Milliseconds from the last heartbeat of the ended host until every replica returns it as stale. */
   staleMs: number;
-  /** Number of returned hosts, and of those with an instant in the future. */
-  answers: number;
-  ahead: number;
+  /** The number of returned hosts. */
+  hosts: number;
+  /** The number of returned hosts with an instant in the future. */
+  future: number;
 }
 
-async function watchDeath(fleet: Fleet, operators: readonly Operator[]): Promise<Death> {
-  const death: Death = { staleMs: NaN, answers: 0, ahead: 0 };
-  const diedAt = fleet.kill();
-  while (performance.now() - diedAt < STALE_MS_MAX + 5_000) {
+/** Ends a host, and polls all hosts until every replica returns the ended one as stale. */
+async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise<Observations> {
+  const observations: Observations = { staleMs: NaN, hosts: 0, future: 0 };
+  const endedAt = fleet.endFirst();
+  while (performance.now() - endedAt < STALE_MS_MAX + 5_000) {
     const lists = await Promise.all(operators.map((operator) => operator.hosts()));
     for (const host of lists.flat()) {
-      death.answers += 1;
-      if (isAhead(host)) death.ahead += 1;
+      observations.hosts += 1;
+      if (hasFutureInstant(host)) observations.future += 1;
     }
-    if (lists.every((hosts) => hosts.find(({ name }) => name === 'dies')?.freshness === 'stale')) {
-      death.staleMs = performance.now() - diedAt;
-      return death;
+    if (lists.every((hosts) => hosts.find(({ name }) => name === 'ended')?.freshness === 'stale')) {
+      observations.staleMs = performance.now() - endedAt;
+      return observations;
     }
-    await passed(100);
+    await sleep(100);
   }
-  return death;
+  return observations;
 }
 
-/** An instant that is further ahead than this is in the future. Much less than the error of the wrong clock. */
+/** An instant that is more than this ahead is in the future. The limit is much less than the error of the wrong clock. */
 const AHEAD_NOTICEABLE_MS = 5_000;
 
-const isAhead = ({ lastSeenAt, confirmedAt }: Host): boolean =>
+const hasFutureInstant = ({ lastSeenAt, confirmedAt }: Host): boolean =>
   [lastSeenAt, confirmedAt].some((at) => at !== null && Date.parse(at) > Date.now() + AHEAD_NOTICEABLE_MS);
 
 const freshnessOf = async (operator: Operator): Promise<ReadonlyMap<string, Host['freshness']>> =>
   new Map((await operator.hosts()).map(({ name, freshness }) => [name, freshness]));
 
-function report(what: string, death: Death, afterwards: ReadonlyMap<string, Host['freshness']>): Finding[] {
-  const kept = [afterwards.get('lives') === 'online', afterwards.get('dies') === 'stale'];
+function report(
+  what: string,
+  { staleMs, hosts, future }: Observations,
+  afterwards: ReadonlyMap<string, Host['freshness']>,
+): Finding[] {
+  const kept = [afterwards.get('reporting') === 'online', afterwards.get('ended') === 'stale'];
   return [
-    atMost(`${what}: time until a dead host is shown as stale`, death.staleMs, STALE_MS_MAX, seconds),
-    never(`${what}: instants in the future`, death.ahead, death.answers, 'hosts in answers'),
+    atMost(`${what}: time until a dead host is shown as stale`, staleMs, STALE_MS_MAX, seconds),
+    never(`${what}: instants in the future`, future, hosts, 'hosts in answers'),
     always(`${what}: correct freshness after an outage of 10 s`, kept.filter(Boolean).length, kept.length, 'hosts'),
   ];
 }

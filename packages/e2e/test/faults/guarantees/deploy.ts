@@ -13,7 +13,8 @@ import { withServer } from '../parts/server.js';
 export const deploy: Guarantee = {
   id: 'deploy',
   title: 'A rolling deploy loses nothing',
-  check: (rig) => withServer(async ({ createDatabase }) => rollOver(rig, await createDatabase('faults_deploy'))),
+  check: (rig) =>
+    withServer(async ({ createDatabase }) => deployRepeatedly(rig, await createDatabase('faults_deploy'))),
 };
 
 const REPLICAS = 2;
@@ -23,7 +24,7 @@ interface Tally {
   failures: string[];
 }
 
-async function rollOver({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function deployRepeatedly({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   return withClosers(async (closers) => {
     const options: ApiOptions = {
       env: { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' },
@@ -39,10 +40,10 @@ async function rollOver({ plan, progress }: Rig, databaseUrl: string): Promise<F
     const { token } = await operator.enrollmentToken(plan.deploy.connections);
 
     const tally: Tally = { requests: 0, failures: [] };
-    let rolling = true;
-    const isOver = () => !rolling && tally.requests >= plan.deploy.requests;
+    let isDeploying = true;
+    const isOver = () => !isDeploying && tally.requests >= plan.deploy.requests;
     const hosts = Array.from({ length: plan.deploy.connections }, (_, host) =>
-      speak({ host, client, token, adminKey: options.adminKey, tally, isOver }),
+      reportAndRead({ host, client, token, adminKey: options.adminKey, tally, isOver }),
     );
     const exits: (number | null)[] = [];
     for (let round = 1; round <= plan.deploy.deploys; round++) {
@@ -56,20 +57,20 @@ async function rollOver({ plan, progress }: Rig, databaseUrl: string): Promise<F
       }
       progress(`deploy: ${round} of ${plan.deploy.deploys}, ${tally.requests} requests so far`);
     }
-    rolling = false;
+    isDeploying = false;
     const last = await Promise.all(hosts);
     for (const failure of tally.failures.slice(0, 10)) progress(`deploy: ${failure}`);
 
     const badExits = exits.filter((code) => code !== 0).length;
     return [
       never(`failed requests in ${plan.deploy.deploys} deploys`, tally.failures.length, tally.requests, 'requests'),
-      never('hosts that differ from their last snapshot', await differing(operator, last), last.length, 'hosts'),
+      never('hosts that differ from their last snapshot', await countDiffering(operator, last), last.length, 'hosts'),
       never('replicas whose exit code was not 0', badExits, exits.length, 'replicas'),
     ];
   });
 }
 
-interface Speaker {
+interface HostOptions {
   host: number;
   client: Client;
   token: string;
@@ -78,8 +79,8 @@ interface Speaker {
   isOver: () => boolean;
 }
 
-/** Reports for a host and reads as an operator until `isOver`. Resolves with the last snapshot. */
-async function speak({ host, client, token, adminKey, tally, isOver }: Speaker): Promise<LastSaid> {
+/** Sends reports of a host, and reads them as an operator, until `isOver`. Returns the last snapshot. */
+async function reportAndRead({ host, client, token, adminKey, tally, isOver }: HostOptions): Promise<LastSnapshot> {
   const agent = await enroll(client, token, `rolled-over-${host}`);
   const send = async (call: Call) => {
     tally.requests += 1;
@@ -100,13 +101,13 @@ async function speak({ host, client, token, adminKey, tally, isOver }: Speaker):
   return { host, hostId: agent.hostId, generation };
 }
 
-interface LastSaid {
+interface LastSnapshot {
   host: number;
   hostId: string;
   generation: number;
 }
 
-async function differing(operator: Operator, hosts: readonly LastSaid[]): Promise<number> {
+async function countDiffering(operator: Operator, hosts: readonly LastSnapshot[]): Promise<number> {
   let count = 0;
   for (const { host, hostId, generation } of hosts) {
     const containers = await operator.containers(`&hostId=${hostId}`);

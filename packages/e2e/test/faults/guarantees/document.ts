@@ -4,14 +4,15 @@ import { count } from '../../../src/faults/report.js';
 import { fuzzApi } from '../../document/fuzz-api.js';
 import { withServer } from '../parts/server.js';
 
-/** The API answers as its own OpenAPI document says. */
+/** The API responds as its own OpenAPI document describes. */
 export const document: Guarantee = {
   id: 'document',
   title: 'Every answer matches the OpenAPI document',
-  check: (rig) => withServer(async ({ createDatabase }) => callAll(rig, await createDatabase('faults_document'))),
+  check: (rig) =>
+    withServer(async ({ createDatabase }) => callOperations(rig, await createDatabase('faults_document'))),
 };
 
-async function callAll({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function callOperations({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   const seed = randomInt(2 ** 31);
   const { cases } = plan.document;
   progress(`document: ${cases} calls with seed ${seed}`);

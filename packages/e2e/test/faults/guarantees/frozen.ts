@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Paths, PROBLEM_MEDIA_TYPE } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
@@ -21,14 +22,17 @@ const RECOVERY_MS_MAX = 5_000;
 /** /healthz responds from memory, so a longer response time means that the event loop was blocked. */
 const HEALTH_MS_MAX = 1_000;
 
-/** Number of hosts that continue to report while nothing can be stored, and their interval in ms. */
+/** Number of hosts that continue to report while nothing can be stored. */
 const HOSTS = 24;
+/** The interval in ms between two calls. */
 const INTERVAL_MS = 400;
 
-/** A response, and the time of its request by the test's clock. */
-interface Asked {
+/** A request and its response. */
+interface Exchange {
   kind: 'data' | 'health' | 'ready';
+  /** The time of the request, as of `performance.now()`. */
   at: number;
+  /** Null if there was no response. */
   reply: Reply | null;
 }
 
@@ -42,47 +46,45 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
     const agents: AgentSession[] = [];
     for (let i = 0; i < HOSTS; i++) agents.push(await enroll(client, token, `frozen-${i}`));
 
-    const asked: Asked[] = [];
+    const exchanges: Exchange[] = [];
     let isOver = false;
     const loops = [
-      ...agents.map((agent, i) => askOn(client, asked, 'data', () => isOver, callsOf(agent, i, adminKey))),
-      askOn(
+      ...agents.map((agent, i) => sendRepeatedly(client, exchanges, 'data', () => isOver, callsOf(agent, i, adminKey))),
+      sendRepeatedly(
         client,
-        asked,
+        exchanges,
         'health',
         () => isOver,
         () => ({ path: Paths.health }),
       ),
-      askOn(
+      sendRepeatedly(
         client,
-        asked,
+        exchanges,
         'ready',
         () => isOver,
         () => ({ path: Paths.ready }),
       ),
     ];
-    await passed(2_000);
+    await sleep(2_000);
     const connectionsBefore = await connectionsOf(cluster.url);
 
     await cluster.freeze();
     const frozenAt = performance.now();
     progress('frozen: PostgreSQL is stopped');
-    await passed(plan.frozen.frozenMs);
+    await sleep(plan.frozen.frozenMs);
     await cluster.thaw();
     const thawedAt = performance.now();
     progress('frozen: PostgreSQL has resumed');
-    await passed(RECOVERY_MS_MAX + ANSWER_MS_MAX);
+    await sleep(RECOVERY_MS_MAX + ANSWER_MS_MAX);
     isOver = true;
     await Promise.all(loops);
-    // When the server continues, it closes the connections that were abandoned while it was frozen.
+    // After it has resumed, the server closes the connections that were abandoned while it was frozen.
     const connectionsAfter = await connectionsOf(cluster.url);
-    return report(asked, frozenAt, thawedAt, connectionsBefore, connectionsAfter);
+    return report(exchanges, frozenAt, thawedAt, connectionsBefore, connectionsAfter);
   });
 }
 
-const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** The calls that a host and an operator make in turn. */
+/** Returns the calls that a host and an operator make alternately. */
 function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: number) => Call {
   return (turn) => {
     if (turn % 3 === 0) return snapshotRequest(agent, JSON.stringify(numberedSnapshot(host, turn + 1)));
@@ -91,18 +93,18 @@ function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: nu
   };
 }
 
-async function askOn(
+async function sendRepeatedly(
   client: Client,
-  asked: Asked[],
-  kind: Asked['kind'],
+  exchanges: Exchange[],
+  kind: Exchange['kind'],
   isOver: () => boolean,
   next: (turn: number) => Call,
 ): Promise<void> {
   for (let turn = 0; !isOver(); turn++) {
     const at = performance.now();
     const reply = await client.send(next(turn)).catch(() => null);
-    asked.push({ kind, at, reply });
-    await passed(INTERVAL_MS);
+    exchanges.push({ kind, at, reply });
+    await sleep(INTERVAL_MS);
   }
 }
 
@@ -119,20 +121,20 @@ const connectionsOf = (url: string): Promise<number> =>
 const POOL_MAX = 10;
 
 function report(
-  asked: readonly Asked[],
+  exchanges: readonly Exchange[],
   frozenAt: number,
   thawedAt: number,
   connectionsBefore: number,
   connectionsAfter: number,
 ): Finding[] {
-  const during = (kind: Asked['kind']) =>
-    asked.filter((each) => each.kind === kind && each.at > frozenAt && each.at + ANSWER_MS_MAX < thawedAt);
+  const during = (kind: Exchange['kind']) =>
+    exchanges.filter((each) => each.kind === kind && each.at > frozenAt && each.at + ANSWER_MS_MAX < thawedAt);
   const [data, health, ready] = [during('data'), during('health'), during('ready')];
-  const slowest = (some: readonly Asked[]) => Math.max(...some.map(({ reply }) => reply?.ms ?? Infinity));
+  const slowest = (some: readonly Exchange[]) => Math.max(...some.map(({ reply }) => reply?.ms ?? Infinity));
   const refusals = data.filter(({ reply }) => reply !== null && isRefusal(reply));
-  const after = asked.filter(({ at }) => at > thawedAt);
+  const after = exchanges.filter(({ at }) => at > thawedAt);
   const lastFailure = Math.max(thawedAt, ...after.filter(({ reply }) => reply?.status !== 200).map(({ at }) => at));
-  const broken = asked.filter(({ reply }) => reply === null);
+  const broken = exchanges.filter(({ reply }) => reply === null);
   return [
     always('answered with 503, problem+json and Retry-After', refusals.length, data.length, 'requests'),
     atMost('longest time until that answer', slowest(data), ANSWER_MS_MAX, seconds),
@@ -145,7 +147,7 @@ function report(
     atMost('longest time until /healthz answers', slowest(health), HEALTH_MS_MAX, seconds),
     always('/readyz answers 503', ready.filter(({ reply }) => reply?.status === 503).length, ready.length, 'requests'),
     atMost('last failure after the database resumed', lastFailure - thawedAt, RECOVERY_MS_MAX, seconds),
-    never('requests without an answer', broken.length, asked.length, 'requests'),
+    never('requests without an answer', broken.length, exchanges.length, 'requests'),
     atMost(
       `connections to PostgreSQL afterwards (before: ${connectionsBefore})`,
       connectionsAfter,

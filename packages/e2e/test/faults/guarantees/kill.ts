@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, type PostgresCluster } from '@muster/testkit';
+import { eventually, withTemporaryDirectory, type PostgresCluster } from '@muster/testkit';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { createWriters, type Account, type Writers } from '../load/writers.js';
+import { createWriters, type Comparison, type Writers } from '../load/writers.js';
 import { isReady, newAdminKey, startApi, type Api } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { createClient } from '../parts/http.js';
@@ -23,7 +21,7 @@ export const kill: Guarantee = {
         ...(await killDatabase(rig, await envOf('faults_kill_database'), cluster)),
       ];
     })),
-    ...(await withDirectory((dir) =>
+    ...(await withTemporaryDirectory((dir) =>
       killApi(rig, 'API on PGlite', { MUSTER_DATA_DIR: join(dir, 'data'), ...NO_LIMIT }, rig.plan.kill.embeddedRounds),
     )),
   ],
@@ -32,31 +30,23 @@ export const kill: Guarantee = {
 /** The writers send as fast as they can, so the rate limit of agents is disabled. */
 const NO_LIMIT = { MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
 
-/** Maximum random milliseconds of load before the kill, so that it can occur at any point of a request. */
+/** The maximum of the random time, in ms, before a kill, so that it can occur at any point of a request. */
 const KILL_DELAY_MS_MAX = 200;
 
-/** Milliseconds in which Muster must be ready again. */
+/** The time, in ms, within which Muster must be ready again. */
 const RECOVERY_MS_MAX = 30_000;
 
-async function withDirectory<T>(action: (dir: string) => Promise<T>): Promise<T> {
-  const dir = await mkdtemp(join(tmpdir(), 'muster-faults-'));
-  try {
-    return await action(dir);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-}
-
 interface Round {
-  account: Account;
+  comparison: Comparison;
   /** Milliseconds until Muster was ready again. */
   recoveryMs: number;
 }
 
 function report(what: string, rounds: readonly Round[]): Finding[] {
-  const sum = (of: (account: Account) => number) => rounds.reduce((total, { account }) => total + of(account), 0);
-  const all = (of: (account: Account) => string[]) => rounds.flatMap(({ account }) => of(account));
-  const acked = sum((account) => account.acked);
+  const sum = (of: (comparison: Comparison) => number) =>
+    rounds.reduce((total, { comparison }) => total + of(comparison), 0);
+  const all = (of: (comparison: Comparison) => string[]) => rounds.flatMap(({ comparison }) => of(comparison));
+  const acked = sum((comparison) => comparison.acked);
   const kills = `, ${rounds.length} kills`;
   return [
     never(`${what}: acknowledged but lost`, all(({ lost }) => lost).length, acked, `acknowledged requests${kills}`),
@@ -81,21 +71,21 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
   ];
 }
 
-/** Kills the API repeatedly. Each start has the same settings, and nothing else is repaired. */
+/** Kills the API repeatedly. Each start has the same settings, and nothing is repaired between them. */
 async function killApi(rig: Rig, what: string, env: Record<string, string>, count: number): Promise<Finding[]> {
   return withClosers(async (closers) => {
     const adminKey = newAdminKey();
     let api: Api = await startApi({ env, adminKey });
     const { url, port } = api;
     closers.add(null, () => api.program.stop('SIGKILL'));
-    const { operator, writers } = await open(url, adminKey, rig, closers.add);
+    const { operator, writers } = await openWriters(url, adminKey, rig, closers.add);
     const rounds: Round[] = [];
     for (let round = 1; round <= count; round++) {
-      await underLoad(writers);
+      await applyLoad(writers);
       await api.program.stop('SIGKILL');
       await writers.stop();
       api = await startApi({ env, adminKey, port });
-      rounds.push({ account: noted(rig, what, await writers.look(operator)), recoveryMs: api.readyMs });
+      rounds.push({ comparison: logDifferences(rig, what, await writers.compare(operator)), recoveryMs: api.readyMs });
       rig.progress(`kill: ${what}, round ${round} of ${count}`);
     }
     return report(what, rounds);
@@ -112,10 +102,10 @@ async function killDatabase(
   return withClosers(async (closers) => {
     const adminKey = newAdminKey();
     const api = closers.add(await startApi({ env, adminKey }), ({ program }) => program.stop('SIGKILL'));
-    const { operator, writers } = await open(api.url, adminKey, rig, closers.add);
+    const { operator, writers } = await openWriters(api.url, adminKey, rig, closers.add);
     const rounds: Round[] = [];
     for (let round = 1; round <= rig.plan.kill.rounds; round++) {
-      await underLoad(writers);
+      await applyLoad(writers);
       await cluster.crash();
       await writers.stop();
       await cluster.restart();
@@ -124,14 +114,14 @@ async function killDatabase(
         if (!(await isReady(api.url))) throw new Error('the API did not reconnect to its database');
       }, RECOVERY_MS_MAX);
       const recoveryMs = performance.now() - startedAt;
-      rounds.push({ account: noted(rig, what, await writers.look(operator)), recoveryMs });
+      rounds.push({ comparison: logDifferences(rig, what, await writers.compare(operator)), recoveryMs });
       rig.progress(`kill: ${what}, round ${round} of ${rig.plan.kill.rounds}`);
     }
     return report(what, rounds);
   });
 }
 
-async function open(
+async function openWriters(
   url: string,
   adminKey: string,
   rig: Rig,
@@ -143,13 +133,14 @@ async function open(
   return { operator, writers };
 }
 
-async function underLoad(writers: Writers): Promise<void> {
+async function applyLoad(writers: Writers): Promise<void> {
   await writers.begin();
   await new Promise((resolve) => setTimeout(resolve, Math.random() * KILL_DELAY_MS_MAX));
 }
 
 /** Logs each difference with its place, because the figures contain only their number. */
-function noted(rig: Rig, what: string, account: Account): Account {
-  for (const line of [...account.lost, ...account.torn, ...account.unexpected]) rig.progress(`kill: ${what}: ${line}`);
-  return account;
+function logDifferences(rig: Rig, what: string, comparison: Comparison): Comparison {
+  for (const line of [...comparison.lost, ...comparison.torn, ...comparison.unexpected])
+    rig.progress(`kill: ${what}: ${line}`);
+  return comparison;
 }

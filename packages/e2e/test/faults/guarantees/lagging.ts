@@ -15,15 +15,15 @@ import { seconds } from '../../../src/faults/report.js';
 export const lagging: Guarantee = {
   id: 'lagging',
   title: 'A delayed live stream reports the delay',
-  check: (rig) => withServer((server) => holdUp(rig, server)),
+  check: (rig) => withServer((server) => delayStream(rig, server)),
 };
 
-/** Maximum time until the stream reports its delay: 5 s after the first withheld change, and time for a busy machine. */
+/** Maximum time until the stream reports its delay: 5 s after the first delayed change, and time for a busy machine. */
 const LAGGING_MS_MAX = 15_000;
 const CAUGHT_UP_MS_MAX = 10_000;
 const HISTORY_MS_MAX = 2_000;
 
-async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Finding[]> {
+async function delayStream({ progress }: Rig, { createDatabase }: Server): Promise<Finding[]> {
   const [databaseUrl, otherUrl] = [await createDatabase('faults_lagging'), await createDatabase('other')];
   return withClosers(async (closers) => {
     const adminKey = newAdminKey();
@@ -38,10 +38,10 @@ async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Fi
     const until = (pattern: RegExp, msMax: number) =>
       msUntil(() => Promise.resolve(pattern.test(listener.text())), msMax);
     await snapshot('second:1');
-    const soon = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
+    const firstMs = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
 
-    const held = await onDatabase(otherUrl, async (other) => {
-      // In another database of the same server, as from a forgotten session or an ETL job.
+    const whileOpen = await onDatabase(otherUrl, async (other) => {
+      // The transaction is in another database of the server, as one of a forgotten session or of an ETL job may be.
       await other.query('BEGIN');
       await other.query('SELECT pg_current_xact_id()');
       await snapshot('third:1');
@@ -62,21 +62,21 @@ async function holdUp({ progress }: Rig, { createDatabase }: Server): Promise<Fi
       until(/event: caught-up\n/, CAUGHT_UP_MS_MAX),
     ]);
     return [
-      atMost('time until a change is streamed', soon, CAUGHT_UP_MS_MAX, seconds),
-      atMost('open transaction: time until the history lists the change', held.historyMs, HISTORY_MS_MAX, seconds),
-      atMost('open transaction: time until the stream reports lagging', held.laggingMs, LAGGING_MS_MAX, seconds),
-      atLeast('open transaction: muster_feed_lag_seconds', held.lagSeconds, 4, (value) => seconds(1_000 * value)),
+      atMost('time until a change is streamed', firstMs, CAUGHT_UP_MS_MAX, seconds),
+      atMost('open transaction: time until the history lists the change', whileOpen.historyMs, HISTORY_MS_MAX, seconds),
+      atMost('open transaction: time until the stream reports lagging', whileOpen.laggingMs, LAGGING_MS_MAX, seconds),
+      atLeast('open transaction: muster_feed_lag_seconds', whileOpen.lagSeconds, 4, (value) => seconds(1_000 * value)),
       atMost('transaction ended: time until the change is streamed', eventMs, CAUGHT_UP_MS_MAX, seconds),
       atMost('transaction ended: time until caught-up', caughtUpMs, CAUGHT_UP_MS_MAX, seconds),
     ];
   });
 }
 
-/** Returns the milliseconds until a condition is true; NaN if it is not in time. */
-async function msUntil(isSo: () => Promise<boolean>, msMax: number): Promise<number> {
+/** Returns the milliseconds until a condition is true, or NaN if it is not true within `msMax`. */
+async function msUntil(isTrue: () => Promise<boolean>, msMax: number): Promise<number> {
   const startedAt = performance.now();
   return eventually(async () => {
-    if (!(await isSo())) throw new Error('not yet');
+    if (!(await isTrue())) throw new Error('not yet');
     return performance.now() - startedAt;
   }, msMax).catch(() => NaN);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
-import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
+import { Paths } from '@muster/contracts';
+import { eventually, mainOf, newToken, startProgram, type Program } from '@muster/testkit';
 import { enrollRequest, snapshotRequest } from '@muster/fleet';
 import { atLeast, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
@@ -15,23 +15,21 @@ import { count } from '../../../src/faults/report.js';
 export const leaks: Guarantee = {
   id: 'leaks',
   title: 'Logs and errors contain no secrets',
-  check: (rig) => withServer((server) => plant(rig, server)),
+  check: (rig) => withServer((server) => searchForSecrets(rig, server)),
 };
 
 /** Returns a unique word. It has only letters and digits, so that no escaping changes it. */
 const canary = (): string => `canary${randomBytes(12).toString('hex')}`;
 
-const aToken = (kind: TokenKind): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
-
-/** Returns the secret as it is and in the encodings in which it could be logged. */
-const formsOf = (secret: string): string[] => [
+/** Returns a secret in plain text and in the encodings in which it could be logged. */
+const encodingsOf = (secret: string): string[] => [
   secret,
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
   Buffer.from(secret).toString('hex'),
 ];
 
 /** All planted secrets, by place. */
-function plantings() {
+function createSecrets() {
   return {
     label: canary(),
     command: canary(),
@@ -41,18 +39,18 @@ function plantings() {
     brokenBody: canary(),
     badField: canary(),
     malformedToken: `muster_agent_${canary()}`,
-    unknownAgentToken: aToken('agent'),
-    unknownKey: aToken('key'),
+    unknownAgentToken: newToken('agent'),
+    unknownKey: newToken('key'),
     adminKey: newAdminKey(),
     databasePassword: canary(),
     misspeltKey: canary(),
   };
 }
-type Plantings = ReturnType<typeof plantings>;
+type Secrets = ReturnType<typeof createSecrets>;
 
-async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+async function searchForSecrets({ progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_leaks');
-  const secrets = plantings();
+  const secrets = createSecrets();
   const role = 'canary_role';
   await onDatabase(databaseUrl, async (client) => {
     await client.query(`CREATE ROLE ${role} LOGIN PASSWORD '${secrets.databasePassword}' SUPERUSER`);
@@ -68,7 +66,7 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
     const client = closers.add(createClient(api.url), (each) => each.close());
     const { token } = await createOperator(client, secrets.adminKey).enrollmentToken(10);
     const agent = await enroll(client, token, 'leaky');
-    const all: Plantings & { enrollmentToken: string; agentToken: string } = {
+    const allSecrets: Secrets & { enrollmentToken: string; agentToken: string } = {
       ...secrets,
       ...{ enrollmentToken: token, agentToken: agent.token },
     };
@@ -84,9 +82,9 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
     // A response to the secret's owner is not a leak. It shows that the search would find a leak.
     await send(snapshotRequest(agent, body));
     const read = await send({ path: Paths.containers, token: secrets.adminKey });
-    const planted = read?.text.includes(secrets.label) === true ? 1 : 0;
+    const readableSecrets = read?.text.includes(secrets.label) === true ? 1 : 0;
 
-    const calls = [...badCalls(all, body), snapshotRequest(agent, body)];
+    const calls = [...badCalls(allSecrets, body), snapshotRequest(agent, body)];
     for (const call of calls) await send(call);
     await whileBroken(databaseUrl, async () => {
       await send(snapshotRequest(agent, body.replace('"c1"', '"c2"')));
@@ -102,26 +100,31 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
     await api.program.stop('SIGTERM');
     progress('leaks: requests were sent while the database was down');
 
-    const crashes = await crashesOf(url, all);
-    const outputs = [api.program, ...crashes].flatMap((program) => [program.stdout(), program.stderr()]);
-    const hitsIn = (texts: readonly string[]) => {
-      const hits = Object.entries(all).filter(([, secret]) =>
-        formsOf(secret).some((form) => texts.some((text) => text.includes(form))),
+    const failedStarts = await failStarts(url, allSecrets);
+    const outputs = [api.program, ...failedStarts].flatMap((program) => [program.stdout(), program.stderr()]);
+    const countSecretsIn = (texts: readonly string[]) => {
+      const foundSecrets = Object.entries(allSecrets).filter(([, secret]) =>
+        encodingsOf(secret).some((form) => texts.some((text) => text.includes(form))),
       );
-      for (const [place] of hits) progress(`leaks: found the secret planted as ${place}`);
-      return hits.length;
+      for (const [place] of foundSecrets) progress(`leaks: found the secret planted as ${place}`);
+      return foundSecrets.length;
     };
     const lines = outputs.join('\n').split('\n').length;
     const kinds = new Set(errors.map((error) => error.slice(1, 4)));
     return [
       never(
         'secrets in the output of processes',
-        hitsIn(outputs),
-        Object.keys(all).length,
+        countSecretsIn(outputs),
+        Object.keys(allSecrets).length,
         `secrets, ${count(lines)} lines`,
       ),
-      never('secrets in error answers', hitsIn(errors), Object.keys(all).length, `secrets, ${errors.length} answers`),
-      atLeast('planted secrets that an authorized operator can read', planted, 1, count, { timed: false }),
+      never(
+        'secrets in error answers',
+        countSecretsIn(errors),
+        Object.keys(allSecrets).length,
+        `secrets, ${errors.length} answers`,
+      ),
+      atLeast('planted secrets that an authorized operator can read', readableSecrets, 1, count, { timed: false }),
       atLeast(`kinds of errors provoked (${[...kinds].sort().join(', ')})`, kinds.size, 7, count, { timed: false }),
     ];
   });
@@ -130,7 +133,7 @@ async function plant({ progress }: Rig, { cluster, createDatabase }: Server): Pr
 const CONTAINER = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running', status: 'Up 5 minutes' };
 
 /** Requests that are refused. Each has a secret in a place that an error message might repeat. */
-function badCalls(secrets: Plantings & { enrollmentToken: string; agentToken: string }, body: string): Call[] {
+function badCalls(secrets: Secrets & { enrollmentToken: string; agentToken: string }, body: string): Call[] {
   const { adminKey, agentToken, enrollmentToken } = secrets;
   const post = (path: string, token: string, text: string, headers: Record<string, string> = {}): Call => ({
     ...{ method: 'POST', path, token, body: text, headers },
@@ -166,8 +169,8 @@ function badCalls(secrets: Plantings & { enrollmentToken: string; agentToken: st
 }
 
 /**
- * Has the database refuse what is right: a column that is not there, and rows that break a rule, about which PostgreSQL
- * says which they are.
+ * Makes the database reject valid statements: first because a row violates a constraint, which PostgreSQL quotes in its
+ * error, and then also because a column is missing.
  */
 async function whileBroken(databaseUrl: string, action: () => Promise<void>): Promise<void> {
   await onDatabase(databaseUrl, async (client) => {
@@ -180,17 +183,17 @@ async function whileBroken(databaseUrl: string, action: () => Promise<void>): Pr
   });
 }
 
-/** Failing starts, each of which prints its reason at the end. */
-async function crashesOf(url: URL, secrets: Plantings): Promise<Program[]> {
+/** Starts the API with settings with which it must fail. Each program prints the reason. */
+async function failStarts(url: URL, secrets: Secrets): Promise<Program[]> {
   const wrongPassword = new URL(url);
   wrongPassword.password = `${secrets.databasePassword}wrong`;
-  const nobodyThere = new URL(url);
-  nobodyThere.port = '1';
+  const closedPort = new URL(url);
+  closedPort.port = '1';
   const noSuchDatabase = new URL(url);
   noSuchDatabase.pathname = '/nowhere';
   const environments: Record<string, string>[] = [
     { DATABASE_URL: wrongPassword.href },
-    { DATABASE_URL: nobodyThere.href },
+    { DATABASE_URL: closedPort.href },
     { DATABASE_URL: noSuchDatabase.href },
     { DATABASE_URL: `mysql://root:${secrets.databasePassword}@localhost/x` },
     { DATABASE_URL: `postgresql://root:${secrets.databasePassword}@localhost:port/x` },

@@ -8,11 +8,11 @@ import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
 import { count } from '../../../src/faults/report.js';
 
-/** Each process limits on its own, so a host gets at most its limit times the number of replicas. */
+/** Each process limits requests independently, so a host gets at most its limit times the number of replicas. */
 export const limits: Guarantee = {
   id: 'limits',
   title: 'Rate limits hold, multiplied at most by the number of replicas',
-  check: (rig) => withServer(async ({ createDatabase }) => spray(rig, await createDatabase('faults_limits'))),
+  check: (rig) => withServer(async ({ createDatabase }) => exceedLimits(rig, await createDatabase('faults_limits'))),
 };
 
 const REPLICAS = 2;
@@ -20,7 +20,7 @@ const PER_MINUTE = 600;
 /** The permitted burst: a tenth of the limit per minute (ADR 8). */
 const BURST = PER_MINUTE / 10;
 
-async function spray({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function exceedLimits({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   return withClosers(async (closers) => {
     const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: String(PER_MINUTE) };
     const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
@@ -29,17 +29,24 @@ async function spray({ plan, progress }: Rig, databaseUrl: string): Promise<Find
     const [one, all] = [await enroll(clients[0]!, token, 'one'), await enroll(clients[0]!, token, 'all')];
 
     const atOne = await flood(one, clients.slice(0, 1), plan.limits.sprayMs);
-    progress(`limits: one replica accepted ${atOne.let} of ${atOne.sent} requests`);
+    progress(`limits: one replica accepted ${atOne.accepted} of ${atOne.sent} requests`);
     const atAll = await flood(all, clients, plan.limits.sprayMs);
-    progress(`limits: ${REPLICAS} replicas accepted ${atAll.let} of ${atAll.sent} requests`);
-    const let1 = (ms: number) => BURST + Math.ceil((PER_MINUTE * ms) / 60_000);
+    progress(`limits: ${REPLICAS} replicas accepted ${atAll.accepted} of ${atAll.sent} requests`);
+    const limitFor = (ms: number) => BURST + Math.ceil((PER_MINUTE * ms) / 60_000);
     return [
-      atMost('requests accepted by one replica', atOne.let, let1(atOne.ms), count, { timed: false }),
-      atLeast('requests accepted by one replica, at least 90 % of the limit', atOne.let, 0.9 * let1(atOne.ms), count),
-      atMost(`requests accepted by ${REPLICAS} replicas`, atAll.let, REPLICAS * let1(atAll.ms), count, {
+      atMost('requests accepted by one replica', atOne.accepted, limitFor(atOne.ms), count, { timed: false }),
+      atLeast(
+        'requests accepted by one replica, at least 90 % of the limit',
+        atOne.accepted,
+        0.9 * limitFor(atOne.ms),
+        count,
+      ),
+      atMost(`requests accepted by ${REPLICAS} replicas`, atAll.accepted, REPLICAS * limitFor(atAll.ms), count, {
         timed: false,
       }),
-      atMost('refusals without a Retry-After', atOne.bare + atAll.bare, 0, count, { timed: false }),
+      atMost('refusals without a Retry-After', atOne.withoutRetryAfter + atAll.withoutRetryAfter, 0, count, {
+        timed: false,
+      }),
       atMost('answers other than 200 and 429', atOne.other + atAll.other, 0, count, { timed: false }),
     ];
   });
@@ -47,23 +54,23 @@ async function spray({ plan, progress }: Rig, databaseUrl: string): Promise<Find
 
 interface Flood {
   sent: number;
-  let: number;
+  accepted: number;
   /** Refusals without Retry-After. */
-  bare: number;
+  withoutRetryAfter: number;
   other: number;
   ms: number;
 }
 
 /** Simulates a host that ignores refusals and sends as many requests as it can, to each server in turn. */
 async function flood(agent: AgentSession, clients: readonly Client[], forMs: number): Promise<Flood> {
-  const result: Flood = { sent: 0, let: 0, bare: 0, other: 0, ms: 0 };
+  const result: Flood = { sent: 0, accepted: 0, withoutRetryAfter: 0, other: 0, ms: 0 };
   const startedAt = performance.now();
   const run = async () => {
     while (performance.now() - startedAt < forMs) {
       const reply = await clients[result.sent++ % clients.length]!.send(heartbeatRequest(agent, null));
-      if (reply.status === 200) result.let += 1;
+      if (reply.status === 200) result.accepted += 1;
       else if (reply.status !== 429) result.other += 1;
-      else if (reply.headers['retry-after'] === undefined) result.bare += 1;
+      else if (reply.headers['retry-after'] === undefined) result.withoutRetryAfter += 1;
       // Many more requests than permitted, but no more than the test needs.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -1,6 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { openConnection, ORGANIZATION, seedHosts, startLoad, type Load, type LoadResult } from '@muster/fleet';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Paths } from '@muster/contracts';
+import { openConnection, seedHosts, startLoad, type Load, type LoadResult } from '@muster/fleet';
+import { newToken } from '@muster/testkit';
+import { peakBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import {
   always,
@@ -16,7 +18,6 @@ import { newAdminKey, startApi } from '../parts/api.js';
 import { withClosers } from '../parts/closers.js';
 import { onCore, pinServer } from '../parts/cores.js';
 import { createClient, type Call } from '../parts/http.js';
-import { forgetPeak, peakBytes } from '../parts/memory.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { percent, perSecond, seconds } from '../../../src/faults/report.js';
 
@@ -24,22 +25,22 @@ import { percent, perSecond, seconds } from '../../../src/faults/report.js';
 export const overload: Guarantee = {
   id: 'overload',
   title: 'Overload is shed, and throughput holds',
-  check: (rig) => withServer((server) => overwhelm(rig, server)),
+  check: (rig) => withServer((server) => overloadApi(rig, server)),
 };
 
 const LOAD_FACTOR = 4;
 const GOODPUT_SHARE_MIN = 0.8;
 const RECOVERY_MS_MAX = 10_000;
-/** Memory that the API may use beyond its peak load: what admission reserves for bodies, and memory for sockets. */
+/** Memory that the API may use beyond that of its peak load: the memory reserved for bodies, and that of sockets. */
 const MEMORY_BYTES_MAX = 150e6;
 
-/** Connections that measure the peak: enough to keep the API busy, and few enough that it refuses none. */
+/** Connections that measure the peak: enough to keep the API busy, and few enough that it refuses no request. */
 const PEAK_CONNECTIONS = 64;
 /**
- * The longest time in seconds until a request is answered or refused. A connection has one request in flight, so this
- * determines how many connections keep the rate.
+ * The maximum number of seconds until a request is accepted or refused. A connection has one request in flight, so this
+ * time determines how many connections sustain the rate.
  */
-const PATIENCE_S = 2.5;
+const RESPONSE_S_MAX = 2.5;
 /** Requests per second of the first phase, in which each host sends two or more. The API must refuse none of them. */
 const FIRST_PER_SECOND = 300;
 const FIRST_CONNECTIONS = 200;
@@ -47,18 +48,19 @@ const FIRST_CONNECTIONS = 200;
 const CALM_SHARE = 0.2;
 const CALM_CONNECTIONS = 200;
 
-/** Sign-ins whose bodies never arrive, as many as once exhausted the capacity that all callers shared. */
+/** Sign-ins whose bodies never arrive. This number once exhausted the capacity that all callers shared. */
 const ANONYMOUS_BODIES = Array.from({ length: 125 }, () => announcement(Paths.session, 65_536));
 /** Milliseconds between two calls of one person. */
 const PERSON_INTERVAL_MS = 1_000;
-/** The number of simultaneous callers of /readyz, and for how long they call. */
+/** The number of simultaneous callers of /readyz. */
 const READINESS_CALLERS = 400;
+/** How long they call /readyz. */
 const READINESS_MS = 3_000;
-const READINESS_REST_MS = 11_000;
+const READINESS_IDLE_MS = 11_000;
 /** Transactions per second beyond those of an idle server: the API checks its readiness four times per second. */
 const READINESS_STATEMENTS_MAX = 20;
 
-async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+async function overloadApi({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_overload');
   const { peakMs, overloadMs } = plan.overload;
   return withClosers(async (closers) => {
@@ -67,9 +69,7 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     const adminKey = newAdminKey();
     const started = await startApi({ env, adminKey, through: onCore(0) });
     const { port, program, url } = closers.add(started, (api) => api.stop());
-    const hosts = await onDatabase(databaseUrl, (client) =>
-      seedHosts(client, ORGANIZATION, 'storm', plan.overload.hosts),
-    );
+    const hosts = await onDatabase(databaseUrl, (client) => seedHosts(client, 'storm', plan.overload.hosts));
     const generator = closers.add(startLoad({ through: onCore(1) }), (each) => each.stop());
     await generator.call('create', { name: 'storm', content: 'numbered', hosts });
     const storm = ({ durationMs, ...load }: Pick<Load, 'connections' | 'perSecond'> & { durationMs: number }) =>
@@ -82,15 +82,15 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
         ...load,
       });
 
-    // Every host's first snapshot, which also warms up the compiler.
+    // Each host sends its first snapshot, which also warms up the compiler.
     const firstMs = (2_200 * hosts.length) / FIRST_PER_SECOND;
     const first = await storm({ connections: FIRST_CONNECTIONS, perSecond: FIRST_PER_SECOND, durationMs: firstMs });
     const before = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
     progress(`overload: peak of ${perSecond(rateOf(before))}`);
-    forgetPeak(program.pid);
+    resetPeak(program.pid);
     const restBytes = peakBytes(program.pid);
     const loadRate = LOAD_FACTOR * rateOf(before);
-    const connections = Math.min(hosts.length, Math.max(PEAK_CONNECTIONS, Math.ceil(loadRate * PATIENCE_S)));
+    const connections = Math.min(hosts.length, Math.max(PEAK_CONNECTIONS, Math.ceil(loadRate * RESPONSE_S_MAX)));
     const people = closers.add(await startPeople(url, adminKey), (each) => each.end());
     const release = await holdOpen(port, ANONYMOUS_BODIES);
     const during = await storm({ connections, perSecond: loadRate, durationMs: overloadMs });
@@ -106,7 +106,7 @@ async function overwhelm({ plan, progress }: Rig, { cluster, createDatabase }: S
     const again = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
     progress(`overload: peak of ${perSecond(rateOf(again))} afterwards`);
     const peak = (rateOf(before) + rateOf(again)) / 2;
-    const readiness = await askReadiness(databaseUrl, port);
+    const readiness = await callReadiness(databaseUrl, port);
     progress(`overload: ${readiness.answers} answers of /readyz, ${readiness.other} of them other than 200`);
 
     const all = [first, before, during, after, again];
@@ -147,8 +147,6 @@ const rateOf = ({ ok, ms }: LoadResult): number => (1_000 * ok) / ms;
 const sum = (storms: readonly LoadResult[], figure: 'wrong' | 'sent'): number =>
   storms.reduce((total, storm) => total + storm[figure], 0);
 
-const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 const times = (ratio: number): string => `${ratio.toFixed(2)} times`;
 
 /** People who call the API during the overload. */
@@ -164,24 +162,24 @@ interface People {
 async function startPeople(url: string, adminKey: string): Promise<People> {
   const client = createClient(url);
   const result = { calls: 0, refusals: [] as string[] };
-  const unknownInvitation = JSON.stringify({ token: formatToken('invite', randomBytes(TOKEN_RANDOM_BYTES)) });
+  const unknownInvitation = JSON.stringify({ token: newToken('invite') });
   const calls: Call[] = [
     { path: Paths.hosts, token: adminKey },
     { method: 'POST', path: Paths.invitationOffer, body: unknownInvitation },
   ];
   let isOver = false;
-  const ask = async (call: Call) => {
+  const callOnce = async (call: Call) => {
     const reply = await client.send(call).catch((error: unknown) => error as Error);
     result.calls += 1;
     const { path } = call;
     if (reply instanceof Error) result.refusals.push(`${path}: ${reply.message}`);
     else if (reply.status === 429 || reply.status >= 500) result.refusals.push(`${path}: ${reply.status}`);
   };
-  for (const call of calls) await ask(call);
+  for (const call of calls) await callOnce(call);
   const loops = calls.map(async (call) => {
     while (!isOver) {
-      await ask(call);
-      await rest(PERSON_INTERVAL_MS);
+      await callOnce(call);
+      await sleep(PERSON_INTERVAL_MS);
     }
   });
   return {
@@ -195,10 +193,10 @@ async function startPeople(url: string, adminKey: string): Promise<People> {
 }
 
 /** Calls /readyz on many connections at once, and counts the database transactions that this causes. */
-async function askReadiness(databaseUrl: string, port: number) {
+async function callReadiness(databaseUrl: string, port: number) {
   // PostgreSQL has counted the transactions of the overload when its connections have been idle for this long.
-  await rest(READINESS_REST_MS);
-  const idle = await transactionsDuring(databaseUrl, READINESS_MS);
+  await sleep(READINESS_IDLE_MS);
+  const idleRate = await transactionsDuring(databaseUrl, READINESS_MS);
   const connections = await Promise.all(Array.from({ length: READINESS_CALLERS }, () => openConnection(port)));
   const result = { answers: 0, other: 0 };
   const isOverAt = performance.now() + READINESS_MS;
@@ -210,9 +208,9 @@ async function askReadiness(databaseUrl: string, port: number) {
     }
     connection.close();
   });
-  const asked = await transactionsDuring(databaseUrl, READINESS_MS);
+  const calledRate = await transactionsDuring(databaseUrl, READINESS_MS);
   await Promise.all(loops);
-  return { ...result, statementsPerSecond: Math.max(0, asked - idle) };
+  return { ...result, statementsPerSecond: Math.max(0, calledRate - idleRate) };
 }
 
 /**
@@ -229,6 +227,6 @@ async function transactionsDuring(databaseUrl: string, ms: number): Promise<numb
     });
   const before = await read();
   const startedAt = performance.now();
-  await rest(ms);
+  await sleep(ms);
   return (1_000 * ((await read()) - before)) / (performance.now() - startedAt);
 }

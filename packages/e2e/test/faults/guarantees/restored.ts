@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '@muster/testkit';
 import { SyncSummary } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, snapshotRequest } from '@muster/fleet';
@@ -15,20 +16,20 @@ import { seconds } from '../../../src/faults/report.js';
 export const restored: Guarantee = {
   id: 'restored',
   title: 'Replicas notice when the database loses its last commits',
-  check: (rig) => withServer((server) => putBack(rig, server)),
+  check: (rig) => withServer((server) => loseLastCommits(rig, server)),
 };
 
 const REPLICAS = 2;
-/** Number of revisions and transactions that are lost. */
+/** The number of transactions that are lost, besides one revision of each host. */
 const LOST_TRANSACTIONS = 2_000;
-const DEAD_MS_MAX = 5_000;
+const REJECTED_MS_MAX = 5_000;
 const STREAM_MS_MAX = 15_000;
 /** Longer than the interval at which a process polls for revocations. */
 const POLL_MS = 3_000;
-/** How long a revoked token is tried. */
+/** How long revoked tokens are tried. */
 const WATCH_MS = 8_000;
 
-async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_restored');
   return withClosers(async (closers) => {
     const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0' };
@@ -45,8 +46,8 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
       for (let i = 0; i < count; i++) agents.push(await enroll(a, token, `${kind}-${i}`));
       return agents;
     };
-    const [reporting, doomed] = [await enrolled('reporting'), await enrolled('doomed')];
-    for (const agent of [...reporting, ...doomed]) await send(a, snapshotRequest(agent, body('running', 'running')));
+    const [reporting, revoked] = [await enrolled('reporting'), await enrolled('revoked')];
+    for (const agent of [...reporting, ...revoked]) await send(a, snapshotRequest(agent, body('running', 'running')));
 
     await cluster.crash();
     await cluster.saveFiles();
@@ -57,29 +58,32 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
     await onDatabase(databaseUrl, async (client) => {
       for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');
     });
-    await passed(POLL_MS);
+    await sleep(POLL_MS);
     const listener = closers.add(await listen(replicas[0]!.url, adminKey), (each) => each.close());
-    const deaths = doomed.map((agent) => keepTrying(a, agent));
-    await passed(POLL_MS);
+    const attempts = revoked.map((agent) => sendUntilStopped(a, agent));
+    await sleep(POLL_MS);
     await cluster.crash();
     await cluster.restoreFiles();
     await cluster.restart();
     progress('restored: the database is replaced by the copy');
 
-    // At once, before the first replica has read anything of this history: the number of the transaction is one that it
-    // has seen before.
-    await revokeTokens(databaseUrl, doomed);
+    // The first replica has not read anything of the restored history yet, and has seen a transaction with this number
+    // before.
+    await revokeTokens(databaseUrl, revoked);
     const revokedAt = performance.now();
     const sentAt = performance.now();
     const streamMs = eventually(() => {
       if (!/event: (container|reset)/.test(listener.text())) throw new Error('the stream sent no change and no reset');
       return performance.now() - sentAt;
     }, STREAM_MS_MAX).catch(() => NaN);
-    // Another revision with the same number, which the first replica has not cached.
+    // These snapshots create another revision with the same number, which the first replica has not cached.
     for (const agent of reporting) await send(b, snapshotRequest(agent, body('running', 'running', 'running')));
     const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
-    await passed(WATCH_MS);
-    const lastAcceptedMs = Math.max(0, ...(await Promise.all(deaths.map((end) => end()))).map((at) => at - revokedAt));
+    await sleep(WATCH_MS);
+    const lastAcceptedMs = Math.max(
+      0,
+      ...(await Promise.all(attempts.map((stop) => stop()))).map((at) => at - revokedAt),
+    );
     progress('restored: snapshots, tokens and the stream were checked');
     return [
       never(
@@ -89,7 +93,7 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
         'hosts',
       ),
       always('snapshots applied', rows.filter((row) => row !== 'refused').length, count, 'snapshots'),
-      atMost(`revoked token last accepted after (${count} tokens)`, lastAcceptedMs, DEAD_MS_MAX, seconds, {
+      atMost(`revoked token last accepted after (${count} tokens)`, lastAcceptedMs, REJECTED_MS_MAX, seconds, {
         timed: false,
       }),
       atMost('time until an open stream reports the change or a reset', await streamMs, STREAM_MS_MAX, seconds),
@@ -97,13 +101,11 @@ async function putBack({ plan, progress }: Rig, { cluster, createDatabase }: Ser
   });
 }
 
-const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** Returns a snapshot of containers in these states. */
 const body = (...states: string[]): string =>
   JSON.stringify(states.map((state, i) => ({ dockerId: `c${i}`, name: `c${i}`, image: 'nginx:1', state })));
 
-/** Makes a call that must succeed. Retries when the API sends Retry-After, as an agent does. */
+/** Makes a call that must succeed. Retries it until then, as an agent does. */
 async function send(client: Client, call: Call): Promise<string> {
   return eventually(async () => {
     const { status, text } = await client.send(call);
@@ -134,20 +136,20 @@ const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Pro
     ]),
   );
 
-/** Has a replica accept a token again and again, until the returned function ends that with when it was sent last of those accepted. */
-function keepTrying(client: Client, agent: AgentSession): () => Promise<number> {
+/** Sends heartbeats repeatedly. The returned function stops them, and returns the time of the last accepted heartbeat. */
+function sendUntilStopped(client: Client, agent: AgentSession): () => Promise<number> {
   let isOver = false;
   let lastAcceptedAt = 0;
-  const run = async () => {
+  const sendHeartbeats = async () => {
     while (!isOver) {
       const sentAt = performance.now();
       const { status } = await client.send(heartbeatRequest(agent, null));
       if (status === 200) lastAcceptedAt = sentAt;
-      await passed(100);
+      await sleep(100);
     }
     return lastAcceptedAt;
   };
-  const ended = run();
+  const ended = sendHeartbeats();
   return () => {
     isOver = true;
     return ended;

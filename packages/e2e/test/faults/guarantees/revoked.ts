@@ -16,8 +16,8 @@ export const revoked: Guarantee = {
 };
 
 const REPLICAS = 2;
-const DEAD_MS_MAX = 5_000;
-/** How long tokens are tried after their revocation. Longer than they may be accepted. */
+const REJECTED_MS_MAX = 5_000;
+/** How long tokens are tried after their revocation: longer than they may be accepted. */
 const WATCH_MS = 8_000;
 const TRY_INTERVAL_MS = 50;
 
@@ -48,23 +48,23 @@ async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
     ]);
     progress('revoked: hosts deleted, tokens rotated');
     await operator.revokeEnrollmentToken(enrollment.id);
-    const late = await Promise.all(
+    const results = await Promise.all(
       clients.map(async (client, i) => {
         const answer = await enroll(client, enrollment.token, `late-${i}`).catch(() => null);
         return answer === null ? 0 : 1;
       }),
     );
-    const accepted = late.reduce<number>((sum, each) => sum + each, 0);
+    const accepted = results.reduce<number>((sum, each) => sum + each, 0);
     return [
       ...report('token of a deleted host', deleted),
       ...report('replaced token', rotated),
-      never('revoked enrollment token: accepted afterwards', accepted, late.length, 'attempts'),
+      never('revoked enrollment token: accepted afterwards', accepted, results.length, 'attempts'),
     ];
   });
 }
 
 interface Watched {
-  /** Milliseconds from the response to the revocation until any replica last accepted a token. */
+  /** Milliseconds from the response to a revocation until any replica last accepted the token. */
   lastAcceptedMs: number;
   tokens: number;
   /** Refusals with a problem other than the expected one. */
@@ -75,14 +75,14 @@ const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Findi
   atMost(
     `${what}: last accepted after (${tokens} tokens, ${REPLICAS} replicas)`,
     lastAcceptedMs,
-    DEAD_MS_MAX,
+    REJECTED_MS_MAX,
     seconds,
     { timed: false },
   ),
   never(`${what}: refused with the wrong status`, wrong, tokens, 'tokens'),
 ];
 
-/** Makes every replica cache every token, revokes all, and tries them until long after the limit. */
+/** Has every replica cache every token, revokes the tokens, and tries them until well after the time limit. */
 async function watch(
   clients: readonly Client[],
   agents: readonly AgentSession[],
@@ -100,10 +100,10 @@ async function watch(
       await Promise.all(
         clients.map(async (client) => {
           while (performance.now() - revokedAt < WATCH_MS) {
-            const askedMs = performance.now() - revokedAt;
+            const sentMs = performance.now() - revokedAt;
             const { status } = await client.send(call);
             // The time of the request counts, because a slow response does not extend the token's life.
-            if (status === 200) lastAcceptedMs = Math.max(lastAcceptedMs, askedMs);
+            if (status === 200) lastAcceptedMs = Math.max(lastAcceptedMs, sentMs);
             else if (status !== refusal) wrong.add(agent);
             await new Promise((resolve) => setTimeout(resolve, TRY_INTERVAL_MS));
           }

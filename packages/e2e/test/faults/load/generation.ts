@@ -1,4 +1,4 @@
-/** Checks whether the API has one whole numbered snapshot of a host, with its history. Pure. */
+/** Checks whether the API stores exactly one numbered snapshot of a host, with its history. Without I/O. */
 import {
   canonicalContainer,
   parseSnapshot,
@@ -9,10 +9,10 @@ import {
 } from '@muster/contracts';
 import { generationOf, markerOf, numberedSnapshot } from '@muster/fleet';
 
-/** What the API must have of a host: the last acknowledged snapshot, or one that was sent after it. */
+/** The snapshots that the API may have stored for a host: the last acknowledged one, or one that was sent after it. */
 export interface Expected {
   host: number;
-  /** The generation that the previous check found; 0: none. */
+  /** The generation that the previous check found, or 0 if there was none. */
   base: number;
   /** The generations acknowledged since then, in order. */
   acked: readonly number[];
@@ -21,17 +21,17 @@ export interface Expected {
 }
 
 export interface Verdict {
-  /** The generation that the API has; 0: none. */
+  /** The generation that the API has stored, or 0 if there is none. */
   found: number;
   /** Which acknowledged snapshot is missing. */
   lost: string | null;
-  /** Why the API does not have one whole snapshot with its history. */
+  /** Why what the API has stored is not one complete snapshot with its history. */
   torn: string | null;
 }
 
 /**
- * Judges what the API returns about a host. `events`: the image changes of the marker since `base`, newest first; older
- * ones may follow.
+ * Judges what the API returns for a host. `events` are the image changes of the marker since `base`, newest first, and
+ * possibly older ones.
  */
 export function judgeHost(
   { host, base, acked, sent }: Expected,
@@ -55,10 +55,10 @@ export function judgeHost(
   return { found, lost: missing === undefined ? null : `host ${host}: ${missing} is not in the history`, torn: null };
 }
 
-/** Returns the generation of one side of a marker's image change; NaN if it is not an image. */
+/** Returns the generation of the old or new value of a marker's image change, or NaN if the value is not an image. */
 export const generationOfValue = (value: EventValue): number => (typeof value === 'string' ? generationOf(value) : NaN);
 
-/** Returns the generations that the steps from `base` to `found` pass; null if the steps do not connect them. */
+/** Returns the generations from `base` to `found` that the steps pass, or null if the steps do not connect them. */
 function chainBetween(
   steps: readonly { from: number; to: number }[],
   base: number,
@@ -76,14 +76,14 @@ function chainBetween(
   return at === found ? chain : null;
 }
 
-/** Returns the first difference between the rows and the snapshot; null if they are equal. */
+/** Returns the first difference between the rows and the snapshot, or null if they are equal. */
 function differenceOf(snapshot: readonly Container[], views: readonly ContainerView[]): string | null {
   if (views.length !== snapshot.length) return `${views.length} containers instead of ${snapshot.length}`;
-  const there = parseSnapshot(views.map((view) => ({ ...view })));
-  if (!there.success) return `the rows are not a valid snapshot: ${JSON.stringify(there.errors)}`;
-  const byId = new Map(there.data.map((container) => [container.dockerId, textOf(container)]));
-  const other = snapshot.find((container) => byId.get(container.dockerId) !== textOf(container));
-  return other === undefined ? null : `${other.dockerId} differs from the snapshot`;
+  const parsed = parseSnapshot(views.map((view) => ({ ...view })));
+  if (!parsed.success) return `the rows are not a valid snapshot: ${JSON.stringify(parsed.errors)}`;
+  const byId = new Map(parsed.data.map((container) => [container.dockerId, textOf(container)]));
+  const different = snapshot.find((container) => byId.get(container.dockerId) !== textOf(container));
+  return different === undefined ? null : `${different.dockerId} differs from the snapshot`;
 }
 
 const textOf = (container: Container): string => JSON.stringify(canonicalContainer(container));

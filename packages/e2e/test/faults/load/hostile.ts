@@ -22,7 +22,7 @@ async function gzipBomb(): Promise<Buffer> {
 }
 
 /** Returns the same bytes with a false uncompressed size in the gzip trailer. */
-function liar(bomb: Buffer, plainBytes: number): Buffer {
+function withFalseSize(bomb: Buffer, plainBytes: number): Buffer {
   const copy = Buffer.from(bomb);
   copy.writeUInt32LE(plainBytes, copy.length - 4);
   return copy;
@@ -40,12 +40,12 @@ export async function hostileBodies(): Promise<HostileBody[]> {
   const plain = (name: string, body: string): HostileBody => ({ name, body: Buffer.from(body), gzip: false });
   const zipped = (name: string, body: Buffer): HostileBody => ({ name, body, gzip: true });
   const item = '{"dockerId":"a","name":"a","image":"a","state":"running"}';
-  const filled = (unit: string) =>
+  const fillArray = (unit: string) =>
     `[${Array.from({ length: Math.floor((9 * MIB) / (unit.length + 1)) }, () => unit).join()}]`;
   return [
     zipped('a gibibyte in a mebibyte', bomb),
-    zipped('a gibibyte with a trailer that states 100 bytes', liar(bomb, 100)),
-    zipped('a gibibyte with a trailer that states the maximum', liar(bomb, 10 * MIB)),
+    zipped('a gibibyte with a trailer that states 100 bytes', withFalseSize(bomb, 100)),
+    zipped('a gibibyte with a trailer that states the maximum', withFalseSize(bomb, 10 * MIB)),
     zipped('not gzip', Buffer.from('[]')),
     zipped('half a gzip', gzipSync('[]'.padEnd(MIB)).subarray(0, 100)),
     plain(`${DEPTH} nested arrays`, '['.repeat(DEPTH) + ']'.repeat(DEPTH)),
@@ -54,19 +54,19 @@ export async function hostileBodies(): Promise<HostileBody[]> {
       'labels nested as deeply',
       `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":${'{"a":'.repeat(DEPTH)}1${'}'.repeat(DEPTH + 1)}]`,
     ),
-    plain('9 MiB of empty arrays', filled('[]')),
-    plain('9 MiB of zeros', filled('0')),
-    plain('9 MiB of one repeated container', filled(item)),
-    plain('9 MiB of bad containers', filled('{"dockerId":""}')),
-    plain('9 MiB of bad ports', `[{"dockerId":"a","name":"a","image":"a","state":"a","ports":${filled('{}')}}]`),
+    plain('9 MiB of empty arrays', fillArray('[]')),
+    plain('9 MiB of zeros', fillArray('0')),
+    plain('9 MiB of one repeated container', fillArray(item)),
+    plain('9 MiB of bad containers', fillArray('{"dockerId":""}')),
+    plain('9 MiB of bad ports', `[{"dockerId":"a","name":"a","image":"a","state":"a","ports":${fillArray('{}')}}]`),
     plain(
       '9 MiB of labels',
       `[{"dockerId":"a","name":"a","image":"a","state":"a","labels":{${Array.from({ length: 500_000 }, (_, i) => `"k${i}":""`).join()}}}]`,
     ),
     plain('9 MiB of spaces', `${' '.repeat(9 * MIB)}[]`),
     plain('9 MiB of one string', JSON.stringify('\u0001'.repeat((9 * MIB) / 6))),
-    plain('half a body of JSON', filled(item).slice(0, 5 * MIB)),
-    plain('20 MiB', filled(item).padEnd(20 * MIB)),
+    plain('half a body of JSON', fillArray(item).slice(0, 5 * MIB)),
+    plain('20 MiB', fillArray(item).padEnd(20 * MIB)),
     { name: 'bytes that are not UTF-8', body: Buffer.alloc(MIB, 0xff), gzip: false },
   ];
 }
@@ -85,21 +85,21 @@ export const hostileHeads = (): { name: string; head: string }[] => {
   ];
 };
 
-/** Returns the statuses of the responses to these bytes, until the server closes or is silent for `silentMs`. */
-export async function statusesOf(port: number, bytes: string, silentMs: number): Promise<number[]> {
+/** Returns the statuses of the responses to these bytes, until the connection is closed or `timeoutMs` have passed. */
+export async function statusesOf(port: number, bytes: string, timeoutMs: number): Promise<number[]> {
   const socket = await open(port);
   let received = '';
   socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
   const closed = new Promise((resolve) => void socket.once('close', resolve));
   socket.write(bytes);
   let timer: NodeJS.Timeout | undefined;
-  await Promise.race([closed, new Promise((resolve) => (timer = setTimeout(resolve, silentMs)))]);
+  await Promise.race([closed, new Promise((resolve) => (timer = setTimeout(resolve, timeoutMs)))]);
   clearTimeout(timer);
   socket.destroy();
   return [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
-/** Returns a request head that announces a body of this many bytes. No body follows. */
+/** Returns a request head that announces a body of this many bytes, but without the body. */
 export const announcement = (target: string, bodyBytes: number, token?: string): string =>
   [
     `POST ${target} HTTP/1.1`,
@@ -115,23 +115,23 @@ export async function holdOpen(port: number, heads: readonly string[]): Promise<
   return () => sockets.forEach((socket) => socket.destroy());
 }
 
-/** A slow connection: the bytes that it sends at once, and those that it then sends one at a time. */
-export type Dribble = { name: string; first: string; then: string };
+/** A slow client: it sends `prefix` at once, and then `rest` repeatedly, one byte at a time. */
+export type Dribble = { name: string; prefix: string; rest: string };
 
-/** Sends a byte each second. Resolves with the ms until the server closed; `patienceMs` if it has not closed by then. */
-export async function dribble(port: number, { first, then }: Dribble, patienceMs: number): Promise<number> {
+/** Sends a byte each second. Returns the milliseconds until the server closed the connection, at most `timeoutMs`. */
+export async function dribble(port: number, { prefix, rest }: Dribble, timeoutMs: number): Promise<number> {
   const startedAt = performance.now();
   const socket = await open(port);
   socket.resume();
-  if (first !== '') socket.write(first);
+  if (prefix !== '') socket.write(prefix);
   let sent = 0;
   const timer = setInterval(() => {
-    if (then !== '' && socket.writable) socket.write(then[sent++ % then.length]!);
+    if (rest !== '' && socket.writable) socket.write(rest[sent++ % rest.length]!);
   }, 1_000);
   const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
-  let patience: NodeJS.Timeout | undefined;
-  await Promise.race([closed, new Promise((resolve) => (patience = setTimeout(resolve, patienceMs)))]);
-  clearTimeout(patience);
+  let timeout: NodeJS.Timeout | undefined;
+  await Promise.race([closed, new Promise((resolve) => (timeout = setTimeout(resolve, timeoutMs)))]);
+  clearTimeout(timeout);
   clearInterval(timer);
   socket.destroy();
   return performance.now() - startedAt;

@@ -6,8 +6,8 @@ import { createClient, type Client, type Reply } from '../parts/http.js';
 import type { Operator } from '../parts/operator.js';
 import { generationOfValue, judgeHost } from './generation.js';
 
-/** The difference between what the API acknowledged and what it stores. */
-export interface Account {
+/** The differences between what the API acknowledged and what it stores. */
+export interface Comparison {
   /** Acknowledged snapshots and enrollments. */
   acked: number;
   /** Number of hosts that were compared. */
@@ -20,12 +20,12 @@ export interface Account {
 
 /** Hosts that post snapshots one after the other, while new hosts enroll, until `stop` is called. */
 export interface Writers {
-  /** Starts. Resolves when a few snapshots of every host are acknowledged. */
+  /** Starts sending. Resolves when a few snapshots of every host are acknowledged. */
   begin(): Promise<void>;
-  /** Waits for the calls in flight, and starts no others. */
+  /** Starts no more calls, and waits for those in progress. */
   stop(): Promise<void>;
   /** Compares what was acknowledged since the last check with what is stored. */
-  look(operator: Operator): Promise<Account>;
+  compare(operator: Operator): Promise<Comparison>;
   close(): void;
 }
 
@@ -53,7 +53,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
   }
   const newcomers: AgentSession[] = [];
   const unexpected: string[] = [];
-  let enrolments = 0;
+  let enrollmentCount = 0;
   let stopped = false;
   let loops: Promise<void>[] = [];
 
@@ -61,7 +61,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
     try {
       return await action();
     } catch {
-      // Without an acknowledgement, it is unknown whether the snapshot was stored, so either is correct.
+      // Without an acknowledgment, the snapshot may or may not have been stored. Both are correct.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       return null;
     }
@@ -79,10 +79,10 @@ export async function createWriters(url: string, operator: Operator, count: numb
     }
   }
 
-  async function enrolOthers(): Promise<void> {
+  async function enrollNewHosts(): Promise<void> {
     while (!stopped) {
-      enrolments += 1;
-      const newcomer = await attempt(() => enroll(client, token, `newcomer-${enrolments}`));
+      enrollmentCount += 1;
+      const newcomer = await attempt(() => enroll(client, token, `newcomer-${enrollmentCount}`));
       if (newcomer !== null) newcomers.push(newcomer);
       await new Promise((resolve) => setTimeout(resolve, 5 * RETRY_MS));
     }
@@ -92,7 +92,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
     async begin() {
       stopped = false;
       const before = writers.map(({ acked }) => acked.length);
-      loops = [...writers.map(write), enrolOthers()];
+      loops = [...writers.map(write), enrollNewHosts()];
       await eventually(() => {
         if (writers.some(({ acked }, i) => acked.length < before[i]! + ACKS_FIRST))
           throw new Error('a host received no acknowledgment');
@@ -102,24 +102,24 @@ export async function createWriters(url: string, operator: Operator, count: numb
       stopped = true;
       await Promise.all(loops);
     },
-    async look(operator) {
-      const account: Account = { acked: 0, hosts: writers.length, lost: [], torn: [], unexpected: [] };
-      account.unexpected.push(...unexpected.splice(0));
+    async compare(operator) {
+      const comparison: Comparison = { acked: 0, hosts: writers.length, lost: [], torn: [], unexpected: [] };
+      comparison.unexpected.push(...unexpected.splice(0));
       for (const writer of writers) {
         const { agent, host, base, acked } = writer;
         const containers = await operator.containers(`&hostId=${agent.hostId}`);
         const query = `&hostId=${agent.hostId}&dockerId=${markerOf(host)}&kind=image_changed`;
-        const events = await operator.events(query, (some) => reachesBack(some, base));
+        const events = await operator.events(query, (some) => reachesGeneration(some, base));
         const { found, lost, torn } = judgeHost(writer, containers, events);
-        account.acked += acked.length;
-        if (lost !== null) account.lost.push(lost);
-        if (torn !== null) account.torn.push(torn);
+        comparison.acked += acked.length;
+        if (lost !== null) comparison.lost.push(lost);
+        if (torn !== null) comparison.torn.push(torn);
         Object.assign(writer, { base: found, acked: [] });
       }
-      account.acked += newcomers.length;
-      account.hosts += newcomers.length;
-      account.lost.push(...(await forgotten(client, operator, newcomers.splice(0))));
-      return account;
+      comparison.acked += newcomers.length;
+      comparison.hosts += newcomers.length;
+      comparison.lost.push(...(await findLostEnrollments(client, operator, newcomers.splice(0))));
+      return comparison;
     },
     close: () => client.close(),
   };
@@ -127,11 +127,15 @@ export async function createWriters(url: string, operator: Operator, count: numb
 
 const isAck = ({ status, text }: Reply): boolean => status === 200 && SyncSummary.parse(JSON.parse(text)).applied;
 
-const reachesBack = (events: readonly ContainerEvent[], base: number): boolean =>
+const reachesGeneration = (events: readonly ContainerEvent[], base: number): boolean =>
   events.some(({ to }) => generationOfValue(to) <= base);
 
-/** Returns hosts whose enrollment was acknowledged, but which the API does not know or whose token it rejects. */
-async function forgotten(client: Client, operator: Operator, agents: readonly AgentSession[]): Promise<string[]> {
+/** Finds hosts whose enrollment was acknowledged, but which the API does not know or whose token it rejects. */
+async function findLostEnrollments(
+  client: Client,
+  operator: Operator,
+  agents: readonly AgentSession[],
+): Promise<string[]> {
   const known = new Set((await operator.hosts()).map(({ id }) => id));
   const lost: string[] = [];
   for (const agent of agents) {

@@ -2,7 +2,7 @@ import { EnrollResponse, TokenRotation } from '@muster/contracts';
 import { AgentSession, enrollRequest } from '@muster/fleet';
 import type { Client, Reply } from './http.js';
 
-/** The API refused an enrollment. */
+/** The API rejected an enrollment. */
 class EnrollmentError extends Error {}
 
 const TRIES_MAX = 10;
@@ -10,7 +10,7 @@ const RETRY_MS = 1_000;
 
 /**
  * Enrolls a machine. Retries after a 503, as an agent does.
- * @throws EnrollmentError if the API refuses it, BrokenCallError if no answer arrives.
+ * @throws EnrollmentError if the API rejects the enrollment, BrokenCallError if no response arrives.
  */
 export async function enroll(client: Client, enrollmentToken: string, engineId: string): Promise<AgentSession> {
   for (let tries = 1; ; tries++) {
@@ -26,5 +26,5 @@ export async function enroll(client: Client, enrollmentToken: string, engineId: 
   }
 }
 
-/** Returns the token in the answer to a rotation. */
+/** Returns the new token in the response to a rotation. */
 export const rotatedToken = (reply: Reply): string => TokenRotation.parse(JSON.parse(reply.text)).agentToken;

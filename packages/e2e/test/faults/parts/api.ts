@@ -10,7 +10,7 @@ export interface ApiOptions extends testkit.ApiOptions {
 
 export const newAdminKey = (): string => testkit.newToken();
 
-/** Starts the API with the meter of its event loop. */
+/** Starts the API, and enables the measurement of its event loop. */
 export const startApi = (options: ApiOptions): Promise<testkit.Api> =>
   testkit.startApi({ ...options, isMeasured: true });
 

@@ -10,7 +10,7 @@ import {
 import type { z } from 'zod';
 import type { Call, Client } from './http.js';
 
-/** Muster refused a call that an admin may make. */
+/** Muster rejected a call that an admin is allowed to make. */
 class OperatorCallError extends Error {}
 
 /** Calls with an admin's key. Each throws OperatorCallError unless the response is a success. */
@@ -18,10 +18,10 @@ export interface Operator {
   enrollmentToken(maxUses: number): Promise<EnrollmentTokenCreated>;
   revokeEnrollmentToken(id: string): Promise<void>;
   hosts(): Promise<Host[]>;
-  /** Returns all present containers, from all pages. `query` begins with `&`. */
+  /** Returns all containers that are not removed, from all pages. `query` begins with `&`. */
   containers(query?: string): Promise<ContainerView[]>;
-  /** Returns events, newest first. Reads pages until `enough` returns true for the events so far. */
-  events(query: string, enough?: (events: readonly ContainerEvent[]) => boolean): Promise<ContainerEvent[]>;
+  /** Returns events, newest first. Reads pages until `isEnough` returns true for the events so far. */
+  events(query: string, isEnough?: (events: readonly ContainerEvent[]) => boolean): Promise<ContainerEvent[]>;
   deleteHost(hostId: string): Promise<void>;
 }
 
@@ -32,10 +32,10 @@ export function createOperator(client: Client, key: string): Operator {
     return text;
   }
 
-  async function all<S extends z.ZodType>(
+  async function readPages<S extends z.ZodType>(
     item: S,
     path: string,
-    enough: (items: readonly z.output<S>[]) => boolean = () => false,
+    isEnough: (items: readonly z.output<S>[]) => boolean = () => false,
   ): Promise<z.output<S>[]> {
     const items: z.output<S>[] = [];
     let cursor: string | null = null;
@@ -44,7 +44,7 @@ export function createOperator(client: Client, key: string): Operator {
       const answer = page(item).parse(JSON.parse(await call({ path: `${path}${next}` })));
       items.push(...answer.items);
       cursor = answer.nextCursor;
-    } while (cursor !== null && !enough(items));
+    } while (cursor !== null && !isEnough(items));
     return items;
   }
 
@@ -58,9 +58,9 @@ export function createOperator(client: Client, key: string): Operator {
     revokeEnrollmentToken: async (id) => {
       await call({ method: 'DELETE', path: Paths.enrollmentToken.replace(':enrollmentTokenId', id) });
     },
-    hosts: () => all(Host, `${Paths.hosts}?limit=${PAGE_LIMIT_MAX}`),
-    containers: (query = '') => all(ContainerView, `${Paths.containers}?limit=${PAGE_LIMIT_MAX}${query}`),
-    events: (query, enough) => all(ContainerEvent, `${Paths.events}?limit=${PAGE_LIMIT_MAX}${query}`, enough),
+    hosts: () => readPages(Host, `${Paths.hosts}?limit=${PAGE_LIMIT_MAX}`),
+    containers: (query = '') => readPages(ContainerView, `${Paths.containers}?limit=${PAGE_LIMIT_MAX}${query}`),
+    events: (query, isEnough) => readPages(ContainerEvent, `${Paths.events}?limit=${PAGE_LIMIT_MAX}${query}`, isEnough),
     deleteHost: async (hostId) => {
       await call({ method: 'DELETE', path: Paths.host.replace(':hostId', hostId) });
     },

@@ -1,6 +1,6 @@
 /**
- * A balancer as small as can be: it asks each replica's `/readyz` again and again, and hands each request to one that
- * said yes. It never tries a request a second time, so whatever a replica drops shows.
+ * A minimal load balancer. It polls the `/readyz` of each replica, and forwards each request to one that was ready. It
+ * never retries a request, so a test detects every request that a replica drops.
  */
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -15,8 +15,8 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** Milliseconds between two checks of a replica. A drain lasts several of these intervals. */
-const LOOK_MS = 500;
+/** The interval in ms at which replicas are polled. A drain lasts several of these intervals. */
+const POLL_MS = 500;
 
 /** Starts a proxy for replicas, which may start later. */
 export async function startProxy(urls: readonly string[]): Promise<Proxy> {
@@ -24,26 +24,26 @@ export async function startProxy(urls: readonly string[]): Promise<Proxy> {
   const ready = new Set<string>();
   let turn = 0;
 
-  const look = async () => {
+  const poll = async () => {
     await Promise.all(urls.map(async (url) => ((await isReady(url)) ? ready.add(url) : ready.delete(url))));
   };
-  let looking = look();
-  const timer = setInterval(() => void (looking = look()), LOOK_MS);
+  let polling = poll();
+  const timer = setInterval(() => void (polling = poll()), POLL_MS);
 
   const server = createServer((req, res) => {
-    const choice = [...ready];
-    const url = choice[turn++ % Math.max(1, choice.length)];
+    const candidates = [...ready];
+    const url = candidates[turn++ % Math.max(1, candidates.length)];
     if (url === undefined) refuse(res, 'no replica is ready');
     else forward(url, agent, req, res).catch((error: unknown) => refuse(res, String(error)));
   });
   server.listen(0, '127.0.0.1');
-  await Promise.all([once(server, 'listening'), looking]);
+  await Promise.all([once(server, 'listening'), polling]);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     ready: () => ready.size,
     async close() {
       clearInterval(timer);
-      await looking;
+      await polling;
       server.close();
       server.closeAllConnections();
       agent.destroy();
@@ -66,7 +66,7 @@ async function forward(url: string, agent: Agent, req: IncomingMessage, res: Ser
   await pipeline(answer, res);
 }
 
-function refuse(res: ServerResponse, why: string): void {
+function refuse(res: ServerResponse, reason: string): void {
   if (res.headersSent) res.destroy();
-  else res.writeHead(502, { 'content-type': 'text/plain' }).end(why);
+  else res.writeHead(502, { 'content-type': 'text/plain' }).end(reason);
 }

@@ -1,13 +1,13 @@
 import { Paths } from '@muster/contracts';
 
-/** A listener to `/api/stream`. */
+/** A client of `/api/stream`. */
 export interface Listener {
   /** All received text, unparsed. */
   text(): string;
   close(): void;
 }
 
-/** Opens the stream of an API and listens until it is closed. @throws Error if it is refused. */
+/** Opens the stream of an API, and receives it until `close` is called. @throws Error if the API refuses the stream. */
 export async function listen(url: string, key: string): Promise<Listener> {
   const end = new AbortController();
   const headers = { authorization: `Bearer ${key}`, accept: 'text/event-stream' };
@@ -19,7 +19,7 @@ export async function listen(url: string, key: string): Promise<Listener> {
     for await (const chunk of answer.body as AsyncIterable<Uint8Array>)
       received += decoder.decode(chunk, { stream: true });
   };
-  // It ends when it is closed or when the API ends.
+  // Reading fails when the listener is closed or when the API exits.
   read().catch(() => undefined);
   return { text: () => received, close: () => end.abort() };
 }

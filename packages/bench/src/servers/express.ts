@@ -1,0 +1,54 @@
+/**
+ * The servers that Muster is compared with, selected by BENCH_ROUTE. They do not authenticate or validate, and their
+ * responses are as large as Muster's. `bare` is the limit of the stack: it updates one row with a prepared statement, and
+ * stores no containers. `rows` parses the body, and executes one prepared upsert for each container.
+ */
+import type { AddressInfo } from 'node:net';
+import type { Container } from '@muster/contracts';
+import express from 'express';
+import { deliverRowByRow, TOUCH_HOST } from '../contenders/row-by-row.js';
+import { createPool } from '../pool.js';
+import { HOST_HEADER } from './host-header.js';
+
+/** The same limit as Muster's. */
+const BODY_LIMIT = '10mb';
+
+const pool = createPool(process.env['DATABASE_URL'] ?? '');
+const app = express();
+app.use(express.raw({ limit: BODY_LIMIT, type: () => true }));
+app.get('/readyz', (_req, res) => {
+  res.json({ status: 'ready' });
+});
+
+/** Stores a host's snapshot. Returns the value of `received` in the response. */
+const store: (hostId: string, body: Buffer) => Promise<number> =
+  process.env['BENCH_ROUTE'] === 'rows'
+    ? async (hostId, body) => {
+        const containers = JSON.parse(body.toString()) as Container[];
+        await deliverRowByRow(pool, { hostId, containers });
+        return containers.length;
+      }
+    : async (hostId, body) => {
+        await pool.query({ ...TOUCH_HOST, values: [hostId] });
+        return body.length;
+      };
+
+app.post('/{*path}', async (req, res) => {
+  const hostId = String(req.headers[HOST_HEADER]);
+  const received = await store(hostId, req.body as Buffer);
+  res.json({
+    ...{ hostId, applied: true, received, created: 0, updated: 0, unchanged: received, removed: 0, revision: 1 },
+    digest: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 },
+  });
+});
+
+const server = app.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
+});
+server.keepAliveTimeout = 70_000;
+process.on('SIGINT', () => {
+  server.close();
+  server.closeAllConnections();
+  void pool.end();
+});

@@ -1,1 +1,0 @@
-export { peakBytes, residentBytes, resetPeak as forgetPeak } from '@muster/testkit/proc';
