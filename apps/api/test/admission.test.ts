@@ -32,10 +32,10 @@ const MIB = 1024 * 1024;
 /** Resolves with the values of the first `count` promises to be fulfilled. */
 const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
   new Promise((resolve) => {
-    const kept: T[] = [];
+    const fulfilled: T[] = [];
     for (const promise of promises) {
       void promise.then((value) => {
-        if (kept.push(value) === count) resolve([...kept]);
+        if (fulfilled.push(value) === count) resolve([...fulfilled]);
       });
     }
   });

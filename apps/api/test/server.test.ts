@@ -174,6 +174,8 @@ describe('draining', () => {
     const client = (await Client.connect(server)).send(...GET);
     await client.has('/');
     client.send('GET /second HTTP/1.1', 'Ho');
+    // When the server has answered a later request, it has also read the half head.
+    await (await Client.connect(server)).send(...GET).has('/');
     const drained = server.drain(0);
     await new Promise((resolve) => setTimeout(resolve, 300));
     client.send('st: x', '', '');

@@ -271,14 +271,14 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
 
   test('is created once by one of the starting processes, and MUSTER_ADMIN_KEY is valid, too', async () => {
     const { db, http } = context.api;
-    const made: string[] = [];
-    const handOver = async (key: string) => void made.push(key);
+    const createdKeys: string[] = [];
+    const handOver = async (key: string) => void createdKeys.push(key);
     await Promise.all([1, 2, 3].map(() => ensureAdminKey(db, null, context.api.clock(), handOver)));
-    expect(made).toHaveLength(1);
-    await http.get('/api/hosts').auth(made[0]!, { type: 'bearer' }).expect(200);
+    expect(createdKeys).toHaveLength(1);
+    await http.get('/api/hosts').auth(createdKeys[0]!, { type: 'bearer' }).expect(200);
     const { token } = issueToken('key');
     for (let start = 0; start < 2; start++) await ensureAdminKey(db, token, context.api.clock(), handOver);
-    expect(made).toHaveLength(1);
+    expect(createdKeys).toHaveLength(1);
     await http.post('/api/enrollment-tokens').auth(token, { type: 'bearer' }).send({ name: 'x' }).expect(201);
     expect(await db.prisma.apiKey.count()).toBe(2);
   });

@@ -8,8 +8,8 @@ const TICK_MS = 10;
 const KIB = 1_024;
 
 /**
- * Returns the parent of a process, and CPU times in ms: `own` is that of its first thread, and `reaped` that of its
- * children that have ended and were waited for. Returns null if the process has ended.
+ * Returns a process's parent and two CPU times in ms: `own` is the time of its first thread, and `reaped` the time of
+ * the ended children that it has waited for. Returns null if the process has ended.
  */
 function timesOf(pid: number) {
   try {

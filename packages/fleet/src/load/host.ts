@@ -128,7 +128,7 @@ function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): Lo
   };
 }
 
-/** With `costlyBodies`, the host alternates between these two snapshots instead of sending numbered ones. */
+/** `costlyBodies` are two snapshots. If they are given, the host sends them in turn instead of numbered snapshots. */
 function createStormHost(
   session: AgentSession,
   number: number,

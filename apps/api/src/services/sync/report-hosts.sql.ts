@@ -122,8 +122,8 @@ const ORDER = {
 };
 
 /**
- * Returns assignments that apply to snapshots. A heartbeat does not change these columns, except those in
- * `forHeartbeat`.
+ * Returns assignments that change their columns only if the report is a snapshot. A heartbeat changes only the columns
+ * in `forHeartbeat`.
  */
 const onlyForSnapshot = (
   columns: Record<string, string>,
