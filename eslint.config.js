@@ -29,13 +29,12 @@ const PURE = 'is not pure: pass it as an argument';
 
 /** The files of the API that only compute. */
 const API_PURE_CORE = [
-  'lib/{address-group,cursor,loggable-error,log-throttle,parse-or-throw,sort,token-bucket,tokens}',
+  'lib/{address-group,cursor,database-history,loggable-error,log-throttle,paginate,parse-or-throw,token-bucket,tokens}',
   'http/origin',
-  'services/identity/{caller,operator-identity}',
-  'services/database-history/database-history',
+  'services/identity/identity',
   'services/freshness/freshness',
   'services/inventory/{event-row,feed-position,merge-pages}',
-  'services/live/stream-frame',
+  'services/live/frame',
   'services/sync/{container-changes,container-row,diff-snapshot,order,precheck-body,split-json-array,state-counts}',
 ].map((path) => `apps/api/src/${path}.ts`);
 

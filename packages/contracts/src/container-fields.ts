@@ -44,7 +44,7 @@ interface Field<Kind extends FieldKind, SqlType> {
   /**
    * For a field added after the first release, the character before its value in the input of a row's digest. An empty
    * value is omitted from that input, so that the stored digests of rows without a value stay valid. The character must
-   * not be a letter, a digit or one of `_.-%;,#`.
+   * not be a letter, a digit or one of `_.-%;:,#*>/`.
    */
   digestMarker?: string;
   /** Whether a CSV export has a column for the field. */

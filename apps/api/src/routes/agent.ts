@@ -110,7 +110,7 @@ function agentRoutes(options: AgentRouteOptions): Route[] {
       return { status: created ? 201 : 200, body: { ...enrolled, accepts: ACCEPTS } };
     }),
 
-    // POST /containers, mounted at /api/agent
+    // POST /api/agent/containers
     route(
       Operations.reportContainers,
       async ({ caller: { hostId }, headers, body }) => {
