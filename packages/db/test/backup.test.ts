@@ -308,7 +308,7 @@ describe('a restore', () => {
   });
 });
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? test : test.skip;
 
 onServer('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {

@@ -32,8 +32,8 @@ const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
 const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 
 /**
- * Creates the service for the release in `directory`, which is null if there is no release. `publicUrl` is called for
- * each script, because the URL may be unknown until the server listens.
+ * Creates the service for the release in `directory`. If there is no release, `directory` is null. `publicUrl` is called
+ * for each script, because the URL may be unknown until the server listens.
  */
 export function createAgentReleaseService(directory: string | null, publicUrl: () => string): AgentReleaseService {
   const pathOf = (name: string): string => {
