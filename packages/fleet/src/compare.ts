@@ -3,9 +3,13 @@ import {
   parseStatus,
   type Cadence,
   type Container,
+  type ContainerEvent,
   type ContainerView,
+  type EventKind,
+  type EventValue,
   type Freshness,
   type Host,
+  type SyncSummary,
 } from '@muster/contracts';
 
 /** The state that the API must show of a host, according to the snapshots that it acknowledged. */
@@ -65,13 +69,76 @@ export function compareRemoved({ name, removed }: ExpectedHost, views: readonly 
   });
 }
 
+/** The kinds of events that have a container's state before and after the change. */
+const STATE_EVENT_KINDS: ReadonlySet<EventKind> = new Set([
+  ...(['created', 'started', 'exited', 'restarted', 'paused', 'unpaused', 'removed', 'reappeared'] as const),
+]);
+
+/**
+ * Checks that no event of a container's state is missing or recorded twice: each event starts with the state in which
+ * the previous one ended, and the last one ends with the present state. `events` are those of the host, oldest first.
+ * Each difference is a sentence.
+ */
+export function compareHistory(
+  { name, containers, removed }: Pick<ExpectedHost, 'name' | 'containers' | 'removed'>,
+  events: readonly Pick<ContainerEvent, 'dockerId' | 'kind' | 'from' | 'to'>[],
+): string[] {
+  const reached = new Map<string, EventValue>();
+  const differences: string[] = [];
+  const compareState = (dockerId: string, state: EventValue, what: string): void => {
+    const before = reached.get(dockerId) ?? null;
+    if (before === state) return;
+    const who = `${name}, container ${dockerId.slice(0, 12)}`;
+    differences.push(`${who}: its history has reached ${JSON.stringify(before)}, but ${what}`);
+  };
+  for (const { dockerId, kind, from, to } of events) {
+    if (!STATE_EVENT_KINDS.has(kind)) continue;
+    compareState(dockerId, from, `the next event, ${kind}, starts with ${JSON.stringify(from)}`);
+    reached.set(dockerId, to);
+  }
+  for (const text of containers ?? []) {
+    const { dockerId, state } = JSON.parse(text) as Container;
+    compareState(dockerId, state, `it is ${state}`);
+  }
+  for (const dockerId of removed) compareState(dockerId, null, 'it was removed');
+  return differences;
+}
+
+/** A snapshot's containers in canonical JSON, by `dockerId`. */
+export type Texts = ReadonlyMap<string, string>;
+
+/**
+ * Checks what the API counted when a snapshot replaced another one, or only what it received if the containers before
+ * are unknown. Each difference is a sentence.
+ */
+export function compareCounts(before: Texts | null, after: Texts, summary: SyncSummary): string[] {
+  const received = after.size;
+  if (before === null) return compareFields('response to a snapshot', { received }, { ...summary });
+  let [created, updated, unchanged] = [0, 0, 0];
+  for (const [dockerId, text] of after) {
+    const textBefore = before.get(dockerId);
+    if (textBefore === undefined) created += 1;
+    else if (textBefore === text) unchanged += 1;
+    else updated += 1;
+  }
+  const removed = before.size - updated - unchanged;
+  const expected = { received, created, updated, unchanged, removed };
+  return compareFields('response to a snapshot', expected, { ...summary });
+}
+
 /** Compares a host that was read during `read`, on the clock of `lastSeen`. Each difference is a sentence. */
 export function compareHost(expected: ExpectedHost, host: Host | undefined, read: Span): string[] {
   const { name, containers } = expected;
   if (host === undefined) return [`${name} is not listed`];
-  const possible = containers === null ? ['never'] : possibleFreshness(expected, read);
+  const differences = compareFields(name, { name, containerCount: containers?.length ?? 0 }, { ...host });
+  return [...differences, ...compareFreshness(expected, host, read)];
+}
+
+/** Compares only the freshness of a host. Each difference is a sentence. */
+export function compareFreshness(expected: ExpectedHost, host: Host, read: Span): string[] {
+  const possible = expected.containers === null ? ['never'] : possibleFreshness(expected, read);
   const freshness = possible.includes(host.freshness) ? host.freshness : possible.join(' or ');
-  return compareFields(name, { name, containerCount: containers?.length ?? 0, freshness }, { ...host });
+  return compareFields(expected.name, { freshness }, { ...host });
 }
 
 const HEARTBEATS_MISSED_STALE = 3;

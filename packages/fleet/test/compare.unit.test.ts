@@ -1,7 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseStatus, type Container, type ContainerView, type Host } from '@muster/contracts';
+import {
+  parseStatus,
+  type Container,
+  type ContainerEvent,
+  type ContainerView,
+  type Host,
+  type SyncSummary,
+} from '@muster/contracts';
 import {
   compareContainers,
+  compareCounts,
+  compareHistory,
   compareHost,
   compareRemoved,
   possibleFreshness,
@@ -80,6 +89,76 @@ describe('the comparison of removed containers', () => {
     expect(compareRemoved(expected, [removed[0]!])).toEqual([expect.stringContaining('gone2 was removed')]);
     expect(compareRemoved(expected, [removed[0]!, { ...removed[1]!, removedAt: null }])).toHaveLength(1);
     expect(compareRemoved(expected, [removed[0]!, { ...removed[1]!, state: 'running' }])).toHaveLength(1);
+  });
+});
+
+describe('the comparison of a history', () => {
+  const host = {
+    name: 'sim-1-1',
+    containers: [JSON.stringify({ dockerId: 'kept', state: 'running' })],
+    removed: ['gone'],
+  };
+  const event = (dockerId: string, kind: ContainerEvent['kind'], from: string | null, to: string | null) => ({
+    ...{ dockerId, kind, from, to },
+  });
+  const events = [
+    event('kept', 'created', null, 'running'),
+    event('gone', 'created', null, 'exited'),
+    event('kept', 'exited', 'running', 'exited'),
+    event('kept', 'health_changed', 'healthy', null),
+    event('kept', 'started', 'exited', 'running'),
+    event('gone', 'removed', 'exited', null),
+  ];
+
+  test('finds no difference if the events lead from one state to the next', () => {
+    expect(compareHistory(host, events)).toEqual([]);
+  });
+
+  test.each([
+    ['created', 0],
+    ['exited', 2],
+    ['started', 4],
+    ['removed', 5],
+  ] as const)('finds that %s is missing, or was recorded twice', (kind, index) => {
+    expect(events[index]!.kind).toBe(kind);
+    expect(compareHistory(host, events.toSpliced(index, 1))).not.toEqual([]);
+    expect(compareHistory(host, events.toSpliced(index, 0, events[index]!))).not.toEqual([]);
+  });
+
+  test('names the container and both states', () => {
+    expect(compareHistory(host, events.slice(0, -1))).toEqual([
+      'sim-1-1, container gone: its history has reached "exited", but it was removed',
+    ]);
+  });
+});
+
+describe('the comparison of the counts in a response', () => {
+  const before = new Map([
+    ['same', '1'],
+    ['changed', '1'],
+    ['gone', '1'],
+  ]);
+  const after = new Map([
+    ['same', '1'],
+    ['changed', '2'],
+    ['new', '1'],
+    ['newer', '1'],
+  ]);
+  const summary = { received: 4, created: 2, updated: 1, unchanged: 1, removed: 1 } as SyncSummary;
+
+  test('finds no difference if every change was counted once', () => {
+    expect(compareCounts(before, after, summary)).toEqual([]);
+  });
+
+  test.each(['received', 'created', 'updated', 'unchanged', 'removed'] as const)('finds a wrong %s', (count) => {
+    expect(compareCounts(before, after, { ...summary, [count]: 7 })).toEqual([
+      `response to a snapshot: ${count} is 7, and should be ${summary[count]}`,
+    ]);
+  });
+
+  test('checks only what was received if the containers before are unknown', () => {
+    expect(compareCounts(null, after, { ...summary, updated: 7 })).toEqual([]);
+    expect(compareCounts(null, after, { ...summary, received: 7 })).toHaveLength(1);
   });
 });
 

@@ -16,7 +16,7 @@ function run(change: { statuses?: number[]; differences?: string[]; allow5xx?: b
   return {
     options: { ...options, allow5xx: change.allow5xx ?? false },
     ...{ metrics, seconds: 10, hosts: { enrolled: 2, gone: 0 }, simulator: { cpuSeconds: 1, rssMiB: 100 } },
-    verification: { hosts: 2, containers: 6, removed: 0, differences: change.differences ?? [] },
+    verification: { hosts: 2, containers: 6, removed: 0, events: 8, differences: change.differences ?? [] },
   };
 }
 

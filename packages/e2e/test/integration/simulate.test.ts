@@ -14,7 +14,7 @@ import { Muster } from '../support/muster.js';
 const Summary = z.object({
   hosts: z.object({ enrolled: z.int(), gone: z.int() }),
   mishaps: z.record(z.string(), z.int()),
-  compared: z.object({ hosts: z.int(), containers: z.int(), removed: z.int() }),
+  compared: z.object({ hosts: z.int(), containers: z.int(), removed: z.int(), events: z.int() }),
   differences: z.object({ count: z.int(), first: z.array(z.string()) }),
   passed: z.boolean(),
 });
@@ -47,6 +47,8 @@ test('after simulated network and agent failures, each container is as its host 
   expect({ code, passed: summary.passed }).toEqual({ code: 0, passed: true });
   expect(summary.compared).toMatchObject({ hosts: 20, containers: 200 });
   expect(summary.compared.removed).toBeGreaterThan(0);
+  // Each container has at least the event of its creation.
+  expect(summary.compared.events).toBeGreaterThan(200);
   for (const mishap of [
     'answer lost',
     'sent twice',

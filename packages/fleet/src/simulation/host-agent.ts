@@ -11,7 +11,7 @@ import {
 import type { Call, Http } from '@muster/testkit/http';
 import { seededRandom, type Random } from '@muster/testkit/random';
 import type { z } from 'zod';
-import type { ExpectedHost } from '../compare.js';
+import { compareCounts, type ExpectedHost, type Texts } from '../compare.js';
 import { containerTexts } from '../model/container-texts.js';
 import { HostLife, type HostEvent } from '../model/host-life.js';
 import type { Role } from '../model/container-life.js';
@@ -85,6 +85,8 @@ export class HostAgent {
   private wantsRotation = false;
   private failures = 0;
   private texts: readonly string[] = [];
+  /** The containers that the API has stored; null while the last request may or may not have been applied. */
+  private stored: Texts | null = new Map();
   private body: { bytes: Buffer; gzip: boolean } | null = null;
   private observedAtMs = 0;
   private acknowledgedAtMs = Number.NEGATIVE_INFINITY;
@@ -180,6 +182,7 @@ export class HostAgent {
     const engineId = `${fleet.engineIdPrefix}${host + 1}`;
     const request = enrollRequest(fleet.enrollmentToken, engineId, { name, agentVersion: AGENT_VERSION });
     const answer = await this.call(EnrollResponse, request, this.chance(0.01));
+    this.extendLastSeen(answer.kind === 'retry');
     if (answer.kind === 'refused') return void this.reject(`it may not enroll: ${answer.reason}`);
     if (answer.kind === 'retry') return void this.retryLater(answer.retryAfterMs, 'snapshot');
     const { agentToken, hostId, cadence } = answer.data;
@@ -197,6 +200,7 @@ export class HostAgent {
 
   private async rotate(session: AgentSession): Promise<void> {
     const answer = await this.call(TokenRotation, rotationRequest(session), this.chance(0.1));
+    this.extendLastSeen(answer.kind === 'retry');
     this.wantsRotation = false;
     if (answer.kind === 'refused') return void this.handleRejection(answer);
     if (answer.kind === 'retry') return;
@@ -219,6 +223,8 @@ export class HostAgent {
       this.delayed = request;
       return void this.retryLater(null, 'snapshot');
     }
+    const before = this.stored;
+    this.stored = null;
     const copies = mishap === 'sent twice' ? [request, request] : [request];
     const answers = Promise.all(copies.map((copy) => this.call(SyncSummary, copy, mishap === 'answer lost')));
     const applied = answers.then((each) => this.appliedOf(each));
@@ -228,9 +234,9 @@ export class HostAgent {
     this.digest = summary.applied ? summary.digest : null;
     if (!summary.applied)
       return void this.violations.add(`the API called its newest snapshot stale: ${summary.reason}`);
-    const { received, hostId } = summary;
-    const sent = this.texts.length;
-    if (received !== sent) this.violations.add(`${sent} containers sent, ${received} received`);
+    const { hostId } = summary;
+    this.stored = new Map(this.life!.containers.map(({ dockerId }, index) => [dockerId, this.texts[index]!]));
+    for (const difference of compareCounts(before, this.stored, summary)) this.violations.add(difference);
     if (hostId !== session.hostId) this.violations.add(`the response is for host ${hostId}`);
     this.acknowledgedAtMs = nowMs;
     this.expected!.containers = this.texts;
@@ -296,7 +302,8 @@ export class HostAgent {
   }
 
   private extendLastSeen(canArriveLater: boolean): void {
-    const { lastSeen } = this.expected!;
+    if (this.expected === null) return;
+    const { lastSeen } = this.expected;
     lastSeen.untilMs = Math.max(lastSeen.untilMs, this.fleet.now() + (canArriveLater ? STRAGGLER_MS : 0));
   }
 

@@ -13,7 +13,7 @@ import { HostAgent, type Fleet } from './host-agent.js';
 import { increment, Metrics, type CallKind } from './metrics.js';
 import { showProgress } from './progress.js';
 import { summarize, type SimulateOptions, type Summary } from './summary.js';
-import { verify } from './verify.js';
+import { verify, verifyFreshness } from './verify.js';
 
 const TIMEOUT_MS = 20_000;
 const DELETE_CONCURRENCY = 8;
@@ -68,11 +68,14 @@ export async function simulate(
 
     await runAgents(agents, { durationMs, stop, now });
     const seconds = now() / 1_000;
+    progress.enter('comparing the freshness');
+    const wrongFreshness = await verifyFreshness(operator, enrolled(), now);
     progress.enter('sending the last snapshots');
     const unfinished = await finishAgents(agents, now);
     progress.enter('comparing');
     const verification = await verify(operator, enrolled(), { engineIdPrefix, now });
     verification.differences.unshift(
+      ...wrongFreshness,
       ...unfinished.map((agent) => `${agent.name} could not deliver its last snapshot`),
       ...agents.flatMap((agent) => [...agent.violations].map((violation) => `${agent.name}: ${violation}`)),
     );

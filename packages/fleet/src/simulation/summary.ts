@@ -87,7 +87,7 @@ export function summaryText(summary: Summary): string {
     `retries              ${summary.retries}`,
     `this simulator       ${simulator.cpuSeconds} s of CPU, ${simulator.rssMiB} MiB`,
     '',
-    `compared ${compared.hosts} hosts, ${compared.containers} containers and ${compared.removed} removed ones: ${differences.count} differences`,
+    `compared ${compared.hosts} hosts, ${compared.containers} containers, ${compared.removed} removed ones and ${compared.events} events: ${differences.count} differences`,
     ...differences.first.map((difference) => `  ${difference}`),
     ...(differences.count > differences.first.length ? ['  …'] : []),
     summary.passed ? 'Passed.' : 'FAILED.',

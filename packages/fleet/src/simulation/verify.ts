@@ -1,6 +1,13 @@
 import type { ContainerView } from '@muster/contracts';
 import pMap from 'p-map';
-import { compareContainers, compareHost, compareRemoved, type ExpectedHost } from '../compare.js';
+import {
+  compareContainers,
+  compareFreshness,
+  compareHistory,
+  compareHost,
+  compareRemoved,
+  type ExpectedHost,
+} from '../compare.js';
 import { ApiError, type Operator } from '../operator.js';
 
 /** What was compared. Each difference is a sentence. */
@@ -9,6 +16,8 @@ export interface Verification {
   containers: number;
   /** Number of removed containers that were compared. */
   removed: number;
+  /** Number of events that were compared. */
+  events: number;
   differences: string[];
 }
 
@@ -18,13 +27,51 @@ const CONCURRENCY = 4;
 /** The API's limit for the values of one filter. */
 const HOSTS_PER_QUERY = 50;
 
-/** Maximum number of hosts whose removed containers are compared. */
-const REMOVED_HOSTS_MAX = 100;
+/** Maximum number of hosts whose removed containers and history are compared. */
+const SAMPLE_HOSTS_MAX = 100;
+
+/**
+ * Compares the freshness of the hosts while most of them have recently sent only heartbeats. The last snapshots make
+ * every host fresh, so it must be called before them.
+ */
+export async function verifyFreshness(
+  operator: Operator,
+  fleet: readonly ExpectedHost[],
+  now: () => number,
+): Promise<string[]> {
+  const differences: string[] = [];
+  await compareOrReport(differences, async () => {
+    const { byId, read } = await readHosts(operator, now);
+    for (const expected of fleet) {
+      const host = byId.get(expected.hostId);
+      // An unacknowledged first snapshot may have been applied, and a missing host is found by the comparison at the end.
+      if (host === undefined || expected.containers === null) continue;
+      differences.push(...compareFreshness(expected, host, read));
+    }
+  });
+  return differences;
+}
+
+async function readHosts(operator: Operator, now: () => number) {
+  const fromMs = now();
+  const byId = new Map((await operator.all('listHosts')).map((host) => [host.id, host]));
+  return { byId, read: { fromMs, untilMs: now() } };
+}
+
+/** Calls `compare`. If the API cannot be used, adds a difference. */
+async function compareOrReport(differences: string[], compare: () => Promise<void>): Promise<void> {
+  try {
+    await compare();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    differences.push(`the comparison could not be finished: ${error.message}`);
+  }
+}
 
 /**
  * Compares the API's state with the expected state: first the hosts, because their freshness ages in the meantime, then
- * their present containers, and then the removed containers of some hosts. The engine ids of this run's hosts, and no
- * other ids, start with `engineIdPrefix`.
+ * their present containers, and then the removed containers and the history of some hosts. The engine ids of this run's
+ * hosts, and no other ids, start with `engineIdPrefix`.
  */
 export async function verify(
   operator: Operator,
@@ -32,14 +79,12 @@ export async function verify(
   { engineIdPrefix, now }: { engineIdPrefix: string; now: () => number },
 ): Promise<Verification> {
   const differences: string[] = [];
-  const result: Verification = { hosts: fleet.length, containers: 0, removed: 0, differences };
+  const result: Verification = { hosts: fleet.length, containers: 0, removed: 0, events: 0, differences };
   const list = (hosts: readonly ExpectedHost[], presence: 'present' | 'removed') =>
     operator.all('listContainers', { query: { presence, hostId: hosts.map(({ hostId }) => hostId) } });
 
   async function verifyHosts(): Promise<void> {
-    const fromMs = now();
-    const byId = new Map((await operator.all('listHosts')).map((host) => [host.id, host]));
-    const read = { fromMs, untilMs: now() };
+    const { byId, read } = await readHosts(operator, now);
     for (const expected of fleet) {
       differences.push(...compareHost(expected, byId.get(expected.hostId), read));
       byId.delete(expected.hostId);
@@ -61,21 +106,27 @@ export async function verify(
   }
 
   async function verifyRemoved(expected: ExpectedHost): Promise<void> {
+    if (expected.removed.length === 0) return;
     result.removed += expected.removed.length;
     differences.push(...compareRemoved(expected, await list([expected], 'removed')));
   }
 
-  try {
+  async function verifyHistory(expected: ExpectedHost): Promise<void> {
+    const events = await operator.all('listEvents', { query: { hostId: [expected.hostId] } });
+    result.events += events.length;
+    differences.push(...compareHistory(expected, events.reverse()));
+  }
+
+  await compareOrReport(differences, async () => {
     await verifyHosts();
     // Queried by host, because the database can contain containers of other hosts.
     const starts = fleet.map((_, index) => index).filter((index) => index % HOSTS_PER_QUERY === 0);
     const groups = starts.map((start) => fleet.slice(start, start + HOSTS_PER_QUERY));
     await pMap(groups, verifyContainers, { concurrency: CONCURRENCY });
-    const sample = fleet.filter(({ removed }) => removed.length > 0).slice(0, REMOVED_HOSTS_MAX);
+    // Hosts with removed containers come first, because their history has every kind of event.
+    const sample = fleet.toSorted((a, b) => b.removed.length - a.removed.length).slice(0, SAMPLE_HOSTS_MAX);
     await pMap(sample, verifyRemoved, { concurrency: CONCURRENCY });
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    differences.push(`the comparison could not be finished: ${error.message}`);
-  }
+    await pMap(sample, verifyHistory, { concurrency: CONCURRENCY });
+  });
   return result;
 }
