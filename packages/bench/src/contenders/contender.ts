@@ -4,6 +4,8 @@ import type { Container } from '@muster/contracts';
 export interface Delivery {
   hostId: string;
   containers: Container[];
+  /** Number of containers that differ from the previous snapshot, including added and removed ones. */
+  changes: number;
   /** The containers as the bytes that an agent would send. */
   body: Buffer;
   stream: string;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createContainerService } from '@muster/api/container-service';
 import { openDatabase } from '@muster/db';
 import { POOL_MAX } from '../pool.js';
+import { VerificationError } from '../verify.js';
 import type { Contender } from './contender.js';
 
 /** Muster's service, with the arguments that its route passes. */
@@ -10,11 +11,15 @@ export async function createMuster(url: string): Promise<Contender> {
   const service = createContainerService(db, { now: () => new Date() });
   return {
     id: 'muster',
-    async deliver({ hostId, body, stream, sequence, observedAt }) {
+    async deliver({ hostId, body, changes, stream, sequence, observedAt }) {
       const digest = createHash('sha256').update('1:identity:').update(body).digest('base64url');
       const metadata = { order: { stream, sequence }, observedAt, complete: true, digest };
-      const { applied } = await service.syncContainers(hostId, { bytes: body, encoding: 'identity' }, metadata);
-      if (!applied) throw new Error(`Muster did not apply a snapshot of ${hostId}`);
+      const summary = await service.syncContainers(hostId, { bytes: body, encoding: 'identity' }, metadata);
+      if (!summary.applied) throw new VerificationError(`muster: a snapshot of host ${hostId} was not applied`);
+      // The rows at the end do not show whether unchanged rows were written again.
+      const written = summary.created + summary.updated + summary.removed;
+      if (written === changes) return;
+      throw new VerificationError(`muster: host ${hostId}: ${written} rows were written for ${changes} changes`);
     },
     close: () => db.close(),
   };

@@ -132,7 +132,7 @@ async function openLanes(
   const statement = contenders.find(({ id }) => id === 'statement')!;
   for (const { contender, hosts } of lanes) {
     const writer = contender.id === 'muster' ? contender : statement;
-    for (const host of hosts) await writer.deliver(nextDelivery(host, NO_CHANGE));
+    for (const host of hosts) await writer.deliver(nextDelivery(host, NO_CHANGE, containers));
   }
   return lanes;
 }
@@ -211,14 +211,17 @@ async function takeTurn(
   return turn;
 }
 
-function nextDelivery(host: Host, { kind, percent }: Change): Delivery {
+/** `changes`: the number of containers that differ from the previous snapshot, if not only those of `change`. */
+function nextDelivery(host: Host, { kind, percent }: Change, changes?: number): Delivery {
   const { simulated, seeded } = host;
-  host.progress = advance(host.progress, kind, touchesOfPercent(percent, simulated.shape.containers));
+  const touches = touchesOfPercent(percent, simulated.shape.containers);
+  host.progress = advance(host.progress, kind, touches);
   host.sequence += 1;
   const containers = simulated.snapshot(host.progress);
   const body = Buffer.from(JSON.stringify(containers));
   const { id: hostId, stream } = seeded;
-  return { hostId, containers, body, stream, sequence: host.sequence, observedAt: new Date() };
+  const order = { stream, sequence: host.sequence, observedAt: new Date() };
+  return { hostId, containers, changes: changes ?? touches, body, ...order };
 }
 
 function summarize(contender: ContenderId, turns: readonly Turn[]): ContenderFigures {
@@ -238,7 +241,7 @@ async function verifyLanes(database: BenchDatabase, lanes: readonly Lane[]): Pro
   for (const { contender, hosts } of lanes) {
     const host = hosts[0]!;
     host.progress = { ...host.progress, absent: 1, added: 1 };
-    await contender.deliver(nextDelivery(host, NO_CHANGE));
+    await contender.deliver(nextDelivery(host, NO_CHANGE, 2));
     for (const { seeded, simulated, progress } of hosts) {
       await verifyHost(database.pool, contender.id, seeded.id, simulated, progress);
     }
