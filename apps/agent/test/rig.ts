@@ -11,6 +11,9 @@ import { ScriptedMuster } from './scripted-muster.js';
 
 export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 
+/** The longest wait of a rig's agents while another host with their identity may be alive. */
+export const IDENTITY_WAIT_MS_MAX = 300;
+
 /** A replayed engine, a scripted API and an agent, with their own directory. */
 export interface Rig {
   dir: string;
@@ -51,7 +54,7 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
     { write: (line: string) => void logged.push(JSON.parse(line) as never) },
   );
   // With `random` at 0.1, random waits are short but not zero.
-  const waits = { dismissed: { minMs: 200, maxMs: 600 }, identity: { maxMs: 1_000, defaultMs: 500 } };
+  const waits = { dismissed: { minMs: 200, maxMs: 600 }, identity: { maxMs: IDENTITY_WAIT_MS_MAX, defaultMs: 200 } };
   const timing: Timing = { random: () => 0.1, coalesceMs, waits };
   const running: { stop(): Promise<unknown> }[] = [];
   return {
