@@ -62,7 +62,7 @@ const API_PURE_CORE = [
   'services/freshness/freshness',
   'services/inventory/(event-row|feed-position|merge-pages)',
   'services/live/frame',
-  'services/sync/(container-changes|container-row|diff-snapshot|order|precheck-body|split-json-array|state-counts)',
+  'services/sync/(container-changes|container-row|diff-snapshot|order|scan-body|state-counts)',
 ].map((path) => `^apps/api/src/${path}\\.ts$`);
 
 /** The files that implement `syncContainers`. */

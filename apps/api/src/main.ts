@@ -77,14 +77,9 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   };
   // The server listens before the admin key is created, so that no key is created if the port is in use. Requests are
   // answered only after the key was delivered, so that the operator has it when the API is ready.
-  let open: (app: RequestListener) => void = () => undefined;
+  let open: (handler: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => (open = resolve));
-  let handle: RequestListener = (req, res) => {
-    void opened.then((app) => {
-      app(req, res);
-    });
-  };
-  const server = await serve((req, res) => handle(req, res), { host: env.HOST, port: env.PORT, logger });
+  const server = await serve(opened, { host: env.HOST, port: env.PORT, logger });
   const publicUrl = env.MUSTER_PUBLIC_URL ?? server.url;
   const secret = env.MUSTER_SECRET ?? (await loadCookieSecret(db));
   const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
@@ -136,9 +131,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...deliveries })}\n`);
-  // From here on the handler is called synchronously.
-  handle = createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining });
-  open(handle);
+  open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
   logger.info({ url: server.url }, 'listening');
 
   // Started only now, because building a large index takes minutes.

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { CONTAINER_FIELD_NAMES, CONTAINER_FIELDS } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { gzipSync } from 'node:zlib';
-import { BodyTooLargeError, InvalidRequestError } from '../src/errors.js';
+import { BodyTooLargeError, InvalidRequestError, OverloadedError } from '../src/errors.js';
 import { createContainerService, type SnapshotBody } from '../src/services/container.js';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
@@ -38,6 +38,19 @@ describe.each(testEngines())('syncContainers on %s', (engine) => {
     ]);
     expect(results[1]).toEqual(results[0]);
     expect(results[2]).toEqual(results[0]);
+  });
+
+  test('a snapshot is compared with the last body without the memory of the request that sent it', async () => {
+    const { id } = await enroll();
+    const containers = service();
+    let isOver = false;
+    const reserve = () => (isOver ? Promise.reject(new OverloadedError()) : Promise.resolve());
+    // A gzip stream of two members declares only the size of the last one.
+    const first = { ...zipped([container('a')]), plainBytesMax: 1, reserve };
+    await containers.syncContainers(id, first, { digest: 'first' });
+    isOver = true;
+    const second = zipped([container('a', { status: 'Up 6 minutes' })]);
+    expect(await containers.syncContainers(id, second, { digest: 'second' })).toMatchObject({ updated: 1 });
   });
 
   test('each field has a column with its name and SQL type', async () => {

@@ -10,7 +10,7 @@ const padded = (dockerId: string, bytes: number) => JSON.stringify(container(doc
 async function textMibOf(elements: readonly string[], end = ']'): Promise<number> {
   const usage = { textBytes: 0 };
   const bytes = gzipSync(`[${elements.join()}${end}`);
-  const reader = createBodyReader({ bytes, encoding: 'gzip' }, usage);
+  const reader = createBodyReader({ bytes, encoding: 'gzip' }, { usage });
   await reader.split().catch(() => null);
   await reader.rows().catch(() => null);
   return usage.textBytes / MIB;

@@ -3,24 +3,28 @@ import { parseSnapshot } from '@muster/contracts';
 import fc from 'fast-check';
 import { toContainerRow } from '../src/services/sync/container-row.js';
 import {
-  splitJsonArray,
   decodeElement,
   differingElements,
   elementBytes,
   elementCount,
-} from '../src/services/sync/split-json-array.js';
+  scanBody,
+} from '../src/services/sync/scan-body.js';
 import type { InvalidRequestError } from '../src/errors.js';
 import { createBodyReader } from '../src/services/sync/body-reader.js';
 import { container } from './fixtures.js';
 
 const bytesOf = (text: string) => Buffer.from(text);
+async function splitOf(text: string) {
+  const scan = await scanBody(bytesOf(text));
+  return scan.kind === 'split' ? scan.split : null;
+}
 const indented = fc.constantFrom(0, 1, 2);
 
 describe('cutting the text of an array', () => {
   test('returns the texts of its elements, regardless of their content', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), indented, async (values, indent) => {
-        const text = await splitJsonArray(bytesOf(` ${JSON.stringify(values, null, indent)}\n`));
+        const text = await splitOf(` ${JSON.stringify(values, null, indent)}\n`);
         const cut = Array.from({ length: elementCount(text!) }, (_, index) => elementBytes(text!, index).toString());
         expect(cut.map((element): unknown => JSON.parse(element))).toEqual(JSON.parse(JSON.stringify(values)));
       }),
@@ -30,22 +34,22 @@ describe('cutting the text of an array', () => {
 
   test.each(['', ' ', '[', ']', '{}', '[}', '[]]', '[[]', '["]', '"[]"', '[{"a":"]"]', '[1] 2', 'null'])(
     'is null for %j, which is not an array',
-    async (text) => expect(await splitJsonArray(bytesOf(text))).toBeNull(),
+    async (text) => expect(await splitOf(text)).toBeNull(),
   );
 
   test('yields to other tasks while it cuts a long text', async () => {
     // One long string, and many short strings. Each text takes about 20 ms.
-    for (const long of [`["${'a'.repeat(16e6)}"]`, `[${'"a",'.repeat(4e6)}"a"]`]) {
+    for (const long of [`["${'a'.repeat(16e6)}"]`, `[[${'"a",'.repeat(4e6)}"a"]]`]) {
       let turns = 0;
       const timer = setInterval(() => (turns += 1), 1);
-      await splitJsonArray(bytesOf(long));
+      await splitOf(long);
       clearInterval(timer);
       expect(turns).toBeGreaterThan(0);
     }
   });
 
   test('finds the elements in which two texts differ', async () => {
-    const [a, b] = await Promise.all(['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => splitJsonArray(bytesOf(text))));
+    const [a, b] = await Promise.all(['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => splitOf(text)));
     expect(differingElements(a!, b!)).toEqual([1]);
     expect(differingElements(a!, a!)).toEqual([]);
   });

@@ -4,6 +4,7 @@
  * codes as a server.
  */
 import { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 
 import type { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
@@ -15,6 +16,17 @@ const TERMINATE = 0x58;
 
 /** Milliseconds that a query waits for the only connection before it fails. */
 const CONNECTION_WAIT_TIMEOUT_MS = 60_000;
+
+/**
+ * Number of turns of the event loop before each call of PGlite. A call ends without a turn, so that consecutive queries
+ * would otherwise stop all other work. Node accepts one connection per turn, so with a single turn, clients that connect
+ * at once would wait for as many calls as there are clients. A turn without work takes a few microseconds.
+ */
+const TURNS_BEFORE_CALL = 16;
+
+async function yieldTurns(): Promise<void> {
+  for (let turn = 0; turn < TURNS_BEFORE_CALL; turn++) await setImmediate();
+}
 
 type Callback = (error?: Error | null) => void;
 
@@ -62,8 +74,8 @@ class PgliteStream extends Duplex {
       done();
       return;
     }
-    this.#pglite
-      .runExclusive(() => this.#pglite.execProtocolRaw(message))
+    yieldTurns()
+      .then(() => this.#pglite.runExclusive(() => this.#pglite.execProtocolRaw(message)))
       .then(
         (answer) => {
           // The response is a view of a buffer that the next call overwrites.

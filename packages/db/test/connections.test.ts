@@ -1,6 +1,8 @@
 /** Tests connections that are released in the middle of a transaction or query. */
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import type pg from 'pg';
 
 import { createEmbeddedPool } from '../src/embedded-pool.js';
@@ -89,3 +91,25 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     await drop();
   },
 );
+
+test('a burst of clients is accepted within a few statements of the embedded database', async () => {
+  const pglite = await PGlite.create({ loadDataDir: await cachedTemplate([]) });
+  const pool = createEmbeddedPool(pglite);
+  const clientCount = 64;
+  let accepted = 0;
+  const server = createServer(() => (accepted += 1)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const clients = Array.from({ length: clientCount }, () => connect({ port, host: '127.0.0.1' }));
+  let statements = 0;
+  for (; accepted < clientCount && statements < 1_000; statements++) {
+    await pool.query('SELECT count(*) FROM generate_series(1, 10000)');
+  }
+  for (const client of clients) client.destroy();
+  server.close();
+  await pool.end();
+  await pglite.close();
+  expect(accepted).toBe(clientCount);
+  // With one accepted client per statement, there would be about 64.
+  expect(statements).toBeLessThan(16);
+});

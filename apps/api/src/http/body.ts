@@ -4,32 +4,45 @@ import type { z } from 'zod';
 import { parsedOrThrow } from '../lib/parse-or-throw.js';
 import { BodyTooLargeError, UnsupportedMediaTypeError } from '../errors.js';
 import { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from '../services/sync/index.js';
-import { receiveBody } from './receive-body.js';
+import { receiveBytes } from './receive-bytes.js';
 
 /**
- * Reads the raw bytes of a JSON body, for callers that need them before they are parsed.
+ * Reads a JSON body and validates it against its schema. Without a schema, returns the bytes as received.
  * @throws UnsupportedMediaTypeError unless the body is UTF-8 JSON, plain or gzip-compressed.
  * @throws BodyTooLargeError if the body exceeds `bytesMax`. The rest of the request is read and dropped, because a
  * client that is still sending does not read the response.
+ * @throws InvalidRequestError if the body is not JSON, or naming the invalid fields.
  * @throws OverloadedError if other bodies leave no room for this one in time.
  * @throws RequestTimeoutError if the body arrives too slowly, RateLimitedError if the caller sends too many bodies at
  * once.
  */
-export async function readJsonBytes(req: Request, bytesMax: number): Promise<RawBody> {
-  const encoding = contentEncoding(req);
-  const [mediaType = '', ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
+export async function readBody(req: Request, schema: z.ZodType | null, bytesMax: number): Promise<unknown> {
+  const encoding = requireJson(req);
+  if (Number(req.headers['content-length'] ?? 0) > bytesMax) {
+    req.resume();
+    throw new BodyTooLargeError(bytesMax);
+  }
+  const body = await readWithinLimit(req, encoding, bytesMax);
+  if (schema === null) return body;
+  return parsedOrThrow(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
+}
+
+/** Returns the encoding of a JSON body. @throws UnsupportedMediaTypeError if the headers declare another body. */
+function requireJson({ headers }: Request): RawBody['encoding'] {
+  const [mediaType = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';');
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
+  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  // `x-gzip` is an older name of gzip (RFC 9110, 8.4.1.3).
+  if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
+    throw new UnsupportedMediaTypeError('The body must be plain or use Content-Encoding: gzip.');
+  }
   if (mediaType.trim() !== 'application/json') {
     throw new UnsupportedMediaTypeError('The body must be JSON, sent with Content-Type: application/json.');
   }
   if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
     throw new UnsupportedMediaTypeError('The body must be UTF-8.');
   }
-  if (Number(req.headers['content-length'] ?? 0) > bytesMax) {
-    req.resume();
-    throw new BodyTooLargeError(bytesMax);
-  }
-  return readWithinLimit(req, encoding, bytesMax);
+  return encoding === 'identity' ? encoding : 'gzip';
 }
 
 /**
@@ -39,7 +52,7 @@ export async function readJsonBytes(req: Request, bytesMax: number): Promise<Raw
  */
 async function readWithinLimit(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const slot = req.res?.locals.slot;
-  const bytes = await receiveBody(req, bytesMax);
+  const bytes = await receiveBytes(req, bytesMax);
   if (encoding === 'identity') {
     slot?.completeBody();
     await slot?.acquire();
@@ -55,24 +68,6 @@ async function readWithinLimit(req: Request, encoding: RawBody['encoding'], byte
   return { bytes, encoding, plainBytesMax, reserve };
 }
 
-/**
- * Reads a body and validates it against its schema.
- * @throws the errors of `readJsonBytes`, `plainBytes` and `parseJsonBytes`, and InvalidRequestError naming the invalid
- * fields.
- */
-export async function readBody<S extends z.ZodType>(req: Request, schema: S, bytesMax: number): Promise<z.output<S>> {
-  const body = await readJsonBytes(req, bytesMax);
-  return parsedOrThrow(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
-}
-
 /** Validates query parameters, headers or path parameters. @throws InvalidRequestError naming the invalid ones. */
 export const parseFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
   parsedOrThrow(parseParameters(schema, fields));
-
-function contentEncoding(req: Request): RawBody['encoding'] {
-  const encoding = (req.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (encoding === 'identity' || encoding === 'gzip') return encoding;
-  // `x-gzip` is an older name of gzip (RFC 9110, 8.4.1.3).
-  if (encoding === 'x-gzip') return 'gzip';
-  throw new UnsupportedMediaTypeError('The body must be plain or use Content-Encoding: gzip.');
-}

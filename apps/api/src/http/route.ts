@@ -6,7 +6,7 @@ import type { Redirect, UserSession, WithCookies } from '../services/accounts/in
 import type { AgentIdentity, EnrollmentIdentity } from '../services/enrollment/index.js';
 import type { Caller, OperatorIdentity } from '../services/identity/index.js';
 import type { RawBody } from '../services/sync/index.js';
-import { parseFields, readBody, readJsonBytes } from './body.js';
+import { parseFields, readBody } from './body.js';
 
 /** The parts of an operation that a route needs. Pages, which are not operations of the API, have the same parts. */
 export type Endpoint = Omit<Operation, 'path' | 'tag' | 'summary' | 'description'> & { path: string };
@@ -113,11 +113,12 @@ export function mountRoutes(routes: readonly Route[], guards: Guards): Router {
 }
 
 /**
- * Creates the Express handler. Parses the body before the path, so that an invalid body is reported before an unknown
- * id.
+ * Creates the Express handler. Its steps are: the guard authenticates and limits the request, the body is read, the
+ * handler performs the operation, and its answer is sent. The body is parsed before the path, so that an invalid body is
+ * reported before an unknown id.
  */
 function toRequestHandler({ endpoint, handler, hasRawBody }: Route, guard: Guard<unknown>): RequestHandler {
-  const { headers, query, body, bodyBytesMax = BODY_BYTES_MAX, params, resource = 'resource' } = endpoint;
+  const { headers, query, params, body: bodySchema, bodyBytesMax = BODY_BYTES_MAX, resource = 'resource' } = endpoint;
   const handleCall = handler as (call: object) => unknown;
   const answer = responderFor(endpoint);
   return (req, res) =>
@@ -126,7 +127,7 @@ function toRequestHandler({ endpoint, handler, hasRawBody }: Route, guard: Guard
         caller,
         headers: headers && parseFields(headers, req.headers),
         query: query && parseFields(query, req.query),
-        body: body && (await (hasRawBody ? readJsonBytes(req, bodyBytesMax) : readBody(req, body, bodyBytesMax))),
+        body: bodySchema && (await readBody(req, hasRawBody ? null : bodySchema, bodyBytesMax)),
         params: params && parseParams(params, req.params, resource),
         req,
         res,

@@ -47,12 +47,12 @@ export interface HttpServer {
 }
 
 /**
- * Serves `handler` on `host` and `port` (0: any free port). Responds to malformed requests and logs them. Passes
+ * Serves `handler` on `host` and `port` (0: any free port). Requests wait for a handler that is not ready yet. Responds to malformed requests and logs them. Passes
  * requests that Node would refuse with an empty response (no Host, an unknown Expect) to the handler.
  * @throws the system's error, such as EADDRINUSE, if the server cannot listen.
  */
 export async function serve(
-  handler: RequestListener,
+  handler: RequestListener | Promise<RequestListener>,
   { host, port, logger = pino({ level: 'silent' }) }: { host: string; port: number; logger?: Logger },
 ): Promise<HttpServer> {
   const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS };
@@ -64,10 +64,14 @@ export async function serve(
   // Registered before the handler, so that every request is tracked before it is answered.
   const connections = trackConnections(server);
   const broken = createBrokenRequestHandler(connections, logger);
+  // Once it is ready, the handler is called synchronously.
+  let handle: RequestListener = (req, res) => void Promise.resolve(handler).then((ready) => ready(req, res));
+  if (typeof handler === 'function') handle = handler;
+  else void handler.then((ready) => (handle = ready));
   server.on('request', (req, res) => {
     if (connections.closeIfPipelineFull(req.socket)) return;
     limitSmallChunks(req, res, (error) => broken.refuse(error, req.socket));
-    if (normalizeTarget(req)) handler(req, res);
+    if (normalizeTarget(req)) handle(req, res);
     else broken.refuseTarget(res);
   });
   server.on('checkContinue', (req, res) => {

@@ -6,7 +6,7 @@ import '../freshness.unit.test.js';
 import '../keyed-semaphore.unit.test.js';
 import '../limits.unit.test.js';
 import '../loggable-error.unit.test.js';
-import '../precheck-body.unit.test.js';
+import '../scan-body.unit.test.js';
 import '../semaphore.unit.test.js';
 import '../snapshot-cache.unit.test.js';
 import '../state-counts.unit.test.js';

@@ -3,14 +3,12 @@ import {
   SNAPSHOT_BODY_BYTES_MAX,
   TOO_MANY_CONTAINERS,
   type Container,
-  type FieldError,
   type Parsed,
   type Snapshot,
   type SnapshotReader,
 } from '@muster/contracts';
 import { toContainerRow, type ContainerRow } from './container-row.js';
-import { splitJsonArray, decodeElement, type SplitBody } from './split-json-array.js';
-import { precheckBody } from './precheck-body.js';
+import { scanBody, type BodyScan, type SplitBody } from './scan-body.js';
 import { invalidRequest, parsedOrThrow } from '../../lib/parse-or-throw.js';
 import { BodyTooLargeError } from '../../errors.js';
 import { parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
@@ -23,8 +21,6 @@ export interface BodyReader {
   cacheEntry(): Pick<CachedSnapshot, 'body' | 'bounds'>;
   /** Returns the decompressed body, split into containers; null if it cannot be split. */
   split(): Promise<SplitBody | null>;
-  /** Returns one container of the split body; null if it is invalid. */
-  row(split: SplitBody, index: number): ContainerRow | null;
   /**
    * Returns all containers.
    * @throws InvalidRequestError naming the invalid fields.
@@ -32,17 +28,21 @@ export interface BodyReader {
   rows(): Promise<ContainerRow[]>;
 }
 
-/** Creates the reader of an unvalidated body. Adds the bytes that are read to `usage.textBytes`. */
-export function createBodyReader(body: RawBody, usage = { textBytes: 0 }): BodyReader {
+export interface BodyReaderOptions {
+  /** Receives the number of bytes that are read. */
+  usage?: { textBytes: number };
+  /** The offsets of the containers, if they are known from an earlier scan of this body. */
+  bounds?: Uint32Array | null;
+}
+
+/** Creates the reader of an unvalidated body. */
+export function createBodyReader(
+  body: RawBody,
+  { usage = { textBytes: 0 }, bounds = null }: BodyReaderOptions = {},
+): BodyReader {
   let plain: Promise<Buffer> | undefined;
-  let split: SplitBody | null = null;
-  let isLongCounted = false;
+  let scanned: BodyScan | undefined;
   const bytes = () => (plain ??= readPlain());
-  function countLong(split: SplitBody | null): void {
-    if (split === null || isLongCounted) return;
-    isLongCounted = true;
-    usage.textBytes += (LONG_WEIGHT - 1) * longBytes(split);
-  }
   async function readPlain(): Promise<Buffer> {
     try {
       const plain = await plainBytes(body, SNAPSHOT_BODY_BYTES_MAX);
@@ -53,23 +53,34 @@ export function createBodyReader(body: RawBody, usage = { textBytes: 0 }): BodyR
       throw error;
     }
   }
+  async function scan(): Promise<BodyScan> {
+    if (scanned !== undefined) return scanned;
+    const text = await bytes();
+    if (bounds !== null) return (scanned = { kind: 'split', split: { bytes: text, bounds } });
+    // The bytes have just been hashed, and will be parsed next. Each of these steps blocks other requests for as long
+    // as is acceptable, so yield in between.
+    const isLong = text.length > PARSE_BYTES_MAX;
+    if (isLong) await createYielder().yieldToEventLoop();
+    scanned = await scanBody(text);
+    if (isLong) await createYielder().yieldToEventLoop();
+    if (scanned.kind === 'split') usage.textBytes += (LONG_WEIGHT - 1) * longBytes(scanned.split);
+    return scanned;
+  }
   return {
-    cacheEntry: () => ({ body, bounds: split?.bounds ?? null }),
-    async split() {
-      if ((await precheckError(await bytes())) !== null) return null;
-      split = await splitJsonArray(await bytes());
-      countLong(split);
-      return split;
-    },
-    row: (split, index) => {
-      const container = decodeElement(split, index);
-      return container && toContainerRow(container);
+    cacheEntry: () => ({
+      // A copy, because the received body refers to its request.
+      body: { bytes: body.bytes, encoding: body.encoding },
+      bounds: scanned?.kind === 'split' ? scanned.split.bounds : null,
+    }),
+    split: async () => {
+      const result = await scan();
+      return result.kind === 'split' ? result.split : null;
     },
     rows: async () => {
-      const refusal = await precheckError(await bytes());
-      if (refusal !== null) throw invalidRequest([refusal]);
+      const text = await bytes();
+      const split = text.length > PARSE_BYTES_MAX ? splitOrThrow(await scan()) : null;
       const yielder = createYielder();
-      return toRows(parsedOrThrow(await parseBody(await bytes(), yielder, countLong)), yielder);
+      return toRows(parsedOrThrow(await parseBody(text, split, yielder)), yielder);
     },
   };
 }
@@ -84,25 +95,23 @@ async function toRows(containers: readonly Container[], yielder: Yielder): Promi
 }
 
 /**
- * Returns the reason why a long body cannot be a snapshot, as far as a scan can detect it; null if the body may be a
- * snapshot. Parsing the body first would take many times its size in memory.
+ * Returns the containers of a long body; null if it is not valid JSON, so that its parser reports the error.
+ * @throws InvalidRequestError if the body cannot be a snapshot. Parsing it would take many times its size in memory.
  */
-async function precheckError(bytes: Buffer): Promise<FieldError | null> {
-  if (bytes.length <= PARSE_BYTES_MAX) return null;
-  // The bytes have just been hashed, and will be split next. Each of these steps blocks other requests for as long as
-  // is acceptable, so yield in between.
-  await createYielder().yieldToEventLoop();
-  const result = await precheckBody(bytes);
-  await createYielder().yieldToEventLoop();
-  switch (result.kind) {
-    case 'ok':
+function splitOrThrow(scan: BodyScan): SplitBody | null {
+  switch (scan.kind) {
+    case 'split':
+      return scan.split;
+    case 'broken':
       return null;
     case 'no-array':
-      return { path: '', message: 'must be a JSON array of containers' };
+      throw invalidRequest([{ path: '', message: 'must be a JSON array of containers' }]);
     case 'too-many':
-      return { path: '', message: TOO_MANY_CONTAINERS };
-    case 'too-many-values':
-      return { path: `/${result.element}`, message: 'has more values than a container of its size can have' };
+      throw invalidRequest([{ path: '', message: TOO_MANY_CONTAINERS }]);
+    case 'too-many-values': {
+      const message = 'has more values than a container of its size can have';
+      throw invalidRequest([{ path: `/${scan.element}`, message }]);
+    }
   }
 }
 
@@ -112,14 +121,8 @@ const PARSE_BYTES_MAX = 256 * 1024;
 /** Target bytes of each piece of a longer body. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** Parses and validates a decompressed body like `parseSnapshot`, but processes a long body in pieces. */
-async function parseBody(
-  bytes: Buffer,
-  yielder: Yielder,
-  onSplit: (split: SplitBody | null) => void,
-): Promise<Parsed<Snapshot>> {
-  const split = bytes.length > PARSE_BYTES_MAX ? await splitJsonArray(bytes) : null;
-  onSplit(split);
+/** Parses and validates a decompressed body like `parseSnapshot`. A body that was split is parsed in pieces. */
+async function parseBody(bytes: Buffer, split: SplitBody | null, yielder: Yielder): Promise<Parsed<Snapshot>> {
   const reader = createSnapshotReader();
   if (split === null) {
     const whole = parseJsonBytes(bytes);
@@ -157,7 +160,7 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder
 }
 
 /**
- * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The splitter only recognizes strings and
+ * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The scanner only recognizes strings and
  * brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). In that case, the number of parsed
  * elements differs from the expected one, so the elements are counted.
  * @throws InvalidRequestError if the body is not UTF-8 or not JSON.

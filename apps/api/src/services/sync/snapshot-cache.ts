@@ -7,7 +7,7 @@ export interface CachedSnapshot {
   revision: number;
   digest: string | null;
   /** The body as received, possibly compressed. */
-  body: RawBody;
+  body: Pick<RawBody, 'bytes' | 'encoding'>;
   /** The offsets of the containers in the plain text; null if they have not been computed. */
   bounds: Uint32Array | null;
 }
@@ -15,9 +15,11 @@ export interface CachedSnapshot {
 /** Estimated bytes of a cached snapshot in addition to its body, for the objects around it. */
 const ENTRY_BYTES = 500;
 
+export type SnapshotCache = LRUCache<string, CachedSnapshot>;
+
 /** Creates a cache of the most recently active hosts' snapshots, by host id and within a byte limit. */
-export const createSnapshotCache = (bytesMax: number) =>
-  new LRUCache<string, CachedSnapshot>({
+export const createSnapshotCache = (bytesMax: number): SnapshotCache =>
+  new LRUCache({
     // A limit of 0 turns the cache off, but lru-cache would interpret 0 as no limit.
     maxSize: Math.max(1, bytesMax),
     sizeCalculation: ({ body, bounds }) => body.bytes.length + (bounds?.byteLength ?? 0) + ENTRY_BYTES,

@@ -1,4 +1,4 @@
-import { parseContainer, type Container } from '@muster/contracts';
+import { parseContainer, SNAPSHOT_CONTAINERS_MAX, type Container } from '@muster/contracts';
 import { createYielder } from '../../lib/yielder.js';
 
 /**
@@ -11,34 +11,54 @@ export interface SplitBody {
   bounds: Uint32Array;
 }
 
+/** The result of scanning a body before it is parsed. */
+export type BodyScan =
+  | { kind: 'split'; split: SplitBody }
+  | { kind: 'no-array' }
+  | { kind: 'too-many' }
+  /** The element with index `element` contains more values than a container of its size can have. */
+  | { kind: 'too-many-values'; element: number }
+  /** Strings or brackets do not end where the array ends, so the body is not valid JSON. */
+  | { kind: 'broken' };
+
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+/** Number of values allowed in an element of any size, which suffices for labels and for fields added later. */
+const VALUES_ALLOWED = 20_000;
+
+/** Above that number, only ports add values: at most four each, and each port takes more than this many bytes. */
+const PORT_VALUES_MAX = 4;
+const PORT_BYTES_MIN = 16;
+
 /** Bytes processed between two checks of whether to yield. */
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Splits the text of a JSON array into the texts of its elements, and yields to the event loop for a long text. Returns
- * null if the text is not an array. Tracks only strings and brackets and does not validate JSON, because the parser of
- * an element does, and an invalid element never equals an accepted one.
+ * Splits the text of a JSON array into the texts of its elements, and yields to the event loop for a long text. Stops
+ * at the first element that has too many values or exceeds the number of containers, because parsing nine megabytes of
+ * `[],`, which are three million elements, would take many times that memory. Tracks only strings, brackets and commas
+ * and does not validate JSON, because the parser of an element does, and an invalid element never equals an accepted
+ * one.
  */
-export async function splitJsonArray(bytes: Buffer): Promise<SplitBody | null> {
-  let start = 0;
-  while (isSpace(bytes[start])) start++;
-  let end = bytes.length;
-  while (end > start && isSpace(bytes[end - 1])) end--;
-  if (end - start < 2 || bytes[start] !== OPEN_BRACKET || bytes[end - 1] !== CLOSE_BRACKET) return null;
+export async function scanBody(bytes: Buffer): Promise<BodyScan> {
+  let at = 0;
+  while (isSpace(bytes[at])) at++;
+  if (bytes[at] !== OPEN_BRACKET) return { kind: 'no-array' };
+  at++;
 
   const yielder = createYielder();
   const bounds: number[] = [];
-  let depth = 0;
+  let [elementStart, depth, values, openings] = [at, 0, 0, 0];
   let isInString = false;
-  let elementStart = start + 1;
-  const last = end - 1;
-  for (let at = start + 1; at < last;) {
-    for (const stop = Math.min(last, at + STEP_BYTES); at < stop; at++) {
+  const hasTooManyValues = (end: number) =>
+    (openings > VALUES_ALLOWED && openings * PORT_BYTES_MIN > end - elementStart) ||
+    values > openings * PORT_VALUES_MAX + VALUES_ALLOWED;
+
+  while (at < bytes.length && depth >= 0) {
+    for (const stop = Math.min(bytes.length, at + STEP_BYTES); at < stop; at++) {
       const byte = bytes[at];
       if (isInString) {
         if (byte === QUOTE) isInString = false;
@@ -47,18 +67,26 @@ export async function splitJsonArray(bytes: Buffer): Promise<SplitBody | null> {
         isInString = true;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         depth++;
+        openings++;
       } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        if (--depth < 0) return null;
-      } else if (byte === COMMA && depth === 0) {
+        if (--depth < 0) break;
+      } else if (byte === COMMA) {
+        if (depth > 0) {
+          values++;
+          continue;
+        }
+        if (hasTooManyValues(at)) return { kind: 'too-many-values', element: bounds.length / 2 };
         bounds.push(elementStart, at);
-        elementStart = at + 1;
+        if (bounds.length === 2 * SNAPSHOT_CONTAINERS_MAX) return { kind: 'too-many' };
+        [elementStart, values, openings] = [at + 1, 0, 0];
       }
     }
-    if (at < last && yielder.shouldYield()) await yielder.yieldToEventLoop();
+    if (at < bytes.length && yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
-  if (isInString || depth !== 0) return null;
-  if (bounds.length > 0 || !isBlank(bytes, elementStart, last)) bounds.push(elementStart, last);
-  return { bytes, bounds: Uint32Array.from(bounds) };
+  if (hasTooManyValues(at)) return { kind: 'too-many-values', element: bounds.length / 2 };
+  if (bytes[at] !== CLOSE_BRACKET || !isBlank(bytes, at + 1, bytes.length)) return { kind: 'broken' };
+  if (bounds.length > 0 || !isBlank(bytes, elementStart, at)) bounds.push(elementStart, at);
+  return { kind: 'split', split: { bytes, bounds: Uint32Array.from(bounds) } };
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {

@@ -18,12 +18,12 @@ const GRACE_MS = 200;
 const GRACE_BYTES = 16 * 1_024;
 
 /**
- * Receives a body. Counts the bytes that arrive, not the announced length. Reading is paused while there is no memory
+ * Receives the bytes of a body. Counts the bytes that arrive, not the announced length. Reading is paused while there is no memory
  * for the body or too many bodies of the caller are in transfer. The request slot is released while the body arrives.
- * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError as described at `readJsonBytes`,
+ * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError as described at `readBody`,
  * and RequestAbortedError if the client disconnects.
  */
-export async function receiveBody(req: Request, bytesMax: number): Promise<Buffer> {
+export async function receiveBytes(req: Request, bytesMax: number): Promise<Buffer> {
   const slot = req.res?.locals.slot;
   if (slot !== undefined) await slot.reserveBytes(REQUEST_BYTES);
   if (req.res !== undefined) sendContinue(req, req.res);

@@ -1,0 +1,71 @@
+import { HeartbeatHeaders } from '@muster/contracts';
+import type { Request } from 'express';
+import type { AgentIdentity, EnrollmentIdentity } from '../services/enrollment/index.js';
+import type { SnapshotRefusals } from '../services/sync/index.js';
+import type { Authenticate } from './auth.js';
+import type { DelayRefusal } from './delay-refusals.js';
+import { createKeyedMutex } from './keyed-mutex.js';
+import type { AgentLimits } from './limit-agents.js';
+import type { EnrollmentLimit } from './limit-enrollments.js';
+import type { Guards } from './route.js';
+
+export type AgentGuards = Pick<Guards, 'agent' | 'enroll'>;
+
+export interface AgentGuardOptions {
+  authenticateAgent: Authenticate<AgentIdentity>;
+  authenticateEnrollment: Authenticate<EnrollmentIdentity>;
+  refusals: SnapshotRefusals;
+  limits: AgentLimits;
+  enrollmentLimit: EnrollmentLimit;
+  delayRefusal: DelayRefusal;
+}
+
+/** The maximum number of a host's waiting requests per kind of call, and the milliseconds that each may wait. */
+const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
+
+/**
+ * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then
+ * waits for the host's previous call to finish. The body of a waiting request is not read.
+ *
+ * For each host, one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot. More
+ * concurrent calls would only wait for the host's row lock.
+ */
+export function createAgentGuards(options: AgentGuardOptions): AgentGuards {
+  const { authenticateAgent, authenticateEnrollment, refusals, limits, enrollmentLimit, delayRefusal } = options;
+  const runCallExclusive = createKeyedMutex('host', HOST_QUEUE_LIMITS);
+  const runSnapshotExclusive = createKeyedMutex('host', HOST_QUEUE_LIMITS);
+
+  return {
+    agent: ({ limits: kind }) => {
+      const isSnapshot = kind === 'snapshots';
+      const limit = isSnapshot ? limits.snapshots : limits.calls;
+      const runExclusive = isSnapshot ? runSnapshotExclusive : runCallExclusive;
+      return async (req, res, proceed) => {
+        const agent = await authenticateAgent(req, res);
+        const { hostId } = agent;
+        const refusal = limit(hostId, res) ?? (kind === 'rotations' ? limits.rotations(hostId, res) : null);
+        if (refusal !== null) {
+          await delayRefusal(hostId, res);
+          throw refusal;
+        }
+        await runExclusive(res, hostId, async () => {
+          try {
+            await proceed(agent);
+          } catch (error) {
+            if (isSnapshot) await refusals.record(hostId, readStream(req), error);
+            throw error;
+          }
+        });
+      };
+    },
+
+    enroll: () => async (req, res, proceed) => {
+      const token = await authenticateEnrollment(req, res);
+      enrollmentLimit.limitCalls(token.enrollmentTokenId, req.ip ?? '');
+      await proceed(token);
+    },
+  };
+}
+
+/** Returns the stream of a snapshot request, even if its other headers are invalid; null if the stream is invalid. */
+const readStream = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;

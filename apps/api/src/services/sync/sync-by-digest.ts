@@ -1,0 +1,23 @@
+import type { SyncSummary } from '@muster/contracts';
+import type { ReceivedSnapshot, SyncParts } from './received-snapshot.js';
+
+/**
+ * Confirms a snapshot whose digest equals the host's stored one, and writes only the host's liveness and order. Returns
+ * null if the digests may differ.
+ */
+export async function syncByDigest(
+  { cadence, cache, reports }: SyncParts,
+  { hostId, reader, order, times, complete, digest }: ReceivedSnapshot,
+): Promise<SyncSummary | null> {
+  if (!complete || digest === null) return null;
+  // If the cached digest differs, the stored one does too, so the statement could not match.
+  const cached = cache.get(hostId);
+  if (cached !== undefined && cached.digest !== digest) return null;
+  const { heartbeatSeconds } = cadence;
+  const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, heartbeatSeconds, ...times });
+  if (reported === null || reported === 'later') return null;
+  const { revision, containerCount } = reported;
+  if (cached === undefined) cache.set(hostId, { revision, digest, ...reader.cacheEntry() });
+  const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
+  return { hostId, applied: true, ...counts, revision, digest, cadence };
+}

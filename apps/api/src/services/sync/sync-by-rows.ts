@@ -1,0 +1,90 @@
+import { HOST_CONTAINERS_MAX, type Cadence, type StaleReason, type SyncSummary } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { HostDeletedError, UnavailableError } from '../../errors.js';
+import { invalidRequest } from '../../lib/parse-or-throw.js';
+import { applyDiff } from './apply-diff.js';
+import type { ContainerRow } from './container-row.js';
+import { diffSnapshotWithYields } from './diff-snapshot.js';
+import { findHostLock } from './find-host-lock.sql.js';
+import { checkOrder, type OrderResult } from './order.js';
+import { readHostState, type HostState } from './read-host-state.sql.js';
+import type { ReceivedSnapshot, SyncParts } from './received-snapshot.js';
+import { recordStaleSnapshot } from './record-stale-snapshot.sql.js';
+import { totalsOf } from './state-counts.js';
+import { presentCount } from './write-snapshot.sql.js';
+
+/**
+ * Maximum number of attempts to write a snapshot while other snapshots of the host are written. One of them succeeds in
+ * each round, so few attempts are needed.
+ */
+const ATTEMPTS_MAX = 30;
+const RETRY_DELAY_MS_MAX = 60;
+
+/** Maximum milliseconds that a sync waits for the host's row lock. */
+const LOCK_WAIT_MS_MAX = 2_500;
+
+/** Milliseconds between two checks of whether the row is still locked. */
+const LOCK_PAUSE_MS = 50;
+
+/**
+ * Parses the whole snapshot, compares it with the host's rows, and writes the differences. Repeats this if another
+ * writer changed the host in between.
+ * @throws the errors of `syncContainers`.
+ */
+export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): Promise<SyncSummary> {
+  const { db, cadence, random } = parts;
+  const { hostId, order, times, complete, removedIds } = snapshot;
+  const rows = await snapshot.reader.rows();
+  // The totals are counted again, which corrects totals that another version may have counted differently.
+  const totals = complete ? totalsOf(rows) : null;
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const host = await readHostState(db, hostId, rows, { complete, removedIds });
+    if (host === null) throw new HostDeletedError();
+    const verdict = checkOrder(host.order, order, times);
+    if (!verdict.current) {
+      const { heartbeatSeconds } = cadence;
+      if (order) await recordStaleSnapshot(db, hostId, order.stream, { ...times, heartbeatSeconds });
+      return staleSummary(hostId, rows, host, verdict, cadence);
+    }
+    const diff = await diffSnapshotWithYields(host.containers, rows, { complete, removedIds });
+    if (!complete) requireContainerLimit(host.containerCount, presentCount(diff, complete));
+    const summary = await applyDiff(parts, snapshot, { base: host, diff, totals });
+    if (summary !== null) return summary;
+    await pause(random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt));
+    await waitForLock(db, hostId);
+  }
+  throw new UnavailableError('Conflicting concurrent snapshots for this host. Retry.');
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Waits until no other transaction holds the host's row lock, without occupying a connection. Rows read earlier would
+ * be outdated.
+ * @throws UnavailableError if the lock is not released in time.
+ */
+async function waitForLock(db: Database, hostId: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs += LOCK_PAUSE_MS) {
+    if ((await findHostLock(db, hostId)) !== 'locked') return;
+    await pause(LOCK_PAUSE_MS);
+  }
+  throw new UnavailableError('Another change to this host is taking too long. Retry.');
+}
+
+/** @throws InvalidRequestError if an incomplete snapshot would give the host too many present containers. */
+function requireContainerLimit(present: number, added: number): void {
+  if (added <= 0 || present + added <= HOST_CONTAINERS_MAX) return;
+  const message = `would make ${present + added} present containers; a host may have at most ${HOST_CONTAINERS_MAX}`;
+  throw invalidRequest([{ path: '', message }]);
+}
+
+function staleSummary(
+  hostId: string,
+  rows: readonly ContainerRow[],
+  { revision, digest }: HostState,
+  { reason }: OrderResult & { current: false; reason: StaleReason },
+  cadence: Cadence,
+): SyncSummary {
+  const counts = { received: rows.length, created: 0, updated: 0, unchanged: 0, removed: 0 };
+  return { hostId, applied: false, reason, ...counts, revision, digest, cadence };
+}
