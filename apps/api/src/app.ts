@@ -57,7 +57,10 @@ export interface AppOptions {
   cadence?: Cadence;
   /** Maximum memory for caching the hosts' last snapshots, in bytes. See `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
-  /** Maximum small calls per minute and host. A host's snapshot budgets refill at the same rate. 0: unlimited. */
+  /**
+   * Maximum calls of a host's agent per minute, not counting snapshots, which have budgets that refill at the same
+   * rate. 0: unlimited.
+   */
   agentRequestsPerMinute?: number;
   /** Requests without valid credentials that an address may send per minute before it gets 429. 0: unlimited. */
   authFailuresPerMinute?: number;

@@ -136,7 +136,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
   process.stdout.write(`\n${banner({ url: publicUrl, database, ...deliveries })}\n`);
-  // From here on the handler is called synchronously.
+  // From here on, requests are handled as they arrive. Requests that arrived earlier waited until now.
   handle = createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining });
   open(handle);
   logger.info({ url: server.url }, 'listening');

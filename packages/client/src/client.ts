@@ -7,7 +7,7 @@ import { followStream, type StreamOptions } from './stream.js';
 export interface ClientOptions {
   /** The base URL of the API, for example `https://muster.example.org`. */
   url: string;
-  /** An API key, `muster_key_…`. Without one, the browser's session cookie authenticates. */
+  /** An API key, `muster_key_…`. Without a key, the browser's session cookie authenticates the caller. */
   key?: string;
   /** The fetch function. Default: `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch;

@@ -6,7 +6,7 @@ import { isProblem, NetworkError, ProblemError, UnexpectedAnswerError } from './
 export interface Connection {
   /** The API's origin, and its base path if it has one. */
   url: string;
-  /** An API key. Without one, the browser's session cookie authenticates. */
+  /** An API key. Without a key, the browser's session cookie authenticates the caller. */
   key?: string;
   fetch: typeof globalThis.fetch;
 }

@@ -209,8 +209,8 @@ export function createAdmissionControl(
 function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
-  // A UUID is ASCII and needs no escaping in JSON, so the text around it is constant, and the body's length equals its
-  // number of bytes.
+  // A UUID is ASCII and needs no escaping in JSON, so the text around it is constant, and the body has as many bytes as
+  // characters.
   const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),
@@ -241,8 +241,8 @@ function securityHeadersOf(publicUrl: string): string[] {
 }
 
 /**
- * Ends the slot when the response is sent or abandoned, not when the connection closes, because the query of a
- * disconnected client still runs. A request whose client disconnects before any work began is dropped.
+ * Releases the slot when the response is sent or abandoned, not when the connection closes, because the query of a
+ * disconnected client still runs.
  */
 function endSlotWithResponse(res: ServerResponse, slot: RequestSlot): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;

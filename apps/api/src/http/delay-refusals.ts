@@ -2,8 +2,8 @@ import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
 /**
- * Refusals per caller that are sent without delay, so that an agent that ignores Retry-After only briefly is not
- * delayed.
+ * Limits the refusals per caller that are sent at once. The limit is high enough for an agent that ignores Retry-After
+ * for a short time.
  */
 const IMMEDIATE = { perMinute: 600, burst: 20 };
 

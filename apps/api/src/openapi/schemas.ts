@@ -67,9 +67,9 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
 }
 
 /**
- * Describes query parameters. They are sent as text, and the `meta` of their schema states the type to which the
- * contract parses them. Replaces the keywords that zod generates for the text, and adds the default, which zod omits
- * because it is not a text.
+ * Describes a query parameter. It is sent as text, and the `meta` of its schema states the type to which the contract
+ * parses it. Replaces the keywords that zod generates for the text, and adds the default, which zod omits because it is
+ * not a text.
  */
 function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (z.globalRegistry.get(zodSchema)?.['type'] === undefined) return;

@@ -54,7 +54,7 @@ export interface AgentTokenCacheOptions {
 interface Entry {
   identity: AgentIdentity;
   readAt: number;
-  /** Whether a poll will find every revocation that the lookup could not see. */
+  /** Whether polls find every revocation that came too late for the lookup. */
   isCoveredByPolls: boolean;
 }
 

@@ -5,7 +5,7 @@ export interface FeedPosition {
   id: bigint;
 }
 
-/** The position before all events. It also exists in an empty history. */
+/** The position before all events, which an empty history has as well. */
 export const FEED_START: FeedPosition = { tx: 0n, id: 0n };
 
 const TEXT = /^(\d{1,19})-(\d{1,19})$/;

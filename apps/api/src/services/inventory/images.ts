@@ -41,8 +41,8 @@ export async function listImages(
 }
 
 /**
- * Returns the position at which the scan resumes: after a prefix of an image, or within a prefix of 200 characters that
- * several images may share.
+ * Returns the position at which the scan resumes. Several images may share the longest indexed prefix (200 characters),
+ * so the scan reads such a prefix again and skips images up to `image`.
  */
 function startOf(beginning: string, image: string): [after: string, afterImage: string] {
   const characters = Array.from(beginning);
