@@ -15,7 +15,7 @@ import { limitAuthFailures } from './http/limit-failures.js';
 import { measureRequests } from './http/measure-requests.js';
 import { methodNotAllowed, refuseOptions } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
-import { requireProtocol } from './http/protocol.js';
+import { requireProtocol } from './http/host-and-expect.js';
 import { requestLog } from './http/request-log.js';
 import { STALLED_MS_MAX } from './http/close-if-reader-stalls.js';
 import { securityHeaders } from './http/security-headers.js';

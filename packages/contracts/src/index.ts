@@ -14,7 +14,7 @@ export * from './heartbeat.js';
 export * from './host-problems.js';
 export * from './id.js';
 export * from './instant.js';
-export * from './inventory.js';
+export * from './images-ports-projects.js';
 export * from './labels.js';
 export * from './limits.js';
 export type * from './operation.js';

@@ -20,7 +20,7 @@ import { EnrollRequest, EnrollResponse, TokenHolder, TokenRotation } from './enr
 import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
 import { Id } from './id.js';
-import { InventoryOperations } from './inventory.js';
+import { InventoryOperations } from './images-ports-projects.js';
 import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
 import { ContainerView, EnrollmentTokenCreated, EnrollmentTokenRequest, Host, HostPatch } from './operator.js';
 import {
