@@ -4,7 +4,7 @@ import { ContainerFreshness, Freshness } from './freshness.js';
 import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
-import { EventKind } from './operator.js';
+import { EventKind } from './history.js';
 import { SAME_ORIGIN_PATH_PATTERN } from './same-origin-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Freshness } from './freshness.js';
-import { ContainerEvent, Host } from './operator.js';
+import { ContainerEvent } from './history.js';
+import { Host } from './host.js';
 import { Summary } from './summary.js';
 
 /**
