@@ -39,7 +39,7 @@ export function urlOf(connection: Connection, name: OperationName, { params = {}
  * @throws ProblemError if the API rejects the request, NetworkError if there is no response, UnexpectedAnswerError if
  * the response is not from Muster, and the reason of `signal` if it is aborted.
  */
-export async function send(
+export async function sendRequest(
   connection: Connection,
   name: OperationName,
   input: AnyInput,

@@ -6,7 +6,7 @@ import {
   ENROLLMENT_TOKEN_SECONDS_DEFAULT,
   ENROLLMENT_TOKEN_SECONDS_MAX,
   ENROLLMENT_TOKEN_USES_MAX,
-  FACT_LENGTH_MAX,
+  MACHINE_PROPERTY_LENGTH_MAX,
 } from './limits.js';
 import { displayName, machineName, text } from './text.js';
 
@@ -36,10 +36,14 @@ export const EnrollmentTokenCreated = EnrollmentToken.extend({ token: z.string()
 export type EnrollmentTokenCreated = z.output<typeof EnrollmentTokenCreated>;
 
 /** A property of the machine, as reported by its agent. */
-const fact = (min: number) => text(min, FACT_LENGTH_MAX);
+const machineProperty = (min: number) => text(min, MACHINE_PROPERTY_LENGTH_MAX);
 
 /** The host's container engine, for example `Docker`, `28.5.2`, `1.51`. */
-export const Engine = z.object({ name: fact(1), version: fact(0), apiVersion: fact(0) });
+export const Engine = z.object({
+  name: machineProperty(1),
+  version: machineProperty(0),
+  apiVersion: machineProperty(0),
+});
 export type Engine = z.output<typeof Engine>;
 
 /** The name of a host that reports a name without visible characters. An operator can rename it. */
@@ -51,11 +55,11 @@ const HOST_NAME_SUBSTITUTE = 'unnamed';
  */
 export const EnrollRequest = z.object({
   name: machineName(DISPLAY_NAME_LENGTH_MAX, HOST_NAME_SUBSTITUTE),
-  engineId: fact(1),
+  engineId: machineProperty(1),
   engine: Engine,
-  os: fact(0),
-  arch: fact(0),
-  agentVersion: fact(0),
+  os: machineProperty(0),
+  arch: machineProperty(0),
+  agentVersion: machineProperty(0),
 });
 export type EnrollRequest = z.output<typeof EnrollRequest>;
 

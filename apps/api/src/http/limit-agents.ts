@@ -34,7 +34,7 @@ const HISTORY_BYTES_PER_TOKEN = 16 * 1_024;
 const HISTORY_BURST_MIN = 2_048;
 
 /** The limit of token rotations per host. An agent rotates once a month, and each rotation leaves a row for 30 days. */
-const ROTATIONS = { perMinute: 2, burst: 20 };
+const ROTATION_LIMIT = { perMinute: 2, burst: 20 };
 
 /** Minimum milliseconds between two delayed snapshots that update a host's last-seen time. */
 const LAST_SEEN_INTERVAL_MS = 5_000;
@@ -93,7 +93,7 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const costs = createTokenBuckets({ perMinute, burst: costBurst, debtMax: perMinute });
   const texts = createTokenBuckets({ perMinute, burst: Math.max(perMinute, TEXT_BURST_MIN), debtMax: perMinute });
   const history = createTokenBuckets({ perMinute, burst: Math.max(perMinute, HISTORY_BURST_MIN), debtMax: perMinute });
-  const rotations = createTokenBuckets(ROTATIONS);
+  const rotations = createTokenBuckets(ROTATION_LIMIT);
   const lastSeenUpdates = createTokenBuckets({ perMinute: 60_000 / LAST_SEEN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
 

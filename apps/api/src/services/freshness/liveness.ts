@@ -28,11 +28,11 @@ export interface LivenessService {
    * from a clock that was ahead. In that case, the timestamp is replaced, outages are cut so that they end now at the
    * latest, and the hosts' timestamps from that clock are lowered.
    */
-  beat(): Promise<void>;
+  recordLiveness(): Promise<void>;
 
   /**
    * Lowers the hosts' timestamps that are in the future, because a process with a wrong clock may have written some
-   * since `beat`.
+   * since `recordLiveness`.
    */
   lowerFutureInstants(): Promise<void>;
 
@@ -45,7 +45,7 @@ export interface LivenessService {
 }
 
 /** Muster's own liveness as read from the database. */
-interface Reading {
+interface LivenessReading {
   /** The last liveness timestamp; null if no process ever wrote one. */
   aliveAt: Date | null;
   outages: readonly Outage[];
@@ -60,9 +60,9 @@ export function createLivenessService(
   // one heartbeat interval, and a host is stale only after it misses two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
-  let cacheEntry: { readAt: number; reading: Promise<Reading> } | null = null;
+  let cacheEntry: { readAt: number; reading: Promise<LivenessReading> } | null = null;
 
-  async function read(): Promise<Reading> {
+  async function read(): Promise<LivenessReading> {
     // The timestamp is read first. If an outage is recorded between the two queries, both results contain it, which
     // does no harm.
     const alive = await prisma.serviceLiveness.findUnique({ where: { id: 1 } });
@@ -70,7 +70,7 @@ export function createLivenessService(
     return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
   }
 
-  function refresh(): Promise<Reading> {
+  function refresh(): Promise<LivenessReading> {
     const current = { readAt: now().getTime(), reading: read() };
     cacheEntry = current;
     current.reading.catch(() => {
@@ -80,7 +80,7 @@ export function createLivenessService(
   }
 
   /** Returns the outage from the last liveness timestamp until now; null if that time is too short to be an outage. */
-  function openOutage({ aliveAt }: Reading): Outage | null {
+  function openOutage({ aliveAt }: LivenessReading): Outage | null {
     const at = now();
     return aliveAt !== null && at.getTime() - aliveAt.getTime() > outageAfterMs
       ? { startedAt: aliveAt, endedAt: at }
@@ -135,7 +135,7 @@ export function createLivenessService(
   return {
     intervalMs,
 
-    async beat() {
+    async recordLiveness() {
       const aliveAt = await writeTimestamp(now());
       // The clock is read again, because the statement may have waited while another process wrote a later timestamp.
       if (aliveAt !== null && aliveAt.getTime() - now().getTime() > AHEAD_MS_MAX) await revertFutureTimestamp(aliveAt);
