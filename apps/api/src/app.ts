@@ -15,7 +15,7 @@ import { limitAuthFailures } from './http/limit-failures.js';
 import { measureRequests } from './http/measure-requests.js';
 import { methodNotAllowed, refuseOptions } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
-import { requireProtocol } from './http/protocol.js';
+import { requireProtocol } from './http/host-and-expect.js';
 import { requestLog } from './http/request-log.js';
 import { STALLED_MS_MAX } from './http/close-if-reader-stalls.js';
 import { securityHeaders } from './http/security-headers.js';
@@ -57,7 +57,10 @@ export interface AppOptions {
   cadence?: Cadence;
   /** Maximum memory for caching the hosts' last snapshots, in bytes. See `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
-  /** Maximum small calls per minute and host. A host's snapshot budgets refill at the same rate. 0: unlimited. */
+  /**
+   * Maximum calls of a host's agent per minute, not counting snapshots, which have budgets that refill at the same
+   * rate. 0: unlimited.
+   */
   agentRequestsPerMinute?: number;
   /** Requests without valid credentials that an address may send per minute before it gets 429. 0: unlimited. */
   authFailuresPerMinute?: number;

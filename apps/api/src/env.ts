@@ -39,10 +39,10 @@ const PUBLIC_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
 
 const isLoopbackHost = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);
 
-const PROXY_WORDS: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
+const PROXY_KEYWORDS: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
 const isProxy = (entry: string): boolean =>
-  PROXY_WORDS.has(entry) ||
+  PROXY_KEYWORDS.has(entry) ||
   isIP(entry) !== 0 ||
   ipaddr.IPv4.isValidCIDRFourPartDecimal(entry) ||
   ipaddr.IPv6.isValidCIDR(entry);
@@ -113,10 +113,10 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = EnvVariables.safeParse(set);
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
-  const hasProvider = IDENTITY_PROVIDER.some((name) => name in set);
-  const missing = IDENTITY_PROVIDER.filter((name) => hasProvider && !(name in set));
+  const hasProvider = OIDC_VARIABLES.some((name) => name in set);
+  const missing = OIDC_VARIABLES.filter((name) => hasProvider && !(name in set));
   const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in with an identity provider`)];
-  if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isPrivate(parsed.data)) {
+  if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isReachableOnlyLocally(parsed.data)) {
     problems.push(
       'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only allowed in development, with the ' +
         'embedded database and with HOST and MUSTER_PUBLIC_URL on a loopback address',
@@ -127,10 +127,10 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
 }
 
 /** Whether no other machine can reach this API and no other process can reach its database. */
-const isPrivate = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env): boolean =>
+const isReachableOnlyLocally = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env): boolean =>
   DATABASE_URL === undefined &&
   isLoopbackHost(HOST) &&
   (MUSTER_PUBLIC_URL === undefined || isLoopbackHost(new URL(MUSTER_PUBLIC_URL).hostname));
 
 /** The variables of the identity provider: either all or none must be set. */
-const IDENTITY_PROVIDER = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;
+const OIDC_VARIABLES = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;

@@ -16,7 +16,7 @@ import {
 import { loggableError } from './lib/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import {
-  banner,
+  startBanner,
   deliverSecret,
   setupLink,
   type SecretDelivery,
@@ -63,7 +63,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   await clock.start();
   const { now } = clock;
   const liveness = createLivenessService(db, { now, cadence });
-  await liveness.beat();
+  await liveness.recordLiveness();
   const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
   const limits = {
     agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
@@ -130,7 +130,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     deliveries.setup = await deliver('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
-  process.stdout.write(`\n${banner({ url: publicUrl, database, ...deliveries })}\n`);
+  process.stdout.write(`\n${startBanner({ url: publicUrl, database, ...deliveries })}\n`);
   open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
   logger.info({ url: server.url }, 'listening');
 

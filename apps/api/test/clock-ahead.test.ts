@@ -32,7 +32,7 @@ function processes(api: TestApi) {
     runLiveness: async (seconds: number) => {
       for (let left = seconds; left > 0; left -= 5) {
         api.clock.advance(Math.min(5, left) * 1000);
-        await liveness.beat();
+        await liveness.recordLiveness();
       }
     },
   };
@@ -46,13 +46,13 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     const { liveness, ahead, runLiveness } = processes(api);
     const organization = await api.organization();
     const [one, other] = [await organization.enroll(), await organization.enroll()];
-    await liveness.beat();
+    await liveness.recordLiveness();
     for (const host of [one, other]) await host.sync([container('a')]);
-    await ahead.liveness.beat();
+    await ahead.liveness.recordLiveness();
     await one.through(ahead.api).sync([container('a')]);
     expect((await one.host()).lastSeenAt).toEqual(ahead.api.clock());
 
-    await liveness.beat();
+    await liveness.recordLiveness();
     await other.sync([container('a')]);
     for (const host of [one, other]) expect(await freshness(host)).toBe('online');
     await runLiveness(30);
@@ -74,7 +74,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     const { liveness, ahead, runLiveness } = processes(api);
     const host = await (await api.organization()).enroll();
     await runLiveness(5);
-    await ahead.liveness.beat();
+    await ahead.liveness.recordLiveness();
     await runLiveness(10);
     await host.sync([container('a')]);
     const now = api.clock();
@@ -82,7 +82,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
     api.clock.advance(20 * 60_000);
     expect(await freshness(host)).toBe('online');
-    await liveness.beat();
+    await liveness.recordLiveness();
     expect((await liveness.outages()).at(-1)).toEqual({ startedAt: now, endedAt: api.clock() });
     expect(await freshness(host)).toBe('online');
     await runLiveness(35);
@@ -93,7 +93,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     const { api } = context;
     const { liveness, ahead, runLiveness } = processes(api);
     const host = await (await api.organization()).enroll();
-    await liveness.beat();
+    await liveness.recordLiveness();
     await host.through(ahead.api).sync([container('a')]);
     const shown = (await host.organization.get(`/api/hosts/${host.id}`).expect(200)).body as object;
     const at = api.clock().toISOString();
@@ -163,7 +163,7 @@ describe('an embedded database, which uses the clock of its process', () => {
       for (let passed = 0; passed < seconds; passed += 5) {
         pass(5_000);
         await clock.synchronize();
-        await liveness.beat();
+        await liveness.recordLiveness();
       }
     };
     await runLiveness(10);
@@ -188,7 +188,7 @@ describe('an embedded database, which uses the clock of its process', () => {
       const clock = createDatabaseClock(db, clocks);
       await clock.start();
       const liveness = createLivenessService(db, { now: clock.now });
-      await liveness.beat();
+      await liveness.recordLiveness();
       return { liveness, api: new TestApi(db, createApp({ db, now: clock.now }), testClock()) };
     };
     const first = await run();
@@ -206,7 +206,7 @@ describe('an embedded database, which uses the clock of its process', () => {
     const runLiveness = async (seconds: number) => {
       for (let passed = 0; passed < seconds; passed += 5) {
         pass(5_000);
-        await liveness.beat();
+        await liveness.recordLiveness();
       }
     };
     await runLiveness(35);
@@ -215,7 +215,7 @@ describe('an embedded database, which uses the clock of its process', () => {
     expect(await freshness(shown)).toBe('offline');
     const startedAt = new Date(ms.wall);
     pass(20 * 60_000);
-    await liveness.beat();
+    await liveness.recordLiveness();
     expect((await liveness.outages()).at(-1)).toEqual({ startedAt, endedAt: new Date(ms.wall) });
     await db.close();
   });
@@ -249,7 +249,7 @@ describe.each(testEngines())(
       const liveness = createLivenessService(api.db, { now: api.clock });
       const runLiveness = async (seconds: number) => {
         for (let passed = 0; passed < seconds; passed += 5) {
-          await liveness.beat();
+          await liveness.recordLiveness();
           api.clock.advance(5_000);
         }
       };

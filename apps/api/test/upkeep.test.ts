@@ -185,12 +185,12 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     const clock = testClock();
     const replicas = [createLivenessService(db, { now: clock }), createLivenessService(db, { now: clock })];
     for (let beat = 0; beat < 3; beat++) {
-      await Promise.all(replicas.map((replica) => replica.beat()));
+      await Promise.all(replicas.map((replica) => replica.recordLiveness()));
       clock.advance(5000);
     }
     expect(await replicas[0]!.outages()).toEqual([]);
     clock.advance(60_000);
-    await Promise.all(replicas.map((replica) => replica.beat()));
+    await Promise.all(replicas.map((replica) => replica.recordLiveness()));
     const outage = { startedAt: new Date(clock().getTime() - 65_000), endedAt: clock() };
     expect(await replicas[0]!.outages()).toEqual([outage]);
     clock.advance(6000);
@@ -205,15 +205,15 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     const freshness = async () =>
       ((await organization.get(`/api/hosts/${host.id}`).expect(200)).body as { freshness: string }).freshness;
     await host.sync([container('a')]);
-    await liveness.beat();
+    await liveness.recordLiveness();
     expect(await freshness()).toBe('online');
     clock.advance(3_600_000);
     expect(await freshness()).toBe('online');
-    await liveness.beat();
+    await liveness.recordLiveness();
     expect(await freshness()).toBe('online');
     for (let beats = 0; beats < 6; beats++) {
       clock.advance(5000);
-      await liveness.beat();
+      await liveness.recordLiveness();
     }
     expect(await freshness()).toBe('online');
     clock.advance(1000);
@@ -226,7 +226,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     await db.prisma.serviceLiveness.deleteMany();
     const clock = testClock();
     const [one, two] = [createLivenessService(db, { now: clock }), createLivenessService(db, { now: clock })];
-    await one.beat();
+    await one.recordLiveness();
     const startedAt = clock();
     clock.advance(9000);
     expect(await two.outages()).toEqual([]);
@@ -234,7 +234,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     expect(await two.outages()).toEqual([{ startedAt, endedAt: clock() }]);
     clock.advance(2000);
     const endedAt = clock();
-    await one.beat();
+    await one.recordLiveness();
     clock.advance(1000);
     expect(await two.outages()).toEqual([{ startedAt, endedAt }]);
   });
@@ -254,13 +254,13 @@ describe.each(testEngines())('liveness on %s', (engine) => {
       const cadence = { heartbeatSeconds: seconds, snapshotSeconds: 60 };
       const liveness = createLivenessService(db, { now: clock, cadence });
       expect(liveness.intervalMs).toBe(intervalMs);
-      await liveness.beat();
+      await liveness.recordLiveness();
       clock.advance(2 * intervalMs);
-      await liveness.beat();
+      await liveness.recordLiveness();
       expect(await liveness.outages()).toEqual([]);
       const startedAt = clock();
       clock.advance(2 * intervalMs + 1);
-      await liveness.beat();
+      await liveness.recordLiveness();
       expect(await liveness.outages()).toEqual([{ startedAt, endedAt: clock() }]);
     },
   );

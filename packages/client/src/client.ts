@@ -1,13 +1,13 @@
 import { Operations, type Operation, type OperationName, type StreamMessage } from '@muster/contracts';
 import { NetworkError } from './errors.js';
 import type { Answer, Input, InputArguments, ItemOf, PagedOperationName } from './operation-types.js';
-import { send, urlOf, type AnyInput, type Connection } from './request.js';
+import { sendRequest, urlOf, type AnyInput, type Connection } from './request.js';
 import { followStream, type StreamOptions } from './stream.js';
 
 export interface ClientOptions {
   /** The base URL of the API, for example `https://muster.example.org`. */
   url: string;
-  /** An API key, `muster_key_…`. Without one, the browser's session cookie authenticates. */
+  /** An API key, `muster_key_…`. Without a key, the browser's session cookie authenticates the caller. */
   key?: string;
   /** The fetch function. Default: `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch;
@@ -49,7 +49,7 @@ export function createClient({ url, key, fetch = globalThis.fetch.bind(globalThi
   const connection: Connection = { url, fetch, ...(key === undefined ? {} : { key }) };
 
   async function call(name: OperationName, input: AnyInput = {}, { signal }: CallOptions = {}): Promise<unknown> {
-    const response = await send(connection, name, input, { signal });
+    const response = await sendRequest(connection, name, input, { signal });
     const schema = (Operations[name] as Operation).answers[response.status];
     if (typeof schema === 'string') return response;
     if (schema === null) return undefined;

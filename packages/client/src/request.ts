@@ -6,7 +6,7 @@ import { isProblem, NetworkError, ProblemError, UnexpectedAnswerError } from './
 export interface Connection {
   /** The API's origin, and its base path if it has one. */
   url: string;
-  /** An API key. Without one, the browser's session cookie authenticates. */
+  /** An API key. Without a key, the browser's session cookie authenticates the caller. */
   key?: string;
   fetch: typeof globalThis.fetch;
 }
@@ -39,7 +39,7 @@ export function urlOf(connection: Connection, name: OperationName, { params = {}
  * @throws ProblemError if the API rejects the request, NetworkError if there is no response, UnexpectedAnswerError if
  * the response is not from Muster, and the reason of `signal` if it is aborted.
  */
-export async function send(
+export async function sendRequest(
   connection: Connection,
   name: OperationName,
   input: AnyInput,

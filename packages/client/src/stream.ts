@@ -2,7 +2,7 @@ import { StreamMessages, type StreamMessage, type StreamMessageName } from '@mus
 import { ProblemError } from './errors.js';
 import { EventStreamParser } from './event-stream-parser.js';
 import type { Input } from './operation-types.js';
-import { send, type Connection } from './request.js';
+import { sendRequest, type Connection } from './request.js';
 
 /**
  * The state of the stream's connection. In the state `waiting`, the next attempt starts in `retryInMs` milliseconds.
@@ -59,7 +59,7 @@ export async function* followStream(
       }
     } catch (error) {
       if (isOver()) return;
-      if (error instanceof ProblemError && isFinal(error.status)) throw error;
+      if (error instanceof ProblemError && isPermanentError(error.status)) throw error;
       problem = error;
     }
     if (isOver()) return;
@@ -73,7 +73,7 @@ export async function* followStream(
 }
 
 /** Whether a retry would get the same response. */
-const isFinal = (status: number) => status >= 400 && status < 500 && status !== 408 && status !== 429;
+const isPermanentError = (status: number) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
 interface Attempt {
   query: StreamOptions['query'];
@@ -98,7 +98,7 @@ async function* connectOnce(
   resetIdleTimer();
   try {
     const headers = lastId === undefined ? {} : { 'Last-Event-ID': lastId };
-    const response = await send(connection, 'stream', query ? { query } : {}, { signal: abortSignal, headers });
+    const response = await sendRequest(connection, 'stream', query ? { query } : {}, { signal: abortSignal, headers });
     if (response.body === null) return;
     onState({ state: 'open' });
     const parser = new EventStreamParser();

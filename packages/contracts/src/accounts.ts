@@ -5,7 +5,6 @@
 import { z } from 'zod';
 import { Instant } from './instant.js';
 import { DISPLAY_NAME_LENGTH_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from './limits.js';
-import { Role } from './operator.js';
 import { displayName, text } from './text.js';
 
 const Timestamp = z.iso.datetime();
@@ -17,6 +16,10 @@ const NewPassword = text(PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX);
 
 /** An existing password. The minimum length applies only when a password is chosen. */
 const Password = text(1, PASSWORD_LENGTH_MAX);
+
+/** An API key's role. A `viewer` can read, and an `admin` can also write. */
+export const Role = z.enum(['admin', 'viewer']);
+export type Role = z.output<typeof Role>;
 
 /** A member's role. A `viewer` can read, an `admin` can also write, and an `owner` can also manage members. */
 export const MemberRole = z.enum(['owner', 'admin', 'viewer']);

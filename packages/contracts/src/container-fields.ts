@@ -31,14 +31,13 @@ interface Field<Kind extends FieldKind, SqlType> {
    */
   limit?: number;
   /**
-   * The meaning of a changed value. A `life` field changes while a container runs, and is written without the rest of
-   * the row. A `configuration` field rarely changes. Values with different `identity` fields belong to different
-   * containers.
+   * What a changed value means. A `life` field changes during the life of a container, and is written without the rest
+   * of the row. A `configuration` field rarely changes. If an `identity` field differs, it is another container.
    */
   change: 'identity' | 'configuration' | 'life';
   /**
    * How a change of the field is recorded in the history: in an event of its `own` kind, in an `updated` event, in an
-   * `updated` event unless an event of the process implies the change (`updated-alone`), or not at all.
+   * `updated` event unless another event such as `started` implies the change (`updated-alone`), or not at all.
    */
   event: 'own' | 'updated' | 'updated-alone' | 'none';
   /**

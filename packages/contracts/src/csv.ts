@@ -1,14 +1,14 @@
 /** Characters that start a formula in a spreadsheet, including their full-width forms. */
-const FORMULA = '=+\\-@\uff1d\uff0b\uff0d\uff20';
+const FORMULA_STARTERS = '=+\\-@\uff1d\uff0b\uff0d\uff20';
 
 /** Matches a cell that a spreadsheet evaluates as a formula. Some spreadsheets ignore leading white space. */
-const STARTS_FORMULA = new RegExp(`^[\\t\\r\\n${FORMULA}]`);
+const FORMULA_CELL = new RegExp(`^[\\t\\r\\n${FORMULA_STARTERS}]`);
 
 /** Matches the start of a formula inside a cell, for programs that also split cells at `;`, tabs or line breaks. */
-const STARTS_FORMULA_WITHIN = new RegExp(`([;\\t\\r\\n]"*)([${FORMULA}])`, 'g');
+const FORMULA_INSIDE_CELL = new RegExp(`([;\\t\\r\\n]"*)([${FORMULA_STARTERS}])`, 'g');
 
 /** Characters that need quotes: those of RFC 4180, and `;`, the separator in locales with a decimal comma. */
-const NEEDS_QUOTES = /[",;\r\n]/;
+const QUOTED_CHARACTERS = /[",;\r\n]/;
 
 /**
  * Formats a cell. Prefixes text that a spreadsheet would evaluate as a formula with `'`, because containers' names and
@@ -17,11 +17,11 @@ const NEEDS_QUOTES = /[",;\r\n]/;
 function toCell(value: string | number | null): string {
   if (value === null) return '';
   const text = typeof value === 'string' ? escapeFormulas(value) : String(value);
-  return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return QUOTED_CHARACTERS.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 const escapeFormulas = (value: string): string =>
-  (STARTS_FORMULA.test(value) ? `'${value}` : value).replace(STARTS_FORMULA_WITHIN, "$1'$2");
+  (FORMULA_CELL.test(value) ? `'${value}` : value).replace(FORMULA_INSIDE_CELL, "$1'$2");
 
 /** Formats one CSV line (RFC 4180), including its CRLF. Spreadsheets evaluate none of its cells as a formula. */
 export const toCsvLine = (cells: readonly (string | number | null)[]): string => `${cells.map(toCell).join(',')}\r\n`;

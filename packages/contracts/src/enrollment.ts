@@ -1,14 +1,49 @@
 import { z } from 'zod';
 import { Accepts } from './accepts.js';
 import { Cadence } from './cadence.js';
-import { DISPLAY_NAME_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
-import { machineName, text } from './text.js';
+import {
+  DISPLAY_NAME_LENGTH_MAX,
+  ENROLLMENT_TOKEN_SECONDS_DEFAULT,
+  ENROLLMENT_TOKEN_SECONDS_MAX,
+  ENROLLMENT_TOKEN_USES_MAX,
+  MACHINE_PROPERTY_LENGTH_MAX,
+} from './limits.js';
+import { displayName, machineName, text } from './text.js';
+
+const Timestamp = z.iso.datetime();
+
+export const EnrollmentTokenRequest = z.strictObject({
+  name: displayName(DISPLAY_NAME_LENGTH_MAX),
+  expiresInSeconds: z.int().min(1).max(ENROLLMENT_TOKEN_SECONDS_MAX).default(ENROLLMENT_TOKEN_SECONDS_DEFAULT),
+  maxUses: z.int().min(1).max(ENROLLMENT_TOKEN_USES_MAX).default(1),
+});
+export type EnrollmentTokenRequest = z.output<typeof EnrollmentTokenRequest>;
+
+/** An enrollment token without its secret. */
+export const EnrollmentToken = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  maxUses: z.int(),
+  uses: z.int(),
+  createdAt: Timestamp,
+  expiresAt: Timestamp,
+  revokedAt: Timestamp.nullable(),
+});
+export type EnrollmentToken = z.output<typeof EnrollmentToken>;
+
+/** A new enrollment token. The secret `token` is shown only in this response. */
+export const EnrollmentTokenCreated = EnrollmentToken.extend({ token: z.string() });
+export type EnrollmentTokenCreated = z.output<typeof EnrollmentTokenCreated>;
 
 /** A property of the machine, as reported by its agent. */
-const fact = (min: number) => text(min, FACT_LENGTH_MAX);
+const machineProperty = (min: number) => text(min, MACHINE_PROPERTY_LENGTH_MAX);
 
 /** The host's container engine, for example `Docker`, `28.5.2`, `1.51`. */
-export const Engine = z.object({ name: fact(1), version: fact(0), apiVersion: fact(0) });
+export const Engine = z.object({
+  name: machineProperty(1),
+  version: machineProperty(0),
+  apiVersion: machineProperty(0),
+});
 export type Engine = z.output<typeof Engine>;
 
 /** The name of a host that reports a name without visible characters. An operator can rename it. */
@@ -20,11 +55,11 @@ const HOST_NAME_SUBSTITUTE = 'unnamed';
  */
 export const EnrollRequest = z.object({
   name: machineName(DISPLAY_NAME_LENGTH_MAX, HOST_NAME_SUBSTITUTE),
-  engineId: fact(1),
+  engineId: machineProperty(1),
   engine: Engine,
-  os: fact(0),
-  arch: fact(0),
-  agentVersion: fact(0),
+  os: machineProperty(0),
+  arch: machineProperty(0),
+  agentVersion: machineProperty(0),
 });
 export type EnrollRequest = z.output<typeof EnrollRequest>;
 

@@ -4,7 +4,7 @@ import { Cadence } from './cadence.js';
 import { Engine } from './enrollment.js';
 import { AgentProblems } from './host-problems.js';
 import { Instant } from './instant.js';
-import { ENGINE_ERROR_LENGTH_MAX, FACT_LENGTH_MAX } from './limits.js';
+import { ENGINE_ERROR_LENGTH_MAX, MACHINE_PROPERTY_LENGTH_MAX } from './limits.js';
 import { text } from './text.js';
 
 /**
@@ -13,12 +13,12 @@ import { text } from './text.js';
  * the older form of the problem `engine_unreachable`. Agents send both, because older APIs do not support `problems`.
  */
 export const Heartbeat = z.object({
-  digest: text(1, FACT_LENGTH_MAX).nullable(),
+  digest: text(1, MACHINE_PROPERTY_LENGTH_MAX).nullable(),
   engineError: text(1, ENGINE_ERROR_LENGTH_MAX).optional(),
   problems: AgentProblems.optional(),
   engine: Engine.optional(),
-  os: text(0, FACT_LENGTH_MAX).optional(),
-  agentVersion: text(0, FACT_LENGTH_MAX).optional(),
+  os: text(0, MACHINE_PROPERTY_LENGTH_MAX).optional(),
+  agentVersion: text(0, MACHINE_PROPERTY_LENGTH_MAX).optional(),
   /** The time of sending according to the host's clock. */
   sentAt: Instant.optional(),
 });

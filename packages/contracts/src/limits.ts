@@ -61,7 +61,7 @@ export const PORT_IP_LENGTH_MAX = 64;
 export const DISPLAY_NAME_LENGTH_MAX = 200;
 
 /** Maximum length of a property of an agent's machine, such as engine id, version or architecture, in characters. */
-export const FACT_LENGTH_MAX = 255;
+export const MACHINE_PROPERTY_LENGTH_MAX = 255;
 
 /** Maximum length of `engineError`, the reason why an agent cannot list its containers, in characters. */
 export const ENGINE_ERROR_LENGTH_MAX = 1_024;

@@ -34,7 +34,10 @@ export interface Operation {
   body?: z.ZodType;
   /** Maximum bytes of the body, both as sent and decompressed. Default: `BODY_BYTES_MAX`. */
   bodyBytesMax?: number;
-  /** The limits for an agent's call. Default: those of small calls. `rotations` adds another limit to these. */
+  /**
+   * The rate limits of an agent's call. Default: the limit of all calls except snapshots. `rotations` adds a second
+   * limit.
+   */
   limits?: 'snapshots' | 'rotations';
   /**
    * Whether the operation signs a user in. It then returns session cookies, so pages of other sites may not call it.

@@ -15,14 +15,22 @@ import {
   SignInOptions,
   SignInRequest,
 } from './accounts.js';
+import { ContainerView } from './container-view.js';
 import { DockerId } from './container.js';
-import { EnrollRequest, EnrollResponse, TokenHolder, TokenRotation } from './enrollment.js';
+import {
+  EnrollmentTokenCreated,
+  EnrollmentTokenRequest,
+  EnrollRequest,
+  EnrollResponse,
+  TokenHolder,
+  TokenRotation,
+} from './enrollment.js';
 import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
+import { Host, HostPatch } from './host.js';
 import { Id } from './id.js';
-import { InventoryOperations } from './inventory.js';
+import { InventoryOperations } from './images-ports-projects.js';
 import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
-import { ContainerView, EnrollmentTokenCreated, EnrollmentTokenRequest, Host, HostPatch } from './operator.js';
 import {
   ApiKeyPage,
   AuditEntryPage,

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { ApiKey, Invitation, Member, SessionItem } from './accounts.js';
-import { AuditEntry, ContainerEvent, ContainerView, EnrollmentToken, Host } from './operator.js';
+import { ContainerView } from './container-view.js';
+import { EnrollmentToken } from './enrollment.js';
+import { AuditEntry, ContainerEvent } from './history.js';
+import { Host } from './host.js';
 
 /**
  * One page of a list. Only a null `nextCursor` marks the last page. A page may contain fewer items than `limit`, even

@@ -45,7 +45,7 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
  * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has all fields, an
  * optional field only if it is not empty, and no other fields, and each field is within its limits and in canonical
  * form. It can skip the schema, which allocates about forty objects per container. If the result is false, the schema
- * decides whether the value is valid. A test checks that both agree.
+ * decides whether the value is valid. A test checks that this function and the schema agree.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;

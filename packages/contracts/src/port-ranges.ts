@@ -22,7 +22,7 @@ export function mergePorts(ports: readonly Port[]): Port[] {
     let last: Port | undefined;
     let isCopy = false;
     for (const { port } of group) {
-      if (last === undefined || !isNext(last, port)) {
+      if (last === undefined || !continuesRange(last, port)) {
         merged.push((last = port));
         isCopy = false;
         continue;
@@ -44,15 +44,15 @@ export const portRange = (first: number, count = 1): string =>
  * Returns the difference between public and private port, which is the same for all ports of a range. Unpublished ports
  * sort first.
  */
-const offset = ({ privatePort, publicPort }: Port): number =>
-  publicPort === undefined ? -PORT_NUMBERS : publicPort - privatePort;
+const portOffset = ({ privatePort, publicPort }: Port): number =>
+  publicPort === undefined ? -PORT_NUMBER_COUNT : publicPort - privatePort;
 
 /** Higher than any port number. */
-const PORT_NUMBERS = 65_536;
+const PORT_NUMBER_COUNT = 65_536;
 
 /** Returns a sort key for ports of one address and type. It puts consecutive ports next to each other. */
-const sortKeyOf = (port: Port): number => offset(port) * PORT_NUMBERS + port.privatePort;
+const sortKeyOf = (port: Port): number => portOffset(port) * PORT_NUMBER_COUNT + port.privatePort;
 
 /** Whether a port directly follows a range of the same address and type. */
-const isNext = (range: Port, port: Port): boolean =>
-  offset(range) === offset(port) && range.privatePort + (range.count ?? 1) === port.privatePort;
+const continuesRange = (range: Port, port: Port): boolean =>
+  portOffset(range) === portOffset(port) && range.privatePort + (range.count ?? 1) === port.privatePort;

@@ -4,7 +4,7 @@ import { ContainerFreshness, Freshness } from './freshness.js';
 import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
-import { EventKind } from './operator.js';
+import { EventKind } from './history.js';
 import { SAME_ORIGIN_PATH_PATTERN } from './same-origin-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';
@@ -13,7 +13,7 @@ import { text } from './text.js';
 const anyOf = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(schema).max(50));
 
-const term = text(1, NAME_LENGTH_MAX);
+const filterTerm = text(1, NAME_LENGTH_MAX);
 const Cursor = z.string().min(1).max(4_096);
 const Limit = z
   .string()
@@ -53,7 +53,7 @@ export const CONTAINER_SORT_KEYS = ['name', 'image', 'state', 'firstSeenAt', 'ch
 export type ContainerSortKey = (typeof CONTAINER_SORT_KEYS)[number];
 
 /** A label filter: `k=v` for one value, which may be empty or contain `=`, or `k` for any value. */
-const LabelFilter = term.transform((value) => {
+const LabelFilter = filterTerm.transform((value) => {
   const equals = value.indexOf('=');
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
@@ -68,9 +68,9 @@ export const ContainerQuery = z.strictObject({
   hostFreshness: anyOf(ContainerFreshness).optional(),
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
-  image: anyOf(term).optional(),
+  image: anyOf(filterTerm).optional(),
   label: anyOf(LabelFilter).optional(),
-  q: term.optional(),
+  q: filterTerm.optional(),
   presence: z.enum(['present', 'removed', 'all']).default('present'),
   sort: z
     .enum(withDescending(CONTAINER_SORT_KEYS))
@@ -93,9 +93,9 @@ export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
 export const HostQuery = z.strictObject({
   freshness: anyOf(Freshness).optional(),
   state: anyOf(ContainerState).optional(),
-  engine: anyOf(term).optional(),
-  agentVersion: anyOf(term).optional(),
-  q: term.optional(),
+  engine: anyOf(filterTerm).optional(),
+  agentVersion: anyOf(filterTerm).optional(),
+  q: filterTerm.optional(),
   sort: z
     .enum(withDescending(HOST_SORT_KEYS))
     .default('name')
@@ -116,7 +116,7 @@ export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 export const EventQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   dockerId: anyOf(DockerId).optional(),
-  name: anyOf(term).optional(),
+  name: anyOf(filterTerm).optional(),
   kind: anyOf(EventKind).optional(),
   since: Instant.optional(),
   until: Instant.optional(),
@@ -129,7 +129,7 @@ export const AuditQuery = z.strictObject({ ...Paging });
 export type AuditQuery = z.output<typeof AuditQuery>;
 
 /** Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. */
-export const ImageQuery = z.strictObject({ q: term.optional(), ...Paging });
+export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...Paging });
 export type ImageQuery = z.output<typeof ImageQuery>;
 
 const PortNumber = z
@@ -150,7 +150,7 @@ export const PortQuery = z.strictObject({
 export type PortQuery = z.output<typeof PortQuery>;
 
 /** Query parameters of `GET /api/projects`. Sorted by project, then by host. */
-export const ProjectQuery = z.strictObject({ hostId: anyOf(Id).optional(), q: term.optional(), ...Paging });
+export const ProjectQuery = z.strictObject({ hostId: anyOf(Id).optional(), q: filterTerm.optional(), ...Paging });
 export type ProjectQuery = z.output<typeof ProjectQuery>;
 
 /** Query parameters of lists that have only paging parameters. */
@@ -206,6 +206,6 @@ export const OidcCallbackQuery = z.looseObject({
 export const StreamQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   kind: anyOf(EventKind).optional(),
-  name: anyOf(term).optional(),
+  name: anyOf(filterTerm).optional(),
 });
 export type StreamQuery = z.output<typeof StreamQuery>;

@@ -43,9 +43,9 @@ export function createSnapshotReader(): SnapshotReader {
   let index = -1;
   return {
     begin(value) {
-      if (!Array.isArray(value)) return refusal('', 'must be a JSON array of containers');
+      if (!Array.isArray(value)) return parseFailure('', 'must be a JSON array of containers');
       if (value.length <= SNAPSHOT_CONTAINERS_MAX) return null;
-      return refusal('', TOO_MANY_CONTAINERS);
+      return parseFailure('', TOO_MANY_CONTAINERS);
     },
     add(item) {
       index += 1;
@@ -83,4 +83,7 @@ export function parseSnapshot(value: unknown): Parsed<Snapshot> {
   return reader.result();
 }
 
-const refusal = (path: string, message: string): Parsed<never> => ({ success: false, errors: [{ path, message }] });
+const parseFailure = (path: string, message: string): Parsed<never> => ({
+  success: false,
+  errors: [{ path, message }],
+});

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Freshness } from './freshness.js';
-import { ContainerEvent, Host } from './operator.js';
+import { ContainerEvent } from './history.js';
+import { Host } from './host.js';
 import { Summary } from './summary.js';
 
 /**
@@ -12,7 +13,8 @@ import { Summary } from './summary.js';
  */
 export const StreamMessages = {
   /**
-   * The fleet's counts. The first message of a connection, then sent at most every few seconds when they have changed.
+   * The fleet's counts. This is the first message of a connection, and is sent again, at most every few seconds, when a
+   * count has changed.
    */
   summary: Summary,
   /** One committed change of one container. Has an id. */

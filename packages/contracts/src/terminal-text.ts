@@ -3,17 +3,17 @@
  * marks, line separators and zero-width characters.
  */
 // eslint-disable-next-line no-control-regex -- the pattern must match control characters
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const UNSAFE_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** Matches the characters of `UNSAFE`, except for the line feed that separates the lines of a JSON text. */
-const UNSAFE_IN_JSON = new RegExp(UNSAFE.source.replace('\\u0000-', '\\u0000-\\u0009\\u000b-'), 'g');
+const UNSAFE_JSON_CHARACTERS = new RegExp(UNSAFE_CHARACTERS.source.replace('\\u0000-', '\\u0000-\\u0009\\u000b-'), 'g');
 
 /** Returns the text as one line that is safe to show on a terminal. Each unsafe character becomes U+FFFD. */
-export const toTerminalText = (text: string): string => text.replace(UNSAFE, '\u{fffd}');
+export const toTerminalText = (text: string): string => text.replace(UNSAFE_CHARACTERS, '\u{fffd}');
 
 /**
  * Returns JSON that is safe to show on a terminal and parses to the same value. Each unsafe character, which can only
  * be inside a string, becomes its `\u` escape. Line feeds between the lines are kept.
  */
 export const toTerminalJson = (json: string): string =>
-  json.replace(UNSAFE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  json.replace(UNSAFE_JSON_CHARACTERS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -38,13 +38,13 @@ export function shortenText(value: string, max: number): string {
  * The invisible characters of the Basic Multilingual Plane, as the content of a character class: white space, control
  * characters, bidirectional marks, zero-width characters, fillers, variation selectors and the blank braille pattern.
  */
-const BLANK = String.raw`\s\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb`;
+const INVISIBLE_CHARACTERS = String.raw`\s\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb`;
 
 /** Matches a visible character. Outside the basic plane, only default ignorable code points are invisible. */
-const VISIBLE = new RegExp(String.raw`(?!\p{Default_Ignorable_Code_Point})[^${BLANK}]`, 'u');
+const VISIBLE_CHARACTER = new RegExp(String.raw`(?!\p{Default_Ignorable_Code_Point})[^${INVISIBLE_CHARACTERS}]`, 'u');
 
 /** Whether a text has at least one visible character. */
-const isVisible = (value: string): boolean => VISIBLE.test(value);
+const isVisible = (value: string): boolean => VISIBLE_CHARACTER.test(value);
 
 /** A string of 1 to `max` UTF-16 code units without NUL. The caller adds the pattern for JSON Schema. */
 const nameText = (max: number) =>
@@ -61,7 +61,7 @@ const nameText = (max: number) =>
 export const displayName = (max: number) =>
   nameText(max)
     .refine((value) => value === '' || isVisible(value), { error: 'must contain a visible character' })
-    .meta({ pattern: String.raw`^[^\u0000]*[^${BLANK}][^\u0000]*$` })
+    .meta({ pattern: String.raw`^[^\u0000]*[^${INVISIBLE_CHARACTERS}][^\u0000]*$` })
     .transform((value) => value.toWellFormed().trim());
 
 /**

@@ -9,14 +9,14 @@ import {
   SyncSummary,
   CADENCE_DEFAULT,
 } from '../src/index.js';
-import { minimal } from './arbitraries.js';
+import { minimalContainer } from './arbitraries.js';
 
 const HOST = '0b8f1f0e-6a5b-4c3d-9e2f-1a2b3c4d5e6f';
 const NOW = '2026-01-31T12:00:00.000Z';
 
 test('a container for operators has all fields that an agent sends, and those that the server adds', () => {
   const view = {
-    ...Container.parse(minimal),
+    ...Container.parse(minimalContainer),
     hostId: HOST,
     hostName: 'web-1',
     hostFreshness: 'online',

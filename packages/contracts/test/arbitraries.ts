@@ -2,13 +2,16 @@ import fc from 'fast-check';
 import type { ContainerInput, Port } from '../src/index.js';
 
 /** A container with only the required fields. */
-export const minimal = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running' };
+export const minimalContainer = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running' };
 
 /** Returns a minimal container with some fields added or replaced. */
-export const withFields = (fields: Record<string, unknown>): Record<string, unknown> => ({ ...minimal, ...fields });
+export const withFields = (fields: Record<string, unknown>): Record<string, unknown> => ({
+  ...minimalContainer,
+  ...fields,
+});
 
 /** Characters that are likely to break parsers: NUL, lone surrogates, JSON Pointer separators, and plain ones. */
-const character = fc.constantFrom(
+const anyCharacter = fc.constantFrom(
   'a',
   'B',
   '7',
@@ -25,7 +28,7 @@ const character = fc.constantFrom(
   'é',
   'e\u0301',
 );
-const anyText = (maxLength: number) => fc.string({ unit: character, maxLength });
+const anyText = (maxLength: number) => fc.string({ unit: anyCharacter, maxLength });
 const storableText = (constraints: { minLength?: number; maxLength: number }) =>
   fc.string({ unit: 'binary', ...constraints }).map((value) => value.replaceAll('\0', '0'));
 
@@ -45,7 +48,7 @@ const labelKey = fc.oneof(
 );
 
 const portNumber = fc.integer({ min: 1, max: 65_535 });
-const type = fc.constantFrom('tcp', 'udp', 'sctp');
+const portType = fc.constantFrom('tcp', 'udp', 'sctp');
 
 /** Ports with few distinct values, so that many are similar. */
 export const port: fc.Arbitrary<Port> = fc
@@ -54,7 +57,7 @@ export const port: fc.Arbitrary<Port> = fc
       ip: fc.constantFrom('', '0.0.0.0', '::', '127.0.0.1'),
       privatePort: fc.oneof(fc.constantFrom(80, 443), portNumber),
       publicPort: fc.oneof(fc.constantFrom(80, 8080), portNumber),
-      type,
+      type: portType,
       count: fc.integer({ min: 2, max: 9 }),
     },
     { requiredKeys: ['privatePort', 'type'] },

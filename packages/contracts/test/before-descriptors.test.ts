@@ -9,7 +9,7 @@ import {
   TRUNCATABLE_FIELDS,
 } from '../src/index.js';
 import { isPlainContainer } from '../src/plain-container.js';
-import { anySnapshot, minimal, oversizedContainer, validSnapshot } from './arbitraries.js';
+import { anySnapshot, minimalContainer, oversizedContainer, validSnapshot } from './arbitraries.js';
 import { canonicalContainer as canonicalBefore } from './before-descriptors/canonical.js';
 import { fitContainer as fitBefore } from './before-descriptors/fit-container.js';
 import { isPlainContainer as isPlainBefore } from './before-descriptors/plain-container.js';
@@ -17,7 +17,7 @@ import { isPlainContainer as isPlainBefore } from './before-descriptors/plain-co
 /** The fields added since the previous implementation. In generated containers, they always have their defaults. */
 const addedFields: readonly string[] = CONTAINER_FIELD_NAMES.slice(11);
 const defaults = Object.fromEntries(
-  Object.entries(Container.parse(minimal)).filter(([name]) => addedFields.includes(name)),
+  Object.entries(Container.parse(minimalContainer)).filter(([name]) => addedFields.includes(name)),
 );
 
 const withoutAddedFields = (container: object): object =>

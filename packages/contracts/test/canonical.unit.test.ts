@@ -9,7 +9,7 @@ import {
   parseSnapshot,
   type Snapshot,
 } from '../src/index.js';
-import { minimal, ownProperties, port, validSnapshot } from './arbitraries.js';
+import { minimalContainer, ownProperties, port, validSnapshot } from './arbitraries.js';
 
 const snapshot: fc.Arbitrary<Snapshot> = validSnapshot.map((value) => {
   const parsed = parseSnapshot(value);
@@ -79,7 +79,7 @@ test('canonical order neither loses nor adds data', () => {
 
 test('the input is not modified', () => {
   const container = Container.parse({
-    ...minimal,
+    ...minimalContainer,
     ports: [
       { privatePort: 2, type: 'tcp' },
       { privatePort: 1, type: 'tcp' },
@@ -91,12 +91,12 @@ test('the input is not modified', () => {
 });
 
 test('containers are sorted by dockerId in code unit order', () => {
-  const ids = ['b', 'a', 'B', '_', '10', '9'].map((dockerId) => Container.parse({ ...minimal, dockerId }));
+  const ids = ['b', 'a', 'B', '_', '10', '9'].map((dockerId) => Container.parse({ ...minimalContainer, dockerId }));
   expect(canonicalSnapshot(ids).map(({ dockerId }) => dockerId)).toEqual(['10', '9', 'B', '_', 'a', 'b']);
 });
 
 test('unknown fields are omitted', () => {
-  const extra = { ...Container.parse(minimal), secret: 'x' };
+  const extra = { ...Container.parse(minimalContainer), secret: 'x' };
   expect(Object.keys(canonicalContainer(extra))).not.toContain('secret');
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, DOCKER_STATES, parseWith } from '../src/index.js';
-import { minimal, withFields } from './arbitraries.js';
+import { minimalContainer, withFields } from './arbitraries.js';
 
 const parse = (fields: Record<string, unknown>) => parseWith(Container, withFields(fields));
 const parseValid = (fields: Record<string, unknown>): Container => {
@@ -14,8 +14,8 @@ const refusedPaths = (fields: Record<string, unknown>): string[] => {
 };
 
 test('a container with only the required fields gets defaults for the others', () => {
-  expect(Container.parse(minimal)).toEqual({
-    ...minimal,
+  expect(Container.parse(minimalContainer)).toEqual({
+    ...minimalContainer,
     imageId: null,
     command: '',
     status: '',
@@ -26,7 +26,7 @@ test('a container with only the required fields gets defaults for the others', (
 });
 
 test('the defaults for ports and labels are not shared between containers', () => {
-  const [a, b] = [Container.parse(minimal), Container.parse(minimal)];
+  const [a, b] = [Container.parse(minimalContainer), Container.parse(minimalContainer)];
   expect(a.ports).not.toBe(b.ports);
   expect(a.labels).not.toBe(b.labels);
 });

@@ -10,7 +10,7 @@ import {
   type Port,
 } from '../src/index.js';
 import { isPlainContainer } from '../src/plain-container.js';
-import { minimal, oversizedContainer, ownProperties, port, validSnapshot, withFields } from './arbitraries.js';
+import { minimalContainer, oversizedContainer, ownProperties, port, validSnapshot, withFields } from './arbitraries.js';
 
 const container = (fields: Partial<ContainerInput>): Container => Container.parse(withFields(fields));
 const fit = (fields: Partial<ContainerInput>): Container => fitContainer(container(fields));
@@ -214,7 +214,7 @@ describe('mergePorts', () => {
 
 test('a container of 10 MiB is fitted within two seconds', () => {
   const labels = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`key-${i}`, 'a value of some length']));
-  const large = Container.parse({ ...minimal, labels });
+  const large = Container.parse({ ...minimalContainer, labels });
   const start = performance.now();
   fitContainer(large);
   expect(performance.now() - start).toBeLessThan(2_000);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalSnapshot, parseSnapshot, Snapshot, type FieldError } from '../src/index.js';
-import { anySnapshot, minimal, validSnapshot, withFields } from './arbitraries.js';
+import { anySnapshot, minimalContainer, validSnapshot, withFields } from './arbitraries.js';
 
-const numbered = (count: number) => Array.from({ length: count }, (_, i) => ({ ...minimal, dockerId: `c${i}` }));
+const numbered = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ ...minimalContainer, dockerId: `c${i}` }));
 
 function parseValid(value: unknown): Snapshot {
   const parsed = parseSnapshot(value);
@@ -21,7 +22,7 @@ test('an empty array is a valid snapshot', () => {
   expect(parseValid([])).toEqual([]);
 });
 
-test.each([null, undefined, {}, '[]', 5, { 0: minimal, length: 1 }])('%j is not a snapshot', (value) => {
+test.each([null, undefined, {}, '[]', 5, { 0: minimalContainer, length: 1 }])('%j is not a snapshot', (value) => {
   expect(errorsOf(value)).toEqual([{ path: '', message: 'must be a JSON array of containers' }]);
 });
 
@@ -34,7 +35,7 @@ test('5,000 containers are accepted and 5,001 are rejected', () => {
 });
 
 test('a snapshot with one invalid container is rejected as a whole', () => {
-  expect(errorsOf([minimal, withFields({ dockerId: 'c2', name: '' })])).toEqual([
+  expect(errorsOf([minimalContainer, withFields({ dockerId: 'c2', name: '' })])).toEqual([
     { path: '/1/name', message: expect.any(String) },
   ]);
 });
@@ -44,18 +45,18 @@ test.each([null, 'c1', 7, []])('%j is not a container', (value) => {
 });
 
 test('two containers with the same dockerId are rejected with an error that names both', () => {
-  expect(errorsOf([minimal, withFields({ dockerId: 'c2' }), { ...minimal, name: 'other' }])).toEqual([
+  expect(errorsOf([minimalContainer, withFields({ dockerId: 'c2' }), { ...minimalContainer, name: 'other' }])).toEqual([
     { path: '/2/dockerId', message: 'must be unique, but equals /0/dockerId' },
   ]);
 });
 
 test('docker ids are case-sensitive', () => {
-  expect(parseValid([minimal, withFields({ dockerId: 'C1' })])).toHaveLength(2);
+  expect(parseValid([minimalContainer, withFields({ dockerId: 'C1' })])).toHaveLength(2);
 });
 
 describe('errors', () => {
   test('are at most the first 20, in order', () => {
-    const errors = errorsOf(Array.from({ length: 100 }, () => ({ ...minimal, name: '' })));
+    const errors = errorsOf(Array.from({ length: 100 }, () => ({ ...minimalContainer, name: '' })));
     expect(errors.map(({ path }) => path)).toEqual(Array.from({ length: 20 }, (_, i) => `/${i}/name`));
   });
 
@@ -64,13 +65,13 @@ describe('errors', () => {
   });
 
   test('are at most 20 for duplicates', () => {
-    expect(errorsOf(Array.from({ length: 100 }, () => minimal))).toHaveLength(20);
+    expect(errorsOf(Array.from({ length: 100 }, () => minimalContainer))).toHaveLength(20);
   });
 
   test('end parsing, so that containers after the twentieth error are not read', () => {
     let nameReads = 0;
     const bad = Array.from({ length: 5_000 }, () => ({
-      ...minimal,
+      ...minimalContainer,
       get name() {
         nameReads++;
         return '';

@@ -35,7 +35,8 @@ async function loadEngine(): Promise<EngineModule> {
   const { instance } = await WebAssembly.instantiate(binary, {
     './schema_engine_bg.js': engine,
   });
-  // The engine stores a panic's message here, and fails again without it.
+  // On a panic, the engine passes its message to this global object. Without the object, the engine fails a second time
+  // and the message is lost.
   Object.assign(globalThis, {
     PRISMA_WASM_PANIC_REGISTRY: { set_message: (message: string) => console.error(message) },
   });

@@ -89,7 +89,7 @@ export async function applyMigrations(
   const isDeferred = ({ index }: Migration) => options.deferIndexes === true && history !== null && index !== null;
   for (const migration of pendingMigrations(history, migrations)) {
     if (isDeferred(migration)) continue;
-    const apply = () => applyOne(client, migration, migrations, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS);
+    const apply = () => applyMigration(client, migration, migrations, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS);
     if (await retryWhileLocked(client, migration.name, apply, options)) applied.push(migration.name);
   }
   return applied;
@@ -119,9 +119,9 @@ export async function recordMigration(
 }
 
 /** Whether a statement failed because of another session's lock and may succeed later. */
-export function isLocked(error: unknown): boolean {
+export function isLockError(error: unknown): boolean {
   const { code, cause } = error as { code?: string; cause?: unknown };
-  return code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED || (cause !== undefined && isLocked(cause));
+  return code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED || (cause !== undefined && isLockError(cause));
 }
 
 /**
@@ -140,7 +140,7 @@ export async function retryWhileLocked<T>(
     try {
       return await action();
     } catch (error) {
-      if (!isLocked(error)) throw error;
+      if (!isLockError(error)) throw error;
     }
     const blockers = await findBlockers(client);
     onWait?.({ migration: name, blockers });
@@ -166,7 +166,7 @@ async function findBlockers(client: pg.ClientBase): Promise<string[]> {
 }
 
 /** Applies one migration. Returns false if another process has already applied it. */
-async function applyOne(
+async function applyMigration(
   client: pg.ClientBase,
   migration: Migration,
   migrations: readonly Migration[],
@@ -183,7 +183,7 @@ async function applyOne(
       await client.query('COMMIT');
       return false;
     }
-    await execute(client, migration, lockTimeoutMs);
+    await executeMigration(client, migration, lockTimeoutMs);
     await client.query('COMMIT');
     return true;
   } catch (error) {
@@ -193,7 +193,7 @@ async function applyOne(
   }
 }
 
-async function execute(client: pg.ClientBase, migration: Migration, lockTimeoutMs: number): Promise<void> {
+async function executeMigration(client: pg.ClientBase, migration: Migration, lockTimeoutMs: number): Promise<void> {
   try {
     await client.query(CREATE_HISTORY);
     await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type pg from 'pg';
 
-import { isLocked, pendingIndexes, recordMigration, retryWhileLocked, type MigrationWait } from './apply-migrations.js';
+import {
+  isLockError,
+  pendingIndexes,
+  recordMigration,
+  retryWhileLocked,
+  type MigrationWait,
+} from './apply-migrations.js';
 import type { ConcurrentIndex, Migration } from './migrations.js';
 
 const DUPLICATE_TABLE = '42P07';
@@ -41,7 +47,7 @@ export async function buildIndexes(
   for (const migration of await pendingIndexes(client, migrations)) {
     const { index } = migration;
     if (index === null) continue;
-    await buildOne(client, migration, index, options);
+    await buildIndex(client, migration, index, options);
     if (options.signal?.aborted === true) break;
     await recordMigration(client, migration, migrations);
     builtNames.push(migration.name);
@@ -50,7 +56,7 @@ export async function buildIndexes(
 }
 
 /** Resolves when a valid index exists, built by this or another process, or when the signal is aborted. */
-async function buildOne(
+async function buildIndex(
   client: pg.ClientBase,
   migration: Migration,
   index: ConcurrentIndex,
@@ -59,10 +65,11 @@ async function buildOne(
   while (signal?.aborted !== true) {
     const found = await findIndex(client, index);
     if (found?.isValid === true) return;
-    if (found === null) await create(client, migration);
+    if (found === null) await createIndex(client, migration);
     else if (found.isBeingBuilt) await sleep(INVALID_POLL_MS, undefined, { signal }).catch(() => undefined);
     else {
-      const drop = () => (signal?.aborted === true ? Promise.resolve() : dropInvalid(client, index, lockTimeoutMs));
+      const drop = () =>
+        signal?.aborted === true ? Promise.resolve() : dropInvalidIndex(client, index, lockTimeoutMs);
       await retryWhileLocked(client, migration.name, drop, {
         ...(onWait ? { onWait } : {}),
         retryMsMax: Infinity,
@@ -80,17 +87,17 @@ async function findIndex(client: pg.ClientBase, { name }: ConcurrentIndex) {
  * Builds an index outside a transaction. The build may wait for other transactions without blocking reads or writes. If
  * two processes build the same index, one of them fails and then finds the other's index.
  */
-async function create(client: pg.ClientBase, { sql }: Migration): Promise<void> {
+async function createIndex(client: pg.ClientBase, { sql }: Migration): Promise<void> {
   try {
     await client.query(sql);
   } catch (error) {
-    if ((error as { code?: string }).code !== DUPLICATE_TABLE && !isLocked(error)) throw error;
+    if ((error as { code?: string }).code !== DUPLICATE_TABLE && !isLockError(error)) throw error;
     await sleep(INVALID_POLL_MS * Math.random());
   }
 }
 
 /** Drops an invalid index. The table lock excludes other index builds, so validity is checked again under this lock. */
-async function dropInvalid(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
+async function dropInvalidIndex(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
   await client.query('BEGIN');
   try {
     await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);

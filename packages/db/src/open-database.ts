@@ -95,7 +95,7 @@ async function openServer(url: string, migrations: readonly Migration[], options
     each.on('remove', (client) => connections.delete(client));
     return () => endPool(each, connections);
   });
-  return database({
+  return createDatabase({
     engine: 'postgresql',
     location: describeUrl(url),
     pool,
@@ -198,7 +198,7 @@ export async function migrateEmbedded(
       client.release();
     }
     await embedded.complete();
-    return database({
+    return createDatabase({
       engine: 'pglite',
       location,
       pool,
@@ -216,7 +216,7 @@ export async function migrateEmbedded(
   }
 }
 
-interface Parts {
+interface DatabaseParts {
   engine: DatabaseEngine;
   location: string;
   pool: pg.Pool;
@@ -229,7 +229,7 @@ interface Parts {
   end: () => Promise<void>;
 }
 
-function database({ pool, smallPool, engine, ...parts }: Parts): Database {
+function createDatabase({ pool, smallPool, engine, ...parts }: DatabaseParts): Database {
   const { location, appliedMigrations, transactionWaitMs, onIdleError, buildIndexes, end } = parts;
   const pools = [...new Set([pool, smallPool])];
   // Without a listener, losing an idle connection would end the process.

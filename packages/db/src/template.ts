@@ -17,7 +17,7 @@ import { createEmbeddedPool } from './embedded-pool.js';
 import type { Migration } from './migrations.js';
 import { buildDirectory, cacheDirectory } from './package-paths.js';
 
-const PREFIX = 'muster-template-';
+const TEMPLATE_PREFIX = 'muster-template-';
 
 async function pgliteVersion(): Promise<string> {
   // The package does not export its manifest, and tests replace its main module.
@@ -35,7 +35,7 @@ export async function templateId(migrations: readonly Migration[]): Promise<stri
 
 /** Returns a template's file name. A template is used only if its file name matches exactly. */
 async function templateName(migrations: readonly Migration[]): Promise<string> {
-  return `${PREFIX}${await templateId(migrations)}.tar.gz`;
+  return `${TEMPLATE_PREFIX}${await templateId(migrations)}.tar.gz`;
 }
 
 async function makeTemplate(migrations: readonly Migration[]): Promise<Buffer> {
@@ -99,7 +99,7 @@ async function readTemplate(name: string): Promise<Blob | null> {
 export async function buildTemplate(migrations: readonly Migration[]): Promise<void> {
   const name = await templateName(migrations);
   await writeTemplate(buildDirectory, name, await makeTemplate(migrations));
-  const outdated = (await readdir(buildDirectory)).filter((file) => file.startsWith(PREFIX) && file !== name);
+  const outdated = (await readdir(buildDirectory)).filter((file) => file.startsWith(TEMPLATE_PREFIX) && file !== name);
   await Promise.all(outdated.map((file) => rm(join(buildDirectory, file), { force: true })));
 }
 

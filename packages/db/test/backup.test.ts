@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 
-import { backUp, restore } from '../src/backup/index.js';
+import { backUpDatabase, restoreBackup } from '../src/backup/index.js';
 import type { Database } from '../src/database.js';
 import { BackupError, DatabaseLockedError, DataDirectoryError } from '../src/errors.js';
 import { loadMigrations } from '../src/migrations.js';
@@ -15,7 +15,7 @@ import { cachedTemplate } from '../src/template.js';
 import { backupBytes } from '../src/backup/write-backup.js';
 import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
 import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
-import { container, createHost, failure, temporaryDirectory } from './rig.js';
+import { container, createHost, rejectionOf, temporaryDirectory } from './rig.js';
 
 let folder: { path: string; remove: () => Promise<void> };
 let dataDir: string;
@@ -37,7 +37,7 @@ beforeAll(async () => {
     await fillEveryTable(database);
     return tablesAsText(database);
   });
-  await backUp(source);
+  await backUpDatabase(source);
   full = { dataDir: source.dataDir, tables, bytes: await readFile(source.file) };
 });
 afterAll(() => removeFull());
@@ -75,12 +75,12 @@ async function rewrite(change: (lines: string[]) => string[]): Promise<void> {
 describe('a backup', () => {
   test('restores to a database that equals the original in every row of every table', async () => {
     await writeFile(file, full.bytes);
-    const restored = await restore({ file, dataDir: copy });
+    const restored = await restoreBackup({ file, dataDir: copy });
     expect(restored.appliedMigrations).toEqual([]);
     expect(restored.rows).toBe(Object.values(full.tables).flat().length);
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
     // A backup of the restored database is also equal.
-    await backUp({ dataDir: copy, file: join(folder.path, 'again.backup') });
+    await backUpDatabase({ dataDir: copy, file: join(folder.path, 'again.backup') });
     const content = async (name: string) =>
       gunzipSync(await readFile(join(folder.path, name)))
         .toString()
@@ -99,9 +99,9 @@ describe('a backup', () => {
         SELECT n::text, 'org', n::text, repeat('zażółć \u{1F433} "\\', 100) FROM generate_series(1, 2500) AS n`;
       return prisma.organization.count();
     });
-    const { rows } = await backUp({ dataDir, file });
+    const { rows } = await backUpDatabase({ dataDir, file });
     expect(rows).toBe(count);
-    await restore({ file, dataDir: copy });
+    await restoreBackup({ file, dataDir: copy });
     await withDatabase(copy, async ({ prisma }) => {
       expect(await prisma.organization.count()).toBe(count);
       const [odd] = await prisma.$queryRaw<{ n: number }[]>`
@@ -113,11 +113,11 @@ describe('a backup', () => {
   test('replaces an existing file only with force, is readable only by its owner, and leaves no other file', async () => {
     await copyFull();
     await writeFile(file, 'precious', { mode: 0o644 });
-    const refusal = await failure(backUp({ dataDir, file }));
+    const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
     expect(refusal).toBeInstanceOf(BackupError);
     expect(refusal.message).toContain('--force');
     expect(await readFile(file, 'utf8')).toBe('precious');
-    await backUp({ dataDir, file, force: true });
+    await backUpDatabase({ dataDir, file, force: true });
     expect(gunzipSync(await readFile(file)).toString()).toContain('"end":true');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await readdir(folder.path)).sort()).toEqual(['data', 'muster.backup']);
@@ -126,7 +126,7 @@ describe('a backup', () => {
   test('is rejected with an explanation while a process has the database open', async () => {
     await copyFull();
     await withDatabase(dataDir, async () => {
-      const refusal = await failure(backUp({ dataDir, file }));
+      const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
       expect(refusal).toBeInstanceOf(DatabaseLockedError);
       expect(refusal.message).toContain('stop that one');
     });
@@ -134,13 +134,13 @@ describe('a backup', () => {
   });
 
   test('of a directory without a database is rejected and creates no directory', async () => {
-    expect((await failure(backUp({ dataDir, file }))).message).toBe(`There is no database in ${dataDir}.`);
+    expect((await rejectionOf(backUpDatabase({ dataDir, file }))).message).toBe(`There is no database in ${dataDir}.`);
     expect(await readdir(folder.path)).toEqual([]);
   });
 
   test('that cannot be written fails with a BackupError and leaves no file', async () => {
     await copyFull();
-    const refusal = await failure(backUp({ dataDir, file: join(folder.path, 'none', 'muster.backup') }));
+    const refusal = await rejectionOf(backUpDatabase({ dataDir, file: join(folder.path, 'none', 'muster.backup') }));
     expect(refusal).toBeInstanceOf(BackupError);
     expect(await readdir(folder.path)).toEqual(['data']);
   });
@@ -168,8 +168,8 @@ describe('a restore', () => {
       },
       { migrationsDirectory: older },
     );
-    await backUp({ dataDir, file });
-    const { appliedMigrations } = await restore({ file, dataDir: copy });
+    await backUpDatabase({ dataDir, file });
+    const { appliedMigrations } = await restoreBackup({ file, dataDir: copy });
     expect(appliedMigrations).toEqual(own.slice(1).map(({ name }) => name));
     await withDatabase(copy, async (database) => {
       expect(database.appliedMigrations).toEqual([]);
@@ -195,8 +195,8 @@ describe('a restore', () => {
       ]);
       return orderIn(database);
     });
-    await backUp({ dataDir, file });
-    await restore({ file, dataDir: copy });
+    await backUpDatabase({ dataDir, file });
+    await restoreBackup({ file, dataDir: copy });
     await withDatabase(copy, async (database) => {
       expect(await orderIn(database)).toEqual(before);
       await recordEvents(database, [{ name: 'next' }]);
@@ -206,15 +206,15 @@ describe('a restore', () => {
       expect(await orderIn(database)).toEqual([...before, 'next']);
     });
     // A second backup and restore keeps the moved events before the newer ones.
-    await backUp({ dataDir: copy, file, force: true });
+    await backUpDatabase({ dataDir: copy, file, force: true });
     const third = join(folder.path, 'third');
-    await restore({ file, dataDir: third });
+    await restoreBackup({ file, dataDir: third });
     expect(await withDatabase(third, orderIn)).toEqual([...before, 'next']);
   });
 
   test('assigns no id twice', async () => {
     await writeFile(file, full.bytes);
-    await restore({ file, dataDir: copy });
+    await restoreBackup({ file, dataDir: copy });
     await withDatabase(copy, async ({ prisma }) => {
       const { id: last } = await prisma.auditEntry.findFirstOrThrow({ orderBy: { id: 'desc' } });
       const data = { organizationId: 'org', at: new Date(), actor: 'system', action: 'a', target: 't' };
@@ -231,7 +231,7 @@ describe('a restore', () => {
       altered[place]! ^= 0x10;
       for (const damaged of [whole.subarray(0, place), altered]) {
         await writeFile(file, damaged);
-        const refusal = await failure(restore({ file, dataDir: copy }));
+        const refusal = await rejectionOf(restoreBackup({ file, dataDir: copy }));
         expect(refusal).toBeInstanceOf(BackupError);
         expect(refusal.message).toMatch(/truncated or altered/);
       }
@@ -249,20 +249,20 @@ describe('a restore', () => {
     ['is empty', () => ['']],
   ])('of a file that %s is refused', async (_how, change) => {
     await rewrite(change);
-    const refusal = await failure(restore({ file, dataDir: copy }));
+    const refusal = await rejectionOf(restoreBackup({ file, dataDir: copy }));
     expect(refusal).toBeInstanceOf(BackupError);
     expect(refusal.message).toMatch(/truncated or altered/);
   });
 
   test('of a backup of a newer version fails with an error that names the unknown format or migration', async () => {
     await rewrite((lines) => [lines[0]!.replace('"version":1', '"version":2'), ...lines.slice(1)]);
-    expect((await failure(restore({ file, dataDir: copy }))).message).toContain('newer version of Muster');
+    expect((await rejectionOf(restoreBackup({ file, dataDir: copy }))).message).toContain('newer version of Muster');
 
     await writeFile(file, full.bytes);
     const older = join(folder.path, 'older');
     await mkdir(older);
     const [first] = await loadMigrations();
-    const refusal = await failure(restore({ file, dataDir: copy, migrationsDirectory: older }));
+    const refusal = await rejectionOf(restoreBackup({ file, dataDir: copy, migrationsDirectory: older }));
     expect(refusal).toBeInstanceOf(BackupError);
     expect(refusal.message).toContain(first!.name);
     expect(await readdir(folder.path)).not.toContain('copy');
@@ -271,13 +271,13 @@ describe('a restore', () => {
   test('into a directory that is not empty is rejected and leaves the directory unchanged', async () => {
     await writeFile(file, full.bytes);
     await copyFull();
-    const refusal = await failure(restore({ file, dataDir }));
+    const refusal = await rejectionOf(restoreBackup({ file, dataDir }));
     expect(refusal).toBeInstanceOf(BackupError);
     expect(refusal.message).toContain('not empty');
     expect(await withDatabase(dataDir, tablesAsText)).toEqual(full.tables);
     await mkdir(copy);
     await writeFile(join(copy, 'notes'), 'precious');
-    expect((await failure(restore({ file, dataDir: copy }))).message).toContain('not empty');
+    expect((await rejectionOf(restoreBackup({ file, dataDir: copy }))).message).toContain('not empty');
     expect(await readdir(copy)).toEqual(['notes']);
   });
 
@@ -285,10 +285,10 @@ describe('a restore', () => {
     await writeFile(file, full.bytes);
     // State after a kill in the middle of a restore.
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
-    const refusal = await failure(openDatabase({ dataDir: copy }));
+    const refusal = await rejectionOf(openDatabase({ dataDir: copy }));
     expect(refusal).toBeInstanceOf(DataDirectoryError);
     expect(refusal.message).toContain('a restore was interrupted');
-    await restore({ file, dataDir: copy });
+    await restoreBackup({ file, dataDir: copy });
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
   });
 
@@ -302,7 +302,7 @@ describe('a restore', () => {
     await mkdir(join(wrong, '99991231000000_broken'));
     await writeFile(join(wrong, '99991231000000_broken', 'migration.sql'), 'SELECT nonsense();');
     await mkdir(copy);
-    const error = await failure(restore({ file, dataDir: copy, migrationsDirectory: wrong }));
+    const error = await rejectionOf(restoreBackup({ file, dataDir: copy, migrationsDirectory: wrong }));
     expect(error.message).toContain('99991231000000_broken failed');
     expect(await readdir(copy)).toEqual([]);
   });

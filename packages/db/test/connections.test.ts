@@ -9,7 +9,7 @@ import { createEmbeddedPool } from '../src/embedded-pool.js';
 import { createPostgresPool, type PostgresPoolOptions } from '../src/postgres-pool.js';
 import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
-import { failure } from './rig.js';
+import { rejectionOf } from './rig.js';
 
 const POOL_OPTIONS: PostgresPoolOptions = {
   poolMax: 1,
@@ -47,14 +47,14 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     await client.query('BEGIN');
     await client.query('CREATE TABLE abandoned (id int)');
     client.release(broken);
-    expect(await failure(pool.query('SELECT * FROM abandoned'))).toMatchObject({ code: '42P01' });
+    expect(await rejectionOf(pool.query('SELECT * FROM abandoned'))).toMatchObject({ code: '42P01' });
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
   test('an error fails its statement but not the connection', async () => {
     const client = await pool.connect();
-    expect(await failure(client.query('SELECT 1/0'))).toMatchObject({ code: '22012' });
-    expect(await failure(client.query('SELECT $1::int', ['x']))).toMatchObject({ code: '22P02' });
+    expect(await rejectionOf(client.query('SELECT 1/0'))).toMatchObject({ code: '22012' });
+    expect(await rejectionOf(client.query('SELECT $1::int', ['x']))).toMatchObject({ code: '22P02' });
     expect((await client.query('SELECT $1::int AS n', [2])).rows).toEqual([{ n: 2 }]);
     client.release();
   });
@@ -84,7 +84,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     const ended = new Promise((resolve) => client.once('end', resolve));
     await pool.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid]);
     await ended;
-    expect(await failure(client.query('SELECT 1'))).toBeInstanceOf(Error);
+    expect(await rejectionOf(client.query('SELECT 1'))).toBeInstanceOf(Error);
     client.release();
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     await pool.end();

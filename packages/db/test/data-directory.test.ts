@@ -25,7 +25,7 @@ jest.setTimeout(180_000);
 
 let folder: { path: string; remove: () => Promise<void> };
 let dataDir: string;
-const started: ChildProcess[] = [];
+const startedProcesses: ChildProcess[] = [];
 
 beforeAll(async () => cachedTemplate(await loadMigrations()));
 beforeEach(async () => {
@@ -33,7 +33,7 @@ beforeEach(async () => {
   dataDir = join(folder.path, 'data');
 });
 afterEach(async () => {
-  await Promise.all(started.splice(0).map(kill));
+  await Promise.all(startedProcesses.splice(0).map(kill));
   await folder.remove();
 });
 
@@ -52,7 +52,7 @@ function start(program: string, namespaces: string[], prepare = 'true') {
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  started.push(child);
+  startedProcesses.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const says = async (): Promise<string> => String((await lines.next()).value);
   return { child, says };

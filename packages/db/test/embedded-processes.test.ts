@@ -10,7 +10,7 @@ import { openDatabase } from '../src/open-database.js';
 import { DatabaseLockedError } from '../src/errors.js';
 import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
-import { failure, temporaryDirectory } from './rig.js';
+import { rejectionOf, temporaryDirectory } from './rig.js';
 
 const WRITER = fileURLToPath(new URL('./writer.js', import.meta.url));
 
@@ -48,7 +48,7 @@ test('acknowledged writes survive kill -9, and the directory is unlocked immedia
   const writer = startWriter();
   let acknowledged = -1;
   while (acknowledged < 200) acknowledged = Number((await writer.lines.next()).value);
-  const error = await failure(openDatabase({ dataDir }));
+  const error = await rejectionOf(openDatabase({ dataDir }));
   expect(error).toBeInstanceOf(DatabaseLockedError);
   expect(error.message).toContain(dataDir);
   await kill(writer.process);

@@ -9,7 +9,7 @@ import { buildIndexes } from '../src/build-indexes.js';
 import { loadMigrations } from '../src/migrations.js';
 import { openDatabase } from '../src/open-database.js';
 import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
-import { emptyDatabase, failure, temporaryDirectory, writeMigrations } from './rig.js';
+import { emptyDatabase, rejectionOf, temporaryDirectory, writeMigrations } from './rig.js';
 
 // If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -99,7 +99,7 @@ onServer('a database in use', () => {
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
     const error = await withClient((client) =>
-      failure(applyMigrations(client, migrations, { lockTimeoutMs: 50, pauseMs: 10, retryMsMax: 1_500 })),
+      rejectionOf(applyMigrations(client, migrations, { lockTimeoutMs: 50, pauseMs: 10, retryMsMax: 1_500 })),
     );
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toMatch(/a table that it needs is in use by pid \d+ \(a report/);
@@ -138,7 +138,7 @@ onServer('a database in use', () => {
     await withClient(async (client) => {
       // The build waits for the reader and times out.
       await client.query('SET statement_timeout = 500');
-      await failure(client.query(INDEX['20260103000000_index']));
+      await rejectionOf(client.query(INDEX['20260103000000_index']));
     });
     expect(await isValid()).toBe(false);
     await reader.query('COMMIT');

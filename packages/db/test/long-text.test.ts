@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { LongText, type Database, type Statement } from '@muster/db';
 import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
 import { Socket } from 'node:net';
-import { failure } from './rig.js';
+import { rejectionOf } from './rig.js';
 
 const PIECE = Buffer.from('ä"\\\n'.repeat(10_000));
 const long = (pieces: number) => new LongText(Array.from({ length: pieces }, () => PIECE));
@@ -53,9 +53,9 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
   test('fails with its statement, and the next statement succeeds', () =>
     withDatabase(engine, async (db) => {
       const broken: Statement = { name: 'broken', text: 'SELECT $1::text::int AS number' };
-      expect(await failure(db.queryWithTimeout(broken, [long(1)], 5_000))).toMatchObject({ code: '22P02' });
+      expect(await rejectionOf(db.queryWithTimeout(broken, [long(1)], 5_000))).toMatchObject({ code: '22P02' });
       expect(await db.queryWithTimeout(broken, ['7'], 5_000)).toEqual([{ number: 7 }]);
-      expect(await failure(db.queryWithTimeout(broken, [long(1), {}], 5_000))).toBeInstanceOf(Error);
+      expect(await rejectionOf(db.queryWithTimeout(broken, [long(1), {}], 5_000))).toBeInstanceOf(Error);
       expect(await db.queryWithTimeout(broken, ['8'], 5_000)).toEqual([{ number: 8 }]);
     }));
 });

@@ -17,7 +17,14 @@ import { migrationsDirectory } from '../src/package-paths.js';
 import { openDatabase } from '../src/open-database.js';
 import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
-import { container, emptyDatabase, failure, temporaryDirectory, writeMigrations, type EmptyDatabase } from './rig.js';
+import {
+  container,
+  emptyDatabase,
+  rejectionOf,
+  temporaryDirectory,
+  writeMigrations,
+  type EmptyDatabase,
+} from './rig.js';
 
 // If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -187,7 +194,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   });
 
   test('a failing migration fails the start with an error that names it, and leaves no trace in a new database', async () => {
-    const error = await failure(
+    const error = await rejectionOf(
       openWith({ '20260101000000_first': 'CREATE TABLE first (id int); SELECT nonsense();' }),
     );
     expect(error).toBeInstanceOf(MigrationFailedError);
@@ -202,7 +209,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   });
 
   test('a migration that needs a missing extension fails with a message that states the fix', async () => {
-    const error = await failure(openWith({ '20260101000000_first': 'CREATE EXTENSION pg_nonesuch;' }));
+    const error = await rejectionOf(openWith({ '20260101000000_first': 'CREATE EXTENSION pg_nonesuch;' }));
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toMatch(/does not have the extension pg_nonesuch, .* install its contrib modules/);
   });
@@ -220,14 +227,16 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   test('a database written by a newer version is rejected and not changed', async () => {
     await (await openWith({ ...FIRST, ...SECOND })).close();
     await folder.remove();
-    const error = await failure(openWith({ ...FIRST, ...BROKEN }));
+    const error = await rejectionOf(openWith({ ...FIRST, ...BROKEN }));
     expect(error).toBeInstanceOf(DatabaseTooNewError);
     expect(error.message).toContain('20260102000000_second');
   });
 
   test('a migration that was changed after it was applied is rejected', async () => {
     await applyFirst();
-    const error = await failure(openWith({ '20260101000000_first': 'CREATE TABLE first (id bigint PRIMARY KEY);' }));
+    const error = await rejectionOf(
+      openWith({ '20260101000000_first': 'CREATE TABLE first (id bigint PRIMARY KEY);' }),
+    );
     expect(error).toBeInstanceOf(MigrationHistoryError);
     expect(error.message).toContain('20260101000000_first');
   });
@@ -256,7 +265,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     const database = await openWith(FIRST);
     await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;
     await database.close();
-    const error = await failure(openWith(FIRST));
+    const error = await rejectionOf(openWith(FIRST));
     expect(error).toBeInstanceOf(DatabaseUnsuitableError);
     expect(error.message).toContain('such as first');
   });
@@ -271,7 +280,7 @@ onServer('a user of a server', () => {
     await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'guest'; GRANT ALL ON SCHEMA public TO ${role}`);
     const asGuest = Object.assign(new URL(url), { username: role, password: 'guest' }).href;
     try {
-      const error = await failure(openDatabase({ url: asGuest }));
+      const error = await rejectionOf(openDatabase({ url: asGuest }));
       expect(error).toBeInstanceOf(MigrationFailedError);
       expect(error.message).toMatch(/may not create the extension pg_trgm: .*"CREATE EXTENSION pg_trgm"/);
       await owner.query('CREATE EXTENSION pg_trgm');

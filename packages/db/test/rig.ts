@@ -40,7 +40,7 @@ export async function emptyDatabase(engine: DatabaseEngine): Promise<EmptyDataba
 }
 
 /** Returns the error of a promise that must reject. */
-export async function failure(promise: Promise<unknown>): Promise<Error> {
+export async function rejectionOf(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise;
   } catch (error) {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { isUniqueViolation } from '../src/classify-error.js';
 import { createTestDatabase, hasTestServer, testEngines, type TestDatabase } from '../src/testing.js';
-import { container, createHost, failure } from './rig.js';
+import { container, createHost, rejectionOf } from './rig.js';
 
 // If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -22,7 +22,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
 
   test('an engine has one host, and may have another after that host is deleted', async () => {
     const first = await createHost(db, 'engine-unique');
-    expect(isUniqueViolation(await failure(createHost(db, 'engine-unique')))).toBe(true);
+    expect(isUniqueViolation(await rejectionOf(createHost(db, 'engine-unique')))).toBe(true);
     await db.prisma.host.update({ where: { id: first }, data: { deletedAt: new Date() } });
     const second = await createHost(db, 'engine-unique');
     expect(second).not.toBe(first);
@@ -64,7 +64,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
       create: container(hostId, 'checked'),
       update: {},
     });
-    expect((await failure(db.prisma.$executeRawUnsafe(sql))).message).toContain(constraint);
+    expect((await rejectionOf(db.prisma.$executeRawUnsafe(sql))).message).toContain(constraint);
   });
 
   test('the largest name that the contract allows fits every index', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isSerializationFailure, isTimeout, isUnavailable, transact, type Database } from '@muster/db';
 import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
-import { createHost, failure } from './rig.js';
+import { createHost, rejectionOf } from './rig.js';
 
 // If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
@@ -35,7 +35,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
     withDatabase(async (database) => {
       let attempts = 0;
       const always = (sql: string) =>
-        failure(
+        rejectionOf(
           transact(
             database,
             async (tx) => {
@@ -82,7 +82,7 @@ onServer.each(['postgresql'] as const)('concurrent transactions on %s', (engine)
   test('a statement timeout is reported as a timeout and as unavailable', async () => {
     const database = await createTestDatabase(engine, { statementTimeoutMs: 100 });
     try {
-      const error = await failure(database.prisma.$queryRaw`SELECT pg_sleep(5)::text`);
+      const error = await rejectionOf(database.prisma.$queryRaw`SELECT pg_sleep(5)::text`);
       expect([isTimeout(error), isUnavailable(error)]).toEqual([true, true]);
     } finally {
       await database.close();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { FACT_LENGTH_MAX, DISPLAY_NAME_LENGTH_MAX, type Engine } from '@muster/contracts';
+import { MACHINE_PROPERTY_LENGTH_MAX, DISPLAY_NAME_LENGTH_MAX, type Engine } from '@muster/contracts';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
 import type { InfoReply, VersionReply } from './shapes.js';
@@ -73,4 +73,5 @@ async function readMachineId(path = '/etc/machine-id'): Promise<string | null> {
   return /^[0-9a-f]{32}$/.test(text.trim()) ? text.trim() : null;
 }
 
-const limitedText = (text: string): string => text.replaceAll('\0', '').slice(0, FACT_LENGTH_MAX).toWellFormed();
+const limitedText = (text: string): string =>
+  text.replaceAll('\0', '').slice(0, MACHINE_PROPERTY_LENGTH_MAX).toWellFormed();

@@ -61,7 +61,7 @@ const LOG_INTERVAL_MS = 5_000;
  * must not make other hosts look dead, a fleet that reconnects at once must not lock out operators, and callers without
  * credentials must not lock out anyone. `bodyBytesMax` limits one body, both as sent and decompressed.
  */
-const LIMITS = {
+const LIMIT_SHARES = {
   /** Heartbeats, enrollments and token rotations. They are small and fast, and determine whether a host looks alive. */
   calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
   snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
@@ -71,7 +71,7 @@ const LIMITS = {
   /** The dashboard's files, the agent's release and unknown paths, which need no database. */
   files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
 };
-type RequestClass = keyof typeof LIMITS;
+type RequestClass = keyof typeof LIMIT_SHARES;
 
 /** Bytes charged for a request in addition to its body. */
 const REQUEST_BYTES = 2_048;
@@ -80,17 +80,17 @@ const operations = Object.values<Operation>(Operations);
 const AGENT_PATHS: ReadonlySet<string> = new Set(
   operations.filter(({ access }) => access === 'agent' || access === 'enroll').map(({ path }) => path),
 );
-const UNBOUNDED: ReadonlySet<string> = new Set([Paths.health, Paths.ready, Paths.metrics]);
+const UNLIMITED_PATHS: ReadonlySet<string> = new Set([Paths.health, Paths.ready, Paths.metrics]);
 const UNAUTHENTICATED_CALLS: ReadonlySet<string> = new Set(
   operations.filter(({ access }) => access === 'anybody').map(({ method, path }) => `${method} ${path}`),
 );
 
 /** Returns the kind of call; null for health checks and metrics, which are never refused. */
-function classify({ method = '', url = '', headers }: IncomingMessage): RequestClass | null {
+function classifyRequest({ method = '', url = '', headers }: IncomingMessage): RequestClass | null {
   const name = pathOf(url);
   if (name === Paths.agentContainers) return 'snapshots';
   if (AGENT_PATHS.has(name)) return 'calls';
-  if (UNBOUNDED.has(name)) return null;
+  if (UNLIMITED_PATHS.has(name)) return null;
   if (!name.startsWith('/api/')) return 'files';
   // The body of these calls is read before the caller is known, whatever credentials the headers carry.
   const isAnonymous = headers.authorization === undefined && headers.cookie === undefined;
@@ -98,16 +98,16 @@ function classify({ method = '', url = '', headers }: IncomingMessage): RequestC
 }
 
 /** Matches a target that consists of a path and an optional query, as well-behaved clients send it. */
-const PLAIN_TARGET = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
+const PLAIN_TARGET_PATTERN = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
 
 /** Matches the scheme and authority of an absolute-form target (RFC 9112, 3.2.2). */
-const ORIGIN = /^[a-z][a-z0-9+.-]*:[/\\]{2}[^/\\?#]*/i;
+const ORIGIN_PATTERN = /^[a-z][a-z0-9+.-]*:[/\\]{2}[^/\\?#]*/i;
 
 /** Returns the path of a request target in lower case, because the router ignores case; '' if it has no path. */
 function pathOf(target: string): string {
-  const local = PLAIN_TARGET.test(target)
+  const local = PLAIN_TARGET_PATTERN.test(target)
     ? target
-    : target.replace(ORIGIN, '').replace(/#.*/, '').replaceAll('\\', '/');
+    : target.replace(ORIGIN_PATTERN, '').replace(/#.*/, '').replaceAll('\\', '/');
   const query = local.indexOf('?');
   return (query === -1 ? local : local.slice(0, query)).trim().toLowerCase().replace(/\/$/, '');
 }
@@ -133,7 +133,7 @@ export function createAdmissionControl(
 
   const transfers = createBodyTransfers();
   const createGate = (kind: RequestClass) => {
-    const { requests, bytes, bodyBytesMax } = LIMITS[kind];
+    const { requests, bytes, bodyBytesMax } = LIMIT_SHARES[kind];
     const inWorkMax = Math.max(1, Math.floor(requestsInWorkMax * requests));
     const waits = { waitingMax: inWorkMax * waitingPerRequestMax, waitMsMax: WAIT_MS_MAX, onRefusal: logRefusal };
     const capacity = Math.floor(bodyBytesInWorkMax * bytes);
@@ -181,7 +181,7 @@ export function createAdmissionControl(
   }
 
   return (req, res) => {
-    const kind = classify(req);
+    const kind = classifyRequest(req);
     if (kind === null) {
       app(req, res);
       return;
@@ -209,8 +209,8 @@ export function createAdmissionControl(
 function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
-  // A UUID is ASCII and needs no escaping in JSON, so the text around it is constant, and the body's length equals its
-  // number of bytes.
+  // A UUID is ASCII and needs no escaping in JSON, so the text around it is constant, and the body has as many bytes as
+  // characters.
   const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),
@@ -241,8 +241,8 @@ function securityHeadersOf(publicUrl: string): string[] {
 }
 
 /**
- * Ends the slot when the response is sent or abandoned, not when the connection closes, because the query of a
- * disconnected client still runs. A request whose client disconnects before any work began is dropped.
+ * Releases the slot when the response is sent or abandoned, not when the connection closes, because the query of a
+ * disconnected client still runs.
  */
 function endSlotWithResponse(res: ServerResponse, slot: RequestSlot): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;

@@ -27,7 +27,7 @@ const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
  * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then
  * waits for the host's previous call to finish. The body of a waiting request is not read.
  *
- * For each host, one snapshot and one small call run at a time, so that a heartbeat never waits for a snapshot. More
+ * For each host, one snapshot and one other call run at a time, so that a heartbeat never waits for a snapshot. More
  * concurrent calls would only wait for the host's row lock.
  */
 export function createAgentGuards(options: AgentGuardOptions): AgentGuards {

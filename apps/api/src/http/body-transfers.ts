@@ -65,7 +65,7 @@ export interface BodyTransfers {
   readonly size: number;
 }
 
-interface Entry extends BodyTransfer {
+interface TrackedTransfer extends BodyTransfer {
   holder: ByteHolder;
   isPaused: boolean;
   /** Bytes received in each of the last seconds. The last element is the current second. */
@@ -85,7 +85,7 @@ export function createBodyTransfers(): BodyTransfers {
   };
   const addresses = createKeyedSemaphore({ permits: ADDRESS_TRANSFERS_MAX, ...queueLimits });
   const anonymous = createKeyedSemaphore({ permits: ANONYMOUS_ADDRESS_TRANSFERS_MAX, ...queueLimits });
-  const entries = new Set<Entry>();
+  const entries = new Set<TrackedTransfer>();
   let timer: NodeJS.Timeout | undefined;
 
   function tick(): void {
@@ -101,8 +101,8 @@ export function createBodyTransfers(): BodyTransfers {
     throw new RateLimitedError(`Too many request bodies of this ${whose} are in transfer. Retry later.`, WAIT_MS_MAX);
   }
 
-  function addTransfer(holder: ByteHolder, releasePermits: () => void): Entry {
-    const entry: Entry = {
+  function addTransfer(holder: ByteHolder, releasePermits: () => void): TrackedTransfer {
+    const entry: TrackedTransfer = {
       holder,
       isPaused: false,
       recent: [0],
@@ -147,7 +147,7 @@ export function createBodyTransfers(): BodyTransfers {
 }
 
 /** Returns the reason to abort a body after another second; null: the transfer continues. */
-function abortReason({ recent, holder }: Entry): DomainError | null {
+function abortReason({ recent, holder }: TrackedTransfer): DomainError | null {
   if (recent.length > AVERAGED_SECONDS) {
     recent.shift();
     const bytes = recent.reduce((sum, each) => sum + each, 0);

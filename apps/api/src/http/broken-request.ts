@@ -47,16 +47,19 @@ const PROBLEM_BY_ERROR_CODE: Readonly<Record<string, ProblemFacts>> = {
   },
 };
 
-const MALFORMED: ProblemFacts = {
+const MALFORMED_REQUEST: ProblemFacts = {
   type: ProblemTypes.invalidRequest,
   title: 'Bad request',
   status: 400,
   detail: 'The request is not valid HTTP.',
 };
 
-const NO_TARGET: ProblemFacts = { ...MALFORMED, detail: 'The target of the request is not a path.' };
+const TARGET_WITHOUT_PATH: ProblemFacts = { ...MALFORMED_REQUEST, detail: 'The target of the request is not a path.' };
 
-const NO_PROXY: ProblemFacts = { ...MALFORMED, detail: 'This server is not a proxy: CONNECT is not supported.' };
+const CONNECT_UNSUPPORTED: ProblemFacts = {
+  ...MALFORMED_REQUEST,
+  detail: 'This server is not a proxy: CONNECT is not supported.',
+};
 
 export interface BrokenRequestHandler {
   /** Responds to input that is too malformed, too large or too slow to become a request, and closes the connection. */
@@ -105,22 +108,22 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
     refuse(error, socket) {
       const code = error.code ?? '';
       if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
-      else refuseOnce(socket, PROBLEM_BY_ERROR_CODE[code] ?? MALFORMED, code);
+      else refuseOnce(socket, PROBLEM_BY_ERROR_CODE[code] ?? MALFORMED_REQUEST, code);
     },
 
     refuseTarget(res) {
       const requestId = randomUUID();
-      logger.info({ requestId, code: 'TARGET', statusCode: NO_TARGET.status }, 'broken request refused');
+      logger.info({ requestId, code: 'TARGET', statusCode: TARGET_WITHOUT_PATH.status }, 'broken request refused');
       securityHeaders({ https: false })(res.req as Request, res as Response, () => undefined);
-      res.writeHead(NO_TARGET.status, headOf(NO_TARGET, requestId));
-      endAfterRequest(res, bodyOf(NO_TARGET, requestId), true);
+      res.writeHead(TARGET_WITHOUT_PATH.status, headOf(TARGET_WITHOUT_PATH, requestId));
+      endAfterRequest(res, bodyOf(TARGET_WITHOUT_PATH, requestId), true);
     },
 
     refuseConnect(socket) {
       // Node no longer handles this socket's errors.
       socket.on('error', () => socket.destroy());
       socket.resume();
-      refuseOnce(socket, NO_PROXY, 'CONNECT');
+      refuseOnce(socket, CONNECT_UNSUPPORTED, 'CONNECT');
     },
   };
 }

@@ -11,7 +11,7 @@ export interface Exchange {
 /**
  * Maximum number of requests in progress on one connection. HTTP/1.1 pipelining, which sends the next request before
  * the previous response arrives, is rare, and our clients do not use it. Node processes all requests that it has read
- * in one turn of the event loop, during which it serves no other connection.
+ * from one connection before it serves another.
  */
 const PIPELINED_MAX = 16;
 

@@ -2,15 +2,15 @@ import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
 /**
- * Refusals per caller that are sent without delay, so that an agent that ignores Retry-After only briefly is not
- * delayed.
+ * Limits the refusals per caller that are sent at once. The limit is high enough for an agent that ignores Retry-After
+ * for a short time.
  */
-const IMMEDIATE = { perMinute: 600, burst: 20 };
+const IMMEDIATE_REFUSALS = { perMinute: 600, burst: 20 };
 
 const DELAY_MS = 500;
 
 /** Maximum number of refusals delayed at a time. A higher limit would spend memory to save CPU time. */
-const DELAYED_MAX = 2_048;
+const DELAYED_REFUSALS_MAX = 2_048;
 
 /**
  * Resolves when a refusal may be sent. Null means that it may be sent now. Without a delay, a caller that retries as
@@ -20,10 +20,10 @@ export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 
 /** Creates the refusal delay of one process. `elapsedMs` returns the milliseconds of a monotonic clock. */
 export function createRefusalDelay(elapsedMs: () => number): DelayRefusal {
-  const immediate = createTokenBuckets(IMMEDIATE);
+  const immediate = createTokenBuckets(IMMEDIATE_REFUSALS);
   let delayed = 0;
   return (key, res) => {
-    if (delayed >= DELAYED_MAX || immediate.take(key, elapsedMs()).allowed) return null;
+    if (delayed >= DELAYED_REFUSALS_MAX || immediate.take(key, elapsedMs()).allowed) return null;
     delayed += 1;
     // The request must not occupy a slot during the delay.
     res.locals.slot?.release();

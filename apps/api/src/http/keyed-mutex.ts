@@ -8,15 +8,15 @@ import { createKeyedSemaphore, type KeyedSemaphoreOptions } from '../lib/keyed-s
  */
 export type RunExclusive = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
 
-/** Creates a mutex per key. `whose` names what the key identifies, for the error message. */
-export function createKeyedMutex(whose: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): RunExclusive {
+/** Creates a mutex per key. `subject` names what a key identifies, such as `host`, for the error message. */
+export function createKeyedMutex(subject: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): RunExclusive {
   const semaphore = createKeyedSemaphore({ permits: 1, ...options });
   return async (res, key, action) => {
     const permit = semaphore.acquire(key);
     if (permit !== true) {
       res.locals.slot?.release();
       if (!(await permit))
-        throw new RateLimitedError(`Other requests of this ${whose} are in progress. Retry later.`, 1_000);
+        throw new RateLimitedError(`Other requests of this ${subject} are in progress. Retry later.`, 1_000);
     }
     try {
       await res.locals.slot?.acquire();

@@ -2,24 +2,24 @@ import type { Response } from 'express';
 import { createTokenBuckets, type TakeResult } from '../lib/token-bucket.js';
 import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 
-/** The share of its limit of small calls per minute that a host may use at once. */
+/** The burst of small calls, as a share of the limit per minute. Small calls are all calls except snapshots. */
 const BURST_SHARE = 1 / 10;
 
-/** Minimum number of small calls that a host may make at once, unless its limit per minute is lower. */
+/** The smallest burst of small calls, unless the limit per minute is lower. */
 const BURST_MIN = 10;
 
 /**
- * Minimum bursts for the number of snapshots and for their additional cost. An agent that reconnects after a day sends
- * up to 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One
- * snapshot of 10 MiB that changes 5,000 containers also costs less than 300.
+ * The smallest bursts of snapshots: by number, and by cost. An agent that reconnects after a day sends up to 500
+ * journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One snapshot of 10
+ * MiB that changes 5,000 containers also costs less than 300.
  */
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** Number of body bytes that cost 1, in addition to the cost of 1 per call. */
+/** A snapshot costs 1 for each of this many bytes of its body. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 
-/** Number of written rows that cost 1, in addition to the cost of 1 per call. */
+/** A snapshot costs 1 for each of this many written rows. */
 const ROWS_PER_COST = 50;
 
 /**
@@ -34,7 +34,7 @@ const HISTORY_BYTES_PER_TOKEN = 16 * 1_024;
 const HISTORY_BURST_MIN = 2_048;
 
 /** The limit of token rotations per host. An agent rotates once a month, and each rotation leaves a row for 30 days. */
-const ROTATIONS = { perMinute: 2, burst: 20 };
+const ROTATION_LIMIT = { perMinute: 2, burst: 20 };
 
 /** Minimum milliseconds between two delayed snapshots that update a host's last-seen time. */
 const LAST_SEEN_INTERVAL_MS = 5_000;
@@ -93,7 +93,7 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const costs = createTokenBuckets({ perMinute, burst: costBurst, debtMax: perMinute });
   const texts = createTokenBuckets({ perMinute, burst: Math.max(perMinute, TEXT_BURST_MIN), debtMax: perMinute });
   const history = createTokenBuckets({ perMinute, burst: Math.max(perMinute, HISTORY_BURST_MIN), debtMax: perMinute });
-  const rotations = createTokenBuckets(ROTATIONS);
+  const rotations = createTokenBuckets(ROTATION_LIMIT);
   const lastSeenUpdates = createTokenBuckets({ perMinute: 60_000 / LAST_SEEN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
 

@@ -3,10 +3,10 @@ import { createTokenBuckets } from '../lib/token-bucket.js';
 import { RateLimitedError } from '../errors.js';
 
 /** The limit per token and per address. A fleet of 12,000 hosts may enroll at once, possibly behind one NAT. */
-const FLEET = { perMinute: 1_200, burst: 12_000 };
+const ENROLLMENT_LIMIT = { perMinute: 1_200, burst: 12_000 };
 
 /** The limit per machine and token. An agent retries a few times if a response was lost. */
-const MACHINE = { perMinute: 6, burst: 20 };
+const MACHINE_LIMIT = { perMinute: 6, burst: 20 };
 
 export interface EnrollmentLimit {
   /**
@@ -15,14 +15,14 @@ export interface EnrollmentLimit {
    */
   limitCalls(enrollmentTokenId: string, address: string): void;
   /** @throws RateLimitedError if one machine enrolls with one token too often. */
-  requireMachineAllowed(enrollmentTokenId: string, engineId: string): void;
+  limitMachine(enrollmentTokenId: string, engineId: string): void;
 }
 
 /** Limits the enrollments that one process accepts, because each enrollment can create a host. */
 export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit {
-  const byToken = createTokenBuckets(FLEET);
-  const byAddress = createTokenBuckets(FLEET);
-  const byMachine = createTokenBuckets(MACHINE);
+  const byToken = createTokenBuckets(ENROLLMENT_LIMIT);
+  const byAddress = createTokenBuckets(ENROLLMENT_LIMIT);
+  const byMachine = createTokenBuckets(MACHINE_LIMIT);
 
   function take(buckets: typeof byToken, key: string, whose: string): void {
     const { allowed, retryAfterMs } = buckets.take(key, elapsedMs());
@@ -34,7 +34,7 @@ export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit 
       take(byToken, enrollmentTokenId, 'with this token');
       take(byAddress, addressGroup(address), 'from this address');
     },
-    requireMachineAllowed(enrollmentTokenId, engineId) {
+    limitMachine(enrollmentTokenId, engineId) {
       take(byMachine, `${enrollmentTokenId}:${engineId}`, 'of this machine');
     },
   };

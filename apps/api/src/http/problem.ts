@@ -64,7 +64,7 @@ const REPRESENTATION_HEADERS = [
   'Accept-Ranges',
 ];
 
-function send(res: Response, problem: ProblemFacts, headers: Readonly<Record<string, string>> = {}): void {
+function sendProblem(res: Response, problem: ProblemFacts, headers: Readonly<Record<string, string>> = {}): void {
   const { type, title, status, detail, errors } = problem;
   const document: Problem = {
     type,
@@ -84,14 +84,19 @@ function send(res: Response, problem: ProblemFacts, headers: Readonly<Record<str
 
 /** Responds with 404. */
 export const notFound: RequestHandler = (_req, res) =>
-  send(res, { type: ProblemTypes.notFound, title: 'Not found', status: 404, detail: 'There is nothing at this path.' });
+  sendProblem(res, {
+    type: ProblemTypes.notFound,
+    title: 'Not found',
+    status: 404,
+    detail: 'There is nothing at this path.',
+  });
 
 /** Responds with 405. */
 export function sendMethodNotAllowed(res: Response, allowed: readonly string[]): void {
   const methods = allowed.join(', ');
   res.set('Allow', methods);
   const title = 'Method not allowed';
-  send(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `Allowed methods: ${methods}.` });
+  sendProblem(res, { type: ProblemTypes.methodNotAllowed, title, status: 405, detail: `Allowed methods: ${methods}.` });
 }
 
 /** Responds with 412 or 416 for a file. */
@@ -99,7 +104,7 @@ function sendFileRefusal(res: Response, { status, bytes }: FileRefusedError): vo
   const { title, detail } = FILE_REFUSALS[status];
   const document = { type: ProblemTypes.invalidRequest, title, status, detail };
   // RFC 9110, 15.5.17: a 416 states the file's length.
-  send(res, document, bytes === null ? {} : { 'Content-Range': `bytes */${bytes}` });
+  sendProblem(res, document, bytes === null ? {} : { 'Content-Range': `bytes */${bytes}` });
 }
 
 const FILE_REFUSALS: Readonly<Record<FileRefusedError['status'], { title: string; detail: string }>> = {
@@ -112,7 +117,7 @@ export function sendExpectationFailed(res: Response): void {
   const detail = 'Only Expect: 100-continue is supported.';
   // Without a 100, the client may never send the body.
   res.set('Connection', 'close');
-  send(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
+  sendProblem(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
 }
 
 /**
@@ -135,7 +140,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
     if (error === null) {
       logger.error({ err: thrown, requestId: requestIdOf(res) }, 'request failed');
       const detail = 'Internal error. See the server log for this request id.';
-      send(res, { type: ProblemTypes.internal, title: 'Internal error', status: 500, detail });
+      sendProblem(res, { type: ProblemTypes.internal, title: 'Internal error', status: 500, detail });
       return;
     }
     if (error.code === 'unavailable') {
@@ -151,9 +156,9 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
     }
     if (error instanceof RateLimitedError) {
       res.locals.isLoggedElsewhere = true;
-      res.set('Retry-After', seconds(error.retryAfterMs));
+      res.set('Retry-After', toWholeSeconds(error.retryAfterMs));
     }
-    if (error instanceof EngineIdInUseError) res.set('Retry-After', seconds(error.retryAfterMs));
+    if (error instanceof EngineIdInUseError) res.set('Retry-After', toWholeSeconds(error.retryAfterMs));
     if (error.code === 'token_invalid' || error.code === 'credentials_invalid') {
       const hasCredentials = req.headers.authorization !== undefined;
       res.set('WWW-Authenticate', `Bearer realm="muster"${hasCredentials ? ', error="invalid_token"' : ''}`);
@@ -162,7 +167,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
     if (error.code === 'request_timeout') res.set('Connection', 'close');
     if (error.code === 'unsupported_media_type') res.set('Accept-Encoding', 'gzip').set('Accept', 'application/json');
     const errors = error instanceof InvalidRequestError && error.errors.length > 0 ? [...error.errors] : undefined;
-    send(res, { ...PROBLEMS[error.code], detail: error.message, ...(errors ? { errors } : {}) });
+    sendProblem(res, { ...PROBLEMS[error.code], detail: error.message, ...(errors ? { errors } : {}) });
   };
 }
 
@@ -173,7 +178,7 @@ export const randomRetryAfter = () =>
   String(RETRY_AFTER_SECONDS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_SECONDS));
 
 /** Returns whole seconds for Retry-After, rounded up. */
-const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
+const toWholeSeconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
 function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;

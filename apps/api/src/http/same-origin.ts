@@ -14,8 +14,8 @@ const crossSiteError = () =>
   );
 
 /**
- * Requires that, according to the browser, one of our own pages sent a request that changes data with a cookie's
- * authority.
+ * Requires, for a caller with a session cookie, that a request that changes data comes from one of our own pages,
+ * according to the browser's headers.
  * @throws ForbiddenError
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {

@@ -21,7 +21,7 @@ export interface Clock {
    */
   start(): Promise<void>;
 
-  /** Adjusts the clock by one reading, and ignores a slow one. Call it every few seconds. */
+  /** Takes a reading and adjusts the clock, unless the reading was slow. Call it every few seconds. */
   synchronize(): Promise<void>;
 
   /** Returns the milliseconds by which the process's wall clock is ahead of this clock; negative if it is behind. */

@@ -1,6 +1,7 @@
 /**
- * Returns a function that shares one run of `run` with all its callers, until the run has ended and `intervalMs` have
- * passed since its start. A failure is shared as well. `elapsedMs` returns the milliseconds of a monotonic clock.
+ * Returns a function whose callers share one run of `run`. A new run begins only after the last one has ended and
+ * `intervalMs` have passed since it began. Callers also share a failure. `elapsedMs` returns the milliseconds of a
+ * monotonic clock.
  */
 export function singleFlight<T>(intervalMs: number, elapsedMs: () => number, run: () => Promise<T>): () => Promise<T> {
   let last: Promise<T> | null = null;

@@ -6,7 +6,7 @@ const header = (description: string, schema: JsonSchema, example: unknown, requi
   schema,
   example,
 });
-const TEXT = { type: 'string' };
+const STRING_SCHEMA = { type: 'string' };
 
 /** The response headers, by name. */
 export const HEADERS = {
@@ -16,15 +16,24 @@ export const HEADERS = {
     '5b0c7c0e-6d3f-4c1f-9b57-6a4f0e9a2d11',
     true,
   ),
-  ETag: header('A hash of the response. Send it as If-None-Match.', TEXT, '"1a2-3fb6"', true),
-  RateLimit: header('The remaining quota (draft-ietf-httpapi-ratelimit-headers).', TEXT, '"agent";r=59;t=1'),
-  'RateLimit-Policy': header('The request quota of the host; absent if there is no limit.', TEXT, '"agent";q=600;w=60'),
+  ETag: header('A hash of the response. Send it as If-None-Match.', STRING_SCHEMA, '"1a2-3fb6"', true),
+  RateLimit: header('The remaining quota (draft-ietf-httpapi-ratelimit-headers).', STRING_SCHEMA, '"agent";r=59;t=1'),
+  'RateLimit-Policy': header(
+    'The request quota of the host; absent if there is no limit.',
+    STRING_SCHEMA,
+    '"agent";q=600;w=60',
+  ),
   'Retry-After': header('Seconds to wait before retrying.', { type: 'integer', minimum: 1 }, 2, true),
-  'WWW-Authenticate': header('The required authentication (RFC 6750).', TEXT, 'Bearer realm="muster"', true),
-  Location: header('The redirect target.', TEXT, '/', true),
-  'Set-Cookie': header('The session cookie: HttpOnly, SameSite.', TEXT, 'muster_session=…; Path=/; HttpOnly', true),
+  'WWW-Authenticate': header('The required authentication (RFC 6750).', STRING_SCHEMA, 'Bearer realm="muster"', true),
+  Location: header('The redirect target.', STRING_SCHEMA, '/', true),
+  'Set-Cookie': header(
+    'The session cookie: HttpOnly, SameSite.',
+    STRING_SCHEMA,
+    'muster_session=…; Path=/; HttpOnly',
+    true,
+  ),
 };
 
 /** Returns references to the named response headers. */
-export const headers = (...names: (keyof typeof HEADERS)[]) =>
+export const headerReferences = (...names: (keyof typeof HEADERS)[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

@@ -2,11 +2,11 @@ import { StreamMessages, type Operation, type StreamMessageName } from '@muster/
 import { z } from 'zod';
 import type { JsonSchema, OpenApiMedia, OpenApiOperation, OpenApiResponse } from './document-shape.js';
 import { EXAMPLES } from './examples.js';
-import { headers } from './headers.js';
+import { headerReferences } from './headers.js';
 import { PATH_PARAMETERS, QUERY_PARAMETERS, REQUEST_HEADERS } from './parameters.js';
 import { problemResponsesOf } from './problems.js';
 import { nameOf, type SchemaRegistry } from './schemas.js';
-import { SECURITY, ACCESS_DESCRIPTIONS } from './security.js';
+import { SECURITY_BY_ACCESS, ACCESS_DESCRIPTIONS } from './security.js';
 
 interface Schemas {
   requests: SchemaRegistry;
@@ -25,13 +25,13 @@ export function describeOperation(name: string, operation: Operation, schemas: S
     operationId: name,
     summary,
     description: descriptions.join('\n\n'),
-    security: SECURITY[access],
+    security: SECURITY_BY_ACCESS[access],
     parameters: [
       ...pathParameters(operation),
       ...queryParameters(operation, schemas.requests),
       ...headerParameters(name, operation, schemas.requests),
     ],
-    ...(body === undefined ? {} : { requestBody: { required: true, content: json(body, schemas.requests) } }),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: jsonContent(body, schemas.requests) } }),
     responses: {
       ...(Object.fromEntries(successResponses) as Record<string, OpenApiResponse>),
       ...(hasETag(operation) ? { 304: NOT_MODIFIED } : {}),
@@ -42,7 +42,7 @@ export function describeOperation(name: string, operation: Operation, schemas: S
 
 const NOT_MODIFIED: OpenApiResponse = {
   description: 'Not modified: the current ETag equals If-None-Match.',
-  headers: headers('X-Request-Id', 'ETag'),
+  headers: headerReferences('X-Request-Id', 'ETag'),
 };
 
 /** Whether an operation supports conditional requests: JSON reads do, except those of agents. */
@@ -59,13 +59,15 @@ function describeAnswer(
   return {
     description: isRedirect ? 'See `Location`.' : answer === null ? 'Done.' : 'OK.',
     headers: {
-      ...headers('X-Request-Id'),
-      ...(hasETag(operation) ? headers('ETag') : {}),
-      ...(operation.access === 'agent' ? headers('RateLimit', 'RateLimit-Policy') : {}),
-      ...(isRedirect ? headers('Location') : {}),
-      ...(operation.opensSession ? headers('Set-Cookie') : {}),
+      ...headerReferences('X-Request-Id'),
+      ...(hasETag(operation) ? headerReferences('ETag') : {}),
+      ...(operation.access === 'agent' ? headerReferences('RateLimit', 'RateLimit-Policy') : {}),
+      ...(isRedirect ? headerReferences('Location') : {}),
+      ...(operation.opensSession ? headerReferences('Set-Cookie') : {}),
     },
-    ...(answer === null ? {} : { content: typeof answer === 'string' ? unparsed(answer) : json(answer, schemas) }),
+    ...(answer === null
+      ? {}
+      : { content: typeof answer === 'string' ? mediaTypeContent(answer) : jsonContent(answer, schemas) }),
   };
 }
 
@@ -73,20 +75,20 @@ function describeAnswer(
 const EXPORT_MEDIA_TYPES = ['text/csv', 'application/x-ndjson'];
 
 /** The schemas of bodies that are not text. Generated clients return `binary` as bytes or a file. */
-const OTHER_THAN_TEXT: Readonly<Record<string, JsonSchema>> = {
+const NON_TEXT_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   'application/json': {},
   'application/octet-stream': { type: 'string', format: 'binary' },
 };
 
-const unparsed = (mediaType: string): Record<string, OpenApiMedia> =>
+const mediaTypeContent = (mediaType: string): Record<string, OpenApiMedia> =>
   Object.fromEntries(
     (mediaType === 'text/csv' ? EXPORT_MEDIA_TYPES : [mediaType]).map((type) => [
       type,
-      { schema: OTHER_THAN_TEXT[type] ?? { type: 'string' } },
+      { schema: NON_TEXT_SCHEMAS[type] ?? { type: 'string' } },
     ]),
   );
 
-function json(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenApiMedia> {
+function jsonContent(schema: z.ZodType, schemas: SchemaRegistry): Record<string, OpenApiMedia> {
   const example = exampleOf(schema);
   return {
     'application/json': { schema: schemas.refOrInline(schema), ...(example === undefined ? {} : { example }) },

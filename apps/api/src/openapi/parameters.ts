@@ -58,12 +58,12 @@ interface RequestHeader {
 export const REQUEST_HEADERS: Readonly<Record<string, RequestHeader>> = {
   'snapshot-stream': {
     name: 'Snapshot-Stream',
-    description: 'UUID of the agent’s run. Send it together with Snapshot-Sequence, or neither.',
+    description: 'UUID of the agent’s run. Send both this header and Snapshot-Sequence, or neither.',
     example: '7b1f5a3e-2c4d-4e6f-8a9b-0c1d2e3f4a5b',
   },
   'snapshot-sequence': {
     name: 'Snapshot-Sequence',
-    description: 'Rises with each snapshot of the stream. Send it together with Snapshot-Stream, or neither.',
+    description: 'Rises with each snapshot of the agent’s run. Send both this header and Snapshot-Stream, or neither.',
     example: '42',
   },
   'snapshot-observed-at': {

@@ -1,11 +1,11 @@
 import { PROBLEM_MEDIA_TYPE, ProblemTypes, type Operation, type ProblemType } from '@muster/contracts';
 import { PROBLEMS } from '../http/problem.js';
 
-const INTERNAL = { type: ProblemTypes.internal, status: 500, title: 'Internal error' };
-const KINDS = [...Object.values(PROBLEMS), INTERNAL];
+const INTERNAL_ERROR = { type: ProblemTypes.internal, status: 500, title: 'Internal error' };
+const PROBLEM_KINDS = [...Object.values(PROBLEMS), INTERNAL_ERROR];
 
 /** The meaning of each problem for the caller. */
-const DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
+const PROBLEM_DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.invalidRequest]: 'The request is invalid: `errors` names the fields.',
   [ProblemTypes.tokenInvalid]: 'Missing, unknown, expired, revoked or used-up credentials.',
   [ProblemTypes.credentialsInvalid]: 'Wrong email address or password.',
@@ -53,32 +53,32 @@ function problemTypesOf({ method, path, access, query, headers, body, refusals =
 const componentName = (type: ProblemType): string =>
   type.slice('/problems/'.length).replace(/(?:^|-)(\w)/g, (_match, letter: string) => letter.toUpperCase());
 
-const example = ({ type, status, title }: (typeof KINDS)[number]) => ({
+const exampleOf = ({ type, status, title }: (typeof PROBLEM_KINDS)[number]) => ({
   type,
   title,
   status,
-  detail: DESCRIPTIONS[type],
+  detail: PROBLEM_DESCRIPTIONS[type],
   requestId: '5b0c7c0e-6d3f-4c1f-9b57-6a4f0e9a2d11',
   ...(type === ProblemTypes.invalidRequest
     ? { errors: [{ path: '/limit', message: 'must be a whole number from 1 to 200' }] }
     : {}),
 });
 
-const PROBLEM = { $ref: '#/components/schemas/Problem' };
-const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } };
-const RETRY_AFTER = { 'Retry-After': { $ref: '#/components/headers/Retry-After' } };
-const AUTHENTICATE = { 'WWW-Authenticate': { $ref: '#/components/headers/WWW-Authenticate' } };
+const PROBLEM_SCHEMA = { $ref: '#/components/schemas/Problem' };
+const REQUEST_ID_HEADER = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } };
+const RETRY_AFTER_HEADER = { 'Retry-After': { $ref: '#/components/headers/Retry-After' } };
+const AUTHENTICATE_HEADER = { 'WWW-Authenticate': { $ref: '#/components/headers/WWW-Authenticate' } };
 
-const WITH_RETRY_AFTER: ReadonlySet<ProblemType> = new Set([
+const TYPES_WITH_RETRY_AFTER: ReadonlySet<ProblemType> = new Set([
   ProblemTypes.engineIdInUse,
   ProblemTypes.rateLimited,
   ProblemTypes.unavailable,
 ]);
 
 const headersOf = (status: number, types: readonly ProblemType[]) => ({
-  ...REQUEST_ID,
-  ...(status === 401 ? AUTHENTICATE : {}),
-  ...(types.some((type) => WITH_RETRY_AFTER.has(type)) ? RETRY_AFTER : {}),
+  ...REQUEST_ID_HEADER,
+  ...(status === 401 ? AUTHENTICATE_HEADER : {}),
+  ...(types.some((type) => TYPES_WITH_RETRY_AFTER.has(type)) ? RETRY_AFTER_HEADER : {}),
 });
 
 /**
@@ -87,26 +87,26 @@ const headersOf = (status: number, types: readonly ProblemType[]) => ({
  */
 export const problemResponses = (): Record<string, object> => ({
   ...Object.fromEntries(
-    KINDS.map((kind) => [
+    PROBLEM_KINDS.map((kind) => [
       componentName(kind.type),
       {
-        description: DESCRIPTIONS[kind.type],
+        description: PROBLEM_DESCRIPTIONS[kind.type],
         headers: headersOf(kind.status, [kind.type]),
-        content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM, example: example(kind) } },
+        content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM_SCHEMA, example: exampleOf(kind) } },
       },
     ]),
   ),
   OtherProblem: {
     description: 'Any other error, such as an unsupported method (405) or an incomplete request (408).',
-    headers: REQUEST_ID,
-    content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM } },
+    headers: REQUEST_ID_HEADER,
+    content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM_SCHEMA } },
   },
 });
 
 /** Returns the error responses of an operation, by status. */
 export function problemResponsesOf(operation: Operation): Record<string, object> {
   const types = problemTypesOf(operation);
-  const kinds = KINDS.filter(({ type }) => types.has(type));
+  const kinds = PROBLEM_KINDS.filter(({ type }) => types.has(type));
   const statuses = [...new Set(kinds.map(({ status }) => status))];
   const responses = statuses.map((status) => {
     const ofStatus = kinds.filter((kind) => kind.status === status);
@@ -115,20 +115,20 @@ export function problemResponsesOf(operation: Operation): Record<string, object>
   return { ...Object.fromEntries(responses), default: { $ref: '#/components/responses/OtherProblem' } };
 }
 
-function responseOf(status: number, kinds: typeof KINDS): object {
+function responseOf(status: number, kinds: typeof PROBLEM_KINDS): object {
   const [first, ...others] = kinds;
   if (first !== undefined && others.length === 0)
     return { $ref: `#/components/responses/${componentName(first.type)}` };
   return {
-    description: kinds.map(({ type }) => DESCRIPTIONS[type]).join(' Or: '),
+    description: kinds.map(({ type }) => PROBLEM_DESCRIPTIONS[type]).join(' Or: '),
     headers: headersOf(
       status,
       kinds.map(({ type }) => type),
     ),
     content: {
       [PROBLEM_MEDIA_TYPE]: {
-        schema: PROBLEM,
-        examples: Object.fromEntries(kinds.map((kind) => [componentName(kind.type), { value: example(kind) }])),
+        schema: PROBLEM_SCHEMA,
+        examples: Object.fromEntries(kinds.map((kind) => [componentName(kind.type), { value: exampleOf(kind) }])),
       },
     },
   };

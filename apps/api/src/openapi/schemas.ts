@@ -10,20 +10,20 @@ type NamedSchemas = Record<string, JsonSchema>;
  * Maps each exported schema of the contracts to its name in the OpenAPI document. If a schema is exported under several
  * names, the first is used.
  */
-const NAMED = new Map<z.ZodType, string>();
+const SCHEMA_NAMES = new Map<z.ZodType, string>();
 for (const [name, value] of Object.entries(contracts)) {
-  if (value instanceof z.ZodType && !NAMED.has(value)) NAMED.set(value, name);
+  if (value instanceof z.ZodType && !SCHEMA_NAMES.has(value)) SCHEMA_NAMES.set(value, name);
 }
 
 /** Returns the component name of a schema, or null for a schema that is inlined. */
-export const nameOf = (schema: z.ZodType): string | null => NAMED.get(schema) ?? null;
+export const nameOf = (schema: z.ZodType): string | null => SCHEMA_NAMES.get(schema) ?? null;
 
 const refTo = (name: string): string => `#/components/schemas/${name}`;
 
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
 /** JSON Schemas of contracts with a handwritten parser, for which zod cannot generate a JSON Schema. */
-const HANDWRITTEN = new Map<z.core.$ZodType, JsonSchema>([
+const HANDWRITTEN_SCHEMAS = new Map<z.core.$ZodType, JsonSchema>([
   [contracts.Ports, { type: 'array', items: { $ref: refTo('Port') } }],
   [
     contracts.Labels,
@@ -44,7 +44,7 @@ const HANDWRITTEN = new Map<z.core.$ZodType, JsonSchema>([
  */
 function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'requests' | 'answers'): NamedSchemas {
   const registry = z.registry<{ id: string }>();
-  for (const [schema, id] of NAMED) registry.add(schema, { id });
+  for (const [schema, id] of SCHEMA_NAMES) registry.add(schema, { id });
   for (const [schema, id] of unnamed) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, {
     io: 'input',
@@ -52,9 +52,9 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
     uri: refTo,
     override: ({ zodSchema, jsonSchema }) => {
       const json = jsonSchema as JsonSchema;
-      Object.assign(json, HANDWRITTEN.get(zodSchema));
+      Object.assign(json, HANDWRITTEN_SCHEMAS.get(zodSchema));
       describeParsedType(zodSchema, json);
-      simplify(json);
+      removeRedundantKeywords(json);
       if (direction === 'answers') requireDefaults(zodSchema, json);
     },
   });
@@ -67,9 +67,9 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
 }
 
 /**
- * Describes query parameters. They are sent as text, and the `meta` of their schema states the type to which the
- * contract parses them. Replaces the keywords that zod generates for the text, and adds the default, which zod omits
- * because it is not a text.
+ * Describes a query parameter. It is sent as text, and the `meta` of its schema states the type to which the contract
+ * parses it. Replaces the keywords that zod generates for the text, and adds the default, which zod omits because it is
+ * not a text.
  */
 function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (z.globalRegistry.get(zodSchema)?.['type'] === undefined) return;
@@ -79,7 +79,7 @@ function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void 
 }
 
 /** Removes keywords that are redundant because of another keyword. */
-function simplify(json: JsonSchema): void {
+function removeRedundantKeywords(json: JsonSchema): void {
   if (json['format'] === 'uuid' || json['format'] === 'date-time' || json['format'] === 'email') delete json['pattern'];
   if (json['maximum'] === Number.MAX_SAFE_INTEGER) delete json['maximum'];
   if (json['minimum'] === Number.MIN_SAFE_INTEGER) delete json['minimum'];

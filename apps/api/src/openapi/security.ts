@@ -19,15 +19,15 @@ export const SECURITY_SCHEMES = {
   },
 };
 
-const OPERATOR = [{ apiKey: [] }, { session: [] }];
+const OPERATOR_SECURITY = [{ apiKey: [] }, { session: [] }];
 
 /** The security schemes for each kind of access. Any one of the list suffices, and an empty list requires none. */
-export const SECURITY: Readonly<Record<Access, readonly object[]>> = {
+export const SECURITY_BY_ACCESS: Readonly<Record<Access, readonly object[]>> = {
   anybody: [],
   enroll: [{ enrollmentToken: [] }],
   agent: [{ agentToken: [] }],
-  viewer: OPERATOR,
-  admin: OPERATOR,
+  viewer: OPERATOR_SECURITY,
+  admin: OPERATOR_SECURITY,
   owner: [{ session: [] }],
   user: [{ session: [] }],
   metrics: [{ metricsToken: [] }, {}],

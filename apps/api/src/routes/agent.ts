@@ -48,7 +48,7 @@ function agentRoutes(options: AgentRouteOptions): Route[] {
   return [
     // POST /api/agent/enroll
     route(Operations.enroll, async ({ caller: token, body, res }) => {
-      enrollmentLimit.requireMachineAllowed(token.enrollmentTokenId, body.engineId);
+      enrollmentLimit.limitMachine(token.enrollmentTokenId, body.engineId);
       const enroll = () => enrollment.enroll(token, body);
       const { created, ...enrolled } = await runEnrollmentExclusive(res, token.enrollmentTokenId, enroll);
       return { status: created ? 201 : 200, body: { ...enrolled, accepts: ACCEPTS } };

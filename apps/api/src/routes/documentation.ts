@@ -12,8 +12,8 @@ const require = createRequire(import.meta.url);
 const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 const SWAGGER_UI_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js'];
 const { version: SWAGGER_UI_VERSION } = require('swagger-ui-dist/package.json') as { version: string };
-const ASSETS = `${Paths.docs}/swagger-ui-${SWAGGER_UI_VERSION}`;
-const START = `${Paths.docs}/start.js`;
+const ASSETS_PATH = `${Paths.docs}/swagger-ui-${SWAGGER_UI_VERSION}`;
+const START_SCRIPT_PATH = `${Paths.docs}/start.js`;
 
 /** The page's policy allows only files of this server, and data: URLs for the icons in Swagger UI's style sheet. */
 const PAGE_POLICY = [
@@ -34,9 +34,9 @@ const PAGE = `<!doctype html>
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>Muster API</title>
     <link rel="icon" href="data:," />
-    <link rel="stylesheet" href="${ASSETS}/swagger-ui.css" />
-    <script src="${ASSETS}/swagger-ui-bundle.js" defer></script>
-    <script src="${START}" defer></script>
+    <link rel="stylesheet" href="${ASSETS_PATH}/swagger-ui.css" />
+    <script src="${ASSETS_PATH}/swagger-ui-bundle.js" defer></script>
+    <script src="${START_SCRIPT_PATH}" defer></script>
   </head>
   <body>
     <main id="docs"></main>
@@ -72,7 +72,7 @@ export function documentationRoutes(): Route[] {
     route({ ...page, path: Paths.docs, answers: { 200: 'text/html' } }, ({ res }) => {
       res.set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': PAGE_POLICY }).type('html').send(PAGE);
     }),
-    route({ ...page, path: START, answers: { 200: 'text/javascript' } }, ({ res }) => {
+    route({ ...page, path: START_SCRIPT_PATH, answers: { 200: 'text/javascript' } }, ({ res }) => {
       res.set('Cache-Control', 'no-cache').type('text/javascript').send(START_SCRIPT);
     }),
   ];
@@ -82,7 +82,7 @@ export function documentationRoutes(): Route[] {
 export function serveSwaggerUi(): Router {
   const router = Router();
   for (const file of SWAGGER_UI_FILES) {
-    router.use(`${ASSETS}/${file}`, async (req, res, next) => {
+    router.use(`${ASSETS_PATH}/${file}`, async (req, res, next) => {
       if (req.path !== '/') {
         next();
       } else if (req.method !== 'GET' && req.method !== 'HEAD') {

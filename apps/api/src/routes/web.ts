@@ -6,7 +6,7 @@ import { sendMethodNotAllowed } from '../http/problem.js';
 import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 
 /** The path of files that the build names after a hash of their content, so that clients may cache them forever. */
-const HASHED = '/assets';
+const HASHED_FILES_PATH = '/assets';
 
 /**
  * The page's policy allows it to load and run only files of this server. The page has no inline scripts or styles, so
@@ -42,7 +42,10 @@ export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX
     res.once('pipe', () => closeIfReaderStalls(res, stalledMsMax));
     next();
   });
-  router.use(HASHED, serveFiles(join(directory, HASHED), { 'Cache-Control': 'public, max-age=31536000, immutable' }));
+  router.use(
+    HASHED_FILES_PATH,
+    serveFiles(join(directory, HASHED_FILES_PATH), { 'Cache-Control': 'public, max-age=31536000, immutable' }),
+  );
   router.use(serveFiles(directory, { 'Cache-Control': 'no-cache' }));
   router.use(servePage(directory));
   router.use(refuseOtherMethods(directory));
@@ -123,4 +126,4 @@ function servePage(directory: string): RequestHandler {
 const wantsHtml = (accept = ''): boolean => /(^|[\s,])text\/html\b/i.test(accept);
 
 const isReservedPath = (path: string): boolean =>
-  path === '/api' || path.startsWith('/api/') || path.startsWith(`${HASHED}/`);
+  path === '/api' || path.startsWith('/api/') || path.startsWith(`${HASHED_FILES_PATH}/`);

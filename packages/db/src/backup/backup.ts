@@ -42,7 +42,12 @@ export interface BackupSummary extends BackupCounts {
  * @throws DatabaseLockedError while a process has the database open.
  * @throws BackupError | DataDirectoryError | DatabaseUnsuitableError
  */
-export async function backUp({ dataDir, file, force = false, at = new Date() }: BackupOptions): Promise<BackupSummary> {
+export async function backUpDatabase({
+  dataDir,
+  file,
+  force = false,
+  at = new Date(),
+}: BackupOptions): Promise<BackupSummary> {
   const target = resolve(file);
   const { directory, postgres, unfinished } = dataDirectoryPaths(dataDir);
   if (!(await withDataDirectoryErrors(directory, () => pathExists(postgres)))) {
@@ -57,7 +62,7 @@ export async function backUp({ dataDir, file, force = false, at = new Date() }: 
     }
     const counts: BackupCounts = { tables: 0, rows: 0 };
     const bytes = await writeAtomically(target, force, async (handle) => {
-      await dump(postgres, handle, at, counts);
+      await dumpDatabase(postgres, handle, at, counts);
     });
     return { ...counts, file: target, bytes };
   } finally {
@@ -65,7 +70,7 @@ export async function backUp({ dataDir, file, force = false, at = new Date() }: 
   }
 }
 
-async function dump(postgres: string, handle: FileHandle, at: Date, counts: BackupCounts): Promise<void> {
+async function dumpDatabase(postgres: string, handle: FileHandle, at: Date, counts: BackupCounts): Promise<void> {
   const pglite = await openPglite(postgres);
   try {
     const pool = createEmbeddedPool(pglite);
@@ -100,7 +105,7 @@ async function writeAtomically(
     } finally {
       await handle.close();
     }
-    await publish(unfinished, file, force);
+    await publishFile(unfinished, file, force);
     return bytes;
   } catch (error) {
     const { syscall, message } = error as NodeJS.ErrnoException;
@@ -114,7 +119,7 @@ async function writeAtomically(
 }
 
 /** Gives the file its final name. Without `force`, it uses link, which fails if a file of that name now exists. */
-async function publish(unfinished: string, file: string, force: boolean): Promise<void> {
+async function publishFile(unfinished: string, file: string, force: boolean): Promise<void> {
   try {
     await (force ? rename(unfinished, file) : link(unfinished, file));
   } catch (error) {

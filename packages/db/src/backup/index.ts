@@ -1,4 +1,4 @@
 /** Backup and restore of the embedded database. A separate entry point, because it does not need the Prisma client. */
-export { backUp, type BackupOptions, type BackupSummary } from './backup.js';
-export { restore, type RestoreOptions, type RestoreSummary } from './restore.js';
+export { backUpDatabase, type BackupOptions, type BackupSummary } from './backup.js';
+export { restoreBackup, type RestoreOptions, type RestoreSummary } from './restore.js';
 export { DatabaseOpenError } from '../errors.js';

@@ -42,8 +42,8 @@ export interface RestoreSummary extends BackupCounts {
  * @throws BackupError if the file is damaged or newer than this version, or if the directory is not empty.
  * @throws DatabaseLockedError | DataDirectoryError | MigrationFailedError
  */
-export async function restore({ file, dataDir, migrationsDirectory }: RestoreOptions): Promise<RestoreSummary> {
-  const header = await verify(file);
+export async function restoreBackup({ file, dataDir, migrationsDirectory }: RestoreOptions): Promise<RestoreSummary> {
+  const header = await verifyBackup(file);
   const migrations = await loadMigrations(migrationsDirectory);
   const applied = migrationsOf(header, migrations);
   const { directory, postgres, restoring } = dataDirectoryPaths(dataDir);
@@ -67,7 +67,7 @@ export async function restore({ file, dataDir, migrationsDirectory }: RestoreOpt
 }
 
 /** Reads and validates the whole file, so that nothing is created from a damaged one. Returns the header. */
-async function verify(file: string): Promise<BackupHeader> {
+async function verifyBackup(file: string): Promise<BackupHeader> {
   let header: BackupHeader | null = null;
   for await (const line of readBackup(resolve(file))) if (line.kind === 'header') header = line.header;
   return header!;

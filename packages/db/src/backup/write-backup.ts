@@ -13,7 +13,7 @@ const FETCHED_ROWS = 500;
 const FETCHED_BYTES = 4 * 1024 * 1024;
 
 /** Settings with which values convert to the same text in every session. */
-const AS_TEXT = `
+const TEXT_FORMAT_SETTINGS = `
   SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';
   SET extra_float_digits = 1; SET synchronize_seqscans = off`;
 
@@ -31,7 +31,7 @@ export async function* backupBytes(client: pg.ClientBase, at: Date, counts: Back
     hash.update(bytes);
     return bytes;
   };
-  await client.query(AS_TEXT);
+  await client.query(TEXT_FORMAT_SETTINGS);
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   yield toHashedBytes(`${JSON.stringify(await readHeader(client, at))}\n`);
   for (const table of await readTables(client)) {

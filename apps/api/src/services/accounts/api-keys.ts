@@ -19,11 +19,11 @@ import { lockOperator, revokeCredential } from './credentials.js';
 const LAST_USED_INTERVAL_MS = 3_600_000;
 
 /** The values that identify the configured key. Keys created by operators never have the creator `system`. */
-const CONFIGURED = { name: 'MUSTER_ADMIN_KEY', createdBy: 'system' };
+const CONFIGURED_KEY = { name: 'MUSTER_ADMIN_KEY', createdBy: 'system' };
 
 type KeyRow = Prisma.ApiKeyGetPayload<object>;
 
-const invalid = () => new TokenInvalidError('The API key is invalid, expired or revoked.');
+const invalidKeyError = () => new TokenInvalidError('The API key is invalid, expired or revoked.');
 
 /**
  * Returns the operator of an API key.
@@ -34,9 +34,10 @@ export async function authenticateApiKey(
   token: string,
   at: Date,
 ): Promise<OperatorIdentity> {
-  if (tokenKind(token) !== 'key') throw invalid();
+  if (tokenKind(token) !== 'key') throw invalidKeyError();
   const key = await prisma.apiKey.findUnique({ where: { hash: hashToken(token) } });
-  if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= at)) throw invalid();
+  if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= at))
+    throw invalidKeyError();
   if (key.lastUsedAt === null || Math.abs(at.getTime() - key.lastUsedAt.getTime()) > LAST_USED_INTERVAL_MS) {
     await prisma.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: at } });
   }
@@ -72,7 +73,7 @@ export async function createApiKey(
     });
     const details = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
     await record('api_key.created', `api_key:${created.id}`, details);
-    return { ...toView(created, names), key: token };
+    return { ...toApiKey(created, names), key: token };
   });
 }
 
@@ -83,7 +84,7 @@ export async function listApiKeys(db: Database, organizationId: string, query: P
   );
   const creators = items.map(({ createdBy }) => createdBy ?? '');
   const names = await findActorNames(db, creators);
-  return { items: items.map((row) => toView(row, names)), nextCursor };
+  return { items: items.map((row) => toApiKey(row, names)), nextCursor };
 }
 
 /**
@@ -98,7 +99,7 @@ export const revokeApiKey = (db: Database, operator: OperatorIdentity, id: strin
     detailsOf: ({ name, role }: KeyRow) => ({ name, role }),
   });
 
-const toView = ({ id, name, role, createdBy, ...dates }: KeyRow, names: ReadonlyMap<string, string>): ApiKey => ({
+const toApiKey = ({ id, name, role, createdBy, ...dates }: KeyRow, names: ReadonlyMap<string, string>): ApiKey => ({
   id,
   name,
   role,
@@ -125,7 +126,7 @@ export function ensureAdminKey(
 ): Promise<boolean> {
   return prisma.$transaction(async (tx) => {
     const organizationId = await lockFirstOrganization(tx, at);
-    if (adminKey !== null) return acceptConfigured(tx, organizationId, adminKey, at);
+    if (adminKey !== null) return acceptConfiguredKey(tx, organizationId, adminKey, at);
     if ((await tx.apiKey.count()) > 0) return true;
     const { token, hash } = issueToken('key');
     const facts = { name: 'First admin key', role: 'admin', createdBy: 'system' } as const;
@@ -136,7 +137,7 @@ export function ensureAdminKey(
   });
 }
 
-async function acceptConfigured(
+async function acceptConfiguredKey(
   tx: Prisma.TransactionClient,
   organizationId: string,
   adminKey: string,
@@ -146,11 +147,11 @@ async function acceptConfigured(
   const existing = await tx.apiKey.findUnique({ where: { hash } });
   if (existing !== null && existing.revokedAt !== null) return false;
   if (existing === null) {
-    const data = { organizationId, hash, role: 'admin', createdAt: at, ...CONFIGURED } as const;
+    const data = { organizationId, hash, role: 'admin', createdAt: at, ...CONFIGURED_KEY } as const;
     await recordAuditEntry(tx, keyAuditEntry(await tx.apiKey.create({ data }), 'api_key.created', at));
   }
   const replaced = await tx.apiKey.updateManyAndReturn({
-    where: { organizationId, ...CONFIGURED, revokedAt: null, NOT: { hash } },
+    where: { organizationId, ...CONFIGURED_KEY, revokedAt: null, NOT: { hash } },
     data: { revokedAt: at },
   });
   for (const key of replaced) await recordAuditEntry(tx, keyAuditEntry(key, 'api_key.revoked', at));

@@ -3,7 +3,7 @@ export { authenticateApiKey, createApiKey, ensureAdminKey, listApiKeys, revokeAp
 export { createBetterAuth, loadCookieSecret, sessionCookieName } from './better-auth.js';
 export { lockOperator, revokeCredential } from './credentials.js';
 export { createFailedSignIns } from './failed-sign-ins.js';
-export { banner, deliverSecret, type SecretDelivery, setupLink } from './start-banner.js';
+export { startBanner, deliverSecret, type SecretDelivery, setupLink } from './start-banner.js';
 export { createIdentityProvider, type IdentityProviderOptions } from './identity-provider.js';
 export { createInvitationService, type InvitationService } from './invitations.js';
 export { changeMember, listMembers, removeMember } from './members.js';

@@ -99,7 +99,7 @@ export function createInvitationService(
         });
         await record('invitation.created', `invitation:${created.id}`, { email, role });
         // Browsers do not send the part after #, so no server or proxy logs it.
-        return { ...toView(created), url: `${publicUrl}/invitation#token=${token}` };
+        return { ...toInvitation(created), url: `${publicUrl}/invitation#token=${token}` };
       });
     },
 
@@ -108,7 +108,7 @@ export function createInvitationService(
       const { items, nextCursor } = await paginate(query, ({ where, ...page }) =>
         db.prisma.invitation.findMany({ where: { ...openFilter, ...where }, ...page }),
       );
-      return { items: items.map(toView), nextCursor };
+      return { items: items.map(toInvitation), nextCursor };
     },
 
     async revoke(operator, id) {
@@ -145,7 +145,7 @@ export function createInvitationService(
   };
 }
 
-const toView = ({ id, email, role, createdAt, expiresAt }: Prisma.InvitationGetPayload<object>): Invitation => ({
+const toInvitation = ({ id, email, role, createdAt, expiresAt }: Prisma.InvitationGetPayload<object>): Invitation => ({
   id,
   email,
   role,

@@ -14,7 +14,7 @@ export async function listMembers(db: Database, organizationId: string, query: P
       db.prisma.member.findMany({ where: { organizationId, ...where }, ...page, include: { user: true } }),
     { order: 'asc' },
   );
-  return { items: items.map(toView), nextCursor };
+  return { items: items.map(toMember), nextCursor };
 }
 
 /**
@@ -34,7 +34,7 @@ export function changeMember(
   const { organizationId, actor } = operator;
   return auditedWrite(db, operator, at, async (tx, record) => {
     const member = await lockMember(tx, organizationId, userId);
-    if (member.role === role) return toView(member);
+    if (member.role === role) return toMember(member);
     if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
     await tx.member.update({ where: { id: member.id }, data: { role } });
     const scope = { organizationId, userId, actor, at };
@@ -44,7 +44,7 @@ export function changeMember(
     const keepCredentialsDetail = isDemoted && keepCredentials ? { keepCredentials } : {};
     const details = { name: member.user.name, from: member.role, to: role, ...keepCredentialsDetail };
     await record('member.role_changed', `user:${userId}`, details);
-    return toView({ ...member, role });
+    return toMember({ ...member, role });
   });
 }
 
@@ -91,7 +91,7 @@ async function requireAnotherOwner(tx: Prisma.TransactionClient, organizationId:
   throw new ConflictError('This is the only owner. Make another member owner first.');
 }
 
-const toView = ({ userId, user, role, createdAt }: Prisma.MemberGetPayload<{ include: { user: true } }>): Member => ({
+const toMember = ({ userId, user, role, createdAt }: Prisma.MemberGetPayload<{ include: { user: true } }>): Member => ({
   userId,
   name: user.name,
   email: user.email,

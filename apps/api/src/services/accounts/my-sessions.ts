@@ -45,7 +45,11 @@ export function createMySessionService(db: Database, options: MySessionServiceOp
     async list({ id: currentId, userId }) {
       // better-auth stores the expiry of sessions in database time (better-auth-adapter.ts).
       const alive = { userId, expiresAt: { gt: new Date(Date.now() - skewMs()) } };
-      const rows = await db.prisma.session.findMany({ where: alive, orderBy: { id: 'desc' }, take: LIST_MAX });
+      const rows = await db.prisma.session.findMany({
+        where: alive,
+        orderBy: { id: 'desc' },
+        take: SESSIONS_LISTED_MAX,
+      });
       const items = rows.map(({ id, createdAt, updatedAt, expiresAt, ipAddress, userAgent }) => ({
         id,
         current: id === currentId,
@@ -95,4 +99,4 @@ export function createMySessionService(db: Database, options: MySessionServiceOp
 }
 
 /** Maximum number of listed sessions. Only a script would create more. */
-const LIST_MAX = 200;
+const SESSIONS_LISTED_MAX = 200;

@@ -13,7 +13,8 @@ import type { SessionService, WithCookies } from './sign-in.js';
  */
 const SETUP_TOKEN_MS = 7 * 86_400_000;
 
-const invalid = () => new TokenInvalidError('This setup link is invalid or has expired. Restart Muster for a new one.');
+const invalidTokenError = () =>
+  new TokenInvalidError('This setup link is invalid or has expired. Restart Muster for a new one.');
 
 /** Returns whether no user exists yet. */
 export const isSetupRequired = async ({ prisma }: Pick<Database, 'prisma'>): Promise<boolean> =>
@@ -55,12 +56,12 @@ export async function setUp(
   { token, name, email, password }: SetupRequest,
 ): Promise<WithCookies<Session>> {
   // The token is checked before the password is hashed, which is expensive, and again under the lock.
-  if (!(await isValidToken(db.prisma, token, now()))) throw invalid();
+  if (!(await isValidToken(db.prisma, token, now()))) throw invalidTokenError();
   const passwordHash = await hashPassword(password);
   const at = now();
   await transact(db, async (tx) => {
     const organizationId = await lockFirstOrganization(tx, at);
-    if (!(await isValidToken(tx, token, now()))) throw invalid();
+    if (!(await isValidToken(tx, token, now()))) throw invalidTokenError();
     await tx.setupToken.deleteMany();
     await addMember(tx, { organizationId, role: 'owner', name, email, credential: { passwordHash } }, at);
   });

@@ -6,21 +6,21 @@ import { join } from 'node:path';
 export type SecretDelivery = { shown: string } | { file: string };
 
 /** Names of the files for secrets that are not printed. */
-const FILES = { adminKey: 'admin-key', setupLink: 'setup-link' } as const;
+const SECRET_FILES = { adminKey: 'admin-key', setupLink: 'setup-link' } as const;
 
 /**
  * Delivers a secret to the person who starts Muster. If stdout is a terminal, the caller prints the secret once.
  * Otherwise, stdout may be a log, so the secret is written to a file with mode 0600 in `directory`.
  */
 export async function deliverSecret(
-  kind: keyof typeof FILES,
+  kind: keyof typeof SECRET_FILES,
   secret: string,
   isTerminal: boolean,
   directory: string,
 ): Promise<SecretDelivery> {
   if (isTerminal) return { shown: secret };
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const file = join(directory, FILES[kind]);
+  const file = join(directory, SECRET_FILES[kind]);
   // A new file is created, because an existing file would keep its mode, and may belong to another user or be a link.
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, `${secret}\n`, { mode: 0o600, flag: 'wx' });
@@ -44,7 +44,7 @@ export interface BannerFacts {
 }
 
 /** Returns the text that is printed when the API is ready: URL, credentials and the commands to enroll this machine. */
-export function banner({ url, database, adminKey, setup }: BannerFacts): string {
+export function startBanner({ url, database, adminKey, setup }: BannerFacts): string {
   const lines = [`Muster is listening on ${url}`, `Database: ${database}`, ''];
   if (setup !== null && 'shown' in setup) {
     lines.push('Create your account with this one-time link:', `  ${setup.shown}`, '');

@@ -82,10 +82,10 @@ export async function listAuditEntries(
   );
   const actors = items.map(({ actor }) => actor);
   const names = await findActorNames(db, actors);
-  return { items: items.map((row) => toView(row, names)), nextCursor };
+  return { items: items.map((row) => toAuditEntry(row, names)), nextCursor };
 }
 
-const toView = (
+const toAuditEntry = (
   { id, at, actor, action, target, details }: Prisma.AuditEntryGetPayload<object>,
   names: ReadonlyMap<string, string>,
 ): AuditEntry => ({

@@ -19,7 +19,7 @@ export interface AgentReleaseService {
 }
 
 /** The files of a release other than the script, as written by the agent package's release command. */
-const FILES: ReadonlySet<string> = new Set([
+const RELEASE_FILES: ReadonlySet<string> = new Set([
   'muster-agent-linux-x64',
   'muster-agent-linux-arm64',
   'muster-agent.service',
@@ -51,7 +51,7 @@ export function createAgentReleaseService(directory: string | null, publicUrl: (
     },
 
     async file(name) {
-      if (!FILES.has(name)) throw new NotFoundError('agent release file');
+      if (!RELEASE_FILES.has(name)) throw new NotFoundError('agent release file');
       const path = pathOf(name);
       await stat(path).catch(throwNotFoundIfMissing);
       return path;

@@ -51,10 +51,10 @@ export interface AgentTokenCacheOptions {
   onDiscarded?: () => void;
 }
 
-interface Entry {
+interface CachedToken {
   identity: AgentIdentity;
   readAt: number;
-  /** Whether a poll will find every revocation that the lookup could not see. */
+  /** Whether polls find every revocation that came too late for the lookup. */
   isCoveredByPolls: boolean;
 }
 
@@ -75,7 +75,7 @@ export function createAgentTokenCache({
   onPollFailed,
   onDiscarded,
 }: AgentTokenCacheOptions = {}): AgentTokenCache {
-  const entries = new LRUCache<string, Entry>({
+  const entries = new LRUCache<string, CachedToken>({
     max: TOKENS_MAX,
     dispose({ identity }, hash) {
       hashesByToken.delete(identity.tokenId);

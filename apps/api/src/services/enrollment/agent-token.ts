@@ -45,7 +45,7 @@ export interface AgentTokenService {
   recordCall(agent: AgentIdentity): Promise<void>;
 }
 
-const invalid = () => new TokenInvalidError('The agent token is invalid, expired or revoked.');
+const invalidTokenError = () => new TokenInvalidError('The agent token is invalid, expired or revoked.');
 
 /** Maximum number of tokens that one statement looks up. */
 const LOOKUP_BATCH_MAX = 500;
@@ -78,9 +78,9 @@ export function createAgentTokenService(
   async function findValid(key: string, hash: Buffer): Promise<AgentTokenRow> {
     const at = now();
     const row = await lookups.add({ key, hash });
-    if (row === null) throw invalid();
+    if (row === null) throw invalidTokenError();
     if (row.hostDeletedAt !== null) throw new HostDeletedError();
-    if (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= at)) throw invalid();
+    if (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= at)) throw invalidTokenError();
     return row;
   }
 
@@ -112,7 +112,7 @@ export function createAgentTokenService(
 
   return {
     async authenticate(token) {
-      if (tokenKind(token) !== 'agent') throw invalid();
+      if (tokenKind(token) !== 'agent') throw invalidTokenError();
       const hash = Buffer.from(hashToken(token));
       const key = hash.toString('base64');
       const cachedIdentity = cache.get(key);
@@ -150,7 +150,7 @@ export function createAgentTokenService(
         // This update also locks the host, which is locked first wherever tokens are written.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
-        if (presented === null || presented.revokedAt !== null) throw invalid();
+        if (presented === null || presented.revokedAt !== null) throw invalidTokenError();
         if (presented.firstUsedAt === null) await markFirstUse(tx, presented, at);
         if (!isClientConnected())
           throw new UnavailableError('The client disconnected before the new token was issued.');

@@ -29,7 +29,7 @@ export async function listEnrollmentTokens(
   const { items, nextCursor } = await paginate(query, ({ where, ...page }) =>
     db.prisma.enrollmentToken.findMany({ where: { organizationId, ...where }, ...page }),
   );
-  return { items: items.map(toView), nextCursor };
+  return { items: items.map(toEnrollmentToken), nextCursor };
 }
 
 /**
@@ -64,12 +64,12 @@ export async function insertEnrollmentToken(
   const target = `enrollment_token:${created.id}`;
   const details = { name, maxUses, expiresAt: expiresAt.toISOString() };
   await recordAuditEntry(tx, { organizationId, at, actor, action: 'enrollment_token.created', target, details });
-  return { ...toView(created), token };
+  return { ...toEnrollmentToken(created), token };
 }
 
 type TokenRow = Prisma.EnrollmentTokenGetPayload<object>;
 
-const toView = (row: TokenRow): EnrollmentToken => ({
+const toEnrollmentToken = (row: TokenRow): EnrollmentToken => ({
   id: row.id,
   name: row.name,
   maxUses: row.maxUses,

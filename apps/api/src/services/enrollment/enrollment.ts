@@ -64,7 +64,7 @@ interface LockedHost {
   hasToken: boolean;
 }
 
-const invalid = () => new TokenInvalidError('The enrollment token is invalid, expired, revoked or used up.');
+const invalidTokenError = () => new TokenInvalidError('The enrollment token is invalid, expired, revoked or used up.');
 
 export interface EnrollmentServiceOptions {
   now: () => Date;
@@ -93,7 +93,7 @@ export function createEnrollmentService(
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
           SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt"
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
-        if (token === undefined || !isValid(token, at)) throw invalid();
+        if (token === undefined || !isValid(token, at)) throw invalidTokenError();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
           SELECT id::text AS id, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
@@ -103,13 +103,13 @@ export function createEnrollmentService(
           FOR NO KEY UPDATE`);
 
         const agentToken = issueToken('agent');
-        const unusedId = host === undefined ? null : await findUnusedIssue(tx, token.id, host.id);
+        const unusedId = host === undefined ? null : await findUnusedAgentToken(tx, token.id, host.id);
         if (host !== undefined && unusedId !== null) {
           await tx.agentToken.update({ where: { id: unusedId }, data: { hash: agentToken.hash } });
           await updateReenrolledHost(tx, host.id, request, at);
           return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
-        if (token.uses >= token.maxUses) throw invalid();
+        if (token.uses >= token.maxUses) throw invalidTokenError();
         if (token.hostId !== null && token.hostId !== host?.id) throw otherHostError();
         if (host === undefined) return null;
         requireReenrollable(token, host, at);
@@ -170,7 +170,7 @@ export function createEnrollmentService(
       const { token: agentToken, hash } = issueToken('agent');
       const hostId = await enrollNewHost(db, enrollmentTokenId, request, { agentTokenHash: hash, at: now() });
       if (hostId !== null) return { hostId, agentToken, cadence, created: true };
-      if (await isUsedUpForMachine(enrollmentTokenId, request.engineId)) throw invalid();
+      if (await isUsedUpForMachine(enrollmentTokenId, request.engineId)) throw invalidTokenError();
       const reenrolled = await reenrollHost(enrollmentTokenId, request);
       if (reenrolled !== null) return reenrolled;
     }
@@ -179,9 +179,9 @@ export function createEnrollmentService(
 
   return {
     async authenticate(token) {
-      if (tokenKind(token) !== 'enroll') throw invalid();
+      if (tokenKind(token) !== 'enroll') throw invalidTokenError();
       const row = await db.prisma.enrollmentToken.findUnique({ where: { hash: hashToken(token) } });
-      if (row === null || !isValid(row, now())) throw invalid();
+      if (row === null || !isValid(row, now())) throw invalidTokenError();
       return { enrollmentTokenId: row.id };
     },
 
@@ -197,7 +197,7 @@ const otherHostError = () =>
   new ForbiddenError('This enrollment token was created for another host. Enroll this machine with a different token.');
 
 /** Finds an unused agent token issued with this enrollment token. The response that contained it may have been lost. */
-async function findUnusedIssue(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
+async function findUnusedAgentToken(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
   const where = { enrollmentTokenId, hostId, firstUsedAt: null, revokedAt: null };
   return (await tx.agentToken.findFirst({ where, select: { id: true } }))?.id ?? null;
 }

@@ -15,7 +15,7 @@ export interface Outage {
   endedAt: Date;
 }
 
-/** The facts that determine freshness at one instant, apart from the host's own. */
+/** The facts, other than a host's own, that determine its freshness at one instant. */
 export interface FreshnessContext {
   now: Date;
   /** The cadence for hosts that have not received one yet. */

@@ -28,23 +28,24 @@ export interface LivenessService {
    * from a clock that was ahead. In that case, the timestamp is replaced, outages are cut so that they end now at the
    * latest, and the hosts' timestamps from that clock are lowered.
    */
-  beat(): Promise<void>;
+  recordLiveness(): Promise<void>;
 
   /**
    * Lowers the hosts' timestamps that are in the future, because a process with a wrong clock may have written some
-   * since `beat`.
+   * since `recordLiveness`.
    */
   lowerFutureInstants(): Promise<void>;
 
   /**
-   * Returns Muster's own outages, oldest first, which do not count as silence of a host. An outage that no beat has
-   * ended yet is included up to now, so that callers need not wait for a beat. The result is at most `intervalMs` old.
+   * Returns Muster's own outages, oldest first, which do not count as silence of a host. If the last liveness timestamp
+   * is too old, the result includes the outage from then until now, so that callers need not wait for the next
+   * timestamp. The result is at most `intervalMs` old.
    */
   outages(): Promise<readonly Outage[]>;
 }
 
 /** Muster's own liveness as read from the database. */
-interface Reading {
+interface LivenessReading {
   /** The last liveness timestamp; null if no process ever wrote one. */
   aliveAt: Date | null;
   outages: readonly Outage[];
@@ -55,21 +56,21 @@ export function createLivenessService(
   { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   const { prisma } = db;
-  // A downtime of Muster that is too short to count as an outage counts as silence of the hosts. Such a downtime lasts
-  // at most one heartbeat interval, and a host is stale only after it misses two more heartbeats.
+  // If Muster is down for too short a time to record an outage, this time counts as silence of the hosts. It is at most
+  // one heartbeat interval, and a host is stale only after it misses two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
-  let cacheEntry: { readAt: number; reading: Promise<Reading> } | null = null;
+  let cacheEntry: { readAt: number; reading: Promise<LivenessReading> } | null = null;
 
-  async function read(): Promise<Reading> {
-    // The timestamp is read first. An outage that a beat ends between the two queries is then in both results, which
+  async function read(): Promise<LivenessReading> {
+    // The timestamp is read first. If an outage is recorded between the two queries, both results contain it, which
     // does no harm.
     const alive = await prisma.serviceLiveness.findUnique({ where: { id: 1 } });
     const rows = await prisma.serviceOutage.findMany({ orderBy: { startedAt: 'desc' }, take: OUTAGES_KEPT });
     return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
   }
 
-  function refresh(): Promise<Reading> {
+  function refresh(): Promise<LivenessReading> {
     const current = { readAt: now().getTime(), reading: read() };
     cacheEntry = current;
     current.reading.catch(() => {
@@ -79,7 +80,7 @@ export function createLivenessService(
   }
 
   /** Returns the outage from the last liveness timestamp until now; null if that time is too short to be an outage. */
-  function openOutage({ aliveAt }: Reading): Outage | null {
+  function openOutage({ aliveAt }: LivenessReading): Outage | null {
     const at = now();
     return aliveAt !== null && at.getTime() - aliveAt.getTime() > outageAfterMs
       ? { startedAt: aliveAt, endedAt: at }
@@ -117,8 +118,8 @@ export function createLivenessService(
   /** Reverts the writes of a process whose clock showed `aliveAt`, which is later than now. */
   async function revertFutureTimestamp(aliveAt: Date): Promise<void> {
     const at = now();
-    // This is one statement, so that no outage that ends in the future remains. A second process that runs it finds
-    // another timestamp and changes nothing.
+    // This is one statement, so that the timestamp is never corrected without the outages. A second process that runs
+    // it finds another timestamp and changes nothing.
     await prisma.$executeRaw`
       WITH alive AS (
         UPDATE service_liveness SET "aliveAt" = ${at} WHERE id = 1 AND "aliveAt" = ${aliveAt}::timestamptz RETURNING 1
@@ -134,7 +135,7 @@ export function createLivenessService(
   return {
     intervalMs,
 
-    async beat() {
+    async recordLiveness() {
       const aliveAt = await writeTimestamp(now());
       // The clock is read again, because the statement may have waited while another process wrote a later timestamp.
       if (aliveAt !== null && aliveAt.getTime() - now().getTime() > AHEAD_MS_MAX) await revertFutureTimestamp(aliveAt);
@@ -147,7 +148,7 @@ export function createLivenessService(
     async outages() {
       const isFresh = cacheEntry !== null && Math.abs(now().getTime() - cacheEntry.readAt) <= intervalMs;
       let reading = await (cacheEntry !== null && isFresh ? cacheEntry.reading : refresh());
-      // If the cached reading suggests an outage, a beat may have ended that outage since then.
+      // If the cached reading suggests an outage, Muster may have become alive again since that reading.
       if (isFresh && openOutage(reading) !== null) reading = await refresh();
       const outageInProgress = openOutage(reading);
       return outageInProgress === null ? reading.outages : [...reading.outages, outageInProgress];

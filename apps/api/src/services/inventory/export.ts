@@ -101,14 +101,14 @@ const ALL_COLUMNS = {
 type ColumnName = keyof typeof ALL_COLUMNS;
 
 /** The columns of the first release. Programs may read columns by position, so all other columns come after them. */
-const FIRST_COLUMNS: readonly ColumnName[] = [
+const FIRST_RELEASE_COLUMNS: readonly ColumnName[] = [
   ...(['host', 'hostId', 'hostFreshness', 'asOf', 'dockerId', 'name', 'image', 'imageId', 'command'] as const),
   ...(['state', 'status', 'health', 'exitCode', 'uptimeSeconds', 'ports', 'labels', 'startedAt'] as const),
   ...(['firstSeenAt', 'changedAt', 'removedAt'] as const),
 ];
 
 const CONTAINER_COLUMNS: Columns<ContainerView> = Object.fromEntries(
-  [...new Set([...FIRST_COLUMNS, ...(Object.keys(ALL_COLUMNS) as ColumnName[])])].map((name) => [
+  [...new Set([...FIRST_RELEASE_COLUMNS, ...(Object.keys(ALL_COLUMNS) as ColumnName[])])].map((name) => [
     name,
     ALL_COLUMNS[name],
   ]),

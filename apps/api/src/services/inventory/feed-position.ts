@@ -5,10 +5,10 @@ export interface FeedPosition {
   id: bigint;
 }
 
-/** The position before all events. It also exists in an empty history. */
+/** The position before all events, which an empty history has as well. */
 export const FEED_START: FeedPosition = { tx: 0n, id: 0n };
 
-const TEXT = /^(\d{1,19})-(\d{1,19})$/;
+const POSITION_PATTERN = /^(\d{1,19})-(\d{1,19})$/;
 const INT8_MAX = 2n ** 63n - 1n;
 
 /** Formats a position as an event id: `tx-id`. */
@@ -16,11 +16,12 @@ export const formatPosition = ({ tx, id }: FeedPosition): string => `${tx}-${id}
 
 /** Parses an event id; null if the text is not a valid id. */
 export function parsePosition(text: string): FeedPosition | null {
-  const [, tx = '', id = ''] = TEXT.exec(text) ?? [];
+  const [, tx = '', id = ''] = POSITION_PATTERN.exec(text) ?? [];
   if (tx === '') return null;
   const position = { tx: BigInt(tx), id: BigInt(id) };
   return position.tx <= INT8_MAX && position.id <= INT8_MAX ? position : null;
 }
 
 /** Whether `a` is later than `b`. */
-export const isAfter = (a: FeedPosition, b: FeedPosition): boolean => a.tx > b.tx || (a.tx === b.tx && a.id > b.id);
+export const isPositionAfter = (a: FeedPosition, b: FeedPosition): boolean =>
+  a.tx > b.tx || (a.tx === b.tx && a.id > b.id);

@@ -23,7 +23,8 @@ export async function listImages(
   { q, limit, cursor }: ImageQuery,
   { rowsMax = 40_000, rowsOfImageMax = 100_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ImageListLimits = {},
 ): Promise<Page<ImageInUse>> {
-  let [after, afterImage] = cursor === undefined ? ['', ''] : startOf(...decodeCursor(cursor, ['string', 'string']));
+  let [after, afterImage] =
+    cursor === undefined ? ['', ''] : scanStartOf(...decodeCursor(cursor, ['string', 'string']));
   for (let steps = stepsMax; ; steps += stepsMax) {
     const limits = { imagesMax: limit + 1, rowsMax, rowsOfImageMax, stepsMax };
     const { images, stoppedAt } = await scanImages(db, { organizationId, q, after, afterImage }, limits);
@@ -41,10 +42,10 @@ export async function listImages(
 }
 
 /**
- * Returns the position at which the scan resumes: after a prefix of an image, or within a prefix of 200 characters that
- * several images may share.
+ * Returns the position at which the scan resumes. Several images may share the longest indexed prefix (200 characters),
+ * so the scan reads such a prefix again and skips images up to `image`.
  */
-function startOf(beginning: string, image: string): [after: string, afterImage: string] {
+function scanStartOf(beginning: string, image: string): [after: string, afterImage: string] {
   const characters = Array.from(beginning);
   return image === '' || characters.length < 200 ? [beginning, ''] : [characters.slice(0, 199).join(''), image];
 }

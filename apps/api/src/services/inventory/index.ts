@@ -4,7 +4,7 @@ export { countFleet, type FleetCounts } from './count-fleet.sql.js';
 export { listEvents } from './events.js';
 export { type EventRow, toContainerEvent } from './event-row.js';
 export { exportContainers, exportEvents } from './export.js';
-export { FEED_START, type FeedPosition, formatPosition, isAfter, parsePosition } from './feed-position.js';
+export { FEED_START, type FeedPosition, formatPosition, isPositionAfter, parsePosition } from './feed-position.js';
 export { getHost, getHosts, listHosts } from './hosts.js';
 export { listImages } from './images.js';
 export { listPorts } from './ports.js';

@@ -37,11 +37,11 @@ export async function listPorts(
     const isEnough = rows.length > limit || step >= (rows.length === 0 ? emptyPageSteps : shortPageSteps);
     if (position === null || isEnough) break;
   }
-  const items = rows.slice(0, limit).map((row) => toView(row, context));
+  const items = rows.slice(0, limit).map((row) => toPublishedPort(row, context));
   return { items, nextCursor: position && encodeCursor(position) };
 }
 
-const toView = (row: PortRow, context: FreshnessContext): PublishedPort => ({
+const toPublishedPort = (row: PortRow, context: FreshnessContext): PublishedPort => ({
   publicPort: row.publicPort,
   type: row.type,
   ip: row.ip,

@@ -34,10 +34,10 @@ export async function listProjects(
     findProjects(db, organizationId, query, limits),
     freshnessContext(),
   ]);
-  const rows = projects.slice(0, Math.min(query.limit, countThatFit(projects)));
+  const rows = projects.slice(0, Math.min(query.limit, countFittingProjects(projects)));
   const last = rows.at(-1);
   const position = projects.length > rows.length && last ? [last.project, last.hostId] : stoppedAt;
-  return { items: rows.map((row) => toView(row, context)), nextCursor: position && encodeCursor(position) };
+  return { items: rows.map((row) => toProject(row, context)), nextCursor: position && encodeCursor(position) };
 }
 
 const FIRST_POSITION: ProjectPosition = ['', '00000000-0000-0000-0000-000000000000'];
@@ -67,7 +67,7 @@ async function findProjects(
 const PAGE_CHARACTERS_MAX = 1024 * 1024;
 
 /** Returns the number of projects whose service names fit on one page; at least one. */
-function countThatFit(projects: readonly ProjectRow[]): number {
+function countFittingProjects(projects: readonly ProjectRow[]): number {
   let characters = 0;
   const first = projects.findIndex(({ services }, index) => {
     for (const service of services) characters += service.length;
@@ -76,7 +76,7 @@ function countThatFit(projects: readonly ProjectRow[]): number {
   return first === -1 ? projects.length : first;
 }
 
-const toView = (row: ProjectRow, context: FreshnessContext): Project => ({
+const toProject = (row: ProjectRow, context: FreshnessContext): Project => ({
   project: row.project,
   hostId: row.hostId,
   hostName: row.hostName,

@@ -4,7 +4,7 @@ import {
   toContainerEvent,
   FEED_START,
   formatPosition,
-  isAfter,
+  isPositionAfter,
   parsePosition,
   type FeedPosition,
 } from '../inventory/index.js';
@@ -67,7 +67,7 @@ export async function readBatches(db: Database, from: readonly FeedCursor[]): Pr
       return [organizationId, { frames: [], server, position: end, isReset: true, hasMore: false }];
     }
     const feedRows = byOrganization.get(organizationId) ?? [];
-    const read = feedRows.at(-1) ?? (isAfter(end, position) ? end : position);
+    const read = feedRows.at(-1) ?? (isPositionAfter(end, position) ? end : position);
     const checkpoint = { server, position: { tx: read.tx, id: read.id } };
     return [
       organizationId,
@@ -90,7 +90,7 @@ export async function resolvePosition(
   const position = parsePosition(eventId);
   if (position === null) return null;
   const { hasEvent, nextRecordedAt } = await findPosition(db, organizationId, position);
-  if (!hasEvent && isAfter(position, FEED_START)) return null;
+  if (!hasEvent && isPositionAfter(position, FEED_START)) return null;
   // Retention deletes the oldest events first, so if this event still exists, all events after it exist as well.
   const missedMs = nextRecordedAt === null ? 0 : now().getTime() - nextRecordedAt.getTime();
   return missedMs <= MISSED_MS_MAX ? position : null;
@@ -111,7 +111,7 @@ export async function* readMissed(
   let count = 0;
   for (;;) {
     const { rows } = await readFeed(db, [{ organizationId, position }]);
-    const missed = rows.filter((row) => !isAfter(row, until));
+    const missed = rows.filter((row) => !isPositionAfter(row, until));
     count += missed.length;
     if (count > eventsMax) return false;
     yield toFrames(missed);

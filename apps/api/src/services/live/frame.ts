@@ -1,5 +1,5 @@
 import type { StreamMessage, StreamQuery } from '@muster/contracts';
-import { formatPosition, isAfter, type FeedPosition } from '../inventory/index.js';
+import { formatPosition, isPositionAfter, type FeedPosition } from '../inventory/index.js';
 
 /** A message encoded once for all listeners, with the fields that decide which listeners receive it. */
 export interface StreamFrame {
@@ -44,7 +44,7 @@ export function matchesListener(
   query: StreamQuery,
   after: FeedPosition,
 ): boolean {
-  if (position !== undefined && !isAfter(position, after)) return false;
+  if (position !== undefined && !isPositionAfter(position, after)) return false;
   if (hostId !== undefined && query.hostId && !query.hostId.includes(hostId)) return false;
   if (change === undefined) return true;
   return (query.kind?.some((kind) => kind === change.kind) ?? true) && (query.name?.includes(change.name) ?? true);

@@ -1,5 +1,5 @@
 import type { StreamQuery } from '@muster/contracts';
-import { isAfter, type FeedPosition } from '../inventory/index.js';
+import { isPositionAfter, type FeedPosition } from '../inventory/index.js';
 import { matchesListener, type StreamFrame } from './frame.js';
 
 /** The server's end of a client's stream. It sends all bytes in order, or is closed. */
@@ -75,7 +75,7 @@ export class StreamListener {
   #send(frames: readonly StreamFrame[], allBytes: Buffer = Buffer.concat(frames.map(({ bytes }) => bytes))): void {
     this.sink.send(allBytes);
     for (const { position } of frames) {
-      if (position !== undefined && isAfter(position, this.position)) this.position = position;
+      if (position !== undefined && isPositionAfter(position, this.position)) this.position = position;
     }
   }
 }

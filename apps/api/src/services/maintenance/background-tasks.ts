@@ -6,7 +6,7 @@ import type { LivenessService } from '../freshness/index.js';
 import type { RetentionService } from './retention.js';
 
 /** Milliseconds between two scans of all hosts for stored instants that lie in the future. */
-const FUTURE_INTERVAL_MS = 60_000;
+const FUTURE_INSTANTS_INTERVAL_MS = 60_000;
 
 const RETENTION_INTERVAL_MS = 10 * 60_000;
 
@@ -26,8 +26,8 @@ export function startBackgroundTasks(
   };
   const intervals = [
     start("comparison with the database's clock", CLOCK_INTERVAL_MS, () => clock.synchronize()),
-    start('liveness record', liveness.intervalMs, () => liveness.beat()),
-    start('correction of future timestamps', FUTURE_INTERVAL_MS, () => liveness.lowerFutureInstants()),
+    start('liveness record', liveness.intervalMs, () => liveness.recordLiveness()),
+    start('correction of future timestamps', FUTURE_INSTANTS_INTERVAL_MS, () => liveness.lowerFutureInstants()),
     start('retention', RETENTION_INTERVAL_MS, async (isStopped) => {
       const pruned = await retention.prune(isStopped);
       if (pruned.containers + pruned.hosts + pruned.events + pruned.tokens > 0) logger.info(pruned, 'retention');

@@ -72,9 +72,9 @@ export const pruneExcessContainers = (
   );
 
 /**
- * Deletes the removed containers of a host that `aged` selects. If there are any, locks the host's row and increments
- * its revision. A concurrent snapshot that restores one of these containers either has already committed, so that
- * `removedAt` is null and the row is kept, or must compare again.
+ * Deletes a host's removed containers that the query `aged` returns. If there are any, locks the host's row and
+ * increments its revision. A concurrent snapshot that restores one of these containers either has already committed, so
+ * that `removedAt` is null and the row is kept, or must compare again.
  */
 const pruneHost = ({ prisma }: Database, hostId: string, aged: Prisma.Sql): Promise<number> =>
   prisma.$executeRaw(Prisma.sql`

@@ -40,7 +40,7 @@ const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 const EVENT_DAYS_DEFAULT = 90;
 
 /** Milliseconds between two batches of events, in which the database can run more important queries. */
-const PAUSE_MS = 50;
+const BATCH_PAUSE_MS = 50;
 
 /** Milliseconds for which a superseded row of `container_changes` is kept, which is longer than any write takes. */
 const CHANGES_KEPT_MS = 3_600_000;
@@ -68,7 +68,7 @@ const CLOCK_SKEW_MS_MAX = 60_000;
 /** The lease lasts longer than the time between two passes, so that a process keeps it as long as it runs. */
 export const RETENTION_LEASE = { name: 'retention', ttlMs: 15 * 60_000 };
 
-const STEPS = [
+const RETENTION_STEPS = [
   'removed_containers',
   'excess_containers',
   'superseded_changes',
@@ -77,10 +77,10 @@ const STEPS = [
   'expired',
   'events',
 ] as const;
-export type RetentionStep = (typeof STEPS)[number];
+export type RetentionStep = (typeof RETENTION_STEPS)[number];
 
 /** Numbers of rows that a pass deleted. `expired` counts sessions, sign-in verifications and invitations. */
-export interface Pruned {
+export interface PrunedCounts {
   containers: number;
   hosts: number;
   events: number;
@@ -94,7 +94,7 @@ export interface RetentionService {
    * deletes the rest. Each step runs even if another one failed. Deletes nothing while another process holds the lease,
    * or while this process's clock and the database's differ by more than a minute. Never deletes audit entries.
    */
-  prune(isStopped?: () => boolean): Promise<Pruned>;
+  prune(isStopped?: () => boolean): Promise<PrunedCounts>;
 
   /** Releases the lease, so that another process can take over. */
   release(): Promise<void>;
@@ -130,10 +130,10 @@ export interface RetentionOptions {
 
 export function createRetentionService(db: Database, options: RetentionOptions): RetentionService {
   const { now, skewMs = () => 0, lease, removedKeptMax = REMOVED_KEPT_MAX, onFailure, onPaused } = options;
-  const { eventDays = EVENT_DAYS_DEFAULT, eventBatchRows = BATCH_ROWS, pauseMs = PAUSE_MS } = options;
+  const { eventDays = EVENT_DAYS_DEFAULT, eventBatchRows = BATCH_ROWS, pauseMs = BATCH_PAUSE_MS } = options;
   const { prisma } = db;
   const createdAt = now();
-  const lastSuccesses = new Map<RetentionStep, Date>(STEPS.map((step) => [step, createdAt]));
+  const lastSuccesses = new Map<RetentionStep, Date>(RETENTION_STEPS.map((step) => [step, createdAt]));
   let removalsCheckedAt: Date | null = null;
   let changesPosition: ChangePosition | undefined;
   let isPaused = false;
@@ -241,9 +241,12 @@ export function createRetentionService(db: Database, options: RetentionOptions):
    */
   async function readLastSuccesses(): Promise<void> {
     const succeededAt = now();
-    await prisma.retentionStep.createMany({ data: STEPS.map((step) => ({ step, succeededAt })), skipDuplicates: true });
+    await prisma.retentionStep.createMany({
+      data: RETENTION_STEPS.map((step) => ({ step, succeededAt })),
+      skipDuplicates: true,
+    });
     const recorded = new Map((await prisma.retentionStep.findMany()).map((row) => [row.step, row.succeededAt]));
-    for (const step of STEPS) lastSuccesses.set(step, recorded.get(step) ?? succeededAt);
+    for (const step of RETENTION_STEPS) lastSuccesses.set(step, recorded.get(step) ?? succeededAt);
   }
 
   async function recordSuccess(step: RetentionStep): Promise<void> {
@@ -254,7 +257,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   const isClockWrong = () => Math.abs(skewMs()) > CLOCK_SKEW_MS_MAX;
 
-  async function pruneAll(isStopped: () => boolean): Promise<Pruned> {
+  async function pruneAll(isStopped: () => boolean): Promise<PrunedCounts> {
     const at = now().getTime();
     /** Runs a step. A failure is reported and does not stop the other steps. */
     async function run(step: RetentionStep, action: () => Promise<number>): Promise<number> {

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { Container, ContainerState } from './container.js';
+import { Freshness } from './freshness.js';
+import { Health } from './parse-status.js';
+
+const Timestamp = z.iso.datetime();
+
+/**
+ * A container as operators read it, with the state that its host last reported and the age of that state. `asOf` is the
+ * time when the host last confirmed its containers, and `changedAt` the time when this container last changed.
+ * `removedAt` is null while the container is present. `uptimeSeconds` is the time for which the container had been
+ * running at `asOf`, or null if it was not running.
+ */
+export const ContainerView = z.object({
+  ...Container.shape,
+  state: ContainerState,
+  hostId: z.uuid(),
+  hostName: z.string(),
+  hostFreshness: Freshness,
+  asOf: Timestamp.nullable(),
+  health: Health.nullable(),
+  exitCode: z.int().nullable(),
+  uptimeSeconds: z.int().min(0).nullable(),
+  firstSeenAt: Timestamp,
+  changedAt: Timestamp,
+  removedAt: Timestamp.nullable(),
+});
+export type ContainerView = z.output<typeof ContainerView>;

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { DockerId } from './container.js';
+
+const Timestamp = z.iso.datetime();
+
+/** The kinds of container events. */
+export const EventKind = z.enum([
+  'created',
+  'started',
+  'exited',
+  'restarted',
+  'paused',
+  'unpaused',
+  'health_changed',
+  'renamed',
+  'image_changed',
+  'updated',
+  'removed',
+  'reappeared',
+]);
+export type EventKind = z.output<typeof EventKind>;
+
+/** The value before or after a change: a state, health, name or image, or for `updated` the fields that differ. */
+export const EventValue = z.union([z.string(), z.null(), z.record(z.string(), z.unknown())]);
+export type EventValue = z.output<typeof EventValue>;
+
+/** One change of one container. `observedAt` is the host's time, and `recordedAt` the server's. */
+export const ContainerEvent = z.object({
+  id: z.string(),
+  hostId: z.uuid(),
+  hostName: z.string(),
+  dockerId: DockerId,
+  name: z.string(),
+  kind: EventKind,
+  from: EventValue,
+  to: EventValue,
+  exitCode: z.int().nullable(),
+  observedAt: Timestamp,
+  recordedAt: Timestamp,
+});
+export type ContainerEvent = z.output<typeof ContainerEvent>;
+
+/**
+ * One entry of the audit log. `actor` is `user:<id>`, `api_key:<id>`, `enrollment_token:<id>`, `host:<id>` (an agent
+ * that left) or `system`. `action` is for example `host.deleted`, and `target` is for example `host:<id>`, `user:<id>`
+ * or `system`. `details` describe the state at the time of the action and never contain a secret.
+ */
+export const AuditEntry = z.object({
+  id: z.string(),
+  at: Timestamp,
+  actor: z.string(),
+  /** The current name of the user or API key; null for other actors, and if the user or key no longer exists. */
+  actorName: z.string().nullable(),
+  action: z.string(),
+  target: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+export type AuditEntry = z.output<typeof AuditEntry>;

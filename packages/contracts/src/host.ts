@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { Engine } from './enrollment.js';
+import { Freshness } from './freshness.js';
+import { HostProblem } from './host-problems.js';
+import { DISPLAY_NAME_LENGTH_MAX } from './limits.js';
+import { displayName } from './text.js';
+
+const Timestamp = z.iso.datetime();
+
+/**
+ * A host. All times are those of the server's clock. `freshness` is derived when the host is read. `confirmedAt` is the
+ * `asOf` of the host's containers.
+ */
+export const Host = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  engineId: z.string(),
+  engine: Engine,
+  os: z.string(),
+  arch: z.string(),
+  agentVersion: z.string(),
+  freshness: Freshness,
+  /** The reasons why the host's state is not current or not complete, with at most one entry per code. */
+  problems: z.array(HostProblem),
+  containerCount: z.int(),
+  /**
+   * Counts of the present containers by state, and by health for those with a health check. Zero counts are omitted.
+   */
+  containersByState: z.record(z.string(), z.int()),
+  containersByHealth: z.record(z.string(), z.int()),
+  revision: z.int(),
+  lastSeenAt: Timestamp.nullable(),
+  confirmedAt: Timestamp.nullable(),
+  engineError: z.string().nullable(),
+  cloneSuspectedAt: Timestamp.nullable(),
+  /**
+   * Seconds by which the host's clock is ahead of the server's, measured at the last heartbeat and including network
+   * delay. Null if unknown.
+   */
+  clockSkewSeconds: z.int().nullable(),
+  enrolledAt: Timestamp,
+});
+export type Host = z.output<typeof Host>;
+
+export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX) });
+export type HostPatch = z.output<typeof HostPatch>;
