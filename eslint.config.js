@@ -91,7 +91,7 @@ export default defineConfig(
         { ignoreArrowShorthand: true, ignoreVoidOperator: true, ignoreVoidReturningFunctions: true },
       ],
       '@typescript-eslint/no-import-type-side-effects': 'error',
-      // `void call()` states that the result is ignored, which stays correct if the function later returns something.
+      // `void call()` states that a result is ignored, and may be written even if the function returns nothing yet.
       '@typescript-eslint/no-meaningless-void-operator': 'off',
       // With `noUncheckedIndexedAccess`, `!` marks an index that was already checked. Without `!`, each of these places
       // would need a branch that no test can reach.

@@ -12,7 +12,7 @@ const configs = await Promise.all(
   packages.map(async (rootDir) => ({ rootDir, ...(await import(join(rootDir, 'jest.config.js'))).default })),
 );
 
-/** Whether the command line selects tests, as `pnpm test NAME` does. A configuration file or a number is an option's. */
+/** Whether the command line selects tests, as `pnpm test NAME` does. A config file or a number is an option's value. */
 const isSelection = process.argv
   .slice(2)
   .some((argument) => !argument.startsWith('-') && !/\.config\.js$|^\d+$/.test(argument));

@@ -1,4 +1,4 @@
 import base from '../../jest.config.base.js';
 
-// Real processes and sockets: generous, so that a busy machine makes a test slow and not red.
+// The tests use real processes and sockets, so a busy machine needs a generous timeout.
 export default { ...base, testTimeout: 180_000 };

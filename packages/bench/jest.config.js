@@ -1,4 +1,4 @@
 import base from '../../jest.config.base.js';
 
-// A whole benchmark, if a small one, on a server of its own.
+// A test runs a small but complete benchmark on a separate PostgreSQL server.
 export default { ...base, testTimeout: 180_000 };

@@ -85,7 +85,7 @@ function evaluate(label: string, samples: readonly Sample[]): { row: string[]; i
 
 /**
  * Returns the rate that corresponds to the shortest time between two list calls. A list call is noticed up to one
- * sampling interval late, so the measured time may be too short by that interval, which is therefore added.
+ * sampling interval late, so the measured time may be one interval too short. One interval is therefore added.
  */
 function listsPerMinute(samples: readonly Sample[]): number {
   // Only list calls within the measured period count. A period of three minutes contains two of these calls.

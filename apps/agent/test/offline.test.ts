@@ -5,7 +5,7 @@ import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
-/** The header that the API sends while it is down. Changes in the engine continue during the wait. */
+/** The header of the responses that simulate an outage. The engine's containers also change during this wait. */
 const RETRY_AFTER: Record<string, string> = { 'retry-after': '1' };
 
 let rig: Rig;
@@ -171,7 +171,7 @@ describe('while a call waits for its answer', () => {
   });
 
   test.each(ENDS)(
-    'each change is recorded and later sent in order (the call is a heartbeat that %s)',
+    'during a heartbeat that %s, each change is recorded and later sent in order',
     async (_, reaction) => {
       const release = rig.muster.hold(Paths.agentHeartbeat);
       const heartbeatsBefore = rig.muster.heartbeats.length;
@@ -189,7 +189,7 @@ describe('while a call waits for its answer', () => {
   );
 
   test.each(ENDS)(
-    'the changes in that call are also recorded (the call is a snapshot that %s)',
+    'during a snapshot call that %s, its changes and then the later changes are recorded',
     async (_, reaction) => {
       const release = rig.muster.hold(Paths.agentContainers);
       rig.engine.pause(rig.engine.idOf('c')!);
@@ -207,7 +207,7 @@ describe('while a call waits for its answer', () => {
   );
 
   test.each(ENDS)(
-    'later changes are appended to the journal (the call is a journal entry that %s)',
+    'during the call for a journal entry that %s, later changes are appended to the journal',
     async (_, reaction) => {
       rig.muster.queueReactions(Paths.agentContainers, 'reset');
       const release = rig.muster.hold(Paths.agentContainers);

@@ -1,6 +1,6 @@
 /**
- * Runs the API from its source, again after each edit in any package, on an embedded database of its own and with an
- * admin key that everybody knows: for development on the loopback address, and nothing else.
+ * Runs the API from its source for development, and restarts it after each edit in any package. The API listens on the
+ * loopback address, because its admin key is well known. By default, it uses a separate embedded database.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ const inRepository = (path: string) => fileURLToPath(new URL(`../../../${path}`,
 
 const { DATABASE_URL, MUSTER_ADMIN_KEY } = process.env;
 if (DATABASE_URL && !MUSTER_ADMIN_KEY)
-  console.error('DATABASE_URL is set: the API makes an admin key, or takes MUSTER_ADMIN_KEY.');
+  console.error('DATABASE_URL is set: the API creates an admin key. To choose the key, set MUSTER_ADMIN_KEY.');
 
 const child = spawn(
   process.execPath,
@@ -22,5 +22,5 @@ const child = spawn(
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-// This process is nothing without its child, and ends as it did; one that was told to stop by a signal has no code.
+// Exits with the child's exit code. A child that was stopped by a signal has no exit code.
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)));

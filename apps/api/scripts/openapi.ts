@@ -1,6 +1,6 @@
 /**
- * `pnpm openapi` writes docs/openapi.json from the contracts; `pnpm openapi:check` compares it with them instead, and
- * exits with 1 where they differ.
+ * `pnpm openapi` generates docs/openapi.json from the contracts. `pnpm openapi:check` only compares the file with the
+ * contracts, and exits with 1 if they differ.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ const program = new Command('openapi').option('--check', 'compare the file inste
 if (program.opts<{ check?: boolean }>().check === true) {
   const current = await readFile(file, 'utf8').catch(() => '');
   if (current !== text) {
-    console.error('docs/openapi.json is not what the contracts say: run `pnpm openapi`, and look at what changed.');
+    console.error('docs/openapi.json differs from the contracts: run `pnpm openapi` and review the changes.');
     process.exitCode = 1;
   }
 } else {

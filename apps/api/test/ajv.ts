@@ -1,4 +1,4 @@
-/** ajv and its formats, unwrapped because their type declarations describe the CommonJS `exports` instead. */
+/** Imports ajv and ajv-formats. Their types describe the `exports` object of a CommonJS module. */
 import ajv from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 

@@ -4,8 +4,8 @@ import { createClock } from '../src/lib/clock.js';
 const START = Date.UTC(2026, 2, 1, 12);
 
 /**
- * Creates a reference, a wall clock and a monotonic clock, and the duration of a reading in each direction. The test
- * controls all of them.
+ * Creates a reference clock, a wall clock and a monotonic clock, all of which the test sets. A request to read the
+ * reference arrives after `there` milliseconds, and its result after another `back` milliseconds.
  */
 function createTestClocks() {
   const ms = { elapsed: 5_000, reference: START, wall: START, there: 10, back: 10 };

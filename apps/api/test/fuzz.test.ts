@@ -112,8 +112,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
     const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
     if (answer === null) {
-      // Allowed only if the server could not know that no more bytes would come. The server may still be
-      // processing the call, with objects that `resetDatabase` deletes.
+      // The server may omit the response only if it may still have been waiting for the rest of the message. It may
+      // still be processing the call, with objects that `resetDatabase` then deletes.
       expect({ call, isCut }).toEqual({ call, isCut: true });
       return resetDatabase();
     }

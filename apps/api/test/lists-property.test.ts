@@ -77,7 +77,7 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
   count: fc.boolean(),
 });
 
-/** Apart from the default, budgets so small that every way of finding a page is tried and exhausted. */
+/** The default budgets, and budgets that are small enough for each way of finding a page to exceed its budget. */
 const BUDGETS: Record<string, ContainerReaderOptions> = {
   'with the default budgets': {},
   'by scanning in order only': {

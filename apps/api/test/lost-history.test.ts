@@ -11,7 +11,7 @@ import { container } from './fixtures.js';
 import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 
-/** The history that a database reports. `ahead` is added to its transaction horizon. */
+/** Identifies the history that a database reports. `ahead` is added to the reported transaction horizon. */
 interface History {
   server: string;
   ahead: bigint;

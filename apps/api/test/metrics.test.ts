@@ -106,7 +106,7 @@ describe('metrics', () => {
     const text = [...series.keys()].join('\n');
     expect(text).not.toContain(host.id);
     expect(text).not.toContain('made-up');
-    // New series, a counter and a histogram each, come only from `none` and from the first request for metrics.
+    // Two routes add series: `none`, and the route of the metrics when it is first requested.
     await read(api);
     const settled = (await read(api)).size;
     for (let i = 0; i < 20; i++) await api.http.get(`/more-${i}`).expect(404);

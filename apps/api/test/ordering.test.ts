@@ -169,8 +169,8 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
         const server = await newHost();
         const world = newWorld();
         await fc.asyncModelRun(() => ({ model: world, real: server }), commands);
-        // In every case, an observation more than a minute after the last contact is applied, and the server is exact.
-        // A server clock that was set back must first pass the time of the last contact again.
+        // In every case, an observation more than a minute after the last contact is applied, and makes the server's
+        // state exact. If the server's clock was set back, it must first reach the time of the last contact again.
         const { streamHeardAt } = await server.replicas[0]!.host();
         const aheadMs = (streamHeardAt?.getTime() ?? 0) - server.clock().getTime();
         server.clock.advance(Math.max(0, aheadMs) + 61_000);

@@ -307,7 +307,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     ]);
   });
 
-  test('is not created if it cannot be handed over', async () => {
+  test('is not created if the key cannot be delivered', async () => {
     const { db } = context.api;
     await db.prisma.apiKey.deleteMany();
     const fail = () => Promise.reject(new Error('no room on the disk'));

@@ -6,7 +6,7 @@ import { DemoError, runDemo } from './demo.js';
 const SECONDS_DEFAULT = 4 * 3_600;
 const SECONDS_MAX = 7 * 86_400;
 
-/** The demo's command line. Its options are the duration in milliseconds. */
+/** The demo's command line, which is parsed to the duration of the demo in milliseconds. */
 export const demoCommand: CommandSpec<{ for: number }, { durationMs: number }> = {
   name: 'muster-demo',
   description: `Muster's demo: the API on a temporary database, and agents that report this machine's engine, if one

@@ -30,13 +30,13 @@ export interface Fleet {
   /** The result of the first snapshots. */
   first: LoadResult;
   /**
-   * Sends a load. Failed requests would distort its figures, because they can be faster than correct ones.
+   * Sends a load. Throws if a request fails, because failed requests can be faster than correct ones.
    * @throws ProgramError if a response was neither correct nor a 503.
    */
   send: (load: LaneLoad) => Promise<LoadResult>;
   /**
-   * Sends every host's snapshot again, because the server may have refused the last one. Returns the hosts whose
-   * containers the server must then have.
+   * Sends every host's snapshot again, because the server may have refused the last one. Returns the hosts, whose
+   * containers the server must have stored.
    */
   finish: () => Promise<{ id: string; simulated: SimulatedHost; progress: HostProgress }[]>;
 }

@@ -57,7 +57,7 @@ export function valueOption(
   });
 }
 
-/** Creates an option without a value: it is true if it is given, and else false. */
+/** Creates an option without a value: its value is true if it is given, and false otherwise. */
 export const switchOption = (flags: string, description: string): Option =>
   new Option(flags, description).default(false);
 

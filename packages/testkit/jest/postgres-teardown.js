@@ -1,4 +1,4 @@
-/** Jest's globalTeardown to postgres-setup.js. */
+/** Jest's globalTeardown, which stops the servers that postgres-setup.js started. */
 export default async function tearDownPostgres() {
   await Promise.all((globalThis.musterPostgresClusters ?? []).map((cluster) => cluster.stop()));
 }

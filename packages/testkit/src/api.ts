@@ -6,7 +6,7 @@ import type { LoopReading, PreloadRequest } from './preload.js';
 
 export type { LoopReading };
 
-/** `env` extends HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
+/** `env` adds to or replaces HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
 export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'detached'> {
   adminKey?: string;
   /** Default: any free port. */

@@ -33,8 +33,9 @@ function familyOf(pid: number) {
 }
 
 /**
- * Returns the CPU time of a process and all its children, including ended ones, in ms since their start. Nanosecond
- * resolution for running processes, 10 ms for ended ones. Counts one thread per process, as in PostgreSQL.
+ * Returns the CPU time of a process and all its children, including ended ones, in ms since their start. The
+ * resolution is a nanosecond for running processes and 10 ms for ended ones. Only the first thread of a running process
+ * is counted, because PostgreSQL's processes have only one.
  */
 export const familyCpuMs = (pid: number): number =>
   familyOf(pid).reduce((sum, times) => sum + times.own + (times.pid === pid ? times.reaped : 0), 0);

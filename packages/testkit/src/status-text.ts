@@ -1,4 +1,4 @@
-/** What determines a container's status text. Times are in milliseconds on one clock; null if it has not happened. */
+/** What determines a container's status text. Times are in milliseconds on one clock; null means never. */
 export interface StatusFacts {
   state: string;
   health: 'healthy' | 'unhealthy' | 'starting' | null;
@@ -7,13 +7,13 @@ export interface StatusFacts {
   finishedAtMs: number | null;
 }
 
-/** A text, and the time at which it changes. Infinity if it never does. */
+/** A text, and the time at which the text changes, which is Infinity if it never changes. */
 export interface AgingText {
   text: string;
   agesAtMs: number;
 }
 
-/** The text of each state, with AGE for the time since the start or the exit. All other states are those of `exited`. */
+/** The text of each state, with AGE for the time since the start or the exit. Other states have that of `exited`. */
 const TEMPLATES: Readonly<Record<string, string>> = {
   running: 'Up AGE',
   paused: 'Up AGE (Paused)',

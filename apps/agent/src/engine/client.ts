@@ -22,7 +22,7 @@ export interface EngineClient {
   info(signal: AbortSignal): Promise<InfoReply>;
   /** Lists all containers, running or not. Throws instead of returning an incomplete list. */
   listContainers(signal: AbortSignal): Promise<ListedContainer[]>;
-  /** Inspects a container. Resolves with null if it no longer exists. */
+  /** Inspects a container. Resolves with null if the container no longer exists. */
   inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
   /** Subscribes to events. Resolves when the engine has answered. The iteration ends or throws when the stream ends. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;

@@ -23,7 +23,7 @@ export interface Call {
   readonly damage: readonly Damage[];
 }
 
-/** At this position of the message, from 0 to 1, removes `remove` bytes and inserts `insert`. */
+/** Replaces `remove` bytes with `insert`, at the position `at` of the message, from 0 (its start) to 1 (its end). */
 interface Damage {
   readonly at: number;
   readonly remove: number;

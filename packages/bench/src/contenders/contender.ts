@@ -16,11 +16,11 @@ export interface Delivery {
 /** One way to make the database equal to snapshots. */
 export interface Contender {
   readonly id: ContenderId;
-  /** Makes a host's rows equal to the snapshot, marks other containers exited and removed, and the host as seen. */
+  /** Makes a host's rows equal to the snapshot, marks other rows exited and removed, and marks the host as seen. */
   deliver(delivery: Delivery): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The contenders, as results name them. Two of them are one hand-written statement, without and with history. */
+/** The contenders' names in results. `statement-history` is `statement`, a hand-written statement, with history. */
 export const CONTENDER_IDS = ['upserts', 'rows', 'statement', 'statement-history', 'muster'] as const;
 export type ContenderId = (typeof CONTENDER_IDS)[number];

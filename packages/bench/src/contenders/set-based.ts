@@ -53,8 +53,8 @@ const HISTORY = `, recorded AS (
   )`;
 
 /**
- * The reference for the limit: one prepared statement that compares and writes. With `history`, it also writes events,
- * as Muster does. Neither form handles order, revisions or health.
+ * Shows the highest rate that can be expected: one prepared statement that compares and writes. With `history`, it also
+ * writes events, as Muster does. Neither form handles order, revisions or health.
  */
 export function createSetBased(url: string, { history }: { history: boolean }): Contender {
   const pool = createPool(url);

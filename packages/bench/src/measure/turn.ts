@@ -17,7 +17,7 @@ export interface LoadTurn {
   unavailable: number;
 }
 
-/** A summary of several turns: medians, but the maxima of `max` and of the memory, and the sums of requests. */
+/** A summary of several turns: the sums of requests, the maxima of `max` and of the memory, and otherwise medians. */
 export interface LoadFigures extends Omit<LoadTurn, 'perSecond'> {
   perSecond: Spread;
 }
@@ -45,9 +45,9 @@ export function summarizeTurns(turns: readonly LoadTurn[]): LoadFigures {
 }
 
 /**
- * Takes a turn of each contender in each round, so that a disturbance of the machine affects all of them. Omits the
- * first round, which warms up caches and the compiler, and includes the full-page writes after a checkpoint. A contender
- * skips a round if its turn is null.
+ * Lets each contender take a turn in each round, so that a disturbance of the machine affects all of them. Omits
+ * the first round, which warms up caches and the compiler, and includes the full-page writes after a checkpoint. A
+ * contender skips a round if its turn is null.
  */
 export async function takeRounds<Contender, Turn>(
   { plan: { rounds }, signal }: Pick<Bench, 'signal'> & { plan: { rounds: number } },

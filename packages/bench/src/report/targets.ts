@@ -25,7 +25,7 @@ const medianOf = (ratios: Spread | null | undefined): Figure | null =>
 /** The containers of a snapshot in the service targets. The details show the ratios for other sizes. */
 const CONTAINERS = 50;
 
-/** Muster's rate over another contender's. Each is a target for one snapshot at a time and a target for four. */
+/** Muster's rate divided by another contender's. There is a target for one snapshot at a time and one for four. */
 const SERVICE_TARGETS = [
   ['upserts', 'obvious implementation', 'restarted', 2, 100],
   ['statement', 'hand-written SQL statement', 'restarted', 2, 1],

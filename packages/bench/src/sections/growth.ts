@@ -24,7 +24,7 @@ export interface GrowthResult {
   containers: number;
   connections: number;
   sizes: GrowthSize[];
-  /** The ingest rate with the most hosts over the rate with the fewest, in paired rounds. */
+  /** The ingest rate with the most hosts divided by the rate with the fewest, in paired rounds. */
   rateOfMostOverFewest: Spread | null;
 }
 

@@ -27,9 +27,9 @@ export interface HttpCell {
   case: string;
   connections: number;
   figures: Partial<Record<ServerId, LoadFigures>>;
-  /** Muster's rate over the bare route's, in paired rounds. */
+  /** Muster's rate divided by the bare route's, in paired rounds. */
   rateOverBare: Spread | null;
-  /** The row loop's CPU time per request (server and PostgreSQL) over Muster's, in paired rounds. */
+  /** The row loop's CPU time per request (server and PostgreSQL) divided by Muster's, in paired rounds. */
   cpuOfRowsOverMuster: Spread | null;
 }
 

@@ -18,7 +18,7 @@ export interface LiveResult {
   heard: Heard[];
   alone: LoadFigures;
   watched: LoadFigures;
-  /** The p99 of ingest with listeners over the p99 without, in paired rounds. */
+  /** The p99 of ingest with listeners divided by the p99 without, in paired rounds. */
   p99Ratio: Spread;
 }
 

@@ -39,7 +39,7 @@ export interface ServiceCell extends Change {
   containers: number;
   concurrency: number;
   figures: ContenderFigures[];
-  /** Muster's rate over the rate of each other contender, in paired rounds. */
+  /** Muster's rate divided by the rate of each other contender, in paired rounds. */
   ratios: Partial<Record<ContenderId, Spread>>;
 }
 
@@ -236,7 +236,7 @@ function summarize(contender: ContenderId, turns: readonly Turn[]): ContenderFig
   };
 }
 
-/** Removes a container of one host per lane, adds another, and then checks every row of every host. */
+/** Removes and adds a container on one host of each contender, and then checks every row of every host. */
 async function verifyLanes(database: BenchDatabase, lanes: readonly Lane[]): Promise<void> {
   for (const { contender, hosts } of lanes) {
     const host = hosts[0]!;

@@ -47,13 +47,13 @@ export interface Guarantee {
 
 const formatCount = (value: number): string => value.toLocaleString('en-US');
 
-/** Requires that something never happens. Not kept if there was no opportunity. */
+/** Requires that something never happens. Not kept if `of` is 0, because then nothing was tested. */
 export const never = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${count} of ${formatCount(of)} ${unit}`;
   return { what, required: '0', figure, kept: count === 0 && of > 0, timed: false };
 };
 
-/** Requires that something happens every time. Not kept if there was no opportunity. */
+/** Requires that something happens every time. Not kept if `of` is 0, because then nothing was tested. */
 export const always = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${formatCount(count)} of ${formatCount(of)} ${unit}`;
   return { what, required: 'all', figure, kept: count === of && of > 0, timed: false };

@@ -148,7 +148,7 @@ function callsOf(
     .filter(({ name }) => name !== 'cursor')
     .map((parameter) => {
       const known = /Id$/.test(parameter.name) ? [{ weight: 6, arbitrary: fc.constant(KNOWN) }] : [];
-      // Short pages have cursors.
+      // A page of one item usually has a cursor for the next page.
       const short = parameter.name === 'limit' ? [{ weight: 8, arbitrary: fc.constant('1') }] : [];
       const once = fc
         .oneof({ weight: 6, arbitrary: values(parameter) }, ...known, ...short)

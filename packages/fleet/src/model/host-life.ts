@@ -38,9 +38,9 @@ const HOUR_MS = 3_600_000;
 const UPTIME_MS_MAX = 60 * 24 * HOUR_MS;
 
 /**
- * A host and its containers. Equal options give equal lives, regardless of how many steps they advance in. Times are
- * milliseconds since the simulation's start. The host's events have their own generator, so that they do not affect the
- * containers.
+ * A host and its containers. Equal options give equal lives, regardless of the number of calls that advance them. Times
+ * are milliseconds since the simulation's start. The host's events have their own random generator, so that they do not
+ * affect the containers.
  */
 export class HostLife {
   /** Ordered by id. Callers must not change the array. */

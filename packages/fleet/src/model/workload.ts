@@ -73,7 +73,7 @@ export const advance = (progress: HostProgress, kind: ChangeKind, touches: numbe
 
 interface Base {
   container: Container;
-  /** The first age in the status text, the words before and after the age, and the first start. */
+  /** The initial age in the status text, the words before and after the age, and the initial start time. */
   minutes: number;
   before: string;
   after: string;

@@ -40,7 +40,7 @@ export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (
   return ratios.length === 0 ? null : spread(ratios);
 }
 
-/** Returns nearest-rank percentiles: the smallest value that at least this share of the values does not exceed. */
+/** Returns nearest-rank percentiles: p95 is the smallest value such that at least 95 % of all values are not larger. */
 export function latency(values: readonly number[]): Latency {
   const sorted = ascending(values);
   const at = (share: number) => sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? NaN;

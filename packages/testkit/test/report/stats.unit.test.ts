@@ -22,7 +22,7 @@ describe('figures over rounds', () => {
     expect(pairedRatio([10], [])).toBeNull();
   });
 
-  test('a percentile is one of the values, which at least this share of the values does not exceed', () => {
+  test('a percentile is the smallest of the values such that at least this share of them is not larger', () => {
     const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
     expect(latency(hundred)).toEqual({ p50: 50, p95: 95, p99: 99, max: 100 });
     expect(latency([7])).toEqual({ p50: 7, p95: 7, p99: 7, max: 7 });

@@ -136,7 +136,7 @@ const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Pro
     ]),
   );
 
-/** Sends heartbeats repeatedly. The returned function stops them, and returns the time of the last accepted heartbeat. */
+/** Sends heartbeats repeatedly. The returned function stops this and returns when the last accepted one was sent. */
 function sendUntilStopped(client: Client, agent: AgentSession): () => Promise<number> {
   let isOver = false;
   let lastAcceptedAt = 0;

@@ -58,7 +58,7 @@ export function judgeHost(
 /** Returns the generation of the old or new value of a marker's image change, or NaN if the value is not an image. */
 export const generationOfValue = (value: EventValue): number => (typeof value === 'string' ? generationOf(value) : NaN);
 
-/** Returns the generations from `base` to `found` that the steps pass, or null if the steps do not connect them. */
+/** Returns the generations on the way from `base` to `found`, or null if the steps do not connect the two. */
 function chainBetween(
   steps: readonly { from: number; to: number }[],
   base: number,

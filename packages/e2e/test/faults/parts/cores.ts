@@ -3,5 +3,5 @@ import { pinFamily } from '@muster/testkit/proc';
 
 export { onCore } from '@muster/testkit/proc';
 
-/** Keeps a PostgreSQL server on one core. Otherwise a load generator on the same core would measure itself. */
+/** Keeps a PostgreSQL server on one core, so that it does not slow down the load generator on another core. */
 export const pinServer = async (url: string, core: number): Promise<void> => pinFamily(await postmasterPid(url), core);
