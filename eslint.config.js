@@ -33,7 +33,7 @@ const API_PURE_CORE = [
   'http/origin',
   'services/identity/identity',
   'services/freshness/freshness',
-  'services/inventory/{event-row,feed-position,merge-pages}',
+  'services/inventory/{event-row,feed-position}',
   'services/live/frame',
   'services/sync/{container-changes,container-row,diff-snapshot,order,scan-body,state-counts}',
 ].map((path) => `apps/api/src/${path}.ts`);

@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import type { EventQuery } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { listEvents, type EventListLimits } from '../src/services/inventory/events.js';
-import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container } from './fixtures.js';
 import { useApi, type TestOrganization } from './harness.js';
 
@@ -67,22 +66,5 @@ describe.each(testEngines())('lists of events on %s', (engine) => {
     }
     const since = new Date(context.api.clock().getTime() - 3_600_000).toISOString();
     expect(await pagesOf(organization, { since }, { eventsReadMax: 2 })).toEqual([['created c']]);
-  });
-
-  test('retention keeps the `container_changes` rows of present containers, and therefore their order', async () => {
-    const { organization, host } = await createThreeContainers();
-    await host.sync([container('a', { name: 'web', command: 'other' }), container('b', { name: 'db' })]);
-    context.api.clock.advance(7_200_000);
-    const present = await context.api.db.prisma.container.findMany({ where: { hostId: host.id, removedAt: null } });
-    await createRetentionService(context.api.db, { now: context.api.clock }).prune();
-    const kept = await context.api.db.prisma.containerChange.findMany({
-      where: { organizationId: organization.id },
-      orderBy: { changedAt: 'asc' },
-    });
-    expect(kept.map(({ changedAt }) => changedAt)).toEqual(
-      present.map(({ changedAt }) => changedAt).sort((a, b) => a.getTime() - b.getTime()),
-    );
-    const { body } = await organization.get('/api/containers?sort=changedAt').expect(200);
-    expect((body as { items: { dockerId: string }[] }).items.map(({ dockerId }) => dockerId)).toEqual(['b', 'a']);
   });
 });

@@ -53,7 +53,6 @@ describe.each(testEngines())('a call on %s', (engine) => {
   async function resetDatabase(): Promise<DatabaseState> {
     // Everything else is deleted, so that reading all rows costs the same in the last case as in the first.
     await context.api.db.prisma.organization.deleteMany();
-    await context.api.db.prisma.containerChange.deleteMany();
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('there'), container('other', { state: 'exited', status: 'Exited (1) 2 hours ago' })]);

@@ -1,9 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { ContainerQuery, DOCKER_STATES, type ContainerView, type Freshness } from '@muster/contracts';
+import {
+  ContainerQuery,
+  DOCKER_STATES,
+  HOST_ONLY_SORT_KEYS,
+  type ContainerView,
+  type Freshness,
+} from '@muster/contracts';
 import type { Container } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
-import { createContainerReader, type ContainerReaderOptions } from '../src/services/inventory/container-reader.js';
+import { createContainerReader } from '../src/services/inventory/container-reader.js';
 import { container } from './fixtures.js';
 import { useApi, type TestHost } from './harness.js';
 
@@ -46,6 +52,8 @@ const SILENCES = [
   ['offline', 600],
 ] as const;
 
+const BY_NAME = { key: 'name', descending: false } as const;
+
 type Asked = Omit<ContainerQuery, 'hostId'> & { hosts: number[] | undefined };
 
 const queryOf: fc.Arbitrary<Asked> = fc.record({
@@ -62,7 +70,10 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
   image: fc.option(some(IMAGES), { nil: undefined, freq: 3 }),
   label: fc.option(fc.array(label, { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 2 }),
   q: fc.option(
-    fc.constantFrom('w', 'WEB', 'ï', '100%', 'needle', 'nginx', 'xxx', 'b_1', 'a1b2c3', 'a1b2c3d4e5f61', '\n'),
+    fc.constantFrom(
+      ...['w', 'We', 'B', 'd_', 'E.', '%', '_', '🐳', 'NA', '\n', 'x', 'ï'],
+      ...['WEB', '100%', 'ïve', 'needle', 'nginx', 'xxx', 'b_1', 'a1b2c3', 'a1b2c3d4e5f61', 'a\nb', '...'],
+    ),
     {
       nil: undefined,
       freq: 2,
@@ -77,27 +88,8 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
   count: fc.boolean(),
 });
 
-/** The default budgets, and budgets that are small enough for each way of finding a page to exceed its budget. */
-const BUDGETS: Record<string, ContainerReaderOptions> = {
-  'with the default budgets': {},
-  'by scanning in order only': {
-    hopefulRowsMax: 1,
-    hostRowsMax: 0,
-    scatteredRowsMax: 0,
-    togetherRowsMax: 0,
-    patientRowsMax: 1,
-    shortPageRowsMax: 1,
-    emptyPageRowsMax: 2,
-  },
-  'by selective indexes': { hopefulRowsMax: 1, hostRowsMax: 1_000, scatteredRowsMax: 1_000, patientRowsMax: 1 },
-  'by a mix of all ways': {
-    hopefulRowsMax: 2,
-    hostRowsMax: 6,
-    scatteredRowsMax: 3,
-    togetherRowsMax: 5,
-    patientRowsMax: 4,
-  },
-};
+/** Apart from the default, budgets so small that each way of finding a page is tried and stopped. */
+const BUDGETS = [undefined, 1, 2, 5, 9];
 
 /** All states that Docker does not have count as one in the order of a list. */
 const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known === state) ? state : 'other');
@@ -105,7 +97,11 @@ const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known 
 /** A simple reference implementation of the filters. */
 function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness): boolean {
   const labels = new Map(Object.entries(row.labels as Record<string, string>));
-  const has = (text: string) => text.toLowerCase().includes(query.q!.toLowerCase());
+  const matchesSearch = (q: string) =>
+    row.dockerId.startsWith(q) ||
+    (Array.from(q).length < 3
+      ? row.name.toLowerCase().startsWith(q.toLowerCase())
+      : [row.name, row.image, row.command].some((text) => text.toLowerCase().includes(q.toLowerCase())));
   return (
     (query.presence === 'all' || (query.presence === 'present') === (row.removedAt === null)) &&
     (query.hostId?.includes(row.hostId) ?? true) &&
@@ -114,7 +110,7 @@ function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness):
     (query.health?.some((health) => health === row.health) ?? true) &&
     (query.image?.includes(row.image) ?? true) &&
     (query.label ?? []).every(({ key, value }) => labels.has(key) && (value === null || labels.get(key) === value)) &&
-    (query.q === undefined || [row.name, row.image, row.command].some(has) || row.dockerId.startsWith(query.q))
+    (query.q === undefined || matchesSearch(query.q))
   );
 }
 
@@ -161,14 +157,15 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
         }
         const rows = await prisma.container.findMany({ where: { organizationId: organization.id } });
         for (const { hosts: indexes, ...asked } of queries) {
-          const query: ContainerQuery = { ...asked, hostId: indexes?.map((index) => hosts[index]!.id) };
+          const sort = indexes === undefined && HOST_ONLY_SORT_KEYS.includes(asked.sort.key) ? BY_NAME : asked.sort;
+          const query: ContainerQuery = { ...asked, sort, hostId: indexes?.map((index) => hosts[index]!.id) };
           const expected = rows
             .filter((row) => holds(row, query, freshnessOf.get(row.hostId)!))
             .sort((a, b) => compareRows(a, b, query.sort));
-          for (const [way, budget] of Object.entries(BUDGETS)) {
-            const found = await readAll(organization.id, query, budget, expected.length);
-            expect({ way, query, found }).toEqual({
-              way,
+          for (const rowsMax of BUDGETS) {
+            const found = await readAll(organization.id, query, rowsMax, expected.length);
+            expect({ rowsMax, query, found }).toEqual({
+              rowsMax,
               query,
               found: expected.map(({ hostId, dockerId }) => `${hostId} ${dockerId}`),
             });
@@ -179,47 +176,60 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     );
   }, 120_000);
 
-  test('show matches on the first page regardless of their position in the order', async () => {
+  test('show a rare match on the first page, wherever it is in the order', async () => {
+    const { list } = await createHaystack();
+    const page = await list(16);
+    expect(page).toMatchObject({ items: [{ name: 'c29' }], nextCursor: null, total: 1, totalIsExact: true });
+    expect(page.incomplete).toBeUndefined();
+  });
+
+  test('end a page at the budget, say so, and continue from there', async () => {
+    const { list } = await createHaystack();
+    expect(await list(1, 'hay')).toMatchObject({ items: [{}, {}, {}], total: 1, totalIsExact: false });
+    const pages = [await list(1)];
+    while (pages.at(-1)!.nextCursor !== null) pages.push(await list(1, 'needle', pages.at(-1)!.nextCursor!));
+    expect(pages.length).toBeGreaterThan(3);
+    expect(pages.flatMap(({ items }) => items.map(({ name }) => name))).toEqual(['c29']);
+    expect(pages.map(({ incomplete }) => incomplete)).toEqual([...pages.slice(1).map(() => true), undefined]);
+  });
+
+  /** Creates 30 containers, of which the last in the order by name differs from the others. */
+  async function createHaystack() {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const names = Array.from({ length: 30 }, (_, index) => `c${String(index).padStart(2, '0')}`);
-    await host.sync(names.map((name) => container(name, { name, command: name === 'c29' ? 'needle' : 'hay' })));
-    const { items } = (await organization.get('/api/containers?q=needle').expect(200)).body as {
-      items: ContainerView[];
-    };
-    expect(items.map(({ name }) => name)).toEqual(['c29']);
-
+    await host.sync(names.map((name) => container(name, { name, command: name === 'c29' ? 'a needle' : 'hay' })));
     const operator = { organizationId: organization.id, actor: 'api_key:', role: 'viewer' } as const;
-    const query = ContainerQuery.parse({ q: 'needle' });
-    const ways: ContainerReaderOptions[] = [
-      { hopefulRowsMax: 1, togetherRowsMax: 0, patientRowsMax: 3, shortPageRowsMax: 0 },
-      { hopefulRowsMax: 1, scatteredRowsMax: 0, patientRowsMax: 1, shortPageRowsMax: 0, emptyPageRowsMax: 0 },
-    ];
-    for (const way of ways) {
-      const page = await readerWith(way).list(operator, query);
-      expect(page.items.map(({ name }) => name)).toEqual(['c29']);
-    }
-  });
+    return {
+      list: (rowsMax: number, q = 'needle', cursor?: string) =>
+        readerWith(rowsMax).list(operator, { ...ContainerQuery.parse({ q, limit: '3', count: 'true' }), cursor }),
+    };
+  }
 
-  function readerWith(budget: ContainerReaderOptions) {
+  function readerWith(rowsMax: number | undefined) {
     const now = context.api.clock();
     const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
     return createContainerReader(
       context.api.db,
       () => Promise.resolve({ now, cadence, otherHeartbeats: [], outages: [] }),
-      budget,
+      rowsMax === undefined ? {} : { rowsMax },
     );
   }
 
-  async function readAll(organizationId: string, query: ContainerQuery, budget: ContainerReaderOptions, total: number) {
-    const reader = readerWith(budget);
+  async function readAll(organizationId: string, query: ContainerQuery, rowsMax: number | undefined, total: number) {
+    const reader = readerWith(rowsMax);
     const found: ContainerView[] = [];
     let cursor: string | undefined;
     let pages = 0;
     do {
       const page = await reader.list({ organizationId, actor: 'api_key:', role: 'viewer' }, { ...query, cursor });
       expect(page.items.length).toBeLessThanOrEqual(query.limit);
-      expect(page.total).toBe(query.count ? total : undefined);
+      if (page.incomplete === true) expect(page.items.length).toBeLessThan(query.limit + 1);
+      else if (page.nextCursor !== null) expect(page.items).toHaveLength(query.limit);
+      if (!query.count) expect(page.total).toBeUndefined();
+      else if (page.totalIsExact === true) expect(page.total).toBe(total);
+      else expect(page.total).toBeLessThanOrEqual(total);
+      if (rowsMax === undefined) expect(page.totalIsExact).toBe(query.count ? true : undefined);
       found.push(...page.items);
       cursor = page.nextCursor ?? undefined;
       pages += 1;

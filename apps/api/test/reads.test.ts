@@ -111,6 +111,15 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
   });
 
+  test.each(['state', '-state', 'changedAt', '-changedAt'])(
+    'containers are sorted by %s only together with hostId',
+    async (sort) => {
+      const { body } = await organization.get(`/api/containers?sort=${sort}`).expect(400);
+      expect(body).toMatchObject({ errors: [{ path: '/sort', message: expect.stringMatching(/with hostId$/) }] });
+      await organization.get(`/api/containers?sort=${sort}&hostId=${ID}`).expect(200);
+    },
+  );
+
   test('a cursor of another order is refused', async () => {
     const { body } = await organization.get('/api/hosts?limit=1').expect(200);
     const { nextCursor } = body as CountedPage<Host>;

@@ -203,7 +203,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       ['containers', '/api/containers?limit=200', 'dockerId'],
       ['containers of a host', '/api/containers?limit=200&sort=-name&hostId=HOST', 'dockerId'],
       ['containers of an image', '/api/containers?limit=200&image=nginx:1.29&presence=all', 'dockerId'],
-      ['containers by state', '/api/containers?limit=200&sort=state', 'dockerId'],
+      ['containers by state', '/api/containers?limit=200&sort=state&hostId=HOST', 'dockerId'],
       ['projects', '/api/projects?limit=200', 'project'],
       ['ports', '/api/ports?limit=200', 'dockerId'],
       ['images', '/api/images?limit=200', 'image'],

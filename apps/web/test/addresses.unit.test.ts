@@ -11,15 +11,8 @@ import {
   stringifySearch,
 } from '../src/lib/search-params';
 import { createChips, NO_FILTERS, removeValue } from '../src/features/containers/filters';
-import {
-  COLUMNS,
-  GROUPS,
-  parseContainerSearch,
-  SORTS,
-  toFilters,
-  type ContainerSearch,
-} from '../src/features/containers/search';
-import { formatSort, nextSort, parseSort } from '../src/features/containers/sort';
+import { COLUMNS, GROUPS, parseContainerSearch, SORTS, type ContainerSearch } from '../src/features/containers/search';
+import { formatSort, nextSort, parseSort, sortKeysOf, toFilters } from '../src/features/containers/sort';
 import { parseEventSearch } from '../src/features/events/search';
 import { FRESHNESS_VALUES, parseFleetSearch } from '../src/features/fleet/search';
 
@@ -118,8 +111,15 @@ describe('the URL of the containers page', () => {
   });
 
   test('is converted to the filters and the sort order for the API, without the layout', () => {
-    const filters = toFilters({ q: 'a', sort: '-changedAt', group: 'host', columns: ['id'] });
-    expect(filters).toEqual({ q: 'a', sort: '-changedAt' });
+    const filters = toFilters({ q: 'a', sort: '-image', group: 'host', columns: ['id'] });
+    expect(filters).toEqual({ q: 'a', sort: '-image' });
+  });
+
+  test('ignores an order that the API supports only for given hosts, unless a host is given', () => {
+    expect(toFilters({ sort: '-changedAt' })).toEqual({ sort: undefined });
+    expect(toFilters({ sort: 'state', hostId: ['h'] })).toEqual({ sort: 'state', hostId: ['h'] });
+    expect(sortKeysOf({})).toEqual(['name', 'image', 'firstSeenAt']);
+    expect(sortKeysOf({ hostId: ['h'] })).toEqual(SORTS);
   });
 });
 
@@ -127,7 +127,7 @@ describe('the sort order of containers', () => {
   test('is read from the URL, which omits the default order', () => {
     for (const key of SORTS) {
       for (const descending of [true, false]) {
-        expect(parseSort({ sort: formatSort({ key, descending }) })).toEqual({ key, descending });
+        expect(parseSort({ sort: formatSort({ key, descending }), hostId: ['h'] })).toEqual({ key, descending });
       }
     }
     expect(formatSort({ key: 'name', descending: false })).toBeUndefined();

@@ -58,7 +58,7 @@ async function openBenchDatabase(url: string) {
     pool,
     /** Removes all hosts, including their containers and history. */
     async removeHosts(): Promise<void> {
-      await pool.query('TRUNCATE hosts, containers, container_changes, container_events, agent_tokens CASCADE');
+      await pool.query('TRUNCATE hosts, containers, container_events, agent_tokens CASCADE');
     },
     /** Completes background work (statistics, dead rows, dirty pages) that would otherwise disturb a measurement. */
     async settle(): Promise<void> {

@@ -53,6 +53,14 @@ const size = (hosts: number, p95: number): GrowthSize => ({
       items: 50,
     },
     {
+      name: 'by primary key',
+      route: '/api/hosts/:hostId/containers/:dockerId',
+      latencyMs: { p50: 1, p95: 2, p99: 3, max: 3 },
+      requests: 40,
+      failed: 0,
+      items: 0,
+    },
+    {
       name: 'newest',
       route: '/api/events',
       latencyMs: { p50: 1, p95: 900, p99: 900, max: 900 },

@@ -34,6 +34,7 @@ describe('targets', () => {
     expect(verdicts).toMatchObject({
       'event-loop-stall': [51, false],
       'reads-p95': [49, true],
+      'reads-ratio': [24.5, true],
       'table-growth': [1.1, false],
     });
   });

@@ -256,8 +256,11 @@ export const Operations = {
     access: 'viewer',
     summary: 'List containers of all hosts',
     description:
-      'Returns containers with their host’s freshness, filtered and sorted; by default, those that are present. A ' +
-      'page may hold fewer than `limit` items: only a null `nextCursor` marks the end.',
+      'Returns containers with their host’s freshness, filtered and sorted; by default, those that are present. ' +
+      'Sorting by `state` or `changedAt` requires `hostId`. `q` matches a part of the name, image or command, or the ' +
+      'beginning of `dockerId`; with fewer than 3 characters, it matches the beginning of the name or of `dockerId`. A ' +
+      'page may hold fewer than `limit` items, and only a null `nextCursor` marks the end. A page with `incomplete: ' +
+      'true` ended because finding more matches would have taken too long.',
     query: ContainerQuery,
     answers: { 200: ContainerPage },
   },

@@ -36,7 +36,8 @@ export type EnrollmentTokenPage = z.output<typeof EnrollmentTokenPage>;
 export const HostPage = countedPage(Host);
 export type HostPage = z.output<typeof HostPage>;
 
-export const ContainerPage = countedPage(ContainerView);
+/** `incomplete` is true if the page ended because finding more would have taken too long. */
+export const ContainerPage = countedPage(ContainerView).extend({ incomplete: z.boolean().optional() });
 export type ContainerPage = z.output<typeof ContainerPage>;
 
 export const EventPage = page(ContainerEvent);

@@ -52,18 +52,16 @@ const parseSort = <Key extends string>(sort: Key | `-${Key}`) => ({
 export const CONTAINER_SORT_KEYS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type ContainerSortKey = (typeof CONTAINER_SORT_KEYS)[number];
 
+/** The sort keys that require `hostId`: no index has their order, because every restart would have to write to it. */
+export const HOST_ONLY_SORT_KEYS: readonly ContainerSortKey[] = ['state', 'changedAt'];
+
 /** A label filter: `k=v` for one value, which may be empty or contain `=`, or `k` for any value. */
 const LabelFilter = filterTerm.transform((value) => {
   const equals = value.indexOf('=');
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
-/**
- * Query parameters of `GET /api/containers`. A container must have all given labels. Any other repeated filter matches
- * any of its values. `hostFreshness` is the container's freshness: the summary counts `online` containers as `current`
- * and all others as `lastKnown`.
- */
-export const ContainerQuery = z.strictObject({
+const containerQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   hostFreshness: anyOf(ContainerFreshness).optional(),
   state: anyOf(ContainerState).optional(),
@@ -79,6 +77,17 @@ export const ContainerQuery = z.strictObject({
   ...Counting,
   ...Paging,
 });
+
+/**
+ * Query parameters of `GET /api/containers`. A container must have all given labels. Any other repeated filter matches
+ * any of its values. `hostFreshness` is the container's freshness: the summary counts `online` containers as `current`
+ * and all others as `lastKnown`. `q` matches a part of the name, image or command, or the beginning of `dockerId`. A `q`
+ * of one or two characters matches the beginning of the name or of `dockerId`.
+ */
+export const ContainerQuery = containerQuery.refine(
+  ({ sort, hostId }) => hostId !== undefined || !HOST_ONLY_SORT_KEYS.includes(sort.key),
+  { path: ['sort'], error: `can be ${HOST_ONLY_SORT_KEYS.join(' or ')} only together with hostId` },
+);
 export type ContainerQuery = z.output<typeof ContainerQuery>;
 
 /** The sort keys of hosts. The prefix `-` means descending. Ties are sorted by id. */
@@ -167,9 +176,9 @@ export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
 const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
 
 /** Query parameters of `GET /api/export/containers`: the filters of the list, without pages. */
-export const ContainerExportQuery = ContainerQuery.omit({ cursor: true, limit: true, sort: true, count: true }).extend(
-  ExportFormat,
-);
+export const ContainerExportQuery = containerQuery
+  .omit({ cursor: true, limit: true, sort: true, count: true })
+  .extend(ExportFormat);
 export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 
 /** Query parameters of `GET /api/export/events`: the filters of the list, without pages. */

@@ -1,5 +1,11 @@
 import type { Client, Input } from '@muster/client';
-import { CONTAINER_SORT_KEYS, ContainerFreshness, portRange, type ContainerView } from '@muster/contracts';
+import {
+  CONTAINER_SORT_KEYS,
+  ContainerFreshness,
+  HOST_ONLY_SORT_KEYS,
+  portRange,
+  type ContainerView,
+} from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatAge } from '../output/age.js';
@@ -45,7 +51,10 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
     )
-    .option('--sort <key>', `sort key: ${CONTAINER_SORT_KEYS.join(', ')}; prefix - for descending`)
+    .option(
+      '--sort <key>',
+      `sort key: ${FLEET_SORT_KEYS}, or with --host also ${HOST_SORT_KEYS}; prefix - for descending`,
+    )
     .option('--limit <number>', 'maximum number of containers', parseCount)
     .addOption(formatOption())
     .option('-w, --watch', 'refresh the list on every change, until interrupted')
@@ -62,6 +71,8 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     );
 }
 
+const FLEET_SORT_KEYS = CONTAINER_SORT_KEYS.filter((key) => !HOST_ONLY_SORT_KEYS.includes(key)).join(', ');
+const HOST_SORT_KEYS = HOST_ONLY_SORT_KEYS.join(', ');
 const PRESENCE = ['present', 'removed', 'all'];
 const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 

@@ -1,6 +1,6 @@
 /** The reads of operators, and their latencies. */
 import { performance } from 'node:perf_hooks';
-import { CONTAINER_SORT_KEYS, Paths } from '@muster/contracts';
+import { CONTAINER_SORT_KEYS, HOST_ONLY_SORT_KEYS, Paths } from '@muster/contracts';
 import type pg from 'pg';
 import { openConnection } from '@muster/fleet';
 import { latency, type Latency } from '@muster/testkit/report';
@@ -23,13 +23,18 @@ const DEEP_PAGES = 3;
 /** The positions in a list from which pages are read: a tenth, half, nine tenths, and the last page. */
 const DEPTHS = [0.1, 0.5, 0.9, 0.9999];
 
-const SORT_COLUMNS: Readonly<Record<(typeof CONTAINER_SORT_KEYS)[number], readonly string[]>> = {
+/** The name of the read of one container by its primary key, with which the other reads are compared. */
+export const ONE_CONTAINER = 'by primary key';
+
+/** The orders of the containers of all hosts. */
+const FLEET_SORT_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   name: ['(left(name, 200) COLLATE "C")'],
   image: ['(left(image, 200) COLLATE "C")', '(left(name, 200) COLLATE "C")'],
-  state: ['(state COLLATE "C")'],
   firstSeenAt: ['"firstSeenAt"'],
-  changedAt: ['"changedAt"'],
 };
+const FLEET_SORT_KEYS = CONTAINER_SORT_KEYS.filter((key) => !HOST_ONLY_SORT_KEYS.includes(key));
+
+const inBothDirections = (keys: readonly string[]) => keys.flatMap((key) => [key, `-${key}`]);
 
 /** Returns every read, with parameters from the database's own rows. */
 export async function readsOf(pool: pg.Pool) {
@@ -42,8 +47,18 @@ export async function readsOf(pool: pg.Pool) {
   const ids = samples.map(({ dockerId }) => `q=${dockerId.slice(0, 12)}`);
   const hashes = samples.map(({ hash }) => `label=com.docker.compose.config-hash%3D${hash}`);
 
-  const firstPages = CONTAINER_SORT_KEYS.flatMap((key) => [key, `-${key}`]).map((sort) =>
+  const firstPages = inBothDirections(FLEET_SORT_KEYS).map((sort) =>
     read(Paths.containers, `first page, sort=${sort}`, [`sort=${sort}`]),
+  );
+  const hostPages = inBothDirections(HOST_ONLY_SORT_KEYS).map((sort) =>
+    read(
+      Paths.containers,
+      `hostId, sort=${sort}`,
+      hostIds.map((hostId) => `${hostId}&sort=${sort}`),
+    ),
+  );
+  const one = samples.map(({ hostId, dockerId }) =>
+    Paths.hostContainer.replace(':hostId', hostId).replace(':dockerId', dockerId),
   );
   const filters: Readonly<Record<string, string[]>> = {
     'q, common': ['q=web', 'q=proxy'],
@@ -76,13 +91,13 @@ export async function readsOf(pool: pg.Pool) {
     'q, absent, and state': ['q=zzqqxx&state=running'],
     'image and health': images.map((image) => `${image}&health=unhealthy`),
     'hostId and q': hostIds.map((hostId) => `${hostId}&q=web`),
-    'state, rare, newest change first': ['state=dead&sort=-changedAt'],
     'label k, rare, by image': ['label=acme.canary&sort=image'],
-    'q, common, newest change first': ['q=web&sort=-changedAt'],
     'presence=removed and q': ['presence=removed&q=web'],
   };
   return [
+    { name: ONE_CONTAINER, route: Paths.hostContainer, pages: 1, paths: one },
     ...firstPages,
+    ...hostPages,
     ...(await deepReads(pool)),
     ...Object.entries(filters).map(([name, queries]) => read(Paths.containers, name, queries)),
     read(Paths.hosts, 'first page', ['']),
@@ -113,15 +128,15 @@ const read = (route: string, name: string, queries: readonly string[], pages = 1
  */
 async function deepReads(pool: pg.Pool): Promise<Read[]> {
   const reads: Read[] = [];
-  for (const key of CONTAINER_SORT_KEYS) {
-    const columns = [...SORT_COLUMNS[key], '"hostId"', '"dockerId"'].join(', ');
+  for (const key of FLEET_SORT_KEYS) {
+    const columns = [...FLEET_SORT_COLUMNS[key]!, '"hostId"', '"dockerId"'].join(', ');
     const text = `
       WITH ordered AS (
         SELECT row_number() OVER (ORDER BY ${columns}) AS place, count(*) OVER () AS total, ${columns} FROM containers)
       SELECT * FROM ordered
       WHERE place IN (SELECT GREATEST(1, floor(total * depth)) FROM unnest($1::float8[]) AS depth) ORDER BY place`;
     const { rows } = await pool.query<unknown[]>({ rowMode: 'array', text, values: [DEPTHS] });
-    for (const sort of [key, `-${key}`]) {
+    for (const sort of inBothDirections([key])) {
       const cursors = rows.map(
         ([_place, _total, ...position]) => `sort=${sort}&limit=${PAGE_MAX}&cursor=${cursorOf(sort, position)}`,
       );

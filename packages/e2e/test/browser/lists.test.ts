@@ -51,6 +51,19 @@ describeInChromium('the list of containers', () => {
     expect(lines[0]).toContain('shop-web-2');
   });
 
+  test('is sorted by change on the page of a host, but not in the list of all hosts', async () => {
+    await page.goto(`${dashboard.url}/containers`);
+    await row('shop-db-1').waitFor();
+    await page.getByRole('button', { name: 'Image' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Changed' }).count()).toBe(0);
+
+    const [container] = (await dashboard.api.call('listContainers')).items;
+    await page.goto(`${dashboard.url}/hosts/${container!.hostId}`);
+    await page.getByRole('columnheader', { name: 'Changed' }).getByRole('button').click();
+    await page.locator('[role=columnheader][aria-sort=descending]', { hasText: 'Changed' }).waitFor();
+    await page.getByRole('link', { name: 'shop-db-1', exact: true }).waitFor();
+  });
+
   test('is grouped by image, with headings that count the containers and show them when they are opened', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();

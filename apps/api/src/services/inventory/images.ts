@@ -1,7 +1,7 @@
 import type { ImageInUse, ImageQuery, Page } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { imageBeginning } from './container-filters.sql.js';
+import { imageBeginning } from './container-columns.sql.js';
 import { scanImages } from './scan-images.sql.js';
 
 /** Limits of the work for one page of images. See `ImageScanLimits`. */

@@ -1,5 +1,5 @@
 import { Prisma, type Database } from '@muster/db';
-import { IMAGE, contains } from './container-filters.sql.js';
+import { contains, IMAGE } from './container-columns.sql.js';
 
 export interface ImageRow {
   image: string;

@@ -1,6 +1,6 @@
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
-import { contains } from './container-filters.sql.js';
+import { contains } from './container-columns.sql.js';
 
 export interface ProjectRow extends HostActivity {
   project: string;

@@ -3,7 +3,7 @@ import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { isKnownState, OTHER_STATE } from '../sync/index.js';
-import { beginsWith, contains, isInState } from './container-filters.sql.js';
+import { beginsWith, contains, isInState } from './container-columns.sql.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
 

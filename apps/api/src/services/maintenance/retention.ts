@@ -1,7 +1,6 @@
 import { Prisma, type Database } from '@muster/db';
 import type { Lease } from '../../lib/lease.js';
 import { deleteHostData } from '../hosts/index.js';
-import { deleteSupersededChanges, type ChangePosition } from './delete-superseded-changes.sql.js';
 import { findHostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
 import {
   findHostsWithExcess,
@@ -42,12 +41,6 @@ const EVENT_DAYS_DEFAULT = 90;
 /** Milliseconds between two batches of events, in which the database can run more important queries. */
 const BATCH_PAUSE_MS = 50;
 
-/** Milliseconds for which a superseded row of `container_changes` is kept, which is longer than any write takes. */
-const CHANGES_KEPT_MS = 3_600_000;
-
-/** Time limit in milliseconds of one pass over superseded changes. Reading them costs more than deleting them. */
-const CHANGES_MS_MAX = 60_000;
-
 /**
  * Maximum number of batches per table and call that delete a deleted host's rows. The call is repeated for the rest.
  */
@@ -71,7 +64,6 @@ export const RETENTION_LEASE = { name: 'retention', ttlMs: 15 * 60_000 };
 const RETENTION_STEPS = [
   'removed_containers',
   'excess_containers',
-  'superseded_changes',
   'deleted_hosts',
   'revoked_tokens',
   'expired',
@@ -135,7 +127,6 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   const createdAt = now();
   const lastSuccesses = new Map<RetentionStep, Date>(RETENTION_STEPS.map((step) => [step, createdAt]));
   let removalsCheckedAt: Date | null = null;
-  let changesPosition: ChangePosition | undefined;
   let isPaused = false;
 
   /** Repeats a statement until it deletes fewer rows than a full batch. Returns the total. */
@@ -173,13 +164,6 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     }
     if (!isStopped()) removalsCheckedAt = new Date(at);
     return containers;
-  }
-
-  async function pruneChanges(at: number, isStopped: () => boolean): Promise<0> {
-    const startedAt = performance.now();
-    const isTimeUp = () => isStopped() || performance.now() - startedAt > CHANGES_MS_MAX;
-    changesPosition = await deleteSupersededChanges(db, new Date(at - CHANGES_KEPT_MS), changesPosition, isTimeUp);
-    return 0;
   }
 
   async function pruneDeletedHosts(at: number, isStopped: () => boolean): Promise<number> {
@@ -273,7 +257,6 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     }
     const removed = await run('removed_containers', () => pruneRemoved(at, isStopped));
     const excess = await run('excess_containers', () => pruneExcess(at, isStopped));
-    await run('superseded_changes', () => pruneChanges(at, isStopped));
     const hosts = await run('deleted_hosts', () => pruneDeletedHosts(at, isStopped));
     const tokens = await run('revoked_tokens', () => pruneTokens(at, isStopped));
     const expired = await run('expired', () => pruneExpired(at, isStopped));

@@ -104,21 +104,21 @@ const ORDER = {
   receivedAt: '$6::timestamptz',
 };
 
-/** The new `truncatedCount`. `$17` is this count if all containers were counted (`$16`), and otherwise its change. */
-const TRUNCATED = 'CASE WHEN $16::boolean THEN $17::int ELSE GREATEST(0, "truncatedCount" + $17::int) END';
+/** The new `truncatedCount`. `$16` is this count if all containers were counted (`$15`), and otherwise its change. */
+const TRUNCATED = 'CASE WHEN $15::boolean THEN $16::int ELSE GREATEST(0, "truncatedCount" + $16::int) END';
 
 const GUARD = formatAssignments({
   revision: 'revision + $3::int',
   digest: '$5',
   lastSeenAt: ORDER.receivedAt,
-  heartbeatSeconds: '$18::int',
+  heartbeatSeconds: '$17::int',
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   ...problemAssignments('$4::boolean'),
   // For a complete snapshot, $7 is the number of present containers. For an incomplete one, $7 is its change.
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
   // An older version, which may still run alongside this one, counts every state separately.
-  stateCounts: `CASE WHEN $16::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
+  stateCounts: `CASE WHEN $15::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
         FROM (
           SELECT CASE WHEN word = ANY ('{${COUNTED_KEYS.join()}}'::text[]) THEN word ELSE '${OTHER_STATE}' END AS word,
@@ -147,7 +147,7 @@ const WRITTEN = `), written AS (
         health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
         r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL, guard."organizationId"
-      FROM guard, json_to_recordset($21::json) AS r(
+      FROM guard, json_to_recordset($20::json) AS r(
         ${typedColumns(CONTAINER_FIELD_NAMES)}, health text, "exitCode" float8, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`}`)},
@@ -161,7 +161,7 @@ const GONE = `), gone AS (
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($21::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
@@ -179,8 +179,8 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       UPDATE hosts SET
       ${GUARD}
       FROM locked
-      WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $19::text
-        AND ($19::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $20::timestamptz)
+      WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $18::text
+        AND ($18::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $19::timestamptz)
         AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
       RETURNING hosts.id, "organizationId", revision, digest
@@ -194,11 +194,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
         changed boolean)
       WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
       RETURNING 1
-    ${whole ? GONE : ''}), noted AS (
-      INSERT INTO container_changes ("organizationId", "changedAt", "hostId")
-      SELECT guard."organizationId", ${ORDER.receivedAt}, guard.id FROM guard WHERE $15::boolean
-      ON CONFLICT DO NOTHING
-    ), recorded AS (
+    ${whole ? GONE : ''}), recorded AS (
       INSERT INTO container_events (
         tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt", "organizationId")
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
@@ -263,7 +259,6 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     eventsObservedAt,
     await text(events),
     JSON.stringify(stateCounts),
-    diff.writes.length > 0 || diff.patches.some(({ changed }) => changed),
     totals !== null,
     truncated,
     heartbeatSeconds,

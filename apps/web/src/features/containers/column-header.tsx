@@ -1,17 +1,19 @@
 import type { SortKey } from './search';
 import { nextSort, type Sort } from './sort';
 
-/** A column header. If the API can sort by the column, the header contains a button that sorts by the column. */
+/** A column header. If the user can sort by the column, the header contains a button that sorts by the column. */
 export function ColumnHeader({
   column: { title, sort: key },
   sort,
+  sortKeys,
   onSort,
 }: {
   column: { title: string; sort?: SortKey };
   sort: Sort | undefined;
+  sortKeys: readonly SortKey[];
   onSort: ((sort: Sort) => void) | undefined;
 }) {
-  if (key === undefined || sort === undefined || onSort === undefined) {
+  if (key === undefined || !sortKeys.includes(key) || sort === undefined || onSort === undefined) {
     return (
       <div role="columnheader" className="grid-cell">
         {title}

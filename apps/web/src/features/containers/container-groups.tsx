@@ -1,7 +1,7 @@
 import type { HostProblem } from '@muster/contracts';
 import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query';
-import { useCallback, useId, useMemo, useState } from 'react';
-import { containersQuery, hostsQuery, imagesQuery, projectsQuery } from '../../lib/api/queries';
+import { useId, useMemo, useState } from 'react';
+import { hostsQuery, imagesQuery, projectsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { formatCount } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
@@ -12,8 +12,10 @@ import { Icon } from '../../components/icons';
 import { isCurrent } from '../../lib/container-status';
 import { PROJECT_LABEL } from './columns';
 import { ContainerTable } from './container-table';
-import { COLUMNS_DEFAULT, toFilters, type ContainerSearch, type Group } from './search';
-import { parseSort, formatSort } from './sort';
+import { COLUMNS_DEFAULT, type ContainerSearch, type Group } from './search';
+import { IncompleteNote } from './incomplete-note';
+import { parseSort, formatSort, sortKeysOf, toFilters } from './sort';
+import { useContainerList } from './use-container-list';
 import { toPlainText } from '../../lib/plain-text';
 
 type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
@@ -189,25 +191,25 @@ function GroupSection({ heading, search, onChange }: GroupingProps & { heading: 
 }
 
 function GroupRows({ heading, search, onChange }: GroupingProps & { heading: Heading }) {
-  const list = useInfiniteQuery(containersQuery({ ...toFilters(search), ...heading.filters }));
-  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
-  const loadNextPage = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const filters = { ...toFilters(search), ...heading.filters };
+  const { list, rows, total, isIncomplete, isSearching, loadNextPage, onNearEnd } = useContainerList(filters);
   if (list.error !== null) return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
-  if (data === undefined) return <Loading what="containers" />;
+  if (rows === undefined || isSearching) return <Loading what="containers" />;
   if (rows.length === 0) return <p className="soft group-none">No containers match the filters.</p>;
   return (
-    <ContainerTable
-      inline
-      label={toPlainText(`Containers of ${heading.title}`)}
-      rows={rows}
-      total={hasNextPage ? -1 : rows.length}
-      shownColumns={search.columns ?? COLUMNS_DEFAULT}
-      sort={parseSort(search)}
-      onSort={(sort) => onChange({ sort: formatSort(sort) })}
-      onNearEnd={loadNextPage}
-    />
+    <>
+      <ContainerTable
+        inline
+        label={toPlainText(`Containers of ${heading.title}`)}
+        rows={rows}
+        total={total}
+        shownColumns={search.columns ?? COLUMNS_DEFAULT}
+        sort={parseSort(search)}
+        sortKeys={sortKeysOf(search)}
+        onSort={(sort) => onChange({ sort: formatSort(sort) })}
+        onNearEnd={onNearEnd}
+      />
+      {isIncomplete && <IncompleteNote isBusy={list.isFetchingNextPage} onContinue={loadNextPage} />}
+    </>
   );
 }

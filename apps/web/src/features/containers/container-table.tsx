@@ -4,7 +4,7 @@ import { memo, useEffect, useMemo, useRef, type CSSProperties, type KeyboardEven
 import { useIsNarrow } from '../../lib/media';
 import { ColumnHeader } from './column-header';
 import { COLUMN_DEFINITIONS } from './columns';
-import { COLUMNS, type ColumnId } from './search';
+import { COLUMNS, type ColumnId, type SortKey } from './search';
 import type { Sort } from './sort';
 
 /** The height of a row on a wide screen, in pixels. */
@@ -15,6 +15,8 @@ const NARROW_ROW_HEIGHT_PX = 64;
 
 /** Number of rows that are rendered outside the visible area, so that fast scrolling shows no gaps. */
 const OVERSCAN_ROWS = 12;
+
+const NO_SORT_KEYS: readonly SortKey[] = [];
 
 /** Number of remaining rows at which the next page is loaded. */
 const READ_AHEAD_ROWS = 60;
@@ -28,6 +30,7 @@ export function ContainerTable({
   total,
   shownColumns,
   sort,
+  sortKeys = NO_SORT_KEYS,
   onSort,
   onNearEnd,
   label,
@@ -39,6 +42,8 @@ export function ContainerTable({
   shownColumns: readonly ColumnId[];
   /** The sort order, if the user can change it. */
   sort?: Sort;
+  /** The keys by which the user can sort. */
+  sortKeys?: readonly SortKey[];
   onSort?: (sort: Sort) => void;
   onNearEnd: () => void;
   label: string;
@@ -80,7 +85,7 @@ export function ContainerTable({
         <div role="rowgroup" className="grid-head">
           <div role="row" aria-rowindex={1} className="grid-row">
             {columns.map((id) => (
-              <ColumnHeader key={id} column={COLUMN_DEFINITIONS[id]} sort={sort} onSort={onSort} />
+              <ColumnHeader key={id} column={COLUMN_DEFINITIONS[id]} sort={sort} sortKeys={sortKeys} onSort={onSort} />
             ))}
           </div>
         </div>

@@ -1,8 +1,6 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { useCallback, useMemo, type ReactNode } from 'react';
+import { useCallback, type ReactNode } from 'react';
 import { api } from '../../lib/api/client';
-import { containersQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { formatNumber } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
@@ -14,8 +12,10 @@ import { Icon } from '../../components/icons';
 import { ContainerGroups } from './container-groups';
 import { ContainerTable } from './container-table';
 import { FilterBar, LayoutMenus } from './filter-bar';
-import { COLUMNS_DEFAULT, toFilters, type ContainerSearch } from './search';
-import { parseSort, formatSort } from './sort';
+import { IncompleteNote } from './incomplete-note';
+import { COLUMNS_DEFAULT, type ContainerSearch } from './search';
+import { parseSort, formatSort, sortKeysOf, toFilters } from './sort';
+import { useContainerList } from './use-container-list';
 
 const route = getRouteApi('/signed-in/containers');
 
@@ -56,36 +56,33 @@ function ContainerList({
   search: ContainerSearch;
   onChange: (changes: Partial<ContainerSearch>) => void;
 }) {
-  const query = containersQuery(toFilters(search));
-  const list = useInfiniteQuery(query);
-  const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
-  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
-  const loadNextPage = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
-
-  if (list.isError && data === undefined) {
+  const { list, queryKey, rows, total, isIncomplete, isSearching, loadNextPage, onNearEnd } = useContainerList(
+    toFilters(search),
+  );
+  if (list.isError && rows === undefined) {
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
-  if (data === undefined) return <Loading what="containers" />;
-  if (rows.length === 0 && !hasNextPage) return <EmptyList search={search} />;
+  if (rows === undefined || (isSearching && !list.isFetchNextPageError)) return <Loading what="containers" />;
+  if (total === 0) return <EmptyList search={search} />;
   return (
     <>
       <p className="list-note soft" role="status">
         {formatNumber(rows.length)}
-        {hasNextPage && '+'} {rows.length === 1 && !hasNextPage ? 'container' : 'containers'}
+        {total === -1 && '+'} {total === 1 ? 'container' : 'containers'}
         {list.isPlaceholderData && ' · updating…'}
-        <RefreshListButton list={list} queryKey={query.queryKey} />
+        <RefreshListButton list={list} queryKey={queryKey} />
       </p>
-      <ErrorNote error={isFetchNextPageError ? list.error : null} onRetry={() => void fetchNextPage()} />
+      <ErrorNote error={list.isFetchNextPageError ? list.error : null} onRetry={() => void list.fetchNextPage()} />
+      {isIncomplete && <IncompleteNote isBusy={list.isFetchingNextPage} onContinue={loadNextPage} />}
       <ContainerTable
         label="Containers"
         rows={rows}
-        total={hasNextPage ? -1 : rows.length}
+        total={total}
         shownColumns={search.columns ?? COLUMNS_DEFAULT}
         sort={parseSort(search)}
+        sortKeys={sortKeysOf(search)}
         onSort={(sort) => onChange({ sort: formatSort(sort) })}
-        onNearEnd={loadNextPage}
+        onNearEnd={onNearEnd}
       />
     </>
   );

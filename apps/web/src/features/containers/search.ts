@@ -56,12 +56,3 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
     columns: parseChoices(COLUMNS, search['columns']),
   };
 }
-
-/** Returns the filters and the sort order as the API's query parameters. */
-export function toFilters({
-  group: _group,
-  columns: _columns,
-  ...filters
-}: ContainerSearch): Omit<ContainerSearch, 'group' | 'columns'> {
-  return filters;
-}

@@ -1,4 +1,4 @@
-import type { ContainerSearch, SortKey } from './search';
+import { SORTS, type ContainerSearch, type SortKey } from './search';
 
 /** A sort order of containers. */
 export interface Sort {
@@ -6,9 +6,18 @@ export interface Sort {
   descending: boolean;
 }
 
-/** Returns the sort order that the query parameters select. The default order is by name. */
-export function parseSort({ sort = 'name' }: ContainerSearch): Sort {
-  return { key: sort.replace(/^-/, '') as SortKey, descending: sort.startsWith('-') };
+/** The sort keys that the API supports only for the containers of given hosts. */
+const HOST_ONLY: ReadonlySet<SortKey> = new Set(['state', 'changedAt']);
+
+/** Returns the sort keys that the API supports with these filters. */
+export const sortKeysOf = ({ hostId }: Pick<ContainerSearch, 'hostId'>): readonly SortKey[] =>
+  hostId === undefined ? SORTS.filter((key) => !HOST_ONLY.has(key)) : SORTS;
+
+/** Returns the sort order that the query parameters select, or the order by name if the API does not support it. */
+export function parseSort({ sort = 'name', hostId }: Pick<ContainerSearch, 'sort' | 'hostId'>): Sort {
+  const key = sort.replace(/^-/, '') as SortKey;
+  if (!sortKeysOf({ hostId }).includes(key)) return { key: 'name', descending: false };
+  return { key, descending: sort.startsWith('-') };
 }
 
 /** Returns the sort order as a query parameter, or undefined for the default order. */
@@ -23,3 +32,12 @@ export const nextSort = (sort: Sort, key: SortKey): Sort => ({
   key,
   descending: sort.key === key ? !sort.descending : DESCENDING_FIRST.has(key),
 });
+
+/** Returns the filters and the sort order as the API's query parameters. */
+export function toFilters({
+  group: _group,
+  columns: _columns,
+  ...filters
+}: ContainerSearch): Omit<ContainerSearch, 'group' | 'columns'> {
+  return { ...filters, sort: formatSort(parseSort(filters)) };
+}

@@ -14,9 +14,8 @@ const SHOWN_MAX = 8;
 
 /** The hosts and containers that need attention, most severe first. */
 export function Attention({ hosts, events }: { hosts: readonly Host[]; events: readonly ContainerEvent[] }) {
-  const sort = '-changedAt';
-  const unhealthy = useInfiniteQuery(containersQuery({ health: ['unhealthy'], sort }));
-  const endedContainers = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'], sort }));
+  const unhealthy = useInfiniteQuery(containersQuery({ health: ['unhealthy'] }));
+  const endedContainers = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'] }));
   const concerns = useMemo(() => {
     const containers = [unhealthy.data, endedContainers.data].flatMap((data) => data?.pages[0]?.items ?? []);
     return findConcerns({ hosts, containers, events });
@@ -49,7 +48,7 @@ export function Attention({ hosts, events }: { hosts: readonly Host[]; events: r
       </ul>
       {concerns.length > SHOWN_MAX && (
         <p className="card-foot">
-          <Link to="/containers" search={{ state: ['restarting', 'exited', 'dead'], sort }}>
+          <Link to="/containers" search={{ state: ['restarting', 'exited', 'dead'] }}>
             View all {formatNumber(concerns.length)}
             {hasMore && '+'}
           </Link>

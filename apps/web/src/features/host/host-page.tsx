@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useCallback, useMemo, type ReactNode } from 'react';
-import { containersQuery, eventsQuery, hostQuery } from '../../lib/api/queries';
+import { useState, type ReactNode } from 'react';
+import { eventsQuery, hostQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { formatNumber } from '../../lib/format-count';
 import { Loading } from '../../components/empty-state';
@@ -15,6 +15,8 @@ import { formatClockSkew } from '../../lib/format-clock-skew';
 import { FRESHNESS, sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { ContainerTable } from '../containers/container-table';
 import type { ColumnId } from '../containers/search';
+import { formatSort, sortKeysOf, type Sort } from '../containers/sort';
+import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
@@ -115,12 +117,9 @@ export function HostPage(): ReactNode {
 }
 
 function HostContainers({ hostId }: { hostId: string }) {
-  const list = useInfiniteQuery(containersQuery({ hostId: [hostId] }));
-  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data]);
-  const loadNextPage = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const [sort, setSort] = useState<Sort>({ key: 'name', descending: false });
+  const filters = { hostId: [hostId], sort: formatSort(sort) };
+  const { list, rows, total, onNearEnd } = useContainerList(filters);
   return (
     <section className="timeline" aria-labelledby="containers-title">
       <header className="section-head">
@@ -130,18 +129,21 @@ function HostContainers({ hostId }: { hostId: string }) {
         </Link>
       </header>
       <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
-      {data === undefined && !list.isError && <Loading what="containers" />}
-      {rows.length > 0 && (
+      {rows === undefined && !list.isError && <Loading what="containers" />}
+      {rows !== undefined && rows.length > 0 && (
         <ContainerTable
           inline
           label="Containers of this host"
           rows={rows}
-          total={hasNextPage ? -1 : rows.length}
+          total={total}
           shownColumns={COLUMNS}
-          onNearEnd={loadNextPage}
+          sort={sort}
+          sortKeys={sortKeysOf(filters)}
+          onSort={setSort}
+          onNearEnd={onNearEnd}
         />
       )}
-      {data !== undefined && rows.length === 0 && <p className="soft">No containers</p>}
+      {total === 0 && rows !== undefined && <p className="soft">No containers</p>}
     </section>
   );
 }

@@ -52,20 +52,16 @@ export const sessionsQuery = queryOptions({
 });
 
 /** Creates the query for a paged list. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- infers the item type from `readPage`
-const pagedQuery = <T>(
+const pagedQuery = <P extends { items: unknown[]; nextCursor: string | null }>(
   key: readonly unknown[],
-  readPage: (
-    page: { cursor: string | undefined; limit: number },
-    options: { signal: AbortSignal },
-  ) => Promise<{ items: T[]; nextCursor: string | null }>,
+  readPage: (page: { cursor: string | undefined; limit: number }, options: { signal: AbortSignal }) => Promise<P>,
   limit = PAGE_ROWS,
 ) =>
   infiniteQueryOptions({
     queryKey: [...key, limit],
     queryFn: ({ pageParam, signal }) => readPage({ cursor: pageParam ?? undefined, limit }, { signal }),
     initialPageParam: null as string | null,
-    getNextPageParam: ({ nextCursor }: { nextCursor: string | null }) => nextCursor,
+    getNextPageParam: ({ nextCursor }: P) => nextCursor,
     placeholderData: keepPreviousData,
   });
 

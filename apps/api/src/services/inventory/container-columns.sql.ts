@@ -1,0 +1,36 @@
+/** The parts of SQL conditions on a row `c` of containers that several queries share. */
+import { DOCKER_STATES } from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { OTHER_STATE } from '../sync/index.js';
+
+/** The indexed beginnings of texts, cut to what an index entry can hold and ordered by code point on every database. */
+export const NAME = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
+export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
+
+/** Returns the indexed beginning of an image, counting characters like PostgreSQL. */
+export const imageBeginning = (image: string): string => Array.from(image).slice(0, 200).join('');
+
+/** The key under which a row's state is counted and sorted. */
+export const STATE_KEY = Prisma.sql`(CASE WHEN c.state IN (${Prisma.join([...DOCKER_STATES])}) THEN c.state ELSE ${OTHER_STATE} END)`;
+
+/** Returns the condition that a row is in one of these states. `other` matches all states that Docker does not define. */
+export const isInState = (states: readonly string[]): Prisma.Sql =>
+  states.includes(OTHER_STATE)
+    ? Prisma.sql`(c.state = ANY (${states}::text[]) OR ${STATE_KEY} = ${OTHER_STATE})`
+    : Prisma.sql`c.state = ANY (${states}::text[])`;
+
+const escape = (q: string) => q.replace(/[\\%_]/g, '\\$&');
+
+/** Returns the condition that a text contains `q`, ignoring case. */
+export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${`%${escape(q)}%`}`;
+
+/** Returns the condition that a text begins with `q`. */
+export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} LIKE ${`${escape(q)}%`}`;
+
+/** Joins conditions. Without any, the result is true. */
+export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
+  conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
+
+/** Joins at least one condition. */
+export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
+  Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;

@@ -1,0 +1,57 @@
+import type { ContainerQuery, ContainerSortKey } from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { decodeCursor, requireSameSort } from '../../lib/cursor.js';
+import { IMAGE, NAME, STATE_KEY } from './container-columns.sql.js';
+
+/** The order of a list of rows `c`, and the position in it after which a page begins. */
+export interface ContainerOrder {
+  /** The terms of ORDER BY. */
+  by: Prisma.Sql;
+  /** The condition that a row comes after the position. */
+  isAfter: Prisma.Sql;
+  /** The position of a row, as a list of texts for a cursor. */
+  position: Prisma.Sql;
+}
+
+type SortColumn = readonly [sql: Prisma.Sql, kind: 'string' | 'instant' | 'uuid'];
+
+const BY_NAME: SortColumn = [NAME, 'string'];
+
+/** What each key sorts by, none of it ever null. States that Docker does not define are sorted as one. */
+const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = {
+  name: [BY_NAME],
+  image: [[IMAGE, 'string'], BY_NAME],
+  state: [[Prisma.sql`(${STATE_KEY} COLLATE "C")`, 'string']],
+  firstSeenAt: [[Prisma.sql`c."firstSeenAt"`, 'instant']],
+  changedAt: [[Prisma.sql`c."changedAt"`, 'instant']],
+};
+
+const SQL_TYPES = { string: Prisma.sql`text`, instant: Prisma.sql`timestamptz`, uuid: Prisma.sql`uuid` };
+
+/** Returns the order of a query, after the position that its cursor contains. */
+export function containerOrder({ sort, cursor }: Pick<ContainerQuery, 'sort' | 'cursor'>): ContainerOrder {
+  const columns: SortColumn[] = [
+    ...SORT_COLUMNS[sort.key],
+    [Prisma.sql`c."hostId"`, 'uuid'],
+    [Prisma.sql`c."dockerId"`, 'string'],
+  ];
+  const [direction, comparison] = sort.descending ? ['DESC', '<'] : ['ASC', '>'];
+  let isAfter = Prisma.sql`TRUE`;
+  if (cursor !== undefined) {
+    const [cursorSort, ...position] = decodeCursor(cursor, ['string', ...columns.map(([, kind]) => kind)]);
+    requireSameSort(cursorSort, sort);
+    const values = columns.map(([, kind], index) => Prisma.sql`${position[index]}::${SQL_TYPES[kind]}`);
+    const row = Prisma.join(columns.map(([sql]) => sql));
+    isAfter = Prisma.sql`(${row}) ${Prisma.raw(comparison)} (${Prisma.join(values)})`;
+  }
+  return {
+    by: Prisma.join(columns.map(([sql]) => Prisma.sql`${sql} ${Prisma.raw(direction)}`)),
+    isAfter,
+    position: Prisma.sql`ARRAY[${Prisma.join(columns.map(toText))}]::text[]`,
+  };
+}
+
+const toText = ([sql, kind]: SortColumn): Prisma.Sql =>
+  kind === 'instant'
+    ? Prisma.sql`to_char(${sql} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+    : Prisma.sql`${sql}::text`;

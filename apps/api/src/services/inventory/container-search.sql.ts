@@ -1,0 +1,66 @@
+import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
+import { healthKey, stateKey } from '../sync/index.js';
+import { and, IMAGE, imageBeginning, isInState, or } from './container-columns.sql.js';
+import { containerOrder, type ContainerOrder } from './container-order.sql.js';
+import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
+
+/** A query in SQL. Each index that has the order of a list covers one organization and one half of the table. */
+export interface ContainerSearch {
+  query: ContainerQuery;
+  order: ContainerOrder;
+  ofOrganization: Prisma.Sql;
+  /** The halves, present and removed rows, that can contain matches. */
+  halves: Prisma.Sql[];
+  /** Returns the condition that a row of the organization is in one of the halves and meets a condition. */
+  inHalves: (condition: Prisma.Sql) => Prisma.Sql;
+  /** Those whose indexes usually find few rows come first, and that for the hosts always. */
+  filters: Filter[];
+}
+
+const PRESENT = Prisma.sql`c."removedAt" IS NULL`;
+const REMOVED = Prisma.sql`c."removedAt" IS NOT NULL`;
+
+/** Returns the condition that the containers of a row `h` of hosts have one of these freshness values. */
+export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
+  Prisma.sql`${freshnessSql(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
+
+/** Returns the search for a query. @throws InvalidRequestError if its cursor belongs to another order. */
+export function containerSearch(
+  organizationId: string,
+  query: ContainerQuery,
+  cutoffs: FreshnessCutoffs,
+): ContainerSearch {
+  const { hostId, hostFreshness, state, health, image, label = [], q, presence } = query;
+  // A removed container is `exited` and has no health, regardless of its last state.
+  const mayBeRemoved = health === undefined && (state === undefined || state.includes('exited'));
+  const halves = { present: [PRESENT], removed: [REMOVED], all: mayBeRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
+    presence
+  ];
+  const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
+  const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
+  const ofHosts = (condition: Prisma.Sql) => Prisma.sql`c."hostId" = ANY (ARRAY(
+    SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}))`;
+  // The hosts count their present containers by state and health, because no index contains what a restart changes.
+  const counted = (matches: Prisma.Sql, keys: string[]): Filter =>
+    halves.includes(REMOVED)
+      ? { matches }
+      : { matches, indexed: [and([ofHosts(Prisma.sql`h."stateCounts" ?| ${keys}::text[]`), PRESENT])] };
+
+  const filters: Filter[] = [];
+  const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
+  if (hostId) filters.push(exact(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`));
+  if (presence === 'removed') filters.push(exact(and([ofOrganization, REMOVED])));
+  if (image) {
+    const matches = Prisma.sql`c.image = ANY (${image}::text[])`;
+    const beginning = Prisma.sql`${IMAGE} = ANY (${image.map(imageBeginning)}::text[])`;
+    filters.push({ matches, indexed: [inHalves(beginning)] });
+  }
+  if (q !== undefined) filters.push(textFilter(q, ofOrganization, inHalves));
+  filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
+  if (state) filters.push(counted(isInState(state), state.map(stateKey)));
+  if (health) filters.push(counted(Prisma.sql`c.health = ANY (${health}::text[])`, health.map(healthKey)));
+  if (hostFreshness) filters.push(exact(ofHosts(containersAreOf(hostFreshness, cutoffs))));
+  return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters };
+}

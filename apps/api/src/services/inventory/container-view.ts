@@ -1,0 +1,64 @@
+import {
+  canonicalContainer,
+  CONTAINER_FIELD_NAMES,
+  fieldsWith,
+  type Container,
+  type ContainerView,
+  type FieldsWith,
+} from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { containersFreshness, clampToNow, type FreshnessContext, type HostActivity } from '../freshness/index.js';
+
+type InstantField = FieldsWith<'kind', 'instant'>;
+
+/** The columns from which a container's view is made. */
+export interface ContainerViewRow
+  extends
+    HostActivity,
+    Required<Omit<Container, InstantField>>,
+    Record<InstantField, Date | null>,
+    Pick<ContainerView, 'hostId' | 'hostName' | 'health' | 'exitCode'> {
+  clockSkewSeconds: number | null;
+  firstSeenAt: Date;
+  changedAt: Date;
+  removedAt: Date | null;
+}
+
+/** The columns of a `ContainerViewRow`; `c` is the container's row, `h` its host's. */
+export const CONTAINER_VIEW = Prisma.sql`
+  c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
+  h."heartbeatSeconds", h."clockSkewSeconds",
+  ${Prisma.raw(CONTAINER_FIELD_NAMES.map((name) => `c."${name}"`).join(', '))},
+  c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
+
+const INSTANT_FIELDS = fieldsWith('kind', 'instant');
+
+export function toContainerView(row: ContainerViewRow, context: FreshnessContext): ContainerView {
+  const container: Record<string, unknown> = { ...row };
+  for (const name of INSTANT_FIELDS) container[name] = row[name]?.toISOString() ?? null;
+  const asOf = row.confirmedAt && clampToNow(row.confirmedAt, context.now);
+  return {
+    // jsonb keeps keys in an order of its own.
+    ...canonicalContainer(container as unknown as Container),
+    hostId: row.hostId,
+    hostName: row.hostName,
+    hostFreshness: containersFreshness(row, context),
+    asOf: asOf?.toISOString() ?? null,
+    health: row.health,
+    exitCode: row.exitCode,
+    uptimeSeconds: uptimeSeconds({ ...row, confirmedAt: asOf }),
+    firstSeenAt: row.firstSeenAt.toISOString(),
+    changedAt: row.changedAt.toISOString(),
+    removedAt: row.removedAt?.toISOString() ?? null,
+  };
+}
+
+const UP: ReadonlySet<string> = new Set(['running', 'paused']);
+
+/** How long a container had been up when its host last confirmed it, both by the host's clock. */
+function uptimeSeconds(row: ContainerViewRow): number | null {
+  const { startedAt, confirmedAt, clockSkewSeconds } = row;
+  if (!UP.has(row.state) || row.removedAt !== null || startedAt === null || confirmedAt === null) return null;
+  const seconds = (confirmedAt.getTime() - startedAt.getTime()) / 1_000 + (clockSkewSeconds ?? 0);
+  return Math.max(0, Math.floor(seconds));
+}

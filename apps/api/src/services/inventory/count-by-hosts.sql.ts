@@ -1,0 +1,29 @@
+import type { ContainerQuery } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import type { FreshnessCutoffs } from '../freshness/index.js';
+import { healthKey, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
+import { containersAreOf } from './container-search.sql.js';
+import type { Counted } from './list-containers.sql.js';
+
+/** Counts the containers that a query finds by the hosts' stored counts. Null if these do not suffice. */
+export async function countByHosts(
+  { prisma }: Database,
+  organizationId: string,
+  query: ContainerQuery,
+  cutoffs: FreshnessCutoffs,
+): Promise<Counted | null> {
+  const { presence, hostId, hostFreshness, state, health, image, label, q } = query;
+  if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
+  // All states that Docker does not define share one count, so a single one of them has no count of its own.
+  if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
+  const keys = state?.map(stateKey) ?? health?.map(healthKey);
+  const count = keys
+    ? Prisma.sql`(SELECT sum((h."stateCounts" ->> key)::int) FROM unnest(${[...new Set(keys)]}::text[]) AS key)`
+    : Prisma.sql`h."containerCount"`;
+  const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
+    SELECT COALESCE(sum(${count}), 0)::int AS total FROM hosts AS h
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
+      AND ${hostId ? Prisma.sql`h.id = ANY (${hostId}::uuid[])` : Prisma.sql`TRUE`}
+      AND ${hostFreshness ? containersAreOf(hostFreshness, cutoffs) : Prisma.sql`TRUE`}`);
+  return { total: counted?.total ?? 0, totalIsExact: true };
+}

@@ -1,0 +1,13 @@
+import { Button } from '../../components/button';
+
+/** A note below a list that shows only the matches that were found in a limited time. */
+export function IncompleteNote({ isBusy, onContinue }: { isBusy: boolean; onContinue: () => void }) {
+  return (
+    <p className="list-note soft" role="status">
+      Showing the first matches. Narrow the search.
+      <Button kind="quiet" busy={isBusy} onClick={onContinue}>
+        Search further
+      </Button>
+    </p>
+  );
+}

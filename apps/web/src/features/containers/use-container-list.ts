@@ -1,0 +1,43 @@
+import type { ContainerView } from '@muster/contracts';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo } from 'react';
+import { containersQuery, type ContainerFilters } from '../../lib/api/queries';
+
+const NO_ROWS: readonly ContainerView[] = [];
+
+/**
+ * Reads a list of containers page by page. If a page is incomplete because its search would have taken too long, the
+ * next page is requested only on demand, or automatically while no match was found.
+ */
+export function useContainerList(filters: ContainerFilters) {
+  const query = containersQuery(filters);
+  const list = useInfiniteQuery(query);
+  const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
+  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? NO_ROWS, [data]);
+  const isIncomplete = hasNextPage && data?.pages.at(-1)?.incomplete === true;
+  const isSearching = isIncomplete && rows.length === 0;
+  const loadNextPage = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
+  const loadNextPageOfComplete = useCallback(() => {
+    if (!isIncomplete) loadNextPage();
+  }, [isIncomplete, loadNextPage]);
+  useEffect(() => {
+    if (isSearching) loadNextPage();
+  }, [isSearching, loadNextPage]);
+  return {
+    list,
+    queryKey: query.queryKey,
+    /** The containers so far; undefined before the first page arrived. */
+    rows: data === undefined ? undefined : rows,
+    /** Number of containers, or -1 if unknown. */
+    total: hasNextPage ? -1 : rows.length,
+    isIncomplete,
+    /** Whether no match was found yet, and the search continues. */
+    isSearching,
+    /** Requests the next page, for example after the user asked for it. */
+    loadNextPage,
+    /** Requests the next page when the user reaches the end, unless the search for it may take long. */
+    onNearEnd: loadNextPageOfComplete,
+  };
+}
