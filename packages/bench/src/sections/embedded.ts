@@ -6,8 +6,8 @@ import { compareContainers, createOperator, MACHINE, startLoad, type SeededHost,
 import { newToken, withDisposables, withTemporaryDirectory } from '@muster/testkit';
 import { spread, type Latency, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
-import { startFleet } from '../lane.js';
-import { startServer } from '../program.js';
+import { startFleet } from '../measured-fleet.js';
+import { startServer } from '../measured-server.js';
 import { takeRounds } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 

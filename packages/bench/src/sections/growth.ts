@@ -1,7 +1,7 @@
 /** Growth: what ingest and reads cost with one hundred, one thousand and ten thousand hosts. */
 import { pairedRatio, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
-import { EVERY_HOST_ONCE, withLanes, type Lane } from '../lane.js';
+import { EVERY_HOST_ONCE, withLanes, type Lane } from '../measured-fleet.js';
 import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
 import { measureReads, readsOf, type ReadFigures } from './reads.js';
 

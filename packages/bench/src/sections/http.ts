@@ -4,9 +4,9 @@ import type { Traffic } from '@muster/fleet';
 import { pairedRatio, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
-import { withLanes, type Lane } from '../lane.js';
+import { withLanes, type Lane } from '../measured-fleet.js';
 import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
-import type { ServerId } from '../program.js';
+import type { ServerId } from '../measured-server.js';
 import { VerificationError } from '../verify.js';
 
 const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startWorker } from '@muster/fleet';
 import { pairedRatio, type Spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
-import { withLanes, type LaneLoad } from '../lane.js';
+import { withLanes, type LaneLoad } from '../measured-fleet.js';
 import type { Heard, ListenersHandlers } from '../load/listeners.js';
 import { summarizeTurns, takeRounds, type LoadFigures, type LoadTurn } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';

@@ -1,7 +1,7 @@
 /** Table growth: how much tables grow through snapshots without changes. */
 import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
-import { withLanes } from '../lane.js';
+import { withLanes } from '../measured-fleet.js';
 
 /** The bytes of both tables, including their indexes. */
 export interface TableBytes {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isAvailable } from '../is-available.js';
-import { startCommand, type Program } from '../program.js';
+import { startCommand, type Program } from '../child-process.js';
 import { createDockerClient, type DockerClient } from './client.js';
 
 const run = promisify(execFile);

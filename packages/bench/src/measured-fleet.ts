@@ -14,7 +14,7 @@ import { ProgramError, withDisposables, type Api, type Use } from '@muster/testk
 import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
 import type { LoadTurn } from './measure/turn.js';
-import { startServer, type ServerId } from './program.js';
+import { startServer, type ServerId } from './measured-server.js';
 import { HOST_HEADER } from './servers/host-header.js';
 import { verifyHost } from './verify.js';
 

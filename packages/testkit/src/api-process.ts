@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
-import { askProgram, mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './program.js';
+import { askProgram, mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './child-process.js';
 import type { LoopReading, PreloadRequest } from './preload.js';
 
 export type { LoopReading };
