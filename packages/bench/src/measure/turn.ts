@@ -1,4 +1,4 @@
-import { median, spread, type Latency, type Spread } from '@muster/testkit/report';
+import { median, spread, type Latency } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 
 /** The measurements of one turn of load on a server. */
@@ -17,12 +17,10 @@ export interface LoadTurn {
   unavailable: number;
 }
 
-/** A summary of several turns: medians, but the maxima of `max` and of the memory, and the sums of requests. */
-export interface LoadFigures extends Omit<LoadTurn, 'perSecond'> {
-  perSecond: Spread;
-}
+export type LoadFigures = ReturnType<typeof summarizeTurns>;
 
-export function summarizeTurns(turns: readonly LoadTurn[]): LoadFigures {
+/** Summarizes turns: medians, but the maxima of `max` and of the memory, and the sums of requests. */
+export function summarizeTurns(turns: readonly LoadTurn[]) {
   const middle = (of: (turn: LoadTurn) => number) => median(turns.map(of));
   const most = (of: (turn: LoadTurn) => number) => Math.max(...turns.map(of));
   const sum = (of: (turn: LoadTurn) => number) => turns.reduce((total, turn) => total + of(turn), 0);
