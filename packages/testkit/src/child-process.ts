@@ -30,20 +30,7 @@ export interface ProgramOptions extends CommandOptions {
 }
 
 /** A running program and its output so far. */
-export interface Program {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  stdout(): string;
-  stderr(): string;
-  isRunning(): boolean;
-  /** Resolves to the exit code, or null after a signal, when the program has ended and its output is complete. */
-  readonly ended: Promise<number | null>;
-  /**
-   * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills it when that much
-   * time has passed.
-   */
-  stop(signal?: NodeJS.Signals, killAfterMs?: number): Promise<number | null>;
-}
+export type Program = ReturnType<typeof startCommand>;
 
 /** Returns the path of an app's built main program. */
 export const mainOf = (app: App): string =>
@@ -56,7 +43,7 @@ export function startProgram(main: string, options: ProgramOptions = {}): Progra
 }
 
 /** Starts a command, which consists of a program and its arguments. */
-export function startCommand(command: readonly string[], options: CommandOptions = {}): Program {
+export function startCommand(command: readonly string[], options: CommandOptions = {}) {
   const { env, input, ipc = false, detached = false } = options;
   const { PATH, HOME, TMPDIR } = process.env;
   const child = spawn(command[0]!, command.slice(1), {
@@ -78,8 +65,13 @@ export function startCommand(command: readonly string[], options: CommandOptions
     stdout: () => stdout,
     stderr: () => stderr,
     isRunning,
+    /** Resolves to the exit code, or null after a signal, when the program has ended and its output is complete. */
     ended,
-    async stop(signal = 'SIGTERM', killAfterMs) {
+    /**
+     * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills it when that much
+     * time has passed.
+     */
+    async stop(signal: NodeJS.Signals = 'SIGTERM', killAfterMs?: number): Promise<number | null> {
       kill(signal);
       const timer = killAfterMs === undefined ? undefined : setTimeout(() => kill('SIGKILL'), killAfterMs);
       const exitCode = await ended;

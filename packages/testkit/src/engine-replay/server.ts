@@ -28,19 +28,7 @@ export type Route = keyof typeof ROUTES;
 export type Fault = { kind: 'status'; status: number } | { kind: 'truncate' } | { kind: 'reset' } | { kind: 'hang' };
 
 /** The HTTP server of a replayed engine. */
-export interface ReplayServer {
-  /** The value of DOCKER_HOST for clients. */
-  readonly dockerHost: string;
-  /** The number of calls of each route, including failed calls. */
-  readonly calls: Readonly<Record<Route, number>>;
-  /** Makes all calls of a route fail. With null, they succeed again. */
-  setFault(route: Route, fault: Fault | null): void;
-  /** Ends all event streams, as a restart of the engine does. */
-  dropEventStreams(): void;
-  /** Returns the number of open event streams. */
-  eventStreams(): number;
-  close(): Promise<void>;
-}
+export type ReplayServer = Awaited<ReturnType<typeof serveReplay>>;
 
 export interface ReplayOptions {
   flavour: Flavour;
@@ -81,7 +69,7 @@ export async function serveReplay(
   engine: ReplayedEngine,
   listen: Listen,
   info: Readonly<Record<string, unknown>> = {},
-): Promise<ReplayServer> {
+) {
   const { flavour, version } = engine.capture;
   const isPodman = flavour === 'podman-4.3';
   const calls: Record<Route, number> = { ping: 0, version: 0, info: 0, list: 0, inspect: 0, events: 0 };
@@ -143,13 +131,18 @@ export async function serveReplay(
   await once(server, 'listening');
   const address = server.address();
   return {
+    /** The value of DOCKER_HOST for clients. */
     dockerHost: typeof address === 'string' ? `unix://${address}` : `tcp://127.0.0.1:${address!.port}`,
+    /** The number of calls of each route, including failed calls. */
     calls,
+    /** Makes all calls of a route fail. With null, they succeed again. */
     setFault: (route: Route, fault: Fault | null) =>
       void (fault === null ? faults.delete(route) : faults.set(route, fault)),
+    /** Ends all event streams, as a restart of the engine does. */
     dropEventStreams: () => streams.forEach((stream) => stream.destroy()),
+    /** Returns the number of open event streams. */
     eventStreams: () => streams.size,
-    async close() {
+    async close(): Promise<void> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
