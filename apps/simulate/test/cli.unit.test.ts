@@ -71,7 +71,7 @@ describe('an invalid command line is rejected with a message that names the flag
   ])('%j', (args, message) => {
     expect(() => parse([...base, ...args])).toThrow(message);
     expect(printed).toContain(message);
-    expect(printed).toMatch(/^muster-simulate: .* \(see --help\)\n$/);
+    expect(printed).toMatch(/^muster-simulate: .* \(see --help\)\n$/s);
   });
 
   test('a missing flag', () => {
