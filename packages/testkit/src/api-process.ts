@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
-import { askProgram, mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './child-process.js';
-import type { LoopReading, PreloadRequest } from './preload.js';
-
-export type { LoopReading };
+import { mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './child-process.js';
+import type { PreloadHandlers } from './preload.js';
+import { createCaller } from './worker.js';
 
 /** `env` extends HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
 export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'detached'> {
@@ -56,7 +55,7 @@ export async function startApi(options: ApiOptions = {}) {
   });
   /** Stops the API, by default without the drain's delay for load balancers. Kills it after 15 seconds. */
   const stop = (signal: NodeJS.Signals = 'SIGINT') => program.stop(signal, STOP_MS_MAX);
-  const ask = <T>(request: PreloadRequest) => askProgram<T>(program.child, request);
+  const call = createCaller<PreloadHandlers>(program);
   try {
     const url = await readyUrl(program, options);
     return {
@@ -67,14 +66,14 @@ export async function startApi(options: ApiOptions = {}) {
       /** Milliseconds from the start of the process until it was ready. */
       readyMs: performance.now() - startedAt,
       /** Returns CPU time, memory, and the event loop's delays since the last call. The next delays have `resolutionMs`. */
-      loop: (resolutionMs = 5) => ask<LoopReading>({ ask: 'loop', resolutionMs }),
+      loop: (resolutionMs = 5) => call('loop', resolutionMs),
       /**
        * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call
        * starts the measurement.
        */
-      longestBlockMs: () => ask<number>({ ask: 'longestBlock' }),
+      longestBlockMs: () => call('longestBlockMs'),
       /** Sets the process's wall clock this far ahead of the system clock. */
-      setClockAhead: async (aheadMs: number) => void (await ask({ ask: 'clock', aheadMs })),
+      setClockAhead: (aheadMs: number) => call('setClockAhead', aheadMs),
       stop,
     };
   } catch (error) {

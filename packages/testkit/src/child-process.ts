@@ -1,6 +1,5 @@
 /** Starts commands, and the built programs of this repository, as child processes. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -15,7 +14,7 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>;
   /** The text on standard input. Without it, standard input is empty. */
   input?: string;
-  /** Opens an IPC channel for `askProgram`. */
+  /** Opens an IPC channel for `createCaller`. */
   ipc?: boolean;
   /** Starts a new process group, which Ctrl-C in the terminal does not reach. */
   detached?: boolean;
@@ -79,25 +78,6 @@ export function startCommand(command: readonly string[], options: CommandOptions
       return exitCode;
     },
   };
-}
-
-/**
- * Sends a message over a program's IPC channel and returns its answer. Only one call may be in progress.
- * @throws ProgramError if the program ends before it answers.
- */
-export async function askProgram<T>(child: ChildProcess, message: object): Promise<T> {
-  const exit = new AbortController();
-  const onExit = () => exit.abort(new ProgramError(`a program ended before it answered: exit code ${child.exitCode}`));
-  child.once('exit', onExit);
-  try {
-    const answer = once(child, 'message', { signal: exit.signal });
-    child.send(message);
-    return (await answer)[0] as T;
-  } catch (error) {
-    throw exit.signal.aborted ? exit.signal.reason : error;
-  } finally {
-    child.off('exit', onExit);
-  }
 }
 
 /** Calls `action` until it succeeds. @throws the error of the last call, when `timeoutMs` has passed. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Paths, type ContainerEvent } from '@muster/contracts';
-import { serveWorker } from '@muster/fleet';
+import { serveCalls } from '@muster/testkit';
 import { latency } from '@muster/testkit/report';
 
 type Listener = Awaited<ReturnType<typeof listen>>;
@@ -44,7 +44,7 @@ const handlers = {
 };
 export type ListenersHandlers = typeof handlers;
 
-serveWorker(handlers);
+serveCalls(handlers);
 
 /** Opens a stream, and waits for its first message. */
 async function listen(port: number, key: string, isTimed: boolean) {

@@ -1,6 +1,6 @@
 /** Live: how much a thousand listeners of the live stream slow down ingest. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startWorker } from '@muster/fleet';
+import { startWorker } from '@muster/testkit';
 import { pairedRatio } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import { withMeasuredFleets } from '../measured-fleet.js';
