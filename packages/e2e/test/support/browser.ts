@@ -124,7 +124,7 @@ export async function startDashboard(
     },
     async close() {
       await Promise.all(hosts.map(({ agent }) => agent.stop()));
-      await Promise.all(hosts.map((host) => host.server.close()));
+      await Promise.all(hosts.map((host) => host.close()));
       await muster.stop();
       await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },
