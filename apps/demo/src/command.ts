@@ -20,8 +20,8 @@ Nothing is left behind: the database, the agents and their state are removed at 
 export const demo = {
   name: commandLine.name(),
   parse: (args: readonly string[]) => parseArguments<{ for: number }>(commandLine, args),
-  async run(options: { for: number }, { write, signal }: CommandIo): Promise<number> {
-    await runDemo({ durationMs: options.for * 1_000, write }, signal);
+  async run(options: { for: number }, io: CommandIo): Promise<number> {
+    await runDemo(options.for * 1_000, io);
     return 0;
   },
   knownErrors: [DemoError, ProgramError],
