@@ -5,13 +5,11 @@ import {
   type FleetLoad,
   type HostShape,
   type LoadGenerator,
-  type LoadResult,
   type SeededHost,
 } from '@muster/fleet';
 import { ProgramError, withDisposables, type Api, type Use } from '@muster/testkit';
 import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
-import type { LoadTurn } from './measure/turn.js';
 import { startServer, type ServerId } from './measured-server.js';
 import { HOST_HEADER } from './servers/host-header.js';
 import { verifyHost } from './verify.js';
@@ -37,7 +35,7 @@ export async function startFleet(generator: LoadGenerator, options: FleetOptions
    * Sends a load. Failed requests would distort its figures, because they can be faster than correct ones.
    * @throws ProgramError if a response was neither correct nor a 503.
    */
-  const send = async (load: ServerLoad): Promise<LoadResult> => {
+  const send = async (load: ServerLoad) => {
     const result = await generator.call('drive', { ...load, fleet: name, port });
     const { sent, wrong, firstWrong } = result;
     if (wrong === 0) return result;
@@ -101,7 +99,7 @@ async function startMeasuredFleet(
     server,
     database,
     /** Sends a load, and measures the server and the database. */
-    async measure(load: ServerLoad, idleWalBytesPerSecond = 0): Promise<LoadTurn> {
+    async measure(load: ServerLoad, idleWalBytesPerSecond = 0) {
       const walBefore = await database.walBytes();
       const before = await server.loop();
       const postgresBefore = cluster.cpuMs();
@@ -111,11 +109,14 @@ async function startMeasuredFleet(
       const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
       return {
         requests: ok,
+        /** Further requests, which the server refused because it was busy (503). */
         unavailable: refused,
         perSecond: (1_000 * ok) / ms,
         latencyMs: okMs,
+        /** CPU microseconds per request: of the server's process, and of PostgreSQL's processes. */
         serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / ok,
         postgresCpuUs: (1_000 * postgresMs) / ok,
+        /** Bytes of write-ahead log per request. */
         walBytes: Math.max(0, walBytes) / ok,
         eventLoopMs: after.eventLoop,
         rssBytes: after.rssBytes,

@@ -1,21 +1,9 @@
-import { median, spread, type Latency } from '@muster/testkit/report';
+import { median, spread } from '@muster/testkit/report';
+import type { MeasuredFleet } from '../measured-fleet.js';
 import type { Bench } from '../plan.js';
 
 /** The measurements of one turn of load on a server. */
-export interface LoadTurn {
-  perSecond: number;
-  latencyMs: Latency;
-  /** CPU microseconds per request: of the server's process, and of PostgreSQL's processes. */
-  serverCpuUs: number;
-  postgresCpuUs: number;
-  /** Bytes of write-ahead log per request. */
-  walBytes: number;
-  eventLoopMs: { p99: number; max: number };
-  rssBytes: number;
-  requests: number;
-  /** Further requests, which the server refused because it was busy (503). */
-  unavailable: number;
-}
+export type LoadTurn = Awaited<ReturnType<MeasuredFleet['measure']>>;
 
 export type LoadFigures = ReturnType<typeof summarizeTurns>;
 

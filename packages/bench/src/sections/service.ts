@@ -1,15 +1,6 @@
 /** Service level: how many snapshots per second each contender writes to the same database. */
 import { performance } from 'node:perf_hooks';
-import {
-  advance,
-  NO_PROGRESS,
-  seedHosts,
-  simulateHost,
-  touchesOfPercent,
-  type HostProgress,
-  type SeededHost,
-  type SimulatedHost,
-} from '@muster/fleet';
+import { advance, NO_PROGRESS, seedHosts, simulateHost, touchesOfPercent } from '@muster/fleet';
 import { withDisposables } from '@muster/testkit';
 import { ownCpuMs } from '@muster/testkit/proc';
 import { pairedRatio, spread, type Spread } from '@muster/testkit/report';
@@ -33,27 +24,11 @@ const PREPARED_MAX = 100_000;
 const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 
 /** A contender and its hosts. */
-interface Participant {
-  contender: Contender;
-  hosts: Host[];
-  /** Number of snapshots that were prepared so far. The hosts take turns. */
-  prepared: number;
-}
-
-interface Host {
-  seeded: SeededHost;
-  simulated: SimulatedHost;
-  progress: HostProgress;
-  sequence: number;
-}
+type Participant = Awaited<ReturnType<typeof createParticipant>>;
+type Host = Participant['hosts'][number];
 
 /** What a contender wrote in a round, and how long it took. */
-interface Turn {
-  snapshots: number;
-  ms: number;
-  nodeCpuMs: number;
-  postgresCpuMs: number;
-}
+type Turn = Awaited<ReturnType<typeof takeTurn>>;
 
 /** Runs the section. @throws VerificationError if a contender's rows differ from the snapshots. */
 export function runService(bench: Bench) {
@@ -88,21 +63,15 @@ export function runService(bench: Bench) {
 
 /** Creates the hosts of each contender, and writes their first snapshots. */
 async function createParticipants(
-  { plan }: Bench,
+  bench: Bench,
   database: BenchDatabase,
   contenders: readonly Contender[],
   containers: number,
 ): Promise<Participant[]> {
-  const count = Math.max(4, Math.min(plan.service.hosts, Math.floor(ROWS_MAX / containers)));
   await database.removeHosts();
   const participants: Participant[] = [];
   for (const contender of contenders) {
-    const seeded = await seedHosts(database.pool, `${contender.id}-${containers}`, count);
-    const hosts = seeded.map((host, index): Host => {
-      const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
-      return { seeded: host, simulated, progress: NO_PROGRESS, sequence: 0 };
-    });
-    participants.push({ contender, hosts, prepared: 0 });
+    participants.push(await createParticipant(bench, database, contender, containers));
   }
   // The statement also writes the first rows of the slower contenders, because all contenders need the same rows.
   const statement = contenders.find(({ id }) => id === 'statement')!;
@@ -111,6 +80,16 @@ async function createParticipants(
     for (const host of hosts) await writer.deliver(nextDelivery(host, NO_CHANGE));
   }
   return participants;
+}
+
+async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, contender: Contender, containers: number) {
+  const count = Math.max(4, Math.min(plan.service.hosts, Math.floor(ROWS_MAX / containers)));
+  const hosts = (await seedHosts(pool, `${contender.id}-${containers}`, count)).map((seeded, index) => {
+    const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
+    return { seeded, simulated, progress: NO_PROGRESS, sequence: 0 };
+  });
+  /** `prepared`: the number of snapshots that were prepared so far. The hosts take turns. */
+  return { contender, hosts, prepared: 0 };
 }
 
 /** Measures one case: a size, a change, and a number of snapshots in progress at once. */
@@ -160,8 +139,8 @@ async function takeTurn(
   concurrency: number,
   turnMs: number,
   postgresCpuMs: () => number,
-): Promise<Turn> {
-  const turn: Turn = { snapshots: 0, ms: 0, nodeCpuMs: 0, postgresCpuMs: 0 };
+) {
+  const turn = { snapshots: 0, ms: 0, nodeCpuMs: 0, postgresCpuMs: 0 };
   const { containers } = participant.hosts[0]!.simulated.shape;
   const sizeMax = Math.floor(PREPARED_MAX / containers / concurrency) * concurrency;
   let size = concurrency;

@@ -3,15 +3,6 @@ import pMap from 'p-map';
 import { compareContainers, compareHost, compareRemoved, type ExpectedHost } from '../compare.js';
 import { ApiError, type Operator } from '../operator.js';
 
-/** What was compared. Each difference is a sentence. */
-export interface Verification {
-  hosts: number;
-  containers: number;
-  /** Number of removed containers that were compared. */
-  removed: number;
-  differences: string[];
-}
-
 /** Number of concurrent requests: enough to keep the API busy, but too few to be a load test. */
 const CONCURRENCY = 4;
 
@@ -24,15 +15,15 @@ const REMOVED_HOSTS_MAX = 100;
 /**
  * Compares the API's state with the expected state: first the hosts, because their freshness ages in the meantime, then
  * their present containers, and then the removed containers of some hosts. The engine ids of this run's hosts, and no
- * other ids, start with `engineIdPrefix`.
+ * other ids, start with `engineIdPrefix`. Returns how much was compared, and a sentence for each difference.
  */
 export async function verify(
   operator: Operator,
   fleet: readonly ExpectedHost[],
   { engineIdPrefix, now }: { engineIdPrefix: string; now: () => number },
-): Promise<Verification> {
+) {
   const differences: string[] = [];
-  const result: Verification = { hosts: fleet.length, containers: 0, removed: 0, differences };
+  const result = { hosts: fleet.length, containers: 0, removed: 0, differences };
   const list = (hosts: readonly ExpectedHost[], presence: 'present' | 'removed') =>
     operator.all('listContainers', { query: { presence, hostId: hosts.map(({ hostId }) => hostId) } });
 

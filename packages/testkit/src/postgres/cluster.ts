@@ -2,7 +2,7 @@
  * A PostgreSQL server for tests: a new cluster in a temporary directory, on a free port of the loopback interface, with
  * the newest PostgreSQL that is installed.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFile, chown, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -77,10 +77,7 @@ const TEST_SETTINGS = {
 };
 const FAST_SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
 
-interface Owner {
-  readonly uid?: number;
-  readonly gid?: number;
-}
+type Owner = Pick<SpawnOptions, 'uid' | 'gid'>;
 
 /** Returns the user that runs the server: the current user, unless it is root, which PostgreSQL rejects. */
 async function findServerOwner(): Promise<Owner> {
