@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { startIdentityProvider, type IdentityProvider } from '@muster/testkit/identity-provider';
-import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { describeInChromium, OWNER, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 
 describeInChromium('signing in with an identity provider', () => {
-  const visit = useVisits();
+  const visit = useBrowserPage();
   let provider: IdentityProvider;
   let dashboard: Dashboard;
 
