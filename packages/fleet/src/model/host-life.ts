@@ -61,7 +61,7 @@ export class HostLife {
 
   /** Advances to `untilMs`. Returns when the first container changed, the containers that were removed, and the events. */
   advance(untilMs: number) {
-    const removals: SimulatedContainer[] = [];
+    const removals: Pick<SimulatedContainer, 'dockerId' | 'createdAtMs'>[] = [];
     const events: HostEvent[] = [];
     let changedAtMs: number | null = null;
     for (let atMs = this.nextAtMs(); atMs <= untilMs; atMs = this.nextAtMs()) {
@@ -97,11 +97,11 @@ export class HostLife {
     return { kind, untilMs: atMs + between(this.eventRandom, 0.5, 2) * this.options.intervalMs };
   }
 
-  private changeOne(atMs: number, removals: SimulatedContainer[]): void {
+  private changeOne(atMs: number, removals: Pick<SimulatedContainer, 'dockerId' | 'createdAtMs'>[]): void {
     const index = Math.floor(this.random() * this.containers.length);
     const container = this.containers[index]!;
     if (!container.change(atMs)) {
-      removals.push(container);
+      removals.push({ dockerId: container.dockerId, createdAtMs: container.createdAtMs });
       this.containers[index] = container.successor(atMs);
       this.containers.sort(byId);
     }
