@@ -162,7 +162,7 @@ module.exports = {
       name: 'no-tests-in-source',
       comment: 'Source may not import tests or scripts. The exception is the program that runs the fault tests.',
       severity: 'error',
-      from: { path: '^(apps|packages)/[^/]+/src/', pathNot: '^packages/e2e/src/faults/(main|run)\\.ts$' },
+      from: { path: '^(apps|packages)/[^/]+/src/', pathNot: '^packages/e2e/src/faults/(command|run)\\.ts$' },
       to: { path: '^(apps|packages)/[^/]+/(test|scripts)/' },
     },
     {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, type MemberRole } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { TestIdentityProvider, type Profile } from '@muster/testkit/identity-provider';
+import { startIdentityProvider, type IdentityProvider, type Profile } from '@muster/testkit/identity-provider';
 import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
@@ -18,10 +18,10 @@ const SECRET = 'one secret for all the processes of this test';
 
 describe.each(testEngines())('sign-in at an identity provider on %s', (engine) => {
   const context = useApi(engine);
-  let provider: TestIdentityProvider;
+  let provider: IdentityProvider;
   let log: string;
   beforeAll(async () => {
-    provider = await TestIdentityProvider.start();
+    provider = await startIdentityProvider();
     provider.register(CALLBACK_URL);
   });
   afterAll(() => provider.close());
@@ -267,11 +267,11 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   });
 
   test('reports that the provider is unavailable, and works again when it is back', async () => {
-    const unavailableProvider = await TestIdentityProvider.start();
+    const unavailableProvider = await startIdentityProvider();
     const one = api({ issuer: unavailableProvider.issuer });
     await unavailableProvider.close();
     expect(await begin(new Browser(one), '/ports')).toBe(refusalPath('unavailable', '/ports'));
-    const back = await TestIdentityProvider.start(Number(new URL(unavailableProvider.issuer).port));
+    const back = await startIdentityProvider(Number(new URL(unavailableProvider.issuer).port));
     back.register(CALLBACK_URL);
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     back.people.set('ada', { email, email_verified: true });

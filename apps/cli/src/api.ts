@@ -1,5 +1,5 @@
 import { toTerminalText } from '@muster/contracts';
-import { createClient, NetworkError, ProblemError, UnexpectedAnswerError, type Client } from '@muster/client';
+import { createClient, NetworkError, ProblemError, UnexpectedResponseError, type Client } from '@muster/client';
 import { loadConnection } from './connection.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
@@ -26,7 +26,7 @@ export function commandError(error: unknown): unknown {
       cause: error,
     });
   }
-  if (error instanceof NetworkError || error instanceof UnexpectedAnswerError) {
+  if (error instanceof NetworkError || error instanceof UnexpectedResponseError) {
     return new CommandError(error.message, ExitCodes.unreachable, { cause: error });
   }
   return error;

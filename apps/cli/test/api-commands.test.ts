@@ -5,7 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCli } from '../src/program.js';
+import { runCli } from '../src/command-line.js';
 import type { Screen } from '../src/terminal.js';
 
 const KEY = 'muster_key_of_a_test';

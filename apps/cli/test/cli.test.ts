@@ -4,7 +4,7 @@ import { openDatabase } from '@muster/db';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCli } from '../src/program.js';
+import { runCli } from '../src/command-line.js';
 
 let folder: string;
 beforeEach(async () => {

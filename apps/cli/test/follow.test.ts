@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createClient } from '@muster/client';
 import { watchChanges } from '../src/commands/watch.js';
-import { runCli } from '../src/program.js';
+import { runCli } from '../src/command-line.js';
 import type { Terminal } from '../src/terminal.js';
 
 /** Runs a command against an API with the given handler. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { ExitCodes } from '../src/exit.js';
-import { createProgram } from '../src/program.js';
+import { createProgram } from '../src/command-line.js';
 import type { Terminal } from '../src/terminal.js';
 
 const terminal: Terminal = {

@@ -1,4 +1,4 @@
-import { valueOption, wholeNumber, type CommandSpec } from '@muster/fleet/command-line';
+import { createCommandLine, Option, parseArguments, wholeNumber, type CommandIo } from '@muster/fleet/command-line';
 import { ProgramError } from '@muster/testkit';
 import { DemoError, runDemo } from './demo.js';
 
@@ -6,24 +6,23 @@ import { DemoError, runDemo } from './demo.js';
 const SECONDS_DEFAULT = 4 * 3_600;
 const SECONDS_MAX = 7 * 86_400;
 
-/** The demo's command line, which is parsed to the duration of the demo in milliseconds. */
-export const demoCommand: CommandSpec<{ for: number }, { durationMs: number }> = {
-  name: 'muster-demo',
-  description: `Muster's demo: the API on a temporary database, and agents that report this machine's engine, if one
+const duration = new Option('--for <seconds>', 'end automatically after this time');
+
+export const commandLine = createCommandLine(
+  'muster-demo',
+  `Muster's demo: the API on a temporary database, and agents that report this machine's engine, if one
 answers, and several replayed ones whose containers start, stop, crash and get replaced.
 
 Nothing is left behind: the database, the agents and their state are removed at the end.`,
-  options: [
-    valueOption('--for <seconds>', 'end automatically after this time', wholeNumber(1, SECONDS_MAX)).default(
-      SECONDS_DEFAULT,
-      `${SECONDS_DEFAULT}, four hours`,
-    ),
-  ],
-  toOptions: (values) => ({ durationMs: values.for * 1_000 }),
-  async run({ durationMs }, { write, signal }) {
-    await runDemo({ durationMs, write }, signal);
+).addOption(duration.argParser(wholeNumber(1, SECONDS_MAX)).default(SECONDS_DEFAULT, `${SECONDS_DEFAULT}, four hours`));
+
+/** The demo, for `runProgram`. */
+export const demo = {
+  name: commandLine.name(),
+  parse: (args: readonly string[]) => parseArguments<{ for: number }>(commandLine, args),
+  async run(options: { for: number }, io: CommandIo): Promise<number> {
+    await runDemo(options.for * 1_000, io);
     return 0;
   },
   knownErrors: [DemoError, ProgramError],
-  secondSignalCode: 1,
 };

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type Client } from '@muster/client';
+import type { CommandIo } from '@muster/fleet/command-line';
 import {
   mainOf,
   startApi,
@@ -14,17 +15,11 @@ import {
 } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { FLEET } from './fleet.js';
-import { guide, type Account } from './guide.js';
+import { guide } from './guide.js';
 
 /** A part of the demo failed. The message is shown to the person who runs the demo. */
 export class DemoError extends Error {
   override readonly name = 'DemoError';
-}
-
-export interface DemoOptions {
-  durationMs: number;
-  /** Writes a text for the person who runs the demo. */
-  write: (text: string) => void;
 }
 
 const HOSTS_READY_MS_MAX = 60_000;
@@ -35,36 +30,30 @@ const STOP_MS_MAX = 12_000;
  * Runs the demo for `durationMs`, or until the signal is aborted. Leaves no process and no file behind.
  * @throws DemoError if a part of the demo fails, after all others have ended.
  */
-export function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void> {
-  return withTemporaryDirectory((directory) =>
+export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, 'write' | 'signal'>): Promise<void> =>
+  withTemporaryDirectory((directory) =>
     withDisposables(async (use) => {
       const failure = new AbortController();
-      const supervise = createSupervisor(use, failure);
+      const programs: Program[] = [];
+      const kill = () => programs.forEach((program) => void program.stop('SIGKILL'));
+      // If this process exits early, all programs are killed.
+      process.once('exit', kill);
+      use(kill, () => process.off('exit', kill));
+      /** Registers a program that must not end before the demo does, with its name for error messages. */
+      const supervise = (name: string, program: Program) => {
+        programs.push(program);
+        void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));
+        return program;
+      };
       try {
-        await perform({ ...options, directory, use, supervise, signal: AbortSignal.any([signal, failure.signal]) });
+        const anySignal = AbortSignal.any([signal, failure.signal]);
+        await perform(durationMs, directory, { write, use, supervise, signal: anySignal });
       } catch (error) {
         if (failure.signal.aborted) throw failure.signal.reason;
         if (!signal.aborted) throw error;
       }
     }),
   );
-}
-
-/** Registers a program that must not end before the demo does, with its name for error messages. */
-type Supervise = (name: string, program: Program) => Program;
-
-/** `failure` is aborted with a DemoError when a program ends. If this process exits early, all programs are killed. */
-function createSupervisor(use: Use, failure: AbortController): Supervise {
-  const programs: Program[] = [];
-  const kill = () => programs.forEach((program) => void program.stop('SIGKILL'));
-  process.once('exit', kill);
-  use(kill, () => process.off('exit', kill));
-  return (name, program) => {
-    programs.push(program);
-    void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));
-    return program;
-  };
-}
 
 function describeEnd(name: string, program: Program): string {
   const { exitCode, signalCode } = program.child;
@@ -73,14 +62,19 @@ function describeEnd(name: string, program: Program): string {
   return `${name} ended ${how}${lastLines === '' ? '' : `:\n  ${lastLines}`}`;
 }
 
-interface Stage extends DemoOptions {
-  directory: string;
-  use: Use;
-  supervise: Supervise;
-  signal: AbortSignal;
-}
-
-async function perform({ durationMs, write, directory, use, supervise, signal }: Stage): Promise<void> {
+async function perform(
+  durationMs: number,
+  directory: string,
+  {
+    write,
+    signal,
+    use,
+    supervise,
+  }: Pick<CommandIo, 'write' | 'signal'> & {
+    use: Use;
+    supervise: (name: string, program: Program) => Program;
+  },
+): Promise<void> {
   write('Starting the API on a temporary database …\n');
   const data = join(directory, 'data');
   const env = { ...environment('LANG', 'NODE_EXTRA_CA_CERTS'), MUSTER_DATA_DIR: data, MUSTER_DRAIN_SECONDS: '0' };
@@ -118,7 +112,7 @@ async function perform({ durationMs, write, directory, use, supervise, signal }:
 }
 
 /** Creates the owner's account with the setup link of the API's first start. */
-async function setUp(client: Client, link: string): Promise<Account> {
+async function setUp(client: Client, link: string) {
   const account = { email: 'demo@example.com', password: randomBytes(9).toString('base64url') };
   const token = new URL(link).hash.replace('#token=', '');
   await client.call('setUp', { body: { token, name: 'Demo', ...account } });

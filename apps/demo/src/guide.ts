@@ -1,14 +1,9 @@
-/** The credentials for the dashboard. */
-export interface Account {
-  email: string;
-  password: string;
-}
-
 /** Returns the text that is shown when the demo is ready: its address, the credentials, and first commands. */
 export function guide(demo: {
   url: string;
   key: string;
-  account: Account;
+  /** The credentials for the dashboard. */
+  account: { email: string; password: string };
   replayedHosts: number;
   hasLocalEngine: boolean;
   durationMs: number;

@@ -1,4 +1,4 @@
-import { runCommand } from '@muster/fleet/command-line';
-import { demoCommand } from './command.js';
+import { runProgram } from '@muster/fleet/command-line';
+import { demo } from './command.js';
 
-process.exitCode = await runCommand(demoCommand);
+process.exitCode = await runProgram(demo);

@@ -1,20 +1,27 @@
 import { expect, test } from '@jest/globals';
-import { parseCommand } from '@muster/fleet/command-line';
-import { demoCommand } from '../src/command.js';
+import { commandLine, demo } from '../src/command.js';
 import { FLEET } from '../src/fleet.js';
 import { guide } from '../src/guide.js';
 
+commandLine.configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
+
 test.each([
-  [[], { kind: 'run', options: { durationMs: 14_400_000 } }],
-  [['--for', '60'], { kind: 'run', options: { durationMs: 60_000 } }],
-  [['--', '--for=5'], { kind: 'run', options: { durationMs: 5_000 } }],
-  [['--help'], { kind: 'help', text: expect.stringContaining('--for') }],
-  [['--for', '0'], { kind: 'error', message: expect.stringContaining('--for') }],
-  [['--for', 'ever'], { kind: 'error', message: expect.stringContaining('--for') }],
-  [['--for', '604801'], { kind: 'error', message: expect.stringContaining('--for') }],
-  [['--forever'], { kind: 'error', message: "Unknown option '--forever'" }],
-])('the command line %j requests %j', (args, request) => {
-  expect(parseCommand(demoCommand, args)).toEqual(request);
+  [[], 14_400],
+  [['--for', '60'], 60],
+  [['--', '--for=5'], 5],
+])('the command line %j requests %d seconds', (args, seconds) => {
+  expect(demo.parse(args)).toEqual({ for: seconds });
+});
+
+test.each([
+  [['--help'], 0, ''],
+  [['--for', '0'], 1, '--for'],
+  [['--for', 'ever'], 1, '--for'],
+  [['--for', '604801'], 1, '--for'],
+  [['--forever'], 1, "unknown option '--forever'"],
+])('the command line %j does not start the demo', (args, exitCode, message) => {
+  const error = expect.objectContaining({ exitCode, message: expect.stringContaining(message) });
+  expect(() => demo.parse(args)).toThrow(error);
 });
 
 test('the hosts of the fleet are different machines, and the containers of a host have different names', () => {

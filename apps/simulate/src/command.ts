@@ -3,73 +3,62 @@ import {
   SNAPSHOT_CONTAINERS_MAX as CONTAINERS_MAX,
   tokenKind,
 } from '@muster/contracts';
-import {
-  decimal,
-  duration,
-  switchOption,
-  UsageError,
-  valueOption,
-  wholeNumber,
-  type CommandSpec,
-  type ValueParser,
-} from '@muster/fleet/command-line';
+import { createCommandLine, decimal, duration, Option, parseArguments, wholeNumber } from '@muster/fleet/command-line';
+import type { CommandIo } from '@muster/fleet/command-line';
 import { ApiError, simulate, summaryText, type SimulateOptions } from '@muster/fleet/simulation';
 
 type Values = Omit<SimulateOptions, 'rampMs' | 'durationMs'> & { ramp: number; duration: number };
 
-const apiUrl: ValueParser<string> = (text, flag) => {
-  if (text !== '' && !(URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))) {
-    throw new UsageError(`${flag} must be an http or https URL`);
-  }
-  return text.replace(/\/+$/, '');
-};
+const ramp = new Option('--ramp <time>', 'time between the first start and the last').default(10_000, '10s');
+const time = new Option('--duration <time>', 'time that the fleet runs, including the ramp').default(60_000, '1m');
 
-const apiKey: ValueParser<string> = (text, flag) => {
-  // The message does not contain the value, because it is a secret.
-  if (text !== '' && tokenKind(text) !== 'key')
-    throw new UsageError(`${flag} must be a well-formed muster_key_… token`);
-  return text;
-};
-
-/** The simulator's command line. */
-export const simulateCommand: CommandSpec<Values, SimulateOptions> = {
-  name: 'muster-simulate',
-  description: `Simulates a fleet of hosts that enroll and use the complete agent protocol. \
+export const commandLine = createCommandLine(
+  'muster-simulate',
+  `Simulates a fleet of hosts that enroll and use the complete agent protocol. \
 At the end, compares the API's state with the expected state, container by container.
 
 A time is, for example, 500ms, 60s, 5m or 2h. Ctrl-C ends the run early, and still compares. \
 A second Ctrl-C ends it immediately, and leaves the hosts.
 
 Exit code: 0 if everything agrees, 1 after a difference or a 5xx response, 2 for an invalid option.`,
-  options: [
-    valueOption('--url <url>', 'URL of the API', apiUrl).env('MUSTER_URL'),
-    valueOption('--key <key>', "an admin's muster_key_…; other users cannot see the variable", apiKey).env(
-      'MUSTER_KEY',
-    ),
-    valueOption('--hosts <n>', `hosts, 1 to ${HOSTS_MAX}`, wholeNumber(1, HOSTS_MAX), '100'),
-    valueOption('--containers <n>', `of each host, 0 to ${CONTAINERS_MAX}`, wholeNumber(0, CONTAINERS_MAX), '20'),
-    valueOption('--churn <share>', 'containers that change in each snapshot interval, 0 to 1', decimal(0, 1), '0.02'),
-    valueOption('--seed <n>', 'equal seeds give equal hosts', wholeNumber(0, 4_294_967_295), '1'),
-    valueOption('--ramp <time>', 'time between the first start and the last', duration(0), '10s'),
-    valueOption('--duration <time>', 'time that the fleet runs, including the ramp', duration(1), '1m'),
-    valueOption('--faults <factor>', 'frequency of faults: 0 never, 1 sometimes, 20 constantly', decimal(0, 100), '1'),
-    valueOption('--sockets <n>', 'connections that the fleet shares, 1 to 1024', wholeNumber(1, 1_024), '128'),
-    switchOption('--allow-5xx', '5xx responses are counted, but do not fail the run'),
-    switchOption('--keep', 'leave the hosts in Muster'),
-    switchOption('--json', 'print the summary as JSON to standard output, and everything else to standard error'),
-  ],
-  toOptions({ ramp: rampMs, duration: durationMs, ...values }) {
-    if (!values.url) throw new UsageError('--url is missing (or MUSTER_URL)');
-    if (!values.key) throw new UsageError('--key is missing (or MUSTER_KEY)');
-    if (durationMs < rampMs) throw new UsageError('--duration must be at least as long as --ramp, which it includes');
-    return { ...values, rampMs, durationMs };
+)
+  .addOption(new Option('--url <url>', 'URL of the API').env('MUSTER_URL'))
+  .addOption(
+    new Option('--key <key>', "an admin's muster_key_…; other users cannot see the variable").env('MUSTER_KEY'),
+  )
+  .option('--hosts <n>', `hosts, 1 to ${HOSTS_MAX}`, wholeNumber(1, HOSTS_MAX), 100)
+  .option('--containers <n>', `of each host, 0 to ${CONTAINERS_MAX}`, wholeNumber(0, CONTAINERS_MAX), 20)
+  .option('--churn <share>', 'containers that change in each snapshot interval, 0 to 1', decimal(0, 1), 0.02)
+  .option('--seed <n>', 'equal seeds give equal hosts', wholeNumber(0, 4_294_967_295), 1)
+  .addOption(ramp.argParser(duration(0)))
+  .addOption(time.argParser(duration(1)))
+  .option('--faults <factor>', 'frequency of faults: 0 never, 1 sometimes, 20 constantly', decimal(0, 100), 1)
+  .option('--sockets <n>', 'connections that the fleet shares, 1 to 1024', wholeNumber(1, 1_024), 128)
+  .option('--allow-5xx', '5xx responses are counted, but do not fail the run', false)
+  .option('--keep', 'leave the hosts in Muster', false)
+  .option('--json', 'print the summary as JSON to standard output, and everything else to standard error', false);
+
+/** The simulator, for `runProgram`. */
+export const simulator = {
+  name: commandLine.name(),
+  parse(args: readonly string[]): SimulateOptions {
+    const { ramp: rampMs, duration: durationMs, ...values } = parseArguments<Values>(commandLine, args);
+    const url = values.url?.replace(/\/+$/, '');
+    if (!url) commandLine.error('--url is missing (or MUSTER_URL)');
+    if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) {
+      commandLine.error('--url must be an http or https URL');
+    }
+    if (!values.key) commandLine.error('--key is missing (or MUSTER_KEY)');
+    // Checked here, because commander's message for an invalid value would contain the secret.
+    if (tokenKind(values.key) !== 'key') commandLine.error('--key must be a well-formed muster_key_… token');
+    if (durationMs < rampMs) commandLine.error('--duration must be at least as long as --ramp, which it includes');
+    return { ...values, url, rampMs, durationMs };
   },
-  async run(options, io) {
+  async run(options: SimulateOptions, io: CommandIo): Promise<number> {
     const summary = await simulate(options, io);
     if (options.json) process.stderr.write(summaryText(summary));
     io.write(options.json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary));
     return summary.passed ? 0 : 1;
   },
   knownErrors: [ApiError],
-  secondSignalCode: 1,
 };

@@ -1,4 +1,4 @@
-import { runCommand } from '@muster/fleet/command-line';
-import { simulateCommand } from './command.js';
+import { runProgram } from '@muster/fleet/command-line';
+import { simulator } from './command.js';
 
-process.exitCode = await runCommand(simulateCommand);
+process.exitCode = await runProgram(simulator);

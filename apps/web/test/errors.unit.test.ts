@@ -1,5 +1,5 @@
 import './window';
-import { NetworkError, ProblemError, UnexpectedAnswerError } from '@muster/client';
+import { NetworkError, ProblemError, UnexpectedResponseError } from '@muster/client';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { FieldError } from '@muster/contracts';
 import { api, fieldError, formatError, isSignedOut, formError, serverNow } from '../src/lib/api/client';
@@ -30,7 +30,7 @@ describe('the text of an error', () => {
     expect(formatError(new NetworkError('http://muster.test/api', new Error('refused')))).toMatch(
       /^Cannot reach the Muster server\. Check /,
     );
-    expect(formatError(new UnexpectedAnswerError(502, 'http://muster.test/api'))).toContain('502');
+    expect(formatError(new UnexpectedResponseError(502, 'http://muster.test/api'))).toContain('502');
   });
 
   test('is shown either at its field or above the form, but never in both places', () => {
@@ -48,7 +48,7 @@ describe('the text of an error', () => {
 
 test('only a 401 response of the API means that the session has ended', () => {
   expect([401, 403, 500].map((status) => isSignedOut(problem(status)))).toEqual([true, false, false]);
-  expect(isSignedOut(new UnexpectedAnswerError(401, 'http://muster.test'))).toBe(false);
+  expect(isSignedOut(new UnexpectedResponseError(401, 'http://muster.test'))).toBe(false);
 });
 
 describe('the page’s time', () => {

@@ -1,4 +1,4 @@
-import { runCommand } from '@muster/fleet/command-line';
-import { benchCommand } from './command.js';
+import { runProgram } from '@muster/fleet/command-line';
+import { bench } from './command.js';
 
-process.exitCode = await runCommand(benchCommand);
+process.exitCode = await runProgram(bench);

@@ -2,26 +2,13 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Machine } from '@muster/testkit/report';
-import type { EmbeddedResult } from './sections/embedded.js';
-import type { GrowthResult } from './sections/growth.js';
-import type { HttpResult } from './sections/http.js';
-import type { LiveResult } from './sections/live.js';
-import type { ServiceResult } from './sections/service.js';
-import type { TableGrowthResult } from './sections/table-growth.js';
+import { SECTIONS } from './sections/index.js';
 
-export interface SectionResults {
-  service: ServiceResult;
-  http: HttpResult;
-  growth: GrowthResult;
-  live: LiveResult;
-  'table-growth': TableGrowthResult;
-  embedded: EmbeddedResult;
-}
-
-export type SectionId = keyof SectionResults;
+export type SectionId = keyof typeof SECTIONS;
+export type SectionResults = { [Id in SectionId]: Awaited<ReturnType<(typeof SECTIONS)[Id]>> };
 
 /** The sections, in the order in which they run. */
-export const SECTION_IDS: readonly SectionId[] = ['service', 'http', 'growth', 'live', 'table-growth', 'embedded'];
+export const SECTION_IDS = Object.keys(SECTIONS) as readonly SectionId[];
 
 /** The last run of a section. */
 export interface SectionRecord<Result> {

@@ -1,7 +1,8 @@
 import type { Machine } from '@muster/testkit/report';
 import type { LoadFigures } from '../src/measure/turn.js';
-import type { SectionRecord, Sections } from '../src/results.js';
-import type { GrowthSize } from '../src/sections/growth.js';
+import type { SectionRecord, SectionResults, Sections } from '../src/results.js';
+
+type GrowthSize = SectionResults['growth']['sizes'][number];
 
 const machine: Machine = {
   cpu: 'A processor',

@@ -22,7 +22,7 @@ interface CallOptions {
  * adds are kept.
  *
  * All methods throw ProblemError if the API rejects the request, NetworkError if there is no response, and
- * UnexpectedAnswerError if the response is not from Muster.
+ * UnexpectedResponseError if the response is not from Muster.
  */
 export interface Client {
   /** Calls an operation. Returns its JSON, undefined for an empty body, or the whole response for other media types. */

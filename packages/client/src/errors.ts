@@ -28,13 +28,13 @@ export class NetworkError extends Error {
 }
 
 /** The response is not from Muster. It usually comes from a proxy. */
-export class UnexpectedAnswerError extends Error {
+export class UnexpectedResponseError extends Error {
   constructor(
     readonly status: number,
     url: string,
   ) {
     super(`${new URL(url).origin} returned ${status} with a response that is not from Muster. Check the URL.`);
-    this.name = 'UnexpectedAnswerError';
+    this.name = 'UnexpectedResponseError';
   }
 }
 

@@ -1,6 +1,6 @@
 import { PROBLEM_MEDIA_TYPE, Operations, type Operation, type OperationName } from '@muster/contracts';
 import type { QueryValue } from './operation-types.js';
-import { isProblem, NetworkError, ProblemError, UnexpectedAnswerError } from './errors.js';
+import { isProblem, NetworkError, ProblemError, UnexpectedResponseError } from './errors.js';
 
 /** The API's address and the caller's credentials. */
 export interface Connection {
@@ -36,7 +36,7 @@ export function urlOf(connection: Connection, name: OperationName, { params = {}
 
 /**
  * Sends a request and returns the response if its status is a documented success of the operation.
- * @throws ProblemError if the API rejects the request, NetworkError if there is no response, UnexpectedAnswerError if
+ * @throws ProblemError if the API rejects the request, NetworkError if there is no response, UnexpectedResponseError if
  * the response is not from Muster, and the reason of `signal` if it is aborted.
  */
 export async function sendRequest(
@@ -74,7 +74,7 @@ const acceptOf = (answers: Operation['answers']): string => {
 
 async function toError(response: Response, url: string): Promise<Error> {
   const problem: unknown = await response.json().catch(() => null);
-  if (!isProblem(problem)) return new UnexpectedAnswerError(response.status, url);
+  if (!isProblem(problem)) return new UnexpectedResponseError(response.status, url);
   const seconds = Number(response.headers.get('Retry-After') ?? NaN);
   return new ProblemError(problem, Number.isFinite(seconds) ? seconds : null);
 }

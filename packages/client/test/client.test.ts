@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createClient, NetworkError, ProblemError, UnexpectedAnswerError, type ConnectionState } from '../src/index.js';
+import {
+  createClient,
+  NetworkError,
+  ProblemError,
+  UnexpectedResponseError,
+  type ConnectionState,
+} from '../src/index.js';
 import { serve } from './server.js';
 
 const servers: { close(): Promise<void> }[] = [];
@@ -46,9 +52,9 @@ describe('a call', () => {
     expect(error).toMatchObject({ status: 429, problem, retryAfterSeconds: 7 });
   });
 
-  test('that gets its response from another program rejects with UnexpectedAnswerError', async () => {
+  test('that gets its response from another program rejects with UnexpectedResponseError', async () => {
     const client = await clientOf((_req, res) => res.writeHead(502).end('<html>'));
-    await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedAnswerError);
+    await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
 
   test('without a complete response rejects with NetworkError', async () => {

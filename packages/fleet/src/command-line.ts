@@ -1,20 +1,6 @@
-import { Command, CommanderError, Option, type OptionValues } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
-/** One of the harness's programs. */
-export interface CommandSpec<Values extends OptionValues, Options> {
-  /** For example `muster-bench`. It precedes every message on standard error. */
-  readonly name: string;
-  readonly description: string;
-  readonly options: readonly Option[];
-  /** Converts the parsed values. @throws UsageError if they do not fit together. */
-  toOptions(values: Values): Options;
-  /** Returns the exit code. */
-  run(options: Options, io: CommandIo): Promise<number>;
-  /** Errors of which only the message is printed. Any other error is a defect and keeps its stack trace. */
-  readonly knownErrors: readonly (abstract new (...args: never[]) => Error)[];
-  /** The exit code after a second signal, which ends the program immediately. */
-  readonly secondSignalCode: number;
-}
+export { Option } from 'commander';
 
 export interface CommandIo {
   /** Writes to standard output. */
@@ -25,95 +11,51 @@ export interface CommandIo {
   readonly signal: AbortSignal;
 }
 
-/** What a command line requests. */
-export type CommandRequest<Options> =
-  { kind: 'run'; options: Options } | { kind: 'help'; text: string } | { kind: 'error'; message: string };
-
-/** A mistake in the command line. The message names the option, and never quotes a secret. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
-/** Reads the text of an option's value. @throws UsageError that names the flag. */
-export type ValueParser<T> = (text: string, flag: string) => T;
+/** Creates the command line of one of the harness's programs, to which the program adds its options. */
+export const createCommandLine = (name: string, description: string): Command =>
+  new Command(name)
+    .description(description)
+    .helpOption('-h, --help', 'print this help')
+    .configureOutput({
+      // The value of an unknown option can be a secret.
+      outputError: (text, write) =>
+        write(
+          `${name}: ${text
+            .replace(/^error: /, '')
+            .replace(/=.*'/s, "'")
+            .trim()} (see --help)\n`,
+        ),
+    })
+    .exitOverride();
 
 /**
- * Creates an option with a value. `fallback` is the text of the default value. Commander's own error for an invalid
- * value would quote it, even if it is a secret.
+ * Parses the arguments that follow a program's name.
+ * @throws CommanderError after it has printed the help, or what is wrong.
  */
-export function valueOption(
-  flags: string,
-  description: string,
-  parse: ValueParser<unknown> = (text) => text,
-  fallback?: string,
-): Option {
-  const option = new Option(flags, description);
-  const flag = option.long!;
-  if (fallback !== undefined) option.default(parse(fallback, flag), fallback);
-  return option.argParser((text: string) => {
-    // Commander takes the next flag as the value of a flag that lacks one.
-    if (/^--?[a-z]/.test(text)) throw new UsageError(`${flag} needs a value`);
-    return parse(text, flag);
-  });
-}
+export const parseArguments = <Values>(command: Command, args: readonly string[]): Values =>
+  // `pnpm bench -- --quick` passes the separator on.
+  command.parse(args[0] === '--' ? args.slice(1) : args, { from: 'user' }).opts() as Values;
 
-/** Creates an option without a value: its value is true if it is given, and false otherwise. */
-export const switchOption = (flags: string, description: string): Option =>
-  new Option(flags, description).default(false);
-
-/** Parses the arguments that follow the program's name. An option with an environment variable can also come from it. */
-export function parseCommand<Values extends OptionValues, Options>(
-  spec: Pick<CommandSpec<Values, Options>, 'name' | 'description' | 'options' | 'toOptions'>,
-  args: readonly string[],
-): CommandRequest<Options> {
-  let help = '';
-  const command = new Command(spec.name)
-    .description(spec.description)
-    .helpOption('-h, --help', 'print this help')
-    .configureOutput({ writeOut: (text) => (help += text), writeErr: () => undefined })
-    // Commander's own errors for these would quote a value.
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .exitOverride();
-  for (const option of spec.options) command.addOption(option);
-  try {
-    // `pnpm bench -- --quick` passes the separator on.
-    command.parse(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
-    const [unknown] = command.args;
-    if (unknown?.startsWith('-')) throw new UsageError(`Unknown option '${unknown.split('=')[0]}'`);
-    if (unknown !== undefined) throw new UsageError(`Unexpected argument '${unknown}'`);
-    return { kind: 'run', options: spec.toOptions(command.opts<Values>()) };
-  } catch (error) {
-    if (help !== '') return { kind: 'help', text: help };
-    if (!(error instanceof UsageError || error instanceof CommanderError)) throw error;
-    return { kind: 'error', message: error.message.replace(/^error: /, '') };
-  }
-}
-
-/** Runs a program and returns its exit code, which is 2 if its command line is wrong. */
-export async function runCommand<Values extends OptionValues, Options>(
-  spec: CommandSpec<Values, Options>,
-  args: readonly string[] = process.argv.slice(2),
-): Promise<number> {
-  const request = parseCommand(spec, args);
-  if (request.kind === 'help') {
-    process.stdout.write(request.text);
-    return 0;
-  }
-  if (request.kind === 'error') {
-    process.stderr.write(`${spec.name}: ${request.message} (see --help)\n`);
-    return 2;
-  }
+/**
+ * Runs a program and returns its exit code, which is 2 if its command line is wrong. Of `knownErrors`, only the message
+ * is printed. Any other error is a defect and keeps its stack trace. A second signal ends the program immediately.
+ */
+export async function runProgram<Options>(program: {
+  name: string;
+  /** Parses the arguments. @throws CommanderError */
+  parse: (args: readonly string[]) => Options;
+  /** Returns the exit code. */
+  run: (options: Options, io: CommandIo) => Promise<number>;
+  knownErrors: readonly (abstract new (...args: never[]) => Error)[];
+}): Promise<number> {
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      if (stop.signal.aborted) process.exit(spec.secondSignalCode);
-      stop.abort();
-    });
-  }
   const startedAt = performance.now();
   try {
-    return await spec.run(request.options, {
+    const options = program.parse(process.argv.slice(2));
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(name, () => (stop.signal.aborted ? process.exit(130) : stop.abort()));
+    }
+    return await program.run(options, {
       write: (text) => void process.stdout.write(text),
       progress: (line) => {
         const seconds = Math.round((performance.now() - startedAt) / 1_000);
@@ -122,21 +64,17 @@ export async function runCommand<Values extends OptionValues, Options>(
       signal: stop.signal,
     });
   } catch (error) {
-    if (!(error instanceof Error && spec.knownErrors.some((known) => error instanceof known))) throw error;
-    process.stderr.write(`${spec.name}: ${error.message}\n`);
+    if (error instanceof CommanderError) return error.exitCode && 2;
+    if (!(error instanceof Error && program.knownErrors.some((known) => error instanceof known))) throw error;
+    process.stderr.write(`${program.name}: ${error.message}\n`);
     return 1;
   }
 }
 
-const quoted = (text: string): string => JSON.stringify(text.slice(0, 40));
-
-const numberParser =
-  (kind: string, pattern: RegExp) =>
-  (min: number, max: number): ValueParser<number> =>
-  (text, flag) => {
-    if (pattern.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-    throw new UsageError(`${flag} must be a ${kind} from ${min} to ${max}, not ${quoted(text)}`);
-  };
+const numberParser = (kind: string, pattern: RegExp) => (min: number, max: number) => (text: string) => {
+  if (pattern.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+  throw new InvalidArgumentError(`It must be a ${kind} from ${min} to ${max}.`);
+};
 
 /** Parses a decimal number from `min` to `max`. */
 export const decimal = numberParser('number', /^\d+(\.\d+)?$/);
@@ -148,21 +86,23 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 const DURATION_MS_MAX = 7 * 24 * 3_600_000;
 
 /** Parses a duration of at least `minMs` and at most a week, such as `500ms`, `1.5s`, `5m` or `2h`, to milliseconds. */
-export const duration =
-  (minMs: number): ValueParser<number> =>
-  (text, flag) => {
-    const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
-    const ms = count === undefined ? Number.NaN : Math.round(Number(count) * UNIT_MS[unit!]!);
-    if (ms >= minMs && ms <= DURATION_MS_MAX) return ms;
-    throw new UsageError(`${flag} must be a time such as 500ms, 60s or 5m, at most a week, not ${quoted(text)}`);
-  };
+export const duration = (minMs: number) => (text: string) => {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = count === undefined ? Number.NaN : Math.round(Number(count) * UNIT_MS[unit!]!);
+  if (ms >= minMs && ms <= DURATION_MS_MAX) return ms;
+  throw new InvalidArgumentError('It must be a time such as 500ms, 60s or 5m, at most a week.');
+};
 
-/** Parses a comma-separated list of `words`. Returns each once, in the order of `words`. `what` names one of them. */
-export const listOf =
-  <Word extends string>(what: string, words: readonly Word[]): ValueParser<Word[]> =>
-  (text, flag) => {
-    const listed = text.split(',');
-    const unknown = listed.find((word) => !(words as readonly string[]).includes(word));
-    if (unknown === undefined) return words.filter((word) => listed.includes(word));
-    throw new UsageError(`${flag}: unknown ${what} ${unknown}; allowed: ${words.join(', ')}`);
-  };
+/** Parses a comma-separated list of `words`. Returns each once, in the order of `words`. */
+export const listOf = (words: readonly string[]) => (text: string) => {
+  const listed = text.split(',');
+  const unknown = listed.find((word) => !words.includes(word));
+  if (unknown === undefined) return words.filter((word) => listed.includes(word));
+  throw new InvalidArgumentError(`"${unknown}" is none of ${words.join(', ')}.`);
+};
+
+/** Parses a path. Commander takes the next flag as the value of a flag that lacks one. */
+export const path = (text: string): string => {
+  if (text !== '' && !text.startsWith('-')) return text;
+  throw new InvalidArgumentError('It must be a path.');
+};

@@ -4,7 +4,6 @@ export * from './load/connection.js';
 export type { Load, LoadResult } from './load/driver.js';
 export type { FleetLoad } from './load/generator.js';
 export type { FleetShape, Traffic } from './load/host.js';
-export * from './load/worker.js';
 export * from './model/numbered.js';
 export * from './model/workload.js';
 export * from './operator.js';

@@ -3,7 +3,7 @@ import {
   createClient,
   NetworkError,
   ProblemError,
-  UnexpectedAnswerError,
+  UnexpectedResponseError,
   type Answer,
   type Client,
   type ClientOptions,
@@ -72,6 +72,6 @@ export function createOperator({ onRetry, ...options }: ClientOptions & { onRetr
 }
 
 const canSucceedLater = (error: unknown): boolean =>
-  error instanceof ProblemError || error instanceof UnexpectedAnswerError
+  error instanceof ProblemError || error instanceof UnexpectedResponseError
     ? isTransient(error.status)
     : error instanceof NetworkError;

@@ -5,12 +5,7 @@ import { formatToken } from '@muster/contracts';
 export const ORGANIZATION = 'default';
 
 /** A host in the database, and the credentials of its agent. */
-export interface SeededHost {
-  id: string;
-  token: string;
-  /** Identifies one run of its agent. */
-  stream: string;
-}
+export type SeededHost = Awaited<ReturnType<typeof seedHosts>>[number];
 
 /** A connection or a pool of node-postgres. */
 interface Queryable {
@@ -21,12 +16,14 @@ interface Queryable {
  * Inserts hosts without containers, with a token for each. It bypasses the API, because enrolling the hosts takes longer
  * than the measurement. Equal arguments insert equal hosts, so fleets of one database need different names.
  */
-export async function seedHosts(database: Queryable, fleet: string, count: number): Promise<SeededHost[]> {
+export async function seedHosts(database: Queryable, fleet: string, count: number) {
   const names = Array.from({ length: count }, (_, index) => `${fleet}-${index}`);
-  const hosts = names.map((name): SeededHost => {
-    const token = formatToken('agent', hashOf(`token ${name}`));
-    return { id: uuidOf(`host ${name}`), token, stream: uuidOf(`stream ${name}`) };
-  });
+  const hosts = names.map((name) => ({
+    id: uuidOf(`host ${name}`),
+    token: formatToken('agent', hashOf(`token ${name}`)),
+    /** Identifies one run of the host's agent. */
+    stream: uuidOf(`stream ${name}`),
+  }));
   const ids = hosts.map(({ id }) => id);
   await database.query(
     `INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os,

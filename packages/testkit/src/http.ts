@@ -52,21 +52,14 @@ export interface HttpOptions {
 }
 
 /** An HTTP client of one server, with connections that are kept open. */
-export interface Http {
-  /** @throws BrokenCallError if there is no complete response. */
-  send(call: Call): Promise<Reply>;
-  /** For libraries that take a fetch function. Its calls also use this client's connections. */
-  readonly fetch: typeof globalThis.fetch;
-  /** Closes all connections. */
-  close(): Promise<void>;
-}
+export type Http = ReturnType<typeof createHttp>;
 
 const LOST = 'LOST';
 const TIMEOUT_MS = 30_000;
 /** Longer than any pause in a test, so that idle connections stay open. */
 const KEEP_ALIVE_MS = 60_000;
 
-export function createHttp(serverUrl: string, options: HttpOptions = {}): Http {
+export function createHttp(serverUrl: string, options: HttpOptions = {}) {
   const { sockets, socketPath, timeoutMs: defaultTimeoutMs = TIMEOUT_MS, observe } = options;
   const { origin, pathname } = new URL(serverUrl);
   const basePath = pathname.replace(/\/$/, '');
@@ -77,6 +70,7 @@ export function createHttp(serverUrl: string, options: HttpOptions = {}): Http {
     connect: { timeout: defaultTimeoutMs, ...(socketPath === undefined ? {} : { socketPath }) },
   });
 
+  /** @throws BrokenCallError if there is no complete response. */
   function send(call: Call): Promise<Reply> {
     const { method = 'GET', path, token, body = null, timeoutMs = defaultTimeoutMs, lose } = call;
     const headers: Record<string, string> = {};
@@ -117,7 +111,8 @@ export function createHttp(serverUrl: string, options: HttpOptions = {}): Http {
 
   return {
     send,
-    async fetch(input, init) {
+    /** For libraries that take a fetch function. Its calls also use this client's connections. */
+    async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
       const request = new Request(input, init);
       const { pathname: path, search } = new URL(request.url);
       const body = Buffer.from(await request.arrayBuffer());

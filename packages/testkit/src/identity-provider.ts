@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 
@@ -11,71 +11,76 @@ export interface Profile {
   email_verified?: boolean;
 }
 
+const SIGN_IN_PATH = '/sign-in';
+
 /** An OpenID provider on the loopback interface. It signs in the user that the test sets, without a sign-in page. */
-export class TestIdentityProvider {
-  readonly client = { clientId: 'muster', clientSecret: 'a secret that only the provider and its client know' };
-  /** Profiles by the ids of the users at the provider. */
-  readonly people = new Map<string, Profile>();
-  /** The user who signs in. Null: the sign-in is denied. */
-  visitor: string | null = null;
-  private callbackUrl = '';
+export type IdentityProvider = Awaited<ReturnType<typeof startIdentityProvider>>;
 
-  private constructor(
-    private readonly server: Server,
-    readonly issuer: string,
-  ) {}
-
-  /** Listens on a port, by default any free one. The provider responds only after `register`. */
-  static async start(port = 0): Promise<TestIdentityProvider> {
-    const server = createServer();
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    return new TestIdentityProvider(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  }
-
-  /** Registers the client. The provider redirects users to the client's `callbackUrl`. */
-  register(callbackUrl: string): void {
-    this.callbackUrl = callbackUrl;
-    this.server.on('request', this.createHandler());
-  }
-
-  async close(): Promise<void> {
-    this.server.closeAllConnections();
-    this.server.close();
-    await once(this.server, 'close');
-  }
-
-  /** Follows redirects from a URL of the provider with a new set of cookies. Returns the URL at the client. */
-  async visit(startUrl: string): Promise<string> {
-    const cookies = new Map<string, string>();
-    let url = startUrl;
-    for (let steps = 0; !url.startsWith(this.callbackUrl); steps += 1) {
-      const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
-      const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
-      const location = response.headers.get('location');
-      if (location === null || steps > 10) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-      for (const line of response.headers.getSetCookie()) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-        cookies.set(name, value);
+/** Listens on a port, by default any free one. The provider responds only after `register`. */
+export async function startIdentityProvider(port = 0) {
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = { clientId: 'muster', clientSecret: 'a secret that only the provider and its client know' };
+  let callbackUrl = '';
+  const state = {
+    issuer,
+    client,
+    /** Profiles by the ids of the users at the provider. */
+    people: new Map<string, Profile>(),
+    /** The user who signs in. Null: the sign-in is denied. */
+    visitor: null as string | null,
+    /** Registers the client. The provider redirects users to the client's URL. */
+    register(clientUrl: string): void {
+      callbackUrl = clientUrl;
+      const provider = createProvider();
+      const handle = provider.callback();
+      server.on('request', (req, res) => {
+        if (req.url !== SIGN_IN_PATH) return void handle(req, res);
+        const { visitor } = state;
+        const result = visitor === null ? { error: 'access_denied' } : { login: { accountId: visitor } };
+        return void provider.interactionFinished(req, res, result);
+      });
+    },
+    async close(): Promise<void> {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+    /** Follows redirects from a URL of the provider with a new set of cookies. Returns the URL at the client. */
+    async visit(startUrl: string): Promise<string> {
+      const cookies = new Map<string, string>();
+      let url = startUrl;
+      for (let steps = 0; !url.startsWith(callbackUrl); steps += 1) {
+        const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
+        const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
+        const location = response.headers.get('location');
+        if (location === null || steps > 10) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+        for (const line of response.headers.getSetCookie()) {
+          const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+          cookies.set(name, value);
+        }
+        url = new URL(location, url).href;
       }
-      url = new URL(location, url).href;
-    }
-    return url;
-  }
+      return url;
+    },
+  };
+  return state;
 
-  private createHandler() {
-    const { clientId, clientSecret } = this.client;
+  function createProvider(): Provider {
+    const { clientId, clientSecret } = client;
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     // The provider warns that it keeps its data in memory, which is intended here.
     const { warn } = console;
     console.warn = () => undefined;
-    const provider: Provider = new Provider(this.issuer, {
-      clients: [{ client_id: clientId, client_secret: clientSecret, redirect_uris: [this.callbackUrl] }],
+    const provider: Provider = new Provider(issuer, {
+      clients: [{ client_id: clientId, client_secret: clientSecret, redirect_uris: [callbackUrl] }],
       cookies: { keys: ['signs the cookies of the provider'] },
       jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
       features: { devInteractions: { enabled: false } },
-      findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...this.people.get(id) }) }),
+      findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...state.people.get(id) }) }),
       interactions: { url: () => SIGN_IN_PATH },
       // Grants the scopes without asking the user.
       loadExistingGrant: async ({ oidc }) => {
@@ -87,14 +92,6 @@ export class TestIdentityProvider {
       ttl: { AccessToken: 60, Grant: 60, IdToken: 60, Interaction: 60, Session: 60 },
     });
     console.warn = warn;
-    const handle = provider.callback();
-    return (req: IncomingMessage, res: ServerResponse) => {
-      if (req.url !== SIGN_IN_PATH) return void handle(req, res);
-      const { visitor } = this;
-      const result = visitor === null ? { error: 'access_denied' } : { login: { accountId: visitor } };
-      return void provider.interactionFinished(req, res, result);
-    };
+    return provider;
   }
 }
-
-const SIGN_IN_PATH = '/sign-in';

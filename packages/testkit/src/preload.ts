@@ -4,25 +4,20 @@
  */
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { ownCpuMs } from './proc.js';
-
-export type PreloadRequest =
-  { ask: 'loop'; resolutionMs: number } | { ask: 'longestBlock' } | { ask: 'clock'; aheadMs: number };
-
-/** The resources that a process has used. */
-export interface LoopReading {
-  /** CPU time of all threads since the start of the process, in ms. */
-  cpuMs: number;
-  rssBytes: number;
-  /** Delays of timers in the event loop, in ms, between the last two requests. */
-  eventLoop: { p99: number; max: number };
-}
+import { serveCalls } from './worker.js';
 
 /** The environment variable with the milliseconds by which the wall clock is ahead. The monotonic clock is unaffected. */
 const CLOCK_VARIABLE = 'MUSTER_TEST_CLOCK_AHEAD_MS';
 const TICK_MS = 5;
 
-process.on('message', (request: PreloadRequest) => process.send?.(answer(request)));
-process.on('disconnect', () => process.exit());
+const handlers = {
+  loop: readLoop,
+  longestBlockMs: readLongestBlock,
+  setClockAhead: (ms: number): void => void (aheadMs = ms),
+};
+export type PreloadHandlers = typeof handlers;
+
+serveCalls(handlers);
 process.channel?.unref();
 
 const SystemDate = Date;
@@ -40,12 +35,8 @@ if (process.env[CLOCK_VARIABLE] !== undefined) {
 let delays: { histogram: IntervalHistogram; resolutionMs: number } | null = null;
 let longestBlockMs: number | null = null;
 
-function answer(request: PreloadRequest): LoopReading | number {
-  if (request.ask === 'clock') return (aheadMs = request.aheadMs);
-  return request.ask === 'loop' ? readLoop(request.resolutionMs) : readLongestBlock();
-}
-
-function readLoop(nextResolutionMs: number): LoopReading {
+/** Returns the CPU time of all threads in ms, the memory, and the delays of timers since the last call, in ms. */
+function readLoop(nextResolutionMs: number) {
   // The histogram's values include the interval itself.
   const delay = (nanoseconds = 0) => Math.max(0, nanoseconds / 1e6 - (delays?.resolutionMs ?? 0));
   const p99 = delay(delays?.histogram.percentile(99));

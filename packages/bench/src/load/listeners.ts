@@ -2,18 +2,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Paths, type ContainerEvent } from '@muster/contracts';
-import { serveWorker } from '@muster/fleet';
-import { latency, type Latency } from '@muster/testkit/report';
-
-/** What all listeners received since they were opened, or since the last call. */
-export interface Heard {
-  /** Changes of containers that each listener received: the fewest, and the most. */
-  changes: { fewest: number; most: number };
-  messages: number;
-  bytes: number;
-  /** Milliseconds from the recording of a change until a listener received it. */
-  delayMs: Latency;
-}
+import { serveCalls } from '@muster/testkit';
+import { latency } from '@muster/testkit/report';
 
 type Listener = Awaited<ReturnType<typeof listen>>;
 
@@ -30,19 +20,22 @@ const handlers = {
       listeners.push(...(await Promise.all(Array.from({ length }, () => listen(port, key, isTimed)))));
     }
   },
-  heard(): Heard {
+  /** Returns what all listeners received since they were opened, or since the last call. */
+  takeReceived() {
     const closed = listeners.filter(({ isClosed }) => isClosed).length;
     if (closed > 0) throw new Error(`${closed} of ${listeners.length} streams have ended`);
     const changes = listeners.map((listener) => listener.changes);
     const sum = (of: (listener: Listener) => number) => listeners.reduce((total, listener) => total + of(listener), 0);
-    const heard = {
+    const received = {
+      /** Changes of containers that each listener received. */
       changes: { fewest: Math.min(...changes), most: Math.max(...changes) },
       messages: sum(({ messages }) => messages),
       bytes: sum(({ bytes }) => bytes),
+      /** Milliseconds from the recording of a change until a listener received it. */
       delayMs: latency(listeners.flatMap(({ delaysMs }) => delaysMs)),
     };
     for (const listener of listeners) Object.assign(listener, { changes: 0, messages: 0, bytes: 0, delaysMs: [] });
-    return heard;
+    return received;
   },
   close(): void {
     for (const { socket } of listeners) socket.destroy();
@@ -51,7 +44,7 @@ const handlers = {
 };
 export type ListenersHandlers = typeof handlers;
 
-serveWorker(handlers);
+serveCalls(handlers);
 
 /** Opens a stream, and waits for its first message. */
 async function listen(port: number, key: string, isTimed: boolean) {

@@ -1,28 +1,14 @@
-import { median, spread, type Latency, type Spread } from '@muster/testkit/report';
+import { median, spread } from '@muster/testkit/report';
+import type { MeasuredFleet } from '../measured-fleet.js';
 import type { Bench } from '../plan.js';
 
 /** The measurements of one turn of load on a server. */
-export interface LoadTurn {
-  perSecond: number;
-  latencyMs: Latency;
-  /** CPU microseconds per request: of the server's process, and of PostgreSQL's processes. */
-  serverCpuUs: number;
-  postgresCpuUs: number;
-  /** Bytes of write-ahead log per request. */
-  walBytes: number;
-  eventLoopMs: { p99: number; max: number };
-  rssBytes: number;
-  requests: number;
-  /** Further requests, which the server refused because it was busy (503). */
-  unavailable: number;
-}
+export type LoadTurn = Awaited<ReturnType<MeasuredFleet['measure']>>;
 
-/** A summary of several turns: the sums of requests, the maxima of `max` and of the memory, and otherwise medians. */
-export interface LoadFigures extends Omit<LoadTurn, 'perSecond'> {
-  perSecond: Spread;
-}
+export type LoadFigures = ReturnType<typeof summarizeTurns>;
 
-export function summarizeTurns(turns: readonly LoadTurn[]): LoadFigures {
+/** Summarizes turns: medians, but the maxima of `max` and of the memory, and the sums of requests. */
+export function summarizeTurns(turns: readonly LoadTurn[]) {
   const middle = (of: (turn: LoadTurn) => number) => median(turns.map(of));
   const most = (of: (turn: LoadTurn) => number) => Math.max(...turns.map(of));
   const sum = (of: (turn: LoadTurn) => number) => turns.reduce((total, turn) => total + of(turn), 0);

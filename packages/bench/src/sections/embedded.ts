@@ -4,41 +4,23 @@ import { join } from 'node:path';
 import { canonicalContainer } from '@muster/contracts';
 import { compareContainers, createOperator, MACHINE, startLoad, type SeededHost, type Traffic } from '@muster/fleet';
 import { newToken, withDisposables, withTemporaryDirectory } from '@muster/testkit';
-import { spread, type Latency, type Spread } from '@muster/testkit/report';
+import { spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
-import { startFleet } from '../lane.js';
-import { startServer } from '../program.js';
+import { startFleet } from '../measured-fleet.js';
+import { startServer } from '../measured-server.js';
 import { takeRounds } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 
-export interface EmbeddedFigures {
-  perSecond: Spread;
-  /** Of the last round. */
-  latencyMs: Latency;
-}
-
-export interface EmbeddedResult {
-  hosts: number;
-  containers: number;
-  connections: number;
-  /** The time from the start of the process until it is ready, in ms, and its memory at that time. */
-  cold: { ms: number; rssBytes: number };
-  warm: { ms: Spread; rssBytes: number };
-  heartbeat: EmbeddedFigures;
-  changed: EmbeddedFigures;
-  /** Memory after the load. */
-  rssBytes: number;
-}
-
 /** Runs the section. @throws VerificationError, or ProgramError or ApiError if a request failed. */
-export function runEmbedded(bench: Omit<Bench, 'cluster'>): Promise<EmbeddedResult> {
+export function runEmbedded(bench: Omit<Bench, 'cluster'>) {
   return withTemporaryDirectory((directory) => runIn(join(directory, 'data'), bench));
 }
 
-function runIn(dataDirectory: string, { plan, signal, progress }: Omit<Bench, 'cluster'>): Promise<EmbeddedResult> {
+function runIn(dataDirectory: string, { plan, signal, progress }: Omit<Bench, 'cluster'>) {
   const { hosts: count, containers, connections, turnMs, warmStarts } = plan.embedded;
   const adminKey = newToken();
   return withDisposables(async (use) => {
+    /** Returns the time from the start of the process until it was ready, and its memory at that time. */
     const start = async () => {
       const started = await startServer('muster', { MUSTER_DATA_DIR: dataDirectory }, adminKey);
       const server = use(started, (each) => each.stop());
@@ -60,14 +42,16 @@ function runIn(dataDirectory: string, { plan, signal, progress }: Omit<Bench, 'c
     const shape = { seed: plan.seed, containers, mix: 'running' } as const;
     const fleet = await startFleet(generator, { name: 'embedded', port: server.port, hosts, ...shape });
 
-    const measure = async (traffic: Traffic): Promise<EmbeddedFigures> => {
+    const measure = async (traffic: Traffic) => {
       const load = { connections, traffic, until: { durationMs: turnMs } };
       const turns = (await takeRounds({ plan, signal }, [fleet], ({ send }) => send(load))).get(fleet)!;
       const perSecond = spread(turns.map(({ ok, ms }) => (1_000 * ok) / ms));
+      // The latency is that of the last round.
       return { perSecond, latencyMs: turns.at(-1)!.okMs };
     };
     const heartbeat = await measure({ kind: 'heartbeat' });
     const changed = await measure({ kind: 'changed', change: 'restarted', percent: 2 });
+    // The memory after the load.
     const { rssBytes } = await server.loop();
     for (const { id, simulated, progress } of await fleet.finish()) {
       const items = await operator.all('listContainers', { query: { presence: 'all', hostId: [id] } });

@@ -1,12 +1,12 @@
 /** HTTP: the API as a process, compared with a bare Express route and a row loop under the same load. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Traffic } from '@muster/fleet';
-import { pairedRatio, type Spread } from '@muster/testkit/report';
+import { pairedRatio } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
-import { withLanes, type Lane } from '../lane.js';
+import { withMeasuredFleets, type MeasuredFleet } from '../measured-fleet.js';
 import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
-import type { ServerId } from '../program.js';
+import type { ServerId } from '../measured-server.js';
 import { VerificationError } from '../verify.js';
 
 const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
@@ -23,37 +23,21 @@ const CASES: Readonly<Record<string, { traffic: Traffic; contenders: readonly Se
 };
 
 /** The figures of one case. */
-export interface HttpCell {
-  case: string;
-  connections: number;
-  figures: Partial<Record<ServerId, LoadFigures>>;
-  /** Muster's rate divided by the bare route's, in paired rounds. */
-  rateOverBare: Spread | null;
-  /** The row loop's CPU time per request (server and PostgreSQL) divided by Muster's, in paired rounds. */
-  cpuOfRowsOverMuster: Spread | null;
-}
+export type HttpCell = Awaited<ReturnType<typeof runCell>>;
 
-export interface HttpResult {
-  hosts: number;
-  containers: number;
-  idleWalBytesPerSecond: number;
-  cells: HttpCell[];
-  /** Requests with one very large snapshot. `stallsMs`: the longest block of the event loop during each request. */
-  stall: { containers: number; bodyBytes: number; stallsMs: number[]; requestMs: number[] };
-}
-
-type Lanes = Readonly<Record<ServerId, Lane>>;
+type MeasuredFleets = Readonly<Record<ServerId, MeasuredFleet>>;
 
 /** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
-export function runHttp(bench: Bench): Promise<HttpResult> {
+export function runHttp(bench: Bench) {
   const { hosts, containers, connections, stallContainers } = bench.plan.http;
-  return withLanes(bench, async (open) => {
+  return withMeasuredFleets(bench, async (start) => {
     const database = await bench.cluster.createDatabase('bench_http');
-    const openLane = (server: ServerId) => open({ name: server, server, database, hosts, containers, mix: 'running' });
-    const lanes: Lanes = {
-      bare: await openLane('bare'),
-      rows: await openLane('rows'),
-      muster: await openLane('muster'),
+    const startFleet = (server: ServerId) =>
+      start({ name: server, server, database, hosts, containers, mix: 'running' });
+    const fleets: MeasuredFleets = {
+      bare: await startFleet('bare'),
+      rows: await startFleet('rows'),
+      muster: await startFleet('muster'),
     };
     await database.settle();
     const idleWalBytesPerSecond = await idleWal(bench, database);
@@ -61,15 +45,15 @@ export function runHttp(bench: Bench): Promise<HttpResult> {
     for (const count of connections) {
       for (const name of Object.keys(CASES)) {
         await database.settle();
-        cells.push(await runCell(bench, lanes, name, count, idleWalBytesPerSecond));
+        cells.push(await runCell(bench, fleets, name, count, idleWalBytesPerSecond));
         bench.progress(`http: ${name}, ${count} connections`);
       }
     }
-    await verifyHostsSeen(lanes.bare);
-    await lanes.rows.verify();
-    await lanes.muster.verify();
+    await verifyHostsSeen(fleets.bare);
+    await fleets.rows.verify();
+    await fleets.muster.verify();
     const shape = { hosts: 1, containers: stallContainers, mix: 'running' } as const;
-    const stall = await open({ name: 'stall', server: lanes.muster.server, database, ...shape });
+    const stall = await start({ name: 'stall', server: fleets.muster.server, database, ...shape });
     return { hosts, containers, idleWalBytesPerSecond, cells, stall: await measureStalls(bench, stall) };
   });
 }
@@ -84,14 +68,14 @@ async function idleWal({ plan, signal }: Bench, database: BenchDatabase): Promis
 
 async function runCell(
   bench: Bench,
-  lanes: Lanes,
+  fleets: MeasuredFleets,
   name: string,
   connections: number,
   idleWalBytesPerSecond: number,
-): Promise<HttpCell> {
+) {
   const { traffic, contenders } = CASES[name]!;
   const load = { connections, traffic, until: { durationMs: bench.plan.http.turnMs } };
-  const turns = await takeRounds(bench, contenders, (id) => lanes[id].measure(load, idleWalBytesPerSecond));
+  const turns = await takeRounds(bench, contenders, (id) => fleets[id].measure(load, idleWalBytesPerSecond));
   const rates = (id: ServerId) => (turns.get(id) ?? []).map(({ perSecond }) => perSecond);
   const cpu = (id: ServerId) => (turns.get(id) ?? []).map((turn) => turn.serverCpuUs + turn.postgresCpuUs);
   const figures: Partial<Record<ServerId, LoadFigures>> = Object.fromEntries(
@@ -101,15 +85,17 @@ async function runCell(
     case: name,
     connections,
     figures,
+    /** Muster's rate over the bare route's, in paired rounds. */
     rateOverBare: pairedRatio(rates('muster'), rates('bare')),
+    /** The row loop's CPU time per request (server and PostgreSQL) over Muster's, in paired rounds. */
     cpuOfRowsOverMuster: pairedRatio(cpu('rows'), cpu('muster')),
   };
 }
 
 /** The bare route stores no containers. @throws VerificationError unless it marked every host as seen. */
-async function verifyHostsSeen(lane: Lane): Promise<void> {
-  const ids = (await lane.finish()).map(({ id }) => id);
-  const { rowCount } = await lane.database.pool.query(
+async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
+  const ids = (await fleet.finish()).map(({ id }) => id);
+  const { rowCount } = await fleet.database.pool.query(
     'SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL',
     [ids],
   );
@@ -117,18 +103,18 @@ async function verifyHostsSeen(lane: Lane): Promise<void> {
 }
 
 /** Sends very large snapshots of one host, in which every container changed, and measures the blocks of the event loop. */
-async function measureStalls({ plan, signal, progress }: Bench, lane: Lane): Promise<HttpResult['stall']> {
+async function measureStalls({ plan, signal, progress }: Bench, fleet: MeasuredFleet) {
   const { stallContainers: containers, stallRequests } = plan.http;
-  const requests = await takeRounds({ plan: { rounds: stallRequests }, signal }, [lane], async ({ server, send }) => {
+  const requests = await takeRounds({ plan: { rounds: stallRequests }, signal }, [fleet], async ({ server, send }) => {
     await server.loop(1);
     const { okMs } = await send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
     return { stallMs: (await server.loop()).eventLoop.max, requestMs: okMs.max };
   });
-  await lane.verify();
+  await fleet.verify();
   progress(`http: ${containers} containers in one snapshot`);
-  const [last] = await lane.finish();
+  const [last] = await fleet.finish();
   const bodyBytes = Buffer.byteLength(JSON.stringify(last!.simulated.snapshot(last!.progress)));
-  const measured = requests.get(lane)!;
+  const measured = requests.get(fleet)!;
   const stallsMs = measured.map(({ stallMs }) => stallMs);
   return { containers, bodyBytes, stallsMs, requestMs: measured.map(({ requestMs }) => requestMs) };
 }

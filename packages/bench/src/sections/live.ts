@@ -1,26 +1,12 @@
 /** Live: how much a thousand listeners of the live stream slow down ingest. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startWorker } from '@muster/fleet';
-import { pairedRatio, type Spread } from '@muster/testkit/report';
+import { startWorker } from '@muster/testkit';
+import { pairedRatio } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
-import { withLanes, type LaneLoad } from '../lane.js';
-import type { Heard, ListenersHandlers } from '../load/listeners.js';
-import { summarizeTurns, takeRounds, type LoadFigures, type LoadTurn } from '../measure/turn.js';
+import { withMeasuredFleets } from '../measured-fleet.js';
+import type { ListenersHandlers } from '../load/listeners.js';
+import { summarizeTurns, takeRounds, type LoadTurn } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
-
-export interface LiveResult {
-  hosts: number;
-  containers: number;
-  listeners: number;
-  /** The planned calls per second. */
-  pace: number;
-  /** What the listeners received in each round. */
-  heard: Heard[];
-  alone: LoadFigures;
-  watched: LoadFigures;
-  /** The p99 of ingest with listeners divided by the p99 without, in paired rounds. */
-  p99Ratio: Spread;
-}
 
 /** Time within which listeners receive every recorded change. */
 const DELIVERED_MS = 3_000;
@@ -29,12 +15,12 @@ const DELIVERED_MS = 3_000;
  * Runs the section.
  * @throws VerificationError if a listener did not receive all changes, or ProgramError if a request failed.
  */
-export function runLive(bench: Bench): Promise<LiveResult> {
+export function runLive(bench: Bench) {
   const { cluster, plan, signal, progress } = bench;
   const { hosts, containers, connections, pace, listeners, turnMs } = plan.live;
-  return withLanes(bench, async (open, use) => {
+  return withMeasuredFleets(bench, async (start, use) => {
     const database = await cluster.createDatabase('bench_live');
-    const lane = await open({ name: 'live', database, hosts, containers, mix: 'running' });
+    const fleet = await start({ name: 'live', database, hosts, containers, mix: 'running' });
     const module = new URL('../load/listeners.js', import.meta.url);
     const audience = use(startWorker<ListenersHandlers>(module, { signal }), (each) => each.stop());
     await database.settle();
@@ -44,22 +30,22 @@ export function runLive(bench: Bench): Promise<LiveResult> {
       return Number(rows[0]!.count);
     };
 
-    const load: LaneLoad = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs }, perSecond: pace };
-    const turns = await takeRounds(bench, [lane], async ({ server, measure }) => {
+    const load = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs }, perSecond: pace } as const;
+    const turns = await takeRounds(bench, [fleet], async ({ server, measure }) => {
       const alone = await measure(load);
       await audience.call('open', { port: server.port, key: server.adminKey, count: listeners });
       await sleep(DELIVERED_MS);
-      await audience.call('heard');
+      await audience.call('takeReceived');
       const recordedBefore = await changesRecorded();
       const watched = await measure(load);
       await sleep(DELIVERED_MS);
       const recorded = (await changesRecorded()) - recordedBefore;
-      const heard = await audience.call('heard');
+      const heard = await audience.call('takeReceived');
       await audience.call('close');
-      verifyHeard(recorded, heard);
+      verifyReceived(recorded, heard.changes);
       return { alone, watched, heard };
     });
-    const rounds = turns.get(lane)!;
+    const rounds = turns.get(fleet)!;
     const [alone, watched] = (['alone', 'watched'] as const).map((key) => rounds.map((round) => round[key]));
     progress(`live: ${listeners} listeners`);
     const p99 = (measured: readonly LoadTurn[]) => measured.map(({ latencyMs }) => latencyMs.p99);
@@ -67,17 +53,20 @@ export function runLive(bench: Bench): Promise<LiveResult> {
       hosts,
       containers,
       listeners,
+      /** The planned calls per second. */
       pace,
+      /** What the listeners received in each round. */
       heard: rounds.map(({ heard }) => heard),
       alone: summarizeTurns(alone!),
       watched: summarizeTurns(watched!),
+      /** The p99 of ingest with listeners over the p99 without, in paired rounds. */
       p99Ratio: pairedRatio(p99(watched!), p99(alone!))!,
     };
   });
 }
 
 /** @throws VerificationError unless changes were recorded and every listener received each of them. */
-export function verifyHeard(recorded: number, { changes: { fewest, most } }: Pick<Heard, 'changes'>): void {
+export function verifyReceived(recorded: number, { fewest, most }: { fewest: number; most: number }): void {
   if (recorded > 0 && fewest === recorded && most === recorded) return;
   throw new VerificationError(`live: of ${recorded} recorded changes, listeners received ${fewest} to ${most}`);
 }

@@ -1,15 +1,6 @@
 /** Service level: how many snapshots per second each contender writes to the same database. */
 import { performance } from 'node:perf_hooks';
-import {
-  advance,
-  NO_PROGRESS,
-  seedHosts,
-  simulateHost,
-  touchesOfPercent,
-  type HostProgress,
-  type SeededHost,
-  type SimulatedHost,
-} from '@muster/fleet';
+import { advance, NO_PROGRESS, seedHosts, simulateHost, touchesOfPercent } from '@muster/fleet';
 import { withDisposables } from '@muster/testkit';
 import { ownCpuMs } from '@muster/testkit/proc';
 import { pairedRatio, spread, type Spread } from '@muster/testkit/report';
@@ -24,30 +15,6 @@ import type { Change } from '../plan.js';
 import { takeRounds } from '../measure/turn.js';
 import { verifyHost } from '../verify.js';
 
-/** The figures of one contender in one case. */
-export interface ContenderFigures {
-  contender: ContenderId;
-  snapshotsPerSecond: Spread;
-  /** CPU milliseconds per snapshot over all rounds: of this process, and of PostgreSQL's processes. */
-  nodeCpuMs: number;
-  postgresCpuMs: number;
-  snapshots: number;
-}
-
-/** One case: a size, a change, and a number of snapshots in progress at once. */
-export interface ServiceCell extends Change {
-  containers: number;
-  concurrency: number;
-  figures: ContenderFigures[];
-  /** Muster's rate divided by the rate of each other contender, in paired rounds. */
-  ratios: Partial<Record<ContenderId, Spread>>;
-}
-
-export interface ServiceResult {
-  hosts: number;
-  cells: ServiceCell[];
-}
-
 /** Maximum number of rows per contender, over all its hosts. */
 const ROWS_MAX = 20_000;
 
@@ -57,30 +24,14 @@ const PREPARED_MAX = 100_000;
 const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 
 /** A contender and its hosts. */
-interface Lane {
-  contender: Contender;
-  hosts: Host[];
-  /** Number of snapshots that were prepared so far. The hosts take turns. */
-  prepared: number;
-}
-
-interface Host {
-  seeded: SeededHost;
-  simulated: SimulatedHost;
-  progress: HostProgress;
-  sequence: number;
-}
+type Participant = Awaited<ReturnType<typeof createParticipant>>;
+type Host = Participant['hosts'][number];
 
 /** What a contender wrote in a round, and how long it took. */
-interface Turn {
-  snapshots: number;
-  ms: number;
-  nodeCpuMs: number;
-  postgresCpuMs: number;
-}
+type Turn = Awaited<ReturnType<typeof takeTurn>>;
 
 /** Runs the section. @throws VerificationError if a contender's rows differ from the snapshots. */
-export function runService(bench: Bench): Promise<ServiceResult> {
+export function runService(bench: Bench) {
   return withDisposables(async (use) => {
     const { sizes, hosts } = bench.plan.service;
     const database = await bench.cluster.createDatabase('bench_service');
@@ -92,67 +43,73 @@ export function runService(bench: Bench): Promise<ServiceResult> {
       createSetBased(url, { history: true }),
       await createMuster(url),
     ].map((contender) => use(contender, (each) => each.close()));
-    const cells: ServiceCell[] = [];
+    const cells: Awaited<ReturnType<typeof runCell>>[] = [];
     for (const containers of sizes) {
-      const lanes = await openLanes(bench, database, contenders, containers);
+      const participants = await createParticipants(bench, database, contenders, containers);
       for (const concurrency of bench.plan.service.concurrencies) {
         for (const change of bench.plan.service.changes) {
           await database.settle();
-          cells.push(await runCell(bench, lanes, containers, change, concurrency));
+          cells.push(await runCell(bench, participants, containers, change, concurrency));
           bench.progress(
             `service: ${containers} containers, ${change.percent} % ${change.kind}, ${concurrency} at once`,
           );
         }
       }
-      await verifyLanes(database, lanes);
+      await verifyParticipants(database, participants);
     }
     return { hosts, cells };
   });
 }
 
 /** Creates the hosts of each contender, and writes their first snapshots. */
-async function openLanes(
-  { plan }: Bench,
+async function createParticipants(
+  bench: Bench,
   database: BenchDatabase,
   contenders: readonly Contender[],
   containers: number,
-): Promise<Lane[]> {
-  const count = Math.max(4, Math.min(plan.service.hosts, Math.floor(ROWS_MAX / containers)));
+): Promise<Participant[]> {
   await database.removeHosts();
-  const lanes: Lane[] = [];
+  const participants: Participant[] = [];
   for (const contender of contenders) {
-    const seeded = await seedHosts(database.pool, `${contender.id}-${containers}`, count);
-    const hosts = seeded.map((host, index): Host => {
-      const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
-      return { seeded: host, simulated, progress: NO_PROGRESS, sequence: 0 };
-    });
-    lanes.push({ contender, hosts, prepared: 0 });
+    participants.push(await createParticipant(bench, database, contender, containers));
   }
   // The statement also writes the first rows of the slower contenders, because all contenders need the same rows.
   const statement = contenders.find(({ id }) => id === 'statement')!;
-  for (const { contender, hosts } of lanes) {
+  for (const { contender, hosts } of participants) {
     const writer = contender.id === 'muster' ? contender : statement;
     for (const host of hosts) await writer.deliver(nextDelivery(host, NO_CHANGE, containers));
   }
-  return lanes;
+  return participants;
 }
 
+async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, contender: Contender, containers: number) {
+  const count = Math.max(4, Math.min(plan.service.hosts, Math.floor(ROWS_MAX / containers)));
+  const hosts = (await seedHosts(pool, `${contender.id}-${containers}`, count)).map((seeded, index) => {
+    const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
+    return { seeded, simulated, progress: NO_PROGRESS, sequence: 0 };
+  });
+  /** `prepared`: the number of snapshots that were prepared so far. The hosts take turns. */
+  return { contender, hosts, prepared: 0 };
+}
+
+/** Measures one case: a size, a change, and a number of snapshots in progress at once. */
 async function runCell(
   bench: Bench,
-  lanes: readonly Lane[],
+  participants: readonly Participant[],
   containers: number,
   change: Change,
   concurrency: number,
-): Promise<ServiceCell> {
+) {
   const { plan, cluster } = bench;
-  const turnsByLane = await takeRounds(bench, lanes, (lane, round) =>
-    round > roundsOf(lane.contender.id, containers, change, concurrency, plan.rounds)
+  const turnsByParticipant = await takeRounds(bench, participants, (participant, round) =>
+    round > roundsOf(participant.contender.id, containers, change, concurrency, plan.rounds)
       ? Promise.resolve(null)
-      : takeTurn(lane, change, concurrency, plan.service.turnMs, () => cluster.cpuMs()),
+      : takeTurn(participant, change, concurrency, plan.service.turnMs, () => cluster.cpuMs()),
   );
-  const turns = new Map([...turnsByLane].map(([{ contender }, each]) => [contender.id, each]));
+  const turns = new Map([...turnsByParticipant].map(([{ contender }, each]) => [contender.id, each]));
   const rates = (id: ContenderId) => turns.get(id)!.map(({ snapshots, ms }) => (1_000 * snapshots) / ms);
-  const ratios: ServiceCell['ratios'] = {};
+  /** Muster's rate over the rate of each other contender, in paired rounds. */
+  const ratios: Partial<Record<ContenderId, Spread>> = {};
   for (const id of CONTENDER_IDS) {
     const ratio = id === 'muster' ? null : pairedRatio(rates('muster'), rates(id));
     if (ratio !== null) ratios[id] = ratio;
@@ -177,28 +134,28 @@ function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurr
  * so far determines the size of the next batch.
  */
 async function takeTurn(
-  lane: Lane,
+  participant: Participant,
   change: Change,
   concurrency: number,
   turnMs: number,
   postgresCpuMs: () => number,
-): Promise<Turn> {
-  const turn: Turn = { snapshots: 0, ms: 0, nodeCpuMs: 0, postgresCpuMs: 0 };
-  const { containers } = lane.hosts[0]!.simulated.shape;
+) {
+  const turn = { snapshots: 0, ms: 0, nodeCpuMs: 0, postgresCpuMs: 0 };
+  const { containers } = participant.hosts[0]!.simulated.shape;
   const sizeMax = Math.floor(PREPARED_MAX / containers / concurrency) * concurrency;
   let size = concurrency;
   while (turn.ms < turnMs) {
     // All snapshots of one host are in one queue, in their order.
     const queues: Delivery[][] = Array.from({ length: concurrency }, () => []);
     for (let i = 0; i < size; i++) {
-      const index = lane.prepared++ % lane.hosts.length;
-      queues[index % concurrency]!.push(nextDelivery(lane.hosts[index]!, change));
+      const index = participant.prepared++ % participant.hosts.length;
+      queues[index % concurrency]!.push(nextDelivery(participant.hosts[index]!, change));
     }
     const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
     const startedAt = performance.now();
     await Promise.all(
       queues.map(async (queue) => {
-        for (const delivery of queue) await lane.contender.deliver(delivery);
+        for (const delivery of queue) await participant.contender.deliver(delivery);
       }),
     );
     turn.ms += performance.now() - startedAt;
@@ -224,21 +181,23 @@ function nextDelivery(host: Host, { kind, percent }: Change, changes?: number): 
   return { hostId, containers, changes: changes ?? touches, body, ...order };
 }
 
-function summarize(contender: ContenderId, turns: readonly Turn[]): ContenderFigures {
+/** Returns the figures of one contender in one case. */
+function summarize(contender: ContenderId, turns: readonly Turn[]) {
   const sum = (of: (turn: Turn) => number) => turns.reduce((total, turn) => total + of(turn), 0);
   const snapshots = sum((turn) => turn.snapshots);
   return {
     contender,
     snapshotsPerSecond: spread(turns.map((turn) => (1_000 * turn.snapshots) / turn.ms)),
+    /** CPU milliseconds per snapshot over all rounds: of this process, and of PostgreSQL's processes. */
     nodeCpuMs: sum((turn) => turn.nodeCpuMs) / snapshots,
     postgresCpuMs: sum((turn) => turn.postgresCpuMs) / snapshots,
     snapshots,
   };
 }
 
-/** Removes and adds a container on one host of each contender, and then checks every row of every host. */
-async function verifyLanes(database: BenchDatabase, lanes: readonly Lane[]): Promise<void> {
-  for (const { contender, hosts } of lanes) {
+/** Removes a container of one host per participant, adds another, and then checks every row of every host. */
+async function verifyParticipants(database: BenchDatabase, participants: readonly Participant[]): Promise<void> {
+  for (const { contender, hosts } of participants) {
     const host = hosts[0]!;
     host.progress = { ...host.progress, absent: 1, added: 1 };
     await contender.deliver(nextDelivery(host, NO_CHANGE, 2));

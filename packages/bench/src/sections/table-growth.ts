@@ -1,42 +1,28 @@
 /** Table growth: how much tables grow through snapshots without changes. */
 import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
-import { withLanes } from '../lane.js';
-
-/** The bytes of both tables, including their indexes. */
-export interface TableBytes {
-  hosts: number;
-  containers: number;
-}
-
-export interface TableGrowthResult {
-  hosts: number;
-  containers: number;
-  snapshotsPerHost: number;
-  snapshotsPerSecond: number;
-  before: TableBytes;
-  after: TableBytes;
-}
+import { withMeasuredFleets } from '../measured-fleet.js';
 
 /** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
-export function runTableGrowth(bench: Bench): Promise<TableGrowthResult> {
+export function runTableGrowth(bench: Bench) {
   const { hosts, containers, connections, snapshotsPerHost } = bench.plan.tableGrowth;
-  return withLanes(bench, async (open) => {
+  return withMeasuredFleets(bench, async (start) => {
     const database = await bench.cluster.createDatabase('bench_tables');
-    const lane = await open({ name: 'tables', database, hosts, containers, mix: 'varied' });
+    const fleet = await start({ name: 'tables', database, hosts, containers, mix: 'varied' });
     await database.settle();
     const before = await tableBytes(database);
     const until = { perHost: snapshotsPerHost };
-    const { ok, ms } = await lane.send({ connections, traffic: { kind: 'unchanged' }, until });
+    const { ok, ms } = await fleet.send({ connections, traffic: { kind: 'unchanged' }, until });
     const after = await tableBytes(database);
-    await lane.verify();
+    await fleet.verify();
     bench.progress(`table growth: ${ok} unchanged snapshots`);
     return { hosts, containers, snapshotsPerHost, snapshotsPerSecond: (1_000 * ok) / ms, before, after };
   });
 }
 
-async function tableBytes({ pool }: BenchDatabase): Promise<TableBytes> {
-  const { rows } = await pool.query<Record<keyof TableBytes, string>>(
+/** Returns the bytes of both tables, including their indexes. */
+async function tableBytes({ pool }: BenchDatabase) {
+  const { rows } = await pool.query<{ hosts: string; containers: string }>(
     `SELECT pg_total_relation_size('hosts') AS hosts, pg_total_relation_size('containers') AS containers`,
   );
   return { hosts: Number(rows[0]!.hosts), containers: Number(rows[0]!.containers) };

@@ -1,23 +1,5 @@
 import type { Plan } from './plan.js';
 
-/** The tested guarantees, in the order in which they run. */
-export const GUARANTEE_IDS = [
-  'kill',
-  'deploy',
-  'frozen',
-  'restored',
-  'clock',
-  'lagging',
-  'overload',
-  'noisy',
-  'abuse',
-  'document',
-  'limits',
-  'revoked',
-  'leaks',
-] as const;
-export type GuaranteeId = (typeof GUARANTEE_IDS)[number];
-
 /** A measurement, and whether its result is as required. */
 export interface Finding {
   what: string;
@@ -39,7 +21,6 @@ export interface Rig {
 
 /** A promise of Muster, and the test that tries to break the promise. */
 export interface Guarantee {
-  id: GuaranteeId;
   title: string;
   /** Injects the faults, and returns what was measured. Leaves no process and no file behind. */
   check(rig: Rig): Promise<Finding[]>;

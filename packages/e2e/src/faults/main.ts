@@ -1,11 +1,12 @@
-import { runCommand } from '@muster/fleet/command-line';
+import { runProgram } from '@muster/fleet/command-line';
 import { PostgresMissingError } from '@muster/testkit/databases';
 import { DocumentError } from '@muster/testkit/report';
-import { faultsCommandLine } from './cli.js';
+import { commandLine, parse } from './command.js';
 import { runFaults } from './run.js';
 
-process.exitCode = await runCommand({
-  ...faultsCommandLine,
+process.exitCode = await runProgram({
+  name: commandLine.name(),
+  parse,
   async run(options, { write, progress, signal }) {
     if (process.platform !== 'linux') {
       process.stderr.write('muster-faults: needs Linux, because it reads memory figures from /proc\n');
@@ -16,5 +17,4 @@ process.exitCode = await runCommand({
     return (await runFaults(options, { write, progress })) ? 0 : 1;
   },
   knownErrors: [PostgresMissingError, DocumentError],
-  secondSignalCode: 130,
 });

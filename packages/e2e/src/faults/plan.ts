@@ -30,8 +30,8 @@ const QUICK: Plan = {
 };
 
 /** Returns the plan for a command line. `rounds` replaces the number of kills of each kind. */
-export function planOf({ quick, rounds }: { quick: boolean; rounds: number | null }): Plan {
+export function planOf({ quick, rounds }: { quick: boolean; rounds?: number }): Plan {
   const plan = quick ? QUICK : FULL;
-  if (rounds === null) return plan;
+  if (rounds === undefined) return plan;
   return { ...plan, kill: { ...plan.kill, rounds, embeddedRounds: rounds } };
 }

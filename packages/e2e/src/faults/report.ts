@@ -1,9 +1,10 @@
 import { formatNumber, markdownTable, replaceBetween, textTable } from '@muster/testkit/report';
-import type { Finding, Guarantee } from './guarantee.js';
+import type { Finding } from './guarantee.js';
 
 /** The result of a test. */
 export interface GuaranteeRecord {
-  guarantee: Pick<Guarantee, 'id' | 'title'>;
+  id: string;
+  title: string;
   findings: readonly Finding[];
   /** The number of tries: 2 if the first one only missed time limits. The findings are those of the last try. */
   tries: number;
@@ -23,7 +24,7 @@ export function withFigures(
   record: GuaranteeRecord,
   { where, quick }: { where: string; quick: boolean },
 ): string {
-  const marker = `<!-- figures of ${record.guarantee.id}, by pnpm test:faults -->`;
+  const marker = `<!-- figures of ${record.id}, by pnpm test:faults -->`;
   return replaceBetween(document, marker, END, toMarkdown(record, where, quick));
 }
 
@@ -41,9 +42,9 @@ function toMarkdown(
 
 /** Returns a table of all findings, and the number of kept promises. */
 export function renderTerminal(records: readonly GuaranteeRecord[]): string {
-  const rows = records.flatMap(({ guarantee, findings, tries }) =>
+  const rows = records.flatMap(({ title, findings, tries }) =>
     findings.map(({ what, required, figure, kept }, i) => [
-      i === 0 ? `${guarantee.title}${tries > 1 ? ' (2nd try)' : ''}` : '',
+      i === 0 ? `${title}${tries > 1 ? ' (2nd try)' : ''}` : '',
       ...[what, required, figure, kept ? 'kept' : 'NOT KEPT'],
     ]),
   );

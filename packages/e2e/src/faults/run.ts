@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { CommandIo } from '@muster/fleet/command-line';
 import { currentCommit, describeMachine } from '@muster/testkit/report';
-import { GUARANTEES } from '../../test/faults/guarantees/index.js';
-import type { FaultsOptions } from './cli.js';
-import type { Finding, Guarantee, Rig } from './guarantee.js';
+import { GUARANTEES, type GuaranteeId } from '../../test/faults/guarantees/index.js';
+import type { FaultsOptions } from './command.js';
+import type { Finding, Rig } from './guarantee.js';
 import { planOf } from './plan.js';
 import { renderTerminal, withFigures, type GuaranteeRecord } from './report.js';
 
@@ -19,34 +19,35 @@ export async function runFaults(
   const { only, out, quick } = options;
   const rig: Rig = { plan: planOf(options), progress };
   // The document is read first, so that a long run does not end with a missing document.
-  let document = out === null ? null : await readFile(out, 'utf8');
+  let document = out === undefined ? undefined : await readFile(out, 'utf8');
   const { cpu, cores, node } = await describeMachine(null);
   const where = `commit ${await currentCommit()}, Node.js ${node}, ${cores} cores of ${cpu}`;
   const records: GuaranteeRecord[] = [];
   for (const id of only) {
-    const record = await runOne(GUARANTEES[id], rig);
+    const record = await runOne(id, rig);
     records.push(record);
-    if (out === null || document === null) continue;
+    if (out === undefined || document === undefined) continue;
     // The document is written after each test, so that a later failure does not lose its findings.
     document = withFigures(document, record, { where, quick });
     await writeFile(out, document);
   }
   write(renderTerminal(records));
-  if (out !== null) write(`\nWritten to ${out}\n`);
+  if (out !== undefined) write(`\nWritten to ${out}\n`);
   return records.every(({ findings }) => findings.every(({ kept }) => kept));
 }
 
-async function runOne(guarantee: Guarantee, rig: Rig): Promise<GuaranteeRecord> {
+async function runOne(id: GuaranteeId, rig: Rig): Promise<GuaranteeRecord> {
+  const { title, check } = GUARANTEES[id];
   const at = new Date().toISOString();
   const startedAt = performance.now();
   let tries = 1;
-  let findings = await guarantee.check(rig);
+  let findings = await check(rig);
   if (missedOnlyTimeLimits(findings)) {
-    rig.progress(`${guarantee.id}: trying again: only time limits were missed, and the machine may be busy`);
+    rig.progress(`${id}: trying again: only time limits were missed, and the machine may be busy`);
     tries = 2;
-    findings = await guarantee.check(rig);
+    findings = await check(rig);
   }
-  return { guarantee, findings, tries, at, seconds: (performance.now() - startedAt) / 1_000 };
+  return { id, title, findings, tries, at, seconds: (performance.now() - startedAt) / 1_000 };
 }
 
 function missedOnlyTimeLimits(findings: readonly Finding[]): boolean {

@@ -5,7 +5,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { describeInChromium, OWNER, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
 const WEB = join(REPOSITORY, 'apps/web');
@@ -54,7 +54,7 @@ async function freePortPair(): Promise<number> {
 }
 
 describeInChromium('the dashboard in development', () => {
-  const visit = useVisits();
+  const visit = useBrowserPage();
   let dashboard: Dashboard;
   let vite: Program;
   let sources: string;

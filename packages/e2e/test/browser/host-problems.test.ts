@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { AgentProblemCode, Host } from '@muster/contracts';
 import type { Page } from 'playwright-core';
-import { describeInChromium, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { describeInChromium, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -27,7 +27,7 @@ const TITLES = [
 const messageOf = (code: string): string =>
   `${code} because of ${'some reason '.repeat(9)}${'x'.repeat(300)}`.slice(0, 300);
 
-const visit = useVisits();
+const visit = useBrowserPage();
 let dashboard: Dashboard;
 let host: RawHost;
 let page: Page;

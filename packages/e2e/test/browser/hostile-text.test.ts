@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
-import { describeInChromium, openPage, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { describeInChromium, openPage, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -29,7 +29,7 @@ const container = (name: string, image: string) => ({
 });
 
 describeInChromium('text from outside Muster with characters that change the writing direction', () => {
-  const visit = useVisits();
+  const visit = useBrowserPage();
   let dashboard: Dashboard;
   let host: RawHost;
   let page: Page;

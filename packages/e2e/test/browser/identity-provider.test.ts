@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
-import { TestIdentityProvider } from '@muster/testkit/identity-provider';
-import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { startIdentityProvider, type IdentityProvider } from '@muster/testkit/identity-provider';
+import { describeInChromium, OWNER, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 
 describeInChromium('signing in with an identity provider', () => {
-  const visit = useVisits();
-  let provider: TestIdentityProvider;
+  const visit = useBrowserPage();
+  let provider: IdentityProvider;
   let dashboard: Dashboard;
 
   beforeAll(async () => {
-    provider = await TestIdentityProvider.start();
+    provider = await startIdentityProvider();
     const { issuer, client } = provider;
     dashboard = await startDashboard(null, {
       ...{ MUSTER_OIDC_ISSUER: issuer, MUSTER_OIDC_NAME: 'Example Inc.' },

@@ -8,7 +8,7 @@ import {
   pageTasksOf,
   startDashboard,
   type Dashboard,
-  type Misdeeds,
+  type PageErrors,
   type PageTask,
 } from '../support/browser.js';
 
@@ -31,7 +31,7 @@ describeOnServer('100,000 containers', () => {
   let dashboard: Dashboard | undefined;
   let context: BrowserContext;
   let page: Page;
-  let misdeeds: Misdeeds;
+  let errors: PageErrors;
 
   beforeAll(async () => {
     db = await createTestDatabase('postgresql');
@@ -40,7 +40,7 @@ describeOnServer('100,000 containers', () => {
     browser = await openChromium();
     context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     await dashboard.signIn(context);
-    ({ page, misdeeds } = await openPage(context));
+    ({ page, errors } = await openPage(context));
   });
   afterAll(async () => {
     await browser?.close();
@@ -82,7 +82,7 @@ describeOnServer('100,000 containers', () => {
     process.stderr.write(
       `tasks over ${TASK_MS_MAX} ms while scrolling past 2,000 rows: ${longTasks.length}; longest CPU time of a task: ${longestWorkMs(tasks).toFixed(0)} ms\n`,
     );
-    expect(misdeeds.list).toEqual([]);
+    expect(errors.list).toEqual([]);
   });
 
   test('scroll without lag after 60,000 rows, because each task of the page uses less than 50 ms of CPU time', async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Page, Request } from 'playwright-core';
-import { describeInChromium, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { describeInChromium, OWNER, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 
 describeInChromium('the token of a one-time link', () => {
-  const visit = useVisits();
+  const visit = useBrowserPage();
   let dashboard: Dashboard;
   let page: Page;
   let requests: Request[];

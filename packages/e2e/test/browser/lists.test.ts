@@ -2,14 +2,14 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { eventually } from '@muster/testkit';
 import { readFile } from 'node:fs/promises';
 import type { Download, Page } from 'playwright-core';
-import { describeInChromium, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import { describeInChromium, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 import { runContainer } from '../support/host.js';
 
 /** The documented limit for the script that a first load transfers, in bytes. */
 const SCRIPT_BYTES_MAX = 200_000;
 
 describeInChromium('the list of containers', () => {
-  const visit = useVisits();
+  const visit = useBrowserPage();
   let dashboard: Dashboard;
   let page: Page;
 

@@ -11,7 +11,7 @@ import {
   openPage,
   startDashboard,
   type Dashboard,
-  type Misdeeds,
+  type PageErrors,
 } from '../support/browser.js';
 import { runContainer, type FleetHost } from '../support/host.js';
 
@@ -52,7 +52,7 @@ describeInChromium('each page, in both themes and sizes', () => {
   let browser: Browser;
   let dashboard: Dashboard;
   let ids: Ids;
-  const browserPages = new Map<string, { context: BrowserContext; page: Page; misdeeds: Misdeeds }>();
+  const browserPages = new Map<string, { context: BrowserContext; page: Page; errors: PageErrors }>();
 
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
@@ -74,7 +74,7 @@ describeInChromium('each page, in both themes and sizes', () => {
   });
 
   /** Returns a signed-in browser page for a theme and size. All pages with this theme and size are opened in it. */
-  async function openPageFor(theme: Theme, size: Size): Promise<{ page: Page; misdeeds: Misdeeds }> {
+  async function openPageFor(theme: Theme, size: Size): Promise<{ page: Page; errors: PageErrors }> {
     const key = `${theme} ${size}`;
     let entry = browserPages.get(key);
     if (entry === undefined) {
@@ -93,7 +93,7 @@ describeInChromium('each page, in both themes and sizes', () => {
     '$name, $theme, $size has no accessibility or policy violations',
     async ({ name, theme, size }) => {
       const { path, heading } = PAGES[name]!;
-      const { page, misdeeds } = await openPageFor(theme, size);
+      const { page, errors } = await openPageFor(theme, size);
       await page.goto(dashboard.url + path(ids));
       await page.getByRole('heading', { name: heading }).first().waitFor();
       // Data that is still loading could not be checked.
@@ -101,7 +101,7 @@ describeInChromium('each page, in both themes and sizes', () => {
       await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `${name.replaceAll(' ', '-')}-${theme}-${size}.png`) });
 
       expect(await findViolations(page)).toEqual([]);
-      expect(misdeeds.list).toEqual([]);
+      expect(errors.list).toEqual([]);
       // Otherwise the page would keep updating while the tests load pages in other themes and sizes.
       await page.goto('about:blank');
     },

@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { describeInChromium, openPage, OWNER, startDashboard, useVisits, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  openPage,
+  OWNER,
+  startDashboard,
+  useBrowserPage,
+  type Dashboard,
+} from '../support/browser.js';
 import { runContainer, type FleetHost } from '../support/host.js';
 
 describeInChromium('from the first start to a fleet', () => {
-  const visit = useVisits();
+  const visit = useBrowserPage();
   let dashboard: Dashboard;
   let page: Page;
   let host: FleetHost;
@@ -216,7 +223,7 @@ describeInChromium('from the first start to a fleet', () => {
 
     const otherContext = await visit.context.browser()!.newContext();
     try {
-      const { page: otherPage, misdeeds: otherMisdeeds } = await openPage(otherContext);
+      const { page: otherPage, errors: otherErrors } = await openPage(otherContext);
       await otherPage.goto(link.trim());
       await otherPage.getByLabel('Your name').fill('Vic Viewer');
       await otherPage.getByLabel('Password').fill('another long passphrase');
@@ -227,7 +234,7 @@ describeInChromium('from the first start to a fleet', () => {
       expect(await otherPage.getByRole('link', { name: 'Add a host' }).count()).toBe(0);
       await otherPage.goto(`${dashboard.url}/settings/api-keys`);
       await otherPage.getByRole('heading', { name: 'Page not found' }).waitFor();
-      expect(otherMisdeeds.list).toEqual([]);
+      expect(otherErrors.list).toEqual([]);
     } finally {
       await otherContext.close();
     }

@@ -3,7 +3,7 @@ import { atLeast, atMost, never, always } from '../../src/faults/guarantee.js';
 import { renderTerminal, withFigures, type GuaranteeRecord } from '../../src/faults/report.js';
 
 const record = (parts: Partial<GuaranteeRecord> = {}): GuaranteeRecord => ({
-  guarantee: { id: 'kill', title: 'Acknowledged means committed' },
+  ...{ id: 'kill', title: 'Acknowledged means committed' },
   findings: [never('lost', 0, 1_234, 'acks'), atMost('ready again', 1_200, 1_000, (ms) => `${ms} ms`)],
   ...{ tries: 1, at: '2026-11-25T09:00:00.000Z', seconds: 61.4 },
   ...parts,

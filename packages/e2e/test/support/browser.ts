@@ -16,26 +16,26 @@ export const describeInChromium: typeof describe | typeof describe.skip = instal
 export const openChromium = (): Promise<Browser> => chromium.launch(installed!);
 
 /** The uncaught errors and Content Security Policy violations of a page. The dashboard must not cause any. */
-export interface Misdeeds {
+export interface PageErrors {
   readonly list: string[];
 }
 
 /** Opens a page and records its errors and policy violations. */
-export async function openPage(context: BrowserContext): Promise<{ page: Page; misdeeds: Misdeeds }> {
+export async function openPage(context: BrowserContext): Promise<{ page: Page; errors: PageErrors }> {
   const page = await context.newPage();
   const list: string[] = [];
   page.on('pageerror', (error) => list.push(`error: ${error.message}`));
   page.on('console', (message) => {
     if (/Content Security Policy/i.test(message.text())) list.push(message.text());
   });
-  return { page, misdeeds: { list } };
+  return { page, errors: { list } };
 }
 
 /** A generous timeout for busy machines. No test measures time with it. */
 const TIMEOUT_MS = 30_000;
 
 /** Starts a browser. Each test gets a new context without cookies, and fails on errors and policy violations. */
-export function useVisits(): { readonly context: BrowserContext; readonly page: Page } {
+export function useBrowserPage(): { readonly context: BrowserContext; readonly page: Page } {
   let browser: Browser | undefined;
   let context: BrowserContext | undefined;
   let opened: Awaited<ReturnType<typeof openPage>> | undefined;
@@ -51,7 +51,7 @@ export function useVisits(): { readonly context: BrowserContext; readonly page: 
     opened = await openPage(context);
   });
   afterEach(async () => {
-    expect(opened!.misdeeds.list).toEqual([]);
+    expect(opened!.errors.list).toEqual([]);
     await context!.close();
   });
   return {
@@ -124,7 +124,7 @@ export async function startDashboard(
     },
     async close() {
       await Promise.all(hosts.map(({ agent }) => agent.stop()));
-      await Promise.all(hosts.map((host) => host.server.close()));
+      await Promise.all(hosts.map((host) => host.close()));
       await muster.stop();
       await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },

@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { Paths, type AgentProblem, type EnrollResponse } from '@muster/contracts';
 import { mainOf, startProgram, type Program } from '@muster/testkit';
-import { loadCapture, ReplayedEngine, serveReplay, type ReplayServer } from '@muster/testkit/engine-replay';
+import { startReplayedEngine, type Replay } from '@muster/testkit/engine-replay';
 import { createHttp } from '@muster/testkit/http';
-import { seededRandom } from '@muster/testkit/random';
 import type { Muster } from './muster.js';
 
 /** A replayed engine whose containers the test controls, and a real agent. */
-export interface FleetHost {
+export interface FleetHost extends Replay {
   name: string;
-  engine: ReplayedEngine;
-  server: ReplayServer;
   agent: Program;
 }
 
@@ -22,11 +20,11 @@ export async function startHost(
   name: string,
   enrollToken: string,
 ): Promise<FleetHost> {
-  const capture = await loadCapture('docker-28.5');
-  const engine = new ReplayedEngine(capture, { nowMs: Date.now, random: seededRandom(1, ...Buffer.from(name)) });
   const listen = { socketPath: join(directory, 'engines', `${name}.sock`) };
-  const server = await serveReplay(engine, listen, { ID: `browser-test-${name}`, Name: name });
-  return { name, engine, server, agent: startAgent(muster, directory, name, server, enrollToken) };
+  const info = { ID: `browser-test-${name}`, Name: name };
+  const options = { flavour: 'docker-28.5', listen, seed: crc32(name), roles: [], info } as const;
+  const replay = await startReplayedEngine(options);
+  return { ...replay, name, agent: startAgent(muster, directory, name, replay.server, enrollToken) };
 }
 
 /** Starts an agent for a host's engine, with the state directory of the host's earlier agents. */
@@ -34,7 +32,7 @@ export const startAgent = (
   { url }: Muster,
   directory: string,
   name: string,
-  { dockerHost }: ReplayServer,
+  { dockerHost }: Replay['server'],
   enrollToken: string,
 ): Program =>
   startProgram(mainOf('agent'), {

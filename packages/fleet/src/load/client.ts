@@ -1,8 +1,8 @@
+import { startWorker, type WorkerOptions } from '@muster/testkit';
 import type { GeneratorHandlers } from './generator.js';
-import { startWorker, type Worker, type WorkerOptions } from './worker.js';
 
 /** A load generator in a process of its own. */
-export type LoadGenerator = Worker<GeneratorHandlers>;
+export type LoadGenerator = ReturnType<typeof startLoad>;
 
-export const startLoad = (options?: WorkerOptions): LoadGenerator =>
+export const startLoad = (options?: WorkerOptions) =>
   startWorker<GeneratorHandlers>(new URL('generator.js', import.meta.url), options);

@@ -10,24 +10,15 @@ import type { Call } from '@muster/testkit/http';
 /** A request. A body is sent as JSON. */
 export type HttpRequest = Pick<Call, 'method' | 'path' | 'token' | 'headers' | 'body'>;
 
-export interface Answer {
-  status: number;
-  /** Status line and headers, as received. */
-  head: string;
-  body: Buffer;
-}
+type Answer = NonNullable<ReturnType<typeof readAnswer>>;
 
-export interface Connection {
-  /** @throws if the connection breaks, or the response is not one that this client supports. */
-  send(request: HttpRequest): Promise<Answer>;
-  close(): void;
-}
+export type Connection = Awaited<ReturnType<typeof openConnection>>;
 
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = '\r\n\r\n';
 
 /** Opens a connection to a port of the loopback interface. */
-export async function openConnection(port: number): Promise<Connection> {
+export async function openConnection(port: number) {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
   let received: Buffer = EMPTY;
@@ -54,6 +45,7 @@ export async function openConnection(port: number): Promise<Connection> {
   });
 
   return {
+    /** @throws if the connection breaks, or the response is not one that this client supports. */
     send: (request: HttpRequest) =>
       new Promise<Answer>((resolve, reject) => {
         if (socket.destroyed) {
@@ -81,8 +73,8 @@ export function headOf({ method = 'GET', path, token, headers = {}, body }: Http
   return head + HEAD_END;
 }
 
-/** Parses a response. Returns null while bytes are missing. */
-function readAnswer(bytes: Buffer): Answer | null {
+/** Parses a response; its `head` is the status line and the headers. Returns null while bytes are missing. */
+function readAnswer(bytes: Buffer) {
   const headEnd = bytes.indexOf(HEAD_END);
   if (headEnd === -1) return null;
   const head = bytes.toString('latin1', 0, headEnd);

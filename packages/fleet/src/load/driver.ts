@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Paths, type HeartbeatResponse, type SyncSummary } from '@muster/contracts';
 import { ownCpuMs } from '@muster/testkit/proc';
 import { seededRandom } from '@muster/testkit/random';
-import type { Latency } from '@muster/testkit/report';
 import { createLatencies, latencyOf, recordLatency } from '../latencies.js';
 import { openConnection, type Connection } from './connection.js';
 import type { LoadHost, Traffic } from './host.js';
@@ -24,27 +23,10 @@ export interface Load {
   isStorm?: boolean;
 }
 
-export interface LoadResult {
-  sent: number;
-  /** Responses with status 200. */
-  ok: number;
-  /** Responses with status 503, and in a storm those with 429. */
-  refused: number;
-  refusedWithoutRetryAfter: number;
-  /** Other statuses, broken connections, and responses with status 200 that did not apply the snapshot. */
-  wrong: number;
-  firstWrong: string | null;
-  /** Time of the last request whose response did not have status 200, in ms after the start; otherwise 0. */
-  lastNotOkMs: number;
-  /** Latencies of responses with status 200, in ms to three digits. */
-  okMs: Latency;
-  ms: number;
-  /** CPU time of this process during the load. */
-  cpuMs: number;
-}
+export type LoadResult = Awaited<ReturnType<typeof drive>>;
 
 /** Sends one load, and returns when its last response has arrived. */
-export async function drive(fleet: readonly LoadHost[], load: Load): Promise<LoadResult> {
+export async function drive(fleet: readonly LoadHost[], load: Load) {
   const { port, traffic, until, perSecond, isStorm = false } = load;
   const hosts = traffic.kind === 'removal' ? fleet.filter((_, index) => index % traffic.every === 0) : fleet;
   const count = isStorm ? load.connections : Math.min(load.connections, hosts.length);
@@ -57,11 +39,22 @@ export async function drive(fleet: readonly LoadHost[], load: Load): Promise<Loa
   const connections = await openConnections(port, count, isStorm);
 
   const latencies = createLatencies();
-  const result = { sent: 0, ok: 0, refused: 0, refusedWithoutRetryAfter: 0, wrong: 0, lastNotOkMs: 0 };
-  let firstWrong: string | null = null;
+  const result = {
+    sent: 0,
+    /** Responses with status 200. */
+    ok: 0,
+    /** Responses with status 503, and in a storm those with 429. */
+    refused: 0,
+    refusedWithoutRetryAfter: 0,
+    /** Other statuses, broken connections, and responses with status 200 that did not apply the snapshot. */
+    wrong: 0,
+    firstWrong: null as string | null,
+    /** Time of the last request whose response did not have status 200, in ms after the start; otherwise 0. */
+    lastNotOkMs: 0,
+  };
   const recordWrong = (reason: string) => {
     result.wrong += 1;
-    firstWrong ??= reason.slice(0, 500);
+    result.firstWrong ??= reason.slice(0, 500);
   };
   const cpuMsBefore = ownCpuMs();
   const startedAt = performance.now();
@@ -120,7 +113,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load): Promise<Loa
   await Promise.all(shares.map((share, i) => sendShare(share, connections[i]!, i + 1).catch(onBroken)));
   for (const connection of connections) connection.close();
   const cpuMs = ownCpuMs() - cpuMsBefore;
-  return { ...result, firstWrong, okMs: latencyOf(latencies), ms: performance.now() - startedAt, cpuMs };
+  // The latencies are those of responses with status 200, and the CPU time is that of this process.
+  return { ...result, okMs: latencyOf(latencies), ms: performance.now() - startedAt, cpuMs };
 }
 
 /** Maximum number of connections that are opened concurrently. */

@@ -1,8 +1,8 @@
 /** The process of a load generator. */
+import { serveCalls } from '@muster/testkit';
 import type { HostProgress } from '../model/workload.js';
-import { drive, type Load, type LoadResult } from './driver.js';
+import { drive, type Load } from './driver.js';
 import { createFleet, type FleetShape, type LoadHost } from './host.js';
-import { serveWorker } from './worker.js';
 
 /** A load of a named fleet. */
 export interface FleetLoad extends Load {
@@ -20,10 +20,10 @@ function fleetOf(name: string): LoadHost[] {
 const handlers = {
   /** Creates hosts under a name. They have not sent anything yet. */
   create: ({ name, ...shape }: FleetShape & { name: string }): void => void fleets.set(name, createFleet(shape)),
-  drive: ({ fleet, ...load }: FleetLoad): Promise<LoadResult> => drive(fleetOf(fleet), load),
+  drive: ({ fleet, ...load }: FleetLoad) => drive(fleetOf(fleet), load),
   /** Returns the changes of each host, from which the expected state of a database follows. */
   progress: (fleet: string): HostProgress[] => fleetOf(fleet).map(({ progress }) => progress),
 };
 export type GeneratorHandlers = typeof handlers;
 
-serveWorker(handlers);
+serveCalls(handlers);

@@ -48,17 +48,16 @@ export type Traffic =
    */
   | { kind: 'mix' };
 
-/** A request, and a callback for a response with status 200, which receives its digest. */
-export interface Turn {
-  readonly request: HttpRequest;
-  readonly accepted: (digest: string | null | undefined) => void;
-}
+type Accepted = (digest: string | null | undefined) => void;
 
 export interface LoadHost {
   /** The changes of the workload so far. */
   readonly progress: HostProgress;
-  /** `random`: a number in [0, 1) that decides what a mix sends. */
-  next(traffic: Traffic, random: number): Turn;
+  /**
+   * Returns the next request, and a callback for a response with status 200, which receives its digest. `random`: a
+   * number in [0, 1) that decides what a mix sends.
+   */
+  next(traffic: Traffic, random: number): { request: HttpRequest; accepted: Accepted };
 }
 
 /** Maximum size of a fleet that keeps the unchanging parts of its containers. A larger fleet would need gigabytes. */
@@ -78,9 +77,9 @@ export function createFleet(shape: FleetShape): LoadHost[] {
 function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): LoadHost {
   const { containers } = simulated.shape;
   let progress = NO_PROGRESS;
-  let body: Body | null = null;
+  let body: ReturnType<typeof createBody> | null = null;
   let digest: string | null = null;
-  const accepted: Turn['accepted'] = (received) => {
+  const accepted: Accepted = (received) => {
     if (received !== undefined) digest = received;
   };
 
@@ -177,9 +176,4 @@ function costlyBody(isEven: boolean): Buffer {
 }
 
 /** A snapshot, and the JSON of each container in it, so that a change costs little more than its own containers. */
-interface Body {
-  items: readonly string[];
-  bytes: Buffer;
-}
-
-const createBody = (items: readonly string[]): Body => ({ items, bytes: Buffer.from(`[${items.join(',')}]`) });
+const createBody = (items: readonly string[]) => ({ items, bytes: Buffer.from(`[${items.join(',')}]`) });

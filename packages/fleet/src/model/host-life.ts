@@ -8,14 +8,6 @@ export type HostEvent =
   | { kind: 'token-rotated' }
   | { kind: 'gone' };
 
-/** The changes and events of a period. */
-export interface HostChanges {
-  /** When the first container changed, or null. */
-  changedAtMs: number | null;
-  removals: Pick<SimulatedContainer, 'dockerId' | 'createdAtMs'>[];
-  events: HostEvent[];
-}
-
 export interface HostLifeOptions {
   seed: number;
   /** The number of the host in its fleet. */
@@ -67,20 +59,22 @@ export class HostLife {
     return Math.min(this.changeAtMs, this.dueAtMs, this.eventAtMs);
   }
 
-  /** Advances to `untilMs`. */
-  advance(untilMs: number): HostChanges {
-    const changes: HostChanges = { changedAtMs: null, removals: [], events: [] };
+  /** Advances to `untilMs`. Returns when the first container changed, the containers that were removed, and the events. */
+  advance(untilMs: number) {
+    const removals: Pick<SimulatedContainer, 'dockerId' | 'createdAtMs'>[] = [];
+    const events: HostEvent[] = [];
+    let changedAtMs: number | null = null;
     for (let atMs = this.nextAtMs(); atMs <= untilMs; atMs = this.nextAtMs()) {
       if (this.eventAtMs === atMs) {
-        changes.events.push(this.drawEvent(atMs));
+        events.push(this.drawEvent(atMs));
         continue;
       }
-      changes.changedAtMs ??= atMs;
-      if (this.changeAtMs === atMs) this.changeOne(atMs, changes);
+      changedAtMs ??= atMs;
+      if (this.changeAtMs === atMs) this.changeOne(atMs, removals);
       else for (const container of this.containers) if (container.dueAtMs === atMs) container.proceed();
       this.dueAtMs = firstDueAtMs(this.containers);
     }
-    return changes;
+    return { changedAtMs, removals, events };
   }
 
   private changeAfter(atMs: number): number {
@@ -103,7 +97,7 @@ export class HostLife {
     return { kind, untilMs: atMs + between(this.eventRandom, 0.5, 2) * this.options.intervalMs };
   }
 
-  private changeOne(atMs: number, { removals }: HostChanges): void {
+  private changeOne(atMs: number, removals: Pick<SimulatedContainer, 'dockerId' | 'createdAtMs'>[]): void {
     const index = Math.floor(this.random() * this.containers.length);
     const container = this.containers[index]!;
     if (!container.change(atMs)) {

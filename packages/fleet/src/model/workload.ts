@@ -71,23 +71,13 @@ export const advance = (progress: HostProgress, kind: ChangeKind, touches: numbe
   restarts: progress.restarts + (kind === 'restarted' ? touches : 0),
 });
 
-interface Base {
-  container: Container;
-  /** The initial age in the status text, the words before and after the age, and the initial start time. */
-  minutes: number;
-  before: string;
-  after: string;
-  startedMs: number | null;
-}
-
 /**
  * Creates a simulated host. Equal shapes give equal containers. `remember` keeps the unchanging part of each container:
  * this is faster, but needs gigabytes for thousands of hosts.
  */
 export function simulateHost(shape: HostShape, { remember = true } = {}) {
-  const bases: Base[] = [];
-  const base = (place: number): Base =>
-    remember ? (bases[place] ??= createBase(shape, place)) : createBase(shape, place);
+  const bases: ReturnType<typeof createBase>[] = [];
+  const base = (place: number) => (remember ? (bases[place] ??= createBase(shape, place)) : createBase(shape, place));
   const container = (place: number, { ages, restarts }: HostProgress): Container => {
     const { container, minutes, before, after, startedMs } = base(place);
     if (startedMs === null) return container;
@@ -115,7 +105,8 @@ export function simulateHost(shape: HostShape, { remember = true } = {}) {
   };
 }
 
-function createBase({ seed, index, mix }: HostShape, place: number): Base {
+/** Returns the unchanging parts of a container, and the first age and start, from which its status text follows. */
+function createBase({ seed, index, mix }: HostShape, place: number) {
   const random = seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b));
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
   const hex = () => randomHex(random, 64);

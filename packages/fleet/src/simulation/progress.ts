@@ -2,23 +2,14 @@ import type { Cadence } from '@muster/contracts';
 import type { Metrics } from './metrics.js';
 import { formatCounts } from './summary.js';
 
-/** What a progress line shows in addition to the metrics. `seconds` is the time since the previous line. */
-export interface ProgressState {
-  phase: string;
-  enrolled: number;
-  hosts: number;
-  cadence: Cadence | null;
-  seconds: number;
-}
-
 const INTERVAL_MS = 5_000;
 
 /** Writes a progress line every five seconds until it is stopped. `enter` starts the next phase of the run. */
 export function showProgress(
   write: (line: string) => void,
   metrics: Metrics,
-  fleet: () => Omit<ProgressState, 'phase' | 'seconds'>,
-): { enter: (phase: string) => void; stop: () => void } {
+  fleet: () => { enrolled: number; hosts: number; cadence: Cadence | null },
+) {
   let phase = 'running';
   let shownAtMs = performance.now();
   const show = () => {
@@ -30,7 +21,7 @@ export function showProgress(
   };
   const timer = setInterval(show, INTERVAL_MS);
   return {
-    enter(newPhase) {
+    enter(newPhase: string): void {
       phase = newPhase;
       show();
     },
@@ -38,7 +29,11 @@ export function showProgress(
   };
 }
 
-export function progressLine({ recent, statuses, failures, retries }: Metrics, state: ProgressState): string {
+/** `seconds` is the time since the previous line. */
+export function progressLine(
+  { recent, statuses, failures, retries }: Metrics,
+  state: ReturnType<Parameters<typeof showProgress>[2]> & { phase: string; seconds: number },
+): string {
   const { phase, enrolled, hosts, cadence, seconds } = state;
   const errors = [...[...statuses].filter(([status]) => status >= 300), ...failures];
   const [p50, p99] = [50, 99].map((percent) => (recent.latencies.percentile(percent) / 1_000).toFixed(0));

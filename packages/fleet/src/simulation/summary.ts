@@ -1,5 +1,7 @@
+import { textTable } from '@muster/testkit/report';
+import { latencyOf } from '../latencies.js';
 import type { Metrics } from './metrics.js';
-import type { Verification } from './verify.js';
+import type { verify } from './verify.js';
 
 /** What to simulate, and against which API. */
 export interface SimulateOptions {
@@ -27,7 +29,7 @@ export interface Run {
   seconds: number;
   hosts: { enrolled: number; gone: number };
   metrics: Metrics;
-  verification: Verification;
+  verification: Awaited<ReturnType<typeof verify>>;
   /** The CPU time and the peak memory of this process. */
   simulator: { cpuSeconds: number; rssMiB: number };
 }
@@ -41,11 +43,11 @@ export function summarize({ options, seconds, hosts, metrics, verification, simu
   const calls = Object.entries(metrics.calls).flatMap(([kind, { latencies, bytesSent, bytesReceived }]) => {
     const answered = latencies.count;
     if (answered === 0) return [];
-    const p50Ms = rounded(latencies.percentile(50) / 1_000);
-    const p99Ms = rounded(latencies.percentile(99) / 1_000);
-    const maxMs = rounded(latencies.max / 1_000);
-    const perSecond = rounded(answered / seconds);
-    return [[kind, { answered, perSecond, p50Ms, p99Ms, maxMs, bytesSent, bytesReceived }] as const];
+    const { p50, p99, max } = latencyOf(latencies);
+    const latency = { p50Ms: rounded(p50), p99Ms: rounded(p99), maxMs: rounded(max) };
+    return [
+      [kind, { answered, perSecond: rounded(answered / seconds), ...latency, bytesSent, bytesReceived }] as const,
+    ];
   });
   const hasServerErrors = [...metrics.statuses.keys()].some((status) => status >= 500);
   return {
@@ -70,16 +72,15 @@ const rounded = (value: number): number => Math.round(value * 10) / 10;
 export function summaryText(summary: Summary): string {
   const { hosts, seconds, calls, compared, differences, simulator } = summary;
   const rows = Object.entries(calls).map(([kind, call]) => {
-    const { answered, perSecond, p50Ms, p99Ms, maxMs } = call;
-    const figures = [answered, perSecond, p50Ms, p99Ms, maxMs].map((figure) => `${figure}`.padStart(9));
-    const sizes = [call.bytesSent, call.bytesReceived].map((bytes) => (bytes / 1_048_576).toFixed(1).padStart(10));
-    return [kind.padEnd(10), ...figures, ...sizes].join('');
+    const { bytesSent, bytesReceived, ...figures } = call;
+    const sizes = [bytesSent, bytesReceived].map((bytes) => (bytes / 1_048_576).toFixed(1));
+    return [kind, ...Object.values(figures).map(String), ...sizes];
   });
+  const columns = ['call', 'answered', 'per s', 'p50 ms', 'p99 ms', 'max ms', 'MiB sent', 'MiB received'];
   return [
     `${hosts.enrolled} hosts enrolled, ${hosts.gone} gone for good, ${seconds} s`,
     '',
-    'call        answered       /s   p50 ms   p99 ms   max ms  MiB sent  MiB recd',
-    ...rows,
+    textTable({ columns, rows }),
     '',
     `responses by status  ${formatCounts(summary.statuses)}`,
     `no response          ${formatCounts(summary.failures)}`,

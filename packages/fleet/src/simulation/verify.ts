@@ -10,17 +10,6 @@ import {
 } from '../compare.js';
 import { ApiError, type Operator } from '../operator.js';
 
-/** What was compared. Each difference is a sentence. */
-export interface Verification {
-  hosts: number;
-  containers: number;
-  /** Number of removed containers that were compared. */
-  removed: number;
-  /** Number of events that were compared. */
-  events: number;
-  differences: string[];
-}
-
 /** Number of concurrent requests: enough to keep the API busy, but too few to be a load test. */
 const CONCURRENCY = 4;
 
@@ -71,15 +60,16 @@ async function compareOrReport(differences: string[], compare: () => Promise<voi
 /**
  * Compares the API's state with the expected state: first the hosts, because their freshness ages in the meantime, then
  * their present containers, and then the removed containers and the history of some hosts. The engine ids of this run's
- * hosts, and no other ids, start with `engineIdPrefix`.
+ * hosts, and no other ids, start with `engineIdPrefix`. Returns how much was
+ * compared, and a sentence for each difference.
  */
 export async function verify(
   operator: Operator,
   fleet: readonly ExpectedHost[],
   { engineIdPrefix, now }: { engineIdPrefix: string; now: () => number },
-): Promise<Verification> {
+) {
   const differences: string[] = [];
-  const result: Verification = { hosts: fleet.length, containers: 0, removed: 0, events: 0, differences };
+  const result = { hosts: fleet.length, containers: 0, removed: 0, events: 0, differences };
   const list = (hosts: readonly ExpectedHost[], presence: 'present' | 'removed') =>
     operator.all('listContainers', { query: { presence, hostId: hosts.map(({ hostId }) => hostId) } });
 

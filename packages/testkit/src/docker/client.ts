@@ -25,9 +25,6 @@ const IMAGE = { repository: 'test/bb', tag: '1' };
 const PING_MS_MAX = 2_000;
 const SECOND_NS = 1_000_000_000;
 
-/** A client of one engine. */
-export type DockerClient = ReturnType<typeof createDockerClient>;
-
 /** Creates a client of the engine on `socketPath`. A rejected call throws an error with the engine's message. */
 export function createDockerClient(socketPath: string) {
   const http = createHttp('http://docker', { socketPath });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isAvailable } from '../is-available.js';
-import { startCommand, type Program } from '../program.js';
-import { createDockerClient, type DockerClient } from './client.js';
+import { startCommand, type Program } from '../child-process.js';
+import { createDockerClient } from './client.js';
 
 const run = promisify(execFile);
 
@@ -27,25 +27,10 @@ export function hasDockerEngine(): boolean {
 }
 
 /** A real Docker engine. Its network, mounts, data and socket are separate from those of the machine. */
-export interface DockerEngine extends DockerClient {
-  readonly socketPath: string;
-  /** The value of DOCKER_HOST for clients. */
-  readonly dockerHost: string;
-  /** Stops the engine with SIGTERM, which also stops its containers. */
-  stop(): Promise<void>;
-  /** Kills the engine and its containers. After `restart`, the containers are exited. */
-  kill(): Promise<void>;
-  /** Stops the engine if it is running, and starts it with its current data. */
-  restart(): Promise<void>;
-  /** Freezes the engine's process with SIGSTOP. Its socket still accepts connections. */
-  freeze(): void;
-  thaw(): void;
-  /** Removes the containers, the engine and its data, and closes the client. */
-  close(): Promise<void>;
-}
+export type DockerEngine = Awaited<ReturnType<typeof startDockerEngine>>;
 
 /** Starts an engine, and waits until it answers. */
-export async function startDockerEngine(): Promise<DockerEngine> {
+export async function startDockerEngine() {
   const dir = await mkdtemp(join(tmpdir(), 'muster-docker-'));
   const socketPath = join(dir, 'docker.sock');
   const client = createDockerClient(socketPath);
@@ -87,19 +72,25 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   return {
     ...client,
     socketPath,
+    /** The value of DOCKER_HOST for clients. */
     dockerHost: `unix://${socketPath}`,
+    /** Stops the engine with SIGTERM, which also stops its containers. */
     stop: () => end('SIGTERM'),
-    async kill() {
+    /** Kills the engine and its containers. After `restart`, the containers are exited. */
+    async kill(): Promise<void> {
       await end('SIGKILL');
       await endProcessesOf(dir);
     },
-    async restart() {
+    /** Stops the engine if it is running, and starts it with its current data. */
+    async restart(): Promise<void> {
       await end('SIGTERM');
       await start();
     },
+    /** Freezes the engine's process with SIGSTOP. Its socket still accepts connections. */
     freeze: () => void daemon?.child.kill('SIGSTOP'),
     thaw: () => void daemon?.child.kill('SIGCONT'),
-    async close() {
+    /** Removes the containers, the engine and its data, and closes the client. */
+    async close(): Promise<void> {
       try {
         // The containers of an engine that was killed may still run, and only an engine can end them completely.
         if (daemon === null) await start();

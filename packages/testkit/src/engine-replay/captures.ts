@@ -41,23 +41,16 @@ export interface EngineInspect extends Reply {
 }
 
 /** The captured responses of a real engine. */
-export interface Capture {
-  flavour: Flavour;
-  /** The time of the list by the engine's clock. It is derived from the status texts, accurate to about a second. */
-  capturedAtMs: number;
-  list: EngineListEntry[];
-  inspectById: ReadonlyMap<string, EngineInspect>;
-  version: Reply & { ApiVersion: string };
-  info: Reply;
-}
+export type Capture = Awaited<ReturnType<typeof loadCapture>>;
 
+/** The times of the lists by the engines' clocks. They are derived from the status texts, accurate to about a second. */
 const CAPTURED_AT_MS: Readonly<Record<Flavour, number>> = {
   'docker-28.5': Date.parse('2026-11-23T19:31:53.500Z'),
   'podman-4.3': Date.parse('2026-11-23T19:45:40.200Z'),
 };
 
 /** Reads a capture from this package's fixtures. */
-export async function loadCapture(flavour: Flavour): Promise<Capture> {
+export async function loadCapture(flavour: Flavour) {
   const folder = new URL(`../../fixtures/${flavour}/`, import.meta.url);
   const read = async <T>(path: string): Promise<T> => JSON.parse(await readFile(new URL(path, folder), 'utf8')) as T;
   const files = await readdir(new URL('inspect/', folder));
@@ -65,9 +58,9 @@ export async function loadCapture(flavour: Flavour): Promise<Capture> {
   return {
     flavour,
     capturedAtMs: CAPTURED_AT_MS[flavour],
-    list: await read('containers-all.json'),
+    list: await read<EngineListEntry[]>('containers-all.json'),
     inspectById: new Map(inspects.map((inspect) => [inspect.Id, inspect])),
-    version: await read('version.json'),
-    info: await read('info.json'),
+    version: await read<Reply & { ApiVersion: string }>('version.json'),
+    info: await read<Reply>('info.json'),
   };
 }

@@ -113,11 +113,9 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
   }
 
   start(id: string, startedAtMs = this.options.nowMs()): void {
-    const container = this.#get(id);
-    Object.assign(container, { state: 'running', startedAtMs, startedAtText: null });
-    if (container.health !== null) container.health = 'starting';
-    if (this.#isPodman) this.#emit(id, 'init');
-    this.#emit(id, 'start');
+    const health = this.#get(id).health === null ? null : 'starting';
+    const actions = this.#isPodman ? ['init', 'start'] : ['start'];
+    this.#change(id, { state: 'running', health, startedAtMs, startedAtText: null }, ...actions);
   }
 
   /** Ends the container's process. With `willRestart`, a restart policy will start it again after a delay. */
@@ -137,28 +135,23 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
   }
 
   pause(id: string): void {
-    this.#get(id).state = 'paused';
-    this.#emit(id, 'pause');
+    this.#change(id, { state: 'paused' }, 'pause');
   }
 
   unpause(id: string): void {
-    this.#get(id).state = 'running';
-    this.#emit(id, 'unpause');
+    this.#change(id, { state: 'running' }, 'unpause');
   }
 
   rename(id: string, name: string): void {
-    const container = this.#get(id);
-    container.entry = { ...container.entry, Names: [`/${name}`] };
-    this.#emit(id, 'rename');
+    this.#change(id, { entry: { ...this.#get(id).entry, Names: [`/${name}`] } }, 'rename');
   }
 
   /** Sets the result of a health check. Engines also emit events for the process of the check. */
   setHealth(id: string, health: Health): void {
-    this.#get(id).health = health;
     const actions = this.#isPodman
       ? ['exec', 'exec_died', 'health_status']
       : ['exec_create: check', 'exec_start: check', 'exec_die', `health_status: ${health}`];
-    for (const action of actions) this.#emit(id, action);
+    this.#change(id, { health }, ...actions);
   }
 
   remove(id: string): void {
@@ -205,6 +198,11 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
     const container = this.#containers.get(id);
     if (container === undefined) throw new RangeError(`no such container: ${id}`);
     return container;
+  }
+
+  #change(id: string, facts: Partial<ReplayedContainer>, ...actions: string[]): void {
+    Object.assign(this.#get(id), facts);
+    for (const action of actions) this.#emit(id, action);
   }
 
   #emit(id: string, action: string, exitCode: number | null = null): void {

@@ -27,20 +27,8 @@ export type Route = keyof typeof ROUTES;
  */
 export type Fault = { kind: 'status'; status: number } | { kind: 'truncate' } | { kind: 'reset' } | { kind: 'hang' };
 
-/** The HTTP server of a replayed engine. */
-export interface ReplayServer {
-  /** The value of DOCKER_HOST for clients. */
-  readonly dockerHost: string;
-  /** The number of calls of each route, including failed calls. */
-  readonly calls: Readonly<Record<Route, number>>;
-  /** Makes all calls of a route fail. With null, they succeed again. */
-  setFault(route: Route, fault: Fault | null): void;
-  /** Ends all event streams, as a restart of the engine does. */
-  dropEventStreams(): void;
-  /** Returns the number of open event streams. */
-  eventStreams(): number;
-  close(): Promise<void>;
-}
+/** A replayed engine and its HTTP server. */
+export type Replay = Awaited<ReturnType<typeof startReplayedEngine>>;
 
 export interface ReplayOptions {
   flavour: Flavour;
@@ -52,37 +40,20 @@ export interface ReplayOptions {
   info?: Readonly<Record<string, unknown>>;
 }
 
-/** Starts a replayed engine, whose containers change in real time until it is closed. */
+/** Starts a replayed engine, whose containers change in real time until it is closed, and serves its read-only API. */
 export async function startReplayedEngine({ flavour, listen, seed, roles, info }: ReplayOptions) {
   const engine = new ReplayedEngine(await loadCapture(flavour), { nowMs: Date.now, random: seededRandom(seed) });
   let timer: NodeJS.Timeout | undefined;
   if (roles === undefined) {
     engine.adoptCaptured();
-  } else {
+  } else if (roles.length > 0) {
     const advance = createLife(engine, roles, { seed, nowMs: Date.now() });
     const advanceToNow = (): void => {
       timer = setTimeout(advanceToNow, Math.max(10, advance(Date.now()) - Date.now()));
     };
     advanceToNow();
   }
-  const server = await serveReplay(engine, listen, info);
-  return {
-    engine,
-    server,
-    async close(): Promise<void> {
-      clearTimeout(timer);
-      await server.close();
-    },
-  };
-}
-
-/** Serves the read-only part of the engine's API. `info` replaces fields of the captured `/info`. */
-export async function serveReplay(
-  engine: ReplayedEngine,
-  listen: Listen,
-  info: Readonly<Record<string, unknown>> = {},
-): Promise<ReplayServer> {
-  const { flavour, version } = engine.capture;
+  const { version } = engine.capture;
   const isPodman = flavour === 'podman-4.3';
   const calls: Record<Route, number> = { ping: 0, version: 0, info: 0, list: 0, inspect: 0, events: 0 };
   const faults = new Map<Route, Fault>();
@@ -143,13 +114,22 @@ export async function serveReplay(
   await once(server, 'listening');
   const address = server.address();
   return {
-    dockerHost: typeof address === 'string' ? `unix://${address}` : `tcp://127.0.0.1:${address!.port}`,
-    calls,
-    setFault: (route: Route, fault: Fault | null) =>
-      void (fault === null ? faults.delete(route) : faults.set(route, fault)),
-    dropEventStreams: () => streams.forEach((stream) => stream.destroy()),
-    eventStreams: () => streams.size,
-    async close() {
+    engine,
+    server: {
+      /** The value of DOCKER_HOST for clients. */
+      dockerHost: typeof address === 'string' ? `unix://${address}` : `tcp://127.0.0.1:${address!.port}`,
+      /** The number of calls of each route, including failed calls. */
+      calls,
+      /** Makes all calls of a route fail. With null, they succeed again. */
+      setFault: (route: Route, fault: Fault | null) =>
+        void (fault === null ? faults.delete(route) : faults.set(route, fault)),
+      /** Ends all event streams, as a restart of the engine does. */
+      dropEventStreams: () => streams.forEach((stream) => stream.destroy()),
+      /** Returns the number of open event streams. */
+      eventStreams: () => streams.size,
+    },
+    async close(): Promise<void> {
+      clearTimeout(timer);
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

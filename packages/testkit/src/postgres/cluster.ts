@@ -2,7 +2,7 @@
  * A PostgreSQL server for tests: a new cluster in a temporary directory, on a free port of the loopback interface, with
  * the newest PostgreSQL that is installed.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFile, chown, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -39,25 +39,7 @@ rm -rf "$2"
 export class PostgresMissingError extends Error {}
 
 /** A running server. */
-export interface PostgresCluster {
-  /** The URL of the database `postgres`, for a superuser. */
-  readonly url: string;
-  /** For example `15.14`. */
-  readonly version: string;
-  /** Stops all processes of the server with SIGSTOP. Connections stay open, but queries are not answered. */
-  freeze(): Promise<void>;
-  thaw(): Promise<void>;
-  /** Kills all processes of the server with SIGKILL. */
-  crash(): Promise<void>;
-  /** After `crash`, starts the server again on the same port and files. */
-  restart(): Promise<void>;
-  /** After `crash`, copies the server's files. Replaces an earlier copy. */
-  saveFiles(): Promise<void>;
-  /** Replaces the server's files with the copy, which takes no time. The server must not be running. */
-  restoreFiles(): Promise<void>;
-  /** Stops the server and removes its files. May be called more than once. */
-  stop(): Promise<void>;
-}
+export type PostgresCluster = Awaited<ReturnType<typeof startPostgresCluster>>;
 
 export interface PostgresClusterOptions {
   /** Keeps fsync enabled, for tests that crash the server. */
@@ -67,7 +49,7 @@ export interface PostgresClusterOptions {
 }
 
 /** Starts a server. @throws PostgresMissingError, or another error if an installed PostgreSQL does not start. */
-export async function startPostgresCluster(options: PostgresClusterOptions = {}): Promise<PostgresCluster> {
+export async function startPostgresCluster(options: PostgresClusterOptions = {}) {
   const { durable = false, settings = {} } = options;
   const { bin, version } = await findNewestInstallation();
   const owner = await findServerOwner();
@@ -77,6 +59,7 @@ export async function startPostgresCluster(options: PostgresClusterOptions = {})
     const password = await initialize(bin, directory, owner);
     const port = await startOnFreePort(server, { ...(durable ? {} : FAST_SETTINGS), ...settings });
     const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
+    // The URL is that of the database `postgres`, for a superuser. The version is, for example, `15.14`.
     return { url, version, ...server };
   } catch (error) {
     await server.stop();
@@ -94,10 +77,7 @@ const TEST_SETTINGS = {
 };
 const FAST_SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
 
-interface Owner {
-  readonly uid?: number;
-  readonly gid?: number;
-}
+type Owner = Pick<SpawnOptions, 'uid' | 'gid'>;
 
 /** Returns the user that runs the server: the current user, unless it is root, which PostgreSQL rejects. */
 async function findServerOwner(): Promise<Owner> {
@@ -142,10 +122,10 @@ async function startOnFreePort(server: Server, settings: Readonly<Record<string,
   }
 }
 
-type Server = Omit<PostgresCluster, 'url' | 'version'> & { data: string };
+type Server = ReturnType<typeof watch>;
 
 /** Starts the watchdog of a server with its files in this directory. */
-function watch(bin: string, directory: string, owner: Owner): Server {
+function watch(bin: string, directory: string, owner: Owner) {
   const data = join(directory, 'data');
   const watchdog = spawn('sh', ['-c', WATCHDOG, 'sh', bin, directory], {
     ...owner,
@@ -170,31 +150,37 @@ function watch(bin: string, directory: string, owner: Owner): Server {
 
   return {
     data,
+    /** Stops all processes of the server with SIGSTOP. Connections stay open, but queries are not answered. */
     freeze: async (): Promise<void> => void (await signalAll('SIGSTOP')),
     thaw: async (): Promise<void> => void (await signalAll('SIGCONT')),
-    async crash() {
+    /** Kills all processes of the server with SIGKILL. */
+    async crash(): Promise<void> {
       const pids = await signalAll('SIGKILL');
       // A new server does not start while a process of the old one has the shared memory.
       while ((await processes()).some(({ pid }) => pids.includes(pid))) await sleep(10);
       await rm(join(data, 'postmaster.pid'), { force: true });
     },
-    async restart() {
+    /** After `crash`, starts the server again on the same port and files. */
+    async restart(): Promise<void> {
       watchdog.stdin.write('start\n');
       const [result] = (await Promise.race([once(watchdog.stdout, 'data'), exited])) as [Buffer | number | null];
       if (String(result).trim() === 'exit code 0') return;
       const log = await readFile(logFile, 'utf8').catch(() => '');
       throw new Error(`PostgreSQL did not start:\n${log.slice(-LOG_LENGTH_MAX)}`);
     },
-    async saveFiles() {
+    /** After `crash`, copies the server's files. Replaces an earlier copy. */
+    async saveFiles(): Promise<void> {
       await rm(`${data}.saved`, { recursive: true, force: true });
       // PostgreSQL checks owners and modes when it starts.
       await run('cp', ['-a', data, `${data}.saved`]);
     },
-    async restoreFiles() {
+    /** Replaces the server's files with the copy, which takes no time. The server must not be running. */
+    async restoreFiles(): Promise<void> {
       await rename(data, `${data}.lost`);
       await rename(`${data}.saved`, data);
     },
-    async stop() {
+    /** Stops the server and removes its files. May be called more than once. */
+    async stop(): Promise<void> {
       watchdog.stdin.end();
       await exited;
     },

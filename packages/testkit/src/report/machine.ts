@@ -7,21 +7,12 @@ import { withTemporaryDirectory } from '../disposables.js';
 import { median } from './stats.js';
 
 /** The machine and the software on which figures depend. */
-export interface Machine {
-  cpu: string;
-  cores: number;
-  memoryBytes: number;
-  kernel: string;
-  node: string;
-  /** Null if no PostgreSQL was used. */
-  postgres: string | null;
-  /** Median time of a durable write of 8 KiB to the disk of the databases. Every commit waits for such a write. */
-  fsyncMs: number;
-}
+export type Machine = Awaited<ReturnType<typeof describeMachine>>;
 
 const FSYNC_TRIES = 50;
 
-export async function describeMachine(postgres: string | null): Promise<Machine> {
+/** `postgres`: PostgreSQL's version, or null if none was used. */
+export async function describeMachine(postgres: string | null) {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
@@ -29,6 +20,7 @@ export async function describeMachine(postgres: string | null): Promise<Machine>
     kernel: `Linux ${release()}`,
     node: process.version,
     postgres,
+    /** Median time of a durable write of 8 KiB to the disk of the databases. Every commit waits for such a write. */
     fsyncMs: await withTemporaryDirectory(measureFsync),
   };
 }

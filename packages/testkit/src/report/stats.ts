@@ -1,17 +1,8 @@
 /** A figure that was measured in several rounds. */
-export interface Spread {
-  median: number;
-  min: number;
-  max: number;
-}
+export type Spread = ReturnType<typeof spread>;
 
 /** Latencies in milliseconds. */
-export interface Latency {
-  p50: number;
-  p95: number;
-  p99: number;
-  max: number;
-}
+export type Latency = ReturnType<typeof latency>;
 
 const ascending = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
@@ -22,7 +13,7 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
 }
 
-export const spread = (values: readonly number[]): Spread => ({
+export const spread = (values: readonly number[]) => ({
   median: median(values),
   min: Math.min(...values),
   max: Math.max(...values),
@@ -41,7 +32,7 @@ export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (
 }
 
 /** Returns nearest-rank percentiles: p95 is the smallest value such that at least 95 % of all values are not larger. */
-export function latency(values: readonly number[]): Latency {
+export function latency(values: readonly number[]) {
   const sorted = ascending(values);
   const at = (share: number) => sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? NaN;
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };

@@ -24,7 +24,6 @@ import { seconds } from '../../../src/faults/report.js';
 
 /** Hostile input is refused with bounded memory and bounded blocking of the event loop. */
 export const abuse: Guarantee = {
-  id: 'abuse',
   title: 'Hostile input is refused at low cost',
   check: (rig) => withServer(async ({ createDatabase }) => sendHostileInput(rig, await createDatabase('faults_abuse'))),
 };

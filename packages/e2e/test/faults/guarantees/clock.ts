@@ -14,7 +14,6 @@ import { seconds } from '../../../src/faults/report.js';
 
 /** After the wrong clock of a process is corrected, all freshness, instants and outages are correct. */
 export const clock: Guarantee = {
-  id: 'clock',
   title: 'A wrong clock has no effect after it is corrected',
   check: async (rig) => [
     ...(await withServer(async ({ createDatabase }) => onServer(rig, await createDatabase('faults_clock')))),

@@ -11,7 +11,6 @@ import { withServer } from '../parts/server.js';
 
 /** Replacing replicas one after the other under load fails no request and loses no data. */
 export const deploy: Guarantee = {
-  id: 'deploy',
   title: 'A rolling deploy loses nothing',
   check: (rig) =>
     withServer(async ({ createDatabase }) => deployRepeatedly(rig, await createDatabase('faults_deploy'))),

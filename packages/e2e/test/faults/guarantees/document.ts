@@ -6,7 +6,6 @@ import { withServer } from '../parts/server.js';
 
 /** The API responds as its own OpenAPI document describes. */
 export const document: Guarantee = {
-  id: 'document',
   title: 'Every answer matches the OpenAPI document',
   check: (rig) =>
     withServer(async ({ createDatabase }) => callOperations(rig, await createDatabase('faults_document'))),

@@ -12,7 +12,6 @@ import { count, seconds } from '../../../src/faults/report.js';
 
 /** While the database is frozen, the API answers every request in bounded time. */
 export const frozen: Guarantee = {
-  id: 'frozen',
   title: 'A frozen database does not freeze the API',
   check: (rig) => withServer((server) => freeze(rig, server)),
 };

@@ -1,4 +1,4 @@
-import type { Guarantee, GuaranteeId } from '../../../src/faults/guarantee.js';
+import type { Guarantee } from '../../../src/faults/guarantee.js';
 import { abuse } from './abuse.js';
 import { clock } from './clock.js';
 import { document } from './document.js';
@@ -13,7 +13,9 @@ import { overload } from './overload.js';
 import { restored } from './restored.js';
 import { revoked } from './revoked.js';
 
-export const GUARANTEES: Readonly<Record<GuaranteeId, Guarantee>> = {
+/** The tested guarantees, in the order in which they run. Reports and the command line name them by their keys. */
+export const GUARANTEES = {
   ...{ kill, deploy, frozen, restored, clock, lagging },
   ...{ overload, noisy, abuse, document, limits, revoked, leaks },
-};
+} satisfies Record<string, Guarantee>;
+export type GuaranteeId = keyof typeof GUARANTEES;

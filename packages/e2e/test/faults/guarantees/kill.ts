@@ -11,7 +11,6 @@ import { seconds } from '../../../src/faults/report.js';
 
 /** An acknowledged write survives SIGKILL of the API or of the database. */
 export const kill: Guarantee = {
-  id: 'kill',
   title: 'Acknowledged means committed',
   check: async (rig) => [
     ...(await withServer(async ({ cluster, createDatabase }) => {

@@ -13,7 +13,6 @@ import { seconds } from '../../../src/faults/report.js';
 
 /** When an open transaction delays the live stream, the stream reports the delay to its clients. */
 export const lagging: Guarantee = {
-  id: 'lagging',
   title: 'A delayed live stream reports the delay',
   check: (rig) => withServer((server) => delayStream(rig, server)),
 };

@@ -13,7 +13,6 @@ import { count } from '../../../src/faults/report.js';
 
 /** No log, error answer or failing start contains a secret. */
 export const leaks: Guarantee = {
-  id: 'leaks',
   title: 'Logs and errors contain no secrets',
   check: (rig) => withServer((server) => searchForSecrets(rig, server)),
 };

@@ -10,7 +10,6 @@ import { count } from '../../../src/faults/report.js';
 
 /** Each process limits requests independently, so a host gets at most its limit times the number of replicas. */
 export const limits: Guarantee = {
-  id: 'limits',
   title: 'Rate limits hold, multiplied at most by the number of replicas',
   check: (rig) => withServer(async ({ createDatabase }) => exceedLimits(rig, await createDatabase('faults_limits'))),
 };

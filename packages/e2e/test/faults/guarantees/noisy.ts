@@ -8,7 +8,6 @@ import { perSecond } from '../../../src/faults/report.js';
 
 /** One noisy agent at most doubles the latency of the others and causes none of them to be refused. */
 export const noisy: Guarantee = {
-  id: 'noisy',
   title: 'One noisy agent does not slow down the others',
   check: (rig) => withServer(async ({ createDatabase }) => addNoisyAgents(rig, await createDatabase('faults_noisy'))),
 };

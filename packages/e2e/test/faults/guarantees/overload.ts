@@ -23,7 +23,6 @@ import { percent, perSecond, seconds } from '../../../src/faults/report.js';
 
 /** Under overload, the API refuses the excess and keeps its throughput. */
 export const overload: Guarantee = {
-  id: 'overload',
   title: 'Overload is shed, and throughput holds',
   check: (rig) => withServer((server) => overloadApi(rig, server)),
 };

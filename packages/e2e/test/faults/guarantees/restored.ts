@@ -14,7 +14,6 @@ import { seconds } from '../../../src/faults/report.js';
 
 /** Replicas discard cached state when the database loses its last commits while they run. */
 export const restored: Guarantee = {
-  id: 'restored',
   title: 'Replicas notice when the database loses its last commits',
   check: (rig) => withServer((server) => loseLastCommits(rig, server)),
 };

@@ -10,7 +10,6 @@ import { seconds } from '../../../src/faults/report.js';
 
 /** Every replica rejects a revoked token within 5 s, although replicas cache valid tokens. */
 export const revoked: Guarantee = {
-  id: 'revoked',
   title: 'Every replica rejects a revoked token within 5 s',
   check: (rig) => withServer(async ({ createDatabase }) => revoke(rig, await createDatabase('faults_revoked'))),
 };

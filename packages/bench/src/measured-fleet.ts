@@ -3,45 +3,24 @@ import {
   simulateHost,
   startLoad,
   type FleetLoad,
-  type HostProgress,
   type HostShape,
   type LoadGenerator,
-  type LoadResult,
   type SeededHost,
-  type SimulatedHost,
 } from '@muster/fleet';
 import { ProgramError, withDisposables, type Api, type Use } from '@muster/testkit';
 import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
-import type { LoadTurn } from './measure/turn.js';
-import { startServer, type ServerId } from './program.js';
+import { startServer, type ServerId } from './measured-server.js';
 import { HOST_HEADER } from './servers/host-header.js';
 import { verifyHost } from './verify.js';
 
 /** A load without the fleet and the server. */
-export type LaneLoad = Omit<FleetLoad, 'fleet' | 'port'>;
+type ServerLoad = Omit<FleetLoad, 'fleet' | 'port'>;
 
 /** Sends the current snapshot of each host once. */
-export const EVERY_HOST_ONCE: LaneLoad = { connections: 8, traffic: { kind: 'unchanged' }, until: { perHost: 1 } };
+export const EVERY_HOST_ONCE: ServerLoad = { connections: 8, traffic: { kind: 'unchanged' }, until: { perHost: 1 } };
 
-/** A fleet that reports to one server. Its hosts have sent their first snapshots. */
-export interface Fleet {
-  hosts: readonly SeededHost[];
-  /** The result of the first snapshots. */
-  first: LoadResult;
-  /**
-   * Sends a load. Throws if a request fails, because failed requests can be faster than correct ones.
-   * @throws ProgramError if a response was neither correct nor a 503.
-   */
-  send: (load: LaneLoad) => Promise<LoadResult>;
-  /**
-   * Sends every host's snapshot again, because the server may have refused the last one. Returns the hosts, whose
-   * containers the server must have stored.
-   */
-  finish: () => Promise<{ id: string; simulated: SimulatedHost; progress: HostProgress }[]>;
-}
-
-export interface FleetOptions extends Omit<HostShape, 'index'> {
+interface FleetOptions extends Omit<HostShape, 'index'> {
   /** Fleets of one generator or database need different names. */
   name: string;
   port: number;
@@ -49,10 +28,14 @@ export interface FleetOptions extends Omit<HostShape, 'index'> {
 }
 
 /** Creates a fleet that reports to one server, and has each of its hosts send its first snapshot. */
-export async function startFleet(generator: LoadGenerator, options: FleetOptions): Promise<Fleet> {
+export async function startFleet(generator: LoadGenerator, options: FleetOptions) {
   const { name, port, hosts, ...shape } = options;
   await generator.call('create', { name, content: 'workload', hosts, hostHeader: HOST_HEADER, ...shape });
-  const send = async (load: LaneLoad): Promise<LoadResult> => {
+  /**
+   * Sends a load. Failed requests would distort its figures, because they can be faster than correct ones.
+   * @throws ProgramError if a response was neither correct nor a 503.
+   */
+  const send = async (load: ServerLoad) => {
     const result = await generator.call('drive', { ...load, fleet: name, port });
     const { sent, wrong, firstWrong } = result;
     if (wrong === 0) return result;
@@ -60,8 +43,13 @@ export async function startFleet(generator: LoadGenerator, options: FleetOptions
   };
   return {
     hosts,
+    /** The result of the first snapshots. */
     first: await send(EVERY_HOST_ONCE),
     send,
+    /**
+     * Sends every host's snapshot again, because the server may have refused the last one. Returns the hosts whose
+     * containers the server must then have.
+     */
     async finish() {
       await send(EVERY_HOST_ONCE);
       const progress = await generator.call('progress', name);
@@ -74,39 +62,32 @@ export async function startFleet(generator: LoadGenerator, options: FleetOptions
   };
 }
 
-export interface LaneOptions extends Omit<FleetOptions, 'port' | 'hosts' | 'seed'> {
+interface MeasuredFleetOptions extends Omit<FleetOptions, 'port' | 'hosts' | 'seed'> {
   database: BenchDatabase;
   hosts: number;
-  /** The server to start (default: muster), or the running server of another lane. */
+  /** The server to start (default: muster), or the running server of another fleet. */
   server?: ServerId | Api;
 }
 
 /** A fleet, its server, and its database. */
-export interface Lane extends Fleet {
-  server: Api;
-  database: BenchDatabase;
-  /** Sends a load, and measures the server and the database. */
-  measure: (load: LaneLoad, idleWalBytesPerSecond?: number) => Promise<LoadTurn>;
-  /** Compares the rows of the first `max` hosts with what they sent. @throws VerificationError */
-  verify: (max?: number) => Promise<void>;
-}
+export type MeasuredFleet = Awaited<ReturnType<typeof startMeasuredFleet>>;
 
-/** Calls `run` with a function that opens lanes. Afterwards it stops their servers. */
-export const withLanes = <T>(
+/** Calls `run` with a function that starts fleets and their servers. Afterwards it stops the servers. */
+export const withMeasuredFleets = <T>(
   bench: Bench,
-  run: (open: (options: LaneOptions) => Promise<Lane>, use: Use) => Promise<T>,
+  run: (start: (options: MeasuredFleetOptions) => Promise<MeasuredFleet>, use: Use) => Promise<T>,
 ): Promise<T> =>
   withDisposables((use) => {
     const generator = use(startLoad({ signal: bench.signal }), (each) => each.stop());
-    return run((options) => openLane(bench, generator, use, options), use);
+    return run((options) => startMeasuredFleet(bench, generator, use, options), use);
   });
 
-async function openLane(
+async function startMeasuredFleet(
   { cluster, plan }: Bench,
   generator: LoadGenerator,
   use: Use,
-  { database, hosts: count, server: serverOption = 'muster', ...options }: LaneOptions,
-): Promise<Lane> {
+  { database, hosts: count, server: serverOption = 'muster', ...options }: MeasuredFleetOptions,
+) {
   const hosts = await seedHosts(database.pool, options.name, count);
   const server =
     typeof serverOption === 'string'
@@ -117,7 +98,8 @@ async function openLane(
     ...fleet,
     server,
     database,
-    async measure(load, idleWalBytesPerSecond = 0) {
+    /** Sends a load, and measures the server and the database. */
+    async measure(load: ServerLoad, idleWalBytesPerSecond = 0) {
       const walBefore = await database.walBytes();
       const before = await server.loop();
       const postgresBefore = cluster.cpuMs();
@@ -127,16 +109,20 @@ async function openLane(
       const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
       return {
         requests: ok,
+        /** Further requests, which the server refused because it was busy (503). */
         unavailable: refused,
         perSecond: (1_000 * ok) / ms,
         latencyMs: okMs,
+        /** CPU microseconds per request: of the server's process, and of PostgreSQL's processes. */
         serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / ok,
         postgresCpuUs: (1_000 * postgresMs) / ok,
+        /** Bytes of write-ahead log per request. */
         walBytes: Math.max(0, walBytes) / ok,
         eventLoopMs: after.eventLoop,
         rssBytes: after.rssBytes,
       };
     },
+    /** Compares the rows of the first `max` hosts with what they sent. @throws VerificationError */
     async verify(max = count) {
       for (const { id, simulated, progress } of (await fleet.finish()).slice(0, max)) {
         await verifyHost(database.pool, options.name, id, simulated, progress);

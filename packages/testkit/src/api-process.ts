@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
-import { askProgram, mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './program.js';
-import type { LoopReading, PreloadRequest } from './preload.js';
-
-export type { LoopReading };
+import { mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './child-process.js';
+import type { PreloadHandlers } from './preload.js';
+import { createCaller } from './worker.js';
 
 /** `env` adds to or replaces HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
 export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'detached'> {
@@ -24,25 +23,7 @@ export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'de
 }
 
 /** A running API, or another server that is measured in the same way. */
-export interface Api {
-  readonly program: Program;
-  readonly url: string;
-  readonly port: number;
-  readonly adminKey: string;
-  /** Milliseconds from the start of the process until it was ready. */
-  readonly readyMs: number;
-  /** Returns CPU time, memory, and the event loop's delays since the last call. The next delays have `resolutionMs`. */
-  loop(resolutionMs?: number): Promise<LoopReading>;
-  /**
-   * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call
-   * starts the measurement.
-   */
-  longestBlockMs(): Promise<number>;
-  /** Sets the process's wall clock this far ahead of the system clock. */
-  setClockAhead(aheadMs: number): Promise<void>;
-  /** Stops the API, by default without the drain's delay for load balancers. Kills it after 15 seconds. */
-  stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
+export type Api = Awaited<ReturnType<typeof startApi>>;
 
 const READY_MS_MAX = 120_000;
 const STOP_MS_MAX = 15_000;
@@ -51,7 +32,7 @@ const STOP_MS_MAX = 15_000;
 export const newToken = (kind: TokenKind = 'key'): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
 
 /** Starts the built API. @throws ProgramError if the API exits, or is not ready within two minutes. */
-export async function startApi(options: ApiOptions = {}): Promise<Api> {
+export async function startApi(options: ApiOptions = {}) {
   const { adminKey = newToken(), port = 0, main = mainOf('api'), isMeasured = false, clockAheadMs } = options;
   const { through = [], detached = false } = options;
   const startedAt = performance.now();
@@ -72,8 +53,9 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
     through,
     detached,
   });
+  /** Stops the API, by default without the drain's delay for load balancers. Kills it after 15 seconds. */
   const stop = (signal: NodeJS.Signals = 'SIGINT') => program.stop(signal, STOP_MS_MAX);
-  const ask = <T>(request: PreloadRequest) => askProgram<T>(program.child, request);
+  const call = createCaller<PreloadHandlers>(program);
   try {
     const url = await readyUrl(program, options);
     return {
@@ -81,10 +63,17 @@ export async function startApi(options: ApiOptions = {}): Promise<Api> {
       url,
       port: Number(new URL(url).port),
       adminKey,
+      /** Milliseconds from the start of the process until it was ready. */
       readyMs: performance.now() - startedAt,
-      loop: (resolutionMs = 5) => ask<LoopReading>({ ask: 'loop', resolutionMs }),
-      longestBlockMs: () => ask<number>({ ask: 'longestBlock' }),
-      setClockAhead: async (aheadMs: number) => void (await ask({ ask: 'clock', aheadMs })),
+      /** Returns CPU time, memory, and the event loop's delays since the last call. The next delays have `resolutionMs`. */
+      loop: (resolutionMs = 5) => call('loop', resolutionMs),
+      /**
+       * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call
+       * starts the measurement.
+       */
+      longestBlockMs: () => call('longestBlockMs'),
+      /** Sets the process's wall clock this far ahead of the system clock. */
+      setClockAhead: (aheadMs: number) => call('setClockAhead', aheadMs),
       stop,
     };
   } catch (error) {

@@ -1,6 +1,5 @@
 /** Starts commands, and the built programs of this repository, as child processes. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -15,7 +14,7 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>;
   /** The text on standard input. Without it, standard input is empty. */
   input?: string;
-  /** Opens an IPC channel for `askProgram`. */
+  /** Opens an IPC channel for `createCaller`. */
   ipc?: boolean;
   /** Starts a new process group, which Ctrl-C in the terminal does not reach. */
   detached?: boolean;
@@ -30,20 +29,7 @@ export interface ProgramOptions extends CommandOptions {
 }
 
 /** A running program and its output so far. */
-export interface Program {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  stdout(): string;
-  stderr(): string;
-  isRunning(): boolean;
-  /** Resolves to the exit code, or null after a signal, when the program has ended and its output is complete. */
-  readonly ended: Promise<number | null>;
-  /**
-   * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills it when that much
-   * time has passed.
-   */
-  stop(signal?: NodeJS.Signals, killAfterMs?: number): Promise<number | null>;
-}
+export type Program = ReturnType<typeof startCommand>;
 
 /** Returns the path of an app's built main program. */
 export const mainOf = (app: App): string =>
@@ -56,7 +42,7 @@ export function startProgram(main: string, options: ProgramOptions = {}): Progra
 }
 
 /** Starts a command, which consists of a program and its arguments. */
-export function startCommand(command: readonly string[], options: CommandOptions = {}): Program {
+export function startCommand(command: readonly string[], options: CommandOptions = {}) {
   const { env, input, ipc = false, detached = false } = options;
   const { PATH, HOME, TMPDIR } = process.env;
   const child = spawn(command[0]!, command.slice(1), {
@@ -78,8 +64,13 @@ export function startCommand(command: readonly string[], options: CommandOptions
     stdout: () => stdout,
     stderr: () => stderr,
     isRunning,
+    /** Resolves to the exit code, or null after a signal, when the program has ended and its output is complete. */
     ended,
-    async stop(signal = 'SIGTERM', killAfterMs) {
+    /**
+     * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills it when that much
+     * time has passed.
+     */
+    async stop(signal: NodeJS.Signals = 'SIGTERM', killAfterMs?: number): Promise<number | null> {
       kill(signal);
       const timer = killAfterMs === undefined ? undefined : setTimeout(() => kill('SIGKILL'), killAfterMs);
       const exitCode = await ended;
@@ -87,25 +78,6 @@ export function startCommand(command: readonly string[], options: CommandOptions
       return exitCode;
     },
   };
-}
-
-/**
- * Sends a message over a program's IPC channel and returns its answer. Only one call may be in progress.
- * @throws ProgramError if the program ends before it answers.
- */
-export async function askProgram<T>(child: ChildProcess, message: object): Promise<T> {
-  const exit = new AbortController();
-  const onExit = () => exit.abort(new ProgramError(`a program ended before it answered: exit code ${child.exitCode}`));
-  child.once('exit', onExit);
-  try {
-    const answer = once(child, 'message', { signal: exit.signal });
-    child.send(message);
-    return (await answer)[0] as T;
-  } catch (error) {
-    throw exit.signal.aborted ? exit.signal.reason : error;
-  } finally {
-    child.off('exit', onExit);
-  }
 }
 
 /** Calls `action` until it succeeds. @throws the error of the last call, when `timeoutMs` has passed. */

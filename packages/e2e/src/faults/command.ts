@@ -1,0 +1,42 @@
+import { createCommandLine, listOf, Option, parseArguments, path, wholeNumber } from '@muster/fleet/command-line';
+import { GUARANTEES, type GuaranteeId } from '../../test/faults/guarantees/index.js';
+
+export interface FaultsOptions {
+  only: readonly GuaranteeId[];
+  quick: boolean;
+  /** The number of kills of each kind. Default: the number in the plan. */
+  rounds?: number;
+  /** The document into which the figures are written. */
+  out?: string;
+}
+
+const IDS = Object.keys(GUARANTEES);
+const ROUNDS_MAX = 1_000;
+
+/** The document with the figures, relative to the repository's root, where `pnpm test:faults` runs. */
+const OUT_DEFAULT = 'docs/reliability.md';
+
+const only = new Option('--only <names>', `comma-separated tests to run: ${IDS.join(', ')}`).default(IDS, 'all');
+
+export const commandLine = createCommandLine(
+  'muster-faults',
+  `Injects faults into the real parts of Muster. Each test starts and stops its own servers.
+Exits with 1 if a promise is not kept.`,
+)
+  .addOption(only.argParser(listOf(IDS)))
+  .option('--quick', 'fewer and shorter faults; writes nothing unless --out is given', false)
+  .option(
+    '--rounds <n>',
+    `kills of each kind, 1 to ${ROUNDS_MAX} (default: depends on --quick)`,
+    wholeNumber(1, ROUNDS_MAX),
+  )
+  .option(
+    '--out <file>',
+    `document whose results are replaced (default: ${OUT_DEFAULT}); results of tests that do not run stay unchanged`,
+    path,
+  );
+
+export function parse(args: readonly string[]): FaultsOptions {
+  const options = parseArguments<FaultsOptions>(commandLine, args);
+  return options.quick ? options : { out: OUT_DEFAULT, ...options };
+}

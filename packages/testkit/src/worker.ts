@@ -1,0 +1,71 @@
+/** Processes that answer calls over their IPC channel. */
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { ProgramError, startProgram, type Program, type ProgramOptions } from './child-process.js';
+
+/** The functions that a process offers, by name. */
+type Handlers = { [name: string]: (argument: never) => unknown };
+type Answer = { error: string } | { result: unknown };
+
+/** Serves calls in this process until the program that started it closes the channel. */
+export function serveCalls(handlers: Handlers): void {
+  const answer = async ({ call, argument }: { call: string; argument: unknown }): Promise<Answer> => {
+    try {
+      return { result: await handlers[call]!(argument as never) };
+    } catch (error) {
+      return { error: String(error) };
+    }
+  };
+  process.on('message', (message: { call: string; argument: unknown }) => {
+    void answer(message).then((reply) => process.send?.(reply));
+  });
+  process.on('disconnect', () => process.exit());
+}
+
+/** Returns a function that calls the handlers of a program with an IPC channel. Only one call may be in progress. */
+export function createCaller<H extends Handlers>({ child }: Program) {
+  /** @throws ProgramError if the handler failed or the process ended. */
+  return async <K extends keyof H & string>(
+    call: K,
+    ...[argument]: Parameters<H[K]>
+  ): Promise<Awaited<ReturnType<H[K]>>> => {
+    const exit = new AbortController();
+    const onExit = () =>
+      exit.abort(new ProgramError(`a program ended before it answered: exit code ${child.exitCode}`));
+    child.once('exit', onExit);
+    try {
+      const message = once(child, 'message', { signal: exit.signal });
+      child.send({ call, argument });
+      const [answer] = (await message) as [Answer];
+      if ('error' in answer) throw new ProgramError(`a call of ${call} failed: ${answer.error}`);
+      return answer.result as never;
+    } catch (error) {
+      throw exit.signal.aborted ? exit.signal.reason : error;
+    } finally {
+      child.off('exit', onExit);
+    }
+  };
+}
+
+export interface WorkerOptions extends Pick<ProgramOptions, 'through'> {
+  /** Kills the process, and rejects the call in progress. */
+  signal?: AbortSignal;
+}
+
+/** Starts a built module that calls `serveCalls`. */
+export function startWorker<H extends Handlers>(module: URL, { through = [], signal }: WorkerOptions = {}) {
+  const main = fileURLToPath(module);
+  const nodeArgs = ['--enable-source-maps'];
+  // Ctrl-C in a terminal must not reach it: the program that started it stops it in its own order.
+  const program = startProgram(main, { through, nodeArgs, ipc: true, detached: true, env: { NODE_ENV: 'production' } });
+  program.child.stderr?.pipe(process.stderr);
+  const kill = () => void program.stop('SIGKILL');
+  signal?.addEventListener('abort', kill, { once: true });
+  return {
+    call: createCaller<H>(program),
+    async stop() {
+      signal?.removeEventListener('abort', kill);
+      await program.stop('SIGKILL');
+    },
+  };
+}
