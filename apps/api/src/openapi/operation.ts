@@ -188,6 +188,7 @@ const MESSAGE_MEANINGS: Readonly<Record<StreamMessageName, string>> = {
     'a day old, or the database was restarted or lost a part of its history: read the lists again.',
   lagging: 'events after `since` are delayed, until `caught-up`.',
   'caught-up': 'the delay is over: all committed events have been sent.',
+  heartbeat: 'sent every 15 s, whether or not anything changed.',
   unauthorized: 'the API key or session is no longer valid; the last message.',
 };
 
