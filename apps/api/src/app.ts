@@ -217,7 +217,8 @@ export function createApp({
 
   const app = express();
   app.disable('x-powered-by');
-  app.set('etag', 'strong');
+  // Weak, because the same answer may be sent in several encodings, whose bytes differ (RFC 9110, 8.8.3).
+  app.set('etag', 'weak');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);
   app.use(
