@@ -171,6 +171,15 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     hosts: {
       total: 2,
       byFreshness: { online: 1, stale: 0, offline: 1, never: 0, engine_down: 0, left: 0 },
+      byProblem: {
+        engine_unreachable: 0,
+        list_refused: 0,
+        too_many_containers: 0,
+        snapshot_refused: 0,
+        truncated: 0,
+        clone_suspected: 0,
+        clock_skew: 0,
+      },
       cloneSuspected: 0,
     },
     containers: {
