@@ -9,6 +9,7 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
   reportContainers: [container('intruder')],
   heartbeat: { digest: null, engineError: 'intruder' },
   createEnrollmentToken: { name: 'intruder' },
+  deleteHosts: { hostIds: ['f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293'] },
   renameHost: { name: 'intruder' },
   changePassword: { currentPassword: PASSWORD, newPassword: 'the password of an intruder' },
   changeMember: { role: 'owner' },

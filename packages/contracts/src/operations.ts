@@ -22,7 +22,15 @@ import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
 import { Id } from './id.js';
 import { InventoryOperations } from './inventory.js';
 import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
-import { ContainerView, EnrollmentTokenCreated, EnrollmentTokenRequest, Host, HostPatch } from './operator.js';
+import {
+  ContainerView,
+  EnrollmentTokenCreated,
+  EnrollmentTokenRequest,
+  Host,
+  HostDeletionRequest,
+  HostDeletionResult,
+  HostPatch,
+} from './operator.js';
 import {
   ApiKeyPage,
   AuditEntryPage,
@@ -225,6 +233,19 @@ export const Operations = {
     resource: 'host',
     params: z.object({ hostId: Id }),
     answers: { 204: null },
+  },
+  deleteHosts: {
+    method: 'POST',
+    path: Paths.hostDeletions,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Delete several hosts',
+    description:
+      'Deletes each of the hosts as `DELETE /api/hosts/{hostId}` does, in one transaction, with one audit log entry ' +
+      'per host. Hosts that the organization does not have are returned in `notFound`. The rows of their containers ' +
+      'and history, which no list contains any more, are deleted later.',
+    body: HostDeletionRequest,
+    answers: { 200: HostDeletionResult },
   },
   rotateHostToken: {
     method: 'POST',

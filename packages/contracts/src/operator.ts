@@ -3,11 +3,13 @@ import { Container, ContainerState, DockerId } from './container.js';
 import { Engine } from './enrollment.js';
 import { Freshness } from './freshness.js';
 import { HostProblem } from './host-problems.js';
+import { Id } from './id.js';
 import {
   DISPLAY_NAME_LENGTH_MAX,
   ENROLLMENT_TOKEN_SECONDS_DEFAULT,
   ENROLLMENT_TOKEN_SECONDS_MAX,
   ENROLLMENT_TOKEN_USES_MAX,
+  HOST_DELETIONS_MAX,
 } from './limits.js';
 import { Health } from './parse-status.js';
 import { displayName } from './text.js';
@@ -78,6 +80,14 @@ export type Host = z.output<typeof Host>;
 
 export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX) });
 export type HostPatch = z.output<typeof HostPatch>;
+
+/** The hosts to delete. Each is deleted once, however often it is listed. */
+export const HostDeletionRequest = z.strictObject({ hostIds: z.array(Id).min(1).max(HOST_DELETIONS_MAX) });
+export type HostDeletionRequest = z.output<typeof HostDeletionRequest>;
+
+/** The result for each of the hosts. `notFound` has those that are not, or no longer, hosts of the organization. */
+export const HostDeletionResult = z.object({ deleted: z.array(z.uuid()), notFound: z.array(z.uuid()) });
+export type HostDeletionResult = z.output<typeof HostDeletionResult>;
 
 /**
  * A container as operators read it, with the state that its host last reported and the age of that state. `asOf` is the

@@ -130,6 +130,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     token: shownOnce('enroll'),
   } satisfies contracts.EnrollmentTokenCreated,
   Host: HOST,
+  HostDeletionRequest: { hostIds: [HOST_ID] } satisfies contracts.HostDeletionRequest,
+  HostDeletionResult: { deleted: [HOST_ID], notFound: [] } satisfies contracts.HostDeletionResult,
   HostPatch: { name: 'edge-1' } satisfies contracts.HostPatch,
   ContainerView: {
     ...CONTAINER,
