@@ -204,7 +204,7 @@ export function createApp({
     ...healthRoutes(db, isDraining, elapsedMs),
     ...hostRoutes(source, createHostService(source, { ...options, tokenCache })),
     ...containerRoutes(containers),
-    ...inventoryRoutes(source, getSummary),
+    ...inventoryRoutes(source, containers, getSummary),
     ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),
     ...historyRoutes(db),
     ...exportRoutes({ auth: accounts.auth, db, containers, stalledMsMax, recheckMs: stream.recheckMs }),

@@ -17,6 +17,9 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
   createApiKey: { name: 'intruder', role: 'admin' },
 };
 
+/** Valid required query parameters. */
+const QUERIES: Readonly<Partial<Record<OperationName, string>>> = { search: '?q=a' };
+
 /** The lists that have items in every organization. */
 const NEVER_EMPTY: ReadonlySet<string> = new Set<OperationName>([
   'listAuditEntries',
@@ -33,6 +36,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   path: operation.path,
   access: operation.access,
   body: BODIES[id],
+  query: QUERIES[id] ?? '',
   hasBody: operation.body !== undefined,
   isList: isList(operation),
   isNeverEmpty: NEVER_EMPTY.has(id),

@@ -59,6 +59,7 @@ import {
   PageQuery,
   StreamQuery,
 } from './queries.js';
+import { SearchQuery, SearchResult } from './search.js';
 import { HeartbeatHeaders, SnapshotHeaders } from './snapshot-headers.js';
 import { Snapshot } from './snapshot.js';
 import { Summary } from './summary.js';
@@ -310,6 +311,19 @@ export const Operations = {
       'agents that left.',
     query: AuditQuery,
     answers: { 200: AuditEntryPage },
+  },
+  search: {
+    method: 'GET',
+    path: Paths.search,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'Search hosts, containers, images and projects',
+    description:
+      'Returns the first matches of each kind, ignoring case: hosts by a part of their name or `engineId` or the ' +
+      'beginning of their id, present containers by a part of their name, image or command or the beginning of their ' +
+      '`dockerId`, and images and Compose projects by a part of their name.',
+    query: SearchQuery,
+    answers: { 200: SearchResult },
   },
   getSummary: {
     method: 'GET',

@@ -17,6 +17,7 @@ export const Paths = {
   containers: '/api/containers',
   events: '/api/events',
   audit: '/api/audit',
+  search: '/api/search',
   summary: '/api/summary',
   exportContainers: '/api/export/containers',
   exportEvents: '/api/export/events',

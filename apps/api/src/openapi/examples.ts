@@ -168,6 +168,12 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     target: `host:${HOST_ID}`,
     details: { from: 'edge', to: 'edge-1' },
   } satisfies contracts.AuditEntry,
+  SearchResult: {
+    hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
+    containers: { items: [], hasMore: false },
+    images: { items: [{ image: 'nginx:1.29', hosts: 3, containers: 5 }], hasMore: false },
+    projects: { items: [{ project: 'shop' }], hasMore: false },
+  } satisfies contracts.SearchResult,
   Summary: {
     at: AT,
     hosts: {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { JsonSchema, OpenApiMedia, OpenApiOperation, OpenApiResponse } from './document-shape.js';
 import { EXAMPLES } from './examples.js';
 import { headers } from './headers.js';
-import { PATH_PARAMETERS, QUERY_PARAMETERS, REQUEST_HEADERS } from './parameters.js';
+import { PATH_PARAMETERS, QUERY_EXAMPLES, QUERY_PARAMETERS, REQUEST_HEADERS } from './parameters.js';
 import { problemResponsesOf } from './problems.js';
 import { nameOf, type SchemaRegistry } from './schemas.js';
 import { SECURITY, ACCESS_DESCRIPTIONS } from './security.js';
@@ -139,6 +139,7 @@ function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[
     required,
     description: schema['description'] ?? QUERY_PARAMETERS[name],
     schema,
+    ...(required ? { example: QUERY_EXAMPLES[name] } : {}),
     // Lists are sent as `state=exited&state=dead`, because values can contain commas.
     ...(schema['type'] === 'array' ? { style: 'form', explode: true } : {}),
   }));

@@ -48,6 +48,9 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   next: 'The path of the page to open after signing in; by default the fleet page.',
 };
 
+/** Examples of required query parameters, without which a call is refused. */
+export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop' };
+
 interface RequestHeader {
   name: string;
   description: string;
