@@ -207,7 +207,7 @@ export function createApp({
     ...healthRoutes(db, isDraining, elapsedMs),
     ...hostRoutes(source, createHostService(source, { ...options, tokenCache })),
     ...containerRoutes(containers),
-    ...inventoryRoutes(source, getSummary),
+    ...inventoryRoutes(source, containers, getSummary),
     ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),
     ...historyRoutes(db),
     ...exportRoutes({ auth: accounts.auth, db, containers, stalledMsMax, recheckMs: stream.recheckMs }),
@@ -220,7 +220,8 @@ export function createApp({
 
   const app = express();
   app.disable('x-powered-by');
-  app.set('etag', 'strong');
+  // Weak, because the same answer may be sent in several encodings, whose bytes differ (RFC 9110, 8.8.3).
+  app.set('etag', 'weak');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);
   app.use(

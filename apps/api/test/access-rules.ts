@@ -9,12 +9,16 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
   reportContainers: [container('intruder')],
   heartbeat: { digest: null, engineError: 'intruder' },
   createEnrollmentToken: { name: 'intruder' },
+  deleteHosts: { hostIds: ['f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293'] },
   renameHost: { name: 'intruder' },
   changePassword: { currentPassword: PASSWORD, newPassword: 'the password of an intruder' },
   changeMember: { role: 'owner' },
   invite: { email: 'intruder@example.org', role: 'owner' },
   createApiKey: { name: 'intruder', role: 'admin' },
 };
+
+/** Valid required query parameters. */
+const QUERIES: Readonly<Partial<Record<OperationName, string>>> = { search: '?q=a' };
 
 /** The lists that have items in every organization. */
 const NEVER_EMPTY: ReadonlySet<string> = new Set<OperationName>([
@@ -32,6 +36,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   path: operation.path,
   access: operation.access,
   body: BODIES[id],
+  query: QUERIES[id] ?? '',
   hasBody: operation.body !== undefined,
   isList: isList(operation),
   isNeverEmpty: NEVER_EMPTY.has(id),

@@ -121,12 +121,12 @@ describe.each(testEngines())('access on %s', (engine) => {
   }
 
   function call(
-    { method, path, body }: GuardedRoute,
+    { method, path, query, body }: GuardedRoute,
     { bearer, cookie }: Credentials,
     of: Record<string, string> = ids,
   ) {
     const url = path.replace(/:(\w+)/g, (_all, name: string) => of[name] ?? name);
-    const request = context.api.http[method.toLowerCase() as 'get'](url);
+    const request = context.api.http[method.toLowerCase() as 'get'](`${url}${query}`);
     if (bearer !== undefined) void request.auth(bearer, { type: 'bearer' });
     if (cookie !== undefined) void request.set({ Cookie: cookie, 'Sec-Fetch-Site': 'same-origin' });
     return body === undefined ? request : request.send(body as object);

@@ -54,6 +54,12 @@ describe('the agent release', () => {
     );
   });
 
+  test('includes an install script whose existence HEAD states', async () => {
+    const { headers } = await apiWith(dir).head('/install.sh').expect(200);
+    expect(Number(headers['content-length'])).toBeGreaterThan(SCRIPT.length);
+    await apiWith(null).head('/install.sh').expect(404);
+  });
+
   test('has an install script that runs no shell code from the public URL', async () => {
     const url = "https://m.example.com/$(echo no)'; echo broken '`echo no`";
     const script = await createAgentReleaseService(dir, () => url).installScript();

@@ -69,6 +69,18 @@ const countsOf = (words: readonly string[]): Record<string, number> => {
   return counts;
 };
 
+const MILD = ['truncated', 'clock_skew'];
+
+/** The severity by which a list is sorted, from what the API answers about a host. */
+function severityOf({ freshness, problems }: Host): number {
+  if (freshness === 'left') return 0;
+  const isSevere = problems.some(({ code }) => !MILD.includes(code));
+  if (freshness === 'offline' || freshness === 'engine_down' || isSevere) return 5;
+  if (freshness === 'stale') return 4;
+  if (problems.length > 0) return 3;
+  return freshness === 'never' ? 2 : 1;
+}
+
 describe.each(testEngines())('random hosts on %s', (engine) => {
   const context = useApi(engine);
   let server: TestServer | undefined;
@@ -143,6 +155,17 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
       const found = (await all<Host>(Paths.hosts, `&freshness=${freshness}`)).map(({ id }) => id);
       expect({ seed, freshness, found: found.sort() }).toEqual({ seed, freshness, found: expected.sort() });
     }
+    const problemCounts = countsOf(hosts.flatMap(({ problems }) => problems.map(({ code }) => code)));
+    for (const code of HostProblemCode.options) {
+      const expected = hosts.filter(({ problems }) => problems.some((problem) => problem.code === code));
+      const found = await all<Host>(Paths.hosts, `&problem=${code}&count=true`);
+      const ids = (list: Host[]) => list.map(({ id }) => id).sort();
+      expect({ seed, code, found: ids(found) }).toEqual({ seed, code, found: ids(expected) });
+    }
+    const bySeverity = await all<Host>(Paths.hosts, '&sort=-severity');
+    const severities = bySeverity.map(severityOf);
+    expect({ seed, severities }).toEqual({ seed, severities: [...severities].sort((a, b) => b - a) });
+    expect(bySeverity).toHaveLength(HOSTS);
     for (const freshness of ContainerFreshness.options) {
       const expected = containers.filter(({ hostFreshness }) => hostFreshness === freshness);
       const found = await all<ContainerView>(Paths.containers, `&hostFreshness=${freshness}`);
@@ -160,8 +183,12 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
       HOSTS - current,
     ]);
 
+    expect({ seed, ...summary.hosts.byProblem }).toEqual({
+      seed,
+      ...Object.fromEntries(HostProblemCode.options.map((code) => [code, problemCounts[code] ?? 0])),
+    });
+
     const { text } = await api.api.http.get(Paths.metrics).expect(200);
-    const problemCounts = countsOf(hosts.flatMap(({ problems }) => problems.map(({ code }) => code)));
     for (const code of HostProblemCode.options) {
       expect([seed, text]).toContainEqual(
         expect.stringContaining(`muster_host_problems{code="${code}"} ${problemCounts[code] ?? 0}\n`),

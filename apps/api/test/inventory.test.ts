@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { Summary, type ImageInUse, type Page, type Project, type PublishedPort } from '@muster/contracts';
+import {
+  HostProblemCode,
+  Summary,
+  type ImageInUse,
+  type Page,
+  type Project,
+  type PublishedPort,
+} from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { listImages, type ImageListLimits } from '../src/services/inventory/images.js';
 import { listPorts, type PortListLimits } from '../src/services/inventory/ports.js';
@@ -36,6 +43,10 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
     const { hosts, containers } = await summaryOf(organization);
     expect(hosts).toEqual({
       total: 5,
+      byProblem: {
+        ...Object.fromEntries(HostProblemCode.options.map((code) => [code, 0])),
+        engine_unreachable: 1,
+      },
       cloneSuspected: 0,
       // The host that has sent only incomplete snapshots is online, but its containers are not confirmed.
       byFreshness: { online: 2, stale: 0, offline: 1, never: 1, engine_down: 1, left: 0 },

@@ -102,9 +102,11 @@ describe('the examples of the document', () => {
       String(parameters.find((one) => one.name === name)!.example),
     );
     const headers = parameters.filter((one) => one.in === 'header' && one.example !== undefined);
+    const query = parameters.filter((one) => one.in === 'query' && one.example !== undefined);
     const [scheme] = Object.keys((operation['security'] as object[])[0] ?? {});
     const request = context.api.http[method as 'post'](url).set(scheme ? (await credentials())[scheme]! : {});
     for (const { name, example } of headers) void request.set(name, String(example));
+    for (const { name, example } of query) void request.query({ [name]: example });
     const body = operation.requestBody?.content['application/json']?.example;
     const { status, text } = await (body === undefined ? request : request.send(body as object));
     // The ids and secrets in examples are made up, so the objects that they name do not exist.

@@ -47,6 +47,8 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     ['lastSeenAt', ['charlie', 'alpha_1', 'bravo']],
     ['containerCount', ['alpha_1', 'bravo', 'charlie']],
     ['agentVersion', ['charlie', 'alpha_1', 'bravo']],
+    ['engine', ['charlie', 'bravo', 'alpha_1']],
+    ['severity', ['bravo', 'alpha_1', 'charlie']],
   ])('sort=%s orders in both directions and across pages', async (sort, expected) => {
     for (const [order, inOrder] of [
       [sort, expected],
@@ -65,6 +67,38 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
     }
   });
 
+  test('engines and agents are sorted by version, across pages and while their versions change', async () => {
+    const other = await context.api.organization();
+    const versions = ['29.10', '29.9', '4.1', '29.10-rc.1'];
+    for (const version of versions) {
+      await other.enroll({
+        name: version,
+        engine: { name: 'Docker', version, apiVersion: '1' },
+        agentVersion: version,
+      });
+    }
+    const sorted = ['4.1', '29.9', '29.10-rc.1', '29.10'];
+    for (const sort of ['engine', 'agentVersion']) {
+      for (const [order, expected] of [
+        [sort, sorted],
+        [`-${sort}`, [...sorted].reverse()],
+      ] as const) {
+        const path = `/api/hosts?sort=${order}&limit=2`;
+        const first = (await other.get(path).expect(200)).body as CountedPage<Host>;
+        // The version in the cursor is now that of no host.
+        const last = first.items.at(-1)!;
+        const changed = { engineVersion: '1', agentVersion: '1' };
+        const { prisma } = context.api.db;
+        const { engineVersion, agentVersion } = await prisma.host.findUniqueOrThrow({ where: { id: last.id } });
+        await prisma.host.update({ where: { id: last.id }, data: order.startsWith('-') ? {} : changed });
+        const second = await other.get(`${path}&cursor=${first.nextCursor}`).expect(200);
+        const items = [...first.items, ...(second.body as CountedPage<Host>).items];
+        expect(items.map(({ name }) => name)).toEqual(expected);
+        await prisma.host.update({ where: { id: last.id }, data: { engineVersion, agentVersion } });
+      }
+    }
+  });
+
   const asCursor = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString('base64url');
   const ID = '00000000-0000-0000-0000-000000000000';
 
@@ -72,6 +106,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
   const NUMBERS = [3_000_000_000, -3_000_000_000, 2 ** 53, 1e300, 0.5, '1', null];
   test.each([
     ['hosts?sort=containerCount', (n: unknown) => ['containerCount', n, ID]],
+    ['hosts?sort=severity', (n: unknown) => ['severity', n, ID]],
     ['ports', (n: unknown) => ['host', ID, n, 'tcp', '', 1, 'a']],
     ['ports', (n: unknown) => ['host', ID, 1, 'tcp', '', n, 'a']],
     ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
@@ -100,6 +135,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
   test.each([
     ['sort=colour', '/sort', /name.*-name/],
     ['freshness=young', '/freshness/0', /online.*stale/],
+    ['problem=noise', '/problem/0', /engine_unreachable.*clock_skew/],
     ['count=maybe', '/count', /true.*false/],
     ['limit=0', '/limit', /1 to 200/],
     ['colour=red', '/colour', /^is not recognized$/],

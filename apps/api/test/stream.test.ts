@@ -420,6 +420,16 @@ test('a client that does not keep up is disconnected, and no more than its backl
   await server.close();
 });
 
+test('a stream on which nothing happens sends heartbeats', async () => {
+  const app = express();
+  app.get('/api/stream', (_req, res) => void openEventStream(res, 20));
+  const server = await TestServer.start(app);
+  const client = await server.listen('none');
+  await client.until(() => client.of('heartbeat').length >= 2);
+  client.close();
+  await server.close();
+});
+
 // If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 

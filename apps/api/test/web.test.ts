@@ -54,6 +54,28 @@ describe('the dashboard', () => {
   });
 
   test.each([
+    ['any type', { Accept: '*/*' }],
+    ['no type', {}],
+    ['an image or anything else', { Accept: 'image/avif, */*;q=0.1' }],
+    ['HTML rather than JSON', { Accept: 'application/json;q=0.5, text/html' }],
+  ])('sends the page at / to a client that accepts %s, also for HEAD', async (_what, headers) => {
+    const { text } = await http()
+      .get('/')
+      .set(headers)
+      .expect(200)
+      .expect('Content-Type', /^text\/html/);
+    expect(text).toBe(PAGE);
+    await http()
+      .head('/')
+      .set(headers)
+      .expect(200)
+      .expect('Content-Type', /^text\/html/);
+  });
+
+  test.each([
+    ['a client that accepts only JSON', '/', { Accept: 'application/json' }],
+    ['a client that prefers JSON', '/', { Accept: 'application/json, */*;q=0.5' }],
+    ['a wrong path of the API', '/api', { Accept: '*/*' }],
     ['a client that does not accept HTML', '/containers', { Accept: '*/*' }],
     ['a call of the API that accepts HTML', '/api/nothing', HTML],
     ['a request for a missing file', '/assets/gone.js', HTML],

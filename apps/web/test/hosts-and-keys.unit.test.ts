@@ -91,8 +91,8 @@ describe('the commands that run an agent', () => {
   test('continue every line except the last, so that they can be pasted as one command', () => {
     for (const { command } of methods) {
       const lines = command.split('\n');
-      for (const line of lines.slice(0, -1)) expect(line).toMatch(/ [\\|]$/);
-      expect(lines.at(-1)).not.toMatch(/[\\|]$/);
+      for (const line of lines.slice(0, -1)) expect(line).toMatch(/ (\\|\||&&)$/);
+      expect(lines.at(-1)).not.toMatch(/[\\|&]$/);
     }
   });
 
@@ -113,6 +113,6 @@ describe('the commands that run an agent', () => {
     expect(commandOf('node')).toContain(`npx -y ${packageManager} agent`);
     const [, file] = / -f (\S+)/.exec(commandOf('docker'))!;
     await expect(access(new URL(file!, root))).resolves.toBeUndefined();
-    expect(new URL(/https:\S+/.exec(commandOf('systemd'))![0]).pathname).toBe(Paths.installScript);
+    expect(new URL(/https:[^\s)]+/.exec(commandOf('systemd'))![0]).pathname).toBe(Paths.installScript);
   });
 });

@@ -90,7 +90,8 @@ describe('a message of the live stream', () => {
   });
 
   test('that describes the connection or contains all the new data makes nothing stale', () => {
-    for (const name of ['summary', 'lagging', 'caught-up', 'unauthorized'] as const) expect(topics(name)).toEqual([]);
+    for (const name of ['summary', 'lagging', 'caught-up', 'heartbeat', 'unauthorized'] as const)
+      expect(topics(name)).toEqual([]);
   });
 });
 

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { Engine } from './enrollment.js';
 import { Freshness } from './freshness.js';
 import { HostProblem } from './host-problems.js';
-import { DISPLAY_NAME_LENGTH_MAX } from './limits.js';
+import { Id } from './id.js';
+import { DISPLAY_NAME_LENGTH_MAX, HOST_DELETIONS_MAX } from './limits.js';
 import { displayName } from './text.js';
 
 const Timestamp = z.iso.datetime();
@@ -44,3 +45,11 @@ export type Host = z.output<typeof Host>;
 
 export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX) });
 export type HostPatch = z.output<typeof HostPatch>;
+
+/** The hosts to delete. Each is deleted once, however often it is listed. */
+export const HostDeletionRequest = z.strictObject({ hostIds: z.array(Id).min(1).max(HOST_DELETIONS_MAX) });
+export type HostDeletionRequest = z.output<typeof HostDeletionRequest>;
+
+/** The result for each of the hosts. `notFound` has those that are not, or no longer, hosts of the organization. */
+export const HostDeletionResult = z.object({ deleted: z.array(z.uuid()), notFound: z.array(z.uuid()) });
+export type HostDeletionResult = z.output<typeof HostDeletionResult>;

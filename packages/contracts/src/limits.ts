@@ -78,6 +78,9 @@ export const PROBLEM_ERRORS_MAX = 20;
 /** Maximum number of items on one page of a list. */
 export const PAGE_LIMIT_MAX = 200;
 
+/** Maximum number of hosts that one request deletes. */
+export const HOST_DELETIONS_MAX = 100;
+
 /** Default number of items on one page of a list. */
 export const PAGE_LIMIT_DEFAULT = 50;
 

@@ -27,7 +27,7 @@ import {
 } from './enrollment.js';
 import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
-import { Host, HostPatch } from './host.js';
+import { Host, HostDeletionRequest, HostDeletionResult, HostPatch } from './host.js';
 import { Id } from './id.js';
 import { InventoryOperations } from './images-ports-projects.js';
 import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
@@ -59,6 +59,7 @@ import {
   PageQuery,
   StreamQuery,
 } from './queries.js';
+import { SearchQuery, SearchResult } from './search.js';
 import { HeartbeatHeaders, SnapshotHeaders } from './snapshot-headers.js';
 import { Snapshot } from './snapshot.js';
 import { Summary } from './summary.js';
@@ -234,6 +235,19 @@ export const Operations = {
     params: z.object({ hostId: Id }),
     answers: { 204: null },
   },
+  deleteHosts: {
+    method: 'POST',
+    path: Paths.hostDeletions,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Delete several hosts',
+    description:
+      'Deletes each of the hosts as `DELETE /api/hosts/{hostId}` does, in one transaction, with one audit log entry ' +
+      'per host. Hosts that the organization does not have are returned in `notFound`. The rows of their containers ' +
+      'and history, which no list contains any more, are deleted later.',
+    body: HostDeletionRequest,
+    answers: { 200: HostDeletionResult },
+  },
   rotateHostToken: {
     method: 'POST',
     path: Paths.hostToken,
@@ -300,6 +314,19 @@ export const Operations = {
       'agents that left.',
     query: AuditQuery,
     answers: { 200: AuditEntryPage },
+  },
+  search: {
+    method: 'GET',
+    path: Paths.search,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'Search hosts, containers, images and projects',
+    description:
+      'Returns the first matches of each kind, ignoring case: hosts by a part of their name or `engineId` or the ' +
+      'beginning of their id, present containers by a part of their name, image or command or the beginning of their ' +
+      '`dockerId`, and images and Compose projects by a part of their name.',
+    query: SearchQuery,
+    answers: { 200: SearchResult },
   },
   getSummary: {
     method: 'GET',

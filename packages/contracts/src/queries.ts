@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
+import { HostProblemCode } from './host-problems.js';
 import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { NAME_LENGTH_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.js';
@@ -90,17 +91,31 @@ export const ContainerQuery = containerQuery.refine(
 );
 export type ContainerQuery = z.output<typeof ContainerQuery>;
 
-/** The sort keys of hosts. The prefix `-` means descending. Ties are sorted by id. */
-export const HOST_SORT_KEYS = ['name', 'enrolledAt', 'lastSeenAt', 'containerCount', 'agentVersion'] as const;
+/**
+ * The sort keys of hosts. The prefix `-` means descending. Ties are sorted by id. `severity` is 0 for hosts whose agent
+ * left, 1 for hosts that are online, 2 for `never`, 3 for minor problems, 4 for `stale`, and 5 for hosts that are
+ * offline or whose state is not current. `engine` sorts by the engine's name and version. Versions sort as versions:
+ * 29.10 after 29.9.
+ */
+export const HOST_SORT_KEYS = [
+  'name',
+  'severity',
+  'enrolledAt',
+  'lastSeenAt',
+  'containerCount',
+  'engine',
+  'agentVersion',
+] as const;
 export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
 
 /**
- * Query parameters of `GET /api/hosts`. A repeated filter matches any of its values. `state` matches hosts with a
- * present container in that state. `engine` matches the engine's name. `q` matches a part of the host's name or
+ * Query parameters of `GET /api/hosts`. A repeated filter matches any of its values. `problem` is a code of the host's
+ * `problems`. `state` matches hosts with a present container in that state. `engine` matches the engine's name. `q` matches a part of the host's name or
  * `engineId`, or the beginning of its id.
  */
 export const HostQuery = z.strictObject({
   freshness: anyOf(Freshness).optional(),
+  problem: anyOf(HostProblemCode).optional(),
   state: anyOf(ContainerState).optional(),
   engine: anyOf(filterTerm).optional(),
   agentVersion: anyOf(filterTerm).optional(),

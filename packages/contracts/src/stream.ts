@@ -42,6 +42,8 @@ export const StreamMessages = {
   lagging: z.object({ since: z.iso.datetime() }),
   /** Ends `lagging`: all committed events have been sent, and events arrive within seconds again. */
   'caught-up': z.object({}),
+  /** Sent every 15 s, so that a client detects a connection that delivers nothing. */
+  heartbeat: z.object({}),
   /** The API key or session is no longer valid. This is the last message; a new connection would be refused. */
   unauthorized: z.object({}),
 } as const;

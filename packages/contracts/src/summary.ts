@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Freshness } from './freshness.js';
+import type { HostProblemCode } from './host-problems.js';
 
 const Count = z.int().nonnegative();
 
@@ -23,6 +24,17 @@ const HostCounts = {
   left: Count,
 } satisfies Record<Freshness, z.ZodType>;
 
+/** The counts by problem. A host may have several. */
+const ProblemCounts = {
+  engine_unreachable: Count,
+  list_refused: Count,
+  too_many_containers: Count,
+  snapshot_refused: Count,
+  truncated: Count,
+  clone_suspected: Count,
+  clock_skew: Count,
+} satisfies Record<HostProblemCode, z.ZodType>;
+
 /**
  * Counts of the fleet at one instant. `containers.current` counts the containers whose `hostFreshness` is `online`;
  * `lastKnown` counts all others, by the state that was last reported. Each container is counted in exactly one of the
@@ -34,6 +46,8 @@ export const Summary = z.object({
     total: Count,
     /** The number of hosts by freshness, including zeros. The sum is `total`. */
     byFreshness: z.object(HostCounts),
+    /** The number of hosts with each problem, including zeros. */
+    byProblem: z.object(ProblemCounts),
     /** The number of hosts whose token two machines seem to have used recently. */
     cloneSuspected: Count,
   }),

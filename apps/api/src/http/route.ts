@@ -7,6 +7,7 @@ import type { AgentIdentity, EnrollmentIdentity } from '../services/enrollment/i
 import type { Caller, OperatorIdentity } from '../services/identity/index.js';
 import type { RawBody } from '../services/sync/index.js';
 import { parseFields, readBody } from './body.js';
+import { compressAnswer } from './compress.js';
 
 /** The parts of an operation that a route needs. Pages, which are not operations of the API, have the same parts. */
 export type Endpoint = Omit<Operation, 'path' | 'tag' | 'summary' | 'description'> & { path: string };
@@ -162,7 +163,10 @@ function responderFor(endpoint: Endpoint): (res: Response, answer: never) => voi
   }
   if (access === 'agent' && status === 200) return sendJson;
   if (!isRevalidated(endpoint)) return (res, answer: unknown) => void res.status(status).json(answer);
-  return (res, answer: unknown) => void res.set('Cache-Control', 'private, no-cache').json(answer);
+  return (res, answer: unknown) => {
+    compressAnswer(res);
+    res.set('Cache-Control', 'private, no-cache').json(answer);
+  };
 }
 
 /** Whether the client may cache the response and revalidate it with its ETag. */

@@ -130,6 +130,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     token: shownOnce('enroll'),
   } satisfies contracts.EnrollmentTokenCreated,
   Host: HOST,
+  HostDeletionRequest: { hostIds: [HOST_ID] } satisfies contracts.HostDeletionRequest,
+  HostDeletionResult: { deleted: [HOST_ID], notFound: [] } satisfies contracts.HostDeletionResult,
   HostPatch: { name: 'edge-1' } satisfies contracts.HostPatch,
   ContainerView: {
     ...CONTAINER,
@@ -166,11 +168,26 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     target: `host:${HOST_ID}`,
     details: { from: 'edge', to: 'edge-1' },
   } satisfies contracts.AuditEntry,
+  SearchResult: {
+    hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
+    containers: { items: [], hasMore: false },
+    images: { items: [{ image: 'nginx:1.29', hosts: 3, containers: 5 }], hasMore: false },
+    projects: { items: [{ project: 'shop' }], hasMore: false },
+  } satisfies contracts.SearchResult,
   Summary: {
     at: AT,
     hosts: {
       total: 2,
       byFreshness: { online: 1, stale: 0, offline: 1, never: 0, engine_down: 0, left: 0 },
+      byProblem: {
+        engine_unreachable: 0,
+        list_refused: 0,
+        too_many_containers: 0,
+        snapshot_refused: 0,
+        truncated: 0,
+        clone_suspected: 0,
+        clock_skew: 0,
+      },
       cloneSuspected: 0,
     },
     containers: {

@@ -16,7 +16,7 @@ export const HEADERS = {
     '5b0c7c0e-6d3f-4c1f-9b57-6a4f0e9a2d11',
     true,
   ),
-  ETag: header('A hash of the response. Send it as If-None-Match.', STRING_SCHEMA, '"1a2-3fb6"', true),
+  ETag: header('A hash of the response. Send it as If-None-Match.', STRING_SCHEMA, 'W/"1a2-3fb6"', true),
   RateLimit: header('The remaining quota (draft-ietf-httpapi-ratelimit-headers).', STRING_SCHEMA, '"agent";r=59;t=1'),
   'RateLimit-Policy': header(
     'The request quota of the host; absent if there is no limit.',

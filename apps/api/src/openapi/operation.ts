@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { JsonSchema, OpenApiMedia, OpenApiOperation, OpenApiResponse } from './document-shape.js';
 import { EXAMPLES } from './examples.js';
 import { headerReferences } from './headers.js';
-import { PATH_PARAMETERS, QUERY_PARAMETERS, REQUEST_HEADERS } from './parameters.js';
+import { PATH_PARAMETERS, QUERY_EXAMPLES, QUERY_PARAMETERS, REQUEST_HEADERS } from './parameters.js';
 import { problemResponsesOf } from './problems.js';
 import { nameOf, type SchemaRegistry } from './schemas.js';
 import { SECURITY_BY_ACCESS, ACCESS_DESCRIPTIONS } from './security.js';
@@ -141,6 +141,7 @@ function queryParameters({ query }: Operation, schemas: SchemaRegistry): object[
     required,
     description: schema['description'] ?? QUERY_PARAMETERS[name],
     schema,
+    ...(required ? { example: QUERY_EXAMPLES[name] } : {}),
     // Lists are sent as `state=exited&state=dead`, because values can contain commas.
     ...(schema['type'] === 'array' ? { style: 'form', explode: true } : {}),
   }));
@@ -190,6 +191,7 @@ const MESSAGE_MEANINGS: Readonly<Record<StreamMessageName, string>> = {
     'a day old, or the database was restarted or lost a part of its history: read the lists again.',
   lagging: 'events after `since` are delayed, until `caught-up`.',
   'caught-up': 'the delay is over: all committed events have been sent.',
+  heartbeat: 'sent every 15 s, whether or not anything changed.',
   unauthorized: 'the API key or session is no longer valid; the last message.',
 };
 

@@ -36,6 +36,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   since: 'Events recorded at or after this instant.',
   until: 'Events recorded before this instant.',
   freshness: 'Filters by freshness. Repeatable: matches any.',
+  problem: 'Filters by a code of the host’s `problems`. Repeatable: matches any.',
   engine: 'Filters by engine name. Repeatable: matches any.',
   agentVersion: 'Filters by agent version. Repeatable: matches any.',
   count: 'Whether to return the number of items on all pages, as `total`.',
@@ -46,6 +47,9 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
     'Keeps API keys and enrollment tokens that the member may no longer create. By default, they are revoked.',
   next: 'The path of the page to open after signing in; by default the fleet page.',
 };
+
+/** Examples of required query parameters, without which a call is refused. */
+export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop' };
 
 interface RequestHeader {
   name: string;

@@ -10,5 +10,6 @@ export const hostRoutes = (source: FreshnessSource, hosts: HostService): Route[]
   route(Operations.getHost, ({ caller, params }) => getHost(source, caller.organizationId, params.hostId)),
   route(Operations.renameHost, ({ caller, params, body }) => hosts.rename(caller, params.hostId, body)),
   route(Operations.rotateHostToken, ({ caller, params }) => hosts.rotateToken(caller, params.hostId)),
+  route(Operations.deleteHosts, ({ caller, body }) => hosts.deleteSeveral(caller, body)),
   route(Operations.deleteHost, ({ caller, params }) => hosts.delete(caller, params.hostId)),
 ];

@@ -1,11 +1,23 @@
 import { Operations } from '@muster/contracts';
 import { route, type Route } from '../http/route.js';
 import type { FreshnessSource } from '../services/freshness/index.js';
-import { listImages, listPorts, listProjects, type GetSummary } from '../services/inventory/index.js';
+import {
+  type ContainerReader,
+  type GetSummary,
+  listImages,
+  listPorts,
+  listProjects,
+  search,
+} from '../services/inventory/index.js';
 
 /** The routes that summarize the fleet of the operator's organization. */
-export const inventoryRoutes = (source: FreshnessSource, getSummary: GetSummary): Route[] => [
+export const inventoryRoutes = (
+  source: FreshnessSource,
+  containers: ContainerReader,
+  getSummary: GetSummary,
+): Route[] => [
   route(Operations.getSummary, ({ caller }) => getSummary(caller.organizationId)),
+  route(Operations.search, ({ caller, query }) => search(source, containers, caller, query.q)),
   route(Operations.listImages, ({ caller, query }) => listImages(source.db, caller.organizationId, query)),
   route(Operations.listPorts, ({ caller, query }) => listPorts(source, caller.organizationId, query)),
   route(Operations.listProjects, ({ caller, query }) => listProjects(source, caller.organizationId, query)),

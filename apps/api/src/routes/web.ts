@@ -1,4 +1,4 @@
-import express, { Router, type RequestHandler, type Response } from 'express';
+import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import { stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { toFileError } from '../http/file-refusal.js';
@@ -33,7 +33,7 @@ const PAGE_HEADERS = {
 
 /**
  * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the
- * dashboard routes such paths in the browser. Clients that do not accept HTML do not receive the page. Files are looked
+ * dashboard routes such paths in the browser. Except at `/`, clients that do not ask for HTML do not receive it. Files are looked
  * up at each request, because the dashboard may be built after the start, or never.
  */
 export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
@@ -109,7 +109,7 @@ function servePage(directory: string): RequestHandler {
   const serve = serveFiles(directory, PAGE_HEADERS);
   return (req, res, next) => {
     const isPageRead = req.method === 'GET' || req.method === 'HEAD';
-    if (!isPageRead || !wantsHtml(req.headers.accept) || isReservedPath(req.path)) {
+    if (!isPageRead || !wantsPage(req) || isReservedPath(req.path)) {
       next();
       return;
     }
@@ -122,8 +122,13 @@ function servePage(directory: string): RequestHandler {
   };
 }
 
-/** Whether a client accepts HTML. Browsers send `text/html`. The wildcard that curl and scripts send does not count. */
-const wantsHtml = (accept = ''): boolean => /(^|[\s,])text\/html\b/i.test(accept);
+/**
+ * Whether to respond with the page. At `/`, to every client that does not prefer JSON, because health checks and link
+ * previews send a wildcard or no Accept. Elsewhere, only to clients that name `text/html`, as browsers do, so that a
+ * script with a wrong path gets 404.
+ */
+const wantsPage = (req: Request): boolean =>
+  req.path === '/' ? req.accepts(['html', 'json']) === 'html' : /(^|[\s,])text\/html\b/i.test(req.headers.accept ?? '');
 
 const isReservedPath = (path: string): boolean =>
   path === '/api' || path.startsWith('/api/') || path.startsWith(`${HASHED_FILES_PATH}/`);

@@ -1,3 +1,4 @@
+import '../compression.test.js';
 import '../docs-page.test.js';
 import '../health.test.js';
 import '../http.test.js';

@@ -9,6 +9,7 @@ import '../loggable-error.unit.test.js';
 import '../scan-body.unit.test.js';
 import '../semaphore.unit.test.js';
 import '../snapshot-cache.unit.test.js';
+import '../sort-versions.unit.test.js';
 import '../state-counts.unit.test.js';
 import '../threat-model.unit.test.js';
 import '../token-bucket.unit.test.js';

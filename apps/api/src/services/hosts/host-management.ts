@@ -2,6 +2,8 @@ import {
   ENROLLMENT_TOKEN_SECONDS_DEFAULT,
   type EnrollmentTokenCreated,
   type Host,
+  type HostDeletionRequest,
+  type HostDeletionResult,
   type HostPatch,
 } from '@muster/contracts';
 import { Prisma } from '@muster/db';
@@ -36,6 +38,9 @@ export interface HostService {
    * @throws NotFoundError if the organization has no such host.
    */
   delete(operator: OperatorIdentity, hostId: string): Promise<void>;
+
+  /** Deletes several hosts like `delete`, all or none, except that retention deletes their containers and history. */
+  deleteSeveral(operator: OperatorIdentity, request: HostDeletionRequest): Promise<HostDeletionResult>;
 }
 
 /** Maximum number of batches per table that are deleted while the operator waits for the response. */
@@ -46,6 +51,30 @@ export function createHostService(
   { now, tokenCache }: { now: () => Date; tokenCache?: AgentTokenCache },
 ): HostService {
   const { db } = source;
+
+  /** Deletes those of the hosts that the organization has, and returns their ids. Their data is deleted later. */
+  async function markDeleted(operator: OperatorIdentity, hostIds: readonly string[]): Promise<string[]> {
+    const at = now();
+    const deleted = await auditedWrite(db, operator, at, async (tx, record) => {
+      // The rows of hosts are locked first, so that a concurrent sync has either committed already or finds its host
+      // deleted. They are locked in the order of their ids, so that two deletions do not deadlock.
+      const hosts = await tx.$queryRaw<{ id: string; name: string }[]>(Prisma.sql`
+        SELECT id::text AS id, name FROM hosts
+        WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${operator.organizationId}
+          AND "deletedAt" IS NULL
+        ORDER BY id FOR NO KEY UPDATE`);
+      const ids = hosts.map(({ id }) => id);
+      await tx.host.updateMany({
+        where: { id: { in: ids } },
+        data: { deletedAt: at, digest: null, containerCount: 0, revision: { increment: 1 } },
+      });
+      await tx.agentToken.updateMany({ where: { hostId: { in: ids }, revokedAt: null }, data: { revokedAt: at } });
+      for (const { id, name } of hosts) await record('host.deleted', `host:${id}`, { name });
+      return ids;
+    });
+    for (const id of deleted) tokenCache?.invalidateHost(id);
+    return deleted;
+  }
 
   return {
     async rename(operator, hostId, { name }) {
@@ -89,22 +118,16 @@ export function createHostService(
     },
 
     async delete(operator, hostId) {
-      const { organizationId } = operator;
-      const at = now();
-      await auditedWrite(db, operator, at, async (tx, record) => {
-        // The host's row is updated first, so that a concurrent sync has either committed already or finds its host
-        // deleted.
-        const { count } = await tx.host.updateMany({
-          where: { id: hostId, organizationId, deletedAt: null },
-          data: { deletedAt: at, digest: null, containerCount: 0, revision: { increment: 1 } },
-        });
-        if (count === 0) throw new NotFoundError('host');
-        await tx.agentToken.updateMany({ where: { hostId, revokedAt: null }, data: { revokedAt: at } });
-        await record('host.deleted', `host:${hostId}`);
-      });
-      tokenCache?.invalidateHost(hostId);
+      const deleted = await markDeleted(operator, [hostId]);
+      if (deleted.length === 0) throw new NotFoundError('host');
       // If the history is too long for these batches, retention deletes the rest.
       await deleteHostData(db, hostId, DELETE_BATCHES_MAX);
+    },
+
+    async deleteSeveral(operator, { hostIds }) {
+      const requested = [...new Set(hostIds)];
+      const deleted = await markDeleted(operator, requested);
+      return { deleted, notFound: requested.filter((id) => !deleted.includes(id)) };
     },
   };
 }

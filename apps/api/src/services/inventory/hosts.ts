@@ -1,12 +1,6 @@
 import type { CountedPage, Host, HostQuery } from '@muster/contracts';
 import { encodeCursor } from '../../lib/cursor.js';
-import {
-  freshnessCutoffs,
-  hostFreshness,
-  clampToNow,
-  type FreshnessContext,
-  type FreshnessSource,
-} from '../freshness/index.js';
+import { hostFreshness, clampToNow, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
 import { splitStateCounts, type StateChanges, hostProblems } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { selectHosts, type HostRow } from './select-hosts.sql.js';
@@ -18,7 +12,7 @@ export async function listHosts(
   query: HostQuery,
 ): Promise<CountedPage<Host>> {
   const context = await freshnessContext();
-  const { rows, nextPosition, total } = await selectHosts(db, organizationId, query, freshnessCutoffs(context));
+  const { rows, nextPosition, total } = await selectHosts(db, organizationId, query, context);
   return {
     items: rows.map((row) => toHost(row, context)),
     nextCursor: nextPosition && encodeCursor(nextPosition),

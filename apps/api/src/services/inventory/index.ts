@@ -9,4 +9,5 @@ export { getHost, getHosts, listHosts } from './hosts.js';
 export { listImages } from './images.js';
 export { listPorts } from './ports.js';
 export { listProjects } from './projects.js';
+export { search } from './search.js';
 export { createGetSummary, type GetSummary } from './summary.js';

@@ -1,29 +1,120 @@
-import type { HostQuery, HostSortKey } from '@muster/contracts';
+import { HostProblemCode, type HostQuery, type HostSortKey } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
+import { sortVersions } from '../../lib/sort-versions.js';
 import { decodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
-import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
-import { isKnownState, OTHER_STATE } from '../sync/index.js';
+import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
+import { hasProblem, isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-columns.sql.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
+type SortedRow = HostRow & { sortValue: string | number | Date };
 
-/** The non-null sort expression of each key, and the type of its values in SQL and in a cursor. */
-const SORTS = {
-  name: { sql: Prisma.sql`h.name`, type: Prisma.sql`text`, kind: 'string' },
-  enrolledAt: { sql: Prisma.sql`h."enrolledAt"`, type: Prisma.sql`timestamptz`, kind: 'instant' },
-  // Hosts that were never seen sort first.
-  lastSeenAt: { sql: Prisma.sql`COALESCE(h."lastSeenAt", 'epoch')`, type: Prisma.sql`timestamptz`, kind: 'instant' },
-  containerCount: { sql: Prisma.sql`h."containerCount"`, type: Prisma.sql`int`, kind: 'int4' },
-  agentVersion: { sql: Prisma.sql`h."agentVersion"`, type: Prisma.sql`text`, kind: 'string' },
-} as const satisfies Record<HostSortKey, { sql: Prisma.Sql; type: Prisma.Sql; kind: string }>;
+/** The problems that make a host as severe as one that is offline: its state is not current, or not its own. */
+const SEVERE_PROBLEMS = [
+  'engine_unreachable',
+  'list_refused',
+  'too_many_containers',
+  'snapshot_refused',
+  'clone_suspected',
+] as const satisfies HostProblemCode[];
 
-const sortValueOf: Record<HostSortKey, (row: HostRow) => string | number> = {
-  name: ({ name }) => name,
-  enrolledAt: ({ enrolledAt }) => enrolledAt.toISOString(),
-  lastSeenAt: ({ lastSeenAt }) => (lastSeenAt ?? new Date(0)).toISOString(),
-  containerCount: ({ containerCount }) => containerCount,
-  agentVersion: ({ agentVersion }) => agentVersion,
-};
+/** Returns how much attention a host needs: 0 if its agent left, 1 if it is online, and more for anything wrong. */
+function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {
+  return Prisma.sql`(CASE
+    WHEN ${freshness} = 'left' THEN 0
+    WHEN ${freshness} IN ('offline', 'engine_down') OR ${hasProblem(SEVERE_PROBLEMS, now)} THEN 5
+    WHEN ${freshness} = 'stale' THEN 4
+    WHEN ${hasProblem(HostProblemCode.options, now)} THEN 3
+    WHEN ${freshness} = 'never' THEN 2
+    ELSE 1 END)`;
+}
+
+/** A non-null sort expression, the type of its values in SQL and in a cursor, and what a cursor holds. */
+interface Sort {
+  sql: Prisma.Sql;
+  type: 'text' | 'timestamptz' | 'int';
+  kind: 'string' | 'instant' | 'int4';
+}
+
+/** The texts that are sorted as versions. An engine's name comes before its version. */
+const VERSIONS = {
+  engine: Prisma.sql`(h."engineName" || ' ' || h."engineVersion")`,
+  agentVersion: Prisma.sql`h."agentVersion"`,
+} as const;
+
+const isVersion = (key: HostSortKey): key is keyof typeof VERSIONS => Object.hasOwn(VERSIONS, key);
+
+function sortOf(key: Exclude<HostSortKey, keyof typeof VERSIONS>, freshness: Prisma.Sql, now: Date): Sort {
+  switch (key) {
+    case 'name':
+      return { sql: Prisma.sql`h.name`, type: 'text', kind: 'string' };
+    case 'enrolledAt':
+      return { sql: Prisma.sql`h."enrolledAt"`, type: 'timestamptz', kind: 'instant' };
+    case 'lastSeenAt':
+      // Hosts that were never seen sort first.
+      return { sql: Prisma.sql`COALESCE(h."lastSeenAt", 'epoch')`, type: 'timestamptz', kind: 'instant' };
+    case 'containerCount':
+      return { sql: Prisma.sql`h."containerCount"`, type: 'int', kind: 'int4' };
+    case 'severity':
+      return { sql: severity(freshness, now), type: 'int', kind: 'int4' };
+  }
+}
+
+/** The sorted hosts of a statement. Its rows have the columns of `h`, and `sortValue` for the cursor. */
+interface Order {
+  /** Tables to join to `h`. */
+  join: Prisma.Sql;
+  by: Prisma.Sql;
+  /** The value that identifies a row's place, as a cursor holds it. */
+  value: Prisma.Sql;
+  /** The condition that a row comes after the cursor. */
+  after: Prisma.Sql;
+}
+
+/** The rank of a version that a host began to report after the versions were read: the last. */
+const RANK_MAX = 2 ** 31 - 1;
+
+/** Returns the order of a query. Versions are ranked here, because SQL has no order of versions. */
+async function orderOf(
+  db: Database,
+  organizationId: string,
+  { sort, cursor }: HostQuery,
+  freshness: Prisma.Sql,
+  now: Date,
+): Promise<Order> {
+  const comparison = sort.descending ? Prisma.sql`<` : Prisma.sql`>`;
+  const placeOf = <const Kind extends Sort['kind']>(kind: Kind) => {
+    if (cursor === undefined) return null;
+    const [order, value, id] = decodeCursor(cursor, ['string', kind, 'uuid']);
+    requireSameSort(order, sort);
+    return { value, id };
+  };
+  if (!isVersion(sort.key)) {
+    const { sql, type, kind } = sortOf(sort.key, freshness, now);
+    const place = placeOf(kind);
+    const after =
+      place === null
+        ? Prisma.sql`TRUE`
+        : Prisma.sql`(${sql}, h.id) ${comparison} (${place.value}::${Prisma.raw(type)}, ${place.id}::uuid)`;
+    return { join: Prisma.empty, by: sql, value: sql, after };
+  }
+  const text = VERSIONS[sort.key];
+  const found = await db.prisma.$queryRaw<{ version: string }[]>(Prisma.sql`
+    SELECT DISTINCT ${text} AS version FROM hosts AS h
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`);
+  const place = placeOf('string');
+  // No host may have the cursor's version any more.
+  const versions = sortVersions(new Set([...found.map(({ version }) => version), ...(place ? [place.value] : [])]));
+  const rank = Prisma.sql`COALESCE(ranks.rank, ${RANK_MAX}::bigint)`;
+  return {
+    join: Prisma.sql`LEFT JOIN unnest(${versions}::text[]) WITH ORDINALITY AS ranks (version, rank) ON ranks.version = ${text}`,
+    by: rank,
+    value: text,
+    after: place
+      ? Prisma.sql`(${rank}, h.id) ${comparison} (${versions.indexOf(place.value) + 1}::bigint, ${place.id}::uuid)`
+      : Prisma.sql`TRUE`,
+  };
+}
 
 export interface SelectedHosts {
   rows: HostRow[];
@@ -39,30 +130,27 @@ export interface SelectedHosts {
  * down every report.
  */
 export async function selectHosts(
-  { prisma }: Database,
+  db: Database,
   organizationId: string,
   query: HostQuery,
-  cutoffs: FreshnessCutoffs,
+  context: FreshnessContext,
 ): Promise<SelectedHosts> {
-  const { sort, limit, cursor } = query;
-  const { sql, type, kind } = SORTS[sort.key];
-  const conditions = [
-    Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`,
-    ...filtersOf(query, cutoffs),
-  ];
+  const { prisma } = db;
+  const { sort, limit } = query;
+  const freshness = freshnessSql(freshnessCutoffs(context)).host;
+  const order = await orderOf(db, organizationId, query, freshness, context.now);
+  const matches = Prisma.join(
+    [
+      Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`,
+      ...filtersOf(query, freshness, context.now),
+    ],
+    ' AND ',
+  );
   const direction = sort.descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
-  let after = Prisma.sql`TRUE`;
-  if (cursor !== undefined) {
-    const [order, value, id] = decodeCursor(cursor, ['string', kind, 'uuid']);
-    requireSameSort(order, sort);
-    const comparison = sort.descending ? Prisma.sql`<` : Prisma.sql`>`;
-    after = Prisma.sql`(${sql}, h.id) ${comparison} (${value}::${type}, ${id}::uuid)`;
-  }
-  const matches = Prisma.join(conditions, ' AND ');
   const [found, totals] = await Promise.all([
-    prisma.$queryRaw<HostRow[]>(Prisma.sql`
-      SELECT h.* FROM hosts AS h WHERE ${matches} AND ${after}
-      ORDER BY ${sql} ${direction}, h.id ${direction} LIMIT ${limit + 1}::int`),
+    prisma.$queryRaw<SortedRow[]>(Prisma.sql`
+      SELECT h.*, ${order.value} AS "sortValue" FROM hosts AS h ${order.join} WHERE ${matches} AND ${order.after}
+      ORDER BY ${order.by} ${direction}, h.id ${direction} LIMIT ${limit + 1}::int`),
     query.count
       ? prisma.$queryRaw<{ total: number }[]>(
           Prisma.sql`SELECT count(*)::int AS total FROM hosts AS h WHERE ${matches}`,
@@ -73,10 +161,13 @@ export async function selectHosts(
   const last = rows.at(-1);
   return {
     rows,
-    nextPosition: found.length > limit && last ? [formatSort(sort), sortValueOf[sort.key](last), last.id] : null,
+    nextPosition: found.length > limit && last ? [formatSort(sort), toCursorValue(last.sortValue), last.id] : null,
     total: totals?.[0]?.total ?? null,
   };
 }
+
+const toCursorValue = (value: string | number | Date): string | number =>
+  value instanceof Date ? value.toISOString() : value;
 
 /**
  * Returns the condition that a host has a present container in one of these states. States that Docker does not define
@@ -89,10 +180,11 @@ function hasInState(states: readonly string[]): Prisma.Sql {
     SELECT FROM containers AS c WHERE c."hostId" = h.id AND c."removedAt" IS NULL AND ${isInState(states)})))`;
 }
 
-function filtersOf(query: HostQuery, cutoffs: FreshnessCutoffs): Prisma.Sql[] {
-  const { freshness, state, engine, agentVersion, q } = query;
+function filtersOf(query: HostQuery, freshnessOfHost: Prisma.Sql, now: Date): Prisma.Sql[] {
+  const { freshness, problem, state, engine, agentVersion, q } = query;
   const filters: Prisma.Sql[] = [];
-  if (freshness) filters.push(Prisma.sql`${freshnessSql(cutoffs).host} = ANY (${freshness}::text[])`);
+  if (freshness) filters.push(Prisma.sql`${freshnessOfHost} = ANY (${freshness}::text[])`);
+  if (problem) filters.push(hasProblem(problem, now));
   if (state) filters.push(hasInState(state));
   if (engine) filters.push(Prisma.sql`h."engineName" = ANY (${engine}::text[])`);
   if (agentVersion) filters.push(Prisma.sql`h."agentVersion" = ANY (${agentVersion}::text[])`);

@@ -1,6 +1,6 @@
-import { Freshness, type ContainerCounts, type Summary } from '@muster/contracts';
+import { Freshness, HostProblemCode, type ContainerCounts, type Summary } from '@muster/contracts';
 import { freshnessCutoffs, type FreshnessSource } from '../freshness/index.js';
-import { CLONE_SUSPECTED_MS, splitStateCounts, type StateChanges } from '../sync/index.js';
+import { cloneSuspectedFrom, splitStateCounts, type StateChanges } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
 
 /**
@@ -16,14 +16,17 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
   async function count(organizationId: string): Promise<Summary> {
     const context = await freshnessContext();
     const { now } = context;
-    const suspectedFrom = new Date(now.getTime() - CLONE_SUSPECTED_MS);
-    const fleetCounts = await countFleet(db, organizationId, freshnessCutoffs(context), suspectedFrom);
+    const cutoffs = freshnessCutoffs(context);
+    const fleetCounts = await countFleet(db, organizationId, cutoffs, cloneSuspectedFrom(now));
     const byFreshness = Object.fromEntries(
       Freshness.options.map((freshness) => [freshness, fleetCounts.hosts[freshness] ?? 0]),
     ) as Record<Freshness, number>;
+    const byProblem = Object.fromEntries(
+      HostProblemCode.options.map((code) => [code, fleetCounts.problems[code] ?? 0]),
+    ) as Record<HostProblemCode, number>;
     return {
       at: now.toISOString(),
-      hosts: { total: sum(byFreshness), byFreshness, cloneSuspected: fleetCounts.cloneSuspected },
+      hosts: { total: sum(byFreshness), byFreshness, byProblem, cloneSuspected: fleetCounts.cloneSuspected },
       containers: { current: toCounts(fleetCounts.current), lastKnown: toCounts(fleetCounts.lastKnown) },
     };
   }

@@ -35,8 +35,11 @@ export const positionBytes = (position: FeedPosition): Buffer => Buffer.from(`id
 /** Encodes the delay after which a client reconnects. Callers vary it so that not all clients reconnect at once. */
 export const retryBytes = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);
 
-/** An empty comment, which keeps the connection alive. */
-export const HEARTBEAT = Buffer.from(':\n\n');
+/**
+ * Keeps the connection alive. It is a message, because a browser's EventSource reports no comments, and a client that
+ * receives none knows that a proxy buffers the stream.
+ */
+export const HEARTBEAT = toFrame({ event: 'heartbeat', data: {} }).bytes;
 
 /** Whether a message must be sent to a listener with this query that has received everything up to `after`. */
 export function matchesListener(

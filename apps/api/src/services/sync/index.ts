@@ -3,7 +3,7 @@ export { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from './bod
 export { bodyDigest } from './body-digest.js';
 export { createHeartbeatService, type HeartbeatService } from './heartbeat.js';
 export { hostProblems } from './host-problems.js';
+export { cloneSuspectedFrom, hasProblem } from './host-problems.sql.js';
 export { createHostReports } from './host-reports.js';
-export { CLONE_SUSPECTED_MS } from './order.js';
 export { createSnapshotRefusals, type SnapshotRefusals } from './snapshot-refusals.js';
 export { splitStateCounts, healthKey, isKnownState, OTHER_STATE, type StateChanges, stateKey } from './state-counts.js';

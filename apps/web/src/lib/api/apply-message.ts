@@ -29,6 +29,7 @@ export function applyMessage(
     case 'reset':
     case 'lagging':
     case 'caught-up':
+    case 'heartbeat':
       break;
   }
   for (const key of staleKeysAfter(message.event)) refresh(key);

@@ -1,0 +1,25 @@
+import type { HostProblemCode } from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { CLONE_SUSPECTED_MS } from './order.js';
+
+/** The codes that the API detects from columns of the host. Agents report the others. */
+const DETECTED = {
+  snapshot_refused: () => Prisma.sql`h."snapshotRefusedAt" IS NOT NULL`,
+  truncated: () => Prisma.sql`h."truncatedCount" > 0`,
+  clone_suspected: (now: Date) =>
+    Prisma.sql`COALESCE(h."cloneSuspectedAt" > ${cloneSuspectedFrom(now)}::timestamptz, FALSE)`,
+} as const satisfies Partial<Record<HostProblemCode, (now: Date) => Prisma.Sql>>;
+
+/** A clone that was suspected after this instant is still reported. */
+export const cloneSuspectedFrom = (now: Date): Date => new Date(now.getTime() - CLONE_SUSPECTED_MS);
+
+/**
+ * Returns the SQL condition that `hostProblems` returns one of these codes for a row `h` of hosts. A test checks that
+ * it agrees with the function.
+ */
+export function hasProblem(codes: readonly HostProblemCode[], now: Date): Prisma.Sql {
+  const detected = codes.flatMap((code) => (code in DETECTED ? [DETECTED[code as keyof typeof DETECTED](now)] : []));
+  const reported = Prisma.sql`(h."agentProblems" <> '[]' AND EXISTS (
+    SELECT FROM jsonb_array_elements(h."agentProblems") AS problem WHERE problem ->> 'code' = ANY (${[...codes]}::text[])))`;
+  return Prisma.sql`(${Prisma.join([reported, ...detected], ' OR ')})`;
+}

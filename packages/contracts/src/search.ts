@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { ImageInUse } from './images-ports-projects.js';
+import { NAME_LENGTH_MAX } from './limits.js';
+import { ContainerView } from './container-view.js';
+import { Host } from './host.js';
+import { text } from './text.js';
+
+/** Maximum number of items in each group of a search result. */
+export const SEARCH_GROUP_MAX = 5;
+
+/** Query parameters of `GET /api/search`. */
+export const SearchQuery = z.strictObject({ q: text(1, NAME_LENGTH_MAX) });
+export type SearchQuery = z.output<typeof SearchQuery>;
+
+const group = <S extends z.ZodType>(item: S) => z.object({ items: z.array(item), hasMore: z.boolean() });
+
+/**
+ * The first matches of each kind, in the order of their lists. `hasMore` states whether the list with the same `q` may
+ * have more. A project occurs once, on however many hosts it is.
+ */
+export const SearchResult = z.object({
+  hosts: group(Host.pick({ id: true, name: true, freshness: true })),
+  containers: group(
+    ContainerView.pick({ hostId: true, hostName: true, hostFreshness: true, dockerId: true, name: true, image: true }),
+  ),
+  images: group(ImageInUse.pick({ image: true, hosts: true, containers: true })),
+  projects: group(z.object({ project: z.string() })),
+});
+export type SearchResult = z.output<typeof SearchResult>;
