@@ -1,7 +1,6 @@
 /** The targets of the benchmark: bounds, and how their figures are computed from the results. */
 import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Spread } from '@muster/testkit/report';
 import type { SectionId, Sections } from '../results.js';
-import type { GrowthResult } from '../sections/growth.js';
 import type { HttpCell } from '../sections/http.js';
 import { ONE_CONTAINER, type ReadFigures } from '../sections/reads.js';
 
@@ -109,8 +108,8 @@ const httpTargets = HTTP_TARGETS.flatMap(([id, name, direction, ...bounds]) =>
 const READ_MS_MAX = 50;
 
 /** The reads of the list at the largest size, slowest first. */
-const listReads = (growth: GrowthResult | undefined): ReadFigures[] =>
-  (growth?.sizes.at(-1)?.reads ?? [])
+const listReads = (growth: Sections['growth']): ReadFigures[] =>
+  (growth?.result.sizes.at(-1)?.reads ?? [])
     .filter(({ route }) => route === '/api/containers')
     .sort((a, b) => b.latencyMs.p95 - a.latencyMs.p95);
 
@@ -143,7 +142,7 @@ export const TARGETS: readonly Target[] = [
     bound: ['at most', READ_MS_MAX],
     format: formatMs,
     figure({ growth }) {
-      const reads = listReads(growth?.result);
+      const reads = listReads(growth);
       const slow = reads.filter(({ latencyMs }) => latencyMs.p95 > READ_MS_MAX);
       const detail = `${slow.length} of ${reads.length} reads over ${READ_MS_MAX} ms; slowest: ${reads[0]?.name}`;
       return reads[0] && { value: reads[0].latencyMs.p95, detail };
@@ -157,7 +156,7 @@ export const TARGETS: readonly Target[] = [
     format: formatRatio,
     figure({ growth }) {
       const one = growth?.result.sizes.at(-1)?.reads.find(({ name }) => name === ONE_CONTAINER);
-      const [worst] = listReads(growth?.result);
+      const [worst] = listReads(growth);
       return one && worst && { value: worst.latencyMs.p95 / one.latencyMs.p95, detail: `slowest: ${worst.name}` };
     },
   },
