@@ -27,7 +27,7 @@ const ENV_IS_READ_ONCE = {
 
 const PURE = 'is not pure: pass it as an argument';
 
-/** The files of the API that only compute. */
+/** The files of the API that contain only pure functions. */
 const API_PURE_CORE = [
   'lib/{address-group,cursor,database-history,loggable-error,log-throttle,paginate,parse-or-throw,token-bucket,tokens}',
   'http/origin',

@@ -93,8 +93,8 @@ export const Operations = {
     description:
       'Makes the stored containers of the host equal to the snapshot, in one transaction: a 200 with `applied: ' +
       'true` means that it is committed. Containers that are absent from a complete snapshot are marked removed. A ' +
-      'stale snapshot (by stream and sequence) is a 200 with `applied: false` and a `reason`; nothing of it is ' +
-      'written. A single invalid container makes the API refuse the whole snapshot with 400. Costly snapshots of a ' +
+      'stale snapshot (by stream and sequence) is a 200 with `applied: false` and a `reason`; none of it is ' +
+      'stored. A single invalid container makes the API refuse the whole snapshot with 400. Costly snapshots of a ' +
       'host are rate limited: 429 with `Retry-After`.',
     headers: SnapshotHeaders,
     body: Snapshot,

@@ -92,6 +92,6 @@ test.each([
   ['must be one of: admin, viewer', z.enum(['admin', 'viewer']), 'x'],
   ['must be an email address', z.email(), 'x'],
   ['must be better', z.string().regex(/y/, { error: 'must be better' }), 'x'],
-] as const)('a message is a plain predicate: %s', (message, schema: z.ZodType, value) => {
+] as const)('a message has no subject and begins with its verb: %s', (message, schema: z.ZodType, value) => {
   expect(parseWith(schema, value)).toEqual({ success: false, errors: [{ path: '', message }] });
 });

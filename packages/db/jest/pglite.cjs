@@ -27,7 +27,7 @@ const shared = () =>
     }),
   ));
 
-/** Like `PGlite.create`, but with the shared parts, which include the only extension that we use. */
+/** Like `PGlite.create`, but with the compiled modules that all databases of the worker share, which include the only extension that we use. */
 exports.create = async (options) => PGlite.create({ ...options, ...(await shared()) });
 
 const templates = new Map();

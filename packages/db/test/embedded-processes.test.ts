@@ -12,7 +12,7 @@ import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
 import { rejectionOf, temporaryDirectory } from './rig.js';
 
-const WRITER = fileURLToPath(new URL('./writer.js', import.meta.url));
+const WRITER_SCRIPT = fileURLToPath(new URL('./writer.js', import.meta.url));
 
 let folder: { path: string; remove: () => Promise<void> };
 let dataDir: string;
@@ -36,7 +36,7 @@ async function kill(writer: ChildProcess): Promise<void> {
 }
 
 function startWriter(): { process: ChildProcess; lines: AsyncIterator<string> } {
-  const writer = spawn(process.execPath, [WRITER, dataDir], {
+  const writer = spawn(process.execPath, [WRITER_SCRIPT, dataDir], {
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -238,7 +238,7 @@ onServer.each(['postgresql'] as const)('a server (%s)', () => {
     await expect(openDatabase({ url })).rejects.toThrow(DatabaseUnsuitableError);
   });
 
-  test('that rejects the password is reported without it', async () => {
+  test('that rejects the password: the error does not contain the password', async () => {
     const url = new URL(await emptyServerDatabase());
     url.username = 'nobody_here';
     url.password = 'hunter2';

@@ -49,7 +49,7 @@ export function toStartedAt(value: string): string | null {
 }
 
 /**
- * Returns the health that the engine's word stands for. Returns null for any other word, such as `none` or `""`,
+ * Maps the engine's health status to ours. Returns null for any other text, such as `none` or `""`,
  * because the container then has no health check.
  */
 export const toHealth = (word: string | undefined): Health | null =>

@@ -85,9 +85,9 @@ async function runCell(
     case: name,
     connections,
     figures,
-    /** Muster's rate over the bare route's, in paired rounds. */
+    /** Muster's rate divided by the bare route's, in paired rounds. */
     rateOverBare: pairedRatio(rates('muster'), rates('bare')),
-    /** The row loop's CPU time per request (server and PostgreSQL) over Muster's, in paired rounds. */
+    /** The row loop's CPU time per request (server and PostgreSQL) divided by Muster's, in paired rounds. */
     cpuOfRowsOverMuster: pairedRatio(cpu('rows'), cpu('muster')),
   };
 }

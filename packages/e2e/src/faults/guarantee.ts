@@ -42,12 +42,12 @@ export const always = (what: string, count: number, of: number, unit: string): F
 
 type Format = (value: number) => string;
 
-/** Requires that a value is not above a maximum. Not kept if the value is NaN. */
+/** Requires that a value is not above a maximum. NaN does not meet the requirement. */
 export function atMost(what: string, value: number, max: number, format: Format, { timed = true } = {}): Finding {
   return { what, required: `at most ${format(max)}`, figure: format(value), kept: value <= max, timed };
 }
 
-/** Requires that a value is not below a minimum. Not kept if the value is NaN. */
+/** Requires that a value is not below a minimum. NaN does not meet the requirement. */
 export function atLeast(what: string, value: number, min: number, format: Format, { timed = true } = {}): Finding {
   return { what, required: `at least ${format(min)}`, figure: format(value), kept: value >= min, timed };
 }

@@ -67,7 +67,7 @@ export interface RawHost {
   beat(problems: readonly AgentProblem[], fields?: object): Promise<void>;
 }
 
-/** Enrolls a raw host. `facts` replace fields of the request. */
+/** Enrolls a host for which the test itself makes the agent's calls. `facts` replace fields of the request. */
 export async function enrollRawHost(
   muster: Pick<Muster, 'url' | 'enrollmentToken'>,
   facts: { name: string; [field: string]: unknown },

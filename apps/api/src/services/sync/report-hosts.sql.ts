@@ -221,9 +221,9 @@ const REPORT_ONE = reportStatement({ name: 'report_host', several: false });
 const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
 
 /**
- * Records reports, at most one per host, and returns their results in order. A result is null, and nothing was written,
- * if the host is gone, if another transaction has locked its row, if a snapshot does not equal the stored rows, or if
- * its order does not permit it.
+ * Records reports, at most one per host, and returns their results in order. A result is null if nothing was written:
+ * the host is gone, another transaction has locked its row, the snapshot does not equal the stored rows, or a newer
+ * snapshot was applied.
  */
 export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);
