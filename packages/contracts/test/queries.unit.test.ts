@@ -138,9 +138,17 @@ describe('a query of containers', () => {
     expect(parseValid(ContainerQuery, { presence }).presence).toBe(presence);
   });
 
-  test.each(CONTAINER_SORT_KEYS)('sorts by %s in both directions', (key) => {
-    expect(parseValid(ContainerQuery, { sort: key }).sort).toEqual({ key, descending: false });
-    expect(parseValid(ContainerQuery, { sort: `-${key}` }).sort).toEqual({ key, descending: true });
+  test.each(CONTAINER_SORT_KEYS)('sorts the containers of a host by %s in both directions', (key) => {
+    expect(parseValid(ContainerQuery, { sort: key, hostId: HOST }).sort).toEqual({ key, descending: false });
+    expect(parseValid(ContainerQuery, { sort: `-${key}`, hostId: HOST }).sort).toEqual({ key, descending: true });
+  });
+
+  test.each(['name', 'image', 'firstSeenAt'])('sorts the containers of all hosts by %s', (sort) => {
+    expect(parseValid(ContainerQuery, { sort }).sort).toEqual({ key: sort, descending: false });
+  });
+
+  test.each(['state', '-state', 'changedAt', '-changedAt'])('refuses sort=%s without a host', (sort) => {
+    expect(refusedPaths(ContainerQuery, { sort })).toEqual(['/sort']);
   });
 
   test.each(['status', '--name', '+name', '-', '', 'Name', ['name', 'image']])('refuses sort=%j', (sort) => {

@@ -61,7 +61,7 @@ describeInChromium('the list of containers', () => {
     await page.goto(`${dashboard.url}/hosts/${container!.hostId}`);
     await page.getByRole('columnheader', { name: 'Changed' }).getByRole('button').click();
     await page.locator('[role=columnheader][aria-sort=descending]', { hasText: 'Changed' }).waitFor();
-    await page.getByRole('link', { name: 'shop-db-1', exact: true }).waitFor();
+    await page.getByRole('table').getByRole('link', { name: 'shop-db-1', exact: true }).waitFor();
   });
 
   test('is grouped by image, with headings that count the containers and show them when they are opened', async () => {
