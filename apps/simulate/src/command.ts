@@ -4,15 +4,20 @@ import {
   tokenKind,
 } from '@muster/contracts';
 import { createCommandLine, decimal, duration, Option, parseArguments, wholeNumber } from '@muster/fleet/command-line';
-import type { CommandIo } from '@muster/fleet/command-line';
+import type { Command, CommandIo } from '@muster/fleet/command-line';
 import { ApiError, simulate, summaryText, type SimulateOptions } from '@muster/fleet/simulation';
 
-type Values = Omit<SimulateOptions, 'rampMs' | 'durationMs'> & { ramp: number; duration: number };
+type Values = Omit<SimulateOptions, 'url' | 'key' | 'rampMs' | 'durationMs'> & {
+  url?: string;
+  key?: string;
+  ramp: number;
+  duration: number;
+};
 
 const ramp = new Option('--ramp <time>', 'time between the first start and the last').default(10_000, '10s');
 const time = new Option('--duration <time>', 'time that the fleet runs, including the ramp').default(60_000, '1m');
 
-export const commandLine = createCommandLine(
+export const commandLine: Command = createCommandLine(
   'muster-simulate',
   `Simulates a fleet of hosts that enroll and use the complete agent protocol. \
 At the end, compares the API's state with the expected state, container by container.
@@ -42,17 +47,17 @@ Exit code: 0 if everything agrees, 1 after a difference or a 5xx response, 2 for
 export const simulator = {
   name: commandLine.name(),
   parse(args: readonly string[]): SimulateOptions {
-    const { ramp: rampMs, duration: durationMs, ...values } = parseArguments<Values>(commandLine, args);
+    const { ramp: rampMs, duration: durationMs, key, ...values } = parseArguments<Values>(commandLine, args);
     const url = values.url?.replace(/\/+$/, '');
     if (!url) commandLine.error('--url is missing (or MUSTER_URL)');
     if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) {
       commandLine.error('--url must be an http or https URL');
     }
-    if (!values.key) commandLine.error('--key is missing (or MUSTER_KEY)');
+    if (!key) commandLine.error('--key is missing (or MUSTER_KEY)');
     // Checked here, because commander's message for an invalid value would contain the secret.
-    if (tokenKind(values.key) !== 'key') commandLine.error('--key must be a well-formed muster_key_… token');
+    if (tokenKind(key) !== 'key') commandLine.error('--key must be a well-formed muster_key_… token');
     if (durationMs < rampMs) commandLine.error('--duration must be at least as long as --ramp, which it includes');
-    return { ...values, url, rampMs, durationMs };
+    return { ...values, url, key, rampMs, durationMs };
   },
   async run(options: SimulateOptions, io: CommandIo): Promise<number> {
     const summary = await simulate(options, io);

@@ -4,7 +4,7 @@ import { commandLine, simulator } from '../src/command.js';
 
 const key = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES).fill(1));
 const base = ['--url', 'http://127.0.0.1:3000/', '--key', key];
-const { parse } = simulator;
+const parse = (args: readonly string[]) => simulator.parse(args);
 let printed = '';
 const print = (text: string) => void (printed += text);
 commandLine.configureOutput({ writeOut: print, writeErr: print });

@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
-export { Option } from 'commander';
+export { Option, type Command } from 'commander';
 
 export interface CommandIo {
   /** Writes to standard output. */
