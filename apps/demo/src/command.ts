@@ -2,7 +2,7 @@ import { createCommandLine, Option, parseArguments, wholeNumber, type CommandIo 
 import { ProgramError } from '@muster/testkit';
 import { DemoError, runDemo } from './demo.js';
 
-/** Four hours, so that a demo that someone forgot does not run forever. */
+/** By default, the demo ends after four hours, in case someone forgets to stop it. */
 const SECONDS_DEFAULT = 4 * 3_600;
 const SECONDS_MAX = 7 * 86_400;
 

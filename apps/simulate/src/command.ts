@@ -49,7 +49,7 @@ export const simulator = {
       commandLine.error('--url must be an http or https URL');
     }
     if (!values.key) commandLine.error('--key is missing (or MUSTER_KEY)');
-    // Checked here, because commander's message for an invalid value would contain the secret.
+    // Commander does not check the key, because its message for an invalid value would contain the key.
     if (tokenKind(values.key) !== 'key') commandLine.error('--key must be a well-formed muster_key_… token');
     if (durationMs < rampMs) commandLine.error('--duration must be at least as long as --ramp, which it includes');
     return { ...values, url, rampMs, durationMs };
