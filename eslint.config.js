@@ -91,14 +91,14 @@ export default defineConfig(
         { ignoreArrowShorthand: true, ignoreVoidOperator: true, ignoreVoidReturningFunctions: true },
       ],
       '@typescript-eslint/no-import-type-side-effects': 'error',
-      // `void call()` states that a result is ignored, and may be written even if the function returns nothing yet.
+      // `void call()` states that the caller ignores the result. It is allowed even if the function returns nothing.
       '@typescript-eslint/no-meaningless-void-operator': 'off',
-      // With `noUncheckedIndexedAccess`, `!` marks an index that was already checked. Without `!`, each of these places
-      // would need a branch that no test can reach.
+      // With `noUncheckedIndexedAccess`, an element of an array may be undefined. `!` states that the index is valid.
+      // Without `!`, the code would need branches that no test can reach.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/prefer-readonly': 'error',
-      // An asynchronous method of an interface may have an implementation that awaits nothing.
+      // Some implementations of an asynchronous interface have nothing to await.
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
@@ -124,7 +124,7 @@ export default defineConfig(
     },
   },
   {
-    // Responses have the shapes of the contracts, so that renaming a column does not change the API.
+    // Routes do not return database rows, because renaming a column would then change the API.
     files: ['apps/api/src/{routes,http}/**/*.ts'],
     rules: {
       'no-restricted-imports': [
@@ -153,7 +153,7 @@ export default defineConfig(
     },
   },
   {
-    // The pure core: equal arguments give equal results, so that unit tests can check it.
+    // Pure code does not read the clock or random values, so that equal arguments give equal results in unit tests.
     files: ['packages/contracts/src/**/*.ts', ...API_PURE_CORE, 'packages/fleet/src/model/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
@@ -174,8 +174,8 @@ export default defineConfig(
   {
     files: ['**/test/**/*.ts'],
     rules: {
-      // A suite may use `describe.skip` in place of `describe` if a dependency is missing (a failure in CI), but no test
-      // may call `describe.skip` directly.
+      // No test calls `describe.skip` directly. A suite may choose between `describe` and `describe.skip` at run time
+      // if it needs a program, such as PostgreSQL, that may be missing. In CI, a missing program is a failure.
       'no-restricted-syntax': [
         'error',
         {
@@ -184,7 +184,7 @@ export default defineConfig(
           message: 'Do not skip or focus tests: a test that does not run verifies nothing.',
         },
         {
-          // jest refuses an empty list, which a filter returns on a machine without PostgreSQL.
+          // Without PostgreSQL, the filter returns an empty list, and jest refuses an empty list.
           selector:
             'CallExpression[callee.property.name="each"] > CallExpression[callee.property.name="filter"][callee.object.callee.name="testEngines"]',
           message: 'For suites that need a server: const onServer = hasTestServer() ? describe : describe.skip.',

@@ -12,7 +12,7 @@ export default {
   testTimeout: 60_000,
   testEnvironmentOptions: { customExportConditions: ['@muster/source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // Only a run of all tests uses the groups: see jest.config.js.
+  // The files in test/groups are used only if all tests run: see jest.config.js.
   testPathIgnorePatterns: ['/node_modules/', '/test/groups/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {

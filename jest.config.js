@@ -12,15 +12,18 @@ const configs = await Promise.all(
   packages.map(async (rootDir) => ({ rootDir, ...(await import(join(rootDir, 'jest.config.js'))).default })),
 );
 
-/** Whether the command line selects tests, as `pnpm test NAME` does. A config file or a number is an option's value. */
+/**
+ * Whether the command line selects tests by name, as in `pnpm test NAME`. An argument that is a config file or a number
+ * is no name, but the value of an option.
+ */
 const isSelection = process.argv
   .slice(2)
   .some((argument) => !argument.startsWith('-') && !/\.config\.js$|^\d+$/.test(argument));
 
 /**
- * Returns patterns of test files to ignore, so that no test runs twice. A file in `test/groups` imports small test
- * files, so that they load the application only once, and the small files are ignored. `pnpm test NAME` runs the small
- * files and ignores the groups.
+ * Returns patterns of the test files that jest ignores, so that no test runs twice. Each file in `test/groups` imports
+ * several small test files, so that the application is loaded only once for all of them. A run of all tests uses the
+ * groups and ignores these small files. `pnpm test NAME` uses the small files and ignores the groups.
  */
 function ignored(rootDir) {
   const directory = join(rootDir, 'test/groups');
@@ -32,10 +35,13 @@ function ignored(rootDir) {
   return imports.map(([, name]) => `/${basename(rootDir)}/test/${name}.ts$`);
 }
 
-/** Options that jest accepts for a whole run only, and not for a project. */
+/** Options that jest accepts only for a whole run, not for a single project. */
 const RUN_OPTIONS = new Set(['maxWorkers', 'reporters', 'testTimeout']);
 
-/** `pnpm test`: the tests of all packages in one run. In the directory of a package, `jest` runs only its tests. */
+/**
+ * `pnpm test`: the tests of all packages in one run. In a package's directory, `jest` runs only the tests of that
+ * package.
+ */
 export default {
   projects: configs.map((config) => ({
     ...Object.fromEntries(Object.entries(config).filter(([name]) => !RUN_OPTIONS.has(name))),
@@ -43,7 +49,7 @@ export default {
   })),
   reporters: base.reporters,
   testTimeout: Math.max(...configs.map(({ testTimeout }) => testTimeout)),
-  // One more than there are processors, because some tests mostly wait.
+  // One worker more than there are processors, because some tests mostly wait.
   maxWorkers: availableParallelism() + 1,
   workerIdleMemoryLimit: '1GB',
   testSequencer: '<rootDir>/scripts/slowest-tests-first.js',

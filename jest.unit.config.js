@@ -7,7 +7,10 @@ const script = (name) => join(import.meta.dirname, 'scripts', name);
 /** Options that only tests with real servers, databases or processes need. */
 const REAL_PARTS = new Set(['globalSetup', 'globalTeardown']);
 
-/** Jest searches the files of each project, which takes longer than some of these tests. */
+/**
+ * Whether a project has unit tests. Other projects are left out, because searching their files takes jest longer than
+ * some unit tests.
+ */
 const hasUnitTests = ({ rootDir }) =>
   readdirSync(join(rootDir, 'test'), { recursive: true }).some((name) => name.endsWith('.unit.test.ts'));
 

@@ -1,7 +1,7 @@
 /**
- * Checks that docs/dependencies.md gives a reason for every direct dependency of the workspaces and lists no others,
- * and that every dependency has an exact version instead of a range. Prints a line for each problem and exits with 1 if
- * there is one.
+ * Checks that docs/dependencies.md lists every direct dependency of the workspaces with a reason, and lists no other
+ * packages. Also checks that every dependency has an exact version, not a range. Prints a line for each problem and
+ * exits with 1 if there is one.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

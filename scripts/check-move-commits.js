@@ -1,7 +1,7 @@
 /**
- * Checks that each commit whose subject begins with `move:` only moves files. No file may be added or deleted, each
- * moved file must keep at least half of its content, and at most a tenth of all lines in the touched files may change.
- * Checks the commits since `before-restructure` (docs/benchmarks/baselines.json).
+ * Checks that each commit whose subject begins with `move:` only moves files. The commit must not add or delete files.
+ * Each moved file must keep at least half of its content. In total, at most a tenth of the lines in the touched files
+ * may change. Checks the commits since `before-restructure` (docs/benchmarks/baselines.json).
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const problems = commits.flatMap((line) => {
   const commit = line.slice(0, line.indexOf(' '));
   const diff = (...options) => lines(git('diff', '-M50%', '-l0', ...options, `${commit}^`, commit));
   const unpaired = diff('--name-status', '--diff-filter=AD').map((change) => `${line}: not a move: ${change}`);
-  // `git diff --numstat -z` would need parsing of renames; the paths are enough to count the lines of each file.
+  // `--numstat` is used only for the number of changed lines, because its paths of renamed files are hard to parse.
   const changed = diff('--numstat').reduce((sum, change) => sum + (Number(change.split('\t')[0]) || 0), 0);
   const paths = diff('--name-only');
   const total = paths.reduce((sum, path) => sum + lines(git('show', `${commit}:${path}`)).length, 0);

@@ -15,7 +15,7 @@ const source = readFileSync(document, 'utf8');
 const config = await createConfig({
   extends: ['recommended-strict'],
   rules: {
-    // A caller of a health check or of the document itself cannot cause a 4xx response, so none is described.
+    // This rule is off, because the health checks and the document itself have no 4xx responses.
     'operation-4xx-response': 'off',
     'operation-description': 'error',
     'parameter-description': 'error',
@@ -27,7 +27,10 @@ const lintProblems = findings.map(
   ({ ruleId, message, location: [place] }) => `${place?.pointer ?? ''}: ${message} (${ruleId})`,
 );
 
-/** Uses the generated types of the calls that most clients make. Fails to compile if the generator dropped one. */
+/**
+ * Uses the generated types of the calls that most clients make. It does not compile if the generator left out one of
+ * these calls.
+ */
 const USAGE = `
 import type { components, paths } from './openapi.js';
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never;

@@ -1,6 +1,7 @@
 /**
- * A jest sequencer that starts the slowest test files first, so that none of them is left alone at the end of the run.
- * Jest does this only from its second run on. Files that mostly wait alternate with files that mostly compute.
+ * A jest sequencer that starts the slowest test files first, so that the run does not end with one slow file on one
+ * worker. Without it, jest has this order only from the second run on, when it knows the durations. In the list, files
+ * that mostly wait alternate with files that mostly use the CPU.
  */
 import TestSequencer from '@jest/test-sequencer';
 

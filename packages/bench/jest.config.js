@@ -1,4 +1,4 @@
 import base from '../../jest.config.base.js';
 
-// A test runs a small but complete benchmark on a separate PostgreSQL server.
+// The timeout is long, because one test runs a small but complete benchmark on its own PostgreSQL server.
 export default { ...base, testTimeout: 180_000 };

@@ -15,7 +15,8 @@ class BundleTooLargeError extends Error {}
 
 /**
  * Imports `z` as a namespace instead of an object, so that the bundler can drop the parts of zod that the agent does
- * not use. They are two thirds of zod: error texts in fifty languages, and the conversion to and from JSON Schema.
+ * not use. The dropped parts are two thirds of zod: error texts in fifty languages, and the conversion to and from JSON
+ * Schema.
  */
 const treeShakableZod: Plugin = {
   name: 'tree-shakable-zod',
@@ -28,8 +29,9 @@ const treeShakableZod: Plugin = {
 };
 
 /**
- * Bundles the agent and its imports into one JavaScript file at `outfile`. The format is `esm` for Node.js, with an
- * adjacent source map, and `cjs` for an executable. One file saves a third of the memory that separate modules take.
+ * Bundles the agent and its imports into one JavaScript file at `outfile`. The format `esm` is for Node.js and has a
+ * source map next to the file. The format `cjs` is for an executable. One file saves a third of the memory that
+ * separate modules take.
  * @throws BundleTooLargeError
  */
 export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promise<void> {

@@ -23,7 +23,7 @@ import type { Traffic } from './footprint/relay.js';
 /** The limits of issue 7. */
 const LIMITS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
-/** Seconds between two samples, which is also the maximum delay until a list call is noticed. */
+/** Seconds between two samples. A list call is noticed at the next sample, so it is noticed at most this much later. */
 const SAMPLE_INTERVAL_SECONDS = 1;
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -97,9 +97,9 @@ function listsPerMinute(samples: readonly Sample[]): number {
 }
 
 /**
- * Returns the commands for the build and for a copy of the executable. The copy is written in small chunks, like a
- * download. The packager writes the original in one chunk. The page cache holds such a file in larger pieces, so 12 MB
- * more of it would be mapped than on a real host.
+ * Returns the commands for the build and for a copy of the executable. The copy is written in small chunks, like the
+ * download on a real host. The original is not measured, because the packager writes it in one chunk. The page cache
+ * holds the original in larger pieces, so 12 MB more of it would be mapped than on a real host.
  */
 async function defaultCommands(directory: string): Promise<string[]> {
   const build = `node ${inPackage('dist/main.js')} run`;

@@ -67,8 +67,8 @@ interface ReportingContext extends EngineReader {
 }
 
 /**
- * The parameters of all delays. `random` returns a number in [0, 1), `coalesceMs` is how long a burst of events is
- * collected, and `waits` is how long a session waits.
+ * The parameters of all delays. `random` returns a number in [0, 1), `coalesceMs` is the time during which events are
+ * collected for one snapshot, and `waits` contains the waits of a session.
  */
 export interface Timing {
   random: () => number;
@@ -153,8 +153,8 @@ export const runOnce = (
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async ({ poller, client, session }) => {
     await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
-    // The snapshot started a new stream, which superseded the stream of the journal's entries. The API would not apply
-    // them, so they are deleted.
+    // The snapshot started a new stream. The journal's entries belong to an older stream, so the API would no longer
+    // apply them. The entries are therefore deleted.
     await (await openJournal(env.stateDir, log)).clear();
   });
 
@@ -163,7 +163,8 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
   withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, client, session }) => {
     const enrollmentBefore = session.enrollment();
     const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(throwStopError);
-    // A call with the token confirms that the API accepts it, and completes an enrollment whose answer was lost.
+    // This call checks that the API accepts the token. If the answer to an earlier enrollment was lost, the call also
+    // completes that enrollment.
     const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
     if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
@@ -175,8 +176,8 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
 
 /**
  * Revokes this host's tokens and deletes them from the state directory. If another agent has superseded this one, the
- * token is deleted but not revoked, because the other agent reports with it. Throws `StopError` if an agent is running
- * or the API cannot be reached.
+ * token is deleted but not revoked, because the other agent uses the same token. Throws `StopError` if an agent is
+ * running or the API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withState(env, async (store, state) => {

@@ -90,9 +90,8 @@ export function parseCli(args: readonly string[]): CliRequest {
 }
 
 /**
- * Creates the parser. `parseCli` detects errors instead of commander, for two reasons: commander's message for an
- * unknown option quotes the value, and if a flag with a required value (`<value>`) lacks it, commander uses the next
- * flag as the value.
+ * Creates the parser. `parseCli`, not commander, detects errors. Commander's message for an unknown option would quote
+ * the value. If a flag lacks its required value (`<value>`), commander would use the next flag as the value.
  */
 function createProgram(): Program {
   const program = new Program().argument('[commands...]').allowUnknownOption().helpOption(false);

@@ -65,7 +65,7 @@ describe('leave', () => {
 });
 
 describe('leave, after another agent superseded this one,', () => {
-  test('deletes the token from the state without revoking it, because the other agent reports with it', async () => {
+  test('deletes the token from the state without revoking it, because the other agent uses the same token', async () => {
     rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);

@@ -54,7 +54,7 @@ describe('a token that the API rejects as invalid', () => {
     expect(tokens()[2]).not.toBe(tokens()[1]);
   });
 
-  test('never ends an agent that cannot enroll again, and the agent resumes when the API accepts the token', async () => {
+  test('does not stop an agent that cannot enroll again, and the agent resumes when the API accepts the token', async () => {
     await rig.once();
     const storedState = await readFile(stateFile(), 'utf8');
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
@@ -84,7 +84,7 @@ describe('a token that the API rejects as invalid', () => {
     await rig.muster.until(() => rig.muster.snapshots.some(isPartial) && !isPartial(rig.muster.snapshots.at(-1)!));
   });
 
-  test('does not make the agent enroll endlessly if it was just issued', async () => {
+  test('that was just issued does not make the agent enroll endlessly', async () => {
     rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
     const agent = rig.run();
     await rig.muster.until(() => rejections().length === 2);
@@ -109,7 +109,7 @@ describe('a token that the API rejects as invalid', () => {
 });
 
 describe('a deleted host', () => {
-  test('does not end its agent, which keeps its token because a wrong server may have answered', async () => {
+  test('does not stop its agent, and the agent keeps its token because a wrong server may have answered', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.muster.queueReactions(Paths.agentHeartbeat, hostDeleted, hostDeleted);
     const agent = rig.run();
@@ -120,7 +120,7 @@ describe('a deleted host', () => {
     expect(await agent.stop()).toBeNull();
   });
 
-  test('is enrolled again only with a new enrollment token, not with the one that enrolled it', async () => {
+  test('is enrolled again only with a new enrollment token, not with the token of its first enrollment', async () => {
     await rig.once();
     rig.muster.queueReactions(Paths.agentContainers, hostDeleted, hostDeleted);
     await expect(rig.once()).rejects.toMatchObject({ exitCode: 3 });
@@ -133,7 +133,7 @@ describe('a deleted host', () => {
 });
 
 describe('an identity', () => {
-  test('of a live host is replaced by a random one, which is stored, after the API’s grace period', async () => {
+  test('that a live host uses is replaced by a random identity after the API’s grace period, and the random identity is stored', async () => {
     // The first answer takes longer than the grace period.
     const answerEnroll = rig.muster.hold(Paths.agentEnroll);
     rig.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
@@ -163,7 +163,7 @@ describe('an identity', () => {
     await agent.stop();
   });
 
-  test('that was generated before an answer was lost is used again when enrolling is repeated', async () => {
+  test('that was generated for an enrollment is used again if the answer is lost and the enrollment is repeated', async () => {
     rig.muster.queueReactions(Paths.agentEnroll, inUseFor(1), inUseFor(30), 'reset', 'reset');
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -185,13 +185,13 @@ describe('enrolling', () => {
     expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
   });
 
-  test('ends a new agent after an unexpected refusal, because it has no token to keep', async () => {
+  test('stops a new agent after an unexpected refusal, because the agent has no token to keep', async () => {
     rig.muster.setReaction(Paths.agentEnroll, { status: 404, text: 'nothing here' });
     expect(await rig.run().ended).toMatchObject({ exitCode: 1 });
     expect(rig.muster.receivedRequests).toHaveLength(1);
   });
 
-  test('never ends an agent that was enrolled before, even if the answer is unexpected', async () => {
+  test('never stops an agent that was enrolled before, even if the answer is unexpected', async () => {
     await rig.once();
     rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     rig.muster.queueReactions(Paths.agentEnroll, { status: 404, text: 'nothing here' });
@@ -202,7 +202,7 @@ describe('enrolling', () => {
 });
 
 describe('the state directory', () => {
-  test('does not reveal its token to an API that did not issue it', async () => {
+  test('holds a token that is never sent to an API that did not issue it', async () => {
     await rig.once();
     const other = await openRig();
     try {

@@ -177,7 +177,7 @@ function takeApiDown(): void {
     expect(await isActive()).toBe(true);
   });
 
-  test('restarts the service that it stopped if it is killed while it waits for the API', async () => {
+  test('restarts the service that it stopped, even if it is killed while it waits for the API', async () => {
     await installAgent();
     rig.muster.setReaction(Paths.agentContainers, 'hang');
     const snapshots = rig.muster.snapshots.length;

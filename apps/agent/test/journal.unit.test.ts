@@ -109,7 +109,7 @@ describe('the journal', () => {
     expect(await drain(journal)).toEqual([[1, ['a running'], []]]);
   });
 
-  test('does not follow a link: the target is neither read nor written, and the entries are kept in memory', async () => {
+  test('neither reads nor writes the target of a symbolic link, and keeps its entries in memory', async () => {
     const linkTarget = join(dir, 'elsewhere');
     await writeFile(linkTarget, 'not ours');
     await symlink(linkTarget, join(dir, 'journal.ndjson'));

@@ -25,8 +25,8 @@ const lastHeartbeat = (): ReceivedRequest => rig.muster.heartbeats.at(-1)!;
 const reportedFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'reported.json');
 
 /**
- * Returns the ids of the containers that the API holds after it has applied the snapshots, and the maximum number that
- * it held at any time.
+ * Applies the snapshots in order, as the API does. Returns the ids of the containers that remain, and the largest
+ * number of containers at any time.
  */
 function applySnapshots(snapshots: readonly ReceivedRequest[]): { ids: Set<string>; idsMax: number } {
   let ids = new Set<string>();
@@ -68,7 +68,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     ]);
   });
 
-  test('names each removed container before the API holds too many, if all containers are replaced repeatedly', async () => {
+  test('reports removed containers soon enough that the API never holds too many, even if all are replaced repeatedly', async () => {
     let ids = await open(6_000);
     rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
@@ -88,7 +88,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(rig.muster.snapshots.every((each) => removedIdsIn(each).length <= 100)).toBe(true);
   });
 
-  test('names containers that were removed while its agent was not running', async () => {
+  test('reports containers that were removed while its agent was not running', async () => {
     const ids = await open(5_100);
     const first = rig.run();
     await until(() => rig.muster.heartbeats.length > 0);
@@ -194,7 +194,7 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('of a list that is too long, and the agent keeps running and retries at the regular interval', async () => {
+  test('if the engine’s list is too long; the agent keeps running and retries at the regular interval', async () => {
     rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     rig.run();
@@ -210,7 +210,7 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('of a refused snapshot, which is retried at the regular interval even without a change', async () => {
+  test('if the API refuses a snapshot; the agent retries at the regular interval even without a change', async () => {
     rig = await openRig();
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     rig.muster.queueReactions(

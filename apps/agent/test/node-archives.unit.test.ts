@@ -34,7 +34,7 @@ test.each([
   ['20.20.2', false],
   ['22.12.0', true],
   ['24.21.0', true],
-])('whether Node.js %s still receives security fixes: %s', (version, isMaintained) => {
+])('Node.js %s still receives security fixes: %s', (version, isMaintained) => {
   expect(receivesSecurityFixes(version)).toBe(isMaintained);
 });
 

@@ -5,7 +5,7 @@ import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
-/** The header of the responses that simulate an outage. The engine's containers also change during this wait. */
+/** The header of the responses that simulate an outage. Tests change the engine's containers while the agent waits. */
 const RETRY_AFTER: Record<string, string> = { 'retry-after': '1' };
 
 let rig: Rig;
@@ -20,7 +20,9 @@ const isPartial = ({ headers }: ReceivedRequest): boolean => headers['snapshot-c
 const partials = (): ReceivedRequest[] => rig.muster.snapshots.filter(isPartial);
 const statesIn = ({ json }: ReceivedRequest): string[] =>
   (json as Container[]).map(({ name, state }) => `${name} ${state}`);
-/** Waits until the journal on disk has `entries` lines, because entries in memory would be lost with the agent. */
+/**
+ * Waits until the journal on disk has `entries` lines. Entries that are only in memory are lost when the agent ends.
+ */
 const untilJournalHas = (entries: number): Promise<void> => untilTrue(() => journalLineCount() === entries);
 function journalLineCount(): number {
   const path = join(rig.dir, 'state', 'journal.ndjson');
@@ -189,13 +191,13 @@ describe('while a call waits for its answer', () => {
   );
 
   test.each(ENDS)(
-    'during a snapshot call that %s, its changes and then the later changes are recorded',
+    'during a snapshot call that %s, the changes in that snapshot are recorded first, and then the later changes',
     async (_, reaction) => {
       const release = rig.muster.hold(Paths.agentContainers);
       rig.engine.pause(rig.engine.idOf('c')!);
       await rig.muster.until(() => rig.muster.snapshots.length === 2);
       const requests = rig.muster.receivedRequests.length;
-      // The snapshot in flight is also recorded, before the first later change.
+      // The snapshot in flight is also recorded. Its entry is the first in the journal.
       await makeThreeChanges(1);
       expect(rig.muster.receivedRequests).toHaveLength(requests);
       release(reaction);

@@ -97,7 +97,7 @@ describe('while the network to the API is faulty', () => {
       rig.engine.unpause(rig.engine.idOf('h5-host')!);
       rig.engine.pause(rig.engine.idOf('h5-P')!);
       await eventually(() => failedTries() >= 3);
-      // Changes recorded in the meantime arrive as incomplete snapshots.
+      // Changes recorded during the fault arrive as incomplete snapshots.
       const completeSnapshots = () =>
         rig.muster.snapshots.filter(({ headers }) => headers['snapshot-complete'] === 'true');
       const countBefore = completeSnapshots().length;
@@ -182,7 +182,7 @@ describe('an hour without the API', () => {
     }
   });
 
-  test('ends for each agent within a minute after the API returns, with a snapshot and then the usual cadence', () => {
+  test('is over within a minute after the API returns: each agent sends a snapshot and resumes the usual cadence', () => {
     for (const { returnedAt, action, schedule } of fleet) {
       expect(returnedAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');
@@ -222,7 +222,8 @@ describe('an hour without the API', () => {
   test('with a Retry-After of 30 s keeps every agent away for at least 30 s and spreads the fleet’s return', () => {
     const agents = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 1, 30_000));
     for (const { returnedAt } of agents) expect(returnedAt).toBeGreaterThanOrEqual(30_000);
-    // The first failure spreads the agents over a second, and each further failure over twice as long.
+    // After the first failure, the agents retry within one second of each other. Each further failure doubles this
+    // time.
     const later = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 200_000, 30_000).returnedAt);
     expect(largestShareInOneSecond(later)).toBeLessThan(0.1);
   });

@@ -90,7 +90,7 @@ describe('the compose file', () => {
 });
 
 describe('the image', () => {
-  /** The instructions with their arguments. Continued lines are joined. */
+  /** The instructions of the Dockerfile with their arguments. An instruction on several lines becomes one line. */
   const instructions = read('Dockerfile')
     .replace(/^#.*\n/gm, '')
     .replace(/\\\n/g, ' ')

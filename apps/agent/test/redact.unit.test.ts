@@ -92,7 +92,7 @@ test('redaction of any command or label returns valid text in time', () => {
   );
 });
 
-/** Texts that each part of the patterns matches, and texts that only begin like a match. */
+/** For each part of the patterns, a text that matches it. Also texts whose beginning matches and whose end does not. */
 const EXAMPLES = [
   'muster_agent_0123',
   'ghp_0123456789abcdefghij',
@@ -131,7 +131,9 @@ describe('redaction takes time linear in the length of the text', () => {
   };
   const bestOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => timeOf(work)));
 
-  /** Quadratic work takes 16 times as long for four times the text. Times that are too short to measure pass. */
+  /**
+   * Quadratic work takes 16 times as long for four times the text. The test passes if the time is too short to measure.
+   */
   function expectLinear(work: (text: string) => unknown, unit: string): void {
     if (timeOf(() => work(repeatTo(unit, LARGE))) < 50) return;
     const [small, large] = [SMALL, LARGE].map((length) => bestOf(() => work(repeatTo(unit, length)))) as [
@@ -146,7 +148,7 @@ describe('redaction takes time linear in the length of the text', () => {
       const unit = example.slice(0, length);
       expectLinear((text) => text.replace(REDACT_VALUES_DEFAULT, ''), unit);
       expectLinear((text) => text.replace(REDACT_NAMES_DEFAULT, ''), unit);
-      // Only the start of one text is searched, so several texts make up the length.
+      // Redaction searches only the start of a text, so the long input is split into several texts.
       const inCommand = (text: string) =>
         Array.from({ length: Math.ceil(text.length / SMALL) }, () => commandOf(text.slice(0, SMALL)));
       expect(timeOf(() => inCommand(repeatTo(unit, SMALL)))).toBeLessThan(500);
@@ -157,7 +159,7 @@ describe('redaction takes time linear in the length of the text', () => {
 describe('a limit of redaction', () => {
   const many = Array.from({ length: 10 }, (_, i) => container('x'.repeat(1_000), { [`label-${i}`]: 'plain' }));
 
-  test('redacts all remaining texts once it is reached, so that no unsearched text is sent', () => {
+  test('is reached: all remaining texts are redacted, so that no unsearched text is sent', () => {
     const redactor = createRedactor(defaults, () => 0, { charactersMax: 3_100, msMax: 1 });
     const redacted = many.map((each) => redactor.redact(each));
     expect(redacted.map(({ command }) => command === REDACTED)).toEqual([

@@ -135,7 +135,7 @@ describe('between snapshots', () => {
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 3);
     expect([0, 1, 2].map((index) => heartbeat(index).digest)).toEqual([null, null, null]);
-    // Each answer to a heartbeat requests a snapshot, which would only fail in the same way.
+    // Each answer to a heartbeat requests a snapshot. The agent sends none, because the API would refuse it again.
     expect(rig.muster.snapshots).toHaveLength(1);
     expect(rig.logged.map(({ msg }) => msg).join('\n')).toContain('another agent reports with this host’s token');
   });
@@ -152,7 +152,7 @@ describe('when the engine cannot be read', () => {
     ['sends a truncated list', { kind: 'truncate' } as const],
     ['resets the connection in the middle of the list', { kind: 'reset' } as const],
   ])(
-    'because it %s, a heartbeat reports the error, no snapshot is sent, and reporting resumes later',
+    'because the engine %s, a heartbeat reports the error, no snapshot is sent, and reporting resumes later',
     async (_, fault) => {
       rig.run();
       await rig.muster.until(() => rig.muster.snapshots.length === 1);
@@ -174,7 +174,7 @@ describe('when the engine cannot be read', () => {
     },
   );
 
-  test('because it is frozen while its event stream is open, the next heartbeat reports the error', async () => {
+  test('because the engine is frozen while its event stream is open, the next heartbeat reports the error', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
@@ -185,7 +185,7 @@ describe('when the engine cannot be read', () => {
     expect(heartbeat(-1).digest).toBeNull();
   });
 
-  test('because it was stopped, reporting resumes when it is started again', async () => {
+  test('because the engine was stopped, reporting resumes when the engine is started again', async () => {
     rig.run();
     await rig.muster.until(() => rig.muster.snapshots.length === 1);
     rig.engineServer.dropEventStreams();

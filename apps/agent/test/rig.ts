@@ -11,10 +11,10 @@ import { ScriptedMuster } from './scripted-muster.js';
 
 export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 
-/** The longest wait of a rig's agents while another host with their identity may be alive. */
+/** Maximum milliseconds that an agent of the rig waits while another host with the agent's identity may be alive. */
 export const IDENTITY_WAIT_MS_MAX = 300;
 
-/** A replayed engine, a scripted API and an agent, with their own directory. */
+/** A replayed engine, a scripted API and an agent, which use a directory of their own. */
 export interface Rig {
   dir: string;
   muster: ScriptedMuster;

@@ -95,11 +95,11 @@ describe('a token', () => {
     expect(rig.muster.snapshots.slice(answered).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
     await rig.muster.until(() => rig.muster.heartbeats.at(-1)!.token === old);
     await after.stop();
-    // The newer token is kept, because it is the valid one if a wrong server answered.
+    // The agent keeps the newer token: if another server rejected it by mistake, the newer token is still valid.
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
-  test('is kept together with the previous one if both are rejected', async () => {
+  test('is kept, and so is the previous token, if the API rejects both', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
@@ -109,7 +109,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('that the API accepted a month ago is the only one that the agent keeps', async () => {
+  test('that the API first accepted a month ago makes the agent delete the previous token', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
@@ -121,7 +121,7 @@ describe('a token', () => {
 });
 
 describe('a state file of an earlier release', () => {
-  test('is read, and its token counts as new, so that it is not rotated immediately', async () => {
+  test('is read, and its token counts as new, so that the token is not rotated immediately', async () => {
     await rig.once();
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
     delete state.enrollment.issuedAt;

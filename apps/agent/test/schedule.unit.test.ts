@@ -155,7 +155,7 @@ test('an engine failure is reported immediately, and the engine is read again af
   });
 });
 
-test('the cadence in each answer replaces the previous one, and the calls of a slowed fleet are spread', () => {
+test('each answer’s cadence replaces the previous cadence, and if it slows a fleet, the fleet’s calls are spread', () => {
   const slow = { heartbeatSeconds: 100, snapshotSeconds: 600 };
   expect(
     nextAction(

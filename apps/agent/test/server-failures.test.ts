@@ -54,7 +54,7 @@ describe('after a call that failed but may succeed later,', () => {
     expect(rig.muster.heartbeats).toHaveLength(0);
   });
 
-  test('a 429 for a snapshot does not delay heartbeats, but they do not confirm the unsent state', async () => {
+  test('a 429 for a snapshot does not delay heartbeats, but the heartbeats do not confirm the unsent state', async () => {
     rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     rig.run();
     await rig.muster.until(() => rig.muster.heartbeats.length === 1);
@@ -63,7 +63,7 @@ describe('after a call that failed but may succeed later,', () => {
     rig.engine.pause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 2);
     const before = rig.muster.heartbeats.length;
-    // This change must also wait.
+    // A snapshot with this change must also wait.
     rig.engine.unpause(rig.engine.idOf('h5-host')!);
     await rig.muster.until(() => rig.muster.snapshots.length === 3);
     expect(rig.muster.snapshots[2]!.atMs - rig.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);

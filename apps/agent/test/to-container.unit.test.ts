@@ -23,7 +23,7 @@ const findByName = (containers: readonly Container[], name: string): Container =
   containers.find((each) => each.name === name)!;
 
 describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('every captured container of %s', (flavour) => {
-  test('is converted to one that the contract accepts unchanged', async () => {
+  test('is converted to a container that the contract accepts unchanged', async () => {
     const containers = await mapCapture(flavour);
     const parsed = parseSnapshot(JSON.parse(JSON.stringify(containers)));
     expect(parsed).toEqual({ success: true, data: containers.map((each) => Container.parse(each)) });
@@ -136,7 +136,7 @@ test('a port of 0 is omitted, and a missing type becomes tcp', () => {
   ]);
 });
 
-test('labels: null becomes empty text, and `__proto__` is an ordinary key', () => {
+test('a label with the value null becomes empty text, and a label may have the key `__proto__`', () => {
   const Labels = JSON.parse('{"__proto__":"x","a":null,"b":"\\u0000"}') as object;
   const { labels } = convert({ Labels });
   expect(Object.entries(labels)).toEqual([
@@ -196,7 +196,7 @@ const arbitraryPort = fc.record({
   Type: fc.oneof(fc.constantFrom('tcp', 'UDP', 'sctp', 'quic'), arbitraryValue),
 });
 
-test('any container of an engine is converted to one that the contract accepts, with canonical bytes', () => {
+test('any container of an engine is converted to a container with canonical bytes that the contract accepts', () => {
   fc.assert(
     fc.property(
       fc.record({

@@ -22,5 +22,5 @@ const child = spawn(
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-// Exits with the child's exit code. A child that was stopped by a signal has no exit code.
+// Exits with the child's exit code. If a signal stopped the child, the child has no exit code.
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)));

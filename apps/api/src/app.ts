@@ -58,7 +58,7 @@ export interface AppOptions {
   /** Maximum memory for caching the hosts' last snapshots, in bytes. See `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
   /**
-   * Maximum calls of a host's agent per minute, not counting snapshots, which have budgets that refill at the same
+   * Maximum calls of a host's agent per minute, except snapshots. Snapshots have separate budgets that refill at this
    * rate. 0: unlimited.
    */
   agentRequestsPerMinute?: number;
@@ -87,7 +87,7 @@ export interface AppOptions {
     Pick<StreamRouteOptions, 'recheckMs' | 'operatorListenersMax'>;
   /** The metrics registry. Default: a new one. */
   metrics?: Metrics;
-  /** The bearer token required to read the metrics; null: see `metricsWithoutToken`. */
+  /** The bearer token required to read the metrics. If it is null, `metricsWithoutToken` applies. */
   metricsToken?: string | null;
   /** Milliseconds within which a client must read part of a long response. Default: `STALLED_MS_MAX`. */
   stalledMsMax?: number;
@@ -220,7 +220,7 @@ export function createApp({
 
   const app = express();
   app.disable('x-powered-by');
-  // Weak, because the same answer may be sent in several encodings, whose bytes differ (RFC 9110, 8.8.3).
+  // ETags are weak, because one answer may be sent in several encodings with different bytes (RFC 9110, 8.8.3).
   app.set('etag', 'weak');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);

@@ -76,8 +76,8 @@ export class ConflictError extends DomainError {
 }
 
 /**
- * The host is alive, so an enrollment token cannot take it over. Unless it is seen again, it counts as gone after
- * `retryAfterMs`.
+ * The host is alive, so an enrollment token cannot take it over. If the host sends nothing for `retryAfterMs`, it no
+ * longer counts as alive.
  */
 export class EngineIdInUseError extends DomainError {
   constructor(readonly retryAfterMs: number) {
@@ -129,7 +129,9 @@ export class RateLimitedError extends DomainError {
 export class SnapshotDelayedError extends RateLimitedError {
   constructor(
     retryAfterMs: number,
-    /** Whether this request updates the host's last-seen time. Only one request every few seconds does. */
+    /**
+     * Whether this request updates the host's last-seen time. At most one refused request every few seconds updates it.
+     */
     readonly updatesLastSeen: boolean,
   ) {
     super(

@@ -44,7 +44,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   isEndless: id === 'stream',
 }));
 
-/** The kinds of access that require credentials, except that for metrics, which metrics.test.ts covers. */
+/** The kinds of access that require credentials, except access to metrics. The tests in metrics.test.ts cover it. */
 export type GuardedAccess = Exclude<Access, 'anybody' | 'metrics'>;
 
 /** The routes that require credentials, according to the contract. */

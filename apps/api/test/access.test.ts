@@ -194,7 +194,7 @@ describe.each(testEngines())('access on %s', (engine) => {
 
   const PROBLEM = /^application\/problem\+json$/;
 
-  test('the calls of this test have a valid body for every operation with a body', () => {
+  test('there is a valid request body for exactly the operations that take a body', () => {
     expect(guarded.filter(({ hasBody, body }) => hasBody !== (body !== undefined))).toEqual([]);
   });
 
@@ -216,7 +216,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     expect(await databaseContent()).toBe(before);
   });
 
-  /** Credentials of the same organization whose role is too low. */
+  /** Credentials of the same organization with a role that is too low. */
   const lowerRoleCredentials = (access: GuardedAccess): Record<string, Credentials> => ({
     ...(access === 'admin' || access === 'owner'
       ? { 'a viewer’s key': { bearer: viewer }, 'a viewer': { cookie: people.viewer.browser.cookie } }

@@ -27,7 +27,7 @@ import { TestApi, testClock, type TestHost, type TestOrganization } from './harn
 
 const MIB = 1024 * 1024;
 
-/** Resolves with the values of the first `count` promises to be fulfilled. */
+/** Waits until `count` promises are fulfilled, and resolves with their values. */
 const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
   new Promise((resolve) => {
     const fulfilled: T[] = [];
@@ -80,7 +80,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   }
 
   async function answerTo(req: ClientRequest) {
-    // `once` of node:events would reject when the test destroys the request, which gets no response.
+    // A request that the test destroys gets no response, and `once` of node:events would then reject.
     const res = await new Promise<IncomingMessage>((resolve) => void req.once('response', resolve));
     res.resume();
     return { status: res.statusCode ?? 0, headers: res.headers };
@@ -145,7 +145,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
-  test('refuses with the same response as the application, both at once and after a wait', async () => {
+  test('refuses calls with the application’s own error response, both at once and after a wait', async () => {
     const unlock = await keepOperatorsWaiting();
     const calls = Array.from({ length: 5 }, () =>
       fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
@@ -222,7 +222,8 @@ describe.each(testEngines())('admission on %s', (engine) => {
   });
 
   test('receives more bodies than fit in memory by making some of them wait', async () => {
-    // Before the first body arrives, at least six requests are in progress or waiting. A seventh might be refused.
+    // The limits let six requests be in progress or wait before the first body arrives. A seventh request might be
+    // refused.
     const hosts = await Promise.all(Array.from({ length: 6 }, () => organization.enroll()));
     const body = `[${' '.repeat(9 * MIB)}]`;
     const answers = await Promise.all(hosts.map((host) => snapshot(host, body)));
@@ -237,7 +238,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     clearInterval(trickle);
     const problem = (await json(answer)) as Problem;
     expect(problem).toMatchObject({ type: '/problems/request-timeout', status: 408 });
-    // The message differs from that for a request that is incomplete after 15 s.
+    // A request that is incomplete after 15 s gets another message.
     expect(problem.detail).toContain('1 KiB per second');
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);

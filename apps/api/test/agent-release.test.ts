@@ -54,13 +54,13 @@ describe('the agent release', () => {
     );
   });
 
-  test('includes an install script whose existence HEAD states', async () => {
+  test('responds to HEAD requests for the install script', async () => {
     const { headers } = await apiWith(dir).head('/install.sh').expect(200);
     expect(Number(headers['content-length'])).toBeGreaterThan(SCRIPT.length);
     await apiWith(null).head('/install.sh').expect(404);
   });
 
-  test('has an install script that runs no shell code from the public URL', async () => {
+  test('quotes the public URL in the install script, so that no shell code in the URL runs', async () => {
     const url = "https://m.example.com/$(echo no)'; echo broken '`echo no`";
     const script = await createAgentReleaseService(dir, () => url).installScript();
     expect(execFileSync('sh', ['-c', script]).toString()).toBe(`${url}|00ff  muster-agent-linux-x64`);
@@ -79,7 +79,7 @@ describe('the agent release', () => {
     ['a failed If-Match', { 'If-Match': '"x"' }, 412],
     ['an If-Unmodified-Since before its last change', { 'If-Unmodified-Since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 412],
     ['a range beyond its end', { Range: 'bytes=5-' }, 416],
-  ])('refuses %s with a problem whose headers describe the problem', async (_what, headers, status) => {
+  ])('refuses %s with a problem document, and the headers describe that document', async (_what, headers, status) => {
     const answer = await apiWith(dir).get('/agent-release/muster-agent-linux-x64').set(headers).expect(status);
     expect(answer.type).toBe('application/problem+json');
     expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status });
@@ -88,7 +88,7 @@ describe('the agent release', () => {
     expect(answer.headers['content-range']).toBe(status === 416 ? 'bytes */5' : undefined);
   });
 
-  test('is served in part on a range request', async () => {
+  test('responds to a range request with the requested part of a file', async () => {
     const request = apiWith(dir).get('/agent-release/muster-agent-linux-x64').set('Range', 'bytes=1-2');
     const answer = await request.expect(206).expect('Content-Range', 'bytes 1-2/5').buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x45, 0x4c]);

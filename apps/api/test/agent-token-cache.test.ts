@@ -257,7 +257,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
       await polls.at(-1);
     };
     await call();
-    // A lookup during a poll may miss later revocations, so this lookup follows the poll.
+    // Look up the token after the poll, because a lookup during a poll is cached for only five seconds.
     clock.advance(1);
     cache.invalidateHost(host.id);
     await call();

@@ -115,7 +115,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     ]);
   });
 
-  test('that expire cannot create a key that outlives them', async () => {
+  test('with an expiry cannot create keys that stay valid for longer', async () => {
     const organization = await context.api.organization();
     const inMinutes = (minutes: number) => new Date(context.api.clock().getTime() + minutes * 60_000).toISOString();
     const { key } = await create(organization, { name: 'short-lived', role: 'admin', expiresAt: inMinutes(10) });

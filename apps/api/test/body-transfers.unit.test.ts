@@ -36,7 +36,7 @@ describe('bodies in transfer', () => {
     return null;
   }
 
-  test('are aborted if they arrive at less than 1 KiB per second once five seconds have passed', async () => {
+  test('are aborted after five seconds if they arrive at less than 1 KiB per second', async () => {
     expect(await secondsUntilAborted(KIB - 1, 60)).toBe(6);
     expect(await secondsUntilAborted(KIB, 60)).toBeNull();
     expect(await secondsUntilAborted(0, 5)).toBeNull();
@@ -69,7 +69,7 @@ describe('bodies in transfer', () => {
     expect(transfers.size).toBe(0);
   });
 
-  test('are not aborted because of the time for which they wait for memory', async () => {
+  test('are not aborted as slow because they had to wait for memory', async () => {
     const transfers = createBodyTransfers();
     const transfer = await transfers.begin({
       peer: null,

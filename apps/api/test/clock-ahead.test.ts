@@ -141,7 +141,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 });
 
 describe('an embedded database, which uses the clock of its process', () => {
-  /** The clocks of the machine, which the test sets. */
+  /** The machine's clocks. The test sets them. */
   function machine() {
     const ms = { elapsed: 0, wall: Date.UTC(2026, 2, 1, 12) };
     const pass = (passedMs: number) => {

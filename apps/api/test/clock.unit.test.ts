@@ -4,8 +4,8 @@ import { createClock } from '../src/lib/clock.js';
 const START = Date.UTC(2026, 2, 1, 12);
 
 /**
- * Creates a reference clock, a wall clock and a monotonic clock, all of which the test sets. A request to read the
- * reference arrives after `there` milliseconds, and its result after another `back` milliseconds.
+ * Creates a reference clock, a wall clock and a monotonic clock, which the test sets. A request for the reference time
+ * takes `there` milliseconds to arrive, and the response takes `back` milliseconds.
  */
 function createTestClocks() {
   const ms = { elapsed: 5_000, reference: START, wall: START, there: 10, back: 10 };
@@ -24,7 +24,7 @@ function createTestClocks() {
 }
 
 describe('a clock', () => {
-  test('follows its reference to within one round trip and ignores the wall clock', async () => {
+  test('differs from its reference by at most one round trip, and ignores the wall clock', async () => {
     const { ms, pass, ...clocks } = createTestClocks();
     ms.wall += 3_600_000;
     const clock = createClock(clocks);
@@ -91,7 +91,7 @@ describe('a clock', () => {
     expect(Math.abs(later.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
   });
 
-  test('that confirms steps ignores a step that is reverted', async () => {
+  test('ignores a step of its reference that is reverted before the confirmation time is over', async () => {
     const { ms, pass, ...clocks } = createTestClocks();
     const clock = createClock({ ...clocks, stepConfirmedAfterMs: 60_000 });
     await clock.start();

@@ -21,7 +21,7 @@ describe('the compression of answers', () => {
   });
   afterAll(() => server.close());
 
-  /** Calls the API without a library that decompresses. */
+  /** Calls the API with `node:http`, which does not decompress the response. */
   async function call(path: string, accepted: string, method = 'GET', token = organization.adminKey) {
     const headers = { Authorization: `Bearer ${token}`, 'Accept-Encoding': accepted };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -65,7 +65,7 @@ describe('the compression of answers', () => {
     expect(bytes.length).toBeGreaterThan(0);
   });
 
-  test('leaves out the live stream, so that a message is not delayed', async () => {
+  test('does not apply to the live stream, because it would delay messages', async () => {
     const client = await server.listen(organization.adminKey);
     expect(client.answer.headers).not.toHaveProperty('content-encoding');
     expect(client.answer.headers).toMatchObject({

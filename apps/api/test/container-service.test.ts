@@ -15,7 +15,7 @@ describe.each(testEngines())('syncContainers on %s', (engine) => {
   const plain = (value: unknown): SnapshotBody => ({ bytes: Buffer.from(JSON.stringify(value)), encoding: 'identity' });
   const zipped = (value: unknown): SnapshotBody => ({ bytes: gzipSync(JSON.stringify(value)), encoding: 'gzip' });
 
-  test('stores the same rows from an array, a body and a compressed body', async () => {
+  test('stores the same rows whether the snapshot is an array, a body or a compressed body', async () => {
     const first = [container('a'), container('b')];
     const second = [container('a', { status: 'Up 6 minutes' }), container('c')];
     const results = [];
@@ -40,12 +40,12 @@ describe.each(testEngines())('syncContainers on %s', (engine) => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  test('a snapshot is compared with the last body without the memory of the request that sent it', async () => {
+  test('comparing a snapshot with the previous body reserves no memory for the previous request', async () => {
     const { id } = await enroll();
     const containers = service();
     let isOver = false;
     const reserve = () => (isOver ? Promise.reject(new OverloadedError()) : Promise.resolve());
-    // A gzip stream of two members declares only the size of the last one.
+    // A gzip stream of two members declares only the size of its last member.
     const first = { ...zipped([container('a')]), plainBytesMax: 1, reserve };
     await containers.syncContainers(id, first, { digest: 'first' });
     isOver = true;

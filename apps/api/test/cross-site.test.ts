@@ -22,7 +22,7 @@ describe('a page of another site', () => {
 
   test.each([
     ['that the browser reports as cross-site', { 'Sec-Fetch-Site': 'cross-site' }],
-    ['on the same site but of another origin', { 'Sec-Fetch-Site': 'same-site' }],
+    ['from another origin on the same site', { 'Sec-Fetch-Site': 'same-site' }],
     ['with a forged Origin', { 'Sec-Fetch-Site': 'cross-site', Origin: 'http://muster.example.org' }],
     ['in a browser that sends only Origin', { Origin: 'http://evil.example.org' }],
     ['in a sandbox', { Origin: 'null' }],
@@ -43,7 +43,7 @@ describe('a page of another site', () => {
     expect((await create(headers)).status).toBe(201);
   });
 
-  test('may send reads with the cookie, because the browser does not let it read the response', async () => {
+  test('may read with the cookie, because the browser hides the response from the page', async () => {
     const { status } = await ada.browser.call('get', Paths.hosts, undefined, { 'Sec-Fetch-Site': 'cross-site' });
     expect(status).toBe(200);
   });
@@ -54,7 +54,7 @@ describe('a page of another site', () => {
     expect((await create(headers)).status).toBe(201);
   });
 
-  test('cannot sign anyone in, but a program without a page can', async () => {
+  test('cannot sign anyone in, but a client that is not a browser can', async () => {
     const credentials = { email: ada.email, password: PASSWORD };
     const signIn = (headers: Record<string, string>) =>
       new Browser(api).call('post', Paths.session, credentials, headers);
@@ -63,7 +63,7 @@ describe('a page of another site', () => {
     expect((await signIn({})).status).toBe(201);
   });
 
-  test('is not ruled out for a request without an Origin, and is assumed for a request with an invalid Origin', () => {
+  test('is assumed if the Origin is invalid, and neither assumed nor ruled out if there is no Origin', () => {
     const noOrigin = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
     expect(isSameOrigin(noOrigin, 'http://muster.example.org')).toBeNull();
     expect(isSameOrigin({ ...noOrigin, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);

@@ -10,7 +10,7 @@ import { createRetentionService } from '../src/services/maintenance/retention.js
 import { container } from './fixtures.js';
 import { TestApi, testClock, useApi } from './harness.js';
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
+// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const bearer = { type: 'bearer' } as const;
@@ -29,7 +29,7 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     // Retry-After varies, so that a fleet does not reconnect all at once.
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
     await getHosts();
-    // All refused requests are logged once per interval.
+    // One log line per interval covers all refused requests.
     expect(lines).toMatchObject([{ msg: 'requests turned away', turnedAway: 1 }]);
   });
 });
@@ -58,7 +58,8 @@ describe.each(testEngines())('a host whose history exceeds one batch of a deleti
   });
 });
 
-// The embedded database has one connection, so no call waits for a lock, and its statements have no timeout.
+// The embedded database is not tested: it has one connection, so no call waits for a lock, and its statements have no
+// timeout.
 onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engine) => {
   let db: Database;
   let api: TestApi;
@@ -78,7 +79,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
     }
   }
 
-  test('longer than the statement timeout are refused with 503', async () => {
+  test('are refused with 503 if the wait exceeds the statement timeout', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const rename = api.http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
@@ -90,13 +91,13 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
     expect(answer.body).toMatchObject({ detail: 'The database did not answer in time.' });
   });
 
-  test('and are the victim of a deadlock are retried and succeed', async () => {
+  test('are retried and succeed if PostgreSQL cancels them because of a deadlock', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const deletion = api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer);
     let answer: Promise<{ status: number }> | undefined;
     await db.prisma.$transaction(async (tx) => {
-      // The connection that checks for deadlocks first is the victim.
+      // PostgreSQL cancels the statement that checks for deadlocks first. This must be the statement of the deletion.
       await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
       await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
       // The deletion locks the host's row and waits for the token's row.
@@ -118,7 +119,7 @@ onServer.each(['postgresql'] as const)('calls that wait for locks on %s', (engin
 onServer.each(['postgresql'] as const)('a read-only database on %s', () => {
   test('causes 503 with Retry-After, and /readyz fails, until it accepts writes again', async () => {
     const { url, drop } = await createEmptyServerDatabase();
-    // This connection accepts writes throughout, because the setting applies only to new connections.
+    // The admin connection always accepts writes, because the read-only setting applies only to later connections.
     const admin = await openDatabase({ url }, { applicationName: 'admin', poolMax: 1 });
     const db = await openDatabase({ url }, { poolMax: 2 });
     try {
@@ -143,7 +144,7 @@ onServer.each(['postgresql'] as const)('a read-only database on %s', () => {
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(503);
       await admin.prisma.$executeRawUnsafe(`ALTER DATABASE "${name}" RESET default_transaction_read_only`);
-      // Every connection that refused a write was closed, so the next connections are new.
+      // The pool closed each connection that refused a write, so the next write uses a new connection.
       await write().expect(201);
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(200);

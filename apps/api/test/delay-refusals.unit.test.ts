@@ -4,7 +4,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { createRefusalDelay } from '../src/http/delay-refusals.js';
 
-describe('refusals of a caller who retries at once', () => {
+describe('refusals for a caller who retries at once', () => {
   beforeEach(() => void jest.useFakeTimers());
   afterEach(() => void jest.useRealTimers());
 
@@ -14,13 +14,13 @@ describe('refusals of a caller who retries at once', () => {
     res.locals = { slot: { release: releaseSlot } } as unknown as Response['locals'];
     return { res, releaseSlot };
   };
-  /** Resolves with whether a refusal may be sent. */
+  /** Resolves with true if the refusal may be sent now, and with false if it is still delayed. */
   const isSent = async (delay: Promise<void> | null) => {
     if (delay === null) return true;
     return Promise.race([delay.then(() => true), Promise.resolve().then(() => false)]);
   };
 
-  test('are delayed after the first 20 refusals, occupy no slot, and do not delay refusals of other callers', async () => {
+  test('are delayed after the first 20 refusals, occupy no slot, and do not delay refusals for other callers', async () => {
     const elapsed = { ms: 0 };
     const delayRefusal = createRefusalDelay(() => elapsed.ms);
     for (let i = 0; i < 20; i++) expect(delayRefusal('a', response().res)).toBeNull();

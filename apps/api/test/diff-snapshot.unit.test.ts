@@ -172,7 +172,7 @@ test('an event stays small regardless of how much has changed', () => {
   expect(event?.kind).toBe('updated');
   const { command, omittedLabels, omittedPorts } = event!.to as Record<string, unknown>;
   expect(command).toBe(`${'b'.repeat(1_024)}…`);
-  // Each label counts for 4,096 of at most 8,192 units: its old and new key and value count for at most 1,024 each.
+  // The limit is 8,192 units, and each label counts for 4,096: at most 1,024 for each old and new key and value.
   expect(omittedLabels).toBe(1_000 - 2);
   expect(omittedPorts).toBe(5_000 - 64);
   expect(JSON.stringify(event).length).toBeLessThan(30_000);
@@ -190,7 +190,7 @@ test('an incomplete snapshot removes nothing', () => {
   });
 });
 
-test('an equal row is not written, and a row in whose status text only the age changed is not marked as changed', () => {
+test('an equal row is not written, and a new age in the status text does not mark a row as changed', () => {
   expect(diffSnapshot([{ dockerId: 'a', equal: true }], [row()], { complete: true })).toMatchObject({
     writes: [],
     unchanged: 1,

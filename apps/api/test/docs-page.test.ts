@@ -8,7 +8,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
 const installed = findChromium();
-// If no Chromium is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
+// Without an installed Chromium, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
 const inBrowser = installed === null ? describe.skip : describe;
 
 describe('GET /docs', () => {

@@ -4,12 +4,12 @@ import type { OpenApiOperation, OpenApiResponse } from '../src/openapi/document-
 import type { Problem } from '@muster/contracts';
 import type { Response, Test } from 'supertest';
 
-/** Refusals that any call can cause, and that an operation documents as `default` only. */
+/** Refusals that any call can cause. The document has no separate entry for them, only `default`. */
 const COMMON_REFUSALS: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
-/** Returns the document with closed schemas, in which an undocumented field of a response is an error. */
+/** Returns the document with schemas that allow no other fields, so that an undocumented field is an error. */
 function closeSchemas(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map(closeSchemas);
@@ -49,8 +49,8 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 
 /**
- * Checks the status, headers and body of a response against the document, and for a 2xx response also the request's
- * body. An undocumented field in the response is an error.
+ * Checks the status, headers and body of a response against the document. For a 2xx response, it also checks the body
+ * of the request. An undocumented field in the response is an error.
  * @throws Error that states the difference.
  */
 function check(response: Response, sent: unknown): void {
@@ -119,8 +119,8 @@ function checkRequest(callName: string, operation: OpenApiOperation, sent: unkno
 /** A plugin for `use` of a supertest agent, which checks each response against the OpenAPI document. */
 export function documented(request: object): void {
   const test = request as Test & { _data?: unknown };
-  // supertest records the stack of each `expect`. For this `expect`, the stack would not help, and recording it takes
-  // most of the time.
+  // supertest records a stack for each `expect`, which takes most of the time. Here the stack would not help, so it is
+  // not recorded.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   void test.expect((response) => check(response, test._data));

@@ -15,7 +15,7 @@ const problems = (source: Record<string, string>): readonly string[] => {
 };
 
 describe('the environment', () => {
-  test('is complete when empty, and an empty variable counts as unset', () => {
+  test('needs no variable, and an empty variable counts as unset', () => {
     expect(parseEnv({})).toEqual(parseEnv({ PORT: '', DATABASE_URL: '', MUSTER_ADMIN_KEY: '' }));
     expect(parseEnv({})).toMatchObject({ HOST: '127.0.0.1', PORT: 3000, MUSTER_DATA_DIR: '.muster/data' });
   });
@@ -64,7 +64,7 @@ describe('the environment', () => {
     ['a database server', { DATABASE_URL: 'postgresql://db.example.com/muster' }],
     ['an address that other machines reach', { HOST: '0.0.0.0' }],
     ['a public URL', { MUSTER_PUBLIC_URL: 'https://muster.example.com' }],
-  ])('refuses the well-known admin key of development with %s', (_, others) => {
+  ])('refuses the well-known admin key for development with %s', (_, others) => {
     const key = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
     expect(problems({ MUSTER_ADMIN_KEY: key })).toEqual([]);
     expect(problems({ MUSTER_ADMIN_KEY: key, HOST: '::1' })).toEqual([]);
@@ -74,21 +74,21 @@ describe('the environment', () => {
     ]);
   });
 
-  test('of development may have the well-known admin key only with an embedded database', () => {
+  test('for development may have the well-known admin key only with an embedded database', () => {
     const publicKey = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
     const server = { DATABASE_URL: 'postgresql://127.0.0.1/shared' };
     const embedded = developmentEnv({ HOST: '0.0.0.0' }, '/data');
     expect(embedded).toMatchObject({ MUSTER_ADMIN_KEY: publicKey, MUSTER_DATA_DIR: '/data', HOST: '127.0.0.1' });
     expect(problems(embedded as Record<string, string>)).toEqual([]);
     expect(developmentEnv(server, '/data')).not.toHaveProperty('MUSTER_ADMIN_KEY');
-    // The API rejects the well-known key if a developer sets it for a database server.
+    // With a database server, the API rejects the well-known admin key even if a developer sets it.
     const withServer = developmentEnv({ ...server, MUSTER_ADMIN_KEY: publicKey }, '/data');
     expect(problems(withServer as Record<string, string>)).toEqual([
       expect.stringMatching(/^MUSTER_ADMIN_KEY must be a key of your own/),
     ]);
   });
 
-  test('of development has the page on PORT, which is in the public URL, and the API on the next port', () => {
+  test('for development has the page on PORT, which is in the public URL, and the API on the next port', () => {
     const page = { MUSTER_PUBLIC_URL: 'http://127.0.0.1:3000', PORT: '3001' };
     expect(developmentEnv({}, '/data')).toMatchObject(page);
     expect(developmentEnv({ PORT: '' }, '/data')).toMatchObject(page);

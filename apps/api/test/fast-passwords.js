@@ -1,7 +1,7 @@
 /**
- * Replaces `@better-auth/utils/password` in the tests of this package (see jest.config.js): the same scrypt in the same
- * format, with a cost of 1/64, because the tests hash hundreds of passwords. main.test.ts checks the cost of the
- * real one in a started API.
+ * Replaces `@better-auth/utils/password` in the tests of this package (see jest.config.js). It uses scrypt in the same
+ * format, but with 1/64 of the cost, because the tests hash hundreds of passwords. main.test.ts checks the cost of the
+ * real module in a started API.
  */
 import { randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';

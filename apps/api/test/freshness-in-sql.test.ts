@@ -1,7 +1,7 @@
 /**
- * Freshness and problems of a host are computed twice: in TypeScript row by row, and in SQL for many hosts at once, for
- * filters, counts and the live stream. For random hosts, both computations must have the same results. To repeat a run,
- * set `MUSTER_TEST_FUZZ_SEED` to its seed.
+ * The freshness and problems of a host are computed in TypeScript for single rows, and in SQL for many hosts at once
+ * (for filters, counts and the live stream). These tests compare the results of the two computations for random hosts.
+ * To repeat a run, set `MUSTER_TEST_FUZZ_SEED` to its seed.
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import {
@@ -71,7 +71,7 @@ const countsOf = (words: readonly string[]): Record<string, number> => {
 
 const MILD = ['truncated', 'clock_skew'];
 
-/** The severity by which a list is sorted, from what the API answers about a host. */
+/** Computes the severity by which lists of hosts are sorted, from a host in a response. */
 function severityOf({ freshness, problems }: Host): number {
   if (freshness === 'left') return 0;
   const isSevere = problems.some(({ code }) => !MILD.includes(code));
@@ -146,7 +146,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const hosts = await all<Host>(Paths.hosts, '');
     const containers = await all<ContainerView>(Paths.containers, '');
     expect([hosts.length, containers.length]).toEqual([HOSTS, HOSTS]);
-    // Every freshness occurs, so that each one is compared.
+    // The comparison covers each freshness only if each one occurs.
     expect(new Set(hosts.map(({ freshness }) => freshness)).size).toBe(Freshness.options.length);
     const seed = SEED;
 

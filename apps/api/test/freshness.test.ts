@@ -24,7 +24,7 @@ const outage = (from: number, to: number): Outage => ({ startedAt: at(from), end
 describe.each(testEngines())('freshness in SQL on %s', (engine) => {
   const api = useApi(engine);
 
-  test('equals the rule in TypeScript for hosts and their containers', async () => {
+  test('is equal to the freshness in TypeScript, for hosts and their containers', async () => {
     const { prisma } = api.api.db;
     const organization = await api.api.organization();
     const instants = [null, at(-3_600), at(-450), at(-300), at(-299.999), at(-30.001), at(-30), at(0), at(3_600)];

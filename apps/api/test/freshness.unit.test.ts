@@ -39,13 +39,13 @@ describe('a host', () => {
     expect(containersFreshness(onlineHost, context(seconds))).toBe(freshness);
   });
 
-  test('without a snapshot has the freshness never, or engine_down if its engine has an error', () => {
+  test('without a snapshot is `never`, or `engine_down` if its engine has an error', () => {
     expect(hostFreshness(newHost, context(0))).toBe('never');
     expect(hostFreshness(newHost, context(900))).toBe('never');
     expect(hostFreshness({ ...newHost, engineError: 'no socket' }, context(0))).toBe('engine_down');
   });
 
-  test('that sent only incomplete snapshots has reported but has no confirmed containers', () => {
+  test('that has sent only incomplete snapshots has reported, but its containers are not confirmed', () => {
     const incomplete = { ...onlineHost, confirmedAt: null };
     const expected = [
       [0, 'online', 'stale'],
@@ -61,20 +61,20 @@ describe('a host', () => {
     expect(containersFreshness(down, context(0))).toBe('engine_down');
   });
 
-  test('with an engine error is engine_down while its agent is alive, and then stale and offline', () => {
+  test('with an engine error is `engine_down` while its agent reports, and then `stale` and `offline`', () => {
     const down = { ...onlineHost, engineError: 'no socket' };
     expect(hostFreshness(down, context(10))).toBe('engine_down');
     expect(hostFreshness(down, context(40))).toBe('stale');
     expect(hostFreshness(down, context(400))).toBe('offline');
   });
 
-  test('with heartbeats that confirm nothing is online, while its containers go offline', () => {
+  test('is online if its heartbeats confirm no containers, while its containers go offline', () => {
     const beating = { ...onlineHost, lastSeenAt: at(400) };
     expect(hostFreshness(beating, context(400))).toBe('online');
     expect(containersFreshness(beating, context(400))).toBe('offline');
   });
 
-  test('has a longer grace period under a slower cadence', () => {
+  test('has a longer grace period if its heartbeat interval is longer', () => {
     const slow = { ...context(80), cadence: { heartbeatSeconds: 30, snapshotSeconds: 60 } };
     expect(hostFreshness(onlineHost, slow)).toBe('online');
   });
@@ -108,7 +108,7 @@ describe('a future instant or outage:', () => {
     expect(containersFreshness({ ...onlineHost, lastSeenAt: at(3_600) }, context(400))).toBe('offline');
   });
 
-  test('an outage counts until now at most, and not at all before it has begun', () => {
+  test('an outage that has not ended counts until now, and one that has not begun does not count', () => {
     expect(hostFreshness(onlineHost, context(400, [outage(500, 4_000)]))).toBe('offline');
     // This outage may have lasted until now.
     expect(hostFreshness(onlineHost, context(400, [outage(20, 4_000)]))).toBe('online');
@@ -130,7 +130,7 @@ describe("Muster's own downtime", () => {
     expect(hostFreshness(onlineHost, context(3900, down))).toBe('offline');
   });
 
-  test('does not make a host online that had already stopped reporting', () => {
+  test('does not make a host online if the host had stopped reporting before', () => {
     expect(hostFreshness(onlineHost, context(3600, [outage(100, 3600)]))).toBe('stale');
     expect(hostFreshness(onlineHost, context(3800, [outage(100, 3600)]))).toBe('offline');
     expect(hostFreshness(onlineHost, context(7200, [outage(600, 7200)]))).toBe('offline');
@@ -142,7 +142,7 @@ describe("Muster's own downtime", () => {
     expect(hostFreshness(onlineHost, context(2031, down))).toBe('stale');
   });
 
-  test('does not count if it ended before a host was last seen', () => {
+  test('does not count if it ended before the host was last seen', () => {
     expect(hostFreshness(onlineHost, context(31, [outage(-600, -10)]))).toBe('stale');
   });
 });
@@ -155,7 +155,7 @@ describe('the cutoffs between online, stale and offline', () => {
     .map((ends) => ends.map((pair) => pair.sort((a, b) => a - b)).sort(([a], [b]) => a - b))
     .map((ends) => ends.map(([start, end]) => outage(start, end)));
 
-  test('agree with the rule for every last-seen instant and any outages', () => {
+  test('agree with the freshness of a host for every last-seen time and any outages', () => {
     fc.assert(
       fc.property(outages, fc.integer({ min: -12_000_000, max: 2_000_000 }), (history, heardMs) => {
         const now = context(0, history);
@@ -172,7 +172,7 @@ describe('the cutoffs between online, stale and offline', () => {
   });
 });
 
-test('a host whose agent left has the freshness left, and so do its containers, regardless of their last confirmation', () => {
+test('a host whose agent has left is `left`, and so are its containers, even if they were just confirmed', () => {
   for (const seconds of [1, 60, 10_000]) {
     expect(hostFreshness({ ...onlineHost, leftAt: at(1) }, context(seconds))).toBe('left');
     expect(containersFreshness({ ...onlineHost, leftAt: at(1), engineError: 'no socket' }, context(seconds))).toBe(

@@ -51,7 +51,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
    * Creates an organization with a host, its objects and valid credentials of every kind, and deletes everything else.
    */
   async function resetDatabase(): Promise<DatabaseState> {
-    // Everything else is deleted, so that reading all rows costs the same in the last case as in the first.
+    // Deletes the rows of earlier calls, because the tests read all rows, which would become slower with each call.
     await context.api.db.prisma.organization.deleteMany();
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -69,7 +69,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     return readState();
   }
 
-  /** Reads the transaction horizon, which rises with every transaction that writes, and with nothing else. */
+  /** Reads the transaction horizon. It rises whenever a transaction writes, and only then. */
   async function horizon(): Promise<string> {
     const [row] = await context.api.db.prisma.$queryRaw<{ at: string }[]>`
       SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS at`;
@@ -80,15 +80,15 @@ describe.each(testEngines())('a call on %s', (engine) => {
   const readState = async (): Promise<DatabaseState> => ({ horizon: await horizon(), rows: await fingerprint() });
 
   /**
-   * Reads the rows again only if a transaction has written since, because that costs twenty times as much as reading
-   * the horizon.
+   * Reads the horizon, and reads the rows only if the horizon has changed, because reading the rows takes twenty times
+   * as long.
    */
   const readStateAgain = async (before: DatabaseState): Promise<DatabaseState> =>
     (await horizon()) === before.horizon ? before : readState();
 
   /**
-   * Returns a fingerprint of all rows, without the columns that record when a caller was last seen and those that
-   * record that a host's snapshot was refused.
+   * Returns a fingerprint of all rows. It ignores the columns that a refused call may write: when a caller was last
+   * seen, and that a host's snapshot was refused.
    */
   async function fingerprint(): Promise<string> {
     const { prisma } = context.api.db;
@@ -111,8 +111,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
     const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
     if (answer === null) {
-      // The server may omit the response only if it may still have been waiting for the rest of the message. It may
-      // still be processing the call, with objects that `resetDatabase` then deletes.
+      // Only a message that may be incomplete may get no response, because the server may wait for its rest. The server
+      // may also still be processing the call, so `resetDatabase` replaces the objects of the call.
       expect({ call, isCut }).toEqual({ call, isCut: true });
       return resetDatabase();
     }
@@ -126,7 +126,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     });
     if (status >= 400) expectProblem(answer, call);
     if (status >= 400 || isRead(call)) expect(after.rows).toBe(before.rows);
-    // A call that succeeded may have deleted what later calls need.
+    // A successful call may have deleted objects that later calls need.
     return after.rows === before.rows ? after : resetDatabase();
   }
 
@@ -138,7 +138,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
   }
 
   test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
-    // A successful stream never ends, and its refusals are the same as those of other routes.
+    // The stream is left out, because a successful call never ends. Its refusals are those of all other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
     let before = await resetDatabase();
@@ -153,11 +153,11 @@ describe.each(testEngines())('a call on %s', (engine) => {
     if (IS_LONG_RUN) {
       const answers = [...statuses].sort().map(([status, count]) => `${count} x ${status}`);
       const rssMib = Math.round(process.memoryUsage().rss / 2 ** 20);
-      // These figures are of this whole process, which also generates the calls.
+      // The memory and the blocked time include the generation of the calls, which runs in this process, too.
       process.stderr.write(`${engine}: ${CASES} calls; ${answers.join(', ')}; RSS ${rssMib} MiB; `);
       process.stderr.write(`event loop blocked for at most ${Math.round(delay.max / 1e6)} ms\n`);
     }
-    // Shows that calls got past authentication: many nearly valid calls succeed, and others fail for many reasons.
+    // These statuses show that some calls passed authentication and succeeded, and that others failed in several ways.
     expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404]));
     expect(await context.api.http.get('/readyz')).toMatchObject({ status: 200 });
   }, 3_600_000);

@@ -12,7 +12,7 @@ import { issueToken } from '../src/lib/tokens.js';
 import { documented } from './documented.js';
 import { enrollRequest } from './fixtures.js';
 
-/** A clock that tests advance. */
+/** A clock that moves only when a test advances it. */
 export interface TestClock {
   (): Date;
   advance(ms: number): void;
@@ -28,8 +28,8 @@ export function testClock(start = new Date('2026-03-01T12:00:00.000Z')): TestClo
 }
 
 /**
- * Returns the clocks of an application under test: `now` for dates, and `elapsedMs` for durations, which never goes
- * back when a test sets the date back.
+ * Returns the clocks of an application under test: `now` for dates, and `elapsedMs` for durations. `elapsedMs` never
+ * goes back, even if a test sets the date back.
  */
 export function clocksOf(clock: TestClock) {
   let elapsedMs = clock().getTime();
@@ -45,7 +45,7 @@ export class TestApi {
     readonly db: Database,
     readonly app: Express,
     readonly clock: TestClock,
-    /** A listening server of the application. Without it, supertest starts and stops a server for each call. */
+    /** A running server of the application. If it is null, supertest starts and stops a server for each call. */
     private readonly server: Server | null = null,
   ) {}
 
@@ -107,7 +107,7 @@ export class TestHost {
     readonly token: string,
   ) {}
 
-  /** Returns the same host, whose calls go to another process. */
+  /** Returns a client for this host that sends its calls to another process. */
   through(api: TestApi): TestHost {
     const { id, adminKey } = this.organization;
     return new TestHost(new TestOrganization(api, id, adminKey), this.id, this.token);
@@ -170,8 +170,8 @@ export class TestHost {
 }
 
 /**
- * Returns the body of a response, which must have this status. supertest's `expect` is slower, because it records a stack
- * for each call.
+ * Returns the body of a response. Throws if the response has another status. supertest's `expect` is slower, because it
+ * records a stack for each call.
  */
 async function bodyOf<T>(call: supertest.Test, status: number): Promise<T> {
   const answer = await call;
@@ -184,7 +184,7 @@ const SENT_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => name !== 'truncated')
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
-/** The databases that the tests of a run of this module share. A group of test files loads this module once. */
+/** The databases that test files of one group share. The group loads this module once. */
 const sharedDatabases = new Map<DatabaseEngine, Promise<Database>>();
 afterAll(async () => {
   for (const database of sharedDatabases.values()) await (await database).close();

@@ -38,7 +38,7 @@ describe('/readyz', () => {
     expect(checks.count).toBe(2);
   });
 
-  test('shares the result of a failed check for a quarter of a second, and no longer', async () => {
+  test('reuses the result of a failed check for a quarter of a second, and no longer', async () => {
     let isUnreachable = true;
     const error = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
     const { elapsed, checks, getReady } = createCountingApp(() =>

@@ -35,7 +35,7 @@ describe.each(testEngines())('deleting several hosts on %s', (engine) => {
     );
   });
 
-  test('returns hosts of another organization, deleted and unknown ones as not found, and changes nothing of them', async () => {
+  test('reports deleted hosts, unknown hosts and hosts of another organization as not found, and does not change them', async () => {
     const [organization, other] = [await context.api.organization(), await context.api.organization()];
     const [own, foreign] = [await organization.enroll(), await other.enroll()];
     const unknown = randomUUID();

@@ -58,7 +58,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
   test.each(AGENT_PROBLEMS)('with %s, heartbeats keep the host alive but make no container current', async (code) => {
     const host = await enrollHost();
     const { digest } = await host.sync([container('a')]);
-    // Even a heartbeat with the digest of the stored snapshot confirms nothing.
+    // While the host has this problem, a heartbeat with the digest of the stored snapshot confirms no containers.
     await sendHeartbeatsForMinutes(host, 1, { digest, problems: [{ code, message: 'for a reason' }] });
     const freshness = code === 'engine_unreachable' ? 'engine_down' : 'online';
     expect(await fetchHost(host)).toMatchObject({ freshness });
@@ -119,7 +119,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
     await host.beat(beat).expect(200);
-    // A snapshot with the same bytes compares no containers, but must clear the problems as well.
+    // A snapshot with the same bytes is not compared with the stored rows, but it must also clear the problems.
     await host.sync([container('a')]);
     expect(await codes(host)).toEqual([]);
   });
@@ -228,7 +228,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
     await host.post('[', order(STREAM, 2)).expect(400);
-    // The stream is recognized even if another header is invalid.
+    // These headers are invalid, but the server still finds out that the snapshot belongs to the superseded stream.
     await host.post([], { 'Snapshot-Stream': STREAM.toUpperCase() }).expect(400);
     expect(await codes(host)).toEqual([]);
     await host.post('[', order(OTHER_STREAM, 2)).expect(400);

@@ -55,7 +55,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect((await host.history()).map(([kind]) => kind)).toEqual(['created']);
   });
 
-  test('closes the host to every enrollment token except the one issued for it', async () => {
+  test('allows only the enrollment token that was issued for the host to enroll the host again', async () => {
     const organization = await context.api.organization();
     const fleet = await organization.enrollmentToken({ name: 'many', maxUses: 9 });
     const enroll = (token: string, changes: object = {}) =>
@@ -83,20 +83,20 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     await holder(restored.agentToken).expect(200);
     await enroll(second.token).expect(401);
 
-    // From now on, other tokens can also enroll the host, once the host counts as gone.
+    // After this enrollment, other tokens can enroll the host again, but only once the host has been silent for long.
     await enroll(fleet.token).expect(409);
     context.api.clock.advance(3_600_000);
     await enroll(fleet.token).expect(200);
   });
 
-  test('issues a token that restores the host at once, even if the host was seen a moment ago', async () => {
+  test('issues a token that can enroll the host again at once, even if the host was seen a moment ago', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     await host.sync([]);
     const { token } = await rotate(organization, host.id);
     const enroll = () =>
       context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest(facts));
-    // The response may be lost, so the call may be repeated.
+    // The machine may repeat the call, because the first response may be lost.
     await enroll().expect(200);
     await enroll().expect(200);
   });

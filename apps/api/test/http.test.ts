@@ -200,7 +200,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
     [Paths.hosts, 405, 'GET, HEAD'],
     [Paths.agentContainers, 405, 'POST'],
     ['/nothing', 404, undefined],
-  ])('a preflight for %s gets status %d and allows nothing', async (path, status, allow) => {
+  ])('a CORS preflight for %s gets status %d and allows nothing', async (path, status, allow) => {
     const answer = await context.api.http
       .options(path)
       .set({ Origin: 'https://evil.example', 'Access-Control-Request-Method': 'POST' })

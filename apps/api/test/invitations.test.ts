@@ -54,7 +54,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect(JSON.stringify(items)).not.toContain(token);
   });
 
-  test('are valid once, even for two concurrent calls', async () => {
+  test('can be accepted only once, even by two concurrent calls', async () => {
     const { owner } = await withOwner();
     const { token } = await invite(owner, { email: 'once@example.org', role: 'viewer' });
     const answers = await Promise.all([accept(token), accept(token)]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createKeyedSemaphore } from '../src/lib/keyed-semaphore.js';
 
 describe('a keyed semaphore', () => {
-  test('limits each key separately, and passes a permit on in order of arrival', async () => {
+  test('limits each key separately, and gives a released permit to the caller that has waited longest', async () => {
     const semaphore = createKeyedSemaphore({ permits: 1, waitingMax: 2, waitMsMax: 60_000 });
     expect([semaphore.acquire('a'), semaphore.acquire('b')]).toEqual([true, true]);
     const order: string[] = [];

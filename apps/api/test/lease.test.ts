@@ -6,7 +6,7 @@ import { useApi } from './harness.js';
 
 const LONG_MS = 600_000;
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
+// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a lease on %s', (engine) => {
@@ -18,7 +18,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     context.api.db.prisma.$executeRaw`
       UPDATE leases SET "expiresAt" = clock_timestamp() - interval '1 ms' WHERE name = ${name}`;
 
-  test('is held by one of many processes that acquire it concurrently, and each name is a separate lease', async () => {
+  test('is acquired by only one of many concurrent processes, and each name is a separate lease', async () => {
     const name = randomUUID();
     const processes = Array.from({ length: 10 }, () => create(name));
     const outcomes = await Promise.all(processes.map((lease) => lease.acquire()));
@@ -44,7 +44,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(two.epoch).toBeGreaterThan(first);
   });
 
-  test('of a crashed holder is free once it has expired by the database’s clock', async () => {
+  test('can be acquired after its holder has crashed, once it has expired by the database’s clock', async () => {
     const name = randomUUID();
     const [crashed, next] = [create(name, 300), create(name)];
     expect(await crashed.acquire()).toBe(true);
@@ -63,14 +63,14 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     elapsed = 400_000;
     expect(holder.remainingMs()).toBe(600_000);
     elapsed = 2_000_000;
-    // The holder cannot be sure without a query, but according to the database's clock, it still holds the lease.
+    // By its own clock, the holder may have lost the lease. By the database's clock, it still holds the lease.
     expect(holder.remainingMs()).toBe(0);
     expect(await ahead.acquire()).toBe(false);
     expect(await holder.renew()).toBe(true);
     expect(holder.remainingMs()).toBe(1_000_000);
   });
 
-  test('keeps a paused holder from writing once another process holds it', async () => {
+  test('prevents a paused holder from writing once another process has acquired the lease', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [paused, next] = [create(name), create(name)];
@@ -91,7 +91,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await paused.acquire()).toBe(false);
   });
 
-  test('is lost if the commit that acquired it is lost, and the next process to acquire it is its only holder', async () => {
+  test('is lost if the database loses the commit that acquired it, and the next process to acquire it is the only holder', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [before, next] = [create(name), create(name)];
@@ -119,7 +119,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
 onServer('a lease on a server', () => {
   const context = useApi('postgresql');
 
-  test('cannot be acquired by another process while its holder writes under it', async () => {
+  test('cannot be acquired by another process while the transaction of its holder is open', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [holder, next] = [createLease(db, { name, ttlMs: 300 }), createLease(db, { name, ttlMs: LONG_MS })];

@@ -47,7 +47,7 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
     await host.beat({ ...beat, engineError: 'x'.repeat(60_000) }).expect(429);
   });
 
-  test('can be exhausted by one host without affecting another host, and is not raised by a rotated token', async () => {
+  test('applies to each host separately, and is not raised when a host rotates its token', async () => {
     const { api } = createLimitedApi();
     const organization = await api.organization();
     const [noisy, quiet] = [await organization.enroll(), await organization.enroll()];

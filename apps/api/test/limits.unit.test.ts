@@ -21,7 +21,7 @@ function limits(perMinute = 600) {
     elapsed,
     beat: (hostId: string) => isAdmitted(agentLimits.calls, hostId),
     rotation: (hostId: string) => isAdmitted(agentLimits.rotations, hostId),
-    /** Charges for rows with events of the usual size, unless sizes are given. */
+    /** Charges for a snapshot. By default, each row has an event of the usual size. */
     snapshot: (
       hostId: string,
       bodyBytes: number,
@@ -38,7 +38,7 @@ function limits(perMinute = 600) {
 describe('the limits of an agent', () => {
   const DAY_MINUTES = 24 * 60;
 
-  test('never refuse a host of 5,000 containers that all change once a minute for a day, with bodies of 10 MiB', () => {
+  test('never refuse a host that sends 10 MiB once a minute for a day, with changes of all its 5,000 containers', () => {
     const { elapsed, beat, snapshot } = limits();
     let refused = 0;
     for (let minute = 0; minute < DAY_MINUTES; minute++) {
@@ -70,7 +70,7 @@ describe('the limits of an agent', () => {
     expect(refused).toBe(0);
   });
 
-  test('admit no more rows of one host than its rate allows once its burst is spent', () => {
+  test('admit no more rows per host than the rate allows once the burst is spent', () => {
     const { elapsed, beat, snapshot } = limits();
     let rows = 0;
     let refusedBeats = 0;
@@ -123,7 +123,7 @@ describe('enrollments are limited', () => {
 });
 
 describe('the limits of an agent on text, history and rotations', () => {
-  test('admit no more text of one host than its rate allows, even if nothing changes and its bodies are small', () => {
+  test('admit no more text per host than the rate allows, even if nothing changes and the bodies are small', () => {
     const { elapsed, beat, snapshot } = limits();
     let texts = 0;
     let refusedBeats = 0;
@@ -138,7 +138,7 @@ describe('the limits of an agent on text, history and rotations', () => {
     expect(texts).toBeGreaterThanOrEqual(2.5 * 3_600 - 10);
   });
 
-  test('admit no more history of one host than its rate allows, even in few rows', () => {
+  test('admit no more history per host than the rate allows, even if few rows change', () => {
     const { elapsed, snapshot } = limits();
     let mib = 0;
     for (let second = 0; second < 3_600; second++) {
@@ -148,7 +148,7 @@ describe('the limits of an agent on text, history and rotations', () => {
     expect(mib).toBeLessThanOrEqual((600 / 64) * 60 + 32 + 2);
   });
 
-  test('allow a host to rotate its token as often as responses get lost, and no more often', () => {
+  test('allow a host as many token rotations as it may need after lost responses, and no more', () => {
     const { elapsed, beat, rotation } = limits();
     let rotations = 0;
     let refusedBeats = 0;

@@ -88,10 +88,10 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
   count: fc.boolean(),
 });
 
-/** Apart from the default, budgets so small that each way of finding a page is tried and stopped. */
+/** The default budget, and budgets so small that each way to find a page is tried and then stopped. */
 const BUDGETS = [undefined, 1, 2, 5, 9];
 
-/** All states that Docker does not have count as one in the order of a list. */
+/** The order of a list treats all states that Docker does not have as one state. */
 const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known === state) ? state : 'other');
 
 /** A simple reference implementation of the filters. */
@@ -135,7 +135,7 @@ function compareRows(a: Container, b: Container, { key, descending }: ContainerQ
 describe.each(testEngines())('lists of containers on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('contain what the filters select, once, in order and page by page, in every way of finding it', async () => {
+  test('contain each selected row once and in order, for any page size and any way to find the rows', async () => {
     await fc.assert(
       fc.asyncProperty(fleetOf, fc.array(queryOf, { minLength: 6, maxLength: 6 }), async (fleet, queries) => {
         const organization = await context.api.organization();
@@ -183,7 +183,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(page.incomplete).toBeUndefined();
   });
 
-  test('end a page at the budget, say so, and continue from there', async () => {
+  test('end a page at the budget, mark it as incomplete, and continue on the next page', async () => {
     const { list } = await createHaystack();
     expect(await list(1, 'hay')).toMatchObject({ items: [{}, {}, {}], total: 1, totalIsExact: false });
     const pages = [await list(1)];
@@ -193,7 +193,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(pages.map(({ incomplete }) => incomplete)).toEqual([...pages.slice(1).map(() => true), undefined]);
   });
 
-  /** Creates 30 containers, of which the last in the order by name differs from the others. */
+  /** Creates 30 containers. Only the last one in the order by name has another command. */
   async function createHaystack() {
     const organization = await context.api.organization();
     const host = await organization.enroll();

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { loggableError } from '../src/lib/loggable-error.js';
 
 describe('an error in the log', () => {
-  test('has its type, message and cause, and none of its other details', () => {
+  test('keeps its type, message and cause, and loses all other details', () => {
     const cause = Object.assign(new Error('violates check constraint'), {
       code: '23514',
       detail: 'Failing row contains (secret)',
@@ -23,7 +23,7 @@ describe('an error in the log', () => {
     expect(loggableError('secret')).toEqual({ type: 'string', message: 'non-Error value thrown' });
   });
 
-  test('that is its own cause is cut off after six levels', () => {
+  test('that is its own cause is logged with at most six levels of causes', () => {
     const error = new Error('round');
     error.cause = error;
     expect(JSON.stringify(loggableError(error)).match(/"message":"round"/g)).toHaveLength(6);

@@ -11,7 +11,7 @@ import { container } from './fixtures.js';
 import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 
-/** Identifies the history that a database reports. `ahead` is added to the reported transaction horizon. */
+/** Changes the history that a database reports: the server, and a number that is added to the transaction horizon. */
 interface History {
   server: string;
   ahead: bigint;
@@ -23,7 +23,7 @@ const FAILOVERS: [what: string, before: History, after: History][] = [
   ['whose horizon is already higher', { server: 'old primary', ahead: 0n }, { server: 'promoted standby', ahead: 0n }],
 ];
 
-/** Calls `read` until the result is the expected value. After 200 calls, fails with the last result. */
+/** Calls `read` until it returns the expected value. Fails after 200 calls. */
 async function expectInTime<T>(read: () => Promise<T>, expected: T): Promise<void> {
   let answer = await read();
   for (let tries = 0; tries < 200 && answer !== expected; tries++) {
@@ -61,7 +61,7 @@ test('a history is continued only by the same server at the same or a higher hor
   expect(isSameHistory(before, { server: 'two', horizon: 11n })).toBe(false);
 });
 
-// If no server is installed, this test is skipped and counted, or fails if MUSTER_TEST_REQUIRE_ALL is set.
+// Without an installed server, this test is skipped. If MUSTER_TEST_REQUIRE_ALL is set, it fails instead.
 const onServer = hasTestServer() ? test : test.skip;
 
 onServer('a crash begins another history, whether or not the server process survives the crash', async () => {
@@ -83,7 +83,7 @@ onServer('a crash begins another history, whether or not the server process surv
     const [{ pid }] = await db.prisma.$queryRaw<[{ pid: number }]>`
       SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY backend_start LIMIT 1`;
     process.kill(pid, 'SIGKILL');
-    // The server closes all connections and recovers. A poll before that still sees the first history.
+    // The server closes all connections and recovers. Until then, a poll still returns the first history.
     let second = await poll();
     for (let tries = 0; tries < 200 && isSameHistory(first, second); tries++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -205,7 +205,7 @@ describe.each(testEngines())('on %s,', (engine) => {
   const byId = (containers: ReturnType<typeof container>[]) =>
     Object.fromEntries(containers.map((each) => [each.dockerId, each]));
 
-  test('a snapshot is not compared with a snapshot whose commit was lost', async () => {
+  test('a snapshot is not compared with a cached snapshot that the database has lost', async () => {
     const host = await (await context.api.organization()).enroll();
     const replicaHost = host.through(context.api.replica());
     const [db, web, job] = [container('db'), container('web'), container('job')];
@@ -216,7 +216,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     const written = await replicaHost.sync([db, job]);
     expect(written.revision).toBe(lost.revision);
 
-    // The first process still caches the lost snapshot, at a revision that the host has again.
+    // The first process still caches the lost snapshot. Its revision is equal to the current revision of the host.
     const next = [container('db', { state: 'exited', status: 'Exited (0) 1 second ago' }), web];
     const { applied, digest } = await host.sync(next);
     expect(applied).toBe(true);
@@ -225,7 +225,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     expect((await host.sync(next)).unchanged).toBe(2);
   });
 
-  test('an incomplete snapshot is compared with the stored rows, although no digest identifies them', async () => {
+  test('an incomplete snapshot is compared with the stored rows, even if the host has no digest', async () => {
     const { db, clock } = context.api;
     const host = await (await context.api.organization()).enroll();
     const replicaHost = host.through(context.api.replica());
@@ -238,7 +238,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     clock.advance(1_000);
     const lost = await host.sync([named('b', 'b3')], incomplete);
     let revision: number | null = null;
-    // A process that is paused between its read and its write while the database fails over.
+    // A process that is paused after its read and before its write. Meanwhile, the database fails over.
     const paused: Database = {
       ...db,
       async query<Row extends object>(...query: Parameters<Database['query']>) {

@@ -175,7 +175,7 @@ describe('a process that was paused', () => {
     expect((await call(url + Paths.agentContainers, agentToken, 'POST', [])).status).toBe(200);
     api.child.kill('SIGSTOP');
     const pendingResponse = call(url + Paths.hosts, token);
-    // The pause is longer than the grace period of three heartbeats, and the process can receive none during it.
+    // The process is paused for longer than the grace period of three heartbeats, so it receives no heartbeat in time.
     await new Promise((resolve) => setTimeout(resolve, 4000));
     api.child.kill('SIGCONT');
     for (const answer of [await pendingResponse, await call(url + Paths.hosts, token)]) {
@@ -184,14 +184,14 @@ describe('a process that was paused', () => {
   });
 });
 
-/** Returns an import that sets the wall clock of a process ahead. */
+/** Returns the URL of a module that sets the wall clock of the importing process ahead. */
 const wallClockAheadBy = (ms: number) =>
   `data:text/javascript,${encodeURIComponent(
     `const Real=Date;globalThis.Date=class extends Real{constructor(...parts){if(parts.length===0)super(Real.now()+${ms});
     else super(...parts)}static now(){return Real.now()+${ms}}}`,
   )}`;
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
+// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
 (hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
   test('stores and returns times of the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');

@@ -84,8 +84,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
     const lost = answers.filter(({ status }) => status >= 400);
     expect(lost).toHaveLength(1);
-    // The call is refused because it concerns the last owner, or because the caller's session or role was already
-    // removed.
+    // The refused call tried to remove the last owner, or its caller had already lost the session or the role.
     expect([401, 403, 409]).toContain(lost[0]!.status);
     const owners = await context.api.db.prisma.member.count({
       where: { userId: { in: [owner.id, other.id] }, role: 'owner' },

@@ -11,7 +11,7 @@ import { createRetentionService } from '../src/services/maintenance/retention.js
 import { container } from './fixtures.js';
 import { TestApi, testClock, useApi } from './harness.js';
 
-/** Parses an exposition into its series: name and labels, as written, with their values. */
+/** Parses metrics in Prometheus text format. Returns the value of each series, by its name and labels as written. */
 const seriesOf = (text: string): Map<string, number> =>
   new Map(
     [...text.matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)].map(([, series, value]) => [series!, Number(value)] as const),
@@ -56,7 +56,7 @@ describe.each(testEngines())('metrics on %s', (engine) => {
     expect(later.get('muster_containers{state="running",known="last"}')).toBe(2);
   });
 
-  test('count snapshots by outcome, and the rows that they wrote by change', async () => {
+  test('count snapshots by outcome, and written rows by kind of change', async () => {
     const api = context.api.replica();
     const host = (await (await context.api.organization()).enroll()).through(api);
     await host.sync([container('a'), container('b')]);
@@ -106,7 +106,7 @@ describe('metrics', () => {
     const text = [...series.keys()].join('\n');
     expect(text).not.toContain(host.id);
     expect(text).not.toContain('made-up');
-    // Two routes add series: `none`, and the route of the metrics when it is first requested.
+    // Two new routes have added series: `none`, which stands for unknown paths, and the route of the metrics.
     await read(api);
     const settled = (await read(api)).size;
     for (let i = 0; i < 20; i++) await api.http.get(`/more-${i}`).expect(404);

@@ -33,7 +33,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     for (const item of items) expect(item).toMatchObject({ address: '127.0.0.1' });
   });
 
-  test('can be ended one by one, from another process, but not by another person', async () => {
+  test('can be ended one by one, even through another process, but not by another person', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     const otherSession = (await itemsOf(ada.browser)).find(({ current }) => !current)!;
@@ -74,7 +74,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect(await statusesOf([ada.browser, ...others])).toEqual([200, ...others.map(() => 401)]);
   });
 
-  test('end with a change of password, except for the session that makes the change', async () => {
+  test('end when the password is changed, except for the session that changes it', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     const newPassword = 'a quite different one';
@@ -95,7 +95,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect((await signIn(newPassword)).status).toBe(201);
   });
 
-  test('do not exist for API keys', async () => {
+  test('cannot be listed or ended with an API key', async () => {
     const { adminKey } = await context.api.organization();
     await context.api.http.get(Paths.sessions).auth(adminKey, { type: 'bearer' }).expect(403);
     await context.api.http.get(Paths.sessions).auth('muster_key_x', { type: 'bearer' }).expect(401);

@@ -224,7 +224,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
   test("does not match an address that equals a member's address only after conversion to lower case", async () => {
     const { id: organizationId } = await context.api.organization();
     const { email } = await member(context.api, organizationId, 'owner');
-    // The Kelvin sign, whose lower case is the letter k.
+    // The Kelvin sign. In lower case, it is the letter k.
     const local = `\u212a${randomUUID()}`;
     await context.api.db.prisma.user.update({
       where: { email },
@@ -253,7 +253,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     const one = api();
     const browser = new Browser(one);
     const callback = await provider.visit(await begin(browser));
-    // Otherwise, a person who is lured to this address would be signed in as someone else.
+    // Another browser is refused: an attacker could lure people to this URL, to sign them in to the attacker's account.
     expect(await end(new Browser(one), callback)).toBe(refusalPath('mismatched'));
     const another = new Browser(one);
     await begin(another);

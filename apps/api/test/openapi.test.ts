@@ -50,7 +50,7 @@ describe('the OpenAPI document', () => {
     expect(document.info.version).toBe((JSON.parse(manifest) as { version: string }).version);
   });
 
-  test('has each operation of the contracts once, and no other', () => {
+  test('has each operation of the contracts exactly once, and no other operations', () => {
     const listed = operations.map(({ name, path, method }) => [name, `${method.toUpperCase()} ${path}`]);
     const agreed = Object.entries(Operations).map(([name, { method, path }]) => [
       name,

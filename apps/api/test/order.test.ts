@@ -9,7 +9,7 @@ const STREAMS = ['a', 'b', 'c'].map((digit) => `00000000-0000-4000-8000-00000000
 const START = Date.UTC(2026, 2, 1, 12);
 
 const stream = fc.constantFrom(...STREAMS);
-/** Instants that are equal, one millisecond apart, or about a minute apart, which is the limit of the rule. */
+/** Instants that are equal, one millisecond apart, or about a minute apart. The rule has its limit at one minute. */
 const instant = fc
   .constantFrom(-60_001, -60_000, -59_999, -1, 0, 1, 59_999, 60_000, 60_001, 120_000)
   .map((ms) => new Date(START + ms));
@@ -22,7 +22,7 @@ const hostOrder: fc.Arbitrary<HostOrder> = fc
     supersededStreams: fc.array(fc.record({ stream, at: instant }), { maxLength: 2 }),
   })
   .map((host) => ({ ...host, sequence: host.stream === null ? null : host.sequence }))
-  // Each stream is the current one, was superseded once, or is unknown.
+  // A stream occurs at most once among the current stream and the superseded streams.
   .filter(({ stream, supersededStreams }) => {
     const known = [stream, ...supersededStreams.map((superseded) => superseded.stream)];
     return new Set(known).size === known.length;

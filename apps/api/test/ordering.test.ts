@@ -1,6 +1,6 @@
 /**
- * Tests that an older state never replaces a newer one, in any interleaving of agent restarts, jumps of both clocks,
- * and snapshots that a network reorders, repeats and loses. The server never sees the true order of the observations.
+ * Tests that an older state never replaces a newer one. In any interleaving, agents restart, both clocks jump, and the
+ * network reorders, repeats and loses snapshots. The server never sees the true order of the observations.
  */
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
@@ -31,7 +31,7 @@ interface World {
   observations: number;
   stream: string;
   sequence: number;
-  /** Streams of which a snapshot has arrived. */
+  /** The streams from which a snapshot has arrived. */
   seen: Set<string>;
   /** Milliseconds by which the machine's clock is wrong. */
   clockErrorMs: number;
@@ -42,7 +42,7 @@ interface World {
 
 interface Server {
   readonly clock: TestClock;
-  /** The same host, through two processes. */
+  /** Two clients for one host, each of which calls another process. */
   readonly replicas: readonly TestHost[];
 }
 
@@ -104,8 +104,8 @@ class Lose implements Step {
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // If the server receives the first snapshot of a run after the next run has begun, only the clock determines the
-    // order. A separate test below covers that case.
+    // If no snapshot of the run has arrived yet, the network loses all of them. If one arrived after the next run had
+    // begun, only the clock could determine the order. A separate test below covers that case.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);
     world.stream = randomUUID();
     world.sequence = 0;
@@ -164,13 +164,13 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
 
   test('holds in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
     await fc.assert(
-      // There are at most as many restarts as a host remembers runs, because the server cannot recognize earlier runs.
+      // The server remembers a limited number of runs per host, so the agent restarts at most that many times.
       fc.asyncProperty(fc.commands(steps, { maxCommands: 30 }).filter(isRemembered), async (commands) => {
         const server = await newHost();
         const world = newWorld();
         await fc.asyncModelRun(() => ({ model: world, real: server }), commands);
-        // In every case, an observation more than a minute after the last contact is applied, and makes the server's
-        // state exact. If the server's clock was set back, it must first reach the time of the last contact again.
+        // Whatever happened, the server applies an observation more than a minute after the last contact, and its state
+        // is then exact. If the server's clock was set back, it must first reach the time of the last contact again.
         const { streamHeardAt } = await server.replicas[0]!.host();
         const aheadMs = (streamHeardAt?.getTime() ?? 0) - server.clock().getTime();
         server.clock.advance(Math.max(0, aheadMs) + 61_000);
@@ -224,7 +224,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   };
 
   test.each([10, 60])(
-    'two machines with one token are detected within two minutes when they report every %d s, and their states are never mixed',
+    'two machines that share a token and report every %d s are detected within two minutes, and their states are never mixed',
     async (everySeconds) => {
       const { clock, replicas } = await newHost();
       const machines = [1, 2].map((state) => ({ state, stream: randomUUID() }));

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** The built API as a separate process, as `start` runs it. From source, each start would take three times as long. */
+/** The built API as a separate process, as `start` runs it. A start from source would take three times as long. */
 export class ApiProcess {
   #stdout = '';
   #stderr = '';

@@ -1,6 +1,6 @@
 /**
- * The names that programs outside this repository rely on. A change of the snapshot is a change of the product's public
- * surface: update it with `jest -u` only on purpose, and say why in the commit message.
+ * Tests the names that programs outside this repository rely on. Change them only on purpose: update the snapshot with
+ * `jest -u`, and say why in the commit message.
  */
 import { describe, expect, test } from '@jest/globals';
 import { EventKind, Freshness, Paths, ProblemTypes, StreamMessages } from '@muster/contracts';

@@ -85,7 +85,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
       ] as const) {
         const path = `/api/hosts?sort=${order}&limit=2`;
         const first = (await other.get(path).expect(200)).body as CountedPage<Host>;
-        // The version in the cursor is now that of no host.
+        // After this change, no host has the version that the cursor contains.
         const last = first.items.at(-1)!;
         const changed = { engineVersion: '1', agentVersion: '1' };
         const { prisma } = context.api.db;
@@ -102,7 +102,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
   const asCursor = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString('base64url');
   const ID = '00000000-0000-0000-0000-000000000000';
 
-  // Numbers beyond int4, numbers beyond any column, and JSON values that are not whole numbers.
+  // Numbers too large for int4, numbers too large for any column, and JSON values that are not whole numbers.
   const NUMBERS = [3_000_000_000, -3_000_000_000, 2 ** 53, 1e300, 0.5, '1', null];
   test.each([
     ['hosts?sort=containerCount', (n: unknown) => ['containerCount', n, ID]],
@@ -124,7 +124,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
   );
 
   test('a query and a path accept the same ids', async () => {
-    // No version of a UUID has these digits, but PostgreSQL accepts them.
+    // This is not a valid UUID of any version, but PostgreSQL accepts it.
     const odd = '11111111-1111-0111-0111-11111111111A';
     await organization.get(`/api/containers?hostId=${odd}`).expect(200, { items: [], nextCursor: null });
     await organization.get(`/api/hosts/${odd}`).expect(404);
@@ -173,7 +173,7 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
     const steady = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
     const snapshot = (round: number) => [
       ...steady.map((id) => container(id, { name: id, state: round % 2 === 0 ? 'running' : 'paused' })),
-      // These containers appear, disappear and move, before and after each steady container.
+      // These containers appear, disappear and change places in the list, next to the steady containers.
       ...steady
         .filter((_, i) => (i + round) % 3 === 0)
         .map((id) => container(`x${id}`, { name: `${id}-${round % 4}` })),
@@ -196,7 +196,7 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
     }
   });
 
-  test('the summary counts as current and as last known exactly what the list finds', async () => {
+  test('the summary counts the same current and last known containers as the list', async () => {
     const organization = await context.api.organization();
     const [silent, broken, well] = [
       await organization.enroll(),
@@ -311,7 +311,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
   test('end when their reader disconnects, and then free their slots', async () => {
     const server = await TestServer.start(context.api.app);
     const headers = { Authorization: `Bearer ${organization.adminKey}` };
-    // More exports than may run at once, one after the other.
+    // Starts exports one after another, more than may run at once.
     for (let turn = 0; turn < 20; turn++) {
       const answer = await fetch(`${server.url}/api/export/containers?presence=all`, { headers });
       expect(answer.status).toBe(200);

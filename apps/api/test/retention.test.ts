@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention with failures on %s', (engine) => {
   const context = useApi(engine);
 
-  test('continues after a step that failed, reports it, and leaves the gauge of that step unchanged', async () => {
+  test('continues after a failed step, reports the failure, and does not change the gauge of the failed step', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);
@@ -35,7 +35,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
 
-    // A restarted process also reports the last success, although the step fails there as well.
+    // A restarted process reports the last success of the step, although the step also fails in this process.
     const restarted = createRetentionService(broken, { now: clock, eventDays: 10 });
     clock.advance(3_600_000);
     await restarted.prune();
@@ -77,7 +77,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(await registry.metrics()).toContain('muster_retention_paused 0');
   });
 
-  test('is done by one process, and by another one once the first has released its lease', async () => {
+  test('is done by one process at a time, and by another one once the first has released its lease', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const name = randomUUID();

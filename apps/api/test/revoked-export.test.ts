@@ -7,7 +7,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
-/** Number of hosts, each with 1,000 rows of 8 kB: more than the buffers between the database and the reader hold. */
+/** Number of hosts. Each has 1,000 rows of 8 kB, which is more than the buffers on the way to the reader hold. */
 const HOSTS = 3;
 
 describe('an export that is read slowly', () => {
@@ -48,7 +48,7 @@ describe('an export that is read slowly', () => {
     const key = await organization.api.apiKey(organization.id, 'viewer');
     const revoke = async () => {
       await db.prisma.apiKey.updateMany({ where: { role: 'viewer' }, data: { revokedAt: new Date() } });
-      // The result of a key check is used for a second.
+      // The API caches the result of a key check for a second.
       await new Promise((resolve) => setTimeout(resolve, 1_100));
     };
     expect(await linesAfter(revoke, key)).toBe('broken off');

@@ -10,7 +10,7 @@ import type { AgentIdentity } from '../src/services/enrollment/agent-token-cache
 import { createAgentTokenService } from '../src/services/enrollment/agent-token.js';
 import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
+// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const HOUR_MS = 3_600_000;
@@ -48,8 +48,8 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
 const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const).catch(() => 'refused' as const);
 
 /**
- * One agent and its calls that are still in flight. It keeps its old token until the next one has worked, and returns
- * to the old one only if the next one may have expired unused.
+ * One agent and its calls in flight. The agent keeps its old token until the next token has worked. It returns to the
+ * old token only if the next token may have expired before its first use.
  */
 class Holder {
   readonly #tokens;
@@ -83,8 +83,8 @@ class Holder {
   }
 
   /**
-   * Rotates with the old token before the next one is used, like an agent that was stopped before it stored the next
-   * token.
+   * Rotates again with the old token before the next token was used, like an agent that stopped before it could store
+   * the next token.
    */
   async rotateAgain({ lost }: { lost: boolean }): Promise<void> {
     if (this.#previousToken === null) return this.rotate({ lost });
@@ -105,7 +105,7 @@ class Holder {
     this.#lastResponseAt = this.api.clock().getTime();
   }
 
-  /** Sends a call that its caller no longer waits for and that is not processed yet. */
+  /** Sends a call that the server processes later. The agent does not wait for the response. */
   async send(kind: 'use' | 'rotate'): Promise<void> {
     const { tokens, read, resume } = slowReplica(this.api);
     const callOutcome =
@@ -247,7 +247,7 @@ onServer.each(['postgresql'] as const)('a rotation over HTTP on %s', (engine) =>
       await closed;
     });
     await new Promise((resolve) => server.close(resolve));
-    // This snapshot waits behind the rotation for the host's lock.
+    // This snapshot gets the host's lock after the rotation, so the rotation has ended when the snapshot is stored.
     await host.sync([]);
     expect(await db.prisma.agentToken.count({ where: { hostId: host.id } })).toBe(1);
   });

@@ -7,8 +7,8 @@ import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestHost } from './harness.js';
 
-// The embedded database has one connection, so no other connection can hold a row. If no server is installed, these
-// tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
+// The embedded database has one connection, so no other connection can lock a row. Without an installed server, these
+// tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 /** Simulates another replica that writes a large snapshot, which locks a host's row for seconds. */
@@ -59,8 +59,9 @@ onServer('while another transaction holds a row', () => {
   const statusOf = async (request: PromiseLike<{ status: number }>) => (await request).status;
 
   /**
-   * Returns the number of connections that are in use all the time, apart from the one that holds the lock. A waiting
-   * request may use a connection briefly to check the row. A request that waits inside PostgreSQL keeps its connection.
+   * Returns the number of connections that are in use all the time, except for the connection that holds the lock. A
+   * request may wait and use a connection only briefly, to check the row. If it waits inside PostgreSQL, it keeps its
+   * connection all the time.
    */
   async function countHeldConnections(): Promise<number> {
     await pause(300);
@@ -102,7 +103,7 @@ onServer('while another transaction holds a row', () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const unlock = await lock('hosts', host.id);
-    // This is the first use of the token, which is valid although the use cannot be recorded yet.
+    // This is the first use of the token. The use cannot be recorded while the row is locked, but the token is valid.
     const identify = () => api.http.get(Paths.agentToken).auth(host.token, { type: 'bearer' });
     await identify().expect(200);
     const rotations = [1, 2, 3].map(() =>
@@ -117,7 +118,7 @@ onServer('while another transaction holds a row', () => {
     );
   });
 
-  test('failed sign-ins that share an audit entry wait for each other with one connection in total', async () => {
+  test('failed sign-ins with one audit entry use only one connection while they wait for the entry’s row', async () => {
     await api.organization();
     const failures = createFailedSignIns(db, { now: api.clock, elapsedMs: () => 0 });
     const fail = () => failures.record({ account: null, address: '203.0.113.1', method: 'password' });
@@ -149,7 +150,7 @@ onServer('while another transaction holds a row', () => {
     expect((await host.host()).lastSeenAt).toEqual(lastSeenAt);
   }
 
-  test('machines that enroll with one token wait for each other with one connection in total', async () => {
+  test('machines that enroll with one token use only one connection while they wait for the token’s row', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
     const { id, token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 50 });

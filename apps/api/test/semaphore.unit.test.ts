@@ -3,7 +3,7 @@ import { createSemaphore } from '../src/lib/semaphore.js';
 
 const LONG_MS = 60_000;
 
-/** Records the outcome of each acquisition, in the order in which they are settled. */
+/** Records the outcome of each acquisition, in the order of the outcomes. */
 function recordOutcomes() {
   const entries: string[] = [];
   const record = async (name: string, turn: boolean | Promise<boolean>): Promise<void> => {
@@ -17,7 +17,7 @@ function recordOutcomes() {
 }
 
 describe('a semaphore', () => {
-  test('grants free permits at once, then in order of arrival, with `first` waiters ahead', async () => {
+  test('grants free permits at once and released permits in order of arrival, but to `first` waiters before others', async () => {
     const semaphore = createSemaphore({ capacity: 2, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, record } = recordOutcomes();
     const turns = [
@@ -58,7 +58,7 @@ describe('a semaphore', () => {
     const enough = semaphore.acquire(1);
     expect(semaphore.acquire(1)).toBe(false);
     await expect(tooMuch).resolves.toBe(false);
-    // This request was queued behind a request for more permits than were free.
+    // There were enough permits for this request, but it was queued behind a request for more permits than were free.
     await expect(enough).resolves.toBe(true);
     expect(refused).toBe(2);
     semaphore.release(2);

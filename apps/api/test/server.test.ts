@@ -20,20 +20,20 @@ async function start(handler: RequestListener): Promise<HttpServer> {
   return server;
 }
 
-/** A client that sends raw bytes, as no HTTP library would. */
+/** A client that sends raw bytes, so that it can send invalid HTTP. */
 class Client {
   received = '';
-  /** Resolves with everything received when the server has closed the connection. */
+  /** Resolves when the server has closed the connection, with everything that was received. */
   readonly ended: Promise<string>;
 
   constructor(readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => (this.received += chunk.toString()));
     socket.on('error', () => undefined);
-    // `once` would reject if the server reset the connection, but a reset also closes the connection.
+    // `once` is not used, because it rejects if the server resets the connection. A reset also causes a close event.
     this.ended = new Promise((resolve) => void socket.on('close', () => resolve(this.received)));
   }
 
-  /** Connects a client. The test closes it at its end if it is in `clients`. */
+  /** Connects a client and adds it to `closedByTest`. Clients in `clients` are closed after each test. */
   static async connect({ url }: HttpServer, closedByTest = clients): Promise<Client> {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     await once(socket, 'connect');
@@ -88,11 +88,11 @@ function latch() {
   return { open, opened };
 }
 
-/** Clients that never complete their requests. Their server closes the connections after up to 16 seconds. */
+/** Clients that never complete their requests. The server closes their connections within 16 seconds. */
 const slowClients: Client[] = [];
 let serverOfSlowClients: HttpServer;
 
-// The clients connect before the first test, so that their time passes during the other tests.
+// The clients connect before the first test, so that they reach the time limit during the other tests.
 beforeAll(async () => {
   const handler: RequestListener = (req, res) => {
     if (req.url === '/early') res.setHeader('Content-Length', 5).end('early');
@@ -174,7 +174,7 @@ describe('draining', () => {
     const client = (await Client.connect(server)).send(...GET);
     await client.has('/');
     client.send('GET /second HTTP/1.1', 'Ho');
-    // When the server has answered a later request, it has also read the half head.
+    // The server answers this later request only after it has read the incomplete head.
     await (await Client.connect(server)).send(...GET).has('/');
     const drained = server.drain(0);
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -269,7 +269,7 @@ describe('unusual and malformed requests:', () => {
     expectProblem(await exchange(...chunked), 400);
   });
 
-  test('junk after a valid request does not affect the first response, and its own response follows', async () => {
+  test('invalid bytes after a valid request get a second response, and do not affect the first response', async () => {
     const { open, opened } = latch();
     const arrived = latch();
     const server = await start((_req, res) => {
@@ -312,7 +312,7 @@ describe('one connection cannot overload the server:', () => {
     expect(received).toBeLessThan(2_000);
   });
 
-  test('a body in many small chunks is not read if its request was already answered', async () => {
+  test('a body in many small chunks is not read if the request has already been answered', async () => {
     const server = await start((_req, res) => void res.end('no'));
     const client = await Client.connect(server);
     client.send(CHUNKED);

@@ -37,13 +37,13 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     await server.close();
   });
 
-  test('works although the browser sends credentials for a proxy in front of the API', async () => {
+  test('works if the browser also sends credentials for a proxy in front of the API', async () => {
     const { browser } = await newPerson();
     const proxys = { Authorization: `Basic ${Buffer.from('ops:secret').toString('base64')}` };
     expect((await browser.call('get', Paths.hosts, undefined, proxys)).status).toBe(200);
   });
 
-  test('accepts an email address in any case', async () => {
+  test('ignores the difference between upper and lower case in an email address', async () => {
     const { email } = await newPerson();
     expect((await signIn(email.toUpperCase(), PASSWORD)).status).toBe(201);
   });
@@ -80,7 +80,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     expect(cookie).toMatch(/^__Host-muster_session=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   });
 
-  test('stores nothing in the database from which a cookie could be made', async () => {
+  test('stores nothing in the database from which someone could make a valid cookie', async () => {
     const { browser, id } = await newPerson();
     const { token } = await context.api.db.prisma.session.findFirstOrThrow({ where: { userId: id } });
     const [, value = ''] = browser.cookie.split('=');
@@ -219,7 +219,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect(await entries()).toMatchObject([{ details: counted }, { ...common, details: first }]);
   });
 
-  test('keep the first ADDRESSES_MAX addresses, so that later ones cannot displace an attacker’s', async () => {
+  test('keep the first ADDRESSES_MAX addresses, so that later addresses cannot displace the address of an attacker', async () => {
     const { elapsed, visitor, fail, entries } = await setUpFailures();
     const fromMany = async (count: number) => {
       for (let i = 0; i < count; i++) {
@@ -303,7 +303,7 @@ describe('sign-in attempts', () => {
     expect(statuses).toEqual([401, 401, 429]);
   });
 
-  test('count even with the right password, and so do attempts to change the password', async () => {
+  test('include sign-ins with the right password and attempts to change the password', async () => {
     const { api } = createLimitedApi(2);
     const { browser } = await person(api, (await api.organization()).id, 'viewer');
     const change = { currentPassword: 'not right', newPassword: 'a quite different one' };

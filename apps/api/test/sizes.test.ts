@@ -52,7 +52,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await host.host()).toMatchObject({ truncatedCount: 2 });
     });
 
-    test('is counted for its host until it fits or is removed, in complete and incomplete snapshots', async () => {
+    test('is counted for its host until the field is short enough or its container is removed', async () => {
       const host = await (await context.api.organization()).enroll();
       const truncated = async () => (await host.host()).truncatedCount;
       const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
@@ -117,7 +117,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       Array.from({ length: count }, (_, i) => ({ ...container(`c${from + i}`), ports: [], labels: {} }));
     const partly = { 'Snapshot-Complete': 'false' };
 
-    test('has at most 10,000 present containers, and a snapshot that would exceed them writes nothing', async () => {
+    test('has at most 10,000 present containers, and a snapshot that would exceed this limit writes nothing', async () => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 5_000));
       await host.sync(many(5_000, 4_999), partly);
@@ -129,7 +129,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       });
       expect(await host.host()).toMatchObject({ revision: before.revision, containerCount: 9_999 });
       expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });
-      // Removed containers make room, including in the same snapshot.
+      // Removed containers make room for new ones, even for those in the same snapshot.
       expect(await host.sync(many(10_000, 1), { ...partly, 'Snapshot-Gone': 'c0' })).toMatchObject({
         created: 1,
         removed: 1,
@@ -137,7 +137,7 @@ describe.each(testEngines())('sizes on %s', (engine) => {
       expect(await host.host()).toMatchObject({ containerCount: 10_000 });
     }, 60_000);
 
-    test('with 10,000 containers gets no more containers from a statement that counted fewer', async () => {
+    test('cannot exceed 10,000 containers, even if a snapshot was compared with an earlier state of the host', async () => {
       const { db, clock } = context.api;
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 1));

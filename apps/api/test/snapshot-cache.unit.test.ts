@@ -19,7 +19,7 @@ test('a cache keeps the snapshots of the most recently active hosts within its b
   expect(['a', 'c', 'd', 'e'].map((host) => cache.get(host) !== undefined)).toEqual([true, false, false, true]);
 });
 
-test('a snapshot larger than the limit is not cached, removes the previous one of its host, and removes no other', () => {
+test('a snapshot above the size limit is not cached, and removes only the cached snapshot of its host', () => {
   const cache = createSnapshotCache(5_000);
   for (const host of ['a', 'b']) cache.set(host, snapshot(1_000));
   cache.set('a', snapshot(5_000));

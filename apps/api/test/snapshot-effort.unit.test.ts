@@ -30,7 +30,7 @@ describe('the text of a snapshot counts', () => {
     expect(await textMibOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
   });
 
-  test('as much as the largest body if it decompresses to more than that', async () => {
+  test('like a body of the maximum size if it decompresses to more than the maximum', async () => {
     expect(await textMibOf([padded('a', 11 * MIB)])).toBeGreaterThanOrEqual(10);
   });
 });

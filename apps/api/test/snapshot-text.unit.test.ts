@@ -38,7 +38,7 @@ describe('cutting the text of an array', () => {
   );
 
   test('yields to other tasks while it cuts a long text', async () => {
-    // One long string, and many short strings. Each text takes about 20 ms.
+    // The first text has one long string, and the second has many short strings. Cutting takes about 20 ms for each.
     for (const long of [`["${'a'.repeat(16e6)}"]`, `[[${'"a",'.repeat(4e6)}"a"]]`]) {
       let turns = 0;
       const timer = setInterval(() => (turns += 1), 1);

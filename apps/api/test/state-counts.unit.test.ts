@@ -9,7 +9,7 @@ describe("a host's counts", () => {
     });
   });
 
-  test('that an earlier version stored are shown with all unknown states as one', () => {
+  test('that an earlier version of Muster stored are shown with one count for all unknown states', () => {
     expect(splitStateCounts({ running: 3, hibernating: 1, other: 2, constructor: 1, 'health:bad': 1 })).toEqual({
       containersByState: { running: 3, other: 5 },
       containersByHealth: {},

@@ -169,8 +169,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
       lastEventId = receivedIds.at(-1);
       listening.close();
     }
-    // These are all events except the first, which occurred before the first client connected. Each round after the
-    // first also removes a container.
+    // Together, the clients receive all events except the first, which occurred before any client connected.
     const history = await historyOf(organization);
     const last = await servers[0]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
     await last.until(() => receivedIds.length + ids(last).length >= history.length - 1);
@@ -210,7 +209,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     second.close();
     expect(second.of('reset')).toEqual([]);
     await host.sync([container('a'), container('b')]);
-    // One client starts at the present, and another one resumes from there.
+    // The third client starts at the present, and the fourth client resumes where the third one stopped.
     const last = (await historyOf(organization)).at(-1);
     let third = await resume();
     // Transactions of other tests on the server may delay the last event for a moment.
@@ -317,7 +316,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await client.until(() => client.of('container').length > 0);
   });
 
-  test('an id that is foreign, too old or too many events ago causes a reset', async () => {
+  test('an id that is foreign, too old or followed by too many events causes a reset', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     await (await stranger.enroll()).sync([container('a')]);
     const host = await organization.enroll();
@@ -430,7 +429,7 @@ test('a stream on which nothing happens sends heartbeats', async () => {
   await server.close();
 });
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
+// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 onServer('the live stream on a server', () => {
@@ -450,7 +449,7 @@ onServer('the live stream on a server', () => {
           INSERT INTO container_events (tx, "hostId", "organizationId", "dockerId", name, kind, "observedAt", "recordedAt")
           VALUES (pg_current_xact_id()::text::bigint, ${slow.id}::uuid, ${organization.id}, 'late', 'late', 'created', ${at}, ${at})`;
         await fast.sync([container('a')]);
-        // The row of the host is sent at once, because its numbers are not part of the history.
+        // The host's row is sent at once, because only events wait for open transactions with lower ids.
         await client.until(() => client.of('host').some(({ data }) => data.containerCount === 1));
         expect(client.of('container')).toEqual([]);
       },
@@ -491,7 +490,7 @@ onServer('the live stream on a server', () => {
           // The changed row of the host and another summary can follow immediately.
           const firstMessages = newcomer.messages.slice(0, 3).map((message) => message.event);
           expect(firstMessages).toEqual(['summary', 'freshness', 'lagging']);
-          // A process whose first client has just connected reports the lag, too.
+          // Another process also reports the lag to its first client.
           const otherClient = await (await serve()).listen(organization.adminKey);
           await otherClient.until(() => otherClient.lastEventId !== undefined);
           expect(otherClient.of('lagging')).toHaveLength(1);
@@ -519,7 +518,7 @@ onServer('the live stream on a server', () => {
     let busy = true;
     const { prisma } = context.api.db;
     const delayCommits = async () => {
-      // Transactions that take their id early and commit late.
+      // Runs transactions that get their id early and commit late.
       while (busy) {
         await prisma.$transaction(async (tx) => {
           await tx.$queryRaw`SELECT pg_current_xact_id()::text, pg_sleep(0.03)::text`;

@@ -34,7 +34,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     expect(revision).toBe(400);
   });
 
-  test('of one host to two replicas with different caches leave the rows of exactly one snapshot, 100 times', async () => {
+  test('of one host to two replicas with different caches leave the rows of exactly one snapshot, in each of 100 rounds', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const reporters = [host, host.through(context.api.replica())];

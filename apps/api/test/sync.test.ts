@@ -24,7 +24,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.row('a')).toMatchObject({ health: 'healthy', exitCode: null });
     });
 
-    test('an exit code of Windows, which has 32 bits without a sign, is stored and shown', async () => {
+    test('a Windows exit code, which is an unsigned number of 32 bits, is stored and shown', async () => {
       const host = await enroll();
       await host.sync([container('a')]);
       await host.sync([container('a', { state: 'exited', status: 'Exited (3221225477) 2 seconds ago' })]);
@@ -50,7 +50,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.row('a')).toMatchObject({ state: 'hibernating' });
     });
 
-    test('Unicode and the label keys __proto__ and "" are stored, and lone surrogates replaced', async () => {
+    test('Unicode and the label keys __proto__ and "" are stored, and lone surrogates are replaced', async () => {
       const host = await enroll();
       const labels = JSON.parse(
         '{"__proto__":"p","constructor":"c","":"empty","ключ":"🐳","lone":"a\\ud800b"}',
@@ -141,7 +141,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(partial).toMatchObject(applied({ received: 2, created: 1, updated: 1, removed: 0, digest: null }));
       expect(Object.keys(await host.present())).toEqual(['a', 'b', 'c']);
       expect(await host.host()).toMatchObject({ containerCount: 3 });
-      // The earlier complete snapshot does not count as unchanged: its content is compared again.
+      // The server does not treat the earlier complete snapshot as unchanged, but compares its content again.
       expect(await host.sync([container('a'), container('b')])).toMatchObject(
         applied({ updated: 1, unchanged: 1, removed: 1 }),
       );
@@ -248,8 +248,8 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       clock.advance(10_000);
       expect(await host.sync([container('a')], order(randomUUID(), 7, late))).toMatchObject(stale('observed_earlier'));
       expect(await host.host()).toMatchObject({ stream: current });
-      // Once the current stream has been silent for a minute, the snapshot counts as that of a restart with a slow
-      // clock.
+      // Once the current stream has been silent for a minute, the server assumes that the agent restarted and that its
+      // clock is slow.
       clock.advance(60_000);
       expect(await host.sync([container('a')], order(randomUUID(), 7, late))).toMatchObject({ applied: true });
     });
@@ -359,7 +359,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
         .expect('Content-Type', /^application\/problem\+json/);
       expect(answer.body).toMatchObject({ type: '/problems/invalid-request', status: 400 });
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
-      // Only the refusal itself is recorded, which the host shows.
+      // Only the refusal is recorded, in the row of the host.
       const refusal = { snapshotRefusedAt: expect.any(Date), snapshotRefusedReason: expect.any(String) };
       expect([await host.present(), await host.host()]).toEqual([before[0], { ...before[1], ...refusal }]);
     });

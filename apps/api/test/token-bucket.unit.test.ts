@@ -21,7 +21,7 @@ describe('a token bucket', () => {
     expect(buckets.take('quiet', 100)).toMatchObject({ allowed: true });
   });
 
-  test('is full again after a pause, and no more than full', () => {
+  test('is full again after a pause, and never holds more than its burst', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 3 });
     const burstAt = (nowMs: number) => Array.from({ length: 5 }, () => buckets.take('a', nowMs).allowed);
     expect(burstAt(0)).toEqual([true, true, true, false, false]);
@@ -53,7 +53,7 @@ describe('a token bucket', () => {
     );
   });
 
-  test('grants nothing while it is in debt, and has a limited debt', () => {
+  test('admits nothing while it is in debt, and its debt is limited', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 10, debtMax: 20 });
     buckets.charge('a', 15, 0);
     expect(buckets.take('a', 0)).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 6_000 });
@@ -64,7 +64,7 @@ describe('a token bucket', () => {
     expect(buckets.take('b', 6_000).allowed).toBe(true);
   });
 
-  test('uses no memory once it is full, and limited memory under a flood of keys', () => {
+  test('uses no memory once it is full, and the memory for a flood of keys is limited', () => {
     const buckets = createTokenBuckets({ perMinute: 600, burst: 60, keysMax: 100 });
     for (let i = 0; i < 10_000; i++) buckets.take(`key ${i}`, 0);
     expect(buckets.size).toBeLessThanOrEqual(200);

@@ -77,7 +77,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
   }
 
   test.each(['agent', 'enroll', 'key'] as const)(
-    'that differs from a stored %s token only in its last bit gets the same response as any other token, in the same steps',
+    'that differs from a stored %s token only in its last bit causes the same response and the same steps as any other guess',
     async (kind) => {
       const far = await guess(kind, issueToken(kind).token);
       expect(far.status).toBe(401);
@@ -88,7 +88,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
     },
   );
 
-  test('is not stored, and neither is a valid token, because only hashes are stored', async () => {
+  test('is not stored, and of a valid token only the hash is stored', async () => {
     const { prisma } = context.api.db;
     const rows = await Promise.all([
       prisma.agentToken.findMany(),

@@ -163,7 +163,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     const stopped = await createRetentionService(watched, options).prune(() => isStopped);
     expect(stopped).toMatchObject({ events: 2 });
     await Promise.all([1, 2, 3].map(() => createRetentionService(db, options).prune()));
-    // A process that skips rows locked by another process finds less than a batch, and leaves the rest for later.
+    // A process skips rows that another process has locked. If it finds less than a batch, it stops until its next run.
     await createRetentionService(db, options).prune();
     for (const host of [one, two]) expect((await kinds(host)).sort()).toEqual(AFTER);
   });
@@ -294,7 +294,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect([await use(first), await use(second)]).toEqual([200, 401]);
     for (let start = 0; start < 2; start++) expect(await startWith(second)).toBe(true);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
-    // This is like a replica that restarts with the former key while other replicas already have the new key.
+    // A replica may restart with the former key after other replicas have started with the new key.
     expect(await startWith(first)).toBe(false);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
     expect(await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } })).toBe(others);

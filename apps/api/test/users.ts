@@ -45,7 +45,7 @@ export async function person(api: TestApi, organizationId: string, role: MemberR
   return { id, email, browser: await signIn(), signIn };
 }
 
-/** Issues the token in the link that `start` prints. Returns '' if none is issued. */
+/** Issues the token of the setup link that `start` prints. Returns '' if no token is issued. */
 export async function setupToken({ db, clock }: TestApi): Promise<string> {
   let token = '';
   await issueSetupToken(db, clock(), (issued) => {

@@ -51,7 +51,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     await createProgram(terminal).parseAsync(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
     return ExitCodes.ok;
   } catch (error) {
-    // Commander has already printed the message. It also throws after --help, with exit code 0.
+    // Commander has already printed the message. After --help, Commander also throws, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCodes.ok : ExitCodes.usage;
     if (!(error instanceof CommandError)) throw error;
     terminal.err(`muster: ${error.message}\n`);

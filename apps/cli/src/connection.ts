@@ -24,11 +24,12 @@ function connectionPath({ env }: Terminal): string {
 export async function saveConnection(terminal: Terminal, connection: ApiConnection): Promise<string> {
   const file = connectionPath(terminal);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  // The directory may already exist with another mode, and anyone who can write to it could replace the file.
+  // The directory may exist with another mode. Anyone who can write to the directory could replace the file.
   await chmod(dirname(file), 0o700);
-  // writeFile applies the mode only to new files, and the rename prevents a half-written file.
+  // The temporary file is always new, because writeFile applies the mode only to new files.
   const temporaryFile = `${file}.${randomUUID()}`;
   await writeFile(temporaryFile, `${JSON.stringify(connection)}\n`, { mode: 0o600, flag: 'wx' });
+  // The rename prevents a half-written file.
   await rename(temporaryFile, file);
   return file;
 }

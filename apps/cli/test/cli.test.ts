@@ -91,7 +91,7 @@ describe('backup and restore', () => {
     await copy.close();
   });
 
-  test('exit with 1, print the reason in one line and leave no file if they fail', async () => {
+  test('that fail exit with 1, print the reason in one line and leave no file', async () => {
     expect(await muster(['backup', pathOf('b'), '-d', pathOf('none')])).toEqual({
       code: 1,
       out: '',

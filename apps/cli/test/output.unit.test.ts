@@ -30,7 +30,7 @@ describe('a table', () => {
     ['a combining accent', 'e\u0301', 1],
     ['a decomposed Hangul syllable', '\u1112\u1161\u11ab', 2],
     ['half-width kana with a voicing mark', 'ﾀﾞ', 2],
-  ])('gives %s as many columns as a terminal does', (_, name, columns) => {
+  ])('gives %s as many columns as a terminal gives it', (_, name, columns) => {
     const [, line] = formatTable(COLUMNS, [{ name, state: 'running' }], null).split('\n');
     expect(line).toBe(`${name}${' '.repeat('NAME'.length - columns)}  running`);
   });
@@ -114,12 +114,12 @@ describe('a list with control characters in its texts', () => {
     expect(written(format, { columns: 80, hasColors: true })).not.toMatch(CONTROL);
   });
 
-  test('is written to a file as JSON with the same value', () => {
+  test('is written to a JSON file with its exact texts', () => {
     const [list] = /^\[.*?\n\]/s.exec(written('json', null)) ?? ['null'];
     expect(JSON.parse(list)).toEqual(rows);
   });
 
-  test('is written to a file as CSV, unchanged except for formulas', () => {
+  test('is written to a CSV file with its exact texts, except that formulas are escaped', () => {
     expect(written('csv', null)).toContain(`"${rows[0]!.name}",'=1+1\r\n`);
   });
 });

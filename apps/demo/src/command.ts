@@ -2,7 +2,7 @@ import { createCommandLine, Option, parseArguments, wholeNumber, type CommandIo 
 import { ProgramError } from '@muster/testkit';
 import { DemoError, runDemo } from './demo.js';
 
-/** Four hours, so that a demo that someone forgot does not run forever. */
+/** By default, the demo ends after four hours, in case someone forgets to stop it. */
 const SECONDS_DEFAULT = 4 * 3_600;
 const SECONDS_MAX = 7 * 86_400;
 
@@ -19,7 +19,7 @@ Nothing is left behind: the database, the agents and their state are removed at 
 /** The demo, for `runProgram`. */
 export const demo = {
   name: commandLine.name(),
-  parse: (args: readonly string[]) => parseArguments<{ for: number }>(commandLine, args),
+  parse: (args: readonly string[]) => parseArguments(commandLine, args).opts<{ for: number }>(),
   async run(options: { for: number }, io: CommandIo): Promise<number> {
     await runDemo(options.for * 1_000, io);
     return 0;

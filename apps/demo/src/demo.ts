@@ -28,7 +28,7 @@ const STOP_MS_MAX = 12_000;
 
 /**
  * Runs the demo for `durationMs`, or until the signal is aborted. Leaves no process and no file behind.
- * @throws DemoError if a part of the demo fails, after all others have ended.
+ * @throws DemoError if a part of the demo fails. All other parts are stopped first.
  */
 export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, 'write' | 'signal'>): Promise<void> =>
   withTemporaryDirectory((directory) =>
@@ -39,7 +39,7 @@ export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, '
       // If this process exits early, all programs are killed.
       process.once('exit', kill);
       use(kill, () => process.off('exit', kill));
-      /** Registers a program that must not end before the demo does, with its name for error messages. */
+      /** Ends the demo with an error if this program ends before the demo. The error contains the name. */
       const supervise = (name: string, program: Program) => {
         programs.push(program);
         void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));

@@ -47,14 +47,14 @@ Exit code: 0 if everything agrees, 1 after a difference or a 5xx response, 2 for
 export const simulator = {
   name: commandLine.name(),
   parse(args: readonly string[]): SimulateOptions {
-    const { ramp: rampMs, duration: durationMs, key, ...values } = parseArguments<Values>(commandLine, args);
+    const { ramp: rampMs, duration: durationMs, key, ...values } = parseArguments(commandLine, args).opts<Values>();
     const url = values.url?.replace(/\/+$/, '');
     if (!url) commandLine.error('--url is missing (or MUSTER_URL)');
     if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) {
       commandLine.error('--url must be an http or https URL');
     }
     if (!key) commandLine.error('--key is missing (or MUSTER_KEY)');
-    // Checked here, because commander's message for an invalid value would contain the secret.
+    // Commander does not check the key, because its message for an invalid value would contain the key.
     if (tokenKind(key) !== 'key') commandLine.error('--key must be a well-formed muster_key_… token');
     if (durationMs < rampMs) commandLine.error('--duration must be at least as long as --ramp, which it includes');
     return { ...values, url, key, rampMs, durationMs };

@@ -80,7 +80,7 @@ describe('an invalid command line is rejected with a message that names the flag
   });
 });
 
-test('no message and no help contains the key, in a flag or in the environment', () => {
+test('neither messages nor the help contain the key, whether it is set by a flag or in the environment', () => {
   const secret = `${key.slice(0, -1)}_`;
   for (const args of [[`--key=${secret}`], [`--kee=${secret}`], ['--hosts', '0', '--key', secret]]) {
     expect(() => parse(args)).toThrow();

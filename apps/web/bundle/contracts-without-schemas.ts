@@ -5,8 +5,8 @@ const VIRTUAL_ID = '\0contracts-without-schemas';
 
 /**
  * Replaces the contracts package with its data: paths, methods, statuses, names and limits. Inside this data, each
- * schema is replaced by `true`. The page validates nothing at run time, so it needs no schemas, and zod and the schemas
- * would make up a sixth of its script. An export that is not data is omitted, and importing it fails the build.
+ * schema is replaced by `true`. The page validates nothing at run time, so it needs no schemas. Together with zod, they
+ * would make up a sixth of the page's script. An import of an export that is not data fails the build.
  */
 export const contractsWithoutSchemas = (): Plugin => ({
   name: 'contracts-without-schemas',

@@ -8,9 +8,10 @@ import { applyTheme } from './app/theme';
 import { hideLinkToken } from './features/sign-in/link-token';
 
 applyTheme();
-// Runs before the router reads the URL. If a link opens the page that is already open, only the part of the URL after
-// `#` changes. The browser then does not reload the page, so the page reloads itself to use the new token.
+// The token must be removed before the router reads the URL.
 hideLinkToken();
+// If a link opens the page that is already open, only the part of the URL after `#` changes. The browser then does not
+// reload the page, so the page reloads itself to use the new token.
 window.addEventListener('hashchange', () => {
   if (hideLinkToken()) window.location.reload();
 });

@@ -23,7 +23,7 @@ const texts = optionally(fc.uniqueArray(text, { minLength: 1, maxLength: 3 }));
 const subsetOf = <T extends string>(values: readonly T[]) => optionally(fc.subarray([...values], { minLength: 1 }));
 
 describe('a query string', () => {
-  test('is parsed to the values that it was formatted from, and unknown choices are dropped', () => {
+  test('can be formatted and parsed without a change of its values, and unknown choices are dropped', () => {
     const search = { q: 'a&b', state: ['running', 'exited'], label: undefined };
     expect(stringifySearch(search)).toBe('?q=a%26b&state=running&state=exited');
     expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
@@ -59,7 +59,7 @@ describe('a query string', () => {
   });
 });
 
-test('a value that is repeated in a URL becomes one filter', () => {
+test('a filter value that a URL repeats is used once', () => {
   expect(parseAll(['team=a', 'team=b', 'team=a'])).toEqual(['team=a', 'team=b']);
   expect(createChips(parseContainerSearch({ label: ['team', 'team'] }))).toHaveLength(1);
 });
@@ -100,7 +100,7 @@ describe('the URL of the containers page', () => {
     );
   });
 
-  test('that contains only unknown values of a filter does not set the filter', () => {
+  test('sets no filter if all its values for the filter are unknown', () => {
     const parsedSearch = parseContainerSearch({
       hostFreshness: 'unknown',
       health: ['ill'],
@@ -115,7 +115,7 @@ describe('the URL of the containers page', () => {
     expect(filters).toEqual({ q: 'a', sort: '-image' });
   });
 
-  test('ignores an order that the API supports only for given hosts, unless a host is given', () => {
+  test('ignores a sort order that the API supports only with a host filter, unless it has a host filter', () => {
     expect(toFilters({ sort: '-changedAt' })).toEqual({ sort: undefined });
     expect(toFilters({ sort: 'state', hostId: ['h'] })).toEqual({ sort: 'state', hostId: ['h'] });
     expect(sortKeysOf({})).toEqual(['name', 'image', 'firstSeenAt']);
@@ -156,7 +156,7 @@ describe('the active filters', () => {
     group: 'host',
   };
 
-  test('have one chip for each value, each with a unique key', () => {
+  test('have one chip for each value, and each chip has a unique key', () => {
     const chips = createChips(all);
     expect(chips.map(({ label, text: value }) => [label, value])).toEqual(
       [
@@ -185,7 +185,7 @@ describe('the active filters', () => {
     expect(parseSearch(stringifySearch({ ...all, hostId: ['h1'], ...NO_FILTERS }))).toEqual(layout);
   });
 
-  test('that the fleet page counts together have one chip, in any order', () => {
+  test('have one chip for values that the fleet page counts together, in any order', () => {
     const labels = (hostFreshness: ContainerSearch['hostFreshness']) =>
       createChips({ hostFreshness }).map(({ label }) => label);
     expect(labels(['online'])).toEqual(['Current only']);

@@ -63,7 +63,7 @@ describe('the list of concerns', () => {
     expect(findConcerns({ ...emptyFleet, hosts })).toMatchObject([{ problem: 'Offline' }]);
   });
 
-  test('contains a crash loop only once, even if its container is currently running and was recreated in between', () => {
+  test('contains a crash loop only once, even if the container was recreated between crashes and is now running', () => {
     const crashes = [1, 2, 3].map((n) => event({ id: `${n}`, dockerId: `a${n}`, recordedAt: at(n * 60) }));
     const concerns = findConcerns({ hosts: [host({})], containers: [container({})], events: crashes });
     const problem = 'Crash loop: 3 exits in 1 h, last code 1';

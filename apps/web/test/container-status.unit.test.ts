@@ -70,7 +70,7 @@ describe('the freshness of a host', () => {
     expect(Freshness.options.filter(isCurrent)).toEqual(['online']);
   });
 
-  test('is described with the words "last known" exactly for the values whose containers are counted as last known', () => {
+  test('has a description with "last known" if and only if the containers are counted as last known', () => {
     for (const value of LAST_KNOWN_FRESHNESS) expect(FRESHNESS[value].meaning).toContain('last known');
     for (const value of CURRENT_FRESHNESS) expect(FRESHNESS[value].meaning).not.toContain('last known');
   });
@@ -86,7 +86,7 @@ describe('the states of a host', () => {
     ]);
   });
 
-  test('keep their counts, and known states come before unknown states', () => {
+  test('are shown with their counts, known states before unknown states', () => {
     const state = fc.oneof(fc.constantFrom(...STATE_ORDER), fc.string({ minLength: 1, maxLength: 5 }));
     fc.assert(
       fc.property(fc.dictionary(state, fc.nat(3)), (byState) => {
@@ -100,7 +100,7 @@ describe('the states of a host', () => {
     );
   });
 
-  test('have icons that do not claim a crash, because a count has no exit code', () => {
+  test('have no crash icon, because a count has no exit code', () => {
     expect(iconOfState('exited')).toBe('finished');
     expect(iconOfState('running')).toBe('running');
     expect(iconOfState('hibernating')).toBe('unknown');

@@ -93,7 +93,7 @@ describe('a failed query', () => {
     return count;
   }
 
-  test('is retried twice, unless the API rejected it', async () => {
+  test('is retried twice, unless the API responded with a 4xx status', async () => {
     expect(await countAttempts(new NetworkError('http://muster.test', null))).toBe(3);
     expect(await countAttempts(problem(503))).toBe(3);
     expect(await countAttempts(problem(404))).toBe(1);

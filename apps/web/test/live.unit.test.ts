@@ -54,7 +54,7 @@ describe('lists on the screen', () => {
     expect(session.reads).toBe(1);
   });
 
-  test('are requested no more often than other lists if their requests fail', async () => {
+  test('are requested at a limited rate if their requests fail', async () => {
     const containers = observe(['containers'], () => {
       throw new Error('no response');
     });
@@ -68,7 +68,7 @@ describe('lists on the screen', () => {
     expect(containers.reads).toBeLessThanOrEqual(4);
   });
 
-  test('are not refreshed if they have many pages, or if they are not displayed', async () => {
+  test('are not refreshed if they have many pages or are not displayed', async () => {
     const pages = { pages: [1, 2, 3, 4].map(() => ({ items: [], nextCursor: null })), pageParams: [] };
     const longList = observe(['containers'], () => pages);
     client.setQueryData(['events'], 'rows');
@@ -126,7 +126,7 @@ describe('lists on the screen', () => {
   const showHosts = (...hosts: Host[]) =>
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: hosts, nextCursor: null }], pageParams: [null] });
 
-  test('of hosts are refetched after a message about a host that they do not contain, and the host gets its own cache entry', () => {
+  test('of hosts are refetched after a message about an unlisted host, and this host gets a cache entry', () => {
     showHosts(host());
     const added = host({ id: 'h2' });
     expect(keysRefreshedBy(message('host', added))).toContain('hosts/list');
@@ -150,7 +150,7 @@ describe('lists on the screen', () => {
     expect(keysRefreshedBy(freshnessMessage)).toEqual([]);
   });
 
-  test('are not refetched after summary and unauthorized messages, which update the summary and clear the session', () => {
+  test('are not refetched after a message with the summary or a message that the session has ended', () => {
     client.setQueryData(['session'], { role: 'viewer' });
     expect(keysRefreshedBy(message('summary', { hosts: { total: 3 } }))).toEqual([]);
     expect(client.getQueryData(['summary'])).toEqual({ hosts: { total: 3 } });
@@ -214,7 +214,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('stays live after hosts-changed and reset messages, and only a reset message causes everything to be refetched', async () => {
+  test('stays live after hosts-changed and reset messages; only a reset message causes all data to be refetched', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive(message('summary'));
     setConnection({ state: 'open' });
@@ -273,7 +273,7 @@ describe('a stream that the API rejects', () => {
     live.close();
   });
 
-  test('is shown as lost since the first failed attempt, not since the last attempt', async () => {
+  test('is shown as disconnected since the first failed attempt, not since the last attempt', async () => {
     const { live } = await connectRejected(rejection(404));
     const firstState = live.state();
     await jest.advanceTimersByTimeAsync(45_000);

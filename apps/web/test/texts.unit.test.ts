@@ -84,7 +84,7 @@ test('a count uses the singular of its noun only for 1', () => {
 });
 
 describe('a published port', () => {
-  test('that an engine lists once per IP version is shown once, with its address unless it listens on all addresses', () => {
+  test('that an engine lists once per IP version is shown once, and an address is shown only if it is specific', () => {
     const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
     expect(
       publishedPorts([

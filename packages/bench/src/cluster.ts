@@ -6,8 +6,9 @@ import { familyCpuMs } from '@muster/testkit/proc';
 import { createPool } from './pool.js';
 
 /**
- * Production settings (fsync and synchronous_commit are on), with enough memory for the tables, and without checkpoints
- * during a measurement, which would slow down one contender only. JIT is off, as is usual for short queries.
+ * PostgreSQL's settings. Commits are durable, as in production (fsync and synchronous_commit are on). The memory
+ * suffices for all tables. No checkpoint begins during a measurement, because it would slow down only one contender.
+ * JIT is off, as is usual for short queries.
  */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'on',
@@ -27,7 +28,7 @@ export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
 export type BenchCluster = Awaited<ReturnType<typeof startCluster>>;
 export type BenchDatabase = Awaited<ReturnType<typeof openBenchDatabase>>;
 
-/** Starts a server. It ends when `stop` is called or this process ends. @throws PostgresMissingError */
+/** Starts a server. The server ends when `stop` is called or when this process ends. @throws PostgresMissingError */
 export async function startCluster() {
   const cluster = await requirePostgres({ durable: true, settings: SERVER_SETTINGS });
   const postmaster = await postmasterPid(cluster.url);
@@ -60,7 +61,7 @@ async function openBenchDatabase(url: string) {
     async removeHosts(): Promise<void> {
       await pool.query('TRUNCATE hosts, containers, container_events, agent_tokens CASCADE');
     },
-    /** Completes background work (statistics, dead rows, dirty pages) that would otherwise disturb a measurement. */
+    /** Completes background work (statistics, dead rows, dirty pages), so that it does not disturb a measurement. */
     async settle(): Promise<void> {
       await pool.query('VACUUM (ANALYZE)');
       await pool.query('CHECKPOINT');

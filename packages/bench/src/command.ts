@@ -11,7 +11,7 @@ import { VerificationError } from './verify.js';
 const ROUNDS_MAX = 100;
 const HOSTS_MAX = 10_000;
 
-/** Relative to the root of the repository, in which `pnpm bench` runs. */
+/** The default of `--out`. `pnpm bench` runs in the root of the repository, so this is the repository's `docs`. */
 const OUT_DEFAULT = 'docs';
 
 const only = new Option('--only <section,…>', `sections: ${SECTION_IDS.join(', ')}`);
@@ -31,11 +31,11 @@ export const commandLine = createCommandLine(
     path,
   );
 
-/** The benchmark, for `runProgram`. */
+/** The benchmark as a program for `runProgram`. */
 export const bench = {
   name: commandLine.name(),
   parse(args: readonly string[]): BenchOptions {
-    const options = parseArguments<BenchOptions>(commandLine, args);
+    const options = parseArguments(commandLine, args).opts<BenchOptions>();
     return options.quick ? options : { out: OUT_DEFAULT, ...options };
   },
   async run(options: BenchOptions, io: CommandIo): Promise<number> {

@@ -14,14 +14,14 @@ import { startServer, type ServerId } from './measured-server.js';
 import { HOST_HEADER } from './servers/host-header.js';
 import { verifyHost } from './verify.js';
 
-/** A load without the fleet and the server. */
+/** A load whose fleet and server are added when it is sent. */
 type ServerLoad = Omit<FleetLoad, 'fleet' | 'port'>;
 
 /** Sends the current snapshot of each host once. */
 export const EVERY_HOST_ONCE: ServerLoad = { connections: 8, traffic: { kind: 'unchanged' }, until: { perHost: 1 } };
 
 interface FleetOptions extends Omit<HostShape, 'index'> {
-  /** Fleets of one generator or database need different names. */
+  /** Fleets that share a generator or a database need different names. */
   name: string;
   port: number;
   hosts: readonly SeededHost[];
@@ -32,7 +32,8 @@ export async function startFleet(generator: LoadGenerator, options: FleetOptions
   const { name, port, hosts, ...shape } = options;
   await generator.call('create', { name, content: 'workload', hosts, hostHeader: HOST_HEADER, ...shape });
   /**
-   * Sends a load. Failed requests would distort its figures, because they can be faster than correct ones.
+   * Sends a load. Throws if a request failed, because failed requests can be faster than correct ones and would distort
+   * the figures.
    * @throws ProgramError if a response was neither correct nor a 503.
    */
   const send = async (load: ServerLoad) => {
@@ -47,8 +48,8 @@ export async function startFleet(generator: LoadGenerator, options: FleetOptions
     first: await send(EVERY_HOST_ONCE),
     send,
     /**
-     * Sends every host's snapshot again, because the server may have refused the last one. Returns the hosts whose
-     * containers the server must then have.
+     * Sends every host's snapshot again, because the server may have refused the previous one. Returns the hosts with
+     * the containers that the server must have after this call.
      */
     async finish() {
       await send(EVERY_HOST_ONCE);
@@ -109,7 +110,7 @@ async function startMeasuredFleet(
       const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
       return {
         requests: ok,
-        /** Further requests, which the server refused because it was busy (503). */
+        /** The number of other requests, which the server refused with 503 because it was busy. */
         unavailable: refused,
         perSecond: (1_000 * ok) / ms,
         latencyMs: okMs,
@@ -122,7 +123,10 @@ async function startMeasuredFleet(
         rssBytes: after.rssBytes,
       };
     },
-    /** Compares the rows of the first `max` hosts with what they sent. @throws VerificationError */
+    /**
+     * Compares the rows of the first `max` hosts with the snapshots that these hosts sent.
+     * @throws VerificationError
+     */
     async verify(max = count) {
       for (const { id, simulated, progress } of (await fleet.finish()).slice(0, max)) {
         await verifyHost(database.pool, options.name, id, simulated, progress);

@@ -10,7 +10,7 @@ export interface PlanOptions {
   hosts?: number;
 }
 
-/** How a snapshot differs from the previous one: the kind of change, and the share of its containers. */
+/** How a snapshot differs from the previous one: the kind of change, and the percentage of containers that change. */
 export interface Change {
   kind: ChangeKind;
   percent: number;
@@ -32,32 +32,38 @@ const CHANGES: readonly Change[] = [
 const FULL = {
   quick: false,
   seed: 20_260_101,
-  /** The rounds that count, after one that warms up. */
+  /** The number of measured rounds. One warm-up round precedes them and does not count. */
   rounds: 5,
-  /** A contender has fewer hosts if their snapshots are large. */
+  /** `hosts` is the maximum: a contender has fewer hosts if their snapshots are large. */
   service: { sizes: [10, 50, 200, 1_000, 5_000], changes: CHANGES, concurrencies: [1, 4], hosts: 32, turnMs: 250 },
   http: {
     hosts: 256,
     containers: 50,
     connections: [8, 64],
     turnMs: 2_500,
-    /** The time without requests in which the growth of the write-ahead log is measured. */
+    /** Milliseconds without requests. During this time, the growth of an idle server's write-ahead log is measured. */
     idleMs: 6_000,
-    /** The size of the snapshots that block the event loop, and their number. */
+    /**
+     * The number of containers in a large snapshot, and the number of such snapshots that are sent to measure how long
+     * each blocks the event loop.
+     */
     stallContainers: 5_000,
     stallRequests: 10,
   },
   growth: {
-    /** The hosts of each fleet, in ascending order. */
+    /** The number of hosts in each fleet, in ascending order. */
     sizes: [100, 1_000, 10_000],
     containers: 50,
     connections: 32,
     turnMs: 3_000,
-    /** The limits of each read. */
+    /** Each read is repeated at most `readRequests` times, and for at most `readMs`. */
     readRequests: 40,
     readMs: 1_200,
   },
-  /** `pace`: calls per second of all hosts. By default, a host sends a heartbeat every 10 s and a snapshot every 60 s. */
+  /**
+   * `pace`: calls per second of all hosts together. Each host sends a heartbeat every 10 s and a snapshot every 60 s,
+   * which are the defaults.
+   */
   live: { hosts: 5_000, containers: 50, connections: 32, pace: 583, listeners: 1_000, turnMs: 12_000 },
   tableGrowth: { hosts: 100, containers: 50, connections: 64, snapshotsPerHost: 1_000 },
   embedded: { hosts: 16, containers: 50, connections: 8, turnMs: 2_000, warmStarts: 3 },
@@ -65,7 +71,7 @@ const FULL = {
 
 export type Plan = typeof FULL;
 
-/** A short trial run, which checks that everything works. Its figures mean little. */
+/** A short trial run, which checks that everything works. Its figures are not reliable. */
 const QUICK: Plan = {
   ...FULL,
   quick: true,

@@ -1,12 +1,12 @@
 import pg from 'pg';
 
-/** Connections of each contender's own pool; the API's default. */
+/** Maximum connections of each contender's pool. The API has the same default. */
 export const POOL_MAX = 10;
 
 /** Creates a node-postgres pool. */
 export function createPool(url: string, max = POOL_MAX): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max });
-  // If the server stops, idle connections break. A query in progress fails anyway.
+  // When the server stops, idle connections break. Ignore their errors. A query in progress reports its own error.
   pool.on('error', () => undefined);
   return pool;
 }

@@ -14,7 +14,7 @@ export const SECTION_IDS = Object.keys(SECTIONS) as readonly SectionId[];
 export interface SectionRecord<Result> {
   /** RFC 3339. */
   at: string;
-  /** The measured commit. It ends with `+` if files had been changed since. */
+  /** The measured commit. A `+` at the end means that files differed from this commit. */
   commit: string;
   machine: Machine;
   quick: boolean;
@@ -28,13 +28,13 @@ export type Sections = { [Id in SectionId]?: SectionRecord<SectionResults[Id]> }
 /** The version of the results file. Increase it when a field changes its meaning. */
 const FORMAT = 1;
 
-/** The results file is not JSON, or has another version. */
+/** Thrown if the results file is not JSON or has another version. */
 export class ResultsError extends Error {}
 
 export const formatResults = (sections: Sections): string =>
   `${JSON.stringify({ format: FORMAT, sections }, null, 2)}\n`;
 
-/** Reads the sections of a results file, or none if there is no file. @throws ResultsError */
+/** Returns the sections in a results file. Returns no sections if the file does not exist. @throws ResultsError */
 export async function readSections(file: string): Promise<Sections> {
   if (!existsSync(file)) return {};
   const text = await readFile(file, 'utf8');

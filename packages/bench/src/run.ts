@@ -13,7 +13,7 @@ import { SECTIONS } from './sections/index.js';
 
 export interface BenchOptions extends PlanOptions {
   only: readonly SectionId[];
-  /** The directory for the results. Without it, they are not written. */
+  /** The directory for the results. If it is absent, no results are written. */
   out?: string;
 }
 
@@ -44,7 +44,10 @@ export async function runBench(options: BenchOptions, { write, progress, signal 
   return sections;
 }
 
-/** Returns the section's result and the version of its PostgreSQL server, which is null if it uses none. */
+/**
+ * Returns the section's result and the version of its PostgreSQL server. The version is null if the section uses no
+ * server.
+ */
 async function runSection(id: SectionId, parts: Omit<Bench, 'cluster'>) {
   if (id === 'embedded') return { result: await SECTIONS[id](parts), postgres: null };
   const cluster = await startCluster();
@@ -55,7 +58,10 @@ async function runSection(id: SectionId, parts: Omit<Bench, 'cluster'>) {
   }
 }
 
-/** Reads the previous results and the document, so that a problem with them ends the run before the first section. */
+/**
+ * Reads the previous results and the document. Called before the first section, so that an invalid file ends the run at
+ * once.
+ */
 async function openOutput(out: string) {
   const directory = join(out, 'benchmarks');
   const file = `${directory}.md`;

@@ -2,7 +2,7 @@ import { canonicalContainer, type Container } from '@muster/contracts';
 import { CONTAINER_DEFAULTS, type HostProgress, type SimulatedHost } from '@muster/fleet';
 import type pg from 'pg';
 
-/** A contender did not do its work: for example, its rows differ from the snapshots. */
+/** Thrown if a contender did not do its work, for example if its rows differ from the snapshots. */
 export class VerificationError extends Error {}
 
 interface Row extends Omit<Container, 'startedAt'> {

@@ -59,7 +59,7 @@ describe('the command line', () => {
     }
   });
 
-  test('rounds and hosts of the command line replace those of the plan', () => {
+  test('--rounds and --hosts replace the numbers of rounds and hosts in the plan', () => {
     expect(parse(['--rounds', '9', '--hosts', '12'])).toMatchObject({ rounds: 9, hosts: 12 });
     const plan = planOf({ quick: false, rounds: 9, hosts: 12 });
     expect([plan.rounds, plan.service.hosts, plan.http.hosts]).toEqual([9, 12, 12]);

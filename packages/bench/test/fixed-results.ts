@@ -74,7 +74,7 @@ const size = (hosts: number, p95: number): GrowthSize => ({
   rssBytes: 1e8,
 });
 
-/** What a benchmark might have found, in every section. */
+/** Invented results of every section. */
 export const FIXED: Required<Sections> = {
   service: record({
     hosts: 32,

@@ -17,7 +17,7 @@ describe('targets', () => {
     expect(new Set(TARGETS.map(({ id }) => id)).size).toBe(TARGETS.length);
   });
 
-  test('are reached by a figure on the right side of their bound', () => {
+  test('are reached if the figure satisfies the bound', () => {
     expect(verdicts).toMatchObject({
       'service-upserts-2-restarted-1': [120, true],
       'service-statement-2-restarted-1': [0.9, false],
@@ -30,7 +30,7 @@ describe('targets', () => {
     });
   });
 
-  test('use the longest stall, the slowest read of /api/containers at the largest size, and the growth of both tables', () => {
+  test('check the longest stall, the slowest read of /api/containers with the most hosts, and the growth of both tables', () => {
     expect(verdicts).toMatchObject({
       'event-loop-stall': [51, false],
       'reads-p95': [49, true],
@@ -58,7 +58,7 @@ describe('numbers', () => {
 describe('the document', () => {
   const document = withTargets(`# Title\n\nText before.\n\n${EMPTY_DOCUMENT}\nText after.\n`, FIXED);
 
-  test('has each target with its result between the markers, and all other text unchanged', () => {
+  test('shows each target and its result between the markers, and keeps all other text', () => {
     for (const { text } of TARGETS) expect(document).toContain(text);
     expect(document).toMatch(/\| 120x +\| pass +\| 120 \(110–130\)/);
     expect(document).toMatch(/\| 51 ms +\| shortfall +\|/);
@@ -94,7 +94,7 @@ describe('the tables', () => {
     expect(tables).toMatch(/\| fsync +\| on +\|/);
   });
 
-  test('have the figures of every list and of every object in it, after the figures that precede the list', () => {
+  test('show every object of every list in a row that begins with the figures of the object that contains the list', () => {
     expect(tables).toMatch(/\| 50 +\| 1 +\| restarted +\| 2 +\| upserts +\| 5 \(5–5\) +\| 100 +\| 20 +\| 10 +\|/);
     expect(tables).toMatch(/\| 2 % changed +\| 8 +\| muster +\| 1,000 \(1,000–1,000\) +\| 1 +\| 2 +\| 3 +\| 4 +\|/);
     expect(tables).toMatch(
@@ -124,7 +124,7 @@ describe('the tables', () => {
     }
   });
 
-  test('in the terminal are followed by the targets that have figures, and by no others', () => {
+  test('are followed in the terminal only by targets that have a figure', () => {
     const text = renderTerminal({ 'table-growth': FIXED['table-growth'] });
     expect(text).toContain('Targets: 0 of 1 reached');
     expect(text).not.toContain('not measured');
@@ -138,14 +138,14 @@ describe('saved results', () => {
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  test('are read as they were written, and a missing file has no results', async () => {
+  test('are unchanged when they are read, and a missing file counts as no results', async () => {
     const file = join(directory, 'results.json');
     expect(await readSections(file)).toEqual({});
     await writeFile(file, formatResults(FIXED));
     expect(await readSections(file)).toEqual(FIXED);
   });
 
-  test('of another version, and files without results, are rejected', async () => {
+  test('of another version are rejected, and so is a file that is not JSON', async () => {
     const file = join(directory, 'other.json');
     await writeFile(file, '{"format":0,"sections":{}}');
     await expect(readSections(file)).rejects.toThrow('another version');

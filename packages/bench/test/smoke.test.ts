@@ -9,7 +9,9 @@ import { runBench } from '../src/run.js';
 import { verifyHost, VerificationError } from '../src/verify.js';
 import { createSetBased } from '../src/contenders/set-based.js';
 
-/** Returns null and logs a warning if PostgreSQL is missing. Throws if all real parts are required. */
+/**
+ * Returns null and logs a warning if PostgreSQL is missing. Throws instead if MUSTER_TEST_REQUIRE_ALL is 1, as in CI.
+ */
 async function clusterOrNull(): Promise<BenchCluster | null> {
   try {
     return await startCluster();
@@ -21,7 +23,7 @@ async function clusterOrNull(): Promise<BenchCluster | null> {
 }
 
 const cluster = process.platform === 'linux' ? await clusterOrNull() : null;
-// Skipped only if PostgreSQL is missing, which was logged above; in CI that is a failure.
+// The suite is skipped on systems other than Linux, and if PostgreSQL is missing, which is a failure in CI.
 const onPostgres = cluster === null ? describe.skip : describe;
 afterAll(() => cluster?.stop());
 
@@ -34,7 +36,7 @@ onPostgres('a benchmark on a real database', () => {
   });
   afterAll(() => rm(out, { recursive: true, force: true }));
 
-  test('a quick run of one section measures every contender, and writes the document, its tables and results', async () => {
+  test('a quick run of one section measures every contender, and writes the document, the tables and the results', async () => {
     const lines: string[] = [];
     const request = { only: ['service'] as const, quick: true, rounds: 1, hosts: 4, out };
     const { service } = await runBench(request, {
@@ -59,7 +61,7 @@ onPostgres('a benchmark on a real database', () => {
     expect(kept.sections).toEqual({ service });
   });
 
-  test('verification fails if a contender left a row unchanged or removed none', async () => {
+  test('verification fails if a contender did not add, update or remove a row', async () => {
     const [host] = await seedHosts(database.pool, 'verify', 1);
     const simulated = simulateHost({ seed: 1, index: 0, containers: 5, mix: 'running' });
     const contender = createSetBased(database.url, { history: true });

@@ -18,14 +18,17 @@ interface CallOptions {
 }
 
 /**
- * Calls the API's operations by their names in `Operations`. Responses are not validated, and fields that a newer API
- * adds are kept.
+ * Calls the API's operations by their names in `Operations`. Responses are not validated, so they may contain fields
+ * that a newer API added.
  *
  * All methods throw ProblemError if the API rejects the request, NetworkError if there is no response, and
  * UnexpectedResponseError if the response is not from Muster.
  */
 export interface Client {
-  /** Calls an operation. Returns its JSON, undefined for an empty body, or the whole response for other media types. */
+  /**
+   * Calls an operation. Returns the JSON of the response, undefined if the response has no body, or the response itself
+   * if it has another media type.
+   */
   call<Name extends OperationName>(
     name: Name,
     ...input: [...InputArguments<Name>, options?: CallOptions]

@@ -39,8 +39,8 @@ export class UnexpectedResponseError extends Error {
 }
 
 /**
- * Whether a value is a problem document of the API. Checked without the schema, which would add zod to the dashboard's
- * script.
+ * Whether a value is a problem document of the API. Does not use the schema, because the schema would add zod to the
+ * dashboard's script.
  */
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;

@@ -8,7 +8,8 @@ export interface ServerSentEvent {
 
 /**
  * Parses `text/event-stream` as specified in the HTML standard (section 9.2.6), except that it ignores `retry`. Accepts
- * the text in chunks of any size. (`eventsource-parser` drops the id of a block without data; see docs/dependencies.md.)
+ * the text in chunks of any size. (The package `eventsource-parser` cannot be used, because it drops the id of a block
+ * without data: see docs/dependencies.md.)
  */
 export class EventStreamParser {
   #rest = '';
@@ -16,17 +17,18 @@ export class EventStreamParser {
   #lastEventId: string | undefined;
 
   /**
-   * The id of the last complete block, including blocks without data. After handling all events, resume from this id.
+   * The last id in a complete block, even if that block has no data. A client that has handled all events resumes after
+   * this id.
    */
   get lastEventId(): string | undefined {
     return this.#lastEventId;
   }
 
-  /** Parses the next chunk. Returns the events that it completes. */
+  /** Parses the next chunk. Returns the events that end in this chunk. */
   feed(piece: string): ServerSentEvent[] {
     const events: ServerSentEvent[] = [];
     let text = this.#rest + piece;
-    // The matching line feed may be in the next chunk.
+    // A carriage return at the end may be the first half of CRLF. The line feed is then in the next chunk.
     const trailingReturn = text.endsWith('\r') ? '\r' : '';
     if (trailingReturn !== '') text = text.slice(0, -1);
     const lines = text.split(/\r\n|\n|\r/);

@@ -25,16 +25,18 @@ type QueryOf<Name extends OperationName> =
 type BodyOf<Name extends OperationName> =
   OperationOf<Name> extends { body: infer Body extends z.ZodType } ? { body: z.input<Body> } : object;
 
-/** The input of an operation: its path parameters, query and body, if it has any. */
+/** The input of an operation: those of path parameters, query and body that the operation has. */
 export type Input<Name extends OperationName> = ParametersOf<Name> & QueryOf<Name> & BodyOf<Name>;
 
-/** The input argument, which is optional if no part of it is required. */
+/** The input as an argument. The argument is optional if the operation requires no path parameter and no body. */
 export type InputArguments<Name extends OperationName> =
   object extends Input<Name> ? [input?: Input<Name>] : [input: Input<Name>];
 
 type AnswerOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : Schema extends null ? undefined : Response;
 
-/** The result of an operation: its JSON, undefined for an empty body, or the response if it is not JSON. */
+/**
+ * The result of an operation: the JSON of the response, undefined if it has no body, or the response if it is not JSON.
+ */
 export type Answer<Name extends OperationName> = AnswerOf<
   OperationOf<Name>['answers'][keyof OperationOf<Name>['answers']]
 >;

@@ -35,7 +35,7 @@ export function urlOf(connection: Connection, name: OperationName, { params = {}
 }
 
 /**
- * Sends a request and returns the response if its status is a documented success of the operation.
+ * Sends a request. Returns the response if its status is one of the operation's successful statuses.
  * @throws ProblemError if the API rejects the request, NetworkError if there is no response, UnexpectedResponseError if
  * the response is not from Muster, and the reason of `signal` if it is aborted.
  */

@@ -52,7 +52,8 @@ export async function* followStream(
       const onId = (id: string) => (lastId = id);
       for await (const message of connectOnce(connection, { query, lastId, signal, onId }, onState)) {
         failures = 0;
-        // Older APIs send `reset` without an id, so the previous id is kept.
+        // Some messages, such as `reset` from an older API, have no id. After them, the stream resumes from the
+        // previous id.
         lastId = message.id ?? lastId;
         yield message;
         if (message.event === 'unauthorized') return;
@@ -72,14 +73,17 @@ export async function* followStream(
   }
 }
 
-/** Whether a retry would get the same response. */
+/** Whether the API would also reject a retry. */
 const isPermanentError = (status: number) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
 interface Attempt {
   query: StreamOptions['query'];
   lastId: string | undefined;
   signal: AbortSignal;
-  /** Called with an id that arrived without a message, after all messages before it were handled. */
+  /**
+   * Called with the id of the last complete block, which may contain no message, after all messages before it were
+   * handled.
+   */
   onId: (id: string) => void;
 }
 
@@ -116,7 +120,7 @@ async function* connectOnce(
         if (parser.lastEventId !== undefined) onId(parser.lastEventId);
       }
     } finally {
-      // The consumer may stop early, and the connection would otherwise stay open.
+      // Close the connection, because the consumer may stop before the stream ends.
       await reader.cancel().catch(() => undefined);
     }
   } finally {

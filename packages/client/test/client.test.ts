@@ -38,7 +38,7 @@ describe('a call', () => {
     ]);
   });
 
-  test('that is refused rejects with the problem and the seconds of Retry-After', async () => {
+  test('rejects with the problem and the seconds of Retry-After if the API refuses it', async () => {
     const problem = {
       type: '/problems/rate-limited',
       title: 'Slow down',
@@ -52,12 +52,12 @@ describe('a call', () => {
     expect(error).toMatchObject({ status: 429, problem, retryAfterSeconds: 7 });
   });
 
-  test('that gets its response from another program rejects with UnexpectedResponseError', async () => {
+  test('rejects with UnexpectedResponseError if the response is not from Muster', async () => {
     const client = await clientOf((_req, res) => res.writeHead(502).end('<html>'));
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
 
-  test('without a complete response rejects with NetworkError', async () => {
+  test('rejects with NetworkError if no complete response arrives', async () => {
     const client = await clientOf((_req, res) => res.destroy());
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
     const truncating = await clientOf((_req, res) => {
@@ -66,7 +66,7 @@ describe('a call', () => {
     await expect(truncating.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
   });
 
-  test('that is aborted rejects with the reason of the abort', async () => {
+  test('rejects with the reason of the abort if it is aborted', async () => {
     const client = await clientOf(() => undefined);
     const reason = new Error('enough');
     const controller = new AbortController();
@@ -75,7 +75,7 @@ describe('a call', () => {
     await expect(call).rejects.toBe(reason);
   });
 
-  test('that iterates over a list requests only the pages that are consumed', async () => {
+  test('that iterates over a list requests only the pages that the caller reads', async () => {
     const asked: (string | null)[] = [];
     const client = await clientOf((req, res) => {
       const cursor = new URL(req.url!, 'http://x').searchParams.get('cursor');
@@ -123,13 +123,13 @@ describe('a stream', () => {
     expect(states).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
   });
 
-  test('keeps the last id on hosts-changed, and adopts the id of a reset or of a message without data', async () => {
+  test('resumes after the last id, even if it came with a reset or in a block without data', async () => {
     const sent = [
       event('container', {}, '5-1') + event('hosts-changed', {}),
       event('reset', {}, '9-3'),
       // Older APIs send a reset without an id.
       event('reset', {}),
-      // A message that only a newer API knows, and an id without a message.
+      // A newer API sends an unknown message. A block can have an id, but no message.
       event('news', {}, '9-4') + 'id: 9-5\n\n',
     ];
     const lastIds: unknown[] = [];
@@ -145,7 +145,7 @@ describe('a stream', () => {
     expect(events).toEqual(['container', 'hosts-changed', 'reset', 'reset', 'unauthorized']);
   }, 60_000);
 
-  test('throws if it is refused permanently, and retries after Retry-After if the API is overloaded', async () => {
+  test('retries after Retry-After if the API is overloaded, and throws if the API rejects it permanently', async () => {
     const problem = (status: number) => ({ type: '/problems/x', title: 'x', status, detail: 'x', requestId: 'r' });
     let asked = 0;
     const client = await clientOf((_req, res) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * The optional snapshot features that the API supports. APIs older than this field omit it. An agent uses such a
+ * The optional snapshot features that the API supports. Older APIs do not send this list. An agent uses an optional
  * feature only if the API lists it.
  */
 export const Accepts = z.array(z.string());

@@ -1,6 +1,6 @@
 /**
- * Wire types for accounts. Request bodies are strict objects, because the API would otherwise ignore a misspelled field
- * and apply its default, such as an API key that never expires.
+ * Wire types for accounts. Request bodies are strict objects, so the API refuses a misspelled field. If the API ignored
+ * the field, its default would apply: for example, an API key would never expire.
  */
 import { z } from 'zod';
 import { Instant } from './instant.js';
@@ -26,8 +26,8 @@ export const MemberRole = z.enum(['owner', 'admin', 'viewer']);
 export type MemberRole = z.output<typeof MemberRole>;
 
 /**
- * The available ways to sign in. `setupRequired` is true until the first account, that of the owner, is created with
- * the setup link that `start` prints.
+ * The available ways to sign in. `setupRequired` is true until the owner creates the first account with the setup link
+ * that `start` prints.
  */
 export const SignInOptions = z.object({
   setupRequired: z.boolean(),
@@ -62,7 +62,7 @@ export type Session = z.output<typeof Session>;
 /** One active session of a user. */
 export const SessionItem = z.object({
   id: z.string(),
-  /** Whether this request uses the session. */
+  /** Whether the request for this list uses this session. */
   current: z.boolean(),
   createdAt: Timestamp,
   /** Accurate to one hour. */

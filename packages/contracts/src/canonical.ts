@@ -13,9 +13,9 @@ import {
 export const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * Compares ports by private port, type, address, public port and count. Engines list ports in the order of a hash map,
- * so the order of their lists has no meaning. Returns 0 only for equal ports. An empty address differs from an absent
- * one.
+ * Compares ports by private port, type, address, public port and count. Returns 0 only for equal ports; an empty
+ * address differs from an absent one. The order in which an engine lists ports has no meaning, because it is the order
+ * of a hash map.
  */
 export const comparePorts = (a: Port, b: Port): number =>
   a.privatePort - b.privatePort ||
@@ -63,8 +63,8 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
 
 /**
  * Copies a container with fields, ports and labels in canonical order, so that `JSON.stringify` gives equal bytes for
- * equal containers. (JavaScript puts integer-like label keys first, which is deterministic as well.) Omits a `count` of
- * 1 and an empty `truncated`.
+ * equal containers. (JavaScript puts label keys that are integers before all others. The result is still the same each
+ * time.) Omits a `count` of 1 and an empty `truncated`.
  */
 export function canonicalContainer(container: Container): Container {
   const copy: Record<string, unknown> = {};

@@ -27,23 +27,30 @@ interface Field<Kind extends FieldKind, SqlType> {
   /** The SQL type of the field's column. The column has the name of the field. */
   sqlType: SqlType;
   /**
-   * Maximum characters of a text, or number of ports, labels or names, above which a value is shortened. Absent: never.
+   * Maximum number of characters of a text, or of ports, labels or names. A value that exceeds it is shortened. If the
+   * limit is absent, values are never shortened.
    */
   limit?: number;
   /**
-   * What a changed value means. A `life` field changes during the life of a container, and is written without the rest
-   * of the row. A `configuration` field rarely changes. If an `identity` field differs, it is another container.
+   * What a changed value means. A `life` field changes while a container exists, and can be written without the rest of
+   * the row. A `configuration` field rarely changes. Containers whose `identity` fields differ are different
+   * containers.
    */
   change: 'identity' | 'configuration' | 'life';
   /**
-   * How a change of the field is recorded in the history: in an event of its `own` kind, in an `updated` event, in an
-   * `updated` event unless another event such as `started` implies the change (`updated-alone`), or not at all.
+   * How a change of the field is recorded in the history:
+   *
+   * - `own`: in an event of the field's own kind, such as `renamed`.
+   * - `updated`: in an `updated` event.
+   * - `updated-alone`: in an `updated` event, but only if no other event, such as `started`, implies the change.
+   * - `none`: not at all.
    */
   event: 'own' | 'updated' | 'updated-alone' | 'none';
   /**
-   * For a field added after the first release, the character before its value in the input of a row's digest. An empty
-   * value is omitted from that input, so that the stored digests of rows without a value stay valid. The character must
-   * not be a letter, a digit or one of `_.-%;:,#*>/`.
+   * The character that precedes the field's value in the text from which a row's digest is computed. Only fields that
+   * were added after the first release have such a marker. If the value is empty, the text contains neither marker nor
+   * value, so the digests that are stored for rows without a value stay valid. The marker must not be a letter, a digit
+   * or one of `_.-%;:,#*>/`.
    */
   digestMarker?: string;
   /** Whether a CSV export has a column for the field. */
@@ -62,7 +69,7 @@ interface TextField extends Field<'text', 'text'> {
 
 interface NamesField extends Field<'names', 'text[]'> {
   digestMarker: string;
-  /** Whether the field is absent instead of empty. */
+  /** Whether a container without names omits the field. Otherwise, the field is an empty list. */
   optional: boolean;
   /** An additional condition that the schema checks. */
   isValid?: (names: readonly string[]) => boolean;
@@ -151,7 +158,7 @@ export type TruncatableField = {
   [Name in ContainerFieldName]: (typeof CONTAINER_FIELDS)[Name] extends { limit: number } ? Name : never;
 }[ContainerFieldName];
 
-/** Whether a list names at least one field, and only fields that can be shortened, in their order. */
+/** Whether a list is not empty and contains only names from `TRUNCATABLE_FIELDS`, in their order. */
 function isFieldList(names: readonly string[]): boolean {
   const positions = names.map((name) => TRUNCATABLE_FIELDS.indexOf(name as TruncatableField));
   return (
@@ -159,13 +166,13 @@ function isFieldList(names: readonly string[]): boolean {
   );
 }
 
-/** The number of fields that version 2 of the parser had. */
+/** The number of fields in version 2 of the parser. */
 const VERSION_2_FIELD_COUNT = 11;
 
 /**
- * The version of the container parser. It is part of the digest of each body, so that stored digests stop matching when
- * the same bytes are parsed differently. Increment the first number with each change to `parseContainer` or
- * `fitContainer`. A new field or a new version of `parseStatus` changes the version automatically.
+ * The version of the container parser. It is part of the digest of each body. When a new version parses the same bytes
+ * differently, the digest therefore differs from the stored digest. Increment the first number with each change to
+ * `parseContainer` or `fitContainer`. A new field or a new version of `parseStatus` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
   `2.${STATUS_PARSER_VERSION}`,

@@ -27,8 +27,9 @@ export const ContainerState = text(1).refine(isLowerCase, { error: 'must be lowe
 export const DOCKER_STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const;
 
 /**
- * The names of a container's shortened fields, in the order of `TRUNCATABLE_FIELDS`. Parsed by hand for the same reason
- * as `Ports`. Unknown names are dropped, because a newer agent may send fields that this version does not store.
+ * The names of a container's shortened fields, in the order of `TRUNCATABLE_FIELDS`. Parsed by hand, because `z.array`
+ * collects the issues of every item. Unknown names are dropped, because a newer agent may send fields that this version
+ * does not store.
  */
 export const Truncated = z
   .custom<string[]>((value) => Array.isArray(value) && value.every((name) => typeof name === 'string'), {
@@ -37,9 +38,9 @@ export const Truncated = z
   .transform((names) => TRUNCATABLE_FIELDS.filter((field) => names.includes(field)));
 
 /**
- * A container as an agent reports it. This schema checks the types of its fields, and `fitContainer` shortens the
- * fields to their limits. `parseContainer` does both, and the database stores its result. `truncated` is absent if no
- * field was shortened. Each field has a descriptor in `CONTAINER_FIELDS`.
+ * A container as an agent reports it. This schema checks only the types of the fields. `fitContainer` shortens the
+ * fields to their limits. `parseContainer` applies the schema and then `fitContainer`, and the database stores the
+ * result. `truncated` is absent if no field was shortened. Each field has a descriptor in `CONTAINER_FIELDS`.
  */
 export const Container = z.object({
   dockerId: DockerId,

@@ -38,7 +38,7 @@ export type EnrollmentTokenCreated = z.output<typeof EnrollmentTokenCreated>;
 /** A property of the machine, as reported by its agent. */
 const machineProperty = (min: number) => text(min, MACHINE_PROPERTY_LENGTH_MAX);
 
-/** The host's container engine, for example `Docker`, `28.5.2`, `1.51`. */
+/** The host's container engine. For example, the name is `Docker`, the version `28.5.2`, and the API version `1.51`. */
 export const Engine = z.object({
   name: machineProperty(1),
   version: machineProperty(0),
@@ -46,7 +46,7 @@ export const Engine = z.object({
 });
 export type Engine = z.output<typeof Engine>;
 
-/** The name of a host that reports a name without visible characters. An operator can rename it. */
+/** The name of a host whose agent reports a name without visible characters. An operator can rename the host. */
 const HOST_NAME_SUBSTITUTE = 'unnamed';
 
 /**

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { PROBLEM_ERRORS_MAX } from './limits.js';
 
 /**
- * One invalid field. `path` is a JSON Pointer (RFC 6901), `''` for the whole value. `message` completes a sentence that
- * begins with the field.
+ * One invalid field. `path` is a JSON Pointer (RFC 6901); `''` means the whole value. `message` is the rest of a
+ * sentence that begins with the field's name, such as `must be a number`.
  */
 export const FieldError = z.object({ path: z.string(), message: z.string() });
 export type FieldError = z.output<typeof FieldError>;
@@ -20,7 +20,8 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 }
 
 /**
- * Converts the first `PROBLEM_ERRORS_MAX` zod issues to field errors. `base` is the path of the parsed value itself.
+ * Converts the first `PROBLEM_ERRORS_MAX` zod issues to field errors. `base` is the path of the parsed value in a
+ * larger value; the path of each issue is appended to it.
  */
 export const fieldErrors = (error: z.ZodError, base: readonly PropertyKey[] = []): FieldError[] =>
   toFieldErrors(error, base, ({ message }) => message);
@@ -92,8 +93,8 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Parse options that replace zod's default messages with plain predicates, such as `must be at most 200 characters`.
- * The message of a schema takes precedence. No message contains the value, which may be a mistyped secret.
+ * Parse options that replace zod's default messages with short ones, such as `must be at most 200 characters`. If a
+ * schema has its own message, that message is used. No message contains the value, because it may be a mistyped secret.
  */
 export const PLAIN_MESSAGES: z.core.ParseContext<z.core.$ZodIssue> = {
   error(issue) {

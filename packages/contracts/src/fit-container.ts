@@ -15,22 +15,24 @@ import { mergePorts } from './port-ranges.js';
 import { shortenText } from './text.js';
 
 export interface FitOptions {
-  /** Whether to merge ports into ranges before dropping any. False for an API that does not accept `ports[].count`. */
+  /**
+   * Whether to merge ports into ranges before ports are dropped. Must be false for an API that does not accept
+   * `ports[].count`.
+   */
   portRanges?: boolean;
 }
 
 /**
- * Shortens the fields of a container that exceed a limit, so that no oversized field causes a whole snapshot to be
- * refused.
+ * Shortens fields that exceed a limit, so that the API does not refuse a whole snapshot because of one large field.
  *
  * - Texts are truncated to their limit, never inside a surrogate pair.
  * - Labels with a key that is too long are dropped, because two shortened keys could collide. Values are truncated. If
- *   the labels are still too many or too large, the last ones in key order are dropped.
- * - More than `PORTS_MAX` ports are merged into ranges, without loss. If entries still exceed the limit, the last ones
- *   are dropped.
+ *   the labels are then still too many or too large, the labels whose keys come last in order are dropped.
+ * - If there are more than `PORTS_MAX` ports, consecutive ports are merged into ranges, without loss. If there are then
+ *   still more than `PORTS_MAX` entries, the last entries are dropped.
  *
- * Adds the names of the fields that lost data to `truncated`. Returns a container within all limits unchanged (the same
- * object). Idempotent. Takes O(n log n) in the number of labels and ports of a container that exceeds a limit.
+ * Adds the names of the fields that lost data to `truncated`. Returns the same object if the container is within all
+ * limits. Idempotent. If the container exceeds a limit, takes O(n log n) time in the number of its labels and ports.
  */
 export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {
   let fitted: Record<string, unknown> | null = null;

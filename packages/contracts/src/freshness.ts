@@ -14,8 +14,8 @@ export const Freshness = z.enum(['online', 'stale', 'offline', 'never', 'engine_
 export type Freshness = z.output<typeof Freshness>;
 
 /**
- * How current a container is: the freshness of its host, based on when the host last confirmed its containers. It is
- * never `never`, because a container comes from a snapshot.
+ * How current a container is: the freshness of its host, based on when the host last confirmed its containers. The
+ * value `never` cannot occur, because a container comes from a snapshot.
  */
 export const ContainerFreshness = Freshness.exclude(['never']);
 export type ContainerFreshness = z.output<typeof ContainerFreshness>;

@@ -10,7 +10,8 @@ import { text } from './text.js';
 /**
  * Reports that the agent is running and that its containers have not changed since the snapshot to which `digest`
  * belongs. An agent that cannot list its containers sends `digest: null` and the reason in `problems`. `engineError` is
- * the older form of the problem `engine_unreachable`. Agents send both, because older APIs do not support `problems`.
+ * the older form of the problem `engine_unreachable`. Agents send both fields, because older APIs do not support
+ * `problems`.
  */
 export const Heartbeat = z.object({
   digest: text(1, MACHINE_PROPERTY_LENGTH_MAX).nullable(),

@@ -20,11 +20,17 @@ export const EventKind = z.enum([
 ]);
 export type EventKind = z.output<typeof EventKind>;
 
-/** The value before or after a change: a state, health, name or image, or for `updated` the fields that differ. */
+/**
+ * The value before or after a change. For an `updated` event, it is an object with the fields that differ. For other
+ * events, it is a state, health, name or image.
+ */
 export const EventValue = z.union([z.string(), z.null(), z.record(z.string(), z.unknown())]);
 export type EventValue = z.output<typeof EventValue>;
 
-/** One change of one container. `observedAt` is the host's time, and `recordedAt` the server's. */
+/**
+ * One change of one container. `observedAt` is a time of the host's clock, and `recordedAt` a time of the server's
+ * clock.
+ */
 export const ContainerEvent = z.object({
   id: z.string(),
   hostId: z.uuid(),

@@ -9,8 +9,8 @@ import { displayName } from './text.js';
 const Timestamp = z.iso.datetime();
 
 /**
- * A host. All times are those of the server's clock. `freshness` is derived when the host is read. `confirmedAt` is the
- * `asOf` of the host's containers.
+ * A host. All times are those of the server's clock. `freshness` is computed when the host is read. `confirmedAt` is
+ * the time when the host last confirmed its containers; it equals their `asOf`.
  */
 export const Host = z.object({
   id: z.uuid(),
@@ -46,10 +46,13 @@ export type Host = z.output<typeof Host>;
 export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX) });
 export type HostPatch = z.output<typeof HostPatch>;
 
-/** The hosts to delete. Each is deleted once, however often it is listed. */
+/** The hosts to delete. An id may occur more than once. */
 export const HostDeletionRequest = z.strictObject({ hostIds: z.array(Id).min(1).max(HOST_DELETIONS_MAX) });
 export type HostDeletionRequest = z.output<typeof HostDeletionRequest>;
 
-/** The result for each of the hosts. `notFound` has those that are not, or no longer, hosts of the organization. */
+/**
+ * The ids of the deleted hosts. `notFound` contains the ids for which the organization has no host, or no longer has
+ * one.
+ */
 export const HostDeletionResult = z.object({ deleted: z.array(z.uuid()), notFound: z.array(z.uuid()) });
 export type HostDeletionResult = z.output<typeof HostDeletionResult>;

@@ -12,7 +12,8 @@ export const ImageInUse = z
   .object({
     image: z.string(),
     /**
-     * Number of distinct image ids of this reference in the fleet. Above 1, hosts run different builds of the same tag.
+     * Number of distinct image ids of this reference in the fleet. If it exceeds 1, hosts use different builds of this
+     * reference.
      */
     imageIds: Count,
     hosts: Count,

@@ -23,7 +23,7 @@ export const Instant = z
   .regex(InstantPattern, { error: ({ input }) => (hasLostPlus(input) ? LOST_PLUS_MESSAGE : FORMAT_MESSAGE) })
   .toUpperCase()
   .meta({ format: 'date-time' })
-  // Rejects days that do not exist, such as February 30, which `Date` accepts.
+  // Rejects days that do not exist, such as February 30, because `Date` accepts them.
   .pipe(z.iso.datetime({ offset: true, error: FORMAT_MESSAGE }))
   .transform((value, context) => {
     const instant = new Date(value);

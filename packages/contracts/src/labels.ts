@@ -3,7 +3,7 @@ import { toStorable } from './text.js';
 
 /**
  * A container's labels, with any text as key or value. Parsed by hand, because `z.record` drops the key `__proto__`,
- * which is a valid label key. The result has no prototype, so this key is safe in it.
+ * which is a valid label key. The result has no prototype, so it stores this key like any other.
  */
 export const Labels = z
   .custom<Record<string, string>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {

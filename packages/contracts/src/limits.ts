@@ -1,18 +1,22 @@
 /**
- * The limits of the API, each defined once. A request that exceeds a limit is refused as a whole. Only the fields of a
- * container are shortened by `fitContainer` instead, so that one container never blocks its host's snapshot.
+ * The limits of the API, each defined once. A request that exceeds a limit is refused as a whole. The fields of a
+ * container are an exception: `fitContainer` shortens a field that exceeds its limit, so that one container never
+ * blocks its host's snapshot.
  */
 
 /** Maximum number of containers in one snapshot. */
 export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 
 /**
- * Maximum number of present containers of one host. A complete snapshot is too small to reach it, but incomplete
- * snapshots add containers.
+ * Maximum number of present containers of one host. A complete snapshot cannot exceed this number, because it holds
+ * fewer containers. Incomplete snapshots can, because they add containers to those already stored.
  */
 export const HOST_CONTAINERS_MAX = 10_000;
 
-/** Maximum number of container ids in one `Snapshot-Gone` header. The size of a request's headers allows this many. */
+/**
+ * Maximum number of container ids in one `Snapshot-Gone` header. This many ids of maximum length fit into the headers
+ * of a request.
+ */
 export const SNAPSHOT_REMOVED_MAX = 100;
 
 /** Maximum bytes of a snapshot body, before and after decompression: 10 MiB. */

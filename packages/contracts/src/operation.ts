@@ -2,9 +2,9 @@ import type { z } from 'zod';
 import type { ProblemType } from './problem.js';
 
 /**
- * Who may call an operation: no authentication (`anybody`), an enrollment token (`enroll`), an agent token (`agent`),
- * an operator of at least this role with an API key or session (`viewer`, `admin`, `owner`), a user with a session
- * (`user`), or a client with the metrics token (`metrics`).
+ * Who may call an operation: anyone, without authentication (`anybody`); an agent with an enrollment token (`enroll`)
+ * or an agent token (`agent`); an operator with an API key or a session, and with at least this role (`viewer`,
+ * `admin`, `owner`); a user with a session (`user`); or a client with the metrics token (`metrics`).
  */
 export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
 
@@ -21,12 +21,13 @@ export interface Operation {
   /** A short title, such as `List hosts`. */
   summary: string;
   /**
-   * Describes what the operation does and returns, and when it fails. The document adds who may call it, from `access`.
+   * Describes what the operation does and returns, and when it fails. Does not state who may call it: the OpenAPI
+   * document adds that, based on `access`.
    */
   description: string;
-  /** The kind of object that the path identifies, such as `host`, for the message of a 404 response. */
+  /** The kind of object that the path identifies, such as `host`. The message of a 404 response names it. */
   resource?: string;
-  /** The path parameters. The response to invalid ones is 404. */
+  /** The path parameters. A call with invalid path parameters gets a 404 response. */
   params?: z.ZodType;
   query?: z.ZodType;
   /** The headers with metadata of the body, by lowercase name. */
@@ -35,8 +36,8 @@ export interface Operation {
   /** Maximum bytes of the body, both as sent and decompressed. Default: `BODY_BYTES_MAX`. */
   bodyBytesMax?: number;
   /**
-   * The rate limits of an agent's call. Default: the limit of all calls except snapshots. `rotations` adds a second
-   * limit.
+   * The rate limits of an agent's call. By default, the agent's limit for ordinary calls applies. With `snapshots`, the
+   * limit for snapshots replaces it. With `rotations`, the limit for rotations applies in addition to it.
    */
   limits?: 'snapshots' | 'rotations';
   /**

@@ -27,8 +27,8 @@ export interface CountedPage<T> extends Page<T> {
   totalIsExact?: boolean;
 }
 
-// The page schemas are exported because the OpenAPI document names exported schemas, so that a generated client has a
-// `HostPage` instead of a `ListHostsResponse200`.
+// The page schemas are exported because the OpenAPI document has names only for exported schemas. A generated client
+// therefore has a type `HostPage` instead of `ListHostsResponse200`.
 
 export const EnrollmentTokenPage = page(EnrollmentToken);
 export type EnrollmentTokenPage = z.output<typeof EnrollmentTokenPage>;

@@ -9,10 +9,10 @@ export type Health = z.output<typeof Health>;
  */
 export const STATUS_PARSER_VERSION = 1;
 
-/** The values contained in an engine's status text. Null if the text does not contain the value. */
+/** The values contained in an engine's status text. A value is null if the text does not contain it. */
 export interface ParsedStatus {
   health: Health | null;
-  /** An unsigned 32-bit number on Windows, where a crash has codes such as 3221225477 (0xC0000005). */
+  /** On Windows, an unsigned 32-bit number. A crash there has a code such as 3221225477 (0xC0000005). */
   exitCode: number | null;
 }
 
@@ -23,8 +23,8 @@ const HEALTH_BY_SUFFIX: Readonly<Record<string, Health>> = {
 };
 
 /**
- * Parses health and exit code from Docker's status text: `Up 5 minutes (healthy)`, `Exited (137) 2 hours ago`,
- * `Restarting (1) 3 seconds ago`. Both are null for any other text.
+ * Parses the health and the exit code from Docker's status text, such as `Up 5 minutes (healthy)`, `Exited (137) 2
+ * hours ago` or `Restarting (1) 3 seconds ago`. If the text has another form, both are null.
  *
  * Source: `State.String` in moby's container/state.go, and captured responses of Docker 28.5.
  */

@@ -9,8 +9,8 @@ import { NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX } from './limits.js';
 type FieldOf<Kind extends FieldKind> = ContainerField & { kind: Kind };
 
 /**
- * Functions that create a check of whether a value is within its limits and in canonical form, by the kind of the
- * field.
+ * For each kind of field, a function that creates the field's check. The check returns whether a value is within its
+ * limits and in canonical form.
  */
 const CHECK_CREATORS: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) => boolean } = {
   text:
@@ -42,10 +42,10 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
 });
 
 /**
- * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has all fields, an
- * optional field only if it is not empty, and no other fields, and each field is within its limits and in canonical
- * form. It can skip the schema, which allocates about forty objects per container. If the result is false, the schema
- * decides whether the value is valid. A test checks that this function and the schema agree.
+ * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has every required
+ * field, no empty optional field and no unknown field. Each field is within its limits and in canonical form. The
+ * caller need not run the schema on such a value, which would allocate about forty objects per container. If the result
+ * is false, the schema decides whether the value is valid. A test checks that this function and the schema agree.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;

@@ -16,8 +16,8 @@ export function mergePorts(ports: readonly Port[]): Port[] {
   }
   const merged: Port[] = [];
   for (const group of portsByAddress.values()) {
-    // Compares one number per port, because a body can contain 300,000 ports, and comparing their fields is several
-    // times slower.
+    // Compare one number per port. A body can contain 300,000 ports, and comparing several fields per port takes
+    // several times as long.
     group.sort((a, b) => a.sortKey - b.sortKey);
     let last: Port | undefined;
     let isCopy = false;
@@ -27,7 +27,8 @@ export function mergePorts(ports: readonly Port[]): Port[] {
         isCopy = false;
         continue;
       }
-      // Copy only ports that change, because copying ports that are not consecutive would take most of the time.
+      // Copy only the first port of a range, because only its `count` changes. Copying every port would take most of
+      // this function's time.
       if (!isCopy) merged[merged.length - 1] = last = { ...last };
       isCopy = true;
       last.count = (last.count ?? 1) + (port.count ?? 1);
@@ -41,8 +42,8 @@ export const portRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
 /**
- * Returns the difference between public and private port, which is the same for all ports of a range. Unpublished ports
- * sort first.
+ * Returns a port's public number minus its private number, which is equal for all ports of a range. The result for an
+ * unpublished port is lower than for any published port, so unpublished ports sort first.
  */
 const portOffset = ({ privatePort, publicPort }: Port): number =>
   publicPort === undefined ? -PORT_NUMBER_COUNT : publicPort - privatePort;
@@ -53,6 +54,6 @@ const PORT_NUMBER_COUNT = 65_536;
 /** Returns a sort key for ports of one address and type. It puts consecutive ports next to each other. */
 const sortKeyOf = (port: Port): number => portOffset(port) * PORT_NUMBER_COUNT + port.privatePort;
 
-/** Whether a port directly follows a range of the same address and type. */
+/** Whether a port directly follows a range. The port and the range must have the same address and type. */
 const continuesRange = (range: Port, port: Port): boolean =>
   portOffset(range) === portOffset(port) && range.privatePort + (range.count ?? 1) === port.privatePort;

@@ -24,7 +24,7 @@ export const Port = z
   });
 export type Port = z.output<typeof Port>;
 
-/** Whether `count` ports from `privatePort` on, and as many from `publicPort` on, all have valid port numbers. */
+/** Whether the last of `count` ports has a valid number, both inside the container and on the host. */
 export const endsInRange = (privatePort: number, publicPort: number, count: number): boolean =>
   Math.max(privatePort, publicPort) + count - 1 <= PORT_NUMBER_MAX;
 
@@ -57,8 +57,9 @@ export const Ports = z
   });
 
 /**
- * Whether `Port` would return a value unchanged. Values with a count are left to the schema. This check exists because
- * an older agent lists each of a range's thousands of ports, and the schema is ten times as slow as this check.
+ * Whether `Port` would return a value unchanged. Returns false for a value with a count, because only the schema
+ * handles counts. An older agent lists every port of a range, which can be thousands. This check is ten times as fast
+ * as the schema.
  */
 function isSimplePort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;

@@ -10,7 +10,7 @@ import { SAME_ORIGIN_PATH_PATTERN } from './same-origin-path.js';
 import { Health } from './parse-status.js';
 import { text } from './text.js';
 
-/** A parameter that may be repeated up to 50 times and matches any of its values. */
+/** A parameter that may be repeated up to 50 times. */
 const anyOf = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(schema).max(50));
 
@@ -28,7 +28,10 @@ const Limit = z
 /** The paging parameters of every list. */
 const Paging = { cursor: Cursor.optional(), limit: Limit };
 
-/** A boolean, false by default. The JSON Schema has the type boolean instead of two texts, for client generators. */
+/**
+ * A boolean, false by default. Its JSON Schema has the type boolean, so that generated clients take a boolean instead
+ * of a text.
+ */
 const Flag = z
   .enum(['true', 'false'])
   .default('false')
@@ -47,16 +50,19 @@ const parseSort = <Key extends string>(sort: Key | `-${Key}`) => ({
 });
 
 /**
- * The sort keys of containers. The prefix `-` means descending. Ties are sorted by host and `dockerId`, and for `image`
- * by name first.
+ * The sort keys of containers. The prefix `-` means descending. Containers with equal keys are sorted by host and
+ * `dockerId`. Containers with the same `image` are first sorted by name.
  */
 export const CONTAINER_SORT_KEYS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type ContainerSortKey = (typeof CONTAINER_SORT_KEYS)[number];
 
-/** The sort keys that require `hostId`: no index has their order, because every restart would have to write to it. */
+/**
+ * The sort keys that require `hostId`. No index has their order, because every restart of a container would have to
+ * update that index.
+ */
 export const HOST_ONLY_SORT_KEYS: readonly ContainerSortKey[] = ['state', 'changedAt'];
 
-/** A label filter: `k=v` for one value, which may be empty or contain `=`, or `k` for any value. */
+/** A label filter. `k=v` matches one value, which may be empty or contain `=`. `k` matches any value. */
 const LabelFilter = filterTerm.transform((value) => {
   const equals = value.indexOf('=');
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
@@ -81,9 +87,9 @@ const containerQuery = z.strictObject({
 
 /**
  * Query parameters of `GET /api/containers`. A container must have all given labels. Any other repeated filter matches
- * any of its values. `hostFreshness` is the container's freshness: the summary counts `online` containers as `current`
- * and all others as `lastKnown`. `q` matches a part of the name, image or command, or the beginning of `dockerId`. A `q`
- * of one or two characters matches the beginning of the name or of `dockerId`.
+ * any of its values. `hostFreshness` matches the container's freshness. The summary counts containers with the
+ * freshness `online` as `current`, and all others as `lastKnown`. `q` matches a part of the name, image or command, or
+ * the beginning of `dockerId`. A `q` of one or two characters matches only the beginning of the name or of `dockerId`.
  */
 export const ContainerQuery = containerQuery.refine(
   ({ sort, hostId }) => hostId !== undefined || !HOST_ONLY_SORT_KEYS.includes(sort.key),
@@ -92,10 +98,10 @@ export const ContainerQuery = containerQuery.refine(
 export type ContainerQuery = z.output<typeof ContainerQuery>;
 
 /**
- * The sort keys of hosts. The prefix `-` means descending. Ties are sorted by id. `severity` is 0 for hosts whose agent
- * left, 1 for hosts that are online, 2 for `never`, 3 for minor problems, 4 for `stale`, and 5 for hosts that are
- * offline or whose state is not current. `engine` sorts by the engine's name and version. Versions sort as versions:
- * 29.10 after 29.9.
+ * The sort keys of hosts. The prefix `-` means descending. Ties are sorted by id. `severity` is a number: 0 for a host
+ * whose agent left, 1 for an online host without problems, 2 for the freshness `never`, 3 for a minor problem, 4 for
+ * the freshness `stale`, and 5 for the freshness `offline` or `engine_down` or a severe problem. `engine` sorts by the
+ * engine's name and version. Versions are compared number by number, so 29.10 follows 29.9.
  */
 export const HOST_SORT_KEYS = [
   'name',
@@ -110,8 +116,8 @@ export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
 
 /**
  * Query parameters of `GET /api/hosts`. A repeated filter matches any of its values. `problem` is a code of the host's
- * `problems`. `state` matches hosts with a present container in that state. `engine` matches the engine's name. `q` matches a part of the host's name or
- * `engineId`, or the beginning of its id.
+ * `problems`. `state` matches hosts that have a present container in that state. `engine` matches the engine's name.
+ * `q` matches a part of the host's name or `engineId`, or the beginning of its id.
  */
 export const HostQuery = z.strictObject({
   freshness: anyOf(Freshness).optional(),
@@ -183,7 +189,10 @@ export type PageQuery = z.output<typeof PageQuery>;
 
 /** Query parameters of the operations that remove a member or change a member's role. */
 export const MemberCredentialsQuery = z.strictObject({
-  /** Keeps API keys and enrollment tokens that the member created but may no longer create. */
+  /**
+   * If true, API keys and enrollment tokens of the member stay valid, even if the member may no longer create such keys
+   * and tokens.
+   */
   keepCredentials: Flag,
 });
 export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
@@ -215,8 +224,7 @@ export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 const callbackParameter = (description: string) => z.string().optional().meta({ description });
 
 /**
- * Query parameters of `GET /api/sign-in/oidc/callback`, sent by the identity provider, which may send further
- * parameters.
+ * Query parameters of `GET /api/sign-in/oidc/callback`. The identity provider sends them, and may send others as well.
  */
 export const OidcCallbackQuery = z.looseObject({
   state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),

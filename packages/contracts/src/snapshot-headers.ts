@@ -3,7 +3,10 @@ import { Id } from './id.js';
 import { Instant } from './instant.js';
 import { DOCKER_ID_LENGTH_MAX, SNAPSHOT_REMOVED_MAX } from './limits.js';
 
-/** The headers with a snapshot's metadata. It is not in the body, so that equal states have equal bodies. */
+/**
+ * The headers with a snapshot's metadata. The body contains only the host's state, so that equal states have equal
+ * bodies.
+ */
 export const SnapshotHeaderNames = {
   stream: 'Snapshot-Stream',
   sequence: 'Snapshot-Sequence',
@@ -26,8 +29,9 @@ const RemovedIds = z
   .transform((value) => value.split(',').map((id) => id.trim()));
 
 /**
- * The metadata of a snapshot, keyed by lowercase header name, as Node.js provides headers. The stream (a UUID of the
- * agent's run) and the sequence (which increases within the stream) must be sent together or not at all.
+ * The metadata of a snapshot, keyed by lowercase header name, as Node.js provides headers. The stream is a UUID of the
+ * agent's run. The sequence is a number that increases within the stream. An agent must send both of these headers or
+ * neither.
  */
 export const SnapshotHeaders = z
   .object({
@@ -72,13 +76,16 @@ export const SnapshotHeaders = z
   }));
 
 /**
- * A snapshot's metadata. `order` is null if the agent sends no stream and sequence. `observedAt` is the host's time in
- * RFC 3339 format, or null. `removedIds` are the ids of containers that were removed before an incomplete snapshot. An
- * id that is also in the body counts as present.
+ * A snapshot's metadata. `order` is null if the agent sends neither stream nor sequence. `observedAt` is the host's
+ * time in RFC 3339 format, or null. `removedIds` are the ids of containers that were removed. Only an incomplete
+ * snapshot has such ids. A container whose id is also in the body counts as present.
  */
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
 
-/** The metadata of a heartbeat: the agent's stream, so that the stream counts as alive between two snapshots. */
+/**
+ * The metadata of a heartbeat. It contains the agent's stream, so that the stream counts as alive between two
+ * snapshots.
+ */
 export const HeartbeatHeaders = z
   .object({ 'snapshot-stream': Id.optional() })
   .transform((headers) => ({ stream: headers['snapshot-stream'] ?? null }));

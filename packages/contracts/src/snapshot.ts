@@ -14,8 +14,8 @@ export const Snapshot = z.array(Container).max(SNAPSHOT_CONTAINERS_MAX);
 export type Snapshot = z.output<typeof Snapshot>;
 
 /**
- * Parses one container and shortens fields that exceed a limit. Equivalent to `Container.safeParse` and `fitContainer`,
- * and several times faster for a container that needs no change.
+ * Parses one container and shortens fields that exceed a limit. Returns the same result as `Container.safeParse`
+ * followed by `fitContainer`. For a container that needs no change, it is several times faster.
  */
 export function parseContainer(value: unknown): z.ZodSafeParseResult<Container> {
   if (isPlainContainer(value)) return { success: true, data: value };
@@ -30,7 +30,7 @@ export const TOO_MANY_CONTAINERS = `must contain at most ${SNAPSHOT_CONTAINERS_M
 export interface SnapshotReader {
   /** Checks that the value is an array that is not too long. Returns the errors, or null if the items can be added. */
   begin(value: unknown): Parsed<never> | null;
-  /** Parses the next item. Returns false once there are `PROBLEM_ERRORS_MAX` errors. Then stop adding items. */
+  /** Parses the next item. Returns false once there are `PROBLEM_ERRORS_MAX` errors. After that, do not add items. */
   add(item: unknown): boolean;
   /** Returns all added containers, or the errors. */
   result(): Parsed<Snapshot>;

@@ -6,10 +6,10 @@ import { Summary } from './summary.js';
 
 /**
  * The messages of `GET /api/stream`, as server-sent events. `event` is a key of this object, and `data` is JSON of the
- * key's schema. `container` and `reset` have an id (`tx-id`), which resumes the stream without loss if it is sent as
- * `Last-Event-ID`. The stream also sends ids without a message: at the start of each connection, and every 30 s to a
- * client whose filters match no event. The other messages describe the current state and are sent again on each
- * connection. Clients must ignore unknown names.
+ * key's schema. `container` and `reset` have an id (`tx-id`). A client that sends its last id as `Last-Event-ID`
+ * resumes the stream without loss. The stream also sends ids without a message: at the start of each connection, and
+ * every 30 s to a client whose filters match no event. Messages without an id describe the current state and are sent
+ * again on each connection. Clients must ignore unknown names.
  */
 export const StreamMessages = {
   /**
@@ -30,19 +30,19 @@ export const StreamMessages = {
    */
   'hosts-changed': z.object({}),
   /**
-   * Events were skipped, because the history does not contain `Last-Event-ID`, the events after it are too many or too
-   * old to send, or the database was restarted or lost a part of its history. Read the lists again. Has the id from
-   * which the stream continues.
+   * Events were skipped, so read the lists again. Either the history does not contain `Last-Event-ID`, or the events
+   * after that id are too many or too old to send, or the database was restarted or lost a part of its history. The
+   * stream continues from the id of this message.
    */
   reset: z.object({}),
   /**
-   * Events are delayed, and those after `since` may not have been sent yet. Sent when the delay begins, whenever
+   * Events are delayed: events after the time `since` may not have been sent yet. Sent when the delay begins, whenever
    * `since` changes, and to each client that connects during the delay.
    */
   lagging: z.object({ since: z.iso.datetime() }),
   /** Ends `lagging`: all committed events have been sent, and events arrive within seconds again. */
   'caught-up': z.object({}),
-  /** Sent every 15 s, so that a client detects a connection that delivers nothing. */
+  /** Sent every 15 s. A client that stops receiving it knows that its connection is broken. */
   heartbeat: z.object({}),
   /** The API key or session is no longer valid. This is the last message; a new connection would be refused. */
   unauthorized: z.object({}),

@@ -12,8 +12,8 @@ export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealt
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
 /**
- * The counts by freshness. This is not a record, because the JSON Schema of a record lists its keys as required but not
- * as properties, and client generators ignore such keys.
+ * The numbers of hosts by freshness. A record is not suitable here: its JSON Schema does not list the keys as
+ * properties, so client generators would ignore the keys.
  */
 const HostCounts = {
   online: Count,
@@ -24,7 +24,7 @@ const HostCounts = {
   left: Count,
 } satisfies Record<Freshness, z.ZodType>;
 
-/** The counts by problem. A host may have several. */
+/** The numbers of hosts by problem. A host with several problems is counted under each of them. */
 const ProblemCounts = {
   engine_unreachable: Count,
   list_refused: Count,
@@ -37,8 +37,7 @@ const ProblemCounts = {
 
 /**
  * Counts of the fleet at one instant. `containers.current` counts the containers whose `hostFreshness` is `online`;
- * `lastKnown` counts all others, by the state that was last reported. Each container is counted in exactly one of the
- * two.
+ * `containers.lastKnown` counts all other containers, by their last reported state.
  */
 export const Summary = z.object({
   at: z.iso.datetime(),
@@ -48,7 +47,7 @@ export const Summary = z.object({
     byFreshness: z.object(HostCounts),
     /** The number of hosts with each problem, including zeros. */
     byProblem: z.object(ProblemCounts),
-    /** The number of hosts whose token two machines seem to have used recently. */
+    /** The number of hosts whose token seems to have been used by two machines recently. */
     cloneSuspected: Count,
   }),
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),

@@ -5,15 +5,15 @@
 // eslint-disable-next-line no-control-regex -- the pattern must match control characters
 const UNSAFE_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Matches the characters of `UNSAFE`, except for the line feed that separates the lines of a JSON text. */
+/** Matches the characters of `UNSAFE_CHARACTERS`, except for the line feed that separates the lines of a JSON text. */
 const UNSAFE_JSON_CHARACTERS = new RegExp(UNSAFE_CHARACTERS.source.replace('\\u0000-', '\\u0000-\\u0009\\u000b-'), 'g');
 
 /** Returns the text as one line that is safe to show on a terminal. Each unsafe character becomes U+FFFD. */
 export const toTerminalText = (text: string): string => text.replace(UNSAFE_CHARACTERS, '\u{fffd}');
 
 /**
- * Returns JSON that is safe to show on a terminal and parses to the same value. Each unsafe character, which can only
- * be inside a string, becomes its `\u` escape. Line feeds between the lines are kept.
+ * Returns JSON that is safe to show on a terminal and parses to the same value. Unsafe characters occur only inside
+ * JSON strings. Each of them is replaced by its `\u` escape. Line feeds between the lines are kept.
  */
 export const toTerminalJson = (json: string): string =>
   json.replace(UNSAFE_JSON_CHARACTERS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

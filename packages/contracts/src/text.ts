@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const NUL_MESSAGE = 'must not contain a NUL character';
 
-/** The rule against NUL as a pattern, because JSON Schema cannot express a refinement. */
+/** The pattern of text without NUL. JSON Schema needs it, because it cannot express the refinement. */
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
 /**
@@ -16,7 +16,8 @@ export const storable = (schema: z.ZodString) =>
     .transform((value) => value.toWellFormed());
 
 /**
- * Applies the rules of `storable` without a schema, for thousands of strings. Returns the text to store or the error.
+ * Does the same as `storable`, but without the cost of a schema, for callers with thousands of strings. Returns the
+ * text to store or the error.
  */
 export function toStorable(value: unknown): { text: string } | { message: string } {
   if (typeof value !== 'string') return { message: 'must be a string' };
@@ -40,7 +41,10 @@ export function shortenText(value: string, max: number): string {
  */
 const INVISIBLE_CHARACTERS = String.raw`\s\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb`;
 
-/** Matches a visible character. Outside the basic plane, only default ignorable code points are invisible. */
+/**
+ * Matches a visible character. Outside the Basic Multilingual Plane, only default ignorable code points count as
+ * invisible.
+ */
 const VISIBLE_CHARACTER = new RegExp(String.raw`(?!\p{Default_Ignorable_Code_Point})[^${INVISIBLE_CHARACTERS}]`, 'u');
 
 /** Whether a text has at least one visible character. */
@@ -65,8 +69,8 @@ export const displayName = (max: number) =>
     .transform((value) => value.toWellFormed().trim());
 
 /**
- * A name that a machine reports. Like `displayName`, but an invisible name becomes `substitute`, because rejecting it
- * would keep the machine from enrolling.
+ * A name that a machine reports. Like `displayName`, but replaces a name without a visible character by `substitute`.
+ * Rejecting such a name would prevent the machine from enrolling.
  */
 export const machineName = (max: number, substitute: string) =>
   nameText(max)

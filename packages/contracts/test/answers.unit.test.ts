@@ -32,7 +32,7 @@ test('a container for operators has all fields that an agent sends, and those th
   expect(Object.keys(ContainerView.shape)).toEqual(expect.arrayContaining(Object.keys(Container.shape)));
 });
 
-test('a sync summary contains the reason why a snapshot is stale, and its digest may be null', () => {
+test('in a sync summary, reason states why the snapshot is stale, and digest may be null', () => {
   const summary = {
     hostId: HOST,
     applied: false,

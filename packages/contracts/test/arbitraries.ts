@@ -32,7 +32,7 @@ const anyText = (maxLength: number) => fc.string({ unit: anyCharacter, maxLength
 const storableText = (constraints: { minLength?: number; maxLength: number }) =>
   fc.string({ unit: 'binary', ...constraints }).map((value) => value.replaceAll('\0', '0'));
 
-/** Label keys, including those that a naive copy loses or that reach a prototype. */
+/** Label keys, including names of a prototype's properties, such as `__proto__`, which a naive copy loses. */
 const labelKey = fc.oneof(
   fc.constantFrom(
     '__proto__',
@@ -50,7 +50,7 @@ const labelKey = fc.oneof(
 const portNumber = fc.integer({ min: 1, max: 65_535 });
 const portType = fc.constantFrom('tcp', 'udp', 'sctp');
 
-/** Ports with few distinct values, so that many are similar. */
+/** Ports whose fields have few distinct values, so that many ports are similar. */
 export const port: fc.Arbitrary<Port> = fc
   .record(
     {

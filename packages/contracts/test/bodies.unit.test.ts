@@ -62,7 +62,7 @@ describe.each([
     if (min > 0) expect(refusedPaths(schema, at(body, path, ''))).toEqual([`/${field}`]);
   });
 
-  test(`${field} is text that PostgreSQL can store`, () => {
+  test(`${field} accepts only text without NUL, and replaces lone surrogates`, () => {
     expect(refusedPaths(schema, at(body, path, 'a\0'))).toEqual([`/${field}`]);
     expect(refusedPaths(schema, at(body, path, 7))).toEqual([`/${field}`]);
     const stored = schema.parse(at(body, path, 'a\uD800'));

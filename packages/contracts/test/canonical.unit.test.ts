@@ -20,7 +20,7 @@ const snapshot: fc.Arbitrary<Snapshot> = validSnapshot.map((value) => {
 const shuffled = <T>(items: readonly T[]): fc.Arbitrary<T[]> =>
   fc.shuffledSubarray([...items], { minLength: items.length, maxLength: items.length });
 
-/** The same snapshot with shuffled containers, ports, labels and fields. */
+/** Shuffles the containers, ports, labels and fields of a snapshot. */
 const reordered = (containers: Snapshot): fc.Arbitrary<Snapshot> =>
   shuffled(containers).chain((order) =>
     fc.tuple(
@@ -77,7 +77,7 @@ test('canonical order neither loses nor adds data', () => {
   );
 });
 
-test('the input is not modified', () => {
+test('canonicalSnapshot does not modify its input', () => {
   const container = Container.parse({
     ...minimalContainer,
     ports: [
@@ -95,7 +95,7 @@ test('containers are sorted by dockerId in code unit order', () => {
   expect(canonicalSnapshot(ids).map(({ dockerId }) => dockerId)).toEqual(['10', '9', 'B', '_', 'a', 'b']);
 });
 
-test('unknown fields are omitted', () => {
+test('the canonical form of a container omits unknown fields', () => {
   const extra = { ...Container.parse(minimalContainer), secret: 'x' };
   expect(Object.keys(canonicalContainer(extra))).not.toContain('secret');
 });

@@ -198,7 +198,7 @@ describe('labels', () => {
   });
 });
 
-describe('truncated', () => {
+describe('the field truncated', () => {
   test('lists each known field once, in a fixed order, and drops unknown fields', () => {
     expect(parseValid({ truncated: ['labels', 'exit', 'command', 'labels'] }).truncated).toEqual(['command', 'labels']);
     expect(parseValid({})).not.toHaveProperty('truncated');

@@ -42,7 +42,7 @@ test('fitting a fitted container returns the same object', () => {
   );
 });
 
-test('truncated names exactly the fields that were shortened, and no other field changes', () => {
+test('the field truncated contains exactly the names of the shortened fields, and no other field changes', () => {
   fc.assert(
     fc.property(oversizedContainer, (input) => {
       const before = Container.parse(input);
@@ -62,7 +62,7 @@ test('truncated names exactly the fields that were shortened, and no other field
   );
 });
 
-test('the result does not depend on the order of labels and ports', () => {
+test('the fitted container does not depend on the order of labels and ports', () => {
   fc.assert(
     fc.property(oversizedContainer, (input) => {
       const { labels = {}, ports = [], ...rest } = input;
@@ -91,7 +91,7 @@ describe.each([
     expect(fit({ [field]: 'x'.repeat(max + 1) })).toMatchObject({ [field]: 'x'.repeat(max), truncated: [field] });
   });
 
-  test('is truncated before a surrogate pair that would be split', () => {
+  test('is cut before a surrogate pair that would otherwise be split', () => {
     expect(fit({ [field]: `${'x'.repeat(max - 1)}🐳` })).toMatchObject({ [field]: 'x'.repeat(max - 1) });
   });
 });

@@ -43,7 +43,7 @@ describe.each(DURATIONS)('after %s', (duration) => {
   });
 });
 
-test('the results change only together with the version, so that stored rows are parsed again', () => {
+test('the results of parseStatus change only together with its version, so that stored rows are parsed again', () => {
   const texts = DURATIONS.flatMap((duration) =>
     ['Up', 'Created', 'Exited (1)', 'Exited (-1)', 'Restarting (137)', 'Dead', 'Stopped', 'Initialized'].flatMap(
       (word) =>
@@ -83,7 +83,7 @@ test.each([
   'Up 2 hours (HEALTHY)',
   'Up 2 hours (constructor)',
   'Down 2 hours (healthy)',
-])('%j, which no engine writes, gives no result', (status) => {
+])('%j, which no engine writes, has neither health nor exit code', (status) => {
   expect(parseStatus(status)).toEqual(noResult);
 });
 
@@ -98,17 +98,18 @@ const captured = JSON.parse(
 ) as Captured[];
 
 test.each(captured)(
-  '$engine: parsing $status has the same result as inspecting that container',
+  '$engine: the result of parsing $status equals what inspecting the container returned',
   ({ status, inspected, engine }) => {
     const parsed = parseStatus(status);
     if (/^(Exited|Restarting)/.test(status)) expect(parsed).toEqual(result(null, inspected!.exitCode));
-    // Podman 4.3 has no health in its status text. The container with a starting check was removed before inspection.
+    // The status text of Podman 4.3 does not contain health. A container whose health was `starting` was removed before
+    // it could be inspected.
     else if (engine.startsWith('Docker') && inspected !== null) expect(parsed).toEqual(result(inspected.health, null));
     else expect(parsed).toEqual(result(/health: starting/.test(status) ? 'starting' : null, null));
   },
 );
 
-test('text that is not a status has no result', () => {
+test('text that is not a status has neither health nor exit code', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (status) => {
       fc.pre(!/^(Up|Exited|Restarting) /.test(status));

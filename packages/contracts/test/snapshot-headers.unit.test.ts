@@ -15,7 +15,7 @@ test('the schema uses the header names that clients send, in lowercase', () => {
   expect(named.sort()).toEqual(keys.sort());
 });
 
-test('a snapshot without headers is complete and has no order', () => {
+test('a snapshot without headers is complete, and has neither stream nor sequence', () => {
   expect(parse({})).toEqual({ success: true, data: { order: null, observedAt: null, complete: true, removedIds: [] } });
 });
 
@@ -49,7 +49,7 @@ test('a stream is case-insensitive', () => {
   expect(parse(headers)).toMatchObject({ data: { order: { stream: STREAM } } });
 });
 
-describe('invalid values are rejected with the header’s name:', () => {
+describe('an invalid value is rejected with an error that names the header:', () => {
   test.each([
     ['snapshot-stream', ['', 'x', STREAM.slice(1), `${STREAM}0`, `${STREAM}, ${STREAM}`, `{${STREAM}}`]],
     ['snapshot-sequence', ['', '-1', '1.5', '1e3', ' 1', '0x1', '1234567890123456', '1, 2', 'NaN']],

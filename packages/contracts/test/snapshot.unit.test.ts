@@ -150,7 +150,7 @@ test('PostgreSQL can store every accepted snapshot, and parsing it again has the
   expect(acceptedCount).toBeGreaterThan(100);
 });
 
-test('parseSnapshot accepts the same snapshots as the documented schema, except for duplicates', () => {
+test('parseSnapshot accepts the snapshots that the documented schema accepts, except those with duplicate ids', () => {
   fc.assert(
     fc.property(anySnapshot, (value) => {
       const ids = value.map(({ dockerId }) => dockerId);

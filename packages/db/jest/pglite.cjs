@@ -9,8 +9,8 @@ const dist = dirname(require.resolve('@electric-sql/pglite'));
 const compile = (name) => WebAssembly.compile(readFileSync(join(dist, name)));
 
 /**
- * Prisma's query compiler. V8 compiles the same bytes only once while something refers to the result, and without this,
- * each test file would compile them.
+ * Prisma's query compiler. V8 reuses a compiled module only as long as something refers to it. Without this reference,
+ * each test file would compile the module again.
  */
 const { wasm } = require('@prisma/client/runtime/query_compiler_fast_bg.postgresql.wasm-base64.js');
 exports.queryCompiler = new WebAssembly.Module(Buffer.from(wasm, 'base64'));
@@ -27,7 +27,10 @@ const shared = () =>
     }),
   ));
 
-/** Like `PGlite.create`, but with the compiled modules that all databases of the worker share, which include the only extension that we use. */
+/**
+ * Like `PGlite.create`, but uses the parts that all databases of the worker share. These include the only extension
+ * that Muster needs.
+ */
 exports.create = async (options) => PGlite.create({ ...options, ...(await shared()) });
 
 const templates = new Map();

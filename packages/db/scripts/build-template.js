@@ -1,4 +1,7 @@
-/** Last step of the build: writes an embedded database with all migrations applied to dist. Runs the output of tsc. */
+/**
+ * Last step of the build, after tsc: creates an embedded database, applies all migrations to it, and writes a dump of
+ * it into dist.
+ */
 import { loadMigrations } from '../dist/migrations.js';
 import { buildTemplate } from '../dist/template.js';
 

@@ -25,7 +25,10 @@ export const createSchemaCommand = (name: string): Command =>
     .showHelpAfterError()
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
-/** Returns the SQL that turns an empty database with all migrations applied into the schema. */
+/**
+ * Returns the SQL that the migrations lack: it changes a database with all migrations applied into what the schema
+ * describes.
+ */
 export async function diffMigrationsToSchema({ schema, migrations: directory }: SchemaFiles): Promise<string> {
   const migrations = await loadMigrations(directory);
   const embedded = await openInMemory(await findTemplate(migrations));

@@ -24,8 +24,8 @@ declare const WebAssembly: {
 type EngineModule = typeof engineModule;
 
 /**
- * Loads the engine. The package's own entry imports the .wasm as a module, which only bundlers support. Load it only
- * once: the JavaScript half keeps a view of the first instance's memory.
+ * Loads the engine. Reads the .wasm file itself, because the package's entry imports the file as a module, which only
+ * bundlers support. Call this only once: the engine's JavaScript part keeps a view of the first instance's memory.
  */
 async function loadEngine(): Promise<EngineModule> {
   const require = createRequire(import.meta.url);
@@ -47,13 +47,17 @@ async function loadEngine(): Promise<EngineModule> {
 
 let loadedEngine: Promise<EngineModule> | undefined;
 
-/** The ids of the catalogs' one-letter type and of an array type that adapter-pg supports and the engine never uses. */
+/**
+ * The ids of two types: the one-letter type of PostgreSQL's catalogs, and an array of it. adapter-pg supports only the
+ * array, and the engine uses only the one-letter type.
+ */
 const CHAR: number = pg.types.builtins.CHAR;
 const CHAR_ARRAY = 1002;
 
 /**
- * Wraps a pool for the engine. adapter-pg does not support `"char"`, the one-letter type of PostgreSQL's catalogs, and
- * the engine requires it. Columns of this type pass through the adapter as `"char"` arrays and are converted back.
+ * Wraps a pool for the engine. The engine needs `"char"`, the one-letter type of PostgreSQL's catalogs, but adapter-pg
+ * does not support it. Columns of this type therefore pass through the adapter as `"char"` arrays, and are converted
+ * back afterwards.
  */
 function catalogReader(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   const query = pool.query.bind(pool) as (config: unknown) => Promise<pg.QueryResult>;

@@ -17,7 +17,7 @@ const MIGRATION_LOCK_KEY = 72707369;
 /** Milliseconds that a migration waits for a table's lock. While it waits, it blocks later statements on the table. */
 const LOCK_TIMEOUT_MS = 2_000;
 
-/** Milliseconds that a migration pauses after this timeout before it retries. */
+/** Milliseconds between a migration's timeout and its next attempt, on average. */
 const PAUSE_MS = 2_000;
 
 /** Milliseconds for which a migration is retried before it fails. */
@@ -65,7 +65,7 @@ export interface MigrationWait {
 export interface ApplyOptions {
   /** If true, indexes that can be built concurrently are left to `buildIndexes`, unless the database is new. */
   readonly deferIndexes?: boolean;
-  /** Called each time that a table was in use, before the next attempt. */
+  /** Called after each attempt that failed because a table was in use. */
   readonly onWait?: ((wait: MigrationWait) => void) | undefined;
   readonly lockTimeoutMs?: number;
   readonly pauseMs?: number;
@@ -95,7 +95,7 @@ export async function applyMigrations(
   return applied;
 }
 
-/** Returns the migrations with a concurrent index that is not recorded as built. */
+/** Returns the migrations that build an index concurrently and are not recorded as applied. */
 export async function pendingIndexes(client: pg.ClientBase, migrations: readonly Migration[]): Promise<Migration[]> {
   return pendingMigrations(await readHistory(client), migrations).filter(({ index }) => index !== null);
 }
@@ -187,7 +187,8 @@ async function applyMigration(
     await client.query('COMMIT');
     return true;
   } catch (error) {
-    // `error` has the reason. If the rollback fails, the connection is lost, which also ends the transaction.
+    // Ignore a failed rollback: it means that the connection is lost, which also ends the transaction. `error` has the
+    // reason.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
@@ -197,7 +198,7 @@ async function executeMigration(client: pg.ClientBase, migration: Migration, loc
   try {
     await client.query(CREATE_HISTORY);
     await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-    // Indexes cannot be built concurrently in a transaction, nor on PGlite.
+    // Indexes cannot be built concurrently inside a transaction or on PGlite.
     await client.query(migration.index === null ? migration.sql : migration.sql.replace(' CONCURRENTLY ', ' '));
     await insertHistory(client, migration);
   } catch (error) {
@@ -235,7 +236,9 @@ function reasonOf(error: unknown): string {
   }
 }
 
-/** Returns the history of migrations, without those resolved as rolled back; null if the table does not exist. */
+/**
+ * Returns the history of migrations, without those resolved as rolled back; null if the history's table does not exist.
+ */
 async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> {
   // This does not use to_regclass(), because that function reads a cache. Within a transaction, the cache may lack a
   // table that was committed while this process waited for the lock.
@@ -250,7 +253,10 @@ async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> 
   return rows;
 }
 
-/** Returns the migrations that are not applied. Throws if `migrations` cannot continue the history. */
+/**
+ * Returns the migrations that are not applied. Throws if the history contains a migration that is unknown, unfinished
+ * or changed.
+ */
 function pendingMigrations(history: HistoryRow[] | null, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   const rows = history ?? [];

@@ -16,7 +16,7 @@ const DUPLICATE_TABLE = '42P07';
 const INVALID_POLL_MS = 1_000;
 
 export interface BuildIndexesOptions {
-  /** Stops waiting. A build in progress is left to the server and recorded at the next start. */
+  /** When aborted, ends the wait. The server finishes a build that is in progress, and the next start records it. */
   readonly signal?: AbortSignal;
   /** Called when a build waits for other sessions, before the next attempt. */
   readonly onWait?: (wait: MigrationWait) => void;
@@ -34,7 +34,7 @@ WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace`;
  * Builds the missing indexes one after another and returns the names of their migrations. Any number of processes may
  * call this concurrently. The remains of an interrupted build are dropped, and the index is built again.
  *
- * A transaction that stays open for hours delays only the build.
+ * A transaction that stays open for hours delays only the build, not other statements.
  */
 export async function buildIndexes(
   client: pg.ClientBase,
@@ -96,7 +96,10 @@ async function createIndex(client: pg.ClientBase, { sql }: Migration): Promise<v
   }
 }
 
-/** Drops an invalid index. The table lock excludes other index builds, so validity is checked again under this lock. */
+/**
+ * Drops an invalid index. Another process may be building it, so first locks out other builds and checks again that the
+ * index is invalid.
+ */
 async function dropInvalidIndex(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
   await client.query('BEGIN');
   try {

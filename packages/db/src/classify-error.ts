@@ -37,7 +37,7 @@ const LOCK_TIMEOUT_SQLSTATE = '55P03';
 /** PostgreSQL's codes for a statement that exceeded its timeout while it ran or waited for a lock. */
 const TIMEOUT_SQLSTATE = new Set(['57014', LOCK_TIMEOUT_SQLSTATE]);
 
-/** A long statement waited too long for one of the connections for long statements. */
+/** A long statement waited too long for one of the connections that long statements may use. */
 export class ConnectionWaitTimeoutError extends Error {
   constructor() {
     super('No connection for long statements became free in time');
@@ -122,8 +122,8 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
- * Whether the database did not respond in time, which is a special case of being unavailable. It may be busy, or the
- * query may have waited for a lock.
+ * Whether the database did not respond in time. It may be busy, or the query may have waited for a lock. Every timeout
+ * also counts as unavailable.
  */
 export function isTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;

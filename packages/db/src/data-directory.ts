@@ -26,13 +26,14 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many files open',
 };
 
-/** Paths in a data directory. The state of its database follows from which of the last three paths exist. */
+/** Paths in a data directory. Which of the last three paths exist shows the state of the database. */
 export interface DataDirectoryPaths {
   readonly directory: string;
   /** PostgreSQL's files. */
   readonly postgres: string;
   /**
-   * The marker file that exists until `postgres` is complete. If it exists at a start, no data was ever acknowledged.
+   * The marker file that exists until `postgres` is complete. If it exists at a start, the first start was interrupted
+   * before it acknowledged any data.
    */
   readonly unfinished: string;
   /** The directory of a restore in progress, which is renamed to `postgres` when the restore is complete. */
@@ -56,8 +57,8 @@ const GROUP_AND_OTHERS_MASK = 0o077;
 const STICKY = 0o1000;
 
 /**
- * Locks a data directory and creates it if missing. Afterwards, only its owner can enter it, and only the owner can
- * read and write the existing database files.
+ * Locks a data directory and creates it if missing. Afterwards, only the directory's owner can enter it and access the
+ * database files in it.
  *
  * @throws DatabaseLockedError
  * @throws DataDirectoryError, also if the access of other users cannot be removed.
@@ -78,7 +79,9 @@ export async function lockDataDirectory(directory: string): Promise<DirectoryLoc
   });
 }
 
-/** Sets mode 0700 if other users have any permission. Reads the mode back, because some file systems ignore it. */
+/**
+ * Sets mode 0700 if other users have any permission. Then reads the mode, because some file systems ignore the change.
+ */
 async function restrictToOwner(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {

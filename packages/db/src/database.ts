@@ -33,9 +33,10 @@ export interface Database {
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
   /**
-   * Runs a statement with large values like `query`, but with a timeout of `timeoutMs` instead of the server's usual
-   * limit. A value may be a `LongText`, and a list may contain only texts. Costs three more round trips. Only some of a
-   * server's connections run such statements, and further calls wait without occupying a connection.
+   * Like `query`, but for a statement with large values, and with `timeoutMs` instead of the usual statement timeout. A
+   * value may be a `LongText`. A value that is a list may contain only texts. Takes three more round trips than
+   * `query`. Only some of the connections to a server run such statements. Further calls wait, without occupying a
+   * connection.
    */
   queryWithTimeout<Row extends object>(
     statement: Statement,

@@ -3,7 +3,8 @@ import type pg from 'pg';
 
 /**
  * Closes connections that are released inside a transaction. A connection whose COMMIT or ROLLBACK got no response is
- * released like any other. If it returned to the pool, its next user would run inside that transaction or wait for it.
+ * released like any other. If such a connection returned to the pool, the next statement on it would run inside the old
+ * transaction.
  */
 export function discardUnfinishedTransactions(pool: pg.Pool): void {
   pool.on('release', (_error, client) => {

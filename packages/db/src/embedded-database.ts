@@ -55,7 +55,7 @@ export async function openDataDirectory(
   const lock = await lockDataDirectory(directory);
   try {
     return await withDataDirectoryErrors(directory, async () => {
-      // A new, empty database instead of the interrupted restore would look as if the backup had been empty.
+      // Do not create an empty database here: it would look as if the backup had been empty.
       if (await pathExists(restoring)) {
         throw new DataDirectoryError(directory, `a restore was interrupted in it: repeat it, or remove ${restoring}`);
       }

@@ -18,9 +18,10 @@ const TERMINATE = 0x58;
 const CONNECTION_WAIT_TIMEOUT_MS = 60_000;
 
 /**
- * Number of turns of the event loop before each call of PGlite. A call ends without a turn, so that consecutive queries
- * would otherwise stop all other work. Node accepts one connection per turn, so with a single turn, clients that connect
- * at once would wait for as many calls as there are clients. A turn without work takes a few microseconds.
+ * Number of turns of the event loop before each call of PGlite. A call runs to its end within one turn, so without
+ * additional turns, consecutive queries would stop all other work. Node.js accepts one connection per turn. With one
+ * turn per call, the last of 100 clients that connect at the same time would wait for 100 calls. A turn without work
+ * takes a few microseconds.
  */
 const TURNS_BEFORE_CALL = 16;
 
@@ -46,7 +47,7 @@ class PgliteStream extends Duplex {
 
   // The parts of net.Socket that pg calls.
   connect(): this {
-    // PGlite has one session, so the next connection waits until the state of the last one is reset.
+    // PGlite has one session, so this connection waits until the previous connection's session state has been reset.
     void this.#predecessor.then(() => this.emit('connect'));
     return this;
   }
@@ -69,7 +70,7 @@ class PgliteStream extends Duplex {
 
   override _write(message: Buffer, _encoding: BufferEncoding, done: Callback): void {
     if (message[0] === TERMINATE) {
-      // PGlite would execute the message and shut the database down.
+      // Do not pass this message on: PGlite would shut the database down.
       this.push(null);
       done();
       return;
@@ -78,7 +79,7 @@ class PgliteStream extends Duplex {
       .then(() => this.#pglite.runExclusive(() => this.#pglite.execProtocolRaw(message)))
       .then(
         (answer) => {
-          // The response is a view of a buffer that the next call overwrites.
+          // Copy the response, because it is a view of a buffer that the next call overwrites.
           if (answer.length > 0) this.push(Buffer.from(answer));
           done();
         },

@@ -41,13 +41,16 @@ export class DatabaseUnreachableError extends DatabaseOpenError {
   }
 }
 
-/** Muster cannot use this database, because the server is too old or it has another application's tables. */
+/**
+ * Muster cannot use this database: the server is too old, the database has another application's tables, or its files
+ * cannot be opened.
+ */
 export class DatabaseUnsuitableError extends DatabaseOpenError {
   override readonly name = 'DatabaseUnsuitableError';
   readonly code = 'database-unsuitable';
 }
 
-/** The server is read-only. `code` equals PostgreSQL's read_only_sql_transaction. */
+/** The server is read-only. `code` is PostgreSQL's code for a write on such a server (read_only_sql_transaction). */
 export class DatabaseReadOnlyError extends DatabaseOpenError {
   override readonly name = 'DatabaseReadOnlyError';
   readonly code = '25006';

@@ -1,6 +1,6 @@
 /**
- * Sends statements with long values. node-postgres combines all values of a statement in one message, in buffers that
- * are copied each time they grow, so that 25 MB block the event loop for 30 ms.
+ * Sends statements with long values in pieces. node-postgres itself builds one message with all values, in a buffer
+ * that it copies each time the buffer grows. For 25 MB, this blocks the event loop for 30 ms.
  */
 import type { Writable } from 'node:stream';
 
@@ -47,8 +47,8 @@ const WRITE_BYTES = 256 * 1024;
 
 class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
   /**
-   * Sends the statement. `submit` calls this, and nothing else is sent on the connection before the statement has
-   * ended.
+   * Sends the statement. node-postgres calls this from `submit`, and sends nothing else on the connection until the
+   * statement has ended.
    */
   prepare(connection: QueryConnection): void {
     let bindWritten = Promise.resolve();

@@ -11,7 +11,9 @@ export interface Migration {
   readonly sql: string;
   /** The SHA-256 of migration.sql in hex, as recorded by Prisma. */
   readonly checksum: string;
-  /** The index that the migration builds if it is a single CREATE INDEX CONCURRENTLY, otherwise null. */
+  /**
+   * The index that the migration builds, if the migration consists of one CREATE INDEX CONCURRENTLY; otherwise null.
+   */
   readonly index: ConcurrentIndex | null;
 }
 

@@ -110,7 +110,7 @@ async function openServer(url: string, migrations: readonly Migration[], options
   });
 }
 
-/** Builds indexes on a separate connection. A build in progress at a shutdown is left to the server. */
+/** Builds indexes on a separate connection. At a shutdown, the server continues a build that is in progress. */
 async function buildServerIndexes(
   url: string,
   migrations: readonly Migration[],
@@ -147,8 +147,8 @@ async function migrateServer(
     }
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
-    // The database may come from another cluster's dump, so its event ids may have to be rebased. For an embedded
-    // database, `restore` does that.
+    // The database may have been loaded from a dump of another cluster, and then its event ids have to be rebased. For
+    // an embedded database, `restore` does this.
     if (isOurs) await rebaseEventIds(client);
     return applied;
   } catch (error) {

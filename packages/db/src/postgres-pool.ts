@@ -6,7 +6,9 @@ import { DatabaseUnreachableError } from './errors.js';
 import { discardReadOnlyConnections } from './read-only-server.js';
 import { destroySocket, refuseWhileStalled } from './stalled-server.js';
 
-/** The options of a pool. Its time limits, in milliseconds, are needed because a frozen server never responds. */
+/**
+ * The options of a pool. Times are in milliseconds. Without time limits, calls would wait forever for a frozen server.
+ */
 export interface PostgresPoolOptions {
   /** Maximum number of connections. */
   readonly poolMax: number;
@@ -21,8 +23,8 @@ export interface PostgresPoolOptions {
   readonly queryTimeoutMs: number;
   readonly applicationName: string;
   /**
-   * If true, a statement is never planned for its specific values. If a statement's best plan does not depend on its
-   * values, planning can cost more than running it.
+   * If true, the server plans each statement once, for all values. This suits statements whose best plan does not
+   * depend on their values. For small statements, planning can take longer than running.
    */
   readonly genericPlans?: boolean;
 }
@@ -45,7 +47,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     // These settings are made with a statement, because poolers such as PgBouncer reject them as startup parameters.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, despite its type
     onConnect: (client) =>
-      // JIT compilation of a statement takes longer than any of our statements may run.
+      // JIT is off, because compiling a statement takes longer than any of our statements may run.
       client.query(
         `SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}; ` +
           `SET plan_cache_mode = ${options.genericPlans === true ? 'force_generic_plan' : 'auto'}`,
@@ -123,7 +125,7 @@ export function describeUrl(url: string): string {
   return `postgresql://${username === '' ? '' : `${username}@`}${host}${pathname}`;
 }
 
-/** Returns the driver's message without the password, which it may quote. */
+/** Returns the driver's message. Masks the password, which the message may quote. */
 function reasonOf(error: unknown, url: string): string {
   // Connecting to a name with several addresses fails with one error for each address.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;

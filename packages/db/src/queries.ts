@@ -6,13 +6,15 @@ import type { Database, DatabaseEngine, Statement } from './database.js';
 import { LongText } from './long-text.js';
 import { queryLong } from './long-text-query.js';
 
-/** Milliseconds by which the client waits longer than the server, so that the server's precise error arrives first. */
+/**
+ * Milliseconds by which the client's timeout exceeds the server's, so that the server's precise error arrives first.
+ */
 const GRACE_MS = 500;
 
 /** The share of the pool’s connections that long statements may use. */
 const LONG_STATEMENT_POOL_SHARE = 3 / 8;
 
-/** Maximum milliseconds that a long statement waits for one of these connections. */
+/** Maximum milliseconds that a long statement waits for one of the connections that long statements may use. */
 const LONG_STATEMENT_WAIT_MS_MAX = 10_000;
 
 /** Creates `query` and `queryWithTimeout` of a `Database`. `smallPool` runs small statements, and `pool` all others. */
@@ -49,8 +51,8 @@ export function createQueries(
     const client = await pool.connect();
     let failure: Error | undefined;
     try {
-      // The setting is local to this transaction, because a pooler that shares sessions would pass it on to other
-      // clients.
+      // The setting is local to this transaction. Otherwise, a pooler that shares sessions would apply it to other
+      // clients too.
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
       const { rows } = await queryLong<Row & pg.QueryResultRow>(client, {
         ...statement,
@@ -68,8 +70,8 @@ export function createQueries(
   }
 
   /**
-   * Runs a statement on PGlite, which enforces no statement timeout and has a single session, so no transaction is
-   * needed.
+   * Runs a statement on PGlite. It needs no transaction, whose only purpose on a server is to set the timeout: PGlite
+   * enforces no timeout.
    */
   const queryWithoutTimeout: Database['queryWithTimeout'] = (statement, values) =>
     query(

@@ -14,7 +14,8 @@ export function discardReadOnlyConnections(pool: pg.Pool): void {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     client.query = ((...args: unknown[]) => {
       const result = query(...args);
-      // Promises suffice: `pool.query` uses callbacks, and itself closes the connection of a failed query.
+      // Only `pool.query` passes a callback instead of using the promise, and it closes the connection of a failed
+      // query itself.
       if (result instanceof Promise) {
         result.catch((error: unknown) => {
           if (isReadOnly(error)) destroySocket(client);
@@ -45,7 +46,7 @@ export async function requireWritable(pool: pg.Pool, location: string): Promise<
 
 /** @throws DatabaseReadOnlyError */
 export async function requireWritableConnection(client: pg.ClientBase, location: string): Promise<void> {
-  // The setting is also `on` during recovery.
+  // The setting is also `on` while a server is in recovery, as a standby always is.
   const { rows } = await client.query<{ setting: string }>(
     `SELECT current_setting('transaction_read_only') AS setting`,
   );

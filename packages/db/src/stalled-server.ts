@@ -1,7 +1,7 @@
 /**
  * Keeps requests from queueing for a server that has stopped responding. A server that is frozen, or behind a network
- * that drops packets, does not refuse connections, so each query would wait for its own timeout, and each request for
- * the timeouts of the requests before it.
+ * that drops packets, does not refuse connections. Each query would therefore wait until it times out, and each request
+ * would also wait for the timeouts of the requests before it.
  */
 import pg from 'pg';
 
@@ -27,8 +27,8 @@ const PROBE_TIMEOUT_MS = 500;
 const PROBE_INTERVAL_MS = 250;
 
 /**
- * Minimum milliseconds without any response before a timeout counts against the server. If the server responds to other
- * queries, the one that timed out is slow, or this process was too busy to read the response.
+ * A timeout makes the server suspect only if the server has not responded to any query for this many milliseconds. If
+ * it has, the query itself was slow, or this process was too busy to read the response.
  */
 const UNANSWERED_MS_MIN = 1_500;
 
@@ -54,7 +54,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
       isStalled = true;
       decide();
       for (const reject of waiters) reject(new ServerStalledError());
-      // The pool may still get connections for these callers. Such connections are released.
+      // The pool may still get connections for these callers. `connectUnlessStalled` releases such connections.
       waiters.clear();
       await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS).unref());
     }
@@ -74,8 +74,8 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 
   function connectUnlessStalled(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
-    // Wait only for the probe, not for a connection: a caller that has already waited for a query that timed out would
-    // otherwise wait for a second timeout.
+    // Wait only for the probe, not for a connection. Otherwise, a caller whose query has just timed out would wait for
+    // a second timeout.
     if (isSuspect) return verdict.then(connectUnlessStalled);
     return new Promise((resolve, reject) => {
       waiters.add(reject);
@@ -149,7 +149,7 @@ async function probeServer(connectionString: string): Promise<boolean> {
   } catch (error) {
     return !isTimeoutError(error);
   } finally {
-    // The server may not respond to this either, so the result is ignored.
+    // Ignore the result, because the server may not respond to the end of the connection either.
     void client.end().catch(() => undefined);
   }
 }

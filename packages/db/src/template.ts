@@ -1,6 +1,7 @@
 /**
- * The template is a dump of an embedded database with all migrations applied. Unpacking it takes one second, and
- * creating it six. The build writes a template to dist. If dist has none, tests cache one in node_modules/.cache.
+ * The template is a dump of an embedded database with all migrations applied. Unpacking a template takes one second,
+ * and creating one takes six. The build writes a template to dist. If dist has none, tests cache one in
+ * node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -20,7 +21,8 @@ import { buildDirectory, cacheDirectory } from './package-paths.js';
 const TEMPLATE_PREFIX = 'muster-template-';
 
 async function pgliteVersion(): Promise<string> {
-  // The package does not export its manifest, and tests replace its main module.
+  // Find the manifest through this extension: the package does not export its manifest, and tests replace its main
+  // module.
   const extension = createRequire(import.meta.url).resolve('@electric-sql/pglite/contrib/pg_trgm');
   const manifest = await readFile(join(dirname(extension), '..', '..', 'package.json'), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
@@ -68,8 +70,8 @@ async function writeTemplate(directory: string, name: string, tar: Buffer): Prom
 }
 
 /**
- * Finds the template of these migrations, or of their longest prefix for which a template exists. The remaining
- * migrations are applied as to any older database. Returns null if there is no such template.
+ * Finds the template with these migrations. If there is none, finds the template with as many of the first migrations
+ * as possible. Opening the database then applies the remaining migrations. Returns null if no template is found.
  */
 export async function findTemplate(migrations: readonly Migration[]): Promise<Blob | null> {
   for (let count = migrations.length; count >= 0; count -= 1) {

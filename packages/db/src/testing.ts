@@ -9,7 +9,10 @@ import { loadMigrations } from './migrations.js';
 import { migrateEmbedded, openDatabase, type DatabaseOptions } from './open-database.js';
 import { cachedTemplate, templateId } from './template.js';
 
-/** The environment variable with the URLs of the test servers for a superuser, one for each jest worker. */
+/**
+ * The environment variable with the URLs of the test servers. Each jest worker has its own server, and each URL names a
+ * superuser.
+ */
 const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
 
 /**
@@ -66,7 +69,7 @@ async function createOnServer(options: DatabaseOptions): Promise<TestDatabase> {
   return { ...database, url, close: () => (closed ??= close()) };
 }
 
-/** Creates an empty database without migrations on the test server, and a function that drops it. */
+/** Creates an empty database without migrations on the test server. Returns its URL and a function that drops it. */
 export async function createEmptyServerDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
   const name = `muster_empty_${randomUUID().replaceAll('-', '')}`;
   await onServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE template0`));
@@ -109,7 +112,9 @@ function databaseUrl(name: string): string {
   return url.href;
 }
 
-/** Runs `action` on a connection to the server's default database. Session locks end with the connection. */
+/**
+ * Runs `action` on a connection to the server's default database. The end of the connection releases its session locks.
+ */
 async function onServer(action: (server: pg.Client) => Promise<unknown>): Promise<void> {
   const server = new pg.Client({ connectionString: serverUrl() });
   await server.connect();

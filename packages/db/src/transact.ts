@@ -14,10 +14,10 @@ const FIRST_DELAY_MS_MAX = 20;
  */
 const LOCK_TIMEOUT_MS = 100;
 
-/** Maximum milliseconds of this pause. */
+/** Maximum milliseconds of the pause after a lock timeout. */
 const LOCK_PAUSE_MS_MAX = 200;
 
-/** Milliseconds for which a transaction is repeated because of row locks, in total. */
+/** Milliseconds after which a transaction is no longer repeated because of row locks. */
 const LOCK_WAIT_MS_MAX = 2_500;
 
 export interface TransactOptions {

@@ -49,7 +49,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-/** Copies the database with rows in every table to `dataDir`, which is much faster than to create one. */
+/** Copies the database with rows in every table to `dataDir`. Copying is much faster than creating a database. */
 const copyFull = (): Promise<void> => cp(full.dataDir, dataDir, { recursive: true });
 
 /** Opens a database, runs an action, and closes it. */
@@ -173,7 +173,7 @@ describe('a restore', () => {
     expect(appliedMigrations).toEqual(own.slice(1).map(({ name }) => name));
     await withDatabase(copy, async (database) => {
       expect(database.appliedMigrations).toEqual([]);
-      // The data that a later migration derives from rows exists, because the rows were loaded before it ran.
+      // A later migration derives this data from rows. The rows must be loaded before that migration runs.
       expect(await database.prisma.container.findMany({ select: { organizationId: true, labels: true } })).toEqual([
         { organizationId: 'org', labels: { a: 'b' } },
       ]);
@@ -187,7 +187,7 @@ describe('a restore', () => {
     };
     await copyFull();
     const before = await withDatabase(dataDir, async (database) => {
-      // These rows have transaction ids as in an old cluster, which are not in the order of the row ids.
+      // As in an old cluster, these rows have high transaction ids. Their order differs from that of the row ids.
       await recordEvents(database, [
         { tx: 7_000_000_000n, id: 900n, name: 'third' },
         { tx: 6_000_000_000n, id: 901n, name: 'second' },

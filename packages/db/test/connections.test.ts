@@ -51,7 +51,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
-  test('an error fails its statement but not the connection', async () => {
+  test('a failing statement does not break its connection', async () => {
     const client = await pool.connect();
     expect(await rejectionOf(client.query('SELECT 1/0'))).toMatchObject({ code: '22012' });
     expect(await rejectionOf(client.query('SELECT $1::int', ['x']))).toMatchObject({ code: '22P02' });
@@ -71,10 +71,10 @@ describe.each(testEngines())('a pool on %s', (engine) => {
   });
 });
 
-// The embedded database has no server process that could end. If no server is installed, this test is skipped and
-// counted, or fails if MUSTER_TEST_REQUIRE_ALL is set.
+// This test ends a server process, which the embedded database does not have. If no server is installed, this test is
+// skipped and counted, or fails if MUSTER_TEST_REQUIRE_ALL is set.
 (hasTestServer() ? test : test.skip)(
-  'a connection that the server ends between two statements fails the next one, and is replaced',
+  'after the server ends a connection between two statements, the next statement fails and the connection is replaced',
   async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const pool = createPostgresPool(url, { ...POOL_OPTIONS, poolMax: 2 });
@@ -92,7 +92,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
   },
 );
 
-test('a burst of clients is accepted within a few statements of the embedded database', async () => {
+test('clients that connect at the same time are all accepted while the embedded database runs a few statements', async () => {
   const pglite = await PGlite.create({ loadDataDir: await cachedTemplate([]) });
   const pool = createEmbeddedPool(pglite);
   const clientCount = 64;
@@ -110,6 +110,6 @@ test('a burst of clients is accepted within a few statements of the embedded dat
   await pool.end();
   await pglite.close();
   expect(accepted).toBe(clientCount);
-  // With one accepted client per statement, there would be about 64.
+  // If one client were accepted per statement, all clients would take about 64 statements.
   expect(statements).toBeLessThan(16);
 });

@@ -62,7 +62,7 @@ inNamespaces('an embedded database on a volume that two containers share', () =>
   // As with `docker run`, each program is process 1 of its namespace.
   const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 
-  test('is open in only one container, and the other container can open it immediately after the first is killed', async () => {
+  test('can be open in only one container at a time, and opens in the other one as soon as the first is killed', async () => {
     const first = start('./writer.js', CONTAINER);
     while (Number(await first.says()) < 20);
     const second = start('./writer.js', CONTAINER);

@@ -80,7 +80,8 @@ onServer('a database in use', () => {
       }
     });
     expect(done).toBe(false);
-    // A statement waits 2 s for the lock, or longer on a busy machine. Without the lock timeout, it waited 30 s.
+    // A statement waits 2 s for the lock, or longer on a busy machine. Without the lock timeout, it would wait until
+    // the reader is done.
     expect(slowestMs).toBeLessThan(5_000);
     expect(waits.length).toBeGreaterThan(0);
     expect(waits[0]).toMatchObject({
@@ -105,7 +106,7 @@ onServer('a database in use', () => {
     expect(error.message).toMatch(/a table that it needs is in use by pid \d+ \(a report/);
   });
 
-  test('is served without a new large index, which is built during reads and writes', async () => {
+  test('opens before its new large index exists, and the index is built during reads and writes', async () => {
     await startLongRead();
     await writeMigrations(folder.path, { ...INDEX, ...COLUMN_LATER });
     const database = await open();
@@ -206,7 +207,7 @@ test('an embedded database gets its large indexes when it is opened', async () =
 });
 
 onServer('the newest agent token of a host', () => {
-  test('is read from an index, so that a host with many tokens rotates as fast as any other', async () => {
+  test('is read from an index, so that a rotation is as fast for a host with many tokens as for any other', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const db = await openDatabase({ url });
     const plan = await db.prisma.$transaction(async (tx) => {

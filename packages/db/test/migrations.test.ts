@@ -44,7 +44,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   let withFirst: EmptyDatabase;
 
   beforeAll(async () => {
-    // Without the template, each of these databases would take six seconds of initdb.
+    // Without the template, creating each of these databases would take six seconds.
     await cachedTemplate([]);
     withFirst = await emptyDatabase(engine);
     const { path, remove } = await temporaryDirectory();
@@ -71,7 +71,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   async function applyFirst(): Promise<void> {
     await writeMigrations(folder.path, FIRST);
     if (withFirst.dataDir === null || target.dataDir === null) await (await openWith(FIRST)).close();
-    // A copy is made faster than a new database.
+    // Copying a database is faster than creating one.
     else await cp(withFirst.dataDir, target.dataDir, { recursive: true });
   }
 
@@ -94,7 +94,8 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   test('the migrations of this version are applied once, and recorded in the same way as by Prisma', async () => {
     const own = await loadMigrations();
     const first = await target.open();
-    // An embedded database may start from a template that already contains the migrations.
+    // An embedded database may start from a template that already contains the migrations, so that none remains to
+    // apply.
     if (engine === 'postgresql') expect(first.appliedMigrations).toEqual(own.map(({ name }) => name));
     const rows = await first.prisma.$queryRaw`
       SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at, finished_at IS NOT NULL AS finished
@@ -120,7 +121,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     await second.close();
   });
 
-  test('containers in unusual states are counted as `other`, even if an older version counted them under another word', async () => {
+  test('containers in unusual states are counted as `other`, even if an older version counted them under another name', async () => {
     const NAME = '20261128030100_other_states';
     const before = await openBefore(NAME);
     const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {
@@ -297,7 +298,7 @@ onServer.each(['postgresql'] as const)('replicas on %s', (engine) => {
   test('that start concurrently on an empty database apply each migration once, and none fails', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();
-    // The migration is slow enough for all replicas to find it missing.
+    // The first migration is slow, so that all replicas start before it is applied.
     await writeMigrations(folder.path, {
       '20260101000000_slow': 'SELECT pg_sleep(0.3); CREATE TABLE first (id int PRIMARY KEY);',
       '20260102000000_more': 'CREATE TABLE second (id int PRIMARY KEY);',

@@ -14,7 +14,7 @@ import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-// Skipped and counted if no server is installed, or failed if MUSTER_TEST_REQUIRE_ALL is set.
+// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -34,7 +34,7 @@ async function directory(): Promise<string> {
   return join(path, 'data');
 }
 
-/** A closed database in a directory, of which tests open or damage copies. */
+/** The directory of a closed database. Tests open or damage copies of it. */
 let intact: string;
 beforeAll(async () => {
   intact = await mkdtemp(join(tmpdir(), 'muster-db-'));
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(intact, { recursive: true, force: true }));
 
-/** Returns the path of a directory with a copy of the intact database, which is made faster than a new database. */
+/** Copies the intact database, which is faster than creating one, and returns the path of the copy. */
 async function copyOfIntact(): Promise<string> {
   const dataDir = await directory();
   await cp(intact, dataDir, { recursive: true });
@@ -192,7 +192,7 @@ test.each([
   ['without their version', 'PG_VERSION', null],
   ['without their control file', 'global/pg_control', null],
 ])(
-  'an embedded database whose files are %s is refused with a message that names it, and not changed',
+  'an embedded database whose files are %s is refused with a message that names its directory, and is not changed',
   async (_how, file, text) => {
     const dataDir = await copyOfIntact();
     const path = join(dataDir, 'postgres', file);
@@ -205,7 +205,7 @@ test.each([
   },
 );
 
-test('a data directory that cannot be created fails with a message that names it and the reason', async () => {
+test('if a data directory cannot be created, the error names the directory and the reason', async () => {
   const file = await directory();
   await writeFile(file, '');
   for (const [dataDir, reason] of [
@@ -219,7 +219,7 @@ test('a data directory that cannot be created fails with a message that names it
   }
 });
 
-// These tests need a server. CI requires one, and other machines list the skipped tests.
+// These tests need a server. CI requires one. On other machines, these tests may be skipped.
 onServer.each(['postgresql'] as const)('a server (%s)', () => {
   test('is migrated by one of three processes that start concurrently', async () => {
     const url = await emptyServerDatabase();
@@ -238,7 +238,7 @@ onServer.each(['postgresql'] as const)('a server (%s)', () => {
     await expect(openDatabase({ url })).rejects.toThrow(DatabaseUnsuitableError);
   });
 
-  test('that rejects the password: the error does not contain the password', async () => {
+  test('that rejects the password causes an error that does not contain the password', async () => {
     const url = new URL(await emptyServerDatabase());
     url.username = 'nobody_here';
     url.password = 'hunter2';

@@ -37,7 +37,7 @@ onServer('the connections to a server', () => {
       await Promise.all(slow);
     }));
 
-  test('are not all used by long statements, which wait without a connection', () =>
+  test('are only partly available to long statements, and further long statements wait without a connection', () =>
     withDatabase(async (database) => {
       const { ended, run } = inOrder();
       const longStatements = Array.from({ length: 6 }, () => run('long', database.queryWithTimeout(SLOW, [], 5_000)));

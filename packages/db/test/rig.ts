@@ -7,7 +7,7 @@ import type { Database, DatabaseEngine } from '../src/database.js';
 import { openDatabase, type DatabaseOptions } from '../src/open-database.js';
 import { createEmptyServerDatabase } from '../src/testing.js';
 
-/** Creates a directory, and a function that deletes it. */
+/** Creates a directory. Also returns a function that deletes it. */
 export async function temporaryDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'muster-db-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };

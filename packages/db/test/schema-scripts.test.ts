@@ -24,7 +24,7 @@ beforeEach(async () => {
   await cp(migrationsDirectory, migrations, { recursive: true });
 });
 afterEach(() => folder.remove());
-// Without the template, each of the scripts would take six seconds of initdb.
+// Without the template, each of the scripts would take six seconds to create a database.
 beforeAll(async () => cachedTemplate(await loadMigrations()));
 
 async function edit(find: string, replacement: string): Promise<void> {

@@ -31,7 +31,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
       expect([id, attempts, await database.prisma.organization.count()]).toEqual(['a', 3, 1]);
     }));
 
-  test('that is always rolled back fails after five attempts, and any other error after one', () =>
+  test('that is always rolled back fails after five attempts, and a transaction with any other error after one', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const always = (sql: string) =>

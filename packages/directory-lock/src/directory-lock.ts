@@ -11,11 +11,11 @@
  *   NAME-UUID.new    a listening socket that requests the lock with link(2), which fails if NAME.sock exists
  *   NAME-UUID.old    a socket that another process considered dead and moved away from NAME.sock
  *
- * Any amount of time can pass between finding a socket dead and moving it, so the moved socket may be the live socket
- * of a new holder. Therefore, the process that moved the socket checks it again and moves a live one back, and a
- * process that acquires NAME.sock in the meantime checks for live .old sockets before it considers the lock its own. A
- * holder's socket is always named NAME.sock or NAME-UUID.old, so two processes can never both consider the lock their
- * own.
+ * A process that finds a dead socket may move it only much later. By then, NAME.sock may be the live socket of a new
+ * holder. Therefore, the process checks the socket again after it has moved it, and moves a live socket back. In the
+ * meantime, a third process may acquire NAME.sock. Such a process does not consider the lock its own while a live .old
+ * socket exists. A holder's socket is always named NAME.sock or NAME-UUID.old, so two processes can never both consider
+ * the lock their own.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -52,7 +52,7 @@ export interface DirectoryLock {
  * Acquires the lock of an existing directory. The lock does not keep the event loop alive.
  *
  * @param options.name the name of the lock, for directories with several locks; default `lock`.
- * @throws DirectoryLockedError if a live process holds the lock, even a stopped one.
+ * @throws DirectoryLockedError if a live process holds the lock, even if that process is stopped.
  * @throws DirectoryLockUnavailableError if the system does not support such a lock.
  */
 export async function acquireDirectoryLock(
@@ -65,7 +65,8 @@ export async function acquireDirectoryLock(
   const realDirectory = await realpath(directory);
   const handle = await open(realDirectory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    // A socket's path is limited to about 107 bytes, and a path through the open directory is always short enough.
+    // A socket's path is limited to about 107 bytes. A path through the open directory's descriptor is always short
+    // enough.
     const socketRoot = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : realDirectory;
     return await new LockCandidate(directory, realDirectory, socketRoot, name).acquire();
   } finally {
@@ -134,7 +135,7 @@ class LockCandidate {
     return { release: () => (released ??= release()) };
   }
 
-  /** Throws if the holder of the lock's name is alive, and otherwise moves the dead socket away. */
+  /** Throws if a live process listens on NAME.sock. Otherwise, moves the dead socket away. */
   async #moveDeadSocket(): Promise<void> {
     switch (await probeSocket(this.#socketPath(this.#lockFile))) {
       case 'alive':
@@ -154,17 +155,18 @@ class LockCandidate {
     }
   }
 
-  /** Restores a live socket to the lock's name, or removes a dead one. Returns whether it is live. */
+  /** Restores a live socket to the lock's name, or removes a dead one. Returns whether the socket is live. */
   async #restoreOrRemove(movedFile: string): Promise<boolean> {
     const state = await probeSocket(this.#socketPath(movedFile));
     if (state === 'dead') await this.#remove(movedFile);
     if (state !== 'alive') return false;
-    // If the name is in use, the socket keeps its .old name and prevents the name's owner from holding the lock.
+    // If NAME.sock exists, the live socket keeps its .old name, which prevents the process on NAME.sock from holding
+    // the lock.
     if (await this.#link(movedFile, this.#lockFile)) await this.#remove(movedFile);
     return true;
   }
 
-  /** Returns the live sockets of other processes that were moved away. Removes the sockets of dead processes. */
+  /** Checks the sockets of other processes that were moved away: returns the live ones, and removes the dead ones. */
   async #findLiveSockets(inode: bigint | null): Promise<string[]> {
     const live: string[] = [];
     for (const file of await readdir(this.#root)) {

@@ -23,8 +23,8 @@ export function listenAt(path: string): Promise<Server> {
 export type SocketState = 'alive' | 'dead' | 'absent';
 
 /**
- * Checks whether a process listens at `path`. Only a connection refused by the kernel means that the owner is dead. Any
- * other failure (a full backlog, a socket of another user) may come from a live owner, whose lock must be respected.
+ * Checks whether a process listens at `path`. Only a connection refused by the kernel means that the owner is dead.
+ * After any other failure, such as a full backlog or a denied permission, the owner may be alive and keeps its lock.
  */
 export function probeSocket(path: string): Promise<SocketState> {
   return new Promise((resolve) => {

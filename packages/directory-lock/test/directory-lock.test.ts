@@ -72,27 +72,27 @@ afterEach(async () => {
 });
 
 describe('one process', () => {
-  test('is rejected while it already holds the lock, and gets the lock again after a release', async () => {
+  test('cannot acquire a lock that it already holds, and can acquire it again after a release', async () => {
     const lock = await acquireDirectoryLock(directory);
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await lock.release();
     await (await acquireDirectoryLock(directory)).release();
   });
 
-  test('leaves no file in the directory, and can release twice', async () => {
+  test('leaves no file in the directory after a release, and can release a lock twice', async () => {
     const lock = await acquireDirectoryLock(directory);
     expect(await readdir(directory)).toEqual(['lock.sock']);
     await Promise.all([lock.release(), lock.release()]);
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('holds locks of two names in one directory', async () => {
+  test('can hold two locks with different names in one directory', async () => {
     const locks = await Promise.all(['a', 'b'].map((name) => acquireDirectoryLock(directory, { name })));
     await expect(acquireDirectoryLock(directory, { name: 'a' })).rejects.toThrow(DirectoryLockedError);
     await Promise.all(locks.map((lock) => lock.release()));
   });
 
-  test('reaches the same lock through a symbolic link', async () => {
+  test('cannot acquire the lock of a directory a second time through a symbolic link', async () => {
     const alias = `${directory}-alias`;
     await symlink(directory, alias);
     try {
@@ -104,7 +104,7 @@ describe('one process', () => {
     }
   });
 
-  test('locks a directory whose path is longer than the limit of socket paths', async () => {
+  test('can lock a directory whose path is longer than the limit for socket paths', async () => {
     const deep = join(directory, ...Array.from({ length: 8 }, () => 'd'.repeat(200)));
     await mkdir(deep, { recursive: true });
     const lock = await acquireDirectoryLock(deep);
@@ -113,16 +113,17 @@ describe('one process', () => {
     expect(await readdir(deep)).toEqual([]);
   });
 
-  test('replaces a plain file with the name of the lock', async () => {
+  test('acquires the lock even if a plain file has the name of the socket', async () => {
     const file = join(directory, 'lock.sock');
     await writeFile(file, '');
-    // A connection to a file that is not a socket is refused like one to a dead socket, so the file is removed.
+    // The kernel refuses connections to a plain file, as it does to the socket of a dead process, so the file is
+    // removed.
     const lock = await acquireDirectoryLock(directory);
     await lock.release();
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('gets ENOENT for a missing directory', async () => {
+  test('gets the error ENOENT if the directory is missing', async () => {
     await expect(acquireDirectoryLock(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
@@ -141,7 +142,7 @@ describe('several processes', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('a stopped holder keeps the lock under any number of requests', async () => {
+  test('a holder that is stopped with SIGSTOP keeps the lock, even if hundreds of requests arrive at once', async () => {
     const holder = await startHolding();
     holder.process.kill('SIGSTOP');
     // The number of concurrent requests exceeds the backlog of a listening socket.
@@ -154,7 +155,7 @@ describe('several processes', () => {
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
   });
 
-  test('a holder keeps its lock if another process moved the holder’s socket and was then killed; the socket is moved back', async () => {
+  test('a process that moves the holder’s socket and is then killed does not break the lock; the next request moves the socket back', async () => {
     await startHolding();
     await rename(join(directory, 'lock.sock'), join(directory, 'lock-moved.old'));
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);

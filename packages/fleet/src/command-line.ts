@@ -11,7 +11,7 @@ export interface CommandIo {
   readonly signal: AbortSignal;
 }
 
-/** Creates the command line of one of the harness's programs, to which the program adds its options. */
+/** Creates the command line of a test program. The program adds its own options. */
 export const createCommandLine = (name: string, description: string): Command =>
   new Command(name)
     .description(description)
@@ -32,13 +32,14 @@ export const createCommandLine = (name: string, description: string): Command =>
  * Parses the arguments that follow a program's name.
  * @throws CommanderError after it has printed the help, or what is wrong.
  */
-export const parseArguments = <Values>(command: Command, args: readonly string[]): Values =>
-  // `pnpm bench -- --quick` passes the separator on.
-  command.parse(args[0] === '--' ? args.slice(1) : args, { from: 'user' }).opts() as Values;
+export const parseArguments = (command: Command, args: readonly string[]): Command =>
+  // For `pnpm bench -- --quick`, pnpm passes the `--` to the program.
+  command.parse(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
 
 /**
- * Runs a program and returns its exit code, which is 2 if its command line is wrong. Of `knownErrors`, only the message
- * is printed. Any other error is a defect and keeps its stack trace. A second signal ends the program immediately.
+ * Runs a program and returns its exit code: 2 if its command line is wrong. Prints only the message of an error in
+ * `knownErrors`. Any other error is a defect, so its stack trace is printed as well. A second signal ends the program
+ * immediately.
  */
 export async function runProgram<Options>(program: {
   name: string;
@@ -101,7 +102,10 @@ export const listOf = (words: readonly string[]) => (text: string) => {
   throw new InvalidArgumentError(`"${unknown}" is none of ${words.join(', ')}.`);
 };
 
-/** Parses a path. Commander takes the next flag as the value of a flag that lacks one. */
+/**
+ * Parses a path. If a flag lacks its value, Commander uses the next flag as the value, so a path must not begin with
+ * `-`.
+ */
 export const path = (text: string): string => {
   if (text !== '' && !text.startsWith('-')) return text;
   throw new InvalidArgumentError('It must be a path.');

@@ -12,15 +12,15 @@ import {
   type SyncSummary,
 } from '@muster/contracts';
 
-/** The state that the API must show of a host, according to the snapshots that it acknowledged. */
+/** The state of a host that the API must show, according to the snapshots that the API acknowledged. */
 export interface ExpectedHost {
   name: string;
   hostId: string;
   /** The containers of the last snapshot in canonical JSON; null if no snapshot was acknowledged. */
   containers: readonly string[] | null;
-  /** Ids of containers that a snapshot contained and that the last snapshot does not contain. */
+  /** Ids of containers that an earlier snapshot contained, but not the last one. */
   removed: string[];
-  /** The API last received something from the host between these times. */
+  /** The span in which the API received the host's last request. */
   lastSeen: Span;
   cadence: Cadence;
 }
@@ -57,7 +57,7 @@ export function compareContainers(
   return [...differences, ...[...missing.values()].map((each) => `${who(each)} was sent, and is not present`)];
 }
 
-/** Checks that removed containers are marked as removed. Each difference is a sentence. */
+/** Checks that the API marks removed containers as removed. Each difference is a sentence. */
 export function compareRemoved({ name, removed }: ExpectedHost, views: readonly ContainerView[]): string[] {
   const byId = new Map(views.map((view) => [view.dockerId, view]));
   return removed.flatMap((dockerId) => {
@@ -69,15 +69,15 @@ export function compareRemoved({ name, removed }: ExpectedHost, views: readonly 
   });
 }
 
-/** The kinds of events that have a container's state before and after the change. */
+/** The kinds of events whose `from` and `to` are states of a container. */
 const STATE_EVENT_KINDS: ReadonlySet<EventKind> = new Set([
   ...(['created', 'started', 'exited', 'restarted', 'paused', 'unpaused', 'removed', 'reappeared'] as const),
 ]);
 
 /**
- * Checks that no event of a container's state is missing or recorded twice: each event starts with the state in which
- * the previous one ended, and the last one ends with the present state. `events` are those of the host, oldest first.
- * Each difference is a sentence.
+ * Checks that no state event of a container is missing or recorded twice. Each event must start with the state in which
+ * the previous event ended, and the last event must end with the present state. `events` are the host's events, oldest
+ * first. Each difference is a sentence.
  */
 export function compareHistory(
   { name, containers, removed }: Pick<ExpectedHost, 'name' | 'containers' | 'removed'>,
@@ -108,8 +108,8 @@ export function compareHistory(
 export type Texts = ReadonlyMap<string, string>;
 
 /**
- * Checks what the API counted when a snapshot replaced another one, or only what it received if the containers before
- * are unknown. Each difference is a sentence.
+ * Checks the counts in a response to a snapshot. If the containers of the previous snapshot are unknown (`before` is
+ * null), checks only the number of received containers. Each difference is a sentence.
  */
 export function compareCounts(before: Texts | null, after: Texts, summary: SyncSummary): string[] {
   const received = after.size;
@@ -126,7 +126,10 @@ export function compareCounts(before: Texts | null, after: Texts, summary: SyncS
   return compareFields('response to a snapshot', expected, { ...summary });
 }
 
-/** Compares a host that was read during `read`, on the clock of `lastSeen`. Each difference is a sentence. */
+/**
+ * Compares a host. `read` is the span in which the host was read, on the same clock as `lastSeen`. Each difference is a
+ * sentence.
+ */
 export function compareHost(expected: ExpectedHost, host: Host | undefined, read: Span): string[] {
   const { name, containers } = expected;
   if (host === undefined) return [`${name} is not listed`];

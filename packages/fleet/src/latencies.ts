@@ -6,11 +6,17 @@ const LATENCY_US_MAX = 3.6e9;
 /** Creates a histogram of microseconds, with three significant digits. */
 export const createLatencies = (): RecordableHistogram => createHistogram({ highest: LATENCY_US_MAX, figures: 3 });
 
-/** Records a latency in a histogram of microseconds. Values outside its range count as its limits. */
+/**
+ * Records a latency in a histogram of microseconds. A latency outside the range of the histogram counts as the nearest
+ * limit.
+ */
 export const recordLatency = (latencies: RecordableHistogram, ms: number): void =>
   latencies.record(Math.min(LATENCY_US_MAX, Math.max(1, Math.round(ms * 1_000))));
 
-/** Returns percentiles in milliseconds. Without values they are NaN, because the histogram's 0 looks like success. */
+/**
+ * Returns percentiles in milliseconds. If there are no values, the percentiles are NaN, because the histogram's 0 would
+ * look like a success.
+ */
 export function latencyOf(latencies: RecordableHistogram): Latency {
   const ms = (us: number) => (latencies.count === 0 ? NaN : us / 1_000);
   const [p50, p95, p99] = [50, 95, 99].map((percent) => ms(latencies.percentile(percent)));

@@ -20,7 +20,10 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
 }
 
-/** A client that checks responses against the contract, and tries again. Throws an ApiError after the last attempt. */
+/**
+ * A client that checks responses against the contract and retries failed calls. It throws an ApiError after the last
+ * attempt.
+ */
 export interface Operator {
   call: Client['call'];
   /** Returns the items of all pages. */
@@ -32,7 +35,10 @@ export interface Operator {
 
 const ATTEMPTS_MAX = 6;
 
-/** Containers are not checked, because callers compare each with the one that was sent, and there are many. */
+/**
+ * Containers are not checked against the contract, because there are many, and callers compare each one with the sent
+ * one.
+ */
 const UncheckedPage = page(z.unknown());
 
 export function createOperator({ onRetry, ...options }: ClientOptions & { onRetry?: () => void }): Operator {

@@ -13,8 +13,8 @@ interface Queryable {
 }
 
 /**
- * Inserts hosts without containers, with a token for each. It bypasses the API, because enrolling the hosts takes longer
- * than the measurement. Equal arguments insert equal hosts, so fleets of one database need different names.
+ * Inserts hosts without containers, with a token for each. It bypasses the API, because enrolling the hosts would take
+ * longer than the measurement. Equal arguments give equal host ids, so each fleet in a database needs its own name.
  */
 export async function seedHosts(database: Queryable, fleet: string, count: number) {
   const names = Array.from({ length: count }, (_, index) => `${fleet}-${index}`);
@@ -32,7 +32,7 @@ export async function seedHosts(database: Queryable, fleet: string, count: numbe
      FROM unnest($2::uuid[], $3::text[]) AS h (id, name)`,
     [ORGANIZATION, ids, names],
   );
-  // The first use of a token causes writes that belong to the enrollment, so the tokens count as used.
+  // The tokens are marked as used, because the first use of a token causes writes that are part of the enrollment.
   await database.query(
     `INSERT INTO agent_tokens (id, hash, "hostId", "createdAt", "firstUsedAt", "lastUsedAt")
      SELECT gen_random_uuid(), sha256(token::bytea), host, now(), now(), now()

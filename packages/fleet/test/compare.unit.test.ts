@@ -30,7 +30,7 @@ const expected: ExpectedHost = {
 };
 const at = '2026-11-01T12:00:00.000Z';
 const view = (container: Container): ContainerView => ({
-  // As from another serializer: the order of the fields is not significant.
+  // Another serializer may write the fields in another order, which makes no difference.
   ...(Object.fromEntries(Object.entries(container).reverse()) as Container),
   ...{ hostId, hostName: 'sim-1-1', hostFreshness: 'online', asOf: at, firstSeenAt: at, changedAt: at },
   ...{ uptimeSeconds: null, removedAt: null, ...parseStatus(container.status) },
@@ -38,7 +38,7 @@ const view = (container: Container): ContainerView => ({
 const views = expected.containers!.map((text) => view(JSON.parse(text) as Container));
 
 describe('the comparison of present containers', () => {
-  test('finds no difference if all are as they were sent, in any order', () => {
+  test('finds no difference if all containers are as they were sent, in any order', () => {
     expect(compareContainers(expected, views)).toEqual([]);
     expect(compareContainers(expected, views.toReversed())).toEqual([]);
   });
@@ -81,7 +81,7 @@ describe('the comparison of removed containers', () => {
     ...{ dockerId, state: 'exited', status: '', removedAt: at },
   }));
 
-  test('finds no difference if the expected ones are marked as removed, even if there are others', () => {
+  test('finds no difference if the expected containers are marked as removed, even if others are marked too', () => {
     expect(compareRemoved(expected, [...removed, { ...removed[0]!, dockerId: 'other' }])).toEqual([]);
   });
 
@@ -110,7 +110,7 @@ describe('the comparison of a history', () => {
     event('gone', 'removed', 'exited', null),
   ];
 
-  test('finds no difference if the events lead from one state to the next', () => {
+  test('finds no difference if each event starts with the state in which the previous one ended', () => {
     expect(compareHistory(host, events)).toEqual([]);
   });
 
@@ -119,7 +119,7 @@ describe('the comparison of a history', () => {
     ['exited', 2],
     ['started', 4],
     ['removed', 5],
-  ] as const)('finds that %s is missing, or was recorded twice', (kind, index) => {
+  ] as const)('finds that the event %s is missing, or was recorded twice', (kind, index) => {
     expect(events[index]!.kind).toBe(kind);
     expect(compareHistory(host, events.toSpliced(index, 1))).not.toEqual([]);
     expect(compareHistory(host, events.toSpliced(index, 0, events[index]!))).not.toEqual([]);
@@ -156,7 +156,7 @@ describe('the comparison of the counts in a response', () => {
     ]);
   });
 
-  test('checks only what was received if the containers before are unknown', () => {
+  test('checks only the number of received containers if the previous snapshot is unknown', () => {
     expect(compareCounts(null, after, { ...summary, updated: 7 })).toEqual([]);
     expect(compareCounts(null, after, { ...summary, received: 7 })).toHaveLength(1);
   });
@@ -178,7 +178,7 @@ describe('the comparison of a host', () => {
     expect(compareHost(expected, { ...host, ...other }, soon)).toEqual([expect.stringContaining(what)]);
   });
 
-  test('finds a host that is missing, and one that never reported but is online', () => {
+  test('finds a missing host, and a host that is online although it never reported', () => {
     expect(compareHost(expected, undefined, soon)).toHaveLength(1);
     expect(compareHost({ ...expected, containers: null }, { ...host, containerCount: 0 }, soon)).toHaveLength(1);
   });

@@ -86,7 +86,7 @@ describe('the load driver', () => {
     { answer: { status: 503, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
     { answer: { status: 503 }, refusedWithoutRetryAfter: 1 },
     { answer: { status: 429, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
-  ])('a refusal in a storm is neither ok nor wrong: $answer', async ({ answer, refusedWithoutRetryAfter }) => {
+  ])('a storm counts this response as a refusal only: $answer', async ({ answer, refusedWithoutRetryAfter }) => {
     const { port } = await fakeServer((_count, { url }) => (url === '/healthz' ? {} : answer));
     const result = await drive(numbered(1), { ...ONCE, port, isStorm: true });
     const counts = { sent: 1, ok: 0, refused: 1, refusedWithoutRetryAfter, wrong: 0 };
@@ -102,7 +102,7 @@ describe('the load driver', () => {
     expect(await drive(workload(1), { ...ONCE, port })).toMatchObject({ sent: 1, ok: 0, ...counts });
   });
 
-  test('a refused change is progress: the next snapshot contains it', async () => {
+  test('a change counts as progress even if its snapshot is refused, and the next snapshot contains the change', async () => {
     const { port } = await fakeServer((count) => (count === 2 ? { status: 503 } : {}));
     const hosts = workload(1);
     const traffic = { kind: 'changed', change: 'restarted', percent: 20 } as const;
@@ -132,25 +132,25 @@ describe('the load driver', () => {
     expect(result.firstWrong).toContain(reason);
   });
 
-  test('a snapshot that another connection overtook is not wrong', async () => {
+  test('in a storm with several connections per host, a snapshot that was not applied is not wrong', async () => {
     const { port } = await fakeServer(() => ({ body: { applied: false } }));
     const load: Omit<Load, 'port'> = { ...ONCE, connections: 2, traffic: { kind: 'mix' }, isStorm: true };
     expect(await drive(numbered(1), { ...load, port })).toMatchObject({ ok: 2, wrong: 0 });
     expect(await drive(numbered(2), { ...load, port })).toMatchObject({ wrong: 2 });
   });
 
-  test('latency is measured from the request, in ms', async () => {
+  test('a latency is the time from the request to the response, in ms', async () => {
     const { port } = await fakeServer(() => ({ delayMs: 50 }));
     const { okMs } = await drive(workload(1), { ...ONCE, port });
     expect(okMs.p50).toBeGreaterThanOrEqual(49);
     expect(okMs.max).toBeLessThan(1_000);
   });
 
-  test('with a pace, a late request counts from when it was due, or is skipped in a storm', async () => {
+  test('at a fixed rate, the latency of a late request counts from its due time, but a storm skips late requests', async () => {
     const { port } = await fakeServer((count) => ({ delayMs: count === 1 ? 450 : 0 }));
     const paced: Omit<Load, 'port'> = { ...ONCE, perSecond: 50, until: { durationMs: 600 } };
     const counts = await drive(workload(1), { ...paced, port });
-    // About 22 of 30 requests were due during the first answer, and the median of all requests waited about 150 ms.
+    // About 22 of 30 requests were due before the first response, so the median latency is about 150 ms.
     expect(counts.okMs.p50).toBeGreaterThan(20);
     // The first request of a storm is the call of /healthz.
     const slow = await fakeServer((count) => ({ delayMs: count === 2 ? 450 : 0 }));
@@ -159,7 +159,7 @@ describe('the load driver', () => {
     expect(skipped.sent).toBeLessThan(counts.sent);
   });
 
-  test('a storm calls each connection first, and does not count that', async () => {
+  test('a storm first sends a request on each connection, and does not count these requests', async () => {
     const { port, received } = await fakeServer(() => ({}));
     const result = await drive(workload(2), { ...ONCE, port, connections: 2, isStorm: true });
     expect(received.slice(0, 2).map(({ path }) => path)).toEqual(['/healthz', '/healthz']);

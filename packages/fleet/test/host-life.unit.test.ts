@@ -37,7 +37,7 @@ test.each<[string, Partial<HostLifeOptions>]>([
   expect(theirs[0]).not.toEqual(ours[0]);
 });
 
-test('the number of steps in which a life advances does not affect it', () => {
+test('the states of a host do not depend on the number of steps in which its life advances', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 2 * HOUR }), { maxLength: 30 }), (moments) => {
       const inSteps = history({}, [...moments.sort((a, b) => a - b), 2 * HOUR]).at(-1) as { snapshot: string };
@@ -85,7 +85,7 @@ describe('the share of containers that change', () => {
 test('every state of a life is a valid snapshot in its canonical text', () => {
   const states = new Set<string>();
   const healths = new Set<string>();
-  // Health checks start rarely and briefly, so many hosts are needed to see each health.
+  // The health is rarely and only briefly `starting`, so the test needs many hosts to find every health.
   for (let host = 0; host < 150; host++) {
     for (const each of history({ host }, [0, HOUR, 3 * HOUR])) {
       const { snapshot } = each as { snapshot: string };
@@ -125,13 +125,13 @@ test('nothing happens on a host that is gone', () => {
 });
 
 describe('snapshot texts', () => {
-  test('are the same array as long as nothing changes and nothing ages', () => {
+  test('are the same array as long as no container and no age changes', () => {
     const life = new HostLife({ ...options, churn: 0, faults: 0 });
     const texts = containerTexts(life.containers, [], 0, EPOCH_MS);
     expect(containerTexts(life.containers, texts, 0, EPOCH_MS)).toBe(texts);
   });
 
-  test('age without a change, only in their status', () => {
+  test('differ only in the status if only the ages change', () => {
     const life = new HostLife({ ...options, churn: 0, faults: 0, host: 3 });
     const [before, after] = [0, HOUR].map((atMs) =>
       containerTexts(life.containers, [], atMs, EPOCH_MS).map((text) => Container.parse(JSON.parse(text))),

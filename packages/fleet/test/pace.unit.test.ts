@@ -3,7 +3,7 @@ import { Pace, retryDelayMs } from '../src/simulation/pace.js';
 
 const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
 
-/** Returns the pace of an agent whose first snapshot was answered at 0. */
+/** Returns the pace of an agent that received the response to its first snapshot at 0 ms. */
 function settled(random = 0): Pace {
   const pace = new Pace(0, () => random);
   pace.snapshotStarted();
@@ -39,7 +39,7 @@ test('a snapshot that the server requires is sent immediately', () => {
   expect(pace.next()).toEqual({ report: 'snapshot', atMs: 10_000 });
 });
 
-test('a new cadence applies from the response that contains it, with a random spread', () => {
+test('a new cadence applies as soon as a response contains it, and the intervals vary at random', () => {
   const quick = { heartbeatSeconds: 1, snapshotSeconds: 2 };
   const pace = settled(0.5);
   pace.answered('heartbeat', 10_000, quick);
@@ -63,7 +63,7 @@ test('nothing is sent before the retry of a failed call, nor while the network i
   expect(changed.next()).toEqual({ report: 'snapshot', atMs: 45_000 });
 });
 
-test('the wait before a retry doubles up to a minute, is random, and is never shorter than the server asks for', () => {
+test('the wait before a retry is random, its maximum doubles up to a minute, and it is never shorter than the server requires', () => {
   expect([1, 2, 3, 7, 50].map((failures) => retryDelayMs(failures, null, 1))).toEqual([
     1_000, 2_000, 4_000, 60_000, 60_000,
   ]);

@@ -17,7 +17,7 @@ test('agents are woken when they are due, until the time is over', async () => {
   expect(now() - startedAt).toBeGreaterThanOrEqual(110);
 });
 
-test('a signal ends the sleep of all agents, and waits for their calls', async () => {
+test('a signal ends the sleep of all agents, and the run ends after their calls', async () => {
   const stop = new AbortController();
   const startedAt = now();
   let calls = 0;

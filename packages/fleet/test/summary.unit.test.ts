@@ -27,13 +27,13 @@ test.each([
   [{ statuses: [200, 503], allow5xx: true }, true],
   [{ differences: ['one'] }, false],
   [{ differences: ['one'], allow5xx: true }, false],
-])('whether a run of %j has passed is %j', (change, passed) => {
+])('a run with %j: passed is %j', (change, passed) => {
   const summary = summarize(run(change));
   expect(summary.passed).toBe(passed);
   expect(summaryText(summary)).toContain(passed ? 'Passed.' : 'FAILED.');
 });
 
-test('a summary counts all differences, contains the first twenty, and never contains the key', () => {
+test('a summary contains the number of all differences and the first twenty of them, and never contains the API key', () => {
   const differences = Array.from({ length: 30 }, (_, i) => `difference ${i}.`);
   const summary = summarize(run({ differences }));
   expect(summary.differences).toEqual({ count: 30, first: differences.slice(0, 20) });

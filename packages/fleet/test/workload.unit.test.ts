@@ -62,11 +62,11 @@ describe('the workload', () => {
     expect(counts(6)).toEqual([2, 2, 2]);
   });
 
-  test('a change of more than 0 % touches at least one container, and one of 0 % touches none', () => {
+  test('a change of 0 % touches no container, and any larger change touches at least one', () => {
     expect([touchesOfPercent(0, 50), touchesOfPercent(2, 10), touchesOfPercent(2, 200)]).toEqual([0, 1, 4]);
   });
 
-  test('a varied fleet has the states of a real one', () => {
+  test('the containers of a varied fleet have the same distribution of states as those of a real fleet', () => {
     const containers = Array.from({ length: 100 }, (_, index) =>
       simulateHost({ ...SHAPE, index }).snapshot(NO_PROGRESS),
     ).flat();
@@ -97,7 +97,7 @@ describe('what a fleet sends', () => {
     }
   });
 
-  test('an unchanged snapshot is the same bytes with a higher sequence', () => {
+  test('an unchanged snapshot is sent as the same bytes with a higher sequence number', () => {
     const [host] = createFleet(shape);
     const [first, second] = [0, 1].map(() => host!.next({ kind: 'unchanged' }, 0).request);
     expect(second!.body).toEqual(first!.body);
@@ -145,13 +145,13 @@ describe('what a fleet with numbered snapshots sends', () => {
     });
   };
 
-  test('it takes turns: half heartbeats, four tenths unchanged snapshots, one tenth new ones', () => {
+  test('half are heartbeats, four tenths are unchanged snapshots, and one tenth are new snapshots, in a fixed order', () => {
     const beat = '{"digest":null}';
     const round = (generation: number) => [1, 2, 3, 4, 5].flatMap(() => [generation, beat]);
     expect(sent(false)).toEqual([...round(1), ...round(2), 3]);
   });
 
-  test('it sends a refused snapshot until the API accepts it', () => {
+  test('a refused snapshot is sent again until the API accepts it', () => {
     expect(new Set(sent(true))).toEqual(new Set([1, '{"digest":null}']));
   });
 });

@@ -1,10 +1,10 @@
 /**
  * Jest's globalSetup for tests on PostgreSQL: starts a server for each worker and puts their URLs, separated by spaces,
- * into MUSTER_TEST_POSTGRES_URL. If it is set already, those servers are used. If no PostgreSQL is installed, the tests
- * on it are skipped, unless MUSTER_TEST_REQUIRE_ALL=1 makes that a failure.
+ * into MUSTER_TEST_POSTGRES_URL. If the variable is already set, the tests use the servers that it names. If PostgreSQL
+ * is not installed, the tests that need it are skipped, or fail if MUSTER_TEST_REQUIRE_ALL=1.
  *
- * Workers cannot share a server: transaction ids belong to all databases of a server, so a transaction that one test
- * file keeps open would delay the streams of another.
+ * Workers cannot share a server, because all databases of a server share transaction ids. An open transaction of one
+ * test file would therefore delay the live streams of another.
  *
  * JavaScript, because jest does not compile its setup with this package's TypeScript.
  */

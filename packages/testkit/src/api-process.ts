@@ -10,7 +10,7 @@ export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'de
   adminKey?: string;
   /** Default: any free port. */
   port?: number;
-  /** Enables `loop` and `longestBlockMs`. The process ends when this one does. */
+  /** Enables `loop` and `longestBlockMs`. It also makes the API exit when this process exits. */
   isMeasured?: boolean;
   /** Sets the process's wall clock this far ahead at its start, and enables `setClockAhead`. */
   clockAheadMs?: number;
@@ -53,7 +53,9 @@ export async function startApi(options: ApiOptions = {}) {
     through,
     detached,
   });
-  /** Stops the API, by default without the drain's delay for load balancers. Kills it after 15 seconds. */
+  /**
+   * Stops the API, and kills it after 15 seconds. With the default signal, the API does not wait for load balancers.
+   */
   const stop = (signal: NodeJS.Signals = 'SIGINT') => program.stop(signal, STOP_MS_MAX);
   const call = createCaller<PreloadHandlers>(program);
   try {
@@ -65,11 +67,14 @@ export async function startApi(options: ApiOptions = {}) {
       adminKey,
       /** Milliseconds from the start of the process until it was ready. */
       readyMs: performance.now() - startedAt,
-      /** Returns CPU time, memory, and the event loop's delays since the last call. The next delays have `resolutionMs`. */
+      /**
+       * Returns CPU time, memory, and the event loop's delays since the last call. The next call returns delays that
+       * are measured every `resolutionMs`.
+       */
       loop: (resolutionMs = 5) => call('loop', resolutionMs),
       /**
-       * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call
-       * starts the measurement.
+       * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first
+       * call starts the measuring.
        */
       longestBlockMs: () => call('longestBlockMs'),
       /** Sets the process's wall clock this far ahead of the system clock. */

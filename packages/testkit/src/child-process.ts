@@ -16,7 +16,7 @@ export interface CommandOptions {
   input?: string;
   /** Opens an IPC channel for `createCaller`. */
   ipc?: boolean;
-  /** Starts a new process group, which Ctrl-C in the terminal does not reach. */
+  /** Starts the program in a new process group, so that Ctrl-C in the terminal does not stop it. */
   detached?: boolean;
 }
 
@@ -67,8 +67,8 @@ export function startCommand(command: readonly string[], options: CommandOptions
     /** Resolves to the exit code, or null after a signal, when the program has ended and its output is complete. */
     ended,
     /**
-     * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills it when that much
-     * time has passed.
+     * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills the program
+     * after this time.
      */
     async stop(signal: NodeJS.Signals = 'SIGTERM', killAfterMs?: number): Promise<number | null> {
       kill(signal);

@@ -10,7 +10,9 @@ export interface Call {
   body?: string | Buffer;
   /** How long to wait for the response's head, and for each of its chunks. */
   timeoutMs?: number;
-  /** Closes the connection when the request has been sent or when the response begins, without reading the response. */
+  /**
+   * Closes the connection without reading the response: after the request has been sent, or when the response begins.
+   */
   lose?: 'when-sent' | 'when-answered';
 }
 
@@ -56,7 +58,7 @@ export type Http = ReturnType<typeof createHttp>;
 
 const LOST = 'LOST';
 const TIMEOUT_MS = 30_000;
-/** Longer than any pause in a test, so that idle connections stay open. */
+/** Connections stay open for this idle time. It is longer than any pause in a test. */
 const KEEP_ALIVE_MS = 60_000;
 
 export function createHttp(serverUrl: string, options: HttpOptions = {}) {
@@ -84,8 +86,8 @@ export function createHttp(serverUrl: string, options: HttpOptions = {}) {
     return new Promise((resolve, reject) => {
       pool.dispatch(request, {
         onRequestStart(controller) {
-          // The whole request is written in this turn of the event loop, so aborting in the next one loses only the
-          // response.
+          // The client writes the whole request in this turn of the event loop. Aborting the call in the next turn
+          // loses only the response.
           if (lose === 'when-sent') setImmediate(() => controller.abort(new Error(LOST)));
         },
         onResponseStart(controller, status, responseHeaders) {

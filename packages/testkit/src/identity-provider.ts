@@ -27,9 +27,9 @@ export async function startIdentityProvider(port = 0) {
   const state = {
     issuer,
     client,
-    /** Profiles by the ids of the users at the provider. */
+    /** The profile of each user, by user id. */
     people: new Map<string, Profile>(),
-    /** The user who signs in. Null: the sign-in is denied. */
+    /** The id of the user who signs in. If it is null, the provider denies the sign-in. */
     visitor: null as string | null,
     /** Registers the client. The provider redirects users to the client's URL. */
     register(clientUrl: string): void {
@@ -48,7 +48,10 @@ export async function startIdentityProvider(port = 0) {
       server.close();
       await once(server, 'close');
     },
-    /** Follows redirects from a URL of the provider with a new set of cookies. Returns the URL at the client. */
+    /**
+     * Starts without cookies at a URL of the provider, and follows redirects until one leads to the client. Returns
+     * that URL.
+     */
     async visit(startUrl: string): Promise<string> {
       const cookies = new Map<string, string>();
       let url = startUrl;

@@ -1,6 +1,7 @@
 /**
- * Returns whether a dependency of tests, such as a browser, is available. `missing` is null if it is, and otherwise
- * describes what is missing and how to install it. A message on standard error then reports that tests are skipped.
+ * Returns whether a dependency of tests, such as a browser, is available. `missing` is null if the dependency is
+ * available. If not, `missing` describes the dependency and how to install it, and a message on standard error reports
+ * that tests are skipped.
  * @throws Error if the dependency is missing and `MUSTER_TEST_REQUIRE_ALL` is 1.
  */
 export function isAvailable(missing: string | null): boolean {

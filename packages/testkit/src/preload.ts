@@ -6,7 +6,10 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { ownCpuMs } from './proc.js';
 import { serveCalls } from './worker.js';
 
-/** The environment variable with the milliseconds by which the wall clock is ahead. The monotonic clock is unaffected. */
+/**
+ * The environment variable with the milliseconds by which the wall clock is ahead. It does not affect the monotonic
+ * clock.
+ */
 const CLOCK_VARIABLE = 'MUSTER_TEST_CLOCK_AHEAD_MS';
 const TICK_MS = 5;
 
@@ -35,9 +38,11 @@ if (process.env[CLOCK_VARIABLE] !== undefined) {
 let delays: { histogram: IntervalHistogram; resolutionMs: number } | null = null;
 let longestBlockMs: number | null = null;
 
-/** Returns the CPU time of all threads in ms, the memory, and the delays of timers since the last call, in ms. */
+/**
+ * Returns the CPU time of all threads, the memory, and the event loop's delays since the last call. Times are in ms.
+ */
 function readLoop(nextResolutionMs: number) {
-  // The histogram's values include the interval itself.
+  // The histogram contains the times between two timer events, so the interval is subtracted.
   const delay = (nanoseconds = 0) => Math.max(0, nanoseconds / 1e6 - (delays?.resolutionMs ?? 0));
   const p99 = delay(delays?.histogram.percentile(99));
   const max = delay(delays?.histogram.max);
@@ -59,7 +64,7 @@ function startTicking(): void {
   setInterval(() => {
     const tick = { wallMs: performance.now(), cpuMs: ownCpuMs() };
     const delayMs = tick.wallMs - last.wallMs - TICK_MS;
-    // For the rest of the delay, other processes ran.
+    // In the rest of the delay, the thread did not run, because other processes used the CPU.
     const busyMs = Math.min(delayMs, tick.cpuMs - last.cpuMs);
     longestBlockMs = Math.max(longestBlockMs ?? 0, busyMs);
     last = tick;

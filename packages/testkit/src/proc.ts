@@ -8,8 +8,8 @@ const TICK_MS = 10;
 const KIB = 1_024;
 
 /**
- * Returns a process's parent and two CPU times in ms: `own` is the time of its first thread, and `reaped` the time of
- * the ended children that it has waited for. Returns null if the process has ended.
+ * Returns the parent of a process and two CPU times in ms. `own` is the time of the process's first thread. `reaped` is
+ * the time of its children that have ended and been waited for. Returns null if the process has ended.
  */
 function timesOf(pid: number) {
   try {
@@ -33,7 +33,7 @@ function familyOf(pid: number) {
 }
 
 /**
- * Returns the CPU time of a process and all its children, including ended ones, in ms since their start. The
+ * Returns the total CPU time, in ms, of a process and all its children, including children that have ended. The
  * resolution is a nanosecond for running processes and 10 ms for ended ones. Only the first thread of a running process
  * is counted, because PostgreSQL's processes have only one.
  */
@@ -63,10 +63,16 @@ export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clea
 const canPin = (): boolean =>
   availableParallelism() > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
 
-/** Returns the command prefix that runs a program on one core, or an empty one if there is no choice of cores. */
+/**
+ * Returns the command prefix that runs a program on one core. The prefix is empty if this process may use only one
+ * core.
+ */
 export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset', '-c', String(core)] : []);
 
-/** Moves a process and its children to one core, if there is a choice. Children that it starts later inherit the core. */
+/**
+ * Moves a process and its children to one core, if this process may use several. Later children of the process inherit
+ * the core.
+ */
 export function pinFamily(pid: number, core: number): void {
   if (!canPin()) return;
   for (const member of familyOf(pid)) execFileSync('taskset', ['-cp', String(core), String(member.pid)]);

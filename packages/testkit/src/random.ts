@@ -5,8 +5,9 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 export type Random = () => number;
 
 /**
- * Creates a pseudorandom generator. Equal seeds give equal numbers. The seeds are mixed, so that generators with similar
- * seeds are unrelated: each part of a simulation has its own generator, and draws of one part do not affect the others.
+ * Creates a pseudorandom generator. Equal seeds give equal numbers. The seeds are mixed, so that similar seeds give
+ * unrelated numbers. Each part of a simulation can therefore have its own generator, whose use does not affect the
+ * other parts.
  */
 export function seededRandom(...seeds: readonly [number, ...number[]]): Random {
   const generator = xoroshiro128plus(seeds.reduce((mixed, seed) => mix((mixed + 0x9e3779b9) ^ seed), 0));
@@ -31,9 +32,9 @@ export function randomHex(random: Random, length: number): string {
 /** Returns a number from `min` up to but not including `max`. */
 export const between = (random: Random, min: number, max: number): number => min + random() * (max - min);
 
-/** As `between`, with logarithms distributed evenly: 1 to 10 is as likely as 10 to 100. */
+/** Like `between`, but with evenly distributed logarithms: a number from 1 to 10 is as likely as one from 10 to 100. */
 export const logBetween = (random: Random, min: number, max: number): number => min * (max / min) ** random();
 
-/** Returns the milliseconds until the next event of a Poisson process with this rate. Infinity for the rate 0. */
+/** Returns the milliseconds until the next event of a Poisson process with this rate, or Infinity if the rate is 0. */
 export const waitMs = (random: Random, perMs: number): number =>
   perMs > 0 ? -Math.log(1 - random()) / perMs : Number.POSITIVE_INFINITY;

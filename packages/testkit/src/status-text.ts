@@ -7,13 +7,16 @@ export interface StatusFacts {
   finishedAtMs: number | null;
 }
 
-/** A text, and the time at which the text changes, which is Infinity if it never changes. */
+/** A text, and the time at which the text changes: Infinity if it never changes. */
 export interface AgingText {
   text: string;
   agesAtMs: number;
 }
 
-/** The text of each state, with AGE for the time since the start or the exit. Other states have that of `exited`. */
+/**
+ * The text of each state. AGE stands for the time since the start or the exit, CODE for the exit code. States that are
+ * not listed have the text of an exited container.
+ */
 const TEMPLATES: Readonly<Record<string, string>> = {
   running: 'Up AGE',
   paused: 'Up AGE (Paused)',
@@ -25,7 +28,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
 const HEALTH_TEXTS = { healthy: ' (healthy)', unhealthy: ' (unhealthy)', starting: ' (health: starting)' } as const;
 
 /**
- * Returns Docker's status text at `nowMs`. Podman's text is the same without health.
+ * Returns Docker's status text at `nowMs`. Podman's text is the same, but without the health (`hasHealth` is false).
  *
  * Source: `State.String` in moby's container/state.go. Tests compare it with captured lists of both engines.
  */
@@ -47,8 +50,9 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
- * The units of ages: `ms` is the length of one, and a longer unit is used from `untilMs` on. `roundedMs` is added to the
- * age first: hours are rounded to the nearest, and days to months are counted from the rounded hours.
+ * The units of ages. `ms` is the length of the unit, and `untilMs` is the age from which the next longer unit is used.
+ * `roundedMs` is added to an age first: hours are rounded to the nearest hour, and days, weeks and months are computed
+ * from the rounded hours.
  */
 const UNITS = [
   { unit: 'seconds', one: '1 second', ms: SECOND, untilMs: MINUTE, roundedMs: 0 },

@@ -12,7 +12,7 @@ test('all resources are disposed of, the last one first, even if the action and 
   expect(disposed).toEqual(['second', 'first']);
 });
 
-test('the result is returned after the disposal, and an error of a disposal is thrown', async () => {
+test('the result is returned after all resources are disposed of, and an error of a disposal is thrown', async () => {
   let isDisposed = false;
   const result = await withDisposables(async (use) => use('result', () => (isDisposed = true)));
   expect([result, isDisposed]).toEqual(['result', true]);

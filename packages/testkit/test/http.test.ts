@@ -35,7 +35,7 @@ afterAll(async () => {
   server.close();
 });
 
-test('a response with any status is returned, and the request has the token and the JSON body', async () => {
+test('send returns a response with any status, and sends the token and the JSON body', async () => {
   const reply = await http.send({
     method: 'POST',
     path: '/a?b=c',
@@ -51,7 +51,7 @@ test('a response with any status is returned, and the request has the token and 
   });
 });
 
-test('a content type in the headers replaces JSON', async () => {
+test('a content type in the headers replaces the default, which is JSON', async () => {
   await http.send({ method: 'POST', path: '/', headers: { 'Content-Type': 'text/plain' }, body: Buffer.from('text') });
   expect(received.at(-1)!.headers['content-type']).toBe('text/plain');
 });
@@ -67,13 +67,13 @@ test.each<[string, Call, string]>([
   expect(received.at(-1)).toMatchObject({ path: `/base${call.path}`, body: 'x'.repeat(100_000) });
 });
 
-test('a refused connection has the code of the system', async () => {
+test('the error of a refused connection has the error code of the operating system', async () => {
   const closed = createHttp('http://127.0.0.1:1');
   await expect(closed.send({ path: '/' })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   await closed.close();
 });
 
-test('fetch sends the same request and returns a Response', async () => {
+test('fetch sends a request to its URL and returns a Response', async () => {
   const { port } = server.address() as AddressInfo;
   const response = await http.fetch(`http://127.0.0.1:${port}/base/f?q=1`, { method: 'POST', body: '{"a":1}' });
   expect([response.status, response.headers.get('Retry-After')]).toEqual([503, '7']);

@@ -58,7 +58,7 @@ onPostgres('a PostgreSQL server for tests', () => {
     await server.stop();
   });
 
-  test('restarts after a crash while it rejects connections during the recovery', async () => {
+  test('restarts after a crash, although it rejects connections until its recovery is complete', async () => {
     const server = await startPostgresCluster({ durable: true });
     try {
       let rejections = 0;
@@ -77,7 +77,7 @@ onPostgres('a PostgreSQL server for tests', () => {
     }
   });
 
-  test('reports at once why it cannot start', async () => {
+  test('reports immediately why it cannot start', async () => {
     const server = await startPostgresCluster();
     try {
       await server.crash();
@@ -102,7 +102,7 @@ onPostgres('a PostgreSQL server for tests', () => {
     expect(await answers(server.url)).toBe(false);
   });
 
-  test('ends soon after the process that started and froze it was killed', async () => {
+  test('ends soon after its starter is killed, even while the server is frozen', async () => {
     const starter = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('./start-and-wait.ts', import.meta.url))],

@@ -1,4 +1,7 @@
-/** Started as a process by a test. Starts a server, freezes it, prints its URL, and waits until it is killed. */
+/**
+ * A helper process: starts a PostgreSQL server, freezes it, prints its URL, and waits until the test kills this
+ * process.
+ */
 import { startPostgresCluster } from '../src/postgres/cluster.js';
 
 const cluster = await startPostgresCluster();

@@ -34,7 +34,7 @@ test.each([
   expect(ageText(ageMs).text).toBe(text);
 });
 
-test("an age's text stays the same until agesAtMs, and changes then", () => {
+test('the text of an age stays the same until agesAtMs, and changes at agesAtMs', () => {
   fc.assert(
     fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (share) => {
       const ageMs = Math.floor((5 * 365 * DAY) ** share);

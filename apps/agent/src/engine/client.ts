@@ -54,7 +54,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   const route = createEngineRoute(address);
   /**
    * The negotiated version. It is reset after a failure, because the engine may have been upgraded. A 404 does not
-   * reset it, because that only means that a container no longer exists.
+   * reset the version, because a 404 only means that a container no longer exists.
    */
   let negotiatedVersion: string | null = options.apiVersion;
 

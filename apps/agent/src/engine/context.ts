@@ -41,8 +41,8 @@ export async function readDockerContext(configDir: string, name: string | null):
 }
 
 /**
- * Returns the current context, or null if none was ever selected or the file is invalid. Docker also ignores an invalid
- * file.
+ * Returns the current context from docker's configuration file. Returns null if no context is selected, or if the file
+ * is missing or invalid. Docker also ignores an invalid file.
  */
 async function currentContext(configDir: string): Promise<string | null> {
   const text = await readFile(join(configDir, 'config.json'), 'utf8').catch(() => null);

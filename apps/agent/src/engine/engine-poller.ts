@@ -116,7 +116,8 @@ function toEngineFault(error: unknown): EngineFault {
 }
 
 /**
- * Returns whether the engine, or a proxy in front of it, answered but refused the list. A 5xx counts as unreachable.
+ * Returns whether the engine, or a proxy in front of it, answered but refused the list. A 5xx response does not count
+ * as a refusal.
  */
 const isRefusal = ({ failure, status }: EngineError): boolean =>
   failure === 'malformed' || failure === 'too_large' || (failure === 'refused' && status !== null && status < 500);

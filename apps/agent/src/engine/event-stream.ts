@@ -3,9 +3,10 @@ import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
 /**
- * The actions that can change the container list. The subscription filters by them, because exec_* and similar events
- * are more than half of all events of an engine with health checks. In a filter, Podman before version 5 expects `died`
- * instead of `die`. Podman's name for `destroy` is `remove`, and its last event after an exit is `cleanup`.
+ * The actions that can change the container list. The subscription requests only events with these actions, because
+ * exec_* and similar events are more than half of all events of an engine with health checks. In a filter, Podman
+ * before version 5 expects `died` instead of `die`. Podman's name for `destroy` is `remove`, and its last event after
+ * an exit is `cleanup`.
  */
 export const WATCHED_ACTIONS = [
   'create',
@@ -38,7 +39,7 @@ const LINE_LENGTH_MAX = 4 * 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 15_000;
 
 /**
- * Subscribes to an engine's container events. Resolves when the engine has answered, after which no event is missed.
+ * Subscribes to an engine's container events. Resolves when the engine has answered. From then on, no event is missed.
  * The iteration ends or throws when the engine closes the stream. Throws `EngineError` for an HTTP error, and the error
  * of `send` if the connection fails.
  */

@@ -16,7 +16,7 @@ export interface MachineFacts {
 }
 
 /**
- * Reads the facts from the engine, or from the machine where the engine does not report them. Throws `EngineError` if
+ * Reads each fact from the engine, or from the machine if the engine does not report the fact. Throws `EngineError` if
  * the engine does not answer.
  */
 export async function readMachineFacts(

@@ -13,7 +13,7 @@ import { NOT_INSPECTED, toContainer, toName, type Inspected } from './to-contain
 export interface InventoryReading {
   /** The engine's containers. If there are more than a snapshot can hold, these are the first by name. */
   containers: Container[];
-  /** True if the engine has more containers than `containers`. */
+  /** True if the engine has more containers than a snapshot can hold. */
   isTruncated: boolean;
   /** The ids of all containers in the engine's list. */
   presentIds: ReadonlySet<string>;
@@ -33,8 +33,8 @@ export interface Inventory {
   /** Drops the stored inspection of a container, because it started or its health changed. */
   invalidate(id: string): void;
   /**
-   * Sets whether all of the engine's events are received. Each change drops all stored inspections, because earlier
-   * events may have been missed.
+   * Sets whether all of the engine's events are received. If the value changes, all stored inspections are dropped,
+   * because events may have been missed.
    */
   setWatched(watched: boolean): void;
 }
@@ -56,8 +56,8 @@ export function createInventory(
   redaction: RedactionPatterns,
   log: Pick<Logger, 'warn'>,
 ): Inventory {
-  // `invalidate` removes the entry, so an inspection in flight writes its outdated result into an entry that is no
-  // longer used.
+  // `invalidate` removes the entry of a container. If an inspection of the container is in flight, it writes its
+  // outdated result to the removed entry, which is no longer used.
   let entries = new Map<string, Entry>();
   let watched = false;
   let isRedactionLimited = false;
@@ -76,9 +76,9 @@ export function createInventory(
   }
 
   /**
-   * Returns `gone` if the container was removed after the list was read. Returns null if the inspection fails only for
-   * this container (an engine can hang on a stuck container), so that the others are still reported. Throws if the
-   * connection is lost, because the list is then outdated.
+   * Returns `gone` if the container was removed after the list was read. Returns null if only this inspection fails,
+   * for example because the engine hangs on a stuck container. The other containers are then still reported. Throws if
+   * the connection is lost, because the list is then outdated.
    */
   async function tryInspect(id: string, signal: AbortSignal): Promise<Inspected | 'gone' | null> {
     try {
@@ -133,8 +133,8 @@ export function createInventory(
 
 /**
  * Shortens fields that exceed a limit. Must be called after the search for secrets, which would miss a truncated
- * secret. Ports are left unchanged: if there are too many, the API itself merges them into ranges, and not every
- * version of the API accepts ranges.
+ * secret. Ports are left unchanged. If there are too many, the API merges them into ranges. The agent does not merge
+ * them, because some versions of the API do not accept ranges.
  */
 const truncateFields = (container: Container): Container => ({
   ...fitContainer({ ...container, ports: [] }),

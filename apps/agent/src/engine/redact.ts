@@ -20,8 +20,8 @@ export const REDACT_NAMES_DEFAULT =
 
 /**
  * Tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web Tokens,
- * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text, because each repetition
- * that is followed by another part is bounded, or ends where another match could begin.
+ * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text: if a part of a pattern
+ * follows a repetition, the repetition is bounded or ends where another match could begin.
  */
 export const REDACT_VALUES_DEFAULT = new RegExp(
   [
@@ -44,14 +44,17 @@ const SEARCH_LENGTH_MAX = 16_384;
 export interface RedactionLimits {
   /**
    * Maximum number of characters that are searched. If all patterns take linear time, this limit is reached before
-   * `msMax`, so equal states give equal results.
+   * `msMax`. The result then does not depend on the speed of the machine, so equal states give equal results.
    */
   charactersMax: number;
   /** Milliseconds after which the search stops, because an operator's own pattern may be slow. */
   msMax: number;
 }
 
-/** Limits that are enough for 5,000 containers with 3 kB of labels each, which take at most 2 s on a slow core. */
+/**
+ * These limits are enough for 5,000 containers with 3 kB of labels each. Redacting them takes at most 2 s on a slow
+ * core.
+ */
 const LIMITS_DEFAULT: RedactionLimits = { charactersMax: 16 * 1024 * 1024, msMax: 5_000 };
 
 /** Redacts secrets in the containers of one snapshot. */
@@ -75,7 +78,7 @@ export function createRedactor(
   let charactersLeft = charactersMax;
   let withheld = 0;
 
-  /** Returns whether this many characters may be searched, and deducts them from the limit if so. */
+  /** Returns whether the limits allow a search of this many characters. If so, deducts them from the limit. */
   function maySearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {
       charactersLeft = 0;

@@ -10,8 +10,8 @@ import { z } from 'zod';
 const textOrEmpty = z.string().catch('');
 
 /**
- * The health in the list of Docker >= 1.52 and in the inspection of every engine. `Status` is `""` or `none` for a
- * container without a health check.
+ * A container's health. It is in the list of Docker >= 1.52 and in the inspections of all engines. `Status` is `""` or
+ * `none` for a container without a health check.
  */
 const ListedHealth = z.object({ Status: textOrEmpty }).nullable().catch(null).default(null);
 
@@ -24,8 +24,8 @@ const ListedPort = z.object({
 export type ListedPort = z.output<typeof ListedPort>;
 
 /**
- * One element of `GET /containers/json`. The whole list is invalid if one element has no valid id, but no other field
- * can make it invalid.
+ * One element of `GET /containers/json`. If one element has no valid id, the whole list is invalid. Invalid values in
+ * other fields do not make the list invalid.
  */
 export const ListedContainer = z.object({
   Id: DockerId,

@@ -5,11 +5,11 @@ import type { EngineAddress } from './address.js';
 
 type SshAddress = EngineAddress & { kind: 'ssh' };
 
-/** Number of characters kept from the end of ssh's stderr, whose last lines contain the reason for a failure. */
+/** Maximum length of the stored end of ssh's stderr. The last lines contain the reason for a failure. */
 const STDERR_LENGTH_MAX = 2_000;
 
 /**
- * Returns the arguments with which ssh reaches an engine. They are those of docker's own client (docker/cli,
+ * Returns the arguments with which ssh reaches an engine. Docker's own client uses the same arguments (docker/cli,
  * commandconn). The user's ssh configuration and keys apply, and ssh must not prompt for a password.
  */
 export const sshArguments = ({ host, port, user, remotePath }: SshAddress): string[] => [
@@ -68,7 +68,8 @@ class CommandConnection extends Duplex {
   }
 
   /**
-   * Does nothing. Node calls this method and the next three on a kept-alive socket, but a command's streams lack them.
+   * Does nothing. Node calls this method and the next three on a kept-alive socket. A command's streams do not have
+   * these methods.
    */
   setKeepAlive(): this {
     return this;

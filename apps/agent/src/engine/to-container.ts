@@ -8,7 +8,10 @@ import {
 } from '@muster/contracts';
 import type { ListedContainer, ListedPort } from './shapes.js';
 
-/** Facts that only an inspection returns. Docker's list has no start time, and Podman's list has no health either. */
+/**
+ * Facts that only an inspection returns. Docker's list lacks the start time. Podman's list lacks the start time and the
+ * health.
+ */
 export interface Inspected {
   /** The start time (RFC 3339); null if the container never started or the time is unknown. */
   startedAt: string | null;
@@ -80,7 +83,7 @@ const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
   initialized: 'created',
 };
 
-/** Returns the state in lower case and Docker's vocabulary. Unknown words pass unchanged. */
+/** Returns Docker's name for the state, in lower case. An unknown state is only converted to lower case. */
 function toState(word: string): string {
   const lower = word.toLowerCase();
   const known = Object.hasOwn(STATE_BY_PODMAN_WORD, lower) ? STATE_BY_PODMAN_WORD[lower]! : lower;
@@ -104,7 +107,7 @@ function toStatus(status: string, state: string, health: Health | null): string 
 
 const isPortNumber = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;
 
-/** Returns the port as one element, or an empty array if the contract does not allow it. */
+/** Returns an array with the port, or an empty array if the contract does not allow the port. */
 function toPort({ IP, PrivatePort, PublicPort, Type }: ListedPort): Port[] {
   const type = (Type || 'tcp').toLowerCase();
   if (!isPortNumber(PrivatePort) || (type !== 'tcp' && type !== 'udp' && type !== 'sctp')) return [];

@@ -22,7 +22,7 @@ export interface WatchHandlers {
 export function createEngineWatch(client: EngineClient, handlers: WatchHandlers, random: () => number) {
   let subscription = new AbortController();
 
-  /** Runs one subscription until it ends. Returns whether it was established. */
+  /** Runs one subscription until it ends. Returns whether the subscription was established. */
   async function follow(signal: AbortSignal): Promise<boolean> {
     subscription = new AbortController();
     const combinedSignal = AbortSignal.any([signal, subscription.signal]);

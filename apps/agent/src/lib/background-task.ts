@@ -1,6 +1,6 @@
 /**
- * Runs `task` while `call` is in flight, and aborts the task's signal when `call` settles. Waits until both have
- * settled, then rejects if `task` rejected, and otherwise settles as `call` did.
+ * Runs `task` while `call` is in flight, and aborts the task's signal when `call` settles. Waits until the call and the
+ * task have settled. Rejects if the task rejected. If the task did not reject, the result is that of the call.
  */
 export async function withBackgroundTask<T>(
   call: Promise<T>,

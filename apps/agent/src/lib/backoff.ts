@@ -27,8 +27,8 @@ const backoffMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =
 
 /**
  * Returns how long to wait before the next attempt: the time that the server asked for, plus jitter. The jitter grows
- * with that time. If a server asks a whole fleet to wait 30 seconds, the retries spread over 15 seconds, instead of the
- * one second that is usual after a first failure.
+ * with the requested time. For example, if a server asks all agents to wait 30 seconds, their retries are spread over
+ * 15 seconds. Without a requested time, the retries after a first failure are spread over one second.
  */
 export const retryDelayMs = (
   failures: number,

@@ -51,7 +51,7 @@ export interface MusterClient {
   ): Promise<Answer<HeartbeatResponse>>;
   /** Resolves with the host that the token belongs to. */
   getTokenHolder(agentToken: string, signal: AbortSignal): Promise<Answer<TokenHolder>>;
-  /** Requests a new token. The current one stays valid until the new one is first used. */
+  /** Requests a new token. The current token stays valid until the new token is first used. */
   rotate(agentToken: string, signal: AbortSignal): Promise<Answer<TokenRotation>>;
   /** Revokes all tokens of this host. */
   leave(agentToken: string, signal: AbortSignal): Promise<Answer<null>>;

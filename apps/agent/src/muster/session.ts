@@ -10,9 +10,9 @@ import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
 
 /**
- * The result of a call with a host's token. `dismissed` means that the API rejects both the current and the previous
- * token or has deleted the host, and that the machine cannot enroll again. The state is kept, because the answer may
- * come from a wrong or restored server. The caller retries after `retryInMs`.
+ * The result of a call with a host's token. `dismissed` means that the machine has no valid token (the API rejects the
+ * current and the previous token, or has deleted the host) and cannot enroll again. The state is kept, because the
+ * answer may come from a wrong or restored server. The caller retries after `retryInMs`.
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; retryInMs: number };
 
@@ -46,7 +46,7 @@ export interface Session {
 
 /** How long the session waits, in milliseconds. */
 export interface SessionWaits {
-  /** Wait between two attempts after a dismissal, which grows from `minMs` to `maxMs`. */
+  /** Wait between two attempts after a dismissal. The wait grows from `minMs` to `maxMs`. */
   dismissed: { minMs: number; maxMs: number };
   /**
    * Wait while another host with this machine's identity may be alive. It is at most `maxMs` in total, and `defaultMs`
@@ -75,8 +75,8 @@ export interface SessionOptions {
   tokenDays: number;
   wallNow: () => Date;
   /**
-   * Returns a number in [0, 1). It spreads the rotations of agents that were enrolled together, and the attempts after
-   * a dismissal.
+   * Returns a number in [0, 1). The random number spreads the rotations of agents that were enrolled together. It also
+   * spreads the attempts after a dismissal.
    */
   random: () => number;
   log: Logger;
@@ -97,8 +97,8 @@ const DAY_MS = 86_400_000;
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * After the agent has waited for the grace period, a `Retry-After` of at most this many milliseconds is the remainder
- * of that period. A longer one means that the other host was seen again.
+ * Maximum remainder of the grace period, in milliseconds, after the agent has waited for that period. If the
+ * `Retry-After` of an answer is longer than this, the other host has reported again.
  */
 const REMAINING_GRACE_MS = 5_000;
 
@@ -156,10 +156,10 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Enrolls with the identity `engineId`. A live host with the same identity may be this machine before it was
-   * reinstalled. Therefore, while the API answers that the identity is in use, this function waits for the grace period
-   * that the API states, to see whether the other host reports again. The waits are added up instead of measured,
-   * because a slow answer is not a wait, and a timer may fire early in a busy process.
+   * Enrolls with the identity `engineId`. If the API answers that a live host uses the identity, that host may be
+   * another machine, or this machine before it was reinstalled. This function therefore waits for the grace period that
+   * the API states. If the other host reports again during that time, it is another machine. The waits are added up
+   * instead of measured, because a slow answer is not a wait, and a timer may fire early in a busy process.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     let waitedMs = 0;
@@ -195,8 +195,9 @@ export function createSession(options: SessionOptions): Session {
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Rotates a token that is old enough. The new token is saved before it is used. The old token is saved with it,
-   * because the old one remains valid if the new one is lost, in transit or when the API is restored from a backup.
+   * Rotates a token that is old enough. The new token is saved before it is used. The old token is saved too, because
+   * it remains valid in two cases: the new token is lost in transit, or the API is restored from a backup that does not
+   * contain the new token.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;
@@ -213,7 +214,7 @@ export function createSession(options: SessionOptions): Session {
     const { agentToken } = answer.data;
     const issuedAt = new Date(nowMs).toISOString();
     const rotated = { ...enrollment, agentToken, issuedAt, acceptedAt: null, previousToken: enrollment.agentToken };
-    // A token that could not be saved is not used, and expires.
+    // If the new token cannot be saved, the agent never uses it, and the new token expires.
     if (await saveIfPossible({ ...state, enrollment: rotated })) log.info('token rotated');
   }
 
@@ -224,7 +225,8 @@ export function createSession(options: SessionOptions): Session {
     const nowMs = wallNow().getTime();
     if (token !== agentToken) {
       log.warn('the API does not know the current token (was it restored from a backup?): using the previous one');
-      // The newer one is kept as the previous token, because the answers may have come from different servers.
+      // The newer token is kept as the previous one, because the server that rejected it may not be the server that
+      // accepted the older token.
       const swapped = { ...enrollment, agentToken: token, previousToken: agentToken };
       await saveOrKeepInMemory({ ...state, enrollment: { ...swapped, acceptedAt: new Date(nowMs).toISOString() } });
     } else if (previousToken !== null && acceptedAt === null) {

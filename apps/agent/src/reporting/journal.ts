@@ -7,9 +7,9 @@ import type { SnapshotOrder } from '../muster/client.js';
 import { appendPrivateFile, readPrivateFile, writeFileAtomically } from '../state/state-store.js';
 
 /**
- * One reading of the engine that was taken while the API was unreachable. It holds the containers that changed after
- * the previous reading and the ids of those that were removed. Its stream and sequence never change, so the API applies
- * it only once, even if several runs of the agent send it.
+ * One reading of the engine that was taken while the API was unreachable. It holds the containers that changed since
+ * the previous reading and the ids of the containers that were removed. The stream and the sequence of an entry never
+ * change, so the API applies the entry only once, even if several runs of the agent send it.
  */
 const JournalEntry = z.object({
   stream: z.guid(),
@@ -22,8 +22,8 @@ export type JournalEntry = z.output<typeof JournalEntry>;
 
 /**
  * A line that marks an entry and all entries before it as sent. Without this line, an agent that was killed while it
- * sent the journal would send the same entries again after its restart. Their stream would be superseded by then, so
- * the API would not apply them, and older APIs would suspect that two machines use one token. The key `told` keeps its
+ * sent the journal would send the same entries again after its restart. By then, their stream would be superseded, so
+ * the API would not apply them. Older APIs would also suspect that two machines use one token. The key `told` keeps its
  * name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
@@ -33,9 +33,9 @@ export interface Journal {
   /** Sets the containers that the API holds; later changes are recorded relative to them. */
   setBaseline(containers: readonly Container[]): void;
   /**
-   * Records how the containers differ from the last acknowledged or recorded ones. Ids in `presentIds` do not count as
-   * removed, because a host with too many containers reports only some of them. Never throws, because a full disk
-   * should cause only a gap in the history.
+   * Records the differences between `containers` and the last reading that the API acknowledged or the journal
+   * recorded. Ids in `presentIds` do not count as removed, because a host with too many containers reports only some of
+   * them. Never throws, because a full disk should cause only a gap in the history.
    */
   record(containers: readonly Container[], order: () => SnapshotOrder, presentIds?: ReadonlySet<string>): Promise<void>;
   /** Returns the number of entries. */
@@ -54,7 +54,10 @@ export interface Journal {
 const ENTRIES_MAX = 500;
 const BYTES_MAX = 2 * 1024 * 1024;
 
-/** Fraction of each limit that is kept when a limit is exceeded, so that the file is not rewritten for every entry. */
+/**
+ * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit. The file is then
+ * not rewritten for every entry.
+ */
 const RETAINED_FRACTION = 0.75;
 
 const FILE_NAME = 'journal.ndjson';

@@ -26,7 +26,9 @@ export interface ReportedIds {
 
 const FILE_NAME = 'reported.json';
 
-/** Maximum number of stored ids, above which the oldest are dropped. It is more than the API holds for one host. */
+/**
+ * Maximum number of stored ids. If there are more, the oldest are dropped. The API holds fewer containers for one host.
+ */
 const IDS_MAX = 20_000;
 
 /** Opens the file in `stateDir` that holds the ids that earlier runs reported in incomplete snapshots. */

@@ -30,7 +30,9 @@ import { AGENT_VERSION } from '../version.js';
 export interface Reporter {
   /** Runs until the signal is aborted. Throws `StopError` if the machine was never enrolled and cannot be enrolled. */
   run(signal: AbortSignal): Promise<void>;
-  /** Records that the engine's containers changed. One snapshot follows shortly for a whole burst of calls. */
+  /**
+   * Records that the engine's containers changed. Shortly afterwards, one snapshot is sent for all calls in a burst.
+   */
   markChanged(): void;
   /**
    * Records that changes may have been missed. Heartbeats stop confirming the last snapshot, and the engine is read
@@ -109,7 +111,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let acceptedAt: Date | null = null;
   let containers: number | null = null;
   let isSuperseded = false;
-  /** The reading whose snapshot is in flight, until it is answered or recorded in the journal. */
+  /** The reading whose snapshot is in flight; null once the API has answered or the journal contains the reading. */
   let unansweredReading: EngineReading | null = null;
   let wake = new AbortController();
 
@@ -166,8 +168,8 @@ export function createReporter(options: ReporterOptions): Reporter {
    * removed containers.
    */
   async function postSnapshot(reading: EngineReading, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
-    // The API may have refused the last snapshot because it still holds too many containers that an earlier run
-    // reported. This run does not know their ids, but a complete snapshot removes them.
+    // The API may have refused the last snapshot because the API still holds too many containers that an earlier run
+    // reported. This run does not know the ids of these containers, but a complete snapshot removes them.
     const isComplete = reading.incompleteness === null || refusal !== null;
     const removed = isComplete ? [] : reportedIds.findRemoved(reading.presentIds);
     const parts = snapshotParts(reading.snapshot, isComplete, removed);
@@ -198,8 +200,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     journal.record(observedContainers, () => stream.next(observedAt), presentIds);
 
   /**
-   * Records the snapshot in flight in the journal before any newer change, because its answer may never arrive. If the
-   * API did receive the snapshot, sending it again changes nothing.
+   * Records the reading whose snapshot is in flight, because the API's answer may never arrive. This must happen before
+   * any newer change is recorded. If the API did receive the snapshot, sending it again changes nothing.
    */
   async function recordUnanswered(): Promise<void> {
     if (unansweredReading === null) return;
@@ -262,7 +264,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     } else log.warn({ reason }, 'snapshot not applied: the API has a newer one, or this machine’s clock was set back');
     const isNewStream = stream.recordAnswer(summary, now());
     if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
-    // An incomplete snapshot leaves the API without a digest, so the API would request a snapshot at each heartbeat.
+    // After an incomplete snapshot, the API has no digest, so it requests a snapshot at each heartbeat. The agent
+    // ignores these requests.
     const isAccepted = applied && incompleteness === null;
     schedule = scheduleAfterSnapshotAnswer(schedule, now(), { cadence, isAccepted }, random());
     if (isNewStream) markChanged();
@@ -270,8 +273,8 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function sendHeartbeat(signal: AbortSignal): Promise<void> {
     if (engineFault === null) {
-      // The event stream of a frozen engine is merely silent. Without this check, heartbeats would confirm the engine's
-      // last state until the next time the containers are listed.
+      // If the engine is frozen, its event stream stays open but silent. Without this check, heartbeats would confirm
+      // the engine's last state until the next time the containers are listed.
       const fault = await poller.check(signal);
       if (fault !== null) recordEngineFault(fault, false);
     }

@@ -19,7 +19,7 @@ export interface Schedule {
    * No snapshot is sent before this time, because the server limits this host's snapshots. Heartbeats are not affected.
    */
   readonly snapshotNotBefore: number;
-  /** True if another snapshot would fail like the last one. The server's requests for one are ignored in that case. */
+  /** True if another snapshot would fail like the last one. If so, the server's requests for a snapshot are ignored. */
   readonly ignoresSnapshotRequests: boolean;
 }
 
@@ -43,7 +43,10 @@ export const createSchedule = (now: number): Schedule => ({
   ignoresSnapshotRequests: false,
 });
 
-/** The kinds of action. `record` reads a change that cannot be sent to the server yet and writes it to the journal. */
+/**
+ * The kinds of action. `record` reads the engine and writes the change to the journal, because the change cannot be
+ * sent yet.
+ */
 export type Action = 'snapshot' | 'heartbeat' | 'record';
 
 /** Returns the next action and its time. */
@@ -67,7 +70,10 @@ export const scheduleAfterEngineChange = (schedule: Schedule, now: number, coale
   ignoresSnapshotRequests: false,
 });
 
-/** Clears the due snapshot when the engine is about to be read for it. Later changes schedule another snapshot. */
+/**
+ * Removes the due snapshot from the schedule, just before the engine is read for that snapshot. Later changes schedule
+ * another snapshot.
+ */
 export const scheduleAfterSnapshotStart = (schedule: Schedule): Schedule => ({
   ...schedule,
   changeAt: null,
@@ -75,8 +81,8 @@ export const scheduleAfterSnapshotStart = (schedule: Schedule): Schedule => ({
 });
 
 /**
- * Clears the change when the engine is about to be read for the journal. A snapshot follows as soon as the server
- * allows one.
+ * Removes the pending change from the schedule, just before the engine is read for the journal. A snapshot follows as
+ * soon as the server allows one.
  */
 export const scheduleAfterRecordStart = (schedule: Schedule): Schedule => ({
   ...schedule,
@@ -174,7 +180,7 @@ const heartbeatDelayMs = ({ heartbeatSeconds }: Cadence, random: number): number
 
 /**
  * Returns the milliseconds until the next regular snapshot. Jitter only lengthens the interval, because each snapshot
- * makes the engine list its containers, and heartbeats confirm the last snapshot in the meantime.
+ * makes the engine list its containers. In the meantime, heartbeats confirm the last snapshot.
  */
 const snapshotDelayMs = ({ snapshotSeconds }: Cadence, random: number): number =>
   Math.max(INTERVAL_MS_MIN, snapshotSeconds * 1_000 * (1 + JITTER_FRACTION * random));

@@ -8,12 +8,16 @@ import { ExitCodes, StopError } from '../exit.js';
 
 /** State that an agent keeps between runs. */
 export interface AgentState {
-  /** Random identity, generated because the machine had none or another host used it; null if none was generated. */
+  /**
+   * Random identity; null if none was generated. It is generated if the machine has no identity or if another host uses
+   * the machine's identity.
+   */
   identity: string | null;
   /** Null until the machine is enrolled. */
   enrollment: Enrollment | null;
   /**
-   * SHA-256 of the enrollment token of a host that was deleted later, written by an earlier release; null otherwise.
+   * SHA-256 of an enrollment token, or null. An earlier release wrote it if the host that was enrolled with the token
+   * was deleted.
    */
   retiredEnrollToken: string | null;
 }
@@ -29,13 +33,16 @@ export interface Enrollment {
   /** When the token was issued, by this machine's clock; null if unknown. */
   issuedAt: string | null;
   /**
-   * The previous token, for an API that does not know the current one yet or was restored from a backup; null if there
-   * is none.
+   * The previous token; null if there is none. It is needed if the API does not know the current token yet, or was
+   * restored from a backup.
    */
   previousToken: string | null;
-  /** When the API first accepted this token, by this machine's clock; null if it has not, or the time is unknown. */
+  /**
+   * When the API first accepted this token, by this machine's clock; null if the API has not accepted it or the time is
+   * unknown.
+   */
   acceptedAt: string | null;
-  /** SHA-256 of the enrollment token that was used; null if unknown. */
+  /** SHA-256 of the enrollment token with which the host was enrolled; null if unknown. */
   enrolledWith: string | null;
   /** True if another agent reports as this host, according to the API's last answer. */
   isSuperseded: boolean;
@@ -121,7 +128,7 @@ async function restrictAccess(path: string, mode: number): Promise<void> {
 
 /**
  * Opens a file in the state directory and removes access for group and others. Rejects if the path is a symbolic link
- * or has another hard link, because root may run `once` or `leave` in a directory of the service's user, and a link
+ * or if the file has another hard link. Root may run `once` or `leave` in a directory of the service's user, and a link
  * must not lead root to another file. O_NONBLOCK keeps a named pipe from blocking.
  */
 async function openPrivate(path: string, flags: number): Promise<FileHandle> {

@@ -48,8 +48,8 @@ export interface AdmissionDependencies {
 const WAIT_MS_MAX = 2_000;
 
 /**
- * Milliseconds that a body may wait for memory. It exceeds `WAIT_MS_MAX`, because slow bodies may have to be aborted
- * before memory is free, which takes seconds.
+ * Milliseconds that a body may wait for memory. It exceeds `WAIT_MS_MAX`, because memory may become free only when slow
+ * bodies are aborted, which takes seconds.
  */
 const BYTES_WAIT_MS_MAX = 5_000;
 
@@ -57,8 +57,8 @@ const BYTES_WAIT_MS_MAX = 5_000;
 const LOG_INTERVAL_MS = 5_000;
 
 /**
- * The shares of the limits that are reserved for each kind of call, so that no kind can starve another: large snapshots
- * must not make other hosts look dead, a fleet that reconnects at once must not lock out operators, and callers without
+ * The share of the limits that each kind of call has for itself, so that no kind can starve another. Large snapshots
+ * must not make other hosts look dead. A fleet that reconnects at once must not lock out operators. Callers without
  * credentials must not lock out anyone. `bodyBytesMax` limits one body, both as sent and decompressed.
  */
 const LIMIT_SHARES = {
@@ -92,7 +92,7 @@ function classifyRequest({ method = '', url = '', headers }: IncomingMessage): R
   if (AGENT_PATHS.has(name)) return 'calls';
   if (UNLIMITED_PATHS.has(name)) return null;
   if (!name.startsWith('/api/')) return 'files';
-  // The body of these calls is read before the caller is known, whatever credentials the headers carry.
+  // Whatever credentials an unauthenticated call carries, its body is read before they are checked.
   const isAnonymous = headers.authorization === undefined && headers.cookie === undefined;
   return isAnonymous || UNAUTHENTICATED_CALLS.has(`${method} ${name}`) ? 'anonymous' : 'operators';
 }
@@ -203,7 +203,7 @@ export function createAdmissionControl(
 }
 
 /**
- * Returns a listener that responds like an `OverloadedError`. The response is prepared, and only the request id and
+ * Returns a listener that responds like an `OverloadedError`. The response is built once. Only its request id and its
  * Retry-After vary.
  */
 function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {

@@ -27,8 +27,8 @@ const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
  * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then
  * waits for the host's previous call to finish. The body of a waiting request is not read.
  *
- * For each host, one snapshot and one other call run at a time, so that a heartbeat never waits for a snapshot. More
- * concurrent calls would only wait for the host's row lock.
+ * For each host, one snapshot and one other call run at a time, so that a heartbeat never waits for a snapshot. Further
+ * calls would run no sooner, because they need the lock on the host's row.
  */
 export function createAgentGuards(options: AgentGuardOptions): AgentGuards {
   const { authenticateAgent, authenticateEnrollment, refusals, limits, enrollmentLimit, delayRefusal } = options;

@@ -80,8 +80,8 @@ async function findUserSession(
   { sessions, publicUrl }: Pick<OperatorAuthOptions, 'sessions' | 'publicUrl'>,
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
-  // Renews the cookie, or clears it if its session has ended. A stream that rechecks its session has already sent its
-  // headers.
+  // Renews the cookie, or clears the cookie if the session has ended. A stream that rechecks its session cannot do so,
+  // because it has already sent its headers.
   if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
   requireSameOrigin(req, publicUrl);
@@ -89,7 +89,7 @@ async function findUserSession(
   return session;
 }
 
-/** Requires the owner role, for managing members. API keys never have it. @throws ForbiddenError */
+/** Requires the owner role, for managing members. API keys never have this role. @throws ForbiddenError */
 export function requireOwner({ role }: OperatorIdentity): void {
   if (role !== 'owner') throw new ForbiddenError('Only owners can do this.');
 }
@@ -125,5 +125,8 @@ export const recordRefusedCalls =
 const isRecorded = (error: DomainError) =>
   error instanceof SnapshotDelayedError ? error.updatesLastSeen : !UNRECORDED_CODES.has(error.code);
 
-/** Errors after which a call is not recorded. Recording calls above the rate limit would cost what the limit saves. */
+/**
+ * Errors after which a call is not recorded. Calls above the rate limit are not recorded, because recording a call
+ * costs as much as the limit saves.
+ */
 const UNRECORDED_CODES: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);

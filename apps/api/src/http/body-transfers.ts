@@ -25,7 +25,7 @@ const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
 /** Maximum number of waiting callers per peer or address. */
 const WAITING_MAX = 16;
 
-/** Maximum milliseconds that each of these callers may wait. */
+/** Maximum milliseconds that a caller waits before it is refused. */
 const WAIT_MS_MAX = 2_000;
 
 /** Minimum rate of a body in bytes per second. */
@@ -47,7 +47,9 @@ const TICK_MS = 1_000;
 export interface BodyTransfer {
   /** Counts received bytes. */
   addBytes(bytes: number): void;
-  /** Sets whether reading is paused for lack of memory. A pause does not count toward the rate. */
+  /**
+   * Sets whether reading is paused for lack of memory. The time of a pause does not count when the rate is measured.
+   */
   setPaused(isPaused: boolean): void;
   /** Called once, with the error, if the body is aborted. */
   onAborted: (error: DomainError) => void;

@@ -11,7 +11,7 @@ import { receiveBytes } from './receive-bytes.js';
  * @throws UnsupportedMediaTypeError unless the body is UTF-8 JSON, plain or gzip-compressed.
  * @throws BodyTooLargeError if the body exceeds `bytesMax`. The rest of the request is read and dropped, because a
  * client that is still sending does not read the response.
- * @throws InvalidRequestError if the body is not JSON, or naming the invalid fields.
+ * @throws InvalidRequestError if the body is not JSON or has invalid fields, which the error names.
  * @throws OverloadedError if other bodies leave no room for this one in time.
  * @throws RequestTimeoutError if the body arrives too slowly, RateLimitedError if the caller sends too many bodies at
  * once.
@@ -47,8 +47,8 @@ function requireJson({ headers }: Request): RawBody['encoding'] {
 
 /**
  * Reads a body within the process's memory limit for bodies. Counts the bytes that arrive, not the announced length,
- * and lets other requests run in the meantime. A body that arrived with its headers, as most do, is read at once,
- * because releasing the slot would only mean queueing for it again.
+ * and lets other requests run while the body arrives. Most bodies arrive with their headers. They are read without
+ * releasing the slot, because the request would have to queue for the slot again.
  */
 async function readWithinLimit(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const slot = req.res?.locals.slot;

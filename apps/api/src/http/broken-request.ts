@@ -15,7 +15,9 @@ import { SMALL_CHUNKS } from './small-chunks.js';
  */
 const LINGER_MS_MAX = 10_000;
 
-/** The server closes such a connection earlier if the client has sent no data for this many milliseconds. */
+/**
+ * The server closes the connection of a refused client earlier if the client sends no data for this many milliseconds.
+ */
 const LINGER_SILENT_MS_MAX = 1_000;
 
 type ProblemFacts = Pick<Problem, 'type' | 'title' | 'status' | 'detail'>;
@@ -73,8 +75,8 @@ export interface BrokenRequestHandler {
 }
 
 /**
- * Creates the handler for input for which Node creates no request. Responses are sent in order: earlier requests on the
- * same connection are answered first, and no request is answered twice.
+ * Creates the handler for input from which Node cannot create a request. Responses are sent in order: earlier requests
+ * on the same connection are answered first, and no request is answered twice.
  */
 export function createBrokenRequestHandler(connections: Connections, logger: Logger): BrokenRequestHandler {
   const refused = new WeakSet<Duplex>();

@@ -6,8 +6,8 @@ import { constants } from 'node:zlib';
 const BYTES_MIN = 1_024;
 
 /**
- * A page of 200 containers (190 kB) becomes 27 kB with Brotli in 0.7 ms of CPU, and 31 kB with gzip in 1.2 ms. The
- * default levels take 2.5 and 1.9 ms, and save 10 % more.
+ * At level 1, Brotli compresses a page of 200 containers from 190 kB to 27 kB in 0.7 ms of CPU time, and gzip to 31 kB
+ * in 1.2 ms. The default levels take 2.5 ms (Brotli) and 1.9 ms (gzip), and the results are 10 % smaller.
  */
 const compressionOf = compression({
   threshold: BYTES_MIN,

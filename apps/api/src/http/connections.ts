@@ -9,9 +9,9 @@ export interface Exchange {
 }
 
 /**
- * Maximum number of requests in progress on one connection. HTTP/1.1 pipelining, which sends the next request before
- * the previous response arrives, is rare, and our clients do not use it. Node processes all requests that it has read
- * from one connection before it serves another.
+ * Maximum number of requests in progress on one connection. Our clients do not use HTTP/1.1 pipelining (to send the
+ * next request before the previous response arrives), and other clients rarely use it. Node processes all requests that
+ * it has read from one connection before it serves another.
  */
 const PIPELINED_MAX = 16;
 
@@ -29,8 +29,8 @@ export interface Connections {
   closeAfterResponses(): void;
 
   /**
-   * Closes connections that have sent nothing for at least `silentMs` although their request is incomplete or they
-   * never sent one. Call it repeatedly. Connections that wait for a response are not closed.
+   * Closes each connection that has sent nothing for at least `silentMs` and either never sent a request or sent an
+   * incomplete one. Call it repeatedly. Connections that wait for a response are not closed.
    */
   closeStalled(silentMs: number): void;
 }

@@ -12,7 +12,7 @@ const DRAIN_MS_MAX = 10_000;
 export function endAfterRequest(res: ServerResponse, text: string, closes?: boolean): void {
   const { req } = res;
   if (!res.headersSent) {
-    // The client may or may not still send the body, so further bytes on this connection cannot be interpreted.
+    // The next bytes on this connection may be the body or a new request, so the connection must close.
     if (isAwaitingContinue(req) && !req.complete) res.setHeader('Connection', 'close');
     res.setHeader('Content-Length', Buffer.byteLength(text));
   }

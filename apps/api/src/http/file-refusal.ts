@@ -14,8 +14,8 @@ export class FileRefusedError extends Error {
 }
 
 /**
- * Translates an error of the `send` package, with which Express serves files. Only the statuses below are interpreted;
- * any other error with a status is a bug of ours.
+ * Translates an error of the `send` package, with which Express serves files. Only the statuses below are translated.
+ * Any other status indicates a bug in Muster.
  */
 export function toFileError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

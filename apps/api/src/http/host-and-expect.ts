@@ -3,8 +3,8 @@ import { InvalidRequestError } from '../errors.js';
 import { sendExpectationFailed } from './problem.js';
 
 /**
- * Refuses requests that HTTP requires a server to refuse, with a problem document. Node would send an empty response,
- * but is configured to pass such requests on.
+ * Refuses requests that HTTP requires a server to refuse, with a problem document. By default, Node refuses them with
+ * an empty response, so it is configured to pass them on.
  * @throws InvalidRequestError for an HTTP/1.1 request without exactly one Host header (RFC 9112, 3.2).
  */
 export const requireProtocol: RequestHandler = (req, res, next) => {
@@ -17,7 +17,10 @@ export const requireProtocol: RequestHandler = (req, res, next) => {
   else next();
 };
 
-/** Counts the Host headers. `rawHeaders` alternates names and values. Comparing the length first skips most names. */
+/**
+ * Counts the Host headers. `rawHeaders` alternates names and values. The length is compared first because that is fast
+ * and excludes most names.
+ */
 function countHosts(rawHeaders: readonly string[]): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -5,13 +5,13 @@ import { RateLimitedError, SnapshotDelayedError } from '../errors.js';
 /** The burst of small calls, as a share of the limit per minute. Small calls are all calls except snapshots. */
 const BURST_SHARE = 1 / 10;
 
-/** The smallest burst of small calls, unless the limit per minute is lower. */
+/** Minimum burst of small calls. If the limit per minute is lower than this, the burst equals the limit. */
 const BURST_MIN = 10;
 
 /**
- * The smallest bursts of snapshots: by number, and by cost. An agent that reconnects after a day sends up to 500
- * journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One snapshot of 10
- * MiB that changes 5,000 containers also costs less than 300.
+ * Minimum bursts of snapshots: the number of snapshots, and their total cost. An agent that reconnects after a day
+ * sends up to 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One
+ * snapshot of 10 MiB that changes 5,000 containers also costs less than 300.
  */
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
@@ -23,10 +23,10 @@ const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
 /**
- * Limits for the CPU time of snapshots, including those that change nothing: the text parsed after decompression, and
- * the history written. A snapshot with 10 MiB of text that changes nothing can be compressed to 50 KiB, and takes this
- * process 0.1 to 0.2 s. The bursts allow sixteen of the largest snapshots, and 32 MiB of history. A host whose 5,000
- * containers all change writes 1 to 2 MiB of history.
+ * These limits bound the CPU time of snapshots, including snapshots that change nothing. They limit the text that is
+ * parsed after decompression, and the history that is written. A snapshot with 10 MiB of text that changes nothing can
+ * be compressed to 50 KiB, and takes this process 0.1 to 0.2 s. The bursts allow sixteen of the largest snapshots, and
+ * 32 MiB of history. A host whose 5,000 containers all change writes 1 to 2 MiB of history.
  */
 const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
 const TEXT_BURST_MIN = 640;

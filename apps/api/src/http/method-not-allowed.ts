@@ -11,7 +11,7 @@ export function methodNotAllowed(routes: readonly Route[]): RequestHandler {
       next();
       return;
     }
-    // Throws if the percent-encoding is malformed, which is answered with 400 for every method.
+    // Throws if the percent-encoding is malformed. The response is then 400, as for any method.
     decodeURIComponent(req.path);
     sendMethodNotAllowed(res, allowedRoute.methods);
   };

@@ -7,8 +7,8 @@ export interface RequestOrigin {
 
 /**
  * Whether one of our own pages sent a request, according to the browser. Another site could make a visitor's browser
- * send the request with the visitor's cookies. Null if the request does not state its origin, because the client is an
- * old browser or not a browser. Like Go's `http.CrossOriginProtection`, trusts only headers that a page cannot forge:
+ * send the request with the visitor's cookies. Null if the request does not state its origin: the client is not a
+ * browser, or is an old one. Like Go's `http.CrossOriginProtection`, trusts only headers that a page cannot forge:
  * Sec-Fetch-Site first, then Origin.
  */
 export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publicUrl: string): boolean | null {
@@ -16,8 +16,8 @@ export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publ
   if (origin === undefined) return null;
   const ours = new URL(publicUrl);
   if (origin === ours.origin) return true;
-  // The server may be reached under another name than the public URL. If the public URL is https, a page loaded without
-  // TLS is not trusted, because anyone on the network path could have written it.
+  // The browser may reach the server under a name that is not in the public URL. If the public URL is https, a page
+  // loaded without TLS is not trusted, because anyone on the network path could have written it.
   if (!URL.canParse(origin)) return false;
   const { host: originHost, protocol } = new URL(origin);
   return originHost === host && (protocol === 'https:' || ours.protocol === 'http:');

@@ -122,7 +122,7 @@ export function sendExpectationFailed(res: Response): void {
 
 /**
  * Converts any thrown error into a problem document. Messages of domain errors are public. For any other error, the
- * document contains only the request id, under which the details are logged.
+ * document contains only the request id. The log contains the details and the request id.
  */
 export function handleErrors(logger: Logger): ErrorRequestHandler {
   // While the database is unavailable, all requests of a fleet fail for the same reason.

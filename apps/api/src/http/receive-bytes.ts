@@ -18,8 +18,9 @@ const GRACE_MS = 200;
 const GRACE_BYTES = 16 * 1_024;
 
 /**
- * Receives the bytes of a body. Counts the bytes that arrive, not the announced length. Reading is paused while there is no memory
- * for the body or too many bodies of the caller are in transfer. The request slot is released while the body arrives.
+ * Receives the bytes of a body. Counts the bytes that arrive, not the announced length. Reading pauses while memory for
+ * the body is lacking, or while too many bodies of the caller are in transfer. The request slot is released while the
+ * body arrives.
  * @throws BodyTooLargeError | OverloadedError | RequestTimeoutError | RateLimitedError as described at `readBody`,
  * and RequestAbortedError if the client disconnects.
  */

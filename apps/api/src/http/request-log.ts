@@ -7,9 +7,13 @@ declare global {
   namespace Express {
     interface Locals {
       requestId: string;
-      /** The value of `performance.now()` when the request arrived; set if the request may have been queued since. */
+      /**
+       * The value of `performance.now()` when the request arrived. Set only if the request may have waited in a queue.
+       */
       receivedAt?: number;
-      /** True for a refusal that is logged together with others. Its own log line has the level debug. */
+      /**
+       * True for a refusal that is logged together with others. The log line of the single refusal has the level debug.
+       */
       isLoggedElsewhere?: boolean;
     }
   }

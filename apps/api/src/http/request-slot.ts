@@ -16,10 +16,10 @@ declare global {
 
 export interface RequestSlotOptions {
   requests: Semaphore;
-  /** Acquires memory for the request's body from the budget of its kind of call. */
+  /** Acquires memory for the request's body. Each kind of call has a budget. */
   bytes: ByteHolder;
   transfers: BodyTransfers;
-  /** Whether calls of this kind carry no credentials, in which case their bodies are limited by address only. */
+  /** Whether calls of this kind carry no credentials. If so, their bodies are limited only by address. */
   isAnonymous: boolean;
   /** Returns whether the client is still connected. */
   isClientConnected: () => boolean;
@@ -58,8 +58,8 @@ export class RequestSlot {
   }
 
   /**
-   * Reserves bytes until the request is over. Releases the slot while it waits. Otherwise, it could wait for requests
-   * that hold the bytes while they wait for its slot.
+   * Reserves bytes until the request is over. Releases the slot during the wait, to prevent a deadlock: the requests
+   * that hold the bytes may be waiting for a slot.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */

@@ -12,8 +12,8 @@ export type MetricsWithoutToken = 'no one' | 'this machine';
 /**
  * Protects the metrics. If a token is set, any client that sends it can read them. If no token is set, `this machine`
  * allows only loopback connections whose Host is a loopback name, so that a web page cannot read the metrics through a
- * DNS name that resolves to this machine. A proxy on this machine also connects from loopback and may add no header, so
- * use `this machine` only without a public URL.
+ * DNS name that resolves to this machine. Use `this machine` only without a public URL: a proxy on this machine also
+ * connects from loopback, and may add no header that reveals it.
  * @throws TokenInvalidError for a missing or wrong token, ForbiddenError if no token is set and the client may not
  * read.
  */

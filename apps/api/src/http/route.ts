@@ -9,10 +9,16 @@ import type { RawBody } from '../services/sync/index.js';
 import { parseFields, readBody } from './body.js';
 import { compressAnswer } from './compress.js';
 
-/** The parts of an operation that a route needs. Pages, which are not operations of the API, have the same parts. */
+/**
+ * The parts of an operation that a route needs. A page is not an operation of the API, but its route needs the same
+ * parts.
+ */
 export type Endpoint = Omit<Operation, 'path' | 'tag' | 'summary' | 'description'> & { path: string };
 
-/** The type of the caller for each kind of access. If anyone may call, only the client is known. */
+/**
+ * The type of the caller for each kind of access. For `anybody`, the caller is not authenticated, and only the client
+ * is known.
+ */
 export interface CallerOf {
   anybody: Caller;
   enroll: EnrollmentIdentity;
@@ -114,9 +120,9 @@ export function mountRoutes(routes: readonly Route[], guards: Guards): Router {
 }
 
 /**
- * Creates the Express handler. Its steps are: the guard authenticates and limits the request, the body is read, the
- * handler performs the operation, and its answer is sent. The body is parsed before the path, so that an invalid body is
- * reported before an unknown id.
+ * Creates the Express handler. For each request, the guard authenticates and limits the request, the body is read, the
+ * handler performs the operation, and the answer is sent. The body is parsed before the path, so that an invalid body
+ * is reported before an unknown id.
  */
 function toRequestHandler({ endpoint, handler, hasRawBody }: Route, guard: Guard<unknown>): RequestHandler {
   const { headers, query, params, body: bodySchema, bodyBytesMax = BODY_BYTES_MAX, resource = 'resource' } = endpoint;

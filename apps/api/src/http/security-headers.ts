@@ -1,7 +1,7 @@
 import helmet from 'helmet';
 import type { RequestHandler } from 'express';
 
-/** Seconds for which browsers that have used https use only https (HSTS): two years. */
+/** Seconds for which a browser uses only https after a visit over https (HSTS): two years. */
 const HTTPS_ONLY_SECONDS = 2 * 365 * 86_400;
 
 /**
@@ -23,7 +23,7 @@ export const securityHeaders = ({ https }: { https: boolean }): RequestHandler =
     // For browsers without support for frame-ancestors.
     xFrameOptions: { action: 'deny' },
     xPoweredBy: true,
-    // Disabled: these apply to pages, or to browsers that no longer exist.
+    // These headers are disabled, because they apply only to pages or to obsolete browsers.
     crossOriginEmbedderPolicy: false,
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,

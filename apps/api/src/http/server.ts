@@ -19,10 +19,10 @@ const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 
 /**
- * Maximum number of connections that the kernel queues until Node accepts them, up to `net.core.somaxconn`. Above it,
- * the kernel drops the last packet of a handshake that the client considers complete, and the client waits for seconds.
- * Node accepts one connection per turn of its event loop, a few dozen a second under load, so its default of 511 is too
- * small for a fleet that reconnects at once.
+ * Maximum number of connections that the kernel queues until Node accepts them, up to `net.core.somaxconn`. If the
+ * queue is full, the kernel drops the last packet of the handshake. The client considers the handshake complete and
+ * waits for seconds. Under load, Node accepts only a few dozen connections per second, one per turn of its event loop.
+ * Node's default of 511 is therefore too small when a whole fleet reconnects at once.
  */
 const BACKLOG = 4_096;
 
@@ -32,7 +32,7 @@ const FINISH_TIMEOUT_MS = 10_000;
 /** During shutdown, a connection with an incomplete request is closed if no byte arrives for this many milliseconds. */
 const STALLED_MS = 1_500;
 
-/** Milliseconds between two checks for such connections during shutdown. */
+/** During shutdown, milliseconds between two checks for connections with an incomplete request. */
 const STALLED_CHECK_INTERVAL_MS = 100;
 
 export interface HttpServer {
@@ -47,8 +47,9 @@ export interface HttpServer {
 }
 
 /**
- * Serves `handler` on `host` and `port` (0: any free port). Requests wait for a handler that is not ready yet. Responds to malformed requests and logs them. Passes
- * requests that Node would refuse with an empty response (no Host, an unknown Expect) to the handler.
+ * Serves `handler` on `host` and `port` (0: any free port). While the handler is not ready, requests wait. Responds to
+ * malformed requests and logs them. Requests without Host or with an unknown Expect also reach the handler, because
+ * Node would refuse them with an empty response.
  * @throws the system's error, such as EADDRINUSE, if the server cannot listen.
  */
 export async function serve(

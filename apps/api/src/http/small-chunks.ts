@@ -1,9 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** The number of chunks that may have any size, and the minimum average bytes per chunk above that number. */
+/**
+ * The first `chunksFree` chunks may have any size. After them, the average chunk must have at least `chunkBytesMin`
+ * bytes.
+ */
 const BODY_LIMIT = { chunksFree: 1_024, chunkBytesMin: 256 };
 
-/** The same limits for the rest of an answered request, which is read only so that the client reads the response. */
+/**
+ * The limits for the rest of an answered request. It is read only because a client that is still sending does not read
+ * the response.
+ */
 const REMAINDER_LIMIT = { chunksFree: 64, chunkBytesMin: 4_096 };
 
 /** The code of the error for a body in too many small chunks. */

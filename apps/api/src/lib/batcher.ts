@@ -1,6 +1,6 @@
 /**
- * Combines entries that arrive while one run is in progress into the next run, like the group commit of a database. The
- * higher the load, the more entries each run contains, and no entry ever waits for a timer.
+ * While a run is in progress, collects the entries that arrive. The next run processes them together, like the group
+ * commit of a database. The higher the load, the more entries each run contains, and no entry ever waits for a timer.
  */
 export interface Batcher<Entry, Outcome> {
   /** Resolves with the entry's outcome, or rejects with the error of the run that contained it. */

@@ -41,10 +41,10 @@ interface Holder extends ByteHolder {
 }
 
 /**
- * Creates a budget. Bytes are not reserved before they arrive, so the holders could fill the budget and then all wait
- * for each other. To prevent this, the maximum that one holder can need is reserved for the holder that has waited
- * longest, until that holder is done. Therefore one holder can always finish. Calls of `acquire` are served in order of
- * arrival.
+ * Creates a budget. Holders reserve no bytes before the bytes arrive, so together they could fill the budget and then
+ * wait for each other forever. To prevent this, enough bytes for one holder are set aside. The holder that has waited
+ * longest may use these bytes until it is done, so one holder can always finish. Calls of `acquire` are served in order
+ * of arrival.
  */
 export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   const { capacity, holderBytesMax, waitMsMax, onRefusal } = options;
@@ -63,7 +63,8 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   }
 
   function admitWaiters(): void {
-    // The call of `senior` may be queued behind calls that can only be served after it.
+    // The call of `senior` is served first, because the calls before it in the queue may be unable to proceed until
+    // `senior` is done.
     const seniorWaiter = senior === null ? undefined : [...waiters].find(({ holder }) => holder === senior);
     if (seniorWaiter !== undefined && hasRoomFor(seniorWaiter.holder, seniorWaiter.bytes)) seniorWaiter.settle(true);
     for (const waiter of waiters) {

@@ -43,7 +43,7 @@ export interface ClockOptions {
   elapsedMs?: () => number;
 }
 
-/** The range in which the offset must lie according to a reading. */
+/** The range of offsets that is consistent with a reading. */
 interface Bounds {
   low: number;
   high: number;

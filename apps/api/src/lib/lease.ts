@@ -15,7 +15,7 @@ export interface Lease {
    */
   acquire(): Promise<boolean>;
 
-  /** Renews the lease. Resolves with false if the lease was lost, because another process may have held it since. */
+  /** Renews the lease. Resolves with false if the lease is lost, that is, if another process may have acquired it. */
   renew(): Promise<boolean>;
 
   /** Returns the milliseconds for which the lease is certainly held, without a query. 0: it may be lost. */
@@ -39,7 +39,7 @@ export interface Lease {
 }
 
 export interface LeaseOptions {
-  /** The name of the lease. At most one process holds a name at a time. */
+  /** The name of the lease. At most one process holds the lease with this name at a time. */
   name: string;
   /** Milliseconds after which the lease of a crashed holder expires. */
   ttlMs: number;

@@ -4,8 +4,8 @@ export interface Semaphore {
    * Acquires `amount`, which must not exceed `capacity`. Call `release` with the same amount later. Returns true
    * synchronously if the amount is available at once, and false synchronously if too many callers wait already.
    * Otherwise resolves with true once the amount is acquired, or with false if the wait times out. False means that
-   * nothing was acquired. Waiters in one line are served in order of arrival, and all waiters in line `first` before
-   * those in line `last`. Line `first` is for callers that may already hold an amount, so its length is not limited.
+   * nothing was acquired. Waiters in one line are served in order of arrival, and line `last` is served only while line
+   * `first` is empty. Line `first` is for callers that may already hold an amount, so its length is not limited.
    */
   acquire(amount: number, line?: 'first' | 'last'): boolean | Promise<boolean>;
   release(amount: number): void;
@@ -58,7 +58,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
       const expire = () => {
         line.delete(waiter);
         resolve(refuse());
-        // The waiters behind this one may need a smaller amount, which is available.
+        // The amount that is available may suffice for the waiters behind this one.
         admitWaiters();
       };
       const waiter: Waiter = { amount, admit: resolve, timer: setTimeout(expire, waitMsMax) };

@@ -1,7 +1,7 @@
 /**
- * Returns a function whose callers share one run of `run`. A new run begins only after the last one has ended and
- * `intervalMs` have passed since it began. Callers also share a failure. `elapsedMs` returns the milliseconds of a
- * monotonic clock.
+ * Returns a function whose callers share one run of `run`. A new run begins only after the last run has ended, and at
+ * least `intervalMs` after the last run began. If a run fails, all its callers get the error. `elapsedMs` returns the
+ * milliseconds of a monotonic clock.
  */
 export function singleFlight<T>(intervalMs: number, elapsedMs: () => number, run: () => Promise<T>): () => Promise<T> {
   let last: Promise<T> | null = null;

@@ -30,7 +30,10 @@ export interface TokenBucketOptions {
   burst: number;
   /** Maximum tokens that a bucket can owe. Default: 0. */
   debtMax?: number;
-  /** Maximum number of keys per generation. Above it, the older generation is dropped, so its buckets count as full. */
+  /**
+   * Maximum number of keys per generation. If a generation has more keys, the older generation is dropped, so the
+   * dropped buckets count as full.
+   */
   keysMax?: number;
 }
 

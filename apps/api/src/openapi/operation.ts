@@ -96,8 +96,8 @@ function jsonContent(schema: z.ZodType, schemas: SchemaRegistry): Record<string,
 }
 
 /**
- * Returns a schema's example, which is in its metadata or, for a named schema, in `EXAMPLES`. For a list of items with
- * an example, and for an object of literals, builds one.
+ * Returns the example in a schema's metadata or, for a named schema, in `EXAMPLES`. Builds an example for a list whose
+ * items have one, and for an object of literals.
  */
 function exampleOf(schema: z.ZodType): unknown {
   const [ownExample] = (schema.meta()?.['examples'] as unknown[] | undefined) ?? [];

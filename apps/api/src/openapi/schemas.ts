@@ -39,8 +39,8 @@ const HANDWRITTEN_SCHEMAS = new Map<z.core.$ZodType, JsonSchema>([
 /**
  * Generates the JSON Schemas of all named schemas, and of the `unnamed` schemas under temporary names.
  *
- * Both directions use the input form of the schemas. Responses also require each field that has a default, because the
- * server always sends these fields.
+ * Requests and responses use the input form of the schemas. In responses, fields with a default are also required,
+ * because the server always sends them.
  */
 function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'requests' | 'answers'): NamedSchemas {
   const registry = z.registry<{ id: string }>();
@@ -67,8 +67,8 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
 }
 
 /**
- * Describes a query parameter. It is sent as text, and the `meta` of its schema states the type to which the contract
- * parses it. Replaces the keywords that zod generates for the text, and adds the default, which zod omits because it is
+ * Describes a query parameter. The contract parses the text of the parameter to the type that the `meta` of its schema
+ * states. Replaces the keywords that zod generates for the text, and adds the default, which zod omits because it is
  * not a text.
  */
 function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {

@@ -64,8 +64,8 @@ export function documentationRoutes(): Route[] {
   const page = { method: 'GET', access: 'anybody' } as const;
   return [
     route(Operations.getOpenApi, ({ res }) => {
-      // Created on first use, because that takes some milliseconds. The document does not change while the process
-      // runs.
+      // Creating the document takes some milliseconds, so it is created on first use. The document does not change
+      // while the process runs.
       text ??= JSON.stringify(createOpenApiDocument());
       res.set('Cache-Control', 'no-cache').type('application/json').send(text);
     }),

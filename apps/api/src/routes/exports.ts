@@ -53,8 +53,9 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
   let running = 0;
 
   /**
-   * Yields the pages of an export as long as its operator's credentials are valid. A slow client can make an export
-   * last for hours, and each page contains the data at the time it was read.
+   * Yields the pages of an export as long as its operator's credentials are valid. The credentials must be checked
+   * again because a slow client can make an export last for hours, and each page contains the data at the time it was
+   * read.
    */
   async function* stopWhenRevoked(
     { caller, req, res }: ExportCall,

@@ -13,9 +13,9 @@ import { syncByText } from './sync/sync-by-text.js';
 /** The body of a snapshot request as received: its bytes and their encoding. */
 export type SnapshotBody = RawBody;
 
-/** The metadata of a snapshot, which does not include its containers. */
+/** The metadata of a snapshot: everything except its containers. */
 export interface SnapshotMetadata {
-  /** The snapshot's position in its agent's run. Null: snapshots are applied in order of arrival. */
+  /** The snapshot's position in its agent's run. If it is null, snapshots are applied in order of arrival. */
   order?: SnapshotOrder | null;
   /** When the containers were listed, according to the host's clock. */
   observedAt?: Date | null;
@@ -23,9 +23,9 @@ export interface SnapshotMetadata {
   complete?: boolean;
   /** The `dockerId`s of containers that an incomplete snapshot reports as removed. */
   removedIds?: readonly string[];
-  /** Digest of the body's bytes. If it is null or absent, even an unchanged body is compared row by row. */
+  /** Digest of the body's bytes. Without a digest, even an unchanged body is compared row by row. */
   digest?: string | null;
-  /** Receives the work of the sync, even if the sync fails. */
+  /** The sync adds the number of bytes that it reads and writes to this object, even if it fails. */
   usage?: SnapshotUsage;
 }
 
@@ -34,8 +34,8 @@ export interface ContainerService {
    * Updates the database to match a snapshot of one host, in one transaction. Containers are identified by (host,
    * dockerId) and are created, updated or restored. Containers absent from a complete snapshot are marked exited and
    * removed. Each change is recorded in the history. Unchanged rows are not written. When this resolves with `applied:
-   * true`, all changes are committed. A snapshot older than the host's stored state is not applied, and the summary
-   * contains the reason.
+   * true`, all changes are committed. If a snapshot is older than the host's stored state, it is not applied and the
+   * summary contains the reason.
    *
    * This is the only way to store containers. Accepts the containers as an array or as a request body. Validates the
    * body, and reads no more of it than is needed to find the changes.
@@ -43,7 +43,7 @@ export interface ContainerService {
    * @throws InvalidRequestError naming the invalid fields. Nothing was written.
    * @throws BodyTooLargeError if the decompressed body is larger than a snapshot may be.
    * @throws HostDeletedError if the host was deleted.
-   * @throws UnavailableError if concurrent snapshots of this host were written first in every attempt, or if another
+   * @throws UnavailableError if another snapshot of this host was written first in every attempt, or if another
    * transaction held the host's row lock for too long. Nothing was written.
    */
   syncContainers(
@@ -56,11 +56,14 @@ export interface ContainerService {
 export interface ContainerServiceOptions {
   cadence?: Cadence;
   now: () => Date;
-  /** Shared with the heartbeat service, so that heartbeats and unchanged snapshots share statements. */
+  /** Shared with the heartbeat service, so that heartbeats and unchanged snapshots share SQL statements. */
   reports?: HostReports;
-  /** Maximum memory for caching the hosts' last snapshots, in bytes. The next snapshots are compared with them. */
+  /**
+   * Maximum memory for caching the hosts' last snapshots, in bytes. A host's next snapshot is compared with the cached
+   * one.
+   */
   memoryBytesMax?: number;
-  /** Returns a number from 0 to 1, like Math.random, which spreads retries. */
+  /** Returns a random number from 0 to 1, like Math.random. The number spreads retries over time. */
   random?: () => number;
 }
 
@@ -68,10 +71,10 @@ export interface ContainerServiceOptions {
 export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /**
- * Creates the service that syncs snapshots. A snapshot takes the cheapest of three paths: by digest (nothing changed,
- * so only liveness is written), by text (the host's last body is cached, so only the differences are parsed and
- * written) or by rows (compared with the database's rows). Each path ends in a statement that checks its assumptions
- * under the host's lock. If they do not hold, the next path is taken.
+ * Creates the service that syncs snapshots. There are three paths, the cheapest first. By digest: nothing changed, so
+ * only liveness is written. By text: the host's last body is cached, so only the differences are parsed and written. By
+ * rows: the snapshot is compared with the database's rows. Each path ends in a statement that checks the path's
+ * assumptions under the host's lock. If the assumptions do not hold, the next path is taken.
  */
 export function createContainerService(db: Database, options: ContainerServiceOptions): ContainerService {
   const { cadence = CADENCE_DEFAULT, now, random = Math.random, reports = createHostReports(db) } = options;

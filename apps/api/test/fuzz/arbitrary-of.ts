@@ -1,4 +1,4 @@
-/** Generates values that nearly fit a schema: wrong in one place, or valid. */
+/** Generates values for a schema that are valid or have one invalid part. */
 import fc from 'fast-check';
 import { z } from 'zod';
 
@@ -71,7 +71,7 @@ function ofString({ format, pattern, minLength = 0, maxLength = 40 }: JsonSchema
   if (format === 'date-time') return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
   const min = Math.min(minLength as number, 100);
   const text = fc.string({ minLength: min, maxLength: Math.max(min, Math.min(maxLength as number, 40)) });
-  // fast-check cannot generate strings for a pattern with lookaround; any string is close enough to such a pattern.
+  // fast-check does not support patterns with lookaround, so any string is generated instead.
   if (typeof pattern === 'string' && !/\(\?[=!<]/.test(pattern)) return fc.stringMatching(new RegExp(pattern));
   return text;
 }

@@ -14,9 +14,9 @@ const HANGING_AFTER_MS = 30_000;
 const GIVE_UP_AFTER_MS = 150;
 
 /**
- * Sends bytes and reads until the server closes the connection, or until the head of an event stream, which never ends.
- * `maybeCut` means that the message may be incomplete, so the server may wait for the rest. Resolves with null if the
- * connection was closed without a response.
+ * Sends bytes and reads the response until the server closes the connection. An event stream never ends, so only its
+ * head is read. `maybeCut` means that the message may be incomplete, so the server may wait for the rest. Resolves with
+ * null if the connection was closed without a response.
  */
 export function exchange(port: number, message: Buffer, maybeCut: boolean): Promise<RawAnswer | null> {
   return new Promise((resolve, reject) => {
@@ -31,8 +31,7 @@ export function exchange(port: number, message: Buffer, maybeCut: boolean): Prom
     });
     socket.on('end', finish);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // The server closed the connection while the request was being sent. The bytes that arrived before that are the
-      // response.
+      // The server closed the connection while the request was being sent. The response is what arrived before.
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE') finish();
       else reject(error);
     });

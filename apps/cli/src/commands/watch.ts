@@ -6,13 +6,13 @@ import type { Terminal } from '../terminal.js';
 /** Minimum time between two refreshes, in milliseconds. */
 const REFRESH_INTERVAL_MS = 1_000;
 
-/** Time without a message after which the list is refreshed anyway, in milliseconds, because events may be delayed. */
+/** Maximum time without a message before the list is refreshed anyway (ms). Messages may be delayed. */
 const IDLE_REFRESH_MS = 25_000;
 
 /**
- * Calls `show` when the stream is connected and then after each message, at most once a second, until the user
- * interrupts the command. While connected, also calls `show` after every `idleRefreshMs` milliseconds without a
- * message, so that no change is missed.
+ * Calls `show` once the stream is connected, and then after each message, but at most once a second. If the connected
+ * stream sends no message for `idleRefreshMs` milliseconds, it also calls `show`, so that no change is missed. Resolves
+ * when the user interrupts the command.
  * @throws any error that `show` throws, and CommandError if the key is no longer valid.
  */
 export async function watchChanges(

@@ -9,7 +9,7 @@ export type Format = 'table' | 'json' | 'csv';
 export const formatOption = (): Option =>
   new Option('-o, --output <format>', 'output format').choices(['table', 'json', 'csv']).default('table');
 
-/** Returns CSV unchanged for a file or pipe, and without control characters for a terminal. */
+/** Removes control characters from CSV for a terminal. For a file or pipe, the CSV is returned unchanged. */
 export const sanitizeCsv = ({ screen }: Terminal, csv: string): string =>
   screen === null ? csv : csv.split('\n').map(sanitizeLine).join('\n');
 

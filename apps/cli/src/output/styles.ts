@@ -12,8 +12,8 @@ export const FRESHNESS_STYLES: Readonly<Record<Freshness, Style>> = {
 };
 
 /**
- * Returns the color of a container's state and health: green for running, yellow while its health is `starting`, red
- * for trouble, gray for exited; null for any other state.
+ * Returns the color of a container: green if it is running, yellow if its health is `starting`, red for a problem, gray
+ * if it has exited. Returns null for any other state.
  */
 export function stateStyle(state: string, health: string | null): Style | null {
   if (health === 'unhealthy' || state === 'dead' || state === 'restarting') return 'red';

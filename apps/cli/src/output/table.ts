@@ -32,7 +32,7 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
   );
   const widths = screen === null ? fullWidths : shrinkWidths(fullWidths, screen.columns);
   const applyStyle = (style: Style | null | undefined, text: string) =>
-    // `screen` already states whether the output is a terminal.
+    // The stream is not validated, because `screen` already states whether the output has colors.
     screen?.hasColors && style ? styleText(style, text, { validateStream: false }) : text;
 
   const line = (row: readonly Cell[], styleOf: (column: number) => Style | null | undefined) =>

@@ -31,7 +31,7 @@ export function ConfirmDialog({
 }) {
   const [entry, setEntry] = useState('');
   const mutation = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
-  // Characters that cannot be typed are omitted. A text that consists only of such characters is replaced by "yes".
+  // The user need not type invisible characters. If the text has no other characters, the user types "yes" instead.
   const expectedText = requiredText === undefined ? undefined : toTypedText(requiredText) || 'yes';
   const canConfirm = expectedText === undefined || toTypedText(entry) === expectedText;
   return (

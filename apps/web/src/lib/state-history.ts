@@ -21,10 +21,10 @@ const STATE_CHANGE_KINDS: ReadonlySet<ContainerEvent['kind']> = new Set([
 ]);
 
 /**
- * Computes the counts by state over time, backwards from the counts at `now`, because the history stores only the state
- * changes. `changes` must be sorted from newest to oldest. Counts before the oldest change are unknown and not
- * returned. The returned points are sorted from oldest to newest: one before and one after each change, and one at
- * `now`.
+ * Computes the counts by state over time. The history stores only the state changes, so the counts are computed
+ * backwards from those at `now`. `changes` must be sorted from newest to oldest. Counts before the oldest change are
+ * unknown and not returned. The returned points are sorted from oldest to newest: one before and one after each change,
+ * and one at `now`.
  */
 export function stateHistory(
   byState: Readonly<Record<string, number>>,
@@ -49,7 +49,7 @@ function undoChange(
 ): Readonly<Record<string, number>> {
   if (from === to) return counts;
   const countsBefore = { ...counts };
-  // A count below 0 means that a change is missing from the history, such as one that was undone between two reports.
+  // The history lacks changes that were undone between two reports, so the count could fall below 0.
   if (typeof to === 'string') countsBefore[to] = Math.max(0, (countsBefore[to] ?? 0) - 1);
   if (typeof from === 'string') countsBefore[from] = (countsBefore[from] ?? 0) + 1;
   return countsBefore;

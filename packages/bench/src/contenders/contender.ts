@@ -6,21 +6,27 @@ export interface Delivery {
   containers: Container[];
   /** Number of containers that differ from the previous snapshot, including added and removed ones. */
   changes: number;
-  /** The containers as the bytes that an agent would send. */
+  /** The request body that an agent would send for these containers. */
   body: Buffer;
   stream: string;
   sequence: number;
   observedAt: Date;
 }
 
-/** One way to make the database equal to snapshots. */
+/** One implementation that stores snapshots in the database. */
 export interface Contender {
   readonly id: ContenderId;
-  /** Makes a host's rows equal to the snapshot, marks other rows exited and removed, and marks the host as seen. */
+  /**
+   * Stores a host's snapshot, and marks the host as seen. Rows of containers that the snapshot lacks are marked as
+   * exited and removed.
+   */
   deliver(delivery: Delivery): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The contenders' names in results. `statement-history` is `statement`, a hand-written statement, with history. */
+/**
+ * The contenders' names in results. `statement` is one hand-written SQL statement. `statement-history` also writes
+ * history.
+ */
 export const CONTENDER_IDS = ['upserts', 'rows', 'statement', 'statement-history', 'muster'] as const;
 export type ContenderId = (typeof CONTENDER_IDS)[number];

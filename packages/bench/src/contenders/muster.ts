@@ -5,7 +5,7 @@ import { POOL_MAX } from '../pool.js';
 import { VerificationError } from '../verify.js';
 import type { Contender } from './contender.js';
 
-/** Muster's service, with the arguments that its route passes. */
+/** Muster's service, called with the same arguments as in Muster's route. */
 export async function createMuster(url: string): Promise<Contender> {
   const db = await openDatabase({ url }, { poolMax: POOL_MAX });
   const service = createContainerService(db, { now: () => new Date() });
@@ -16,7 +16,8 @@ export async function createMuster(url: string): Promise<Contender> {
       const metadata = { order: { stream, sequence }, observedAt, complete: true, digest };
       const summary = await service.syncContainers(hostId, { bytes: body, encoding: 'identity' }, metadata);
       if (!summary.applied) throw new VerificationError(`muster: a snapshot of host ${hostId} was not applied`);
-      // The rows at the end do not show whether unchanged rows were written again.
+      // Check this number for each snapshot, because the final rows do not show whether unchanged rows were written
+      // again.
       const written = summary.created + summary.updated + summary.removed;
       if (written === changes) return;
       throw new VerificationError(`muster: host ${hostId}: ${written} rows were written for ${changes} changes`);

@@ -6,7 +6,7 @@ import type { Contender } from './contender.js';
 /** Five thousand upserts take longer than Prisma's limit of 5 s for a transaction. */
 const TIMEOUT_MS = 300_000;
 
-/** The obvious implementation: an upsert for each container, and one statement for the absent ones. */
+/** The obvious implementation: an upsert for each container, and one statement for all absent containers. */
 export async function createPrismaUpserts(url: string): Promise<Contender> {
   const timeouts = { statementTimeoutMs: TIMEOUT_MS, queryTimeoutMs: TIMEOUT_MS };
   const db = await openDatabase({ url }, { poolMax: POOL_MAX, ...timeouts });

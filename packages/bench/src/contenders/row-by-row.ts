@@ -53,7 +53,7 @@ export async function deliverRowByRow(
   }
 }
 
-/** A careful form of the obvious implementation: no ORM, and statements that the server plans only once. */
+/** A faster form of the obvious implementation: it uses no ORM, and the server plans each statement only once. */
 export function createRowByRow(url: string): Contender {
   const pool = createPool(url);
   return { id: 'rows', deliver: (delivery) => deliverRowByRow(pool, delivery), close: () => pool.end() };

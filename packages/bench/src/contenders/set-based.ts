@@ -34,8 +34,9 @@ const STATEMENT = `
 const TOUCH_HOST = `UPDATE hosts SET "lastSeenAt" = now(), "confirmedAt" = now() WHERE id = $1::uuid`;
 
 /**
- * Inserts an event for each container that changed in more than the age in its status text, as Muster does. A CTE reads
- * the rows of `containers` as they were before the statement.
+ * Inserts an event for each container that was created, restarted or removed. As in Muster, a change of only the age in
+ * the status text is not an event. `before` contains the old rows, because every part of a statement reads the table as
+ * it was before the statement.
  */
 const HISTORY = `, recorded AS (
     INSERT INTO container_events (
@@ -53,8 +54,9 @@ const HISTORY = `, recorded AS (
   )`;
 
 /**
- * Shows the highest rate that can be expected: one prepared statement that compares and writes. With `history`, it also
- * writes events, as Muster does. Neither form handles order, revisions or health.
+ * One prepared statement that compares and writes all containers. Its rate is the highest that can be expected. With
+ * `history`, the statement also writes events, as Muster does. With or without history, it does not handle the order of
+ * snapshots, revisions or health.
  */
 export function createSetBased(url: string, { history }: { history: boolean }): Contender {
   const pool = createPool(url);

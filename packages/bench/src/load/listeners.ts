@@ -7,7 +7,10 @@ import { latency } from '@muster/testkit/report';
 
 type Listener = Awaited<ReturnType<typeof listen>>;
 
-/** Maximum number of listeners that are opened concurrently. Only these first ones parse messages to measure delays. */
+/**
+ * Maximum number of listeners that are opened concurrently. Only the first group of listeners parses messages to
+ * measure delays.
+ */
 const OPENING_MAX = 50;
 
 let listeners: Listener[] = [];
@@ -27,7 +30,7 @@ const handlers = {
     const changes = listeners.map((listener) => listener.changes);
     const sum = (of: (listener: Listener) => number) => listeners.reduce((total, listener) => total + of(listener), 0);
     const received = {
-      /** Changes of containers that each listener received. */
+      /** The smallest and the largest number of container changes that a listener received. */
       changes: { fewest: Math.min(...changes), most: Math.max(...changes) },
       messages: sum(({ messages }) => messages),
       bytes: sum(({ bytes }) => bytes),

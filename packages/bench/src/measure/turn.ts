@@ -7,7 +7,10 @@ export type LoadTurn = Awaited<ReturnType<MeasuredFleet['measure']>>;
 
 export type LoadFigures = ReturnType<typeof summarizeTurns>;
 
-/** Summarizes turns: medians, but the maxima of `max` and of the memory, and the sums of requests. */
+/**
+ * Summarizes turns: the sums of the numbers of requests, the maxima of `max` and of the memory, and the medians of all
+ * other figures.
+ */
 export function summarizeTurns(turns: readonly LoadTurn[]) {
   const middle = (of: (turn: LoadTurn) => number) => median(turns.map(of));
   const most = (of: (turn: LoadTurn) => number) => Math.max(...turns.map(of));
@@ -31,9 +34,9 @@ export function summarizeTurns(turns: readonly LoadTurn[]) {
 }
 
 /**
- * Lets each contender take a turn in each round, so that a disturbance of the machine affects all of them. Omits
- * the first round, which warms up caches and the compiler, and includes the full-page writes after a checkpoint. A
- * contender skips a round if its turn is null.
+ * Lets each contender take a turn in each round, so that a disturbance of the machine affects all contenders. The first
+ * round is not part of the result: it warms up caches and the compiler, and PostgreSQL writes full pages in it because
+ * a checkpoint preceded it. If `takeTurn` returns null, the contender skips the round.
  */
 export async function takeRounds<Contender, Turn>(
   { plan: { rounds }, signal }: Pick<Bench, 'signal'> & { plan: { rounds: number } },

@@ -7,7 +7,7 @@ import { judge, type Judgement } from './targets.js';
 const BEGIN = '<!-- targets, by pnpm bench -->';
 const END = '<!-- end of targets -->';
 
-/** The document that is created in a directory without one. */
+/** The text of a new benchmarks.md, for a directory that does not contain this file. */
 export const EMPTY_DOCUMENT = `# Benchmarks\n\n${BEGIN}\n\n${END}\n`;
 
 /** Replaces the table of targets. @throws DocumentError if a marker is missing. */
@@ -20,7 +20,10 @@ Written by \`pnpm bench\`. [benchmarks.md](../benchmarks.md) explains what is me
 [results.json](results.json) has the data. A figure with a range in parentheses is the median of the rounds. \
 The figures of a quick run mean little.`;
 
-/** Renders the tables of all sections that have results. `settings`: PostgreSQL's settings other than its defaults. */
+/**
+ * Renders the tables of all sections that have results. `settings`: the PostgreSQL settings that differ from the
+ * defaults.
+ */
 export function renderTables(sections: Sections, settings: Readonly<Record<string, string>>): string {
   const records = SECTION_IDS.flatMap((id) => (sections[id] ? [{ id, ...sections[id] }] : []));
   const tables = [

@@ -1,4 +1,7 @@
-/** Renders any result as tables. Their columns are the keys of its objects, which name the units. */
+/**
+ * Renders any result as tables. The keys of the result's objects are the names of the columns, so a key must contain
+ * the unit.
+ */
 import { formatBytes, formatNumber, formatSpread, type Spread, type Table } from '@muster/testkit/report';
 
 export interface TitledTable extends Table {
@@ -11,7 +14,7 @@ type Group = Record<string, unknown>;
 const isGroup = (value: unknown): value is Group =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !('median' in value);
 
-/** Returns the objects of a list, or of a map by id, or null for any other value. */
+/** Returns the objects in a list or in a map by id. Returns null for any other value. */
 function itemsOf(value: unknown): Group[] | null {
   if (Array.isArray(value)) return value.every(isGroup) ? value : null;
   if (!isGroup(value) || !Object.values(value).every(isGroup)) return null;
@@ -27,8 +30,9 @@ function formatCell(path: string, value: string | number | boolean | null | Spre
 }
 
 /**
- * Returns a table with a line for each object, and the tables of the lists in the objects. A table with `outer`
- * starts with the columns of the objects that contain its list. A single object has a line for each figure.
+ * Returns a table with one row for each object. If there is only one object, the table has one row for each figure
+ * instead. A list inside the objects becomes a table of its own. `outer` contains the first columns of such a table:
+ * the figures of the objects that contain the list.
  */
 export function tablesOf(title: string, groups: readonly object[], outer?: readonly Row[]): TitledTable[] {
   const rows = groups.map((_, index): Row => ({ ...outer?.[index] }));

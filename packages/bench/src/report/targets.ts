@@ -1,4 +1,4 @@
-/** The targets of the benchmark: bounds, and how their figures are computed from the results. */
+/** The targets of the benchmark. A target has a bound, and computes the figure for this bound from the results. */
 import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Spread } from '@muster/testkit/report';
 import type { SectionId, Sections } from '../results.js';
 import type { HttpCell } from '../sections/http.js';
@@ -6,7 +6,7 @@ import { ONE_CONTAINER, type ReadFigures } from '../sections/reads.js';
 
 export interface Figure {
   value: number;
-  /** For example, the range of the rounds, or the slowest case. */
+  /** More information about the value, for example the range of the rounds or the slowest case. */
   detail: string;
 }
 
@@ -23,10 +23,13 @@ export interface Target {
 const medianOf = (ratios: Spread | null | undefined): Figure | null =>
   ratios ? { value: ratios.median, detail: formatSpread(ratios) } : null;
 
-/** The containers of a snapshot in the service targets. The details show the ratios for other sizes. */
+/** The number of containers per snapshot in the service targets. The details show the ratios for other sizes. */
 const CONTAINERS = 50;
 
-/** Muster's rate divided by another contender's. There is a target for one snapshot at a time and one for four. */
+/**
+ * Each row is a minimum for Muster's rate divided by another contender's rate. It results in two targets: one for one
+ * snapshot at a time, and one for four.
+ */
 const SERVICE_TARGETS = [
   ['upserts', 'obvious implementation', 'restarted', 2, 100],
   ['statement', 'hand-written SQL statement', 'restarted', 2, 1],
@@ -56,7 +59,7 @@ const serviceTargets = SERVICE_TARGETS.flatMap(([other, name, kind, percent, rat
 
 type HttpMeasure = Pick<Target, 'format'> & { text: string; figure: (cell: HttpCell) => Figure | null };
 
-/** `text` contains the case in place of `…`. */
+/** In `text`, `…` is replaced by the name of the case. */
 const HTTP_MEASURES: Readonly<Record<'http' | 'cpu' | 'wal', HttpMeasure>> = {
   http: {
     text: 'snapshot, …: Muster / bare Express route',
@@ -107,7 +110,7 @@ const httpTargets = HTTP_TARGETS.flatMap(([id, name, direction, ...bounds]) =>
 
 const READ_MS_MAX = 50;
 
-/** The reads of the list at the largest size, slowest first. */
+/** The reads of /api/containers with the most hosts, slowest first. */
 const listReads = (growth: Sections['growth']): ReadFigures[] =>
   (growth?.result.sizes.at(-1)?.reads ?? [])
     .filter(({ route }) => route === '/api/containers')

@@ -20,7 +20,7 @@ function runIn(dataDirectory: string, { plan, signal, progress }: Omit<Bench, 'c
   const { hosts: count, containers, connections, turnMs, warmStarts } = plan.embedded;
   const adminKey = newToken();
   return withDisposables(async (use) => {
-    /** Returns the time from the start of the process until it was ready, and its memory at that time. */
+    /** Starts the API. Returns the server, the milliseconds until it was ready, and its memory at that time. */
     const start = async () => {
       const started = await startServer('muster', { MUSTER_DATA_DIR: dataDirectory }, adminKey);
       const server = use(started, (each) => each.stop());

@@ -5,10 +5,10 @@ import { EVERY_HOST_ONCE, withMeasuredFleets, type MeasuredFleet } from '../meas
 import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
 import { measureReads, readsOf } from './reads.js';
 
-/** Containers that every tenth host loses before the measurement, so that there are removed rows. */
+/** Before the measurement, every tenth host removes three containers, so that the table also contains removed rows. */
 const REMOVAL = { kind: 'removal', absent: 3, every: 10 } as const;
 
-/** Hosts of each fleet whose rows are verified at the end. */
+/** Maximum number of hosts per fleet whose rows are verified at the end. */
 const VERIFIED_MAX = 200;
 
 /** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
@@ -34,7 +34,7 @@ export function runGrowth(bench: Bench) {
     const results: Awaited<ReturnType<typeof finish>>[] = [];
     for (const [fleet, measured] of turns) results.push(await finish(bench, fleet, summarizeTurns(measured)));
     const rates = [...turns.values()].map((measured) => measured.map(({ perSecond }) => perSecond));
-    // The ingest rate with the most hosts over the rate with the fewest, in paired rounds.
+    // The ingest rate with the most hosts divided by the rate with the fewest hosts, in each round.
     const rateOfMostOverFewest = rates.length < 2 ? null : pairedRatio(rates.at(-1)!, rates[0]!);
     return { containers, connections, sizes: results, rateOfMostOverFewest };
   });
@@ -62,7 +62,7 @@ async function finish({ plan, signal, progress }: Bench, fleet: MeasuredFleet, i
     firstSnapshotsPerSecond: (1_000 * first.ok) / first.ms,
     ingest,
     reads: figures,
-    /** Of the API's process during the reads. */
+    /** The event loop and the memory of the API's process, measured during the reads. */
     readEventLoopMs: after.eventLoop,
     rssBytes: after.rssBytes,
   };

@@ -12,8 +12,8 @@ import { VerificationError } from '../verify.js';
 const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
 
 /**
- * The cases, by their names in reports. The row loop rewrites every row, so it has no heartbeats, and an unchanged
- * snapshot costs it as much as a changed one.
+ * The cases, by their names in reports. The row loop (`rows`) is missing from two cases: it has no heartbeats, and it
+ * rewrites every row, so an unchanged snapshot costs as much as a changed one.
  */
 const CASES: Readonly<Record<string, { traffic: Traffic; contenders: readonly ServerId[] }>> = {
   heartbeat: { traffic: { kind: 'heartbeat' }, contenders: ['bare', 'muster'] },
@@ -58,7 +58,7 @@ export function runHttp(bench: Bench) {
   });
 }
 
-/** Returns the bytes of write-ahead log per second without requests. */
+/** Returns the bytes of write-ahead log per second that are written without requests. */
 async function idleWal({ plan, signal }: Bench, database: BenchDatabase): Promise<number> {
   const before = await database.walBytes();
   await sleep(plan.http.idleMs);
@@ -85,14 +85,17 @@ async function runCell(
     case: name,
     connections,
     figures,
-    /** Muster's rate divided by the bare route's, in paired rounds. */
+    /** Muster's rate divided by the bare route's rate, in each round. */
     rateOverBare: pairedRatio(rates('muster'), rates('bare')),
-    /** The row loop's CPU time per request (server and PostgreSQL) divided by Muster's, in paired rounds. */
+    /** The row loop's CPU time per request (server and PostgreSQL) divided by Muster's CPU time, in each round. */
     cpuOfRowsOverMuster: pairedRatio(cpu('rows'), cpu('muster')),
   };
 }
 
-/** The bare route stores no containers. @throws VerificationError unless it marked every host as seen. */
+/**
+ * Checks that the bare route marked every host as seen. It stores no containers that could be checked.
+ * @throws VerificationError
+ */
 async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
   const ids = (await fleet.finish()).map(({ id }) => id);
   const { rowCount } = await fleet.database.pool.query(
@@ -102,7 +105,9 @@ async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
   if (rowCount !== 0) throw new VerificationError(`bare: ${rowCount} hosts were never marked as seen`);
 }
 
-/** Sends very large snapshots of one host, in which every container changed, and measures the blocks of the event loop. */
+/**
+ * Measures how long very large snapshots block the event loop. In each snapshot, every container of one host changed.
+ */
 async function measureStalls({ plan, signal, progress }: Bench, fleet: MeasuredFleet) {
   const { stallContainers: containers, stallRequests } = plan.http;
   const requests = await takeRounds({ plan: { rounds: stallRequests }, signal }, [fleet], async ({ server, send }) => {

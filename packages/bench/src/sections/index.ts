@@ -5,7 +5,7 @@ import { runLive } from './live.js';
 import { runService } from './service.js';
 import { runTableGrowth } from './table-growth.js';
 
-/** The sections of the benchmark, in the order in which they run. Their results are what results.json contains. */
+/** The sections of the benchmark, in the order in which they run. results.json contains their results. */
 export const SECTIONS = {
   service: runService,
   http: runHttp,

@@ -8,7 +8,7 @@ import type { ListenersHandlers } from '../load/listeners.js';
 import { summarizeTurns, takeRounds, type LoadTurn } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 
-/** Time within which listeners receive every recorded change. */
+/** Milliseconds within which every listener must receive a recorded change. */
 const DELIVERED_MS = 3_000;
 
 /**
@@ -59,7 +59,7 @@ export function runLive(bench: Bench) {
       heard: rounds.map(({ heard }) => heard),
       alone: summarizeTurns(alone!),
       watched: summarizeTurns(watched!),
-      /** The p99 of ingest with listeners over the p99 without, in paired rounds. */
+      /** The p99 of ingest with listeners divided by the p99 without listeners, in each round. */
       p99Ratio: pairedRatio(p99(watched!), p99(alone!))!,
     };
   });

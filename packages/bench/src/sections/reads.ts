@@ -11,7 +11,7 @@ export interface ReadFigures {
   route: string;
   latencyMs: Latency;
   requests: number;
-  /** Responses with status 503, because the database took too long. Their latencies count too. */
+  /** Number of responses with status 503, which means that the database took too long. `latencyMs` includes them. */
   failed: number;
   /** Items per page, on average. */
   items: number;
@@ -20,13 +20,13 @@ export interface ReadFigures {
 const PAGE_MAX = 200;
 const DEEP_PAGES = 3;
 
-/** The positions in a list from which pages are read: a tenth, half, nine tenths, and the last page. */
+/** Where reads begin, as fractions of a list: at a tenth, at half, at nine tenths, and near the end. */
 const DEPTHS = [0.1, 0.5, 0.9, 0.9999];
 
 /** The name of the read of one container by its primary key, with which the other reads are compared. */
 export const ONE_CONTAINER = 'by primary key';
 
-/** The orders of the containers of all hosts. */
+/** The SQL columns of each order in which the API lists the containers of all hosts. */
 const FLEET_SORT_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   name: ['(left(name, 200) COLLATE "C")'],
   image: ['(left(image, 200) COLLATE "C")', '(left(name, 200) COLLATE "C")'],
@@ -36,7 +36,7 @@ const FLEET_SORT_KEYS = CONTAINER_SORT_KEYS.filter((key) => !HOST_ONLY_SORT_KEYS
 
 const inBothDirections = (keys: readonly string[]) => keys.flatMap((key) => [key, `-${key}`]);
 
-/** Returns every read, with parameters from the database's own rows. */
+/** Returns every read. The parameters are values from rows in the database. */
 export async function readsOf(pool: pg.Pool) {
   const { rows: samples } = await pool.query<{ hostId: string; dockerId: string; image: string; hash: string }>(
     `SELECT "hostId", "dockerId", image, labels ->> 'com.docker.compose.config-hash' AS hash
@@ -111,7 +111,7 @@ export async function readsOf(pool: pg.Pool) {
   ];
 }
 
-/** One kind of read, sent with each of its paths in turn. */
+/** One kind of read. Its paths are requested in turn. */
 type Read = ReturnType<typeof read>;
 
 const read = (route: string, name: string, queries: readonly string[], pages = 1) => ({
@@ -123,8 +123,8 @@ const read = (route: string, name: string, queries: readonly string[], pages = 1
 });
 
 /**
- * Returns reads of pages from the middle of each order. Paging to these positions would take thousands of requests, so
- * this function creates the cursors in the API's own format. If that format changes, the section fails.
+ * Returns reads of pages that are deep in a list, in each order. Paging to these positions would take thousands of
+ * requests, so this function creates the cursors in the API's own format. If that format changes, the section fails.
  */
 async function deepReads(pool: pg.Pool): Promise<Read[]> {
   const reads: Read[] = [];
@@ -153,7 +153,8 @@ const cursorOf = (sort: string, position: readonly unknown[]): string =>
   Buffer.from(JSON.stringify([sort, ...position])).toString('base64url');
 
 /**
- * Sends each read `readRequests` times or for `readMs`, one request at a time, after an uncounted first request.
+ * Sends the requests of each read one after the other. The first request does not count. A read ends after
+ * `readRequests` requests or after `readMs`, whichever comes first.
  * @throws ProgramError if a status is neither 200 nor 503, for example because a route is missing.
  */
 export async function measureReads(

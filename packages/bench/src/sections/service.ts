@@ -73,7 +73,7 @@ async function createParticipants(
   for (const contender of contenders) {
     participants.push(await createParticipant(bench, database, contender, containers));
   }
-  // The statement also writes the first rows of the slower contenders, because all contenders need the same rows.
+  // `statement` also writes the first snapshots for all other contenders except Muster, because some of them are slow.
   const statement = contenders.find(({ id }) => id === 'statement')!;
   for (const { contender, hosts } of participants) {
     const writer = contender.id === 'muster' ? contender : statement;
@@ -88,11 +88,11 @@ async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, conte
     const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
     return { seeded, simulated, progress: NO_PROGRESS, sequence: 0 };
   });
-  /** `prepared`: the number of snapshots that were prepared so far. The hosts take turns. */
+  /** `prepared`: the number of snapshots that were prepared so far. It determines which host is next. */
   return { contender, hosts, prepared: 0 };
 }
 
-/** Measures one case: a size, a change, and a number of snapshots in progress at once. */
+/** Measures one case: a size, a change, and a number of concurrent snapshots. */
 async function runCell(
   bench: Bench,
   participants: readonly Participant[],
@@ -108,7 +108,7 @@ async function runCell(
   );
   const turns = new Map([...turnsByParticipant].map(([{ contender }, each]) => [contender.id, each]));
   const rates = (id: ContenderId) => turns.get(id)!.map(({ snapshots, ms }) => (1_000 * snapshots) / ms);
-  /** Muster's rate over the rate of each other contender, in paired rounds. */
+  /** Muster's rate divided by the rate of each other contender, in each round. */
   const ratios: Partial<Record<ContenderId, Spread>> = {};
   for (const id of CONTENDER_IDS) {
     const ratio = id === 'muster' ? null : pairedRatio(rates('muster'), rates(id));
@@ -119,8 +119,9 @@ async function runCell(
 }
 
 /**
- * Returns the number of rounds after the first in which a contender takes part, or -1 if it takes part in none. The
- * upserts need seconds for a large snapshot, regardless of the change.
+ * Returns the last round in which a contender takes part, or -1 if it takes part in none. Round 0 is the warm-up.
+ * `upserts` takes part in fewer rounds if snapshots are large, because it then needs seconds for each snapshot,
+ * regardless of the change.
  */
 function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurrency: number, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;
@@ -130,8 +131,8 @@ function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurr
 }
 
 /**
- * Has a contender write for about `turnMs`. Snapshots are prepared in batches, outside of the measured time. The rate
- * so far determines the size of the next batch.
+ * Lets a contender write snapshots for about `turnMs`. Snapshots are prepared in batches, outside of the measured time.
+ * The rate so far determines the size of the next batch.
  */
 async function takeTurn(
   participant: Participant,
@@ -168,7 +169,10 @@ async function takeTurn(
   return turn;
 }
 
-/** `changes`: the number of containers that differ from the previous snapshot, if not only those of `change`. */
+/**
+ * Returns the host's next snapshot. `changes`: the number of containers that differ from the previous snapshot
+ * (default: the containers that the change affects).
+ */
 function nextDelivery(host: Host, { kind, percent }: Change, changes?: number): Delivery {
   const { simulated, seeded } = host;
   const touches = touchesOfPercent(percent, simulated.shape.containers);
@@ -195,7 +199,7 @@ function summarize(contender: ContenderId, turns: readonly Turn[]) {
   };
 }
 
-/** Removes a container of one host per participant, adds another, and then checks every row of every host. */
+/** For one host of each participant, removes one container and adds another. Then checks every row of every host. */
 async function verifyParticipants(database: BenchDatabase, participants: readonly Participant[]): Promise<void> {
   for (const { contender, hosts } of participants) {
     const host = hosts[0]!;

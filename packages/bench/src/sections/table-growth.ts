@@ -20,7 +20,7 @@ export function runTableGrowth(bench: Bench) {
   });
 }
 
-/** Returns the bytes of both tables, including their indexes. */
+/** Returns the bytes of the tables `hosts` and `containers`, including their indexes. */
 async function tableBytes({ pool }: BenchDatabase) {
   const { rows } = await pool.query<{ hosts: string; containers: string }>(
     `SELECT pg_total_relation_size('hosts') AS hosts, pg_total_relation_size('containers') AS containers`,

@@ -11,7 +11,7 @@ import { deliverRowByRow, TOUCH_HOST } from '../contenders/row-by-row.js';
 import { createPool } from '../pool.js';
 import { HOST_HEADER } from './host-header.js';
 
-/** The same limit as Muster's. */
+/** Muster has the same limit. */
 const BODY_LIMIT = '10mb';
 
 const pool = createPool(process.env['DATABASE_URL'] ?? '');
@@ -21,7 +21,7 @@ app.get('/readyz', (_req, res) => {
   res.json({ status: 'ready' });
 });
 
-/** Stores a host's snapshot. Returns the value of `received` in the response. */
+/** Stores a host's snapshot. The response contains the returned number as `received`. */
 const store: (hostId: string, body: Buffer) => Promise<number> =
   process.env['BENCH_ROUTE'] === 'rows'
     ? async (hostId, body) => {

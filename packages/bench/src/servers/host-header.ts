@@ -1,2 +1,5 @@
-/** Identifies the host to the servers that Muster is compared with. Muster identifies hosts by token instead. */
+/**
+ * The header that names the host in requests to the servers of express.ts. Muster identifies a host by its token
+ * instead.
+ */
 export const HOST_HEADER = 'bench-host-id';

@@ -1,5 +1,6 @@
 /**
- * Backs up the embedded database into one file while no process has it open, which the data directory's lock ensures.
+ * Backs up the embedded database into one file. The data directory's lock ensures that no process has the database open
+ * at the same time.
  */
 import { randomUUID } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
@@ -36,8 +37,8 @@ export interface BackupSummary extends BackupCounts {
 
 /**
  * Writes all data of the embedded database into a file that only its owner can read. The file appears only when it is
- * complete. Applies no migrations, so that a newer version of Muster can back up the data of an older one, as long as
- * PGlite can open it.
+ * complete. Applies no migrations, so a newer version of Muster can back up the unchanged data of an older version. It
+ * can do so if its PGlite can open the data.
  *
  * @throws DatabaseLockedError while a process has the database open.
  * @throws BackupError | DataDirectoryError | DatabaseUnsuitableError
@@ -53,7 +54,7 @@ export async function backUpDatabase({
   if (!(await withDataDirectoryErrors(directory, () => pathExists(postgres)))) {
     throw new BackupError(`There is no database in ${directory}.`);
   }
-  // This early check only saves the work. `publish` makes the check that counts.
+  // This early check only avoids useless work. `publish` checks again, because the file may appear in the meantime.
   if (!force && (await pathExists(target))) throw fileExistsError(target);
   const lock = await lockDataDirectory(directory);
   try {

@@ -56,8 +56,8 @@ export type BackupLine =
   | { readonly kind: 'end'; readonly end: BackupEnd };
 
 /**
- * Parses a line. Returns null if it is not a line of a backup. The types of its values are not checked, because the
- * hash protects them.
+ * Parses a line. Returns null if it is not a line of a backup. Does not check the types of the line's values, because
+ * the hash detects altered values.
  *
  * @throws BackupError for an unknown format version.
  */

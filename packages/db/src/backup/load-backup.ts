@@ -15,7 +15,7 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
   const tables = new Map((await readTables(client)).map((table) => [table.name, table]));
   const counts: BackupCounts = { tables: 0, rows: 0 };
   let insert: Insert | null = null;
-  // A migration may have inserted rows, but the backup contains their state at the time when it was made.
+  // A migration may have inserted rows. The backup contains these rows too, in their state at the time of the backup.
   await client.query(`TRUNCATE ${[...tables.keys()].map(quoteIdentifier).join(', ')}`);
   for await (const line of lines) {
     if (line.kind === 'header') {

@@ -36,8 +36,8 @@ export interface RestoreSummary extends BackupCounts {
 }
 
 /**
- * Creates the database of a backup in an empty directory, completely or not at all. The backup's migrations create the
- * tables. Then the rows are loaded, and after that, the newer migrations of this version are applied.
+ * Restores a backup into an empty directory, completely or not at all. First applies the migrations that the backup
+ * names, then loads the rows, and then applies the newer migrations of this version.
  *
  * @throws BackupError if the file is damaged or newer than this version, or if the directory is not empty.
  * @throws DatabaseLockedError | DataDirectoryError | MigrationFailedError
@@ -88,7 +88,8 @@ function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): M
 }
 
 /**
- * Removes the remains of an interrupted restore, and requires that nothing else exists, except a volume's `lost+found`.
+ * Removes the remains of an interrupted restore. Throws if the directory contains anything else, except a volume's
+ * `lost+found`.
  */
 async function requireEmpty(directory: string): Promise<void> {
   const { restoring } = dataDirectoryPaths(directory);

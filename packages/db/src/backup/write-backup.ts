@@ -65,9 +65,9 @@ async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader
 }
 
 /**
- * Reads a table in pieces limited by bytes. A single row can have many megabytes, even if it is compressed to a few on
- * disk, so the size of a row must be known before the row is fetched. Therefore, one cursor returns the sizes of the
- * rows, and another returns the rows in the same order.
+ * Reads a table in pieces limited by bytes. A single row can have many megabytes, even if it takes up much less space
+ * on disk because it is compressed. The size of a row must therefore be known before the row is fetched. One cursor
+ * returns the sizes of the rows, and another returns the rows in the same order.
  */
 async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
   const values = columns.map((column) => `${quoteIdentifier(column.name)}::text`).join(', ');

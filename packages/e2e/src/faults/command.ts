@@ -37,6 +37,6 @@ Exits with 1 if a promise is not kept.`,
   );
 
 export function parse(args: readonly string[]): FaultsOptions {
-  const options = parseArguments<FaultsOptions>(commandLine, args);
+  const options = parseArguments(commandLine, args).opts<FaultsOptions>();
   return options.quick ? options : { out: OUT_DEFAULT, ...options };
 }

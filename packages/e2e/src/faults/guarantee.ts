@@ -1,6 +1,6 @@
 import type { Plan } from './plan.js';
 
-/** A measurement, and whether its result is as required. */
+/** A measured result, and whether it meets the requirement. */
 export interface Finding {
   what: string;
   /** The required result. */
@@ -8,11 +8,11 @@ export interface Finding {
   /** The measured result. */
   figure: string;
   kept: boolean;
-  /** Whether a busy machine can cause a wrong result. If only such results are wrong, the test is run once more. */
+  /** Whether a busy machine can cause a miss. If all misses of a test can have this cause, the test runs once more. */
   timed: boolean;
 }
 
-/** What a test needs. */
+/** What `check` needs to run. */
 export interface Rig {
   readonly plan: Plan;
   /** Prints a line that describes the progress of the test. */
@@ -28,13 +28,18 @@ export interface Guarantee {
 
 const formatCount = (value: number): string => value.toLocaleString('en-US');
 
-/** Requires that something never happens. Not kept if `of` is 0, because then nothing was tested. */
+/**
+ * Requires that `count` is 0 after `of` attempts. The requirement is not met if `of` is 0, because nothing was tested.
+ */
 export const never = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${count} of ${formatCount(of)} ${unit}`;
   return { what, required: '0', figure, kept: count === 0 && of > 0, timed: false };
 };
 
-/** Requires that something happens every time. Not kept if `of` is 0, because then nothing was tested. */
+/**
+ * Requires that `count` equals `of`, the number of attempts. The requirement is not met if `of` is 0, because nothing
+ * was tested.
+ */
 export const always = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${formatCount(count)} of ${formatCount(of)} ${unit}`;
   return { what, required: 'all', figure, kept: count === of && of > 0, timed: false };

@@ -1,7 +1,7 @@
-/** The extent of each test, which determines its duration: together about twenty minutes on two cores. */
+/** The extent of each test. All tests together take about twenty minutes on two cores. */
 const FULL = {
   kill: { rounds: 30, embeddedRounds: 30, hosts: 8 },
-  /** The minimum number of complete deploys, and of requests. */
+  /** `deploys` and `requests` are minimums. */
   deploy: { deploys: 3, requests: 10_000, connections: 16 },
   frozen: { frozenMs: 20_000 },
   restored: { hosts: 10 },

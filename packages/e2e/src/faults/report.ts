@@ -6,7 +6,10 @@ export interface GuaranteeRecord {
   id: string;
   title: string;
   findings: readonly Finding[];
-  /** The number of tries: 2 if the first one only missed time limits. The findings are those of the last try. */
+  /**
+   * How often the test ran: twice if the first run missed only requirements that a busy machine can miss. `findings`
+   * are those of the last run.
+   */
   tries: number;
   /** The time when the test started, in RFC 3339. */
   at: string;
@@ -16,7 +19,8 @@ export interface GuaranteeRecord {
 const END = '<!-- end of figures -->';
 
 /**
- * Returns the document with new figures between the markers of a guarantee. `where` describes commit and machine.
+ * Returns the document with new figures between the markers of a guarantee. `where` describes the commit and the
+ * machine.
  * @throws DocumentError if the markers are missing.
  */
 export function withFigures(
@@ -40,7 +44,7 @@ function toMarkdown(
   return `${markdownTable({ columns: ['measured', 'required', 'result', 'kept'], rows })}\n\n${remarks.join('; ')}.`;
 }
 
-/** Returns a table of all findings, and the number of kept promises. */
+/** Returns a table of all findings, and the number of guarantees that hold. */
 export function renderTerminal(records: readonly GuaranteeRecord[]): string {
   const rows = records.flatMap(({ title, findings, tries }) =>
     findings.map(({ what, required, figure, kept }, i) => [

@@ -8,8 +8,8 @@ import { planOf } from './plan.js';
 import { renderTerminal, withFigures, type GuaranteeRecord } from './report.js';
 
 /**
- * Runs tests one after the other, prints their findings, and writes the findings into the document. Returns false if a
- * promise is not kept.
+ * Runs tests one after the other, prints their findings, and writes the findings into the document. Returns whether all
+ * tested guarantees hold.
  * @throws PostgresMissingError, DocumentError, or any error that a test throws.
  */
 export async function runFaults(
@@ -18,7 +18,7 @@ export async function runFaults(
 ): Promise<boolean> {
   const { only, out, quick } = options;
   const rig: Rig = { plan: planOf(options), progress };
-  // The document is read first, so that a long run does not end with a missing document.
+  // A missing document must cause an error before the long run, not after it.
   let document = out === undefined ? undefined : await readFile(out, 'utf8');
   const { cpu, cores, node } = await describeMachine(null);
   const where = `commit ${await currentCommit()}, Node.js ${node}, ${cores} cores of ${cpu}`;

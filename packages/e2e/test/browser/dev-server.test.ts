@@ -95,18 +95,18 @@ describeInChromium('the dashboard in development', () => {
     await page.getByLabel('Password').fill(OWNER.password);
     await page.getByRole('button', { name: 'Create account' }).click();
     await page.getByRole('heading', { name: 'Add a host' }).waitFor();
-    // The badge becomes live only if the proxy forwards each message of the stream immediately.
+    // The badge shows "Live" only if the proxy forwards each message of the stream immediately.
     await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
     expect(page.url()).toBe(`${url}/add-host`);
   });
 
-  test('does not forward a request from another site as if the dashboard had sent it', async () => {
+  test('does not make a request from another site look like a request from the dashboard', async () => {
     const { email, password } = OWNER;
     const headers = { Origin: 'http://other.example' };
     const response = await visit.context.request.post(`${url}/api/session`, { headers, data: { email, password } });
     expect(response.status()).toBe(403);
     expect(response.headers()).not.toHaveProperty('access-control-allow-origin');
-    // Vite rejects a site whose host name points to this machine.
+    // Vite rejects requests with another host name, because any site can point its host name to this machine.
     const rebindingResponse = await visit.context.request.get(`${url}/healthz`, { headers: { Host: 'other.example' } });
     expect(rebindingResponse.status()).toBe(403);
   });

@@ -8,9 +8,12 @@ import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
 
-/** Right-to-left override: unless it is isolated, all text after it in the line is drawn from right to left. */
+/** Right-to-left override: without an isolate, the browser draws the rest of the line from right to left. */
 const RLO = '\u202e';
-/** Pop directional isolate: in a name, it would end an isolate that is made with control characters. */
+/**
+ * Pop directional isolate: this character ends an isolate that was made with control characters, but not a `bdi`
+ * element.
+ */
 const PDI = '\u2069';
 const HOST = `host${RLO}A`;
 const DOCKER_ID = 'a'.repeat(64);
@@ -147,9 +150,9 @@ describeInChromium('text from outside Muster with characters that change the wri
 });
 
 /**
- * Returns the page's errors with characters that change the writing direction: texts that contain such characters
- * outside an isolate, attributes that contain such characters (attributes cannot be isolated), and texts that contain
- * no such characters but are drawn from right to left.
+ * Finds the places in a page where characters that change the writing direction have an effect. An error is a text that
+ * contains such a character outside an isolate, an attribute that contains one (attributes cannot be isolated), or any
+ * other text that the browser draws from right to left.
  */
 const directionFaults = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
@@ -169,7 +172,7 @@ const directionFaults = (page: Page): Promise<string[]> =>
         if (!node.parentElement?.closest('bdi')) faults.push(`not isolated: ${escape(text)}`);
         continue;
       }
-      // The direction of the text is the order of two adjacent letters.
+      // The positions of two adjacent letters show the direction of the text.
       const index = text.search(/[A-Za-z]{2}/);
       if (index === -1) continue;
       const boundsOf = (offset: number): DOMRect => {

@@ -15,7 +15,7 @@ import {
 const HOSTS = 1_000;
 const CONTAINERS_PER_HOST = 100;
 
-/** Maximum number of rows in the document. A higher number means that the table also renders invisible rows. */
+/** Maximum number of rows in the document. If there are more rows, the table also renders invisible ones. */
 const ROWS_RENDERED_MAX = 80;
 
 /** Maximum duration of a task, in milliseconds. Users notice longer tasks as lag. */
@@ -61,7 +61,7 @@ describeOnServer('100,000 containers', () => {
     return Math.max(...indexes);
   };
 
-  /** Scrolls by more than one screen per frame until `count` more rows have been rendered. */
+  /** Scrolls by more than one screen per frame, until the table has rendered the next `count` rows. */
   async function scrollPast(count: number): Promise<void> {
     const end = (await lastRenderedRow()) + count;
     await scroller().hover();
@@ -80,7 +80,7 @@ describeOnServer('100,000 containers', () => {
     await page.goto(`${dashboard!.url}/containers`);
     await rows().first().waitFor();
     const tasks = await pageTasksOf(browser!, () => scrollPast(2_000));
-    // Only reported, not asserted, because other processes on the machine also make tasks longer.
+    // The test only prints the times, because other processes on the machine also make tasks longer.
     const longTasks = tasks.filter(({ lastedMs }) => lastedMs > TASK_MS_MAX);
     process.stderr.write(
       `tasks over ${TASK_MS_MAX} ms while scrolling past 2,000 rows: ${longTasks.length}; longest CPU time of a task: ${longestWorkMs(tasks).toFixed(0)} ms\n`,

@@ -72,7 +72,7 @@ describeInChromium('the token of a one-time link', () => {
     await page.getByLabel('Your name').waitFor();
   });
 
-  test('of a link that is opened in the same tab replaces the token of the previous link', async () => {
+  test('replaces the token of a link that was opened earlier in the same tab', async () => {
     const firstInvitation = await invite('first@example.org');
     const secondInvitation = await invite('second@example.org');
     await page.goto(firstInvitation.link.href);

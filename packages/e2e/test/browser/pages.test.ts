@@ -73,7 +73,7 @@ describeInChromium('each page, in both themes and sizes', () => {
     await dashboard.close();
   });
 
-  /** Returns a signed-in browser page for a theme and size. All pages with this theme and size are opened in it. */
+  /** Returns a signed-in browser page for a theme and size. All tests with this theme and size share it. */
   async function openPageFor(theme: Theme, size: Size): Promise<{ page: Page; errors: PageErrors }> {
     const key = `${theme} ${size}`;
     let entry = browserPages.get(key);
@@ -96,13 +96,13 @@ describeInChromium('each page, in both themes and sizes', () => {
       const { page, errors } = await openPageFor(theme, size);
       await page.goto(dashboard.url + path(ids));
       await page.getByRole('heading', { name: heading }).first().waitFor();
-      // Data that is still loading could not be checked.
+      // axe can check data only after it has loaded.
       await page.waitForFunction(() => document.querySelector('.loading') === null);
       await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `${name.replaceAll(' ', '-')}-${theme}-${size}.png`) });
 
       expect(await findViolations(page)).toEqual([]);
       expect(errors.list).toEqual([]);
-      // Otherwise the page would keep updating while the tests load pages in other themes and sizes.
+      // If the page stayed open, it would keep updating during the tests of other themes and sizes.
       await page.goto('about:blank');
     },
   );
@@ -123,7 +123,7 @@ async function waitForFleet({ api }: Dashboard): Promise<Ids> {
 
 /** Returns the violations that axe finds, each with its elements. */
 async function findViolations(page: Page): Promise<string[]> {
-  // The script is evaluated, because the page's Content Security Policy would block a script element.
+  // The page's Content Security Policy would block a script element, so the test evaluates the script.
   await page.evaluate(await readFile(AXE, 'utf8'));
   const violations = await page.evaluate(() =>
     (window as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } }).axe

@@ -123,7 +123,7 @@ describeInChromium('from the first start to a fleet', () => {
     }
   });
 
-  test('rotating a token locks the agent out until it has the new token, and the host keeps its ID', async () => {
+  test('after a token rotation, the agent is refused until it gets the new token, and the host keeps its ID', async () => {
     const before = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
     await openPath(`/hosts/${before.items[0]!.id}`);
     await heading('web-01').waitFor();
@@ -180,8 +180,8 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
   });
 
-  test('a list is refreshed even if the stream sends no messages, and a lagging stream is not shown as live', async () => {
-    // Replaces the live stream with a stream that stays connected but has no messages until the test sends one.
+  test('a list is refreshed even if the stream sends no messages, and the page does not show "Live" while the stream lags', async () => {
+    // Replaces the live stream with one that stays connected and carries only the messages that the test sends.
     await page.addInitScript(() => {
       const bytes = (text: string) => new TextEncoder().encode(text);
       const body = new ReadableStream<Uint8Array>({
@@ -281,7 +281,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect([await role.inputValue(), await isRevoked()]).toEqual(['viewer', true]);
   });
 
-  test('the end of a session leads to the sign-in page, and signing in leads back to the previous page', async () => {
+  test('a user whose session ends sees the sign-in page, and returns to the previous page after signing in', async () => {
     await openPath('/ports');
     await heading('Ports').waitFor();
     await visit.context.request.delete(`${dashboard.url}/api/session`, { headers: { Origin: dashboard.url } });

@@ -14,10 +14,10 @@ export interface DocumentFuzz {
   /** The URL of the server that is compared with `document`. */
   url: string;
   document: OpenApi;
-  /** Creates the objects that calls refer to. Called again after each call that may have deleted one of the objects. */
+  /** Creates the objects that calls refer to. After a call that may have deleted one of them, it is called again. */
   settle: () => Promise<Known>;
   cases: number;
-  /** The seed of an earlier run, to repeat it. */
+  /** The seed of the generated calls. The same seed repeats a run. */
   seed: number;
 }
 
@@ -26,7 +26,7 @@ export interface DocumentFuzzResult {
   statuses: Map<number, number>;
   /** The number of calls that the document does not allow. */
   refused: number;
-  /** The first response of each kind that the document does not allow, with the call and the error. */
+  /** The first failure of each kind, with the call that caused it. */
   failures: string[];
 }
 
@@ -62,8 +62,8 @@ const DELETING: ReadonlySet<string> = new Set(['rotateHostToken', 'changeMember'
 const ANSWER_MS_MAX = 60_000;
 
 /**
- * Sends valid and nearly valid calls to a server. Checks that no response is a 5xx, that every status and body is
- * documented, and that calls that the document does not allow are refused.
+ * Sends valid and nearly valid calls to a server. Checks that no response is a 5xx, that the document describes every
+ * status and body, and that the server refuses every call that violates the document.
  */
 export async function fuzzDocument({ url, document, settle, cases, seed }: DocumentFuzz): Promise<DocumentFuzzResult> {
   const operations = operationsOf(document).filter(({ id }) => !STREAMS.has(id));

@@ -2,7 +2,8 @@ import addFormatsModule from 'ajv-formats';
 import ajvModule from 'ajv/dist/2020.js';
 import type { JsonSchema } from './arbitrary.js';
 
-// The types of these packages describe the `exports` object of a CommonJS module.
+// The types of these CommonJS packages describe `module.exports`, so the class and the function are properties of the
+// import.
 const { Ajv2020 } = ajvModule;
 const addFormats = addFormatsModule.default;
 
@@ -47,21 +48,21 @@ export interface DocumentedOperation {
   path: string;
   parameters: Parameter[];
   bodySchema: JsonSchema | null;
-  /** Names of the security schemes, any one of which is sufficient. */
+  /** Names of the security schemes. A call needs credentials of only one of them. */
   schemes: string[];
-  /** Whether the document allows the values of a parameter as they are sent. A repeated parameter has several values. */
+  /** Returns whether the document allows these values of a parameter. Only a repeated parameter has several values. */
   allows(parameter: Parameter, values: readonly string[]): boolean;
   allowsBody(value: unknown): boolean;
   /** Returns how a response differs from the document, or null if it does not. */
   faultOf(answer: Answer): string | null;
 }
 
-/** The statuses of refusals that any call can cause. An operation documents them only as `default`. */
+/** The statuses with which the server can refuse any call. Operations do not list them; `default` covers them. */
 const COMMON_REFUSALS: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
-/** Returns the document with closed schemas, in which an undocumented field of a response is an error. */
+/** Closes all schemas of a document, so that a response with an undocumented field does not match. */
 function closeSchemas(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map(closeSchemas);
@@ -129,7 +130,10 @@ export function operationsOf(document: OpenApi): DocumentedOperation[] {
   );
 }
 
-/** Returns the integer or boolean that a text represents, or otherwise the text, which a schema of these types rejects. */
+/**
+ * Returns the integer or boolean that a text represents. Returns any other text unchanged; a schema of `type` rejects
+ * it.
+ */
 function toTyped(text: string, type: unknown): number | boolean | string {
   if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
   if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';

@@ -35,8 +35,8 @@ const container = (dockerId: string, fields: object = {}) => ({
 });
 
 /**
- * Creates the owner's account with the setup link of a new installation. Returns a function that creates one object for
- * every path parameter, and credentials of every kind.
+ * Creates the owner's account with the setup link of a new installation. Returns a function that creates an object for
+ * every path parameter and credentials for every security scheme.
  */
 export async function createSettle(http: Http, adminKey: string, setupLink: string): Promise<() => Promise<Known>> {
   async function call(method: 'GET' | 'POST', path: string, headers: Headers, body?: unknown) {
@@ -82,7 +82,10 @@ export async function createSettle(http: Http, adminKey: string, setupLink: stri
   }
 
   const members = new Map<MemberRole, Member>();
-  /** Returns a member, who is replaced only after a call that ended the session or changed the role: hashing is slow. */
+  /**
+   * Returns a member with this role. Hashing a password is slow, so the function adds a new member only if a call has
+   * ended the previous member's session or changed the role.
+   */
   async function ensureMember(role: MemberRole): Promise<Member> {
     const present = members.get(role);
     if (present !== undefined && (await isUnchanged(present))) return present;

@@ -5,18 +5,18 @@ import { GUARANTEES } from './guarantees/index.js';
 commandLine.configureOutput({ writeErr: () => undefined });
 
 describe('the command line', () => {
-  test('without options requests all tests, and writes into the document', () => {
+  test('requests all tests and writes into the document if it has no options', () => {
     const all = { only: Object.keys(GUARANTEES), quick: false, out: 'docs/reliability.md' };
     expect(parse([])).toEqual(all);
     expect(parse(['--'])).toEqual(all);
   });
 
-  test('with --quick writes nothing without --out', () => {
+  test('with --quick writes a document only if it also has --out', () => {
     expect(parse(['--quick'])).toEqual({ only: Object.keys(GUARANTEES), quick: true });
     expect(parse(['--quick', '--out', 'x.md'])).toMatchObject({ quick: true, out: 'x.md' });
   });
 
-  test('with --only runs the tests in their fixed order', () => {
+  test('with --only requests the named tests, always in the same order', () => {
     expect(parse(['--only', 'leaks,kill', '--rounds', '3'])).toMatchObject({
       only: ['kill', 'leaks'],
       rounds: 3,

@@ -21,7 +21,10 @@ const viewsOf = (generation: number): ContainerView[] =>
     ...{ firstSeenAt: AT, changedAt: AT, removedAt: null },
   }));
 
-/** Returns the marker's history through these generations, newest first, as the API returns it. */
+/**
+ * Returns the events of the marker container as its image changes from one of these generations to the next. The newest
+ * event is first, as in the API's responses.
+ */
 const historyOf = (...generations: number[]): ContainerEvent[] =>
   generations
     .slice(1)
@@ -34,7 +37,7 @@ const historyOf = (...generations: number[]): ContainerEvent[] =>
 const expected = { host: HOST, base: 4, acked: [5, 7], sent: 8 };
 
 describe('judgeHost', () => {
-  test('accepts the last acknowledged snapshot of a host, and one that was sent after it', () => {
+  test('accepts the last acknowledged snapshot of a host, or a snapshot that was sent after it', () => {
     expect(judgeHost(expected, viewsOf(7), historyOf(4, 5, 7))).toEqual({ found: 7, lost: null, torn: null });
     expect(judgeHost(expected, viewsOf(8), historyOf(4, 5, 7, 8))).toEqual({ found: 8, lost: null, torn: null });
   });
@@ -45,13 +48,13 @@ describe('judgeHost', () => {
     expect(judgeHost({ ...first, acked: [], sent: 0 }, [], [])).toEqual({ found: 0, lost: null, torn: null });
   });
 
-  test('reports a loss if an acknowledged snapshot is missing from the rows or from the history', () => {
+  test('reports a lost snapshot if an acknowledged snapshot is missing from the rows or from the history', () => {
     expect(judgeHost(expected, viewsOf(5), historyOf(4, 5)).lost).toContain('7 was acknowledged');
     expect(judgeHost(expected, [], []).lost).toContain('has 0, ');
     expect(judgeHost(expected, viewsOf(7), historyOf(4, 7)).lost).toContain('5 is not in the history');
   });
 
-  test('reports a torn state if the rows are of two snapshots, or of one that was never sent', () => {
+  test('reports a torn state if the rows come from two snapshots, or from a snapshot that was never sent', () => {
     const mixed = viewsOf(7).map((view, i) => (i === 4 ? viewsOf(6)[i]! : view));
     expect(judgeHost(expected, mixed, historyOf(4, 5, 7)).torn).toContain('differs from the snapshot');
     expect(judgeHost(expected, viewsOf(7).slice(1), historyOf(4, 5, 7)).lost).not.toBeNull();
@@ -59,7 +62,7 @@ describe('judgeHost', () => {
     expect(judgeHost(expected, viewsOf(9), historyOf(4, 5, 7, 9)).torn).toContain('only 8 was sent');
   });
 
-  test('reports a torn state if the rows and the history are not of one transaction', () => {
+  test('reports a torn state if the rows and the history come from different transactions', () => {
     expect(judgeHost(expected, viewsOf(8), historyOf(4, 5, 7)).torn).toContain('no unbroken history');
     expect(judgeHost(expected, viewsOf(7), [...historyOf(4, 5, 7), ...historyOf(5, 7)]).torn).toContain('no unbroken');
   });

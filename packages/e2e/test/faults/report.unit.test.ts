@@ -14,12 +14,12 @@ const sectionOf = (id: string) =>
 const where = { where: 'commit abc', quick: false };
 
 describe('a finding', () => {
-  test('is not kept if there was no attempt', () => {
+  test('does not meet its requirement if there was no attempt', () => {
     expect(never('lost', 0, 0, 'acks').kept).toBe(false);
     expect(always('answered', 0, 0, 'requests').kept).toBe(false);
   });
 
-  test('is not kept if its figure is NaN', () => {
+  test('does not meet its requirement if its figure is NaN', () => {
     expect(atMost('p99', NaN, 1, String).kept).toBe(false);
     expect(atLeast('goodput', NaN, 1, String).kept).toBe(false);
   });
@@ -47,7 +47,7 @@ describe('the document', () => {
   });
 });
 
-test('the terminal shows which promises are not kept, and the number of kept promises', () => {
+test('the terminal output shows the requirements that are not met, and the number of guarantees that hold', () => {
   const text = renderTerminal([record(), record({ findings: [never('lost', 0, 1, 'acks')] })]);
   expect(text).toMatch(/1200 ms +NOT KEPT/);
   expect(text).toContain('1 of 2 promises kept');

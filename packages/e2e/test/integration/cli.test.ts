@@ -119,8 +119,9 @@ describe('muster hosts, containers and events', () => {
     expect(hosts.out + containers.out + events.out).not.toContain('\u001b');
   });
 
-  test('print JSON with all fields of the API, and CSV', async () => {
-    // The host may become stale at any moment, so the command's result equals the host before or after the command.
+  test('print CSV, and JSON with all fields of the API', async () => {
+    // The host may become stale during the command, so the output must equal the host as it was either before or after
+    // the command.
     const hostBefore = await muster.host();
     const [host] = JSON.parse((await cli('hosts', '-o', 'json')).out) as unknown[];
     expect([hostBefore, await muster.host()]).toContainEqual(host);
@@ -157,7 +158,7 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +- +2 +Docker/);
   });
 
-  test('follow changes without a gap until they are interrupted', async () => {
+  test('miss no change while they follow changes, and end when they are interrupted', async () => {
     const events = start(['events', '--follow', '-o', 'json']);
     const watch = start(['containers', '--watch', '-o', 'json']);
     const followedEvents = () =>
@@ -179,7 +180,7 @@ describe('muster hosts, containers and events', () => {
 });
 
 describe('muster enroll-token', () => {
-  test('writes only a new token to standard output, lists it without its secret, and revokes it', async () => {
+  test('prints only the new token, lists the token without its secret, and revokes it', async () => {
     const made = await cli('enroll-token', 'create', 'rack 4', '--uses', '3', '--expires', '7d');
     expect(made.code).toBe(0);
     expect(made.out).toMatch(/^muster_enroll_[0-9A-Za-z]{49}\n$/);

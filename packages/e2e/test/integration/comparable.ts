@@ -3,9 +3,9 @@ import type { DockerEngine } from '@muster/testkit';
 import type { EngineListEntry } from '@muster/testkit/engine-replay';
 
 /*
- * The containers of Muster and of the engine in one comparable form. The mapping is independent of that of the agent, so
- * that a test detects mistakes of the agent. Ages in the status ("Up 5 seconds") depend on the time of the query and are
- * masked.
+ * The containers of Muster and of the engine in one comparable form. The mapping shares no code with the agent, so that
+ * a test detects mistakes of the agent. The time of a query determines the age in a status ("Up 5 seconds"), so ages
+ * are masked.
  */
 export interface Comparable {
   dockerId: string;
@@ -20,7 +20,7 @@ export interface Comparable {
   startedAt: string | null;
 }
 
-/** How often tests compare until both are equal. Each comparison inspects all containers of the engine. */
+/** The interval between two comparisons. Each comparison inspects all containers of the engine. */
 export const COMPARE_EVERY_MS = 300;
 
 const ageless = (status: string): string =>

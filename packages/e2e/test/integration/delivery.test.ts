@@ -195,7 +195,7 @@ describe('the systemd unit', () => {
 });
 
 describe('examples/agent.sh', () => {
-  test('reports all containers in thirty lines of code, and no empty list if the engine does not respond', async () => {
+  test('has at most thirty lines of code, reports all containers, and reports no empty list if the engine does not respond', async () => {
     const script = await readFile(join(ROOT, 'examples/agent.sh'), 'utf8');
     expect(script.split('\n').filter((line) => /^\s*[^#\s]/.test(line)).length).toBeLessThanOrEqual(30);
     const env = {

@@ -16,7 +16,7 @@ interface Demo {
   lines: string[];
 }
 
-// Both demos start at the same time, because the first test waits for events.
+// Both demos start at the same time: while the first test waits for events, the second demo starts.
 let demos: Demo[];
 beforeAll(async () => {
   demos = await Promise.all([startDemo(), startDemo()]);
@@ -33,7 +33,8 @@ const started: Omit<Demo, 'lines'>[] = [];
 /** Starts a demo, and waits until it is up. */
 async function startDemo(): Promise<Demo> {
   const dir = await mkdtemp(join(tmpdir(), 'muster-demo-test-'));
-  // Its own temporary directory shows leftover files. The demo must not use this machine's engine.
+  // The demo has its own temporary directory, so that the test sees the files that the demo leaves. The demo must not
+  // use this machine's engine.
   const program = startProgram(mainOf('demo'), {
     args: ['--for', '300'],
     env: { TMPDIR: dir, DOCKER_HOST: `unix://${dir}/none.sock` },
@@ -63,7 +64,7 @@ async function processesOf({ dir }: Demo): Promise<{ pid: number; commandLine: s
   return found.flat();
 }
 
-test('the commands that the demo prints show its fleet, and it leaves no process or file behind', async () => {
+test('the commands that the demo prints show its fleet, and the demo leaves no process or file behind', async () => {
   const demo = demos[0]!;
   const { lines } = demo;
   const [hosts, containers, events] = await Promise.all(
@@ -88,7 +89,7 @@ test('the commands that the demo prints show its fleet, and it leaves no process
   expect(await readdir(demo.dir)).toEqual([]);
 });
 
-test('a child process that fails ends the demo, which reports it and leaves no process or file behind', async () => {
+test('if a child process fails, the demo reports the failure, ends, and leaves no process or file behind', async () => {
   const demo = demos[1]!;
   const api = (await processesOf(demo)).find(({ commandLine }) => commandLine.includes('apps/api'))!;
   process.kill(api.pid, 'SIGKILL');

@@ -137,7 +137,7 @@ withDocker('a real Docker engine, the API and the agent as processes', () => {
     await same();
     const [gone] = await muster.containers('&q=life-after&presence=removed');
     expect(gone).toMatchObject({ dockerId: id, state: 'exited', removedAt: expect.any(String) });
-    // Changes within one second are in one snapshot, so a restart can be one event or two.
+    // The agent sends changes within one second in one snapshot, so Muster may record a restart as one event or as two.
     const recordedKinds = await kinds(id);
     for (const kind of ['created', 'started', 'paused', 'unpaused', 'renamed', 'exited', 'removed'])
       expect(recordedKinds).toContain(kind);
@@ -171,7 +171,7 @@ withDocker('a real Docker engine, the API and the agent as processes', () => {
     expect((await kinds(id)).at(-1)).toBe('removed');
   });
 
-  test('a container that is replaced by another of the same name is reported as two containers', async () => {
+  test('a container and its successor with the same name are reported as two containers', async () => {
     const old = await engine.run({ name: 'service', labels: { version: '1' } });
     await same();
     await engine.remove(old);
@@ -221,7 +221,7 @@ withDocker('a real Docker engine, the API and the agent as processes', () => {
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
   });
 
-  test('changes while the API was down are reported when it is back', async () => {
+  test('changes that occur while the API is down are reported after its restart', async () => {
     await muster.stop();
     await engine.run({ name: 'meanwhile' });
     await engine.remove((await engine.list()).find(({ Names }) => Names[0] === '/done')!.Id);

@@ -7,7 +7,7 @@ import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
 import { Muster } from '../support/muster.js';
 
-/** Reduces the 10 to 20 minutes after which a refused agent retries to 2 to 4 seconds. */
+/** With this factor, a refused agent retries after 2 to 4 seconds instead of 10 to 20 minutes. */
 const FAST_TIME_FACTOR = 300;
 
 const DAY_MS = 86_400_000;
@@ -22,7 +22,7 @@ beforeEach(async () => {
     ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
     roles: [{ name: 'web', temper: 'steady' }],
   });
-  // About one second by the agent's fast clock.
+  // With the agent's fast clock, these intervals last one second.
   muster = new Muster(dir, {
     MUSTER_SNAPSHOT_SECONDS: String(FAST_TIME_FACTOR),
     MUSTER_HEARTBEAT_SECONDS: String(FAST_TIME_FACTOR),
@@ -48,7 +48,7 @@ function startAgent(enrollToken = ''): Program {
   return agent;
 }
 
-/** Resolves when the only host has reported a container and was seen after this call. */
+/** Resolves when the only host has a container and has reported after this call. */
 async function reporting(): Promise<void> {
   const since = Date.now();
   await eventually(async () => {
@@ -74,7 +74,7 @@ const readState = async (): Promise<State> => JSON.parse(await readFile(statePat
 test('an agent keeps its token while another server answers at its address, and then reports again', async () => {
   startAgent(await muster.enrollmentToken());
   await reporting();
-  // Restarts the agent without the enrollment token, because install.sh does not store it either.
+  // Restarts the agent without the enrollment token, as on a machine where install.sh has installed it.
   await agent!.stop();
   startAgent();
   await reporting();

@@ -9,7 +9,7 @@ const [NEAR, FAR] = ['10.231.0.1', '10.231.0.2'];
 /** The port of the near end. It is always free, because no other process is in that namespace. */
 const PORT = 3_000;
 
-/** A network link between the API and a simulated remote machine that can be cut. */
+/** A network link between the API and a simulated remote machine. Tests can cut the link. */
 export interface Link {
   /** The API's URL on the remote machine. */
   readonly url: string;
@@ -22,8 +22,8 @@ export interface Link {
 }
 
 /**
- * Creates two network namespaces that are connected only to each other, by a veth pair. Connections to the near one are
- * forwarded to the API at `apiUrl` through a Unix socket in `dir`. Requires root on Linux.
+ * Creates two network namespaces, and connects them only to each other with a veth pair. The near namespace forwards
+ * connections to the API at `apiUrl` through a Unix socket in `dir`. Requires root on Linux.
  */
 export async function startLink(apiUrl: string, dir: string): Promise<Link> {
   const socketPath = join(dir, 'link.sock');
@@ -44,7 +44,7 @@ export async function startLink(apiUrl: string, dir: string): Promise<Link> {
   await new Promise<void>((resolve) => handOver.listen(socketPath, resolve));
   const end = fileURLToPath(new URL('link-end.js', import.meta.url));
   const near = spawn('unshare', ['--net', process.execPath, end, String(PORT), socketPath], { stdio: PIPED });
-  // This process only keeps the namespace alive.
+  // The only purpose of this process is to keep the namespace alive.
   const far = spawn('unshare', ['--net', 'sh', '-c', 'echo ready; exec cat'], { stdio: PIPED });
   await Promise.all([near, far].map(({ stdout }) => once(stdout, 'data')));
   const within = ({ pid }: ChildProcess, ...command: string[]): void =>

@@ -32,7 +32,7 @@ afterEach(async () => {
 const nameOf = (index: number): string => `c-${String(index).padStart(5, '0')}`;
 const create = (): string[] => Array.from({ length: CONTAINERS }, (_, i) => engine.engine.create({ name: nameOf(i) }));
 
-test('a host with 6,000 containers that are replaced three times always reports the first 5,000 by name', async () => {
+test('a host with 6,000 containers reports the first 5,000 in the order of names, also after each of three complete replacements', async () => {
   let ids = create();
   agent = startProgram(mainOf('agent'), {
     env: {
@@ -51,7 +51,7 @@ test('a host with 6,000 containers that are replaced three times always reports 
         }
       },
       240_000,
-      // Searching takes time that the snapshots need.
+      // The interval is long, because frequent searches would slow down the snapshots.
       500,
     );
   await exact();

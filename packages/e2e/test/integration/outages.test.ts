@@ -21,13 +21,13 @@ import { Muster } from '../support/muster.js';
 
 const withDocker = hasDockerEngine() ? describe : describe.skip;
 
-/** Arguments of Node with which a program's clock follows the file WRONG_CLOCK_FILE. */
+/** Arguments for Node.js that offset the wall clock of a program by the value in the file WRONG_CLOCK_FILE. */
 const WITH_WRONG_CLOCK = ['--import', fileURLToPath(new URL('wrong-clock.js', import.meta.url))];
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Longer than the second for which an agent collects a burst of changes. */
+/** Within this time, an agent notices a change. After a change, it waits one second for more changes. */
 const SEEN_MS = 3_000;
 
 /** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
@@ -68,7 +68,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
   }, 120_000);
 
   afterEach(() => {
-    // The next test starts with a working link, even if this one failed.
+    // A failed test may have left the link cut.
     link.mend();
     expect(agent.stderr()).not.toContain('bug in the agent');
   });
@@ -92,9 +92,9 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
     );
 
   /**
-   * Starts another agent of the engine, with an API of its own, and restarts it with its clock set back by a day. A
-   * container is created in between. The API accepts the agent's reports only after a minute, which passes during the
-   * other tests.
+   * Starts a second agent for the engine, with its own API. Stops the agent, creates a container, and starts the agent
+   * again with its clock set back by a day. The API accepts the agent's reports only after a minute, so the other tests
+   * run in the meantime.
    */
   async function restartWithClockSetBack() {
     const [otherDir, clockFile] = [join(dir, 'other'), join(dir, 'other-clock')];
@@ -121,7 +121,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
       RECOVERY_MS_MAX,
       1_000,
     );
-    // The test handles the error.
+    // The test of the restarted agent awaits `reports` and handles its error.
     reports.catch(() => undefined);
     return { muster: other, agent: after, unseenId, reports };
   }
@@ -134,7 +134,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
     (await engine.list()).find(({ Names }) => Names[0] === `/${name}`)!.Id;
 
   describe('an engine that is killed together with its containers', () => {
-    test('keeps its containers in Muster, which are reported as exited after the engine is started again', async () => {
+    test('keeps its containers in Muster, and the containers are reported as exited after the engine restarts', async () => {
       const before = (await muster.containers()).map(({ dockerId }) => dockerId);
       await engine.kill();
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
@@ -149,7 +149,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
       await same();
     });
 
-    test('repeatedly, while containers are created and removed, leaves no stale container', async () => {
+    test('leaves no removed container in Muster, even if the engine is killed several times', async () => {
       for (let round = 0; round < 3; round++) {
         const id = await engine.run({ name: `round-${round}` });
         if (round === 1) await same();
@@ -171,7 +171,8 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // The agent has not detected the outage yet. Its hanging request delays other requests, but not the journal.
+    // The agent has not detected the outage yet: a request hangs. The agent sends no other request meanwhile, but still
+    // writes to its journal.
     for (const act of [() => engine.act(touched, 'kill'), () => engine.act(touched, 'start')]) {
       await act();
       await sleep(SEEN_MS);
@@ -210,7 +211,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
     expect(await status()).toMatchObject({ journalEntries: 0, serverError: null });
   }, 600_000);
 
-  describe('a clock that jumps', () => {
+  describe('a clock that is set', () => {
     const jumpClock = async (errorMs: number): Promise<void> => {
       await writeFile(wrongClockFile, String(errorMs));
       agent.child.kill('SIGUSR2');
@@ -240,7 +241,7 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
       await same();
     });
 
-    test('a day back while the agent restarts does not keep the agent from reporting within two minutes', async () => {
+    test('a day back during a restart of the agent prevents its reports for at most two minutes', async () => {
       await restarted.reports;
       await same(60_000, restarted.muster);
       await engine.remove(restarted.unseenId);

@@ -39,7 +39,7 @@ function simulate(url: string, flags: string): Program {
   return (simulator = startProgram(mainOf('simulate'), { args, env: { MUSTER_URL: url, MUSTER_KEY: muster.key } }));
 }
 
-test('after simulated network and agent failures, each container is as its host last reported it', async () => {
+test('after simulated network and agent failures, each container equals the last report of its host', async () => {
   const run = simulate(muster.url, '--hosts 20 --containers 10 --churn 0.3 --faults 20 --ramp 1s --duration 12s');
   const code = await run.ended;
   const summary = Summary.parse(JSON.parse(run.stdout()));
@@ -47,7 +47,7 @@ test('after simulated network and agent failures, each container is as its host 
   expect({ code, passed: summary.passed }).toEqual({ code: 0, passed: true });
   expect(summary.compared).toMatchObject({ hosts: 20, containers: 200 });
   expect(summary.compared.removed).toBeGreaterThan(0);
-  // Each container has at least the event of its creation.
+  // Each of the 200 containers has at least one event: its creation.
   expect(summary.compared.events).toBeGreaterThan(200);
   for (const mishap of [
     'answer lost',

@@ -44,8 +44,8 @@ export function useBrowserPage(): { readonly context: BrowserContext; readonly p
   });
   afterAll(() => browser?.close());
   beforeEach(async () => {
-    // Animated elements could be checked before they are fully drawn. An endless animation, such as that of the word
-    // "Live", also makes the browser draw 60 frames a second while a test waits.
+    // Without reduced motion, a test could check an element before its animation ends. An endless animation, such as
+    // the one next to "Live", would also make the browser draw 60 frames per second while a test waits.
     context = await browser!.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
     context.setDefaultTimeout(TIMEOUT_MS);
     opened = await openPage(context);
@@ -72,16 +72,20 @@ export interface Dashboard {
   /** A client of the API with an admin key. */
   readonly api: Client;
   readonly muster: Muster;
-  /** Gives the context the owner's session, which all contexts share. Creates the owner account if it does not exist. */
+  /**
+   * Signs the context in as the owner. All contexts share one session. Creates the owner account if it does not exist.
+   */
   signIn(context: BrowserContext): Promise<void>;
-  /** Starts a host without containers, which enrolls with this token, by default with a new one. */
+  /** Starts a host without containers. Its agent enrolls with `enrollToken`, or with a new token by default. */
   addHost(name: string, enrollToken?: string): Promise<FleetHost>;
-  /** Restarts a host's agent with its present state directory and another enrollment token. */
+  /** Restarts a host's agent with another enrollment token. The agent keeps its state directory. */
   restartAgent(host: FleetHost, enrollToken: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a dashboard on a new embedded database, or on the one at `databaseUrl`. `env` adds environment variables. */
+/**
+ * Starts a dashboard on a new embedded database, or on the database at `databaseUrl`. `env` adds environment variables.
+ */
 export async function startDashboard(
   databaseUrl: string | null = null,
   env: Readonly<Record<string, string>> = {},
@@ -98,7 +102,8 @@ export async function startDashboard(
     muster,
     api: client,
     async signIn(context) {
-      // Hashing a password takes longer than most tests of a page. A session that ended is replaced.
+      // Signing in hashes the password, which takes longer than most tests of a page. Reuse the session unless it has
+      // ended.
       if (sessionCookies.length > 0) {
         await context.addCookies(sessionCookies);
         if ((await context.request.get(`${url}/api/session`)).ok()) return;
@@ -135,7 +140,7 @@ export async function startDashboard(
 export interface PageTask {
   /** Milliseconds of wall-clock time. */
   lastedMs: number;
-  /** Milliseconds of the thread's CPU time, which other processes affect little. */
+  /** Milliseconds of the thread's CPU time. Other processes on the machine hardly affect it. */
   workedMs: number;
 }
 

@@ -13,7 +13,10 @@ export interface FleetHost extends Replay {
   agent: Program;
 }
 
-/** Starts an engine without containers, and an agent that enrolls with this token. Their files are in `directory`. */
+/**
+ * Starts an engine without containers, and an agent that enrolls with `enrollToken`. The files of both are in
+ * `directory`.
+ */
 export async function startHost(
   muster: Muster,
   directory: string,
@@ -27,7 +30,7 @@ export async function startHost(
   return { ...replay, name, agent: startAgent(muster, directory, name, replay.server, enrollToken) };
 }
 
-/** Starts an agent for a host's engine, with the state directory of the host's earlier agents. */
+/** Starts an agent for a host's engine. All agents of the host use the same state directory. */
 export const startAgent = (
   { url }: Muster,
   directory: string,
@@ -67,7 +70,10 @@ export interface RawHost {
   beat(problems: readonly AgentProblem[], fields?: object): Promise<void>;
 }
 
-/** Enrolls a host for which the test itself makes the agent's calls. `facts` replace fields of the request. */
+/**
+ * Enrolls a host for which the test itself makes the agent's calls. `facts` are fields of the enrollment request, in
+ * addition to or instead of the default ones.
+ */
 export async function enrollRawHost(
   muster: Pick<Muster, 'url' | 'enrollmentToken'>,
   facts: { name: string; [field: string]: unknown },

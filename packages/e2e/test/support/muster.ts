@@ -10,7 +10,7 @@ import type { z } from 'zod';
 export class Muster {
   /** The API key of an admin. */
   readonly key = newToken();
-  /** Empty before the first start. It stays the same after a restart. */
+  /** The API's URL. It is empty before the first start, and each restart keeps it. */
   url = '';
   #api: Api | null = null;
   #port = 0;
@@ -21,7 +21,10 @@ export class Muster {
     private readonly env: Readonly<Record<string, string>> = {},
   ) {}
 
-  /** Starts the API on an embedded database, which is created if missing, or on the one of `DATABASE_URL`. */
+  /**
+   * Starts the API on the database of `DATABASE_URL`, or on an embedded database, which is created if it does not
+   * exist.
+   */
   async start(database = 'data'): Promise<void> {
     const env = {
       MUSTER_DATA_DIR: join(this.directory, database),

@@ -1,7 +1,7 @@
 /**
- * A keep-alive HTTP/1.1 connection with one request in flight, written on a socket: the load generator shares the
- * machine with the server, and HTTP libraries cost several times as much. It supports only what the measured servers
- * do (Content-Length, no chunks, no close) and rejects anything else.
+ * A keep-alive HTTP/1.1 connection with one request in flight. It uses a socket directly, because the load generator
+ * shares the machine with the server, and HTTP libraries need several times as much CPU time. It supports only
+ * responses of the measured servers (Content-Length, no chunks, no close) and rejects all others.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';

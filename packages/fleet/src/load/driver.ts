@@ -9,7 +9,10 @@ import type { LoadHost, Traffic } from './host.js';
 
 export interface Load {
   port: number;
-  /** Each connection serves its share of the hosts in turn. Except in a storm, there are at most as many as hosts. */
+  /**
+   * Each connection sends the requests of its share of the hosts in turn. Except in a storm, there are at most as many
+   * connections as hosts.
+   */
   connections: number;
   traffic: Traffic;
   /** The load ends after a time, or after a number of requests per host. */
@@ -17,8 +20,9 @@ export interface Load {
   /** Requests per second of all connections together. Default: as fast as responses arrive. */
   perSecond?: number;
   /**
-   * A storm may have more connections than hosts, and skips a request that is due while its connection waits for a
-   * response. Otherwise, such a request is sent late, and its latency counts from the time at which it was due.
+   * A storm may have more connections than hosts. If a request is due while its connection waits for a response, a
+   * storm skips the request. Without a storm, the driver sends it late, and its latency counts from the time at which
+   * it was due.
    */
   isStorm?: boolean;
 }
@@ -34,7 +38,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
   for (let place = 0; place < Math.max(count, hosts.length); place++) {
     shares[place % count]!.push(hosts[place % hosts.length]!);
   }
-  // Snapshots of one host on several connections overtake each other, and the API does not apply an older one.
+  // If several connections send snapshots of one host, an older snapshot can arrive after a newer one, and the API does
+  // not apply it.
   const isOrdered = count <= hosts.length;
   const connections = await openConnections(port, count, isStorm);
 
@@ -49,7 +54,10 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
     /** Other statuses, broken connections, and responses with status 200 that did not apply the snapshot. */
     wrong: 0,
     firstWrong: null as string | null,
-    /** Time of the last request whose response did not have status 200, in ms after the start; otherwise 0. */
+    /**
+     * The time of the last request whose response did not have status 200, in ms after the start; 0 if there was no
+     * such request.
+     */
     lastNotOkMs: 0,
   };
   const recordWrong = (reason: string) => {
@@ -59,13 +67,13 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
   const cpuMsBefore = ownCpuMs();
   const startedAt = performance.now();
   const durationMs = 'durationMs' in until ? until.durationMs : Infinity;
-  // All connections together keep the pace.
+  // `perSecond` is the rate of all connections together.
   const intervalMs = perSecond === undefined ? 0 : (1_000 * count) / perSecond;
 
   async function sendTurn(host: LoadHost, connection: Connection, random: number, dueAt: number | null) {
     const readyAt = performance.now();
     const { request, accepted } = host.next(traffic, random);
-    // A storm's latency includes the compression of the snapshot, as an agent's does.
+    // The latency in a storm includes the compression of the snapshot, because a real agent also compresses snapshots.
     const sentAt = dueAt ?? (isStorm ? readyAt : performance.now());
     result.sent += 1;
     const answer = await connection.send(request);
@@ -98,7 +106,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
       const waitMs = dueAt - performance.now();
       if (intervalMs > 0 && waitMs > 0) await sleep(Math.min(waitMs, durationMs));
       if (performance.now() - startedAt >= durationMs) return;
-      // A request is late if its connection was waiting for a response. A late timer is not the server's fault.
+      // A request is late only if the server caused the delay: its connection was waiting for a response. A late timer
+      // does not count.
       const isLate = !isStorm && intervalMs > 0 && waitMs < 0;
       const wasDueAt = dueAt;
       dueAt = isStorm ? Math.max(dueAt + intervalMs, performance.now()) : dueAt + intervalMs;
@@ -113,7 +122,7 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
   await Promise.all(shares.map((share, i) => sendShare(share, connections[i]!, i + 1).catch(onBroken)));
   for (const connection of connections) connection.close();
   const cpuMs = ownCpuMs() - cpuMsBefore;
-  // The latencies are those of responses with status 200, and the CPU time is that of this process.
+  // `okMs` covers only responses with status 200. `cpuMs` is the CPU time of this process.
   return { ...result, okMs: latencyOf(latencies), ms: performance.now() - startedAt, cpuMs };
 }
 
@@ -121,9 +130,9 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
 const OPENING_MAX = 256;
 
 /**
- * Opens connections. A connection counts as open before Node accepts it, and Node accepts one per turn of its event
- * loop. In a storm, connections that Node has not accepted would wait until the end, so each connection of a storm
- * first waits for a response.
+ * Opens connections. A client sees a connection as open before Node.js accepts it, and Node.js accepts one connection
+ * per turn of its event loop. Some connections of a storm would therefore wait until the end of the storm. To prevent
+ * this, each connection of a storm first sends a request and waits for the response.
  */
 async function openConnections(port: number, count: number, isStorm: boolean): Promise<Connection[]> {
   const connections: Connection[] = [];

@@ -24,8 +24,8 @@ export interface WorkloadShape extends Omit<HostShape, 'index'> {
 }
 
 /**
- * The hosts of one server that compress their snapshots, as agents do. `numbered`: 9 to 13 containers; a tenth of the
- * requests changes them. `costly`: the largest allowed snapshots, in which every container changes each time.
+ * The hosts of one server. They compress their snapshots, as agents do. `numbered`: 9 to 13 containers, which change
+ * with every tenth request. `costly`: the largest allowed snapshots, in which every container changes each time.
  */
 export interface StormShape {
   content: 'numbered' | 'costly';
@@ -37,14 +37,15 @@ export type FleetShape = WorkloadShape | StormShape;
 /** The kind of request that a host sends. Numbered and costly hosts support only heartbeats and the mix. */
 export type Traffic =
   | { kind: 'heartbeat' }
-  /** The last snapshot again, or the host's first snapshot. */
+  /** A snapshot with the same containers as the host's last one; the first snapshot if the host has sent none. */
   | { kind: 'unchanged' }
   | { kind: 'changed'; change: ChangeKind; percent: number }
-  /** A snapshot without the first `absent` containers, only of hosts whose number is a multiple of `every`. */
+  /** A snapshot without the first `absent` containers. Only hosts whose number is a multiple of `every` send it. */
   | { kind: 'removal'; absent: number; every: number }
   /**
-   * Half heartbeats, four tenths unchanged snapshots and one tenth changed snapshots, as in a real fleet. Hosts with
-   * the workload's containers choose at random, and change 2 % of them. The other hosts follow a fixed order.
+   * Half heartbeats, four tenths unchanged snapshots and one tenth changed snapshots, as in a real fleet. Workload
+   * hosts choose a kind at random, and a changed snapshot changes 2 % of their containers. Numbered and costly hosts
+   * send the kinds in a fixed order.
    */
   | { kind: 'mix' };
 
@@ -54,8 +55,8 @@ export interface LoadHost {
   /** The changes of the workload so far. */
   readonly progress: HostProgress;
   /**
-   * Returns the next request, and a callback for a response with status 200, which receives its digest. `random`: a
-   * number in [0, 1) that decides what a mix sends.
+   * Returns the next request and a callback. After a response with status 200, the caller passes the digest of the
+   * response to the callback. `random`: a number in [0, 1) that decides what a mix sends.
    */
   next(traffic: Traffic, random: number): { request: HttpRequest; accepted: Accepted };
 }
@@ -127,13 +128,16 @@ function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): Lo
   };
 }
 
-/** `costlyBodies` are two snapshots. If they are given, the host sends them in turn instead of numbered snapshots. */
+/** If `costlyBodies` is not null, the host sends these two snapshots alternately, instead of numbered ones. */
 function createStormHost(
   session: AgentSession,
   number: number,
   costlyBodies: readonly [Buffer, Buffer] | null,
 ): LoadHost {
-  /** The last generation that the API accepted, or 0. A refused generation is sent again, because it costs as much. */
+  /**
+   * The last generation that the API accepted, or 0. After a refusal, the host sends the same generation again, because
+   * it costs the API as much as a new one.
+   */
   let generation = 0;
   // Hosts start at different turns, so that not all send the same kind of request at once.
   let turn = number;
@@ -162,10 +166,12 @@ function createStormHost(
   };
 }
 
-/** Level 3 takes a fraction of the time of the default level, for slightly more bytes. */
+/** Level 3 needs much less time than the default level, but produces slightly more bytes. */
 const compress = (containers: readonly object[]): Buffer => gzipSync(JSON.stringify(containers), { level: 3 });
 
-/** Returns one of two snapshots of 5,000 containers with 60 labels, which differ in every container. */
+/**
+ * Returns one of two snapshots. Each has 5,000 containers with 60 labels, and every container differs between the two.
+ */
 function costlyBody(isEven: boolean): Buffer {
   const labels = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, `value-${i}-${isEven}`]));
   const containers = Array.from({ length: 5_000 }, (_, i) => {
@@ -175,5 +181,8 @@ function costlyBody(isEven: boolean): Buffer {
   return compress(containers);
 }
 
-/** A snapshot, and the JSON of each container in it, so that a change costs little more than its own containers. */
+/**
+ * A snapshot, and the JSON of each of its containers. With these, a change serializes only the containers that it
+ * changes.
+ */
 const createBody = (items: readonly string[]) => ({ items, bytes: Buffer.from(`[${items.join(',')}]`) });

@@ -4,7 +4,9 @@ import type { StatusFacts } from '@muster/testkit/status-text';
 
 /** The properties that a container and its successors share. */
 export interface Role {
-  /** Canonical. Its id, state, status and start are replaced, and its image has a suffix. */
+  /**
+   * A template in canonical form. Each container has its own id, state, status and start, and a suffix after the image.
+   */
   readonly container: Container;
   readonly hasHealthCheck: boolean;
 }
@@ -18,7 +20,7 @@ const LATER_SHARE = 0.25;
 const HOUR_MS = 3_600_000;
 const EXIT_CODES = [0, 0, 1, 134, 137, 139, 143] as const;
 
-/** The engine's delay before it restarts a container, which Docker doubles after each crash. */
+/** The engine's delay before it restarts a container. Docker doubles the delay after each crash. */
 const RESTART_MS_MIN = 100;
 const RESTART_MS_MAX = 60_000;
 
@@ -32,7 +34,10 @@ export class SimulatedContainer implements StatusFacts {
   finishedAtMs: number;
   /** Time of the next change without an external cause: a health check passes, or the engine restarts the container. */
   dueAtMs = Number.POSITIVE_INFINITY;
-  /** Its canonical JSON, and the time at which the age in it changes; null after a change. */
+  /**
+   * The canonical JSON of the container, and the time at which the age in its status changes. It is null after a change
+   * of the container.
+   */
   text: { json: string; expiresAtMs: number } | null = null;
 
   private constructor(
@@ -57,7 +62,7 @@ export class SimulatedContainer implements StatusFacts {
     return container;
   }
 
-  /** Creates and starts a container in the same role, with the next release. */
+  /** Creates and starts the container that replaces this one: it has the same role and the next release. */
   successor(atMs: number): SimulatedContainer {
     const next = new SimulatedContainer(this.role, this.release + 1, atMs, this.random);
     next.start(atMs);

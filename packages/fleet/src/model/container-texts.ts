@@ -3,7 +3,10 @@ import { statusText } from '@muster/testkit/status-text';
 import type { Role, SimulatedContainer } from './container-life.js';
 import { NO_PROGRESS, simulateHost } from './workload.js';
 
-/** Returns the roles of a host with `count` containers. All hosts of a fleet share them, as hosts of real fleets do. */
+/**
+ * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because hosts of real
+ * fleets run the same services.
+ */
 export const createRoles = (count: number): Role[] =>
   simulateHost({ seed: 1, index: 0, containers: count, mix: 'running' })
     .snapshot(NO_PROGRESS)
@@ -12,7 +15,7 @@ export const createRoles = (count: number): Role[] =>
       hasHealthCheck: parseStatus(container.status).health !== null,
     }));
 
-/** Returns canonical JSON, because the role's container is canonical and the order of its fields does not change. */
+/** Returns canonical JSON: the role's container is canonical, and the replaced fields keep their places. */
 function containerText(container: SimulatedContainer, status: string, epochMs: number): string {
   const { dockerId, role, release, state, startedAtMs } = container;
   const image = `${role.container.image}.${release}`;
@@ -22,8 +25,9 @@ function containerText(container: SimulatedContainer, status: string, epochMs: n
 }
 
 /**
- * Returns the canonical JSON of each container at `nowMs`, or `previous` if nothing differs from it. `epochMs` is the
- * simulation's start, in milliseconds since 1970. Only texts that have changed or expired are written again.
+ * Returns the canonical JSON of each container at `nowMs`. Returns the array `previous` itself if all texts are the
+ * same. `epochMs` is the simulation's start, in milliseconds since 1970. Creates a text only if its container has
+ * changed or the text has expired.
  */
 export function containerTexts(
   containers: readonly SimulatedContainer[],

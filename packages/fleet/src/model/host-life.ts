@@ -21,7 +21,7 @@ export interface HostLifeOptions {
   faults: number;
 }
 
-/** Events of each kind during one interval of one host, if `faults` is 1. */
+/** Mean number of events of each kind per host and interval, if `faults` is 1. */
 const PER_INTERVAL = { 'agent-restarted': 0.01, 'network-failed': 0.01, 'token-rotated': 0.02, gone: 0.000_5 } as const;
 const KINDS = Object.entries(PER_INTERVAL) as [HostEvent['kind'], number][];
 const ALL_PER_INTERVAL = KINDS.reduce((sum, [, perInterval]) => sum + perInterval, 0);
@@ -30,8 +30,8 @@ const HOUR_MS = 3_600_000;
 const UPTIME_MS_MAX = 60 * 24 * HOUR_MS;
 
 /**
- * A host and its containers. Equal options give equal lives, regardless of the number of calls that advance them. Times
- * are milliseconds since the simulation's start. The host's events have their own random generator, so that they do not
+ * A host and its containers. Equal options give equal lives, whatever the number of calls of `advance`. Times are
+ * milliseconds since the simulation's start. The host's events have their own random generator, so that they do not
  * affect the containers.
  */
 export class HostLife {
@@ -59,7 +59,7 @@ export class HostLife {
     return Math.min(this.changeAtMs, this.dueAtMs, this.eventAtMs);
   }
 
-  /** Advances to `untilMs`. Returns when the first container changed, the containers that were removed, and the events. */
+  /** Advances to `untilMs`. Returns the time of the first container change, the removed containers, and the events. */
   advance(untilMs: number) {
     const removals: Pick<SimulatedContainer, 'dockerId' | 'createdAtMs'>[] = [];
     const events: HostEvent[] = [];

@@ -1,13 +1,16 @@
 /**
- * Numbered snapshots: every container of a snapshot contains the number of the snapshot. A check can therefore
- * determine which snapshot the API has, and whether it has all of it. Pure.
+ * Numbered snapshots: every container of a snapshot contains the number of the snapshot. A check can therefore tell
+ * which snapshot the API has stored, and whether the snapshot is complete. Pure.
  */
 import type { Container } from '@muster/contracts';
 import { CONTAINER_DEFAULTS } from './workload.js';
 
 const CONTAINERS_MIN = 8;
 
-/** Returns the id of the container whose image differs in each generation: its history lists the applied snapshots. */
+/**
+ * Returns the id of the marker: a container whose image is different in each generation, so that its history lists the
+ * applied snapshots.
+ */
 export const markerOf = (host: number): string => `marker-${host}`;
 
 /** Returns the `generation`th snapshot of a host. Containers are added, removed, restarted, and change their labels. */

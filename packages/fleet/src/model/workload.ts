@@ -1,7 +1,7 @@
 /**
- * Simulated hosts, their containers, and what changes between two snapshots. Pure: a container is a function of the
- * seed, the host, its place on the host, and how often the host's containers changed. A few numbers per host are
- * therefore enough to check a database.
+ * Simulated hosts, their containers, and what changes between two snapshots. Pure: the seed, the host, the container's
+ * place on the host, and the host's changes so far determine a container. A few numbers per host are therefore enough
+ * to check a database.
  */
 import { Container, type Port } from '@muster/contracts';
 import { randomHex, seededRandom } from '@muster/testkit/random';
@@ -9,7 +9,9 @@ import { randomHex, seededRandom } from '@muster/testkit/random';
 /** The difference between two snapshots: none, the age in a status text, or a restart, which is also an event. */
 export type ChangeKind = 'none' | 'aged' | 'restarted';
 
-/** `running`: every container runs, so that each can change. `varied`: as on real hosts, a seventh does not run. */
+/**
+ * `running`: all containers run, so that all of them can change. `varied`: one in seven does not run, as on real hosts.
+ */
 export type StateMix = 'running' | 'varied';
 
 /** What determines the containers of a host. */
@@ -21,7 +23,10 @@ export interface HostShape {
   mix: StateMix;
 }
 
-/** The changes of a host so far. They affect its containers in turn, and then start again with the first container. */
+/**
+ * The changes of a host so far. A change affects the container after the one that the previous change affected, and
+ * after the last container the first one again.
+ */
 export interface HostProgress {
   /** Number of times that the age in a status text increased, summed over all containers. */
   ages: number;
@@ -35,7 +40,7 @@ export interface HostProgress {
 
 export const NO_PROGRESS: HostProgress = { ages: 0, restarts: 0, absent: 0, added: 0 };
 
-/** A host that can compute its containers for any progress. */
+/** A simulated host, which computes its containers from its progress. */
 export type SimulatedHost = ReturnType<typeof simulateHost>;
 
 const SERVICES =
@@ -46,7 +51,7 @@ const REGISTRIES = ['', 'ghcr.io/acme/', 'registry.example.com/platform/', 'quay
 const PROJECTS = 'shop crm intranet billing telemetry content support data'.split(' ');
 const TIERS = ['frontend', 'backend', 'data', 'batch'];
 
-/** The values of fields that the workload does not set, and of fields that contenders do not store. */
+/** Default values for the fields that the workload does not set or that contenders do not store. */
 export const CONTAINER_DEFAULTS = Container.parse({ dockerId: '-', name: '-', image: '-', state: '-' });
 
 /** An arbitrary start of the workload's times. */
@@ -105,7 +110,10 @@ export function simulateHost(shape: HostShape, { remember = true } = {}) {
   };
 }
 
-/** Returns the unchanging parts of a container, and the first age and start, from which its status text follows. */
+/**
+ * Returns the parts of a container that never change, and its first age and start time, from which its status text is
+ * computed.
+ */
 function createBase({ seed, index, mix }: HostShape, place: number) {
   const random = seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b));
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
@@ -155,7 +163,10 @@ function createBase({ seed, index, mix }: HostShape, place: number) {
   };
 }
 
-/** Returns a container's state and the words of its status text, by its place (0 to 1) in the mix. */
+/**
+ * Returns a container's state, and the parts of its status text before and after the age. `place` (0 to 1) selects them
+ * from the mix.
+ */
 function stateOf(mix: StateMix, place: number): { state: string; before: string; after: string; starts: boolean } {
   const runs = { state: 'running', before: 'Up ', starts: true };
   if (mix === 'running') return { ...runs, after: place < 0.3 ? ' (healthy)' : '' };

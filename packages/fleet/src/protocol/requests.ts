@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Paths, SnapshotHeaderNames, type EnrollRequest, type Heartbeat } from '@muster/contracts';
 import type { Call } from '@muster/testkit/http';
 
-/** One run of an agent: its credentials, and the position of its last snapshot. */
+/** One run of an agent: its credentials, and the sequence number of its last snapshot. */
 export class AgentSession {
   sequence = 0;
 
   constructor(
     readonly hostId: string,
-    /** Replace it after a rotation. */
+    /** After a rotation, assign the new token. */
     public token: string,
     /** Identifies the run. */
     readonly stream: string = randomUUID(),
@@ -36,7 +36,7 @@ export function enrollRequest(
   return { method: 'POST', path: Paths.agentEnroll, token: enrollmentToken, body };
 }
 
-/** Returns the next snapshot of a session, by default observed now. `gzip`: the body is compressed. */
+/** Returns the next snapshot of a session. The default observation time is now. `gzip`: `body` is compressed. */
 export function snapshotRequest(
   session: AgentSession,
   body: string | Buffer,

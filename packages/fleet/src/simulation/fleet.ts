@@ -11,7 +11,7 @@ export async function runAgents(
 ): Promise<void> {
   const endMs = now() + durationMs;
   const wakers = new Set<() => void>();
-  // A listener of `stop` for each of thousands of agents would be slow to add and to remove.
+  // All agents share one listener of `stop`, because adding and removing thousands of listeners would be slow.
   stop.addEventListener('abort', () => wakers.forEach((wake) => wake()), { once: true });
   const sleepUntil = (atMs: number) =>
     new Promise<void>((resolve) => {
@@ -39,8 +39,8 @@ const FINISH_MS_MAX = 180_000;
 const FINISH_RETRY_MS = 1_000;
 
 /**
- * Has each agent report its present state until the API accepts the report. Returns the agents that did not succeed
- * within three minutes.
+ * Makes each agent report its present state until the API accepts the report. Returns the agents whose reports the API
+ * did not accept within three minutes.
  */
 export async function finishAgents(agents: readonly HostAgent[], now: () => number): Promise<HostAgent[]> {
   const endMs = now();

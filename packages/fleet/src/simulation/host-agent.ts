@@ -28,7 +28,7 @@ import { increment, SNAPSHOT_MISHAPS, type Metrics, type SnapshotMishap } from '
 import { Pace, retryDelayMs, type Report } from './pace.js';
 import type { SimulateOptions } from './summary.js';
 
-/** What the agents of a fleet share. */
+/** The settings and the state that all agents of a fleet share. */
 export interface Fleet {
   options: Pick<SimulateOptions, 'seed' | 'hosts' | 'rampMs' | 'churn' | 'faults'>;
   roles: readonly Role[];
@@ -37,8 +37,8 @@ export interface Fleet {
   http: Http;
   metrics: Metrics;
   /**
-   * The API's first snapshot interval; null before the first enrollment. Later intervals change how often hosts report,
-   * but not what happens to the hosts.
+   * The first snapshot interval that the API sent; null before the first enrollment. It determines how often things
+   * happen to the hosts. If the API changes the interval later, only the reports change.
    */
   intervalMs: number | null;
   /** The simulation's start, in milliseconds since 1970. */
@@ -60,10 +60,10 @@ const GZIP_LEVEL = 3;
 /** Maximum number of removed containers that are compared for each host. */
 const REMOVED_MAX = 20;
 
-/** The API can still receive a snapshot this long after its request failed without a response. */
+/** After a request failed without a response, the API can still receive its snapshot for this long. */
 const STRAGGLER_MS = 5_000;
 
-/** The share of snapshots with each mishap if `faults` is 1, and the maximum share. */
+/** For each kind of mishap: the share of snapshots that it affects if `faults` is 1, and the maximum share. */
 const MISHAP_SHARE = 0.005;
 const MISHAP_SHARE_MAX = 0.2;
 
@@ -85,7 +85,7 @@ export class HostAgent {
   private wantsRotation = false;
   private failures = 0;
   private texts: readonly string[] = [];
-  /** The containers that the API has stored; null while the last request may or may not have been applied. */
+  /** The containers that the API has stored; null while it is unknown whether the API applied the last snapshot. */
   private stored: Texts | null = new Map();
   private body: { bytes: Buffer; gzip: boolean } | null = null;
   private observedAtMs = 0;
@@ -124,7 +124,7 @@ export class HostAgent {
     else await this.sendSnapshot(this.session, nowMs, this.drawMishap());
   }
 
-  /** Tries once to report the state at `nowMs`, if the agent has started. Returns whether the API has the last state. */
+  /** If the agent has started, tries once to report the state at `nowMs`. Returns false if the agent must try again. */
   async finish(nowMs: number): Promise<boolean> {
     if (this.startAtMs > nowMs) return true;
     if (!this.isOver && !this.session?.token) await this.enroll();
@@ -164,7 +164,7 @@ export class HostAgent {
         break;
       case 'network-failed':
         increment(mishaps, 'network failed');
-        // After the outage, the agent also waits until its next attempt.
+        // A real agent notices the end of the outage only at its next attempt, so the retry delay is added.
         this.pace.silence(event.untilMs + retryDelayMs(2, null, this.random()));
         break;
       case 'token-rotated':
@@ -209,7 +209,7 @@ export class HostAgent {
   }
 
   private async sendHeartbeat(session: AgentSession): Promise<void> {
-    // The digest confirms that nothing has changed, so it is not sent while a change is unreported.
+    // The digest tells the API that nothing has changed, so a heartbeat omits it while a change is unreported.
     const digest = this.pace.hasChange ? null : this.digest;
     await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, FACTS)));
   }
@@ -248,7 +248,7 @@ export class HostAgent {
     }
   }
 
-  /** Returns a request with the snapshot at `nowMs`. Reuses the previous body if the content is the same. */
+  /** Returns a request with the snapshot at `nowMs`. Reuses the previous body if no container text has changed. */
   private nextSnapshot(session: AgentSession, nowMs: number): Call {
     const { epochMs } = this.fleet;
     const texts = containerTexts(this.life!.containers, this.texts, nowMs, epochMs);
@@ -264,14 +264,20 @@ export class HostAgent {
     return { ...request, headers: { ...request.headers, [SnapshotHeaderNames.complete]: 'true' } };
   }
 
-  /** Returns the response to the copy that was applied. The API must not apply two copies. */
+  /**
+   * A snapshot was sent in two copies. Returns the response to the copy that the API applied. The API must not apply
+   * both.
+   */
   private appliedOf(answers: readonly Answer<SyncSummary>[]): Answer<SyncSummary> {
     const applied = answers.filter((answer) => answer.kind === 'ok' && answer.data.applied);
     if (applied.length > 1) this.violations.add('one request, sent twice, was applied twice');
     return applied[0] ?? answers.find(({ kind }) => kind !== 'ok') ?? answers[0]!;
   }
 
-  /** Sends the delayed snapshot, if there is one. The API must not apply it, because it has applied a newer one. */
+  /**
+   * Sends the delayed snapshot, if there is one. The API must not apply it, because the API has already applied a newer
+   * snapshot.
+   */
   private async sendDelayed(): Promise<void> {
     if (this.delayed === null || !this.session?.token) return;
     const request = { ...this.delayed, token: this.session.token };
@@ -282,7 +288,7 @@ export class HostAgent {
     this.extendLastSeen(answer.kind === 'retry');
   }
 
-  /** Returns the response to a report. After a failure, returns null and schedules what a real agent would do. */
+  /** Returns the response to a report. After a failure, schedules what a real agent would do next, and returns null. */
   private async report<T extends { cadence: Cadence; snapshotRequired?: boolean }>(
     report: Report,
     pending: Promise<Answer<T>>,

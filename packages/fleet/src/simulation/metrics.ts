@@ -11,7 +11,7 @@ export type SnapshotMishap = (typeof SNAPSHOT_MISHAPS)[number];
 /** Injected faults, and what happened to hosts. */
 type HostMishap = 'agent restarted' | 'network failed' | 'token rotated' | 'host gone' | 'enrolled again';
 
-/** A latency ends with the complete response, and includes the wait for a free connection. */
+/** A latency is the time from the call to the complete response. It includes the wait for a free connection. */
 const createCalls = () => ({ latencies: createLatencies(), bytesSent: 0, bytesReceived: 0 });
 
 /** The counts of a run. */

@@ -1,6 +1,6 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 
-/** Time from the first change of a burst until the snapshot that contains the whole burst. */
+/** Time from the first of several changes until the snapshot that contains them all. */
 const COALESCE_MS = 1_000;
 
 /** Maximum share by which jitter shortens an interval. */
@@ -13,8 +13,9 @@ const BACKOFF_MS_MAX = 60_000;
 export type Report = 'snapshot' | 'heartbeat';
 
 /**
- * Decides what an agent sends next, and when, according to the protocol. It shares no code with the agent, so that a
- * mistake in one of them is noticed. Times are milliseconds of one monotonic clock; `random` is in [0, 1).
+ * Decides according to the protocol what an agent sends next, and when. It shares no code with the real agent, so that
+ * a difference reveals a mistake in either of them. Times are milliseconds of one monotonic clock; `random` is in [0,
+ * 1).
  */
 export class Pace {
   private snapshotAtMs = 0;
@@ -84,8 +85,8 @@ export class Pace {
 }
 
 /**
- * Returns the delay before the next attempt: the delay that the server requires, plus a random share of a time that
- * doubles up to a maximum. `failures` counts from 1.
+ * Returns the delay before the next attempt: the delay that the server requires, plus a random part of a backoff time.
+ * The backoff time doubles with each failure, up to a maximum. `failures` counts from 1.
  *
  * Source: "full jitter" of Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */

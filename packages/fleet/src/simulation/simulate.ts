@@ -22,8 +22,8 @@ const DELETE_CONCURRENCY = 8;
 const TOKEN_SPARE_SECONDS = 3_600;
 
 /**
- * Runs a fleet against the API until its time is over or the signal is aborted, compares the API's state with the expected
- * state, and deletes the hosts.
+ * Runs a fleet against the API for the planned time or until the signal is aborted. Then compares the API's state with
+ * the expected state, and deletes the hosts.
  * @throws ApiError if the API cannot be used.
  */
 export async function simulate(
@@ -33,11 +33,12 @@ export async function simulate(
   const { url, key, seed, hosts, sockets, durationMs } = options;
   const metrics = new Metrics();
   const run = await withDisposables(async (use) => {
-    // A real fleet has a connection for each host. Thousands of idle sockets in this process would cost CPU time that
-    // the API needs, and show nothing more. The wait for a free connection is part of the latency.
+    // A real fleet has a connection for each host. In this process, thousands of idle sockets would use CPU time that
+    // the API needs, without making the test better. The wait for a free connection is part of the latency.
     const observe = (call: Call, result: Reply | BrokenCallError) => recordCall(metrics, call, result);
     const http = use(createHttp(url, { sockets, timeoutMs: TIMEOUT_MS, observe }), (http) => http.close());
-    const operator = createOperator({ url, key, fetch: http.fetch, onRetry: () => (metrics.retries += 1) });
+    const fetchWithHttp: typeof fetch = (input, init) => http.fetch(input, init);
+    const operator = createOperator({ url, key, fetch: fetchWithHttp, onRetry: () => (metrics.retries += 1) });
     const expiresInSeconds = Math.ceil(durationMs / 1_000) + TOKEN_SPARE_SECONDS;
     const enrollment = use(
       await operator.call('createEnrollmentToken', { body: { name: `sim-${seed}`, maxUses: hosts, expiresInSeconds } }),
@@ -47,7 +48,7 @@ export async function simulate(
     const cpuMsBefore = ownCpuMs();
     const startedAt = performance.now();
     const now = (): number => performance.now() - startedAt;
-    // New in each run, so that hosts that an earlier run left behind are other machines.
+    // The prefix is new in each run, so that the API sees hosts that an earlier run left behind as other machines.
     const engineIdPrefix = `sim-${randomUUID()}-`;
     const fleet: Fleet = {
       options,
@@ -64,7 +65,7 @@ export async function simulate(
     const enrolled = () => agents.flatMap(({ expected }) => expected ?? []);
     const state = () => ({ enrolled: enrolled().length, hosts, cadence: enrolled()[0]?.cadence ?? null });
     const progress = use(showProgress(write, metrics, state), ({ stop }) => stop());
-    if (!options.keep) use(operator, () => deleteHosts(operator, engineIdPrefix, progress.enter));
+    if (!options.keep) use(operator, () => deleteHosts(operator, engineIdPrefix, (stage) => progress.enter(stage)));
 
     await runAgents(agents, { durationMs, stop, now });
     const seconds = now() / 1_000;
@@ -86,7 +87,7 @@ export async function simulate(
       simulator: { cpuSeconds: (ownCpuMs() - cpuMsBefore) / 1_000, rssMiB: process.resourceUsage().maxRSS / 1_024 },
     };
   });
-  // Computed last, so that it also counts the calls that delete the hosts.
+  // The summary also counts the calls that delete the hosts, so it is computed after them.
   return summarize({ options, metrics, ...run });
 }
 

@@ -20,8 +20,8 @@ const HOSTS_PER_QUERY = 50;
 const SAMPLE_HOSTS_MAX = 100;
 
 /**
- * Compares the freshness of the hosts while most of them have recently sent only heartbeats. The last snapshots make
- * every host fresh, so it must be called before them.
+ * Compares the freshness of the hosts while most of them have recently sent only heartbeats. Call it before the agents
+ * send their last snapshots, because these make every host online.
  */
 export async function verifyFreshness(
   operator: Operator,
@@ -33,7 +33,8 @@ export async function verifyFreshness(
     const { byId, read } = await readHosts(operator, now);
     for (const expected of fleet) {
       const host = byId.get(expected.hostId);
-      // An unacknowledged first snapshot may have been applied, and a missing host is found by the comparison at the end.
+      // The final comparison reports a missing host. If no snapshot was acknowledged, the freshness is unknown, because
+      // the API may still have applied one.
       if (host === undefined || expected.containers === null) continue;
       differences.push(...compareFreshness(expected, host, read));
     }
@@ -58,10 +59,10 @@ async function compareOrReport(differences: string[], compare: () => Promise<voi
 }
 
 /**
- * Compares the API's state with the expected state: first the hosts, because their freshness ages in the meantime, then
- * their present containers, and then the removed containers and the history of some hosts. The engine ids of this run's
- * hosts, and no other ids, start with `engineIdPrefix`. Returns how much was
- * compared, and a sentence for each difference.
+ * Compares the API's state with the expected state. It compares the hosts first, because their freshness changes with
+ * time. Then it compares the present containers, and finally the removed containers and the history of some hosts. Only
+ * the engine ids of this run's hosts start with `engineIdPrefix`. Returns the compared numbers, and a sentence for each
+ * difference.
  */
 export async function verify(
   operator: Operator,

@@ -60,7 +60,7 @@ export async function startDockerEngine() {
   }
 
   try {
-    // Otherwise the engine would use the machine's configuration.
+    // Without its own configuration file, the engine would use the machine's.
     await writeFile(join(dir, 'daemon.json'), '{}');
     await start();
     await client.importImage(await createBusyboxImage(join(dir, 'image')));
@@ -76,7 +76,7 @@ export async function startDockerEngine() {
     dockerHost: `unix://${socketPath}`,
     /** Stops the engine with SIGTERM, which also stops its containers. */
     stop: () => end('SIGTERM'),
-    /** Kills the engine and its containers. After `restart`, the containers are exited. */
+    /** Kills the engine and its containers. After the next `restart`, the engine reports the containers as exited. */
     async kill(): Promise<void> {
       await end('SIGKILL');
       await endProcessesOf(dir);
@@ -92,7 +92,8 @@ export async function startDockerEngine() {
     /** Removes the containers, the engine and its data, and closes the client. */
     async close(): Promise<void> {
       try {
-        // The containers of an engine that was killed may still run, and only an engine can end them completely.
+        // If the engine was killed, its containers may still run. Only an engine can remove them completely, so it is
+        // started again.
         if (daemon === null) await start();
         for (const { Id } of await client.list()) await client.remove(Id);
       } finally {
@@ -104,15 +105,15 @@ export async function startDockerEngine() {
 }
 
 /**
- * Starts dockerd in new network and mount namespaces, so that it neither uses nor changes those of the machine. `unshare`
- * and `sh` replace themselves with dockerd, so the child's process id is the engine's.
+ * Starts dockerd in new network and mount namespaces, so that it does not affect the machine's network and mounts.
+ * `unshare` and `sh` replace themselves with dockerd, so the child's process id is the engine's.
  */
 function startDaemon(dir: string, socketPath: string): Program {
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '-p', join(dir, 'docker.pid')];
   const network = ['--iptables=false', '--ip6tables=false', '--bip', '172.31.230.1/24'];
   const config = ['-H', `unix://${socketPath}`, '--config-file', join(dir, 'daemon.json'), '--shutdown-timeout', '1'];
-  // A killed engine leaves files with its process ids. The processes have ended, but may still exist as zombies, which
-  // keeps dockerd from starting.
+  // A killed engine leaves files with its process ids. Its processes have ended, but may still exist as zombies. In
+  // this case, dockerd does not start unless the files are removed.
   const script = `ip link set lo up; rm -f "$0/docker.pid" "$0/exec/containerd/containerd.pid"
     exec dockerd "$@" >> "$0/docker.log" 2>&1`;
   return startCommand(['unshare', '--net', '--mount', 'sh', '-c', script, dir, ...config, ...paths, ...network]);
@@ -127,7 +128,7 @@ async function endProcessesOf(dir: string): Promise<void> {
       try {
         process.kill(pid, attempt < 5 ? 'SIGTERM' : 'SIGKILL');
       } catch {
-        // It has ended in the meantime.
+        // The process has ended in the meantime.
       }
     }
     await sleep(100);

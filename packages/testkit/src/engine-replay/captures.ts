@@ -43,7 +43,10 @@ export interface EngineInspect extends Reply {
 /** The captured responses of a real engine. */
 export type Capture = Awaited<ReturnType<typeof loadCapture>>;
 
-/** The times of the lists by the engines' clocks. They are derived from the status texts, accurate to about a second. */
+/**
+ * The times at which the lists were captured, according to the clocks of the engines. The status texts give these times
+ * to within about a second.
+ */
 const CAPTURED_AT_MS: Readonly<Record<Flavour, number>> = {
   'docker-28.5': Date.parse('2026-11-23T19:31:53.500Z'),
   'podman-4.3': Date.parse('2026-11-23T19:45:40.200Z'),

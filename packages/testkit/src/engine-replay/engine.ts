@@ -3,7 +3,7 @@ import { randomHex, type Random } from '../random.js';
 import { statusText, type StatusFacts } from '../status-text.js';
 import type { Capture, EngineInspect, EngineListEntry, EnginePort, Reply } from './captures.js';
 
-/** The specification of a new container. A captured container provides the missing fields. */
+/** The specification of a new container. Fields that it omits come from a captured container. */
 export interface ContainerPlan {
   name: string;
   image?: string;
@@ -32,7 +32,10 @@ type Health = NonNullable<StatusFacts['health']>;
 interface ReplayedContainer extends StatusFacts {
   entry: EngineListEntry;
   inspect: EngineInspect;
-  /** The captured start time, which is more precise than a millisecond. Null after another start. */
+  /**
+   * The captured start time, which is more precise than milliseconds. It is null after the container has been started
+   * again.
+   */
   startedAtText: string | null;
 }
 
@@ -40,8 +43,9 @@ interface ReplayedContainer extends StatusFacts {
 const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 /**
- * An engine that responds as a captured one did, except for the fields that have changed since. Emits an `event` for each
- * change. The time and the random numbers are arguments, so equal arguments give equal histories.
+ * An engine that responds like a captured engine, except for the fields that have changed since the capture. Emits an
+ * `event` for each change. The clock and the random generator are arguments, so that equal arguments give equal
+ * histories.
  */
 export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
   readonly #containers = new Map<string, ReplayedContainer>();
@@ -56,7 +60,7 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
     this.#isPodman = capture.flavour === 'podman-4.3';
   }
 
-  /** Adds the captured containers, whose ages start as they were at the time of the capture. */
+  /** Adds the captured containers. Their ages are now the same as at the time of the capture. */
   adoptCaptured(): void {
     const shiftMs = this.options.nowMs() - this.capture.capturedAtMs;
     const shift = (time: string) => (time === ZERO_TIME ? null : Date.parse(time) + shiftMs);
@@ -120,7 +124,7 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
 
   /** Ends the container's process. With `willRestart`, a restart policy will start it again after a delay. */
   die(id: string, exitCode: number, willRestart = false): void {
-    // Podman has no state for this delay.
+    // Only Docker has a state for this delay. Podman reports `stopped`.
     const state = willRestart ? (this.#isPodman ? 'stopped' : 'restarting') : 'exited';
     Object.assign(this.#get(id), { state, exitCode, finishedAtMs: this.options.nowMs() });
     this.#emit(id, 'die', exitCode);
@@ -146,7 +150,7 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
     this.#change(id, { entry: { ...this.#get(id).entry, Names: [`/${name}`] } }, 'rename');
   }
 
-  /** Sets the result of a health check. Engines also emit events for the process of the check. */
+  /** Sets the result of a health check. Like real engines, it also emits events for the process that runs the check. */
   setHealth(id: string, health: Health): void {
     const actions = this.#isPodman
       ? ['exec', 'exec_died', 'health_status']

@@ -27,9 +27,9 @@ export function renderEvent(flavour: Flavour, event: ContainerEvent): string {
 }
 
 /**
- * Returns whether an action passes an engine's `event` filter. Docker compares whole actions, or prefixes if
- * `health_status` is one of the values (moby's daemon/events/filter.go). Podman before 5 compares whole actions, and has
- * `died` for Docker's `die` (libpod/events/filters.go).
+ * Returns whether an action passes an engine's `event` filter. Docker compares whole actions; if `health_status`,
+ * `exec_create` or `exec_start` is one of the values, it compares prefixes (moby's daemon/events/filter.go). Podman
+ * before version 5 compares whole actions, and its name for Docker's `die` is `died` (libpod/events/filters.go).
  */
 export function matchesEventFilter(flavour: Flavour, action: string, values: readonly string[]): boolean {
   if (values.length === 0) return true;

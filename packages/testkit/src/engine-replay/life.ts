@@ -2,8 +2,8 @@ import { seededRandom, type Random } from '../random.js';
 import type { ContainerPlan, ReplayedEngine } from './engine.js';
 
 /**
- * What happens to a container over time. `steady`: nothing. `crashing`: it exits with an error, and is restarted.
- * `flapping`: its health check fails for a few seconds. `redeployed`: a new container of the same name replaces it.
+ * What happens to a container over time. `steady`: nothing. `crashing`: it exits with an error, and the engine restarts
+ * it. `flapping`: its health check fails for a few seconds. `redeployed`: a new container of the same name replaces it.
  * `batch`: a job that runs, exits, and remains until its next run replaces it. `handled`: an operator stops and starts
  * it, or pauses and unpauses it.
  */
@@ -19,8 +19,8 @@ type Script = Generator<number, never>;
 
 /**
  * Creates and starts a container for each role. A container that is not steady changes about once a minute.
- * @returns a function that makes all changes that are due by a time, in order, and returns the time of the next change.
- * Equal roles, seeds and times give equal histories.
+ * @returns a function that takes a time, makes all changes that are due by then, in order, and returns the time of the
+ * next change. Equal roles, seeds and times give equal histories.
  */
 export function createLife(
   engine: ReplayedEngine,
@@ -29,7 +29,7 @@ export function createLife(
 ): (untilMs: number) => number {
   const scripts = roles.map((role, index) => {
     const script = play(engine, role, nowMs, seededRandom(seed + index * 7_919));
-    // The first part runs now, so that the engine's first list is complete.
+    // The first step of the script creates the container. It runs now, so that the engine's first list is complete.
     return { script, atMs: nowMs + script.next().value };
   });
   return (untilMs) => {

@@ -34,13 +34,15 @@ export interface ReplayOptions {
   flavour: Flavour;
   listen: Listen;
   seed: number;
-  /** The containers, whose states change over time. Default: the captured containers, without changes. */
+  /** The containers, whose states change over time. Default: the captured containers, which do not change. */
   roles?: readonly Role[];
   /** Replaces fields of the captured `/info`: the `Name`, and the engine's identity (`ID`, `DockerRootDir`). */
   info?: Readonly<Record<string, unknown>>;
 }
 
-/** Starts a replayed engine, whose containers change in real time until it is closed, and serves its read-only API. */
+/**
+ * Starts a replayed engine and serves its read-only API. The containers change in real time until the engine is closed.
+ */
 export async function startReplayedEngine({ flavour, listen, seed, roles, info }: ReplayOptions) {
   const engine = new ReplayedEngine(await loadCapture(flavour), { nowMs: Date.now, random: seededRandom(seed) });
   let timer: NodeJS.Timeout | undefined;

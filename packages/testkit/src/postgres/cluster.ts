@@ -15,14 +15,14 @@ const run = promisify(execFile);
 
 /** The oldest version that Muster supports. */
 const MAJOR_VERSION_MIN = 15;
-/** Below the ports that Linux and macOS give to outgoing connections, so that a server can be restarted on its port. */
+/** Linux and macOS use higher ports for outgoing connections, so a server can restart on its port. */
 const PORTS = { min: 10_000, max: 30_000 };
 const START_ATTEMPTS_MAX = 5;
 const LOG_LENGTH_MAX = 5_000;
 
 /**
- * A shell that starts the server for each line of its input and prints pg_ctl's exit code. When the input ends, which
- * also happens if this process is killed, it stops the server, even a frozen one, and removes the files.
+ * A shell that starts the server for each line of its input and prints pg_ctl's exit code. When the input ends, the
+ * shell stops the server, even a frozen one, and removes the files. The input also ends if this process is killed.
  */
 const WATCHDOG = `
 pg_ctl() { "$1/pg_ctl" -D "$2/data" -w "$3" -l "$2/log" >/dev/null 2>&1; }
@@ -71,7 +71,7 @@ const TEST_SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '200',
-  // Code that depends on the server's time zone fails in this one, which is not at a full hour from UTC.
+  // This time zone differs from UTC by 5:45 hours, so code that depends on the server's time zone fails.
   timezone: 'Asia/Kathmandu',
   lc_messages: 'C',
 };
@@ -110,7 +110,7 @@ async function startOnFreePort(server: Server, settings: Readonly<Record<string,
     const lines = Object.entries({ ...TEST_SETTINGS, ...settings, port }).map(
       ([name, value]) => `${name} = '${value}'`,
     );
-    // The last value of a setting is used.
+    // If a setting occurs several times, PostgreSQL uses the last value, so these lines override the defaults.
     await appendFile(join(server.data, 'postgresql.conf'), `${lines.join('\n')}\n`);
     try {
       await server.restart();
@@ -135,14 +135,14 @@ function watch(bin: string, directory: string, owner: Owner) {
     detached: true,
   });
   const exited = once(watchdog, 'exit');
-  // Without a listener, writing to a shell that was killed would end this process.
+  // If the shell was killed, writing to it causes an error. Without a listener, this error would end this process.
   watchdog.stdin.on('error', () => undefined);
   const logFile = join(directory, 'log');
 
   async function signalAll(signal: NodeJS.Signals): Promise<number[]> {
     const postmaster = Number.parseInt(await readFile(join(data, 'postmaster.pid'), 'utf8'), 10);
     const children = (await processes()).filter(({ parent }) => parent === postmaster);
-    // The postmaster comes first, so that it does not start more processes.
+    // The postmaster gets the signal first, so that it starts no more processes.
     const pids = [postmaster, ...children.map(({ pid }) => pid)];
     for (const pid of pids) signalIfRunning(pid, signal);
     return pids;
@@ -156,11 +156,11 @@ function watch(bin: string, directory: string, owner: Owner) {
     /** Kills all processes of the server with SIGKILL. */
     async crash(): Promise<void> {
       const pids = await signalAll('SIGKILL');
-      // A new server does not start while a process of the old one has the shared memory.
+      // A new server cannot start while a process of the old one still uses the shared memory.
       while ((await processes()).some(({ pid }) => pids.includes(pid))) await sleep(10);
       await rm(join(data, 'postmaster.pid'), { force: true });
     },
-    /** After `crash`, starts the server again on the same port and files. */
+    /** After `crash`, starts the server again with the same port and files. */
     async restart(): Promise<void> {
       watchdog.stdin.write('start\n');
       const [result] = (await Promise.race([once(watchdog.stdout, 'data'), exited])) as [Buffer | number | null];
@@ -174,7 +174,10 @@ function watch(bin: string, directory: string, owner: Owner) {
       // PostgreSQL checks owners and modes when it starts.
       await run('cp', ['-a', data, `${data}.saved`]);
     },
-    /** Replaces the server's files with the copy, which takes no time. The server must not be running. */
+    /**
+     * Replaces the server's files with the copy. It renames directories, which takes almost no time. The server must
+     * not be running.
+     */
     async restoreFiles(): Promise<void> {
       await rename(data, `${data}.lost`);
       await rename(`${data}.saved`, data);

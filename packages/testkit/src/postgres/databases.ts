@@ -5,7 +5,8 @@ export { PostgresMissingError, startPostgresCluster as requirePostgres } from '.
 /** Runs `action` on a new connection. */
 export async function withConnection<T>(url: string, action: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
-  // If the connection is lost, the query in progress fails. Without a listener, the process would end.
+  // A lost connection makes the query in progress fail. It also emits an error event, which would end the process
+  // without this listener.
   client.on('error', () => undefined);
   await client.connect();
   try {

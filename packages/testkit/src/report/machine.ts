@@ -11,7 +11,7 @@ export type Machine = Awaited<ReturnType<typeof describeMachine>>;
 
 const FSYNC_TRIES = 50;
 
-/** `postgres`: PostgreSQL's version, or null if none was used. */
+/** `postgres`: the version of PostgreSQL, or null if the run did not use PostgreSQL. */
 export async function describeMachine(postgres: string | null) {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -20,7 +20,7 @@ export async function describeMachine(postgres: string | null) {
     kernel: `Linux ${release()}`,
     node: process.version,
     postgres,
-    /** Median time of a durable write of 8 KiB to the disk of the databases. Every commit waits for such a write. */
+    /** Median time of a durable write of 8 KiB to the disk of the databases. Every commit waits for a durable write. */
     fsyncMs: await withTemporaryDirectory(measureFsync),
   };
 }

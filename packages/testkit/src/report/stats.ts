@@ -6,7 +6,7 @@ export type Latency = ReturnType<typeof latency>;
 
 const ascending = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
-/** Returns the middle value, the mean of the two middle ones, or NaN if there are no values. */
+/** Returns the middle value, or the mean of the two middle values. Returns NaN if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = ascending(values);
   const middle = (sorted.length - 1) / 2;
@@ -20,8 +20,9 @@ export const spread = (values: readonly number[]) => ({
 });
 
 /**
- * Returns the spread of the ratios of two contenders' figures in each round, because a disturbance of a round affects
- * both figures. Omits rounds in which one contender has no figure. Returns null if no rounds remain.
+ * For each round, divides the figure of one contender by the figure of the other, and returns the spread of these
+ * ratios. The ratio is taken per round, because a disturbance of a round affects both figures. Rounds in which a
+ * contender has no figure are left out. Returns null if no rounds remain.
  */
 export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (number | null)[]): Spread | null {
   const ratios = ours.flatMap((value, round) => {
@@ -31,7 +32,7 @@ export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (
   return ratios.length === 0 ? null : spread(ratios);
 }
 
-/** Returns nearest-rank percentiles: p95 is the smallest value such that at least 95 % of all values are not larger. */
+/** Returns nearest-rank percentiles: p95 is the smallest value that is at least as large as 95 % of all values. */
 export function latency(values: readonly number[]) {
   const sorted = ascending(values);
   const at = (share: number) => sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? NaN;

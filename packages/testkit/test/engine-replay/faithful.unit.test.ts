@@ -8,14 +8,14 @@ const withoutOrder = (list: readonly Reply[]) =>
 
 const withoutStatus = (list: readonly Reply[]) => withoutOrder(list).map((each) => ({ ...each, Status: undefined }));
 
-/** Splits a status text into its seconds and the rest. */
+/** Splits a status text into the text without its number of seconds, and this number. */
 const aged = (status: unknown): [string, number] => {
   const seconds = /(\d+) seconds/.exec(String(status))?.[1];
   return [String(status).replace(/\d+ seconds/, 'N seconds'), Number(seconds ?? 0)];
 };
 
 describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment of its capture', (flavour) => {
-  test('has the list of the real engine, in every field', async () => {
+  test('returns the same list as the real engine, in every field', async () => {
     const capture = await loadCapture(flavour);
     const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
     engine.adoptCaptured();
@@ -25,9 +25,9 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment
     expect(withoutStatus(listed)).toEqual(withoutStatus(capture.list));
     const real = new Map(capture.list.map(({ Id, Status }) => [Id, Status]));
     for (const { Id, Names, Status } of listed as { Id: string; Names: string[]; Status: string }[]) {
-      // It restarted between the list and the inspection.
+      // This container restarted between the capture of the list and the capture of its description.
       if (Names[0] === '/h5-restarting') continue;
-      // Podman took a second to respond, so its own texts differ from each other by a second.
+      // Podman took a second to respond, so the captured texts show times that differ by up to a second.
       const [text, seconds] = aged(Status);
       const [realText, realSeconds] = aged(real.get(Id));
       expect(text).toBe(realText);
@@ -35,7 +35,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s replayed at the moment
     }
   });
 
-  test('describes each container as the real engine did', async () => {
+  test('returns the same description of each container as the real engine', async () => {
     const capture = await loadCapture(flavour);
     const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
     engine.adoptCaptured();

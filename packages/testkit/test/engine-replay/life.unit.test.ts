@@ -23,7 +23,7 @@ async function runEngine(flavour: Flavour, seed: number, minutes: number) {
   return { engine, history };
 }
 
-test('equal seeds give equal histories, and different seeds different ones', async () => {
+test('equal seeds give equal histories, and different seeds give different histories', async () => {
   const { history } = await runEngine('docker-28.5', 1, 10);
   expect((await runEngine('docker-28.5', 1, 10)).history).toEqual(history);
   expect((await runEngine('docker-28.5', 2, 10)).history).not.toEqual(history);

@@ -46,12 +46,12 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) 
     expect((await fetch(`${base}/containers/nosuch/json`)).status).toBe(404);
   });
 
-  test('rejects a version that is too new, as the real engine does', async () => {
+  test('handles a version that is too new like the real engine: Docker rejects it, and Podman accepts it', async () => {
     const { base } = await start(flavour);
     expect((await fetch(`${base}/v1.99/containers/json`)).status).toBe(flavour === 'docker-28.5' ? 400 : 200);
   });
 
-  test('emits the events that pass the filter, with the names of the real engine', async () => {
+  test('emits only the events that pass the filter, with the same names as the real engine', async () => {
     const { base, engine } = await start(flavour);
     const id = engine.idOf('shop-web-1')!;
     const filters = { type: ['container'], event: ['start', 'die', 'died', 'pause', 'health_status'] };
@@ -71,7 +71,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) 
   });
 });
 
-test('a call fails in the way of the fault of its route', async () => {
+test('after setFault, the calls of a route fail in the requested way', async () => {
   const { base, server } = await start('docker-28.5');
   server.setFault('list', { kind: 'status', status: 500 });
   expect((await fetch(`${base}/containers/json`)).status).toBe(500);

@@ -2,27 +2,27 @@ import { describe, expect, test } from '@jest/globals';
 import { latency, median, pairedRatio, spread } from '../../src/report/stats.js';
 
 describe('figures over rounds', () => {
-  test('the median is the middle value, or the mean of the two middle ones', () => {
+  test('the median is the middle value, or the mean of the two middle values', () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 3, 2])).toBe(2.5);
     expect(median([])).toBeNaN();
   });
 
-  test('a spread has the median, minimum and maximum, in any order of the rounds', () => {
+  test('a spread contains the median, minimum and maximum, whatever the order of the rounds', () => {
     expect(spread([10, 30, 20])).toEqual({ median: 20, min: 10, max: 30 });
   });
 
-  test('ratios are computed for each round before their median', () => {
-    // The medians' own ratio would be 20 / 10 = 2.
+  test('the ratio is computed for each round, and the median is taken of these ratios', () => {
+    // The ratio of the medians would be 20 / 10 = 2.
     expect(pairedRatio([10, 20, 90], [10, 40, 9])).toEqual({ median: 1, min: 0.5, max: 10 });
   });
 
-  test('rounds in which only one of the two has a figure are left out of the ratio', () => {
+  test('rounds in which only one contender has a figure are left out', () => {
     expect(pairedRatio([10, 20, 30], [5])).toEqual({ median: 2, min: 2, max: 2 });
     expect(pairedRatio([10], [])).toBeNull();
   });
 
-  test('a percentile is the smallest of the values such that at least this share of them is not larger', () => {
+  test('a percentile is the smallest value that is at least as large as the given share of the values', () => {
     const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
     expect(latency(hundred)).toEqual({ p50: 50, p95: 95, p99: 99, max: 100 });
     expect(latency([7])).toEqual({ p50: 7, p95: 7, p99: 7, max: 7 });

@@ -29,8 +29,8 @@ export interface ExternalIdentity {
 export const normalizeEmail = (email: string): string => email.toLowerCase();
 
 /**
- * Adds a member and returns the user's id. The audit log records it as an action of that user. A former member becomes
- * the same user again.
+ * Adds a member and returns the user's id. The audit log records the addition as an action of that user. A former
+ * member keeps the earlier user id.
  * @throws ConflictError if the address belongs to a member of any organization.
  */
 export async function addMember(tx: Prisma.TransactionClient, member: NewMember, at: Date): Promise<string> {

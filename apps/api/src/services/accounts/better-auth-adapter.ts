@@ -6,8 +6,8 @@ export const hashSessionToken = (token: string): string => hash('sha256', token,
 
 /**
  * Wraps better-auth's database adapter to store session tokens as hashes. better-auth stores the tokens themselves, so
- * anyone who can read the database could act as any signed-in user. The wrapper stores and queries hashes, and returns
- * to better-auth the token that better-auth passed in.
+ * anyone who can read the database could act as any signed-in user. The wrapper stores and queries only hashes. In each
+ * result, it replaces the hash by the token that better-auth passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
   wrapAdapterCalls(createAdapter, (method, call) =>

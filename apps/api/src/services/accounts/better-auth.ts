@@ -17,7 +17,7 @@ const SESSION_SECONDS = 7 * 86_400;
 /** Minimum seconds between two updates of the last use. */
 const SESSION_WRITE_SECONDS = 3_600;
 
-/** The header that passes the caller's address to better-auth, which cannot determine the address as reliably. */
+/** The header that passes the caller's address to better-auth. Express determines the address more reliably. */
 export const ADDRESS_HEADER = 'x-muster-address';
 
 export interface SessionAuthOptions {
@@ -59,7 +59,7 @@ export function createBetterAuth(
     // better-auth also passes thrown values, which may contain requests and tokens, so only its message is logged.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
-    // Our own limits are used instead, because they apply before a password is hashed, also count per account, and
+    // Muster's own limits replace better-auth's. They apply before a password is hashed, also count per account, and
     // cover every call that takes a password.
     rateLimit: { enabled: false },
     plugins: [oidcSessionsPlugin],
@@ -86,8 +86,8 @@ export function createBetterAuth(
             try {
               await recordAuditEntry(prisma, fact);
             } catch (error) {
-              // The request fails, so its response has no session cookie. A session without an audit entry must not
-              // remain.
+              // A session without an audit entry must not remain. The request fails, so the client gets no session
+              // cookie.
               await prisma.session.deleteMany({ where: { id } });
               throw error;
             }

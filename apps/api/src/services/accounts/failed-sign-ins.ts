@@ -13,9 +13,9 @@ export interface FailedSignIn {
 export interface FailedSignIns {
   /**
    * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first
-   * organization and does not name the account. For `FAILURE_WINDOW_MS`, all failures for one account share an entry
-   * with a count, and so do all failures for unknown accounts, so that an attacker can neither fill the log nor hide in
-   * it. The entry contains its first `ADDRESSES_MAX` addresses and the latest one.
+   * organization and does not name the account. All failures for one account within `FAILURE_WINDOW_MS` share an entry
+   * with a count. All failures for unknown accounts also share one. An attacker can therefore neither fill the log nor
+   * hide in it. An entry contains the first `ADDRESSES_MAX` client addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
@@ -78,7 +78,8 @@ export function createFailedSignIns(
       const address = sentAddress.slice(0, ADDRESS_LENGTH_MAX);
       const where =
         account === null ? null : 'email' in account ? { user: { email: normalizeEmail(account.email) } } : account;
-      // The same statements run whether or not the account exists, so that the response time does not reveal that.
+      // These statements run even if the account does not exist, so that the response time does not reveal whether it
+      // exists.
       const member = where === null ? null : await prisma.member.findFirst({ where });
       const first = await prisma.organization.findFirst({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
       const organizationId = member?.organizationId ?? first?.id;

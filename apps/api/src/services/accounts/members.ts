@@ -66,7 +66,8 @@ export async function removeMember(
     const member = await lockMember(tx, organizationId, userId);
     if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
     await tx.member.delete({ where: { id: member.id } });
-    // With this order, a concurrent sign-in either finds no password, or its session is deleted here.
+    // The account is deleted before the sessions. A concurrent sign-in therefore finds no password, or its session is
+    // deleted here.
     await tx.account.deleteMany({ where: { userId } });
     await tx.session.deleteMany({ where: { userId } });
     const scope = { organizationId, userId, actor, at };

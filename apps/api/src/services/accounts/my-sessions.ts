@@ -98,5 +98,5 @@ export function createMySessionService(db: Database, options: MySessionServiceOp
   };
 }
 
-/** Maximum number of listed sessions. Only a script would create more. */
+/** Maximum number of listed sessions. Only a script would create more sessions than this. */
 const SESSIONS_LISTED_MAX = 200;

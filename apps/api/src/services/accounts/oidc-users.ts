@@ -6,10 +6,11 @@ import type { ExternalUser } from './identity-provider.js';
 import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
 
 /**
- * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. Users
- * are identified by the provider's id for them. At their first sign-in, they are found by their email address if the
- * provider has verified it: a member gets an additional credential, and an invited person becomes a member. Any other
- * person becomes a member of the first organization with the role `autoProvisionRole`, or is refused if it is null.
+ * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. The
+ * user is identified by the provider's id. At the first sign-in, the id is unknown, so the user is identified by the
+ * email address. A person whose address the provider has not verified is refused. A member gets an additional
+ * credential. An invited person becomes a member. Any other person becomes a member of the first organization with the
+ * role `autoProvisionRole`. If `autoProvisionRole` is null, any other person is refused.
  */
 export async function findOidcUser(
   db: Database,
@@ -21,7 +22,7 @@ export async function findOidcUser(
   try {
     return await find();
   } catch (error) {
-    // Another request used the address first, for example by accepting an invitation, so the member now exists.
+    // Another request has just created a user with this address, for example by accepting an invitation, so try again.
     if (isUniqueViolation(error) || error instanceof ConflictError) return find();
     throw error;
   }

@@ -8,7 +8,7 @@ import { addMember, lockFirstOrganization } from './add-member.js';
 import type { SessionService, WithCookies } from './sign-in.js';
 
 /**
- * Lifetime of a setup link in milliseconds. The link becomes invalid earlier when a user is created. Each start creates
+ * Lifetime of a setup link in milliseconds. Creating a user invalidates the link earlier. Each start of Muster creates
  * another link.
  */
 const SETUP_TOKEN_MS = 7 * 86_400_000;
@@ -16,7 +16,7 @@ const SETUP_TOKEN_MS = 7 * 86_400_000;
 const invalidTokenError = () =>
   new TokenInvalidError('This setup link is invalid or has expired. Restart Muster for a new one.');
 
-/** Returns whether no user exists yet. */
+/** Returns true if no user exists yet. */
 export const isSetupRequired = async ({ prisma }: Pick<Database, 'prisma'>): Promise<boolean> =>
   (await prisma.user.findFirst({ select: { id: true } })) === null;
 
@@ -55,7 +55,7 @@ export async function setUp(
   caller: Caller,
   { token, name, email, password }: SetupRequest,
 ): Promise<WithCookies<Session>> {
-  // The token is checked before the password is hashed, which is expensive, and again under the lock.
+  // Check the token first, because hashing the password is expensive. Check the token again under the lock.
   if (!(await isValidToken(db.prisma, token, now()))) throw invalidTokenError();
   const passwordHash = await hashPassword(password);
   const at = now();
@@ -68,7 +68,7 @@ export async function setUp(
   return sessions.signIn(caller, { email, password });
 }
 
-/** Returns whether no user exists yet and the token was issued and has not expired. */
+/** Returns true if the token was issued and has not expired, and no user exists yet. */
 async function isValidToken(
   tx: Pick<Prisma.TransactionClient, 'user' | 'setupToken'>,
   token: string,

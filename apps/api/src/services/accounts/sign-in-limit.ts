@@ -12,8 +12,8 @@ export interface SignInLimit {
 }
 
 /**
- * Limits attempts to `perMinute` per minute from one address, and to half as many for one account; 0 means no limit.
- * Each process counts separately, in memory.
+ * Limits attempts to `perMinute` per minute from one address, and to half as many for one account. If `perMinute` is 0,
+ * there is no limit. Each process counts separately, in memory.
  */
 export function createSignInLimit(perMinute: number, elapsedMs: () => number): SignInLimit {
   if (perMinute === 0) return { take: () => undefined };
@@ -22,7 +22,7 @@ export function createSignInLimit(perMinute: number, elapsedMs: () => number): S
   const accounts = createTokenBuckets({ perMinute: perMinuteOfAccount, burst: perMinuteOfAccount });
   return {
     take(address, account) {
-      // The address comes first, so that an address over its limit does not use up an account's limit.
+      // Check the address's limit first, so that an address over its limit does not use up an account's limit.
       const takes = [
         () => addresses.take(addressGroup(address), elapsedMs()),
         ...(account === undefined ? [] : [() => accounts.take(account, elapsedMs())]),

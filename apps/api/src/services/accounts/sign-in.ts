@@ -44,7 +44,7 @@ export interface SessionService {
    */
   signInOidcUser(caller: Caller, userId: string): Promise<string[]>;
 
-  /** Returns cookies that replace those of an ended session. */
+  /** Returns cookies that replace the cookies of an ended session. */
   clearCookies(caller: Caller): Promise<string[]>;
 }
 
@@ -83,8 +83,8 @@ export function createSessionService(db: Database, options: SessionServiceOption
   }
 
   /**
-   * Returns the password hash of a user after a password change in progress is committed or rolled back. A change that
-   * starts later finds the new session and ends it.
+   * Waits for any password change in progress, and returns the user's password hash. A password change that starts
+   * later finds the new session and ends it.
    */
   async function lockPasswordHash(userId: string): Promise<string | null> {
     const [account] = await prisma.$queryRaw<{ password: string | null }[]>`
@@ -120,8 +120,8 @@ export function createSessionService(db: Database, options: SessionServiceOption
         throw new CredentialsInvalidError();
       });
       const token = hashSessionToken(response.token);
-      // Verifying a password takes long. A password change in the meantime has ended only the sessions that existed at
-      // that time.
+      // Verifying a password takes long. If the password was changed meanwhile, the change ended only older sessions,
+      // not this new one.
       if ((await lockPasswordHash(response.user.id)) !== hashBefore) {
         await prisma.session.deleteMany({ where: { token } });
         throw new CredentialsInvalidError();
@@ -157,8 +157,8 @@ export function createSessionService(db: Database, options: SessionServiceOption
 }
 
 /**
- * Returns the description of an operator and its permissions. A user's expiry is that of `session`, and an API key has
- * its own expiry.
+ * Returns a description of an operator and of the operator's permissions. For a user, the expiry is that of `session`.
+ * An API key has its own expiry.
  */
 export async function getSession(
   { prisma }: Pick<Database, 'prisma'>,

@@ -21,7 +21,7 @@ export async function deliverSecret(
   if (isTerminal) return { shown: secret };
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, SECRET_FILES[kind]);
-  // A new file is created, because an existing file would keep its mode, and may belong to another user or be a link.
+  // Create a new file, because an existing file keeps its mode, may be a link and may belong to another user.
   const unfinished = `${file}.${randomUUID()}`;
   await writeFile(unfinished, `${secret}\n`, { mode: 0o600, flag: 'wx' });
   await rename(unfinished, file);
@@ -37,7 +37,7 @@ export const setupLink = (url: string, token: string): string => `${url}/setup#t
 export interface BannerFacts {
   url: string;
   database: string;
-  /** The admin key created by this start; null if one existed. */
+  /** The admin key that this start created; null if an admin key already existed. */
   adminKey: SecretDelivery | null;
   /** The link for creating the owner's account; null if a user exists. */
   setup: SecretDelivery | null;

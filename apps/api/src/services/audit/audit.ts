@@ -43,8 +43,8 @@ export interface NewAuditEntry {
 
 /**
  * Records an action in the transaction that performs it, so that neither is committed without the other. The only
- * exception is that better-auth creates sessions outside a transaction, so a session whose entry cannot be written is
- * deleted again (better-auth.ts).
+ * exception is sign-in, because better-auth creates sessions outside a transaction. If the audit entry of a session
+ * cannot be written, the session is deleted again (better-auth.ts).
  */
 export const recordAuditEntry = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, entry: NewAuditEntry) =>
   tx.auditEntry.create({ data: entry });
@@ -56,7 +56,7 @@ export type RecordAction = (
   details?: Prisma.InputJsonObject,
 ) => Promise<unknown>;
 
-/** Runs `write` in one transaction with the audit entries that it adds by calling `record`. */
+/** Runs `write` in a transaction. `write` calls `record` to add audit entries in the same transaction. */
 export const auditedWrite = <T>(
   db: Database,
   { organizationId, actor }: Pick<NewAuditEntry, 'organizationId' | 'actor'>,

@@ -18,7 +18,7 @@ export interface AgentReleaseService {
   file(name: string): Promise<string>;
 }
 
-/** The files of a release other than the script, as written by the agent package's release command. */
+/** The files that the agent package's release command writes, except the install script. */
 const RELEASE_FILES: ReadonlySet<string> = new Set([
   'muster-agent-linux-x64',
   'muster-agent-linux-arm64',

@@ -9,8 +9,8 @@ export interface AgentIdentity {
 }
 
 /**
- * Milliseconds within which this process rejects a token that another process revoked. Without polling, an entry is
- * valid for the same number of milliseconds.
+ * Milliseconds within which this process rejects a token that another process revoked. Without polls, a cache entry is
+ * valid for this long.
  */
 const ENTRY_TTL_MS = 5_000;
 
@@ -21,7 +21,8 @@ const POLL_INTERVAL_MS = 2_000;
 const REFRESH_INTERVAL_MS = 600_000;
 
 /**
- * Maximum number of cached tokens, which also limits the memory that an attacker can use. Each takes about a kilobyte.
+ * Maximum number of cached tokens, which also limits the memory that an attacker can use. Each cached token takes about
+ * a kilobyte.
  */
 const TOKENS_MAX = 50_000;
 
@@ -29,24 +30,26 @@ const TOKENS_MAX = 50_000;
 export interface AgentTokenCache {
   get(hash: string): AgentIdentity | undefined;
   /**
-   * `readAt` is the value of `elapsedMs` before the lookup began, so that the entry is never considered younger than it
-   * is.
+   * Caches a token. `readAt` is the value of `elapsedMs` before the token was looked up. The cache therefore never
+   * considers an entry newer than it is.
    */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
-  /** Drops a host's tokens. Call it when they are revoked or replaced, so that this process rejects them at once. */
+  /**
+   * Drops a host's tokens. Call it when the tokens are revoked or replaced, so that this process rejects them at once.
+   */
   invalidateHost(hostId: string): void;
 }
 
 export interface AgentTokenCacheOptions {
   /** Returns the milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
-  /** Finds the tokens that were revoked since an earlier poll. Absent: each lookup is valid for 5 seconds. */
+  /** Finds the tokens that were revoked since an earlier poll. If it is absent, each lookup is valid for 5 seconds. */
   findRevoked?: (horizon: bigint | null) => Promise<Revocations>;
   /** Called with the error of a failed poll. */
   onPollFailed?: (error: unknown) => void;
   /**
-   * Called when all tokens were discarded because the database was restarted or lost transactions after they were found
-   * valid (see `isSameHistory`).
+   * Called when all cached tokens were discarded. This happens if the database was restarted or lost transactions after
+   * the tokens were looked up (see `isSameHistory`).
    */
   onDiscarded?: () => void;
 }
@@ -54,7 +57,7 @@ export interface AgentTokenCacheOptions {
 interface CachedToken {
   identity: AgentIdentity;
   readAt: number;
-  /** Whether polls find every revocation that came too late for the lookup. */
+  /** True if polls find every revocation that the lookup did not see. */
   isCoveredByPolls: boolean;
 }
 
@@ -65,9 +68,10 @@ interface RevocationPoll extends HistoryPoint {
 }
 
 /**
- * Creates a cache of agent tokens. In a fleet of ten thousand hosts, each call has a different token, so a five-second
- * cache would save nothing. Revocations are rare, so the cache polls for them every two seconds instead, and each
- * successful poll keeps all other entries valid. While polls fail or are late, a lookup is valid for five seconds.
+ * Creates a cache of agent tokens. In a fleet of ten thousand hosts, a token is rarely used twice within five seconds,
+ * so caching it for five seconds would save nothing. Instead, the cache polls for revocations every two seconds.
+ * Revocations are rare, and each successful poll keeps all other entries valid. While polls fail or are late, a lookup
+ * is valid for five seconds.
  */
 export function createAgentTokenCache({
   elapsedMs = () => performance.now(),
@@ -101,7 +105,8 @@ export function createAgentTokenCache({
     const startedAt = (polledAt = elapsedMs());
     try {
       const { server, horizon, tokenIds } = await find(lastPoll?.horizon ?? null);
-      // A token may have been revoked by a transaction whose number is below the horizon of the lost history.
+      // In the new history, a transaction below the old horizon may have revoked a token. Polls do not find this
+      // revocation.
       if (lastPoll !== null && !isSameHistory(lastPoll, { server, horizon })) discardAll();
       for (const tokenId of tokenIds) {
         const hash = hashesByToken.get(tokenId);

@@ -8,7 +8,7 @@ import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from 
 import { recordAuditEntry } from '../audit/index.js';
 import { createBatcher } from '../../lib/batcher.js';
 
-/** Milliseconds after which a rotated token that was never used expires: 24 hours. */
+/** A token issued by a rotation expires after this many milliseconds (24 hours) if its agent never uses it. */
 const UNUSED_TOKEN_TTL_MS = 24 * 3_600_000;
 
 /** Minimum milliseconds between two writes of `lastUsedAt`, so that most calls write nothing. */
@@ -16,10 +16,10 @@ const LAST_USED_INTERVAL_MS = 3_600_000;
 
 export interface AgentTokenService {
   /**
-   * Returns the host of an agent token. The first use of a token revokes the tokens issued before it, because it proves
-   * that the agent has the new token. It never revokes a token issued after it, which the agent may have received in
-   * the meantime. A valid token is cached until it is revoked. A revocation takes effect at once in the process that
-   * performs it, and within 5 seconds in every other.
+   * Returns the host of an agent token. The first use of a token proves that the agent has the token, and revokes all
+   * tokens issued earlier. Tokens issued later stay valid, because the agent may already have received one of them. A
+   * valid token is cached until it is revoked. A revocation takes effect at once in the process that performs it, and
+   * within 5 seconds in every other process.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
    * @throws HostDeletedError for a token whose host was deleted.
    */
@@ -27,21 +27,22 @@ export interface AgentTokenService {
 
   /**
    * Issues a host's next token, and records that its agent called. The presented token stays valid until the new one is
-   * first used, so that a lost response locks no agent out. Rotating again replaces the unused token.
-   * `isClientConnected` is called just before the token is issued. If the client has disconnected, no token is issued,
-   * because that token would replace the one that the client gets by retrying.
+   * first used. An agent that never receives the new token can therefore go on using the presented one. Rotating again
+   * replaces the unused token. `isClientConnected` is called just before the token is issued. If the client has
+   * disconnected, no token is issued. The client may already have retried, and the token would replace the one that the
+   * retry returned.
    * @throws TokenInvalidError if the presented token was revoked in the meantime.
    * @throws UnavailableError if `isClientConnected` returns false. Nothing was written.
    */
   rotate(agent: AgentIdentity, isClientConnected?: () => boolean): Promise<{ agentToken: string }>;
 
   /**
-   * Revokes all tokens of a host at its agent's request. Only enrolling again restores the host. Its containers and
-   * history are kept, and are no longer updated.
+   * Revokes all tokens of a host at its agent's request. The host's containers and history are kept, but are not
+   * updated until the agent has enrolled again.
    */
   leave(agent: AgentIdentity): Promise<void>;
 
-  /** Records that a host's agent called, for calls that do not record this themselves. */
+  /** Records that a host's agent called. Use this only for calls that do not record it themselves. */
   recordCall(agent: AgentIdentity): Promise<void>;
 }
 
@@ -85,12 +86,12 @@ export function createAgentTokenService(
   }
 
   /**
-   * Marks the first use of a token and revokes those issued before it. Returns false if nothing was marked: the token
-   * was revoked, replaced, used or expired since it was read, or another transaction holds the host's row.
+   * Marks the first use of a token and revokes those issued before it. Returns false if the token was revoked,
+   * replaced, used or expired after it was read, or if another transaction has locked the host's row.
    */
   async function tryMarkFirstUse({ id, hostId }: AgentTokenRow, hash: Buffer): Promise<boolean> {
     const at = now();
-    // Lock the host first, as `rotate` does, so that this and `rotate` cannot deadlock.
+    // Lock the host first, as `rotate` does, so that the two functions cannot deadlock.
     const used = await prisma.$executeRaw(Prisma.sql`
       WITH host AS (
         SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE SKIP LOCKED
@@ -124,9 +125,10 @@ export function createAgentTokenService(
       if (row.firstUsedAt === null) {
         readAt = elapsedMs();
         isFirst = await tryMarkFirstUse(row, hash);
-        // The tokens before this one are revoked now.
+        // The tokens issued before this one are now revoked.
         cache.invalidateHost(row.hostId);
-        // If nothing was marked, reading the token again shows whether another call used it first or it was revoked.
+        // If the first use was not marked, read the token again: another call may have used it first, or it was
+        // revoked.
         if (!isFirst) row = await findValid(key, hash);
       }
       const at = now();
@@ -142,8 +144,8 @@ export function createAgentTokenService(
     async rotate({ hostId, tokenId }, isClientConnected = () => true) {
       const at = now();
       const { token, hash } = issueToken('agent');
-      // Read this before waiting for the lock. A token that a concurrent call creates during the wait is newer, and
-      // must not be revoked, because that call returns it to the agent.
+      // Find the newest token before waiting for the lock. During the wait, a concurrent call may create a token and
+      // return it to the agent. That newer token must not be revoked.
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
@@ -199,7 +201,8 @@ export function createAgentTokenService(
 }
 
 /**
- * Marks the first use of a token like `tryMarkFirstUse`, under the lock on the host, if it could not be marked before.
+ * Marks the first use of a token like `tryMarkFirstUse`, if that function could not. Call it under the lock on the
+ * host.
  */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
@@ -214,8 +217,8 @@ async function markFirstUse(
 }
 
 /**
- * Returns the time of issue for a host's next token. Call it under the lock on the host. The time is now, or a
- * millisecond after the host's last token if another replica's clock was ahead. The order of tokens therefore never
+ * Returns the time of issue for a host's next token. Call it under the lock on the host. The time is now. If another
+ * replica's clock was ahead, the time is a millisecond after the host's last token. The order of tokens therefore never
  * depends on clocks.
  */
 async function nextIssuedAt(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {

@@ -6,8 +6,8 @@ import { v7 as newId } from 'uuid';
  * Atomically consumes one use of the enrollment token and creates the host, its token and the audit entry. Does nothing
  * if the token is not valid for a new host or the organization already has a host with this engine id.
  *
- * All of this is one statement, so that the token's row is locked only until this statement commits, not for the round
- * trips of a transaction. Many hosts that enroll with the same token at the same time wait for that lock.
+ * All of this is one statement, because a transaction would lock the token's row during several round trips. Hosts that
+ * enroll with the same token at the same time wait for this lock.
  */
 const ENROLL_NEW_HOST: Statement = {
   name: 'enroll_new_host',

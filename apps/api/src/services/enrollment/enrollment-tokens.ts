@@ -12,7 +12,7 @@ import type { OperatorIdentity } from '../identity/index.js';
 import { lockOperator, revokeCredential } from '../accounts/index.js';
 import { recordAuditEntry } from '../audit/index.js';
 
-/** Creates an enrollment token. The token is contained only in this result. */
+/** Creates an enrollment token. Only this result contains the token itself. */
 export const createEnrollmentToken = (
   db: Database,
   operator: OperatorIdentity,
@@ -33,7 +33,8 @@ export async function listEnrollmentTokens(
 }
 
 /**
- * Revokes an enrollment token. Hosts that it enrolled keep their own tokens. Revoking a revoked token does nothing.
+ * Revokes an enrollment token. Hosts that enrolled with the token keep their agent tokens. Revoking a revoked token
+ * does nothing.
  * @throws NotFoundError if the organization has no such token.
  */
 export const revokeEnrollmentToken = (db: Database, operator: OperatorIdentity, id: string, at: Date): Promise<void> =>

@@ -15,7 +15,7 @@ const ALIVE_HEARTBEATS = 3;
 /** Minimum milliseconds for which a host counts as alive after it was last seen. */
 const ALIVE_MS_MIN = 30_000;
 
-/** The identity of an enrollment token that is neither expired nor revoked. It may be used up. */
+/** The identity of an enrollment token that is neither expired nor revoked. The token may be used up. */
 export interface EnrollmentIdentity {
   enrollmentTokenId: string;
 }
@@ -33,10 +33,10 @@ export interface EnrollmentService {
   authenticate(token: string): Promise<EnrollmentIdentity>;
 
   /**
-   * Returns the host of a machine, and a token for the host. For a known `engineId` of the token's organization,
-   * returns the same host with its history and name, and revokes the host's earlier tokens. Until the issued token is
-   * first used, repeating the call replaces the token, consumes no use and adds no row, so that a lost response locks
-   * no agent out.
+   * Returns the host of a machine, and a token for the host. If the token's organization already has a host with this
+   * `engineId`, that host keeps its history and name, and the host's earlier tokens are revoked. If the response is
+   * lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
+   * consumes no use of the enrollment token and adds no row.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
    * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and
@@ -132,12 +132,12 @@ export function createEnrollmentService(
         });
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
-      // With these limits, a burst of machines with one token waits instead of failing.
+      // With these limits, many machines that enroll with one token at once wait instead of failing.
       { maxWait: 10_000, timeout: 10_000 },
     );
   }
 
-  /** Throws unless a token may enroll a known host again. A token created for that host always may. */
+  /** Throws if a token may not enroll a known host again. A token that was created for the host always may. */
   function requireReenrollable(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
     if (host.tokensRevokedAt !== null) {
@@ -149,12 +149,12 @@ export function createEnrollmentService(
     if (!host.hasToken || host.lastSeenAt === null) return;
     const aliveMs = aliveMsOf(host);
     const graceMs = host.lastSeenAt.getTime() + aliveMs - at.getTime();
-    // A stored timestamp may be ahead of the clock, so the time is limited.
+    // `lastSeenAt` may be ahead of the clock, so limit the time for which the agent has to wait.
     if (graceMs > 0) throw new EngineIdInUseError(Math.min(graceMs, aliveMs));
   }
 
   /**
-   * Returns whether the token has no uses left and the machine has no host. Takes no lock, because many machines may
+   * Returns true if the token has no uses left and the machine has no host. Takes no lock, because many machines may
    * call this at once and would wait for each other.
    */
   async function isUsedUpForMachine(enrollmentTokenId: string, engineId: string): Promise<boolean> {

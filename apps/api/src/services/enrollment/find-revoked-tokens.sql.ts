@@ -10,8 +10,8 @@ export interface Revocations extends HistoryPoint {
 }
 
 /**
- * The upper bound ignores transaction ids that were restored from another cluster's backup, which may exceed all ids of
- * this cluster.
+ * A restored backup may contain transaction ids of another cluster that exceed all ids of this cluster. The upper bound
+ * excludes those ids.
  */
 const FIND_REVOKED_TOKENS: Statement = {
   name: 'find_revoked_tokens',
@@ -24,9 +24,10 @@ const FIND_REVOKED_TOKENS: Statement = {
 };
 
 /**
- * Finds the tokens revoked since the poll that returned this horizon, and some that were revoked before. For null, the
- * first poll, finds none. No revocation is missed, regardless of the process that made it and the duration of its
- * transaction. If the database's history was not continued (see `isSameHistory`), all cached tokens must be discarded.
+ * Finds the tokens revoked since the poll that returned this horizon, and some that were revoked before. In the first
+ * poll, the horizon is null and no tokens are found. No revocation is missed, regardless of the process that made it
+ * and the duration of its transaction. If the database's history was not continued (see `isSameHistory`), all cached
+ * tokens must be discarded.
  */
 export async function findRevokedTokens(db: Database, horizon: bigint | null): Promise<Revocations> {
   const values = [horizon === null ? null : String(horizon)];

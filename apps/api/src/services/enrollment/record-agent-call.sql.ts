@@ -1,9 +1,9 @@
 import { Prisma } from '@muster/db';
 
 /**
- * Records that a host's agent called, for calls that write nothing else to the host's row. Keeps a later timestamp
- * written by a concurrent call, but replaces one far in the future, which comes from a wrong clock. Writes nothing if
- * another transaction has locked the host's row, because waiting would occupy a connection.
+ * Records that a host's agent called. Use this only for calls that write nothing else to the host's row. Keeps a later
+ * timestamp that a concurrent call wrote, but replaces a timestamp far in the future, because it comes from a wrong
+ * clock. Writes nothing if another transaction has locked the host's row, because waiting would occupy a connection.
  */
 export async function recordAgentCall(
   prisma: Pick<Prisma.TransactionClient, '$executeRaw'>,
@@ -20,7 +20,7 @@ export async function recordAgentCall(
 }
 
 /**
- * Records that a host's agent called, in a transaction that needs the lock on the host's row, and waits for that lock.
+ * Locks the host's row until the transaction ends, and records that the host's agent called. Waits for the lock.
  * `heartbeatSeconds` is the interval that the response requests; null if it requests none.
  */
 export async function lockForAgentCall(

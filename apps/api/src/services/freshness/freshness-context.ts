@@ -17,8 +17,8 @@ export function createFreshnessContext(
   liveness: LivenessService,
   { now, cadence }: { now: () => Date; cadence: Cadence },
 ): ReadFreshnessContext {
-  // The intervals are cached for as long as the outages are. If an interval is not cached yet, the hosts that received
-  // it have only just called, so they are online whatever their interval is.
+  // The intervals are cached for as long as the outages. A host whose interval is not cached yet has only just called,
+  // so the host is online regardless of its interval.
   let cacheEntry: { readAt: number; heartbeats: Promise<number[]> } | null = null;
 
   function heartbeats(): Promise<number[]> {

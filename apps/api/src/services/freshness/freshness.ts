@@ -15,10 +15,10 @@ export interface Outage {
   endedAt: Date;
 }
 
-/** The facts, other than a host's own, that determine its freshness at one instant. */
+/** The facts that determine the freshness of hosts at one instant, except the facts of each host. */
 export interface FreshnessContext {
   now: Date;
-  /** The cadence for hosts that have not received one yet. */
+  /** The cadence of hosts that have not received a cadence yet. */
   cadence: Cadence;
   /** All other heartbeat intervals, in seconds, that hosts last received. */
   otherHeartbeats: readonly number[];
@@ -49,9 +49,9 @@ export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? n
 
 /**
  * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives
- * nothing, so a host that was online when the outage began gets its full grace period again when the outage ends. For a
- * host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an
- * outage does not count.
+ * nothing. When the outage ends, a host that was online when it began gets its full grace period again. For a host that
+ * was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an outage does
+ * not count.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();
@@ -89,8 +89,8 @@ function agentFreshness(
 }
 
 /**
- * Returns the freshness of a host. It is `never` until the host's first snapshot was applied, complete or not.
- * `observedAt` is the time of the last applied snapshot.
+ * Returns the freshness of a host. The freshness is `never` until a snapshot of the host, complete or incomplete, has
+ * been applied. `observedAt` is the time of the last applied snapshot.
  */
 export function hostFreshness(host: HostActivity & { observedAt: Date | null }, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -119,15 +119,16 @@ export interface Cutoffs {
   staleFrom: Date;
 }
 
-/** The cutoffs for the default heartbeat interval, and those for each other interval. */
+/** The cutoffs for the default heartbeat interval, and for each other interval. */
 export interface FreshnessCutoffs extends Cutoffs {
   others: readonly (Cutoffs & { heartbeatSeconds: number })[];
 }
 
 /**
- * Returns the rule of `freshnessBySilence` as two instants per heartbeat interval, so that one statement can determine
- * the freshness of ten thousand hosts. Such instants exist because a host that was seen later is never silent for
- * longer, regardless of outages. They are found by bisection, so that the rule is implemented only once.
+ * Returns two instants per heartbeat interval that are equivalent to the rule of `freshnessBySilence`. With them, one
+ * statement can determine the freshness of ten thousand hosts. These instants exist because, of two hosts with the same
+ * interval, the one seen later never has the longer silence, even after outages. The instants are found by bisection,
+ * so that the rule is implemented only once.
  */
 export function freshnessCutoffs(context: FreshnessContext): FreshnessCutoffs {
   return {

@@ -24,9 +24,9 @@ export interface LivenessService {
 
   /**
    * Writes a liveness timestamp, and records an outage if the previous timestamp of any replica is too old. Call it
-   * before the first request is answered, and every `intervalMs` from then on. A previous timestamp in the future comes
-   * from a clock that was ahead. In that case, the timestamp is replaced, outages are cut so that they end now at the
-   * latest, and the hosts' timestamps from that clock are lowered.
+   * before the first request is answered, and every `intervalMs` from then on. If the previous timestamp is in the
+   * future, it comes from a clock that was ahead. The timestamp is then replaced, outages are shortened so that none
+   * ends in the future, and the hosts' timestamps from that clock are lowered.
    */
   recordLiveness(): Promise<void>;
 
@@ -37,7 +37,7 @@ export interface LivenessService {
   lowerFutureInstants(): Promise<void>;
 
   /**
-   * Returns Muster's own outages, oldest first, which do not count as silence of a host. If the last liveness timestamp
+   * Returns Muster's own outages, oldest first. They do not count as silence of a host. If the last liveness timestamp
    * is too old, the result includes the outage from then until now, so that callers need not wait for the next
    * timestamp. The result is at most `intervalMs` old.
    */
@@ -56,8 +56,8 @@ export function createLivenessService(
   { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   const { prisma } = db;
-  // If Muster is down for too short a time to record an outage, this time counts as silence of the hosts. It is at most
-  // one heartbeat interval, and a host is stale only after it misses two more heartbeats.
+  // A downtime that is too short to be recorded as an outage counts as silence of the hosts. Such a downtime is at most
+  // one heartbeat interval, and a host becomes stale only after it misses two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
   let cacheEntry: { readAt: number; reading: Promise<LivenessReading> } | null = null;
@@ -119,7 +119,7 @@ export function createLivenessService(
   async function revertFutureTimestamp(aliveAt: Date): Promise<void> {
     const at = now();
     // This is one statement, so that the timestamp is never corrected without the outages. A second process that runs
-    // it finds another timestamp and changes nothing.
+    // the statement finds another timestamp and changes nothing.
     await prisma.$executeRaw`
       WITH alive AS (
         UPDATE service_liveness SET "aliveAt" = ${at} WHERE id = 1 AND "aliveAt" = ${aliveAt}::timestamptz RETURNING 1

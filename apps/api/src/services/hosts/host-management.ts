@@ -24,22 +24,24 @@ export interface HostService {
 
   /**
    * Revokes all tokens of a host, effective within 5 seconds in every process. Creates an enrollment token, valid for
-   * one use and one day, with which the agent can enroll again as the same host. No other token restores the host. Its
-   * data is kept, and is not updated until the agent has enrolled again. The old tokens are not valid for any longer,
-   * because a thief could use them as well. This call is needed only if a theft is suspected, because agents rotate
-   * their tokens automatically.
+   * one use and one day, with which the agent can enroll again as the same host. No other token restores the host. The
+   * host's data is kept, but is not updated until the agent has enrolled again. The old tokens get no grace period,
+   * because a thief could use them too. This call is needed only if a theft is suspected, because agents rotate their
+   * tokens automatically.
    * @throws NotFoundError if the organization has no such host.
    */
   rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;
 
   /**
-   * Revokes a host's tokens and deletes its containers and history. If its agent calls again, it receives
-   * `host-deleted`. The same machine enrolled later is a new host.
+   * Revokes a host's tokens and deletes its containers and history. If the host's agent calls again, the agent receives
+   * `host-deleted`. If the machine enrolls again, it becomes a new host.
    * @throws NotFoundError if the organization has no such host.
    */
   delete(operator: OperatorIdentity, hostId: string): Promise<void>;
 
-  /** Deletes several hosts like `delete`, all or none, except that retention deletes their containers and history. */
+  /**
+   * Deletes several hosts, all or none. Unlike `delete`, leaves their containers and history for retention to delete.
+   */
   deleteSeveral(operator: OperatorIdentity, request: HostDeletionRequest): Promise<HostDeletionResult>;
 }
 
@@ -52,12 +54,12 @@ export function createHostService(
 ): HostService {
   const { db } = source;
 
-  /** Deletes those of the hosts that the organization has, and returns their ids. Their data is deleted later. */
+  /** Marks the hosts that belong to the organization as deleted, and returns their ids. Their data is deleted later. */
   async function markDeleted(operator: OperatorIdentity, hostIds: readonly string[]): Promise<string[]> {
     const at = now();
     const deleted = await auditedWrite(db, operator, at, async (tx, record) => {
       // The rows of hosts are locked first, so that a concurrent sync has either committed already or finds its host
-      // deleted. They are locked in the order of their ids, so that two deletions do not deadlock.
+      // deleted. The rows are locked in the order of their ids, so that two deletions do not deadlock.
       const hosts = await tx.$queryRaw<{ id: string; name: string }[]>(Prisma.sql`
         SELECT id::text AS id, name FROM hosts
         WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${operator.organizationId}
@@ -91,7 +93,7 @@ export function createHostService(
       const { organizationId } = operator;
       const at = now();
       const created = await auditedWrite(db, operator, at, async (tx, record) => {
-        // Only the most recent token may restore the host. The order of locks is that of enrollment: tokens before the
+        // Only the most recent token may restore the host. Lock in the same order as enrollment: the tokens before the
         // host.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },

@@ -1,9 +1,12 @@
-/** The parts of SQL conditions on a row `c` of containers that several queries share. */
+/** Parts of SQL conditions that several queries share. The conditions apply to a row `c` of containers. */
 import { DOCKER_STATES } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { OTHER_STATE } from '../sync/index.js';
 
-/** The indexed beginnings of texts, cut to what an index entry can hold and ordered by code point on every database. */
+/**
+ * The beginnings of texts that are indexed. They fit into an index entry, and are ordered by code point on every
+ * database.
+ */
 export const NAME = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
 
@@ -27,10 +30,10 @@ export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`
 /** Returns the condition that a text begins with `q`. */
 export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} LIKE ${`${escape(q)}%`}`;
 
-/** Joins conditions. Without any, the result is true. */
+/** Joins conditions with AND. Without conditions, the result is true. */
 export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
 
-/** Joins at least one condition. */
+/** Joins conditions with OR. There must be at least one. */
 export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;

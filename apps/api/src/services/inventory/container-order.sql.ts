@@ -3,7 +3,7 @@ import { Prisma } from '@muster/db';
 import { decodeCursor, requireSameSort } from '../../lib/cursor.js';
 import { IMAGE, NAME, STATE_KEY } from './container-columns.sql.js';
 
-/** The order of a list of rows `c`, and the position in it after which a page begins. */
+/** The order of a list of rows `c`, and the position after which a page of the list begins. */
 export interface ContainerOrder {
   /** The terms of ORDER BY. */
   by: Prisma.Sql;
@@ -17,7 +17,9 @@ type SortColumn = readonly [sql: Prisma.Sql, kind: 'string' | 'instant' | 'uuid'
 
 const BY_NAME: SortColumn = [NAME, 'string'];
 
-/** What each key sorts by, none of it ever null. States that Docker does not define are sorted as one. */
+/**
+ * The columns by which each key sorts. None of them is ever null. All states that Docker does not define sort as one.
+ */
 const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = {
   name: [BY_NAME],
   image: [[IMAGE, 'string'], BY_NAME],

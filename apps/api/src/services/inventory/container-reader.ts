@@ -10,10 +10,10 @@ import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './contai
 import { countByHosts } from './count-by-hosts.sql.js';
 import { countMatches, findPage, gather, walk, type Counted } from './list-containers.sql.js';
 
-/** The budget: maximum number of rows that one statement reads, unless they are those of given hosts. */
+/** The budget: maximum number of rows that one statement reads. A query that names hosts has no budget. */
 const ROWS_MAX = 15_000;
 
-/** The share of the budget with which a walk begins, which suffices if matches are common. */
+/** A walk first reads only this share of the budget, which suffices if matches are common. */
 const FIRST_SHARE = 1 / 8;
 
 export type ContainerReader = ReturnType<typeof createContainerReader>;
@@ -24,15 +24,17 @@ export function createContainerReader(
   freshnessContext: ReadFreshnessContext,
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
-  /** The ways to gather the rows of a filter. Those of given hosts are stored close together and always read. */
+  /**
+   * The ways to gather rows. If the query names hosts, all their rows are read, because they are stored close together.
+   */
   const gatherings = (search: ContainerSearch) =>
     search.query.hostId
       ? [gather(search, search.filters[0]!, 2 ** 31 - 1)]
       : search.filters.filter(({ indexed }) => indexed).map((filter) => gather(search, filter, rowsMax));
 
   /**
-   * Finds a page. If matches are common, the start of a walk finds enough of them. If they are rare, an index of one of
-   * the filters finds all. Otherwise, the page ends where the budget does.
+   * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, the index of
+   * one filter finds all of them. In all other cases, the page ends when the budget is used up.
    */
   async function find(search: ContainerSearch) {
     const { hostId, limit } = search.query;
@@ -40,7 +42,7 @@ export function createContainerReader(
     if (!hostId) {
       const start = await walkUpTo(Math.ceil(rowsMax * FIRST_SHARE));
       if (!start.isIncomplete) return start;
-      // With so many matches at its start, the whole walk probably finds enough.
+      // With this many matches in the first share, the whole walk probably finds a full page.
       if (start.rows.length >= limit * FIRST_SHARE) return walkUpTo(rowsMax);
     }
     for (const gathering of gatherings(search)) {
@@ -65,7 +67,7 @@ export function createContainerReader(
      * without being the last page. Only a null `nextCursor` marks the end.
      */
     async list({ organizationId }: OperatorIdentity, query: ContainerQuery): Promise<ContainerPage> {
-      // One instant for what is found, counted and returned, so that no container contradicts the filter.
+      // Find, count and return the containers as of one instant, so that no returned container contradicts the filter.
       const context = await freshnessContext();
       const cutoffs = freshnessCutoffs(context);
       const search = containerSearch(organizationId, query, cutoffs);

@@ -11,11 +11,11 @@ export interface ContainerSearch {
   query: ContainerQuery;
   order: ContainerOrder;
   ofOrganization: Prisma.Sql;
-  /** The halves, present and removed rows, that can contain matches. */
+  /** The halves of the table that can contain matches: the present rows, the removed rows or both. */
   halves: Prisma.Sql[];
   /** Returns the condition that a row of the organization is in one of the halves and meets a condition. */
   inHalves: (condition: Prisma.Sql) => Prisma.Sql;
-  /** Those whose indexes usually find few rows come first, and that for the hosts always. */
+  /** Filters whose indexes usually find few rows come first. A filter by hosts always comes first. */
   filters: Filter[];
 }
 
@@ -42,7 +42,8 @@ export function containerSearch(
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
   const ofHosts = (condition: Prisma.Sql) => Prisma.sql`c."hostId" = ANY (ARRAY(
     SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}))`;
-  // The hosts count their present containers by state and health, because no index contains what a restart changes.
+  // No index contains state or health, because a restart changes them. The counts stored for each host show which hosts
+  // have present containers with these states or healths.
   const counted = (matches: Prisma.Sql, keys: string[]): Filter =>
     halves.includes(REMOVED)
       ? { matches }

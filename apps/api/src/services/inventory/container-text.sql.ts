@@ -7,16 +7,18 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
-  /** Whether only matches meet `indexed`, so that `matches` need not be checked again. */
+  /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
 }
 
-/** Matches a term in which pg_trgm finds a trigram in every locale. Without one, pg_trgm reads its whole index. */
+/**
+ * Matches a term in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index.
+ */
 const TRIGRAM_PATTERN = /[A-Za-z0-9]{3}/;
 
 const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 
-/** The condition of a row that the indexes of text or labels do not contain completely. It has its own index. */
+/** Matches rows whose text or labels are not completely indexed. These rows have an index of their own. */
 const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
 
 // eslint-disable-next-line no-control-regex -- control characters are ASCII too
@@ -38,7 +40,8 @@ export function textFilter(
     const nameMatches = or(caseVariants(q).map((variant) => beginsWith(NAME, variant)));
     return { matches: or([nameMatches, idMatches]), indexed: [or([inHalves(nameMatches), idIsFound])], isExact: true };
   }
-  // ASCII is compared byte by byte, because in the locale of most servers PostgreSQL would convert each text first.
+  // Compare an ASCII term byte by byte. In the locale of most servers, PostgreSQL would otherwise convert each text
+  // first.
   const textMatches = contains(isAscii(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
   const matches = or([textMatches, idMatches]);
   if (!TRIGRAM_PATTERN.test(q)) return { matches };
@@ -53,12 +56,12 @@ function caseVariants(q: string): string[] {
   return [...new Set(first.flatMap((start) => second.map((end) => start + end)))];
 }
 
-/** Returns the filter for a label, with any value if `value` is null. */
+/** Returns the filter for a label. If `value` is null, any value matches. */
 export function labelFilter({ key, value }: { key: string; value: string | null }, ofOrganization: Prisma.Sql): Filter {
   const pairMatches = Prisma.sql`c.labels @> jsonb_build_object(${key}::text, ${value}::text)`;
   const matches = value === null ? Prisma.sql`c.labels ? ${key}` : pairMatches;
   const found = value === null ? Prisma.sql`container_label_keys(c.labels) ? ${key}` : pairMatches;
-  // The second condition is that of the partial indexes of labels.
+  // The second condition lets PostgreSQL use the partial indexes of labels.
   const isFound = and([found, Prisma.sql`container_label_count(c.labels) <= 64`]);
   const isLong = and([ofOrganization, UNINDEXED, matches, Prisma.sql`container_label_count(c.labels) > 64`]);
   return { matches, indexed: [isFound, isLong], isExact: true };

@@ -38,7 +38,7 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
   for (const name of INSTANT_FIELDS) container[name] = row[name]?.toISOString() ?? null;
   const asOf = row.confirmedAt && clampToNow(row.confirmedAt, context.now);
   return {
-    // jsonb keeps keys in an order of its own.
+    // jsonb does not preserve the order of keys.
     ...canonicalContainer(container as unknown as Container),
     hostId: row.hostId,
     hostName: row.hostName,
@@ -55,7 +55,7 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
 
 const UP: ReadonlySet<string> = new Set(['running', 'paused']);
 
-/** How long a container had been up when its host last confirmed it, both by the host's clock. */
+/** Returns how long a container had been up when its host last confirmed it. Both times are by the host's clock. */
 function uptimeSeconds(row: ContainerViewRow): number | null {
   const { startedAt, confirmedAt, clockSkewSeconds } = row;
   if (!UP.has(row.state) || row.removedAt !== null || startedAt === null || confirmedAt === null) return null;

@@ -5,7 +5,10 @@ import { healthKey, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js
 import { containersAreOf } from './container-search.sql.js';
 import type { Counted } from './list-containers.sql.js';
 
-/** Counts the containers that a query finds by the hosts' stored counts. Null if these do not suffice. */
+/**
+ * Returns the number of containers that a query finds, from the counts stored for each host; null if these do not
+ * suffice.
+ */
 export async function countByHosts(
   { prisma }: Database,
   organizationId: string,

@@ -46,8 +46,8 @@ export async function listEvents(
     conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
     isWithinPeriod = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
   }
-  // MATERIALIZED keeps the planner from sorting events that can be scanned in order, and still reads only as many
-  // events as the page needs.
+  // With MATERIALIZED, the planner does not sort events that can be scanned in order. Only as many events as the page
+  // needs are read.
   const rows = await prisma.$queryRaw<ScanRow[]>(Prisma.sql`
     WITH walked AS MATERIALIZED (
       ${selectInOrder(organizationId, query, eventsReadMax)}

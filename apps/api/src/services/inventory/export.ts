@@ -69,7 +69,7 @@ async function* write<Item>(
   } while (cursor !== undefined);
 }
 
-/** Functions that convert a value to a cell, by the kind of its field. */
+/** For each kind of field, the function that converts a value to a cell. */
 const CELL_FORMATTERS: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell } = {
   text: (text) => text,
   instant: (instant) => instant,
@@ -100,7 +100,7 @@ const ALL_COLUMNS = {
 };
 type ColumnName = keyof typeof ALL_COLUMNS;
 
-/** The columns of the first release. Programs may read columns by position, so all other columns come after them. */
+/** The columns of the first release. Programs may read columns by position, so columns added later come after these. */
 const FIRST_RELEASE_COLUMNS: readonly ColumnName[] = [
   ...(['host', 'hostId', 'hostFreshness', 'asOf', 'dockerId', 'name', 'image', 'imageId', 'command'] as const),
   ...(['state', 'status', 'health', 'exitCode', 'uptimeSeconds', 'ports', 'labels', 'startedAt'] as const),

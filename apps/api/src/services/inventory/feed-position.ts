@@ -5,7 +5,7 @@ export interface FeedPosition {
   id: bigint;
 }
 
-/** The position before all events, which an empty history has as well. */
+/** The position before all events. It is also the position of an empty history. */
 export const FEED_START: FeedPosition = { tx: 0n, id: 0n };
 
 const POSITION_PATTERN = /^(\d{1,19})-(\d{1,19})$/;

@@ -42,8 +42,8 @@ export async function listImages(
 }
 
 /**
- * Returns the position at which the scan resumes. Several images may share the longest indexed prefix (200 characters),
- * so the scan reads such a prefix again and skips images up to `image`.
+ * Returns the position at which the scan resumes. Only the first 200 characters of an image are indexed, and several
+ * images may share them. In that case, the scan reads this prefix again and skips images up to `image`.
  */
 function scanStartOf(beginning: string, image: string): [after: string, afterImage: string] {
   const characters = Array.from(beginning);

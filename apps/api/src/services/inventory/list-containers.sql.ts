@@ -5,7 +5,7 @@ import type { ContainerSearch } from './container-search.sql.js';
 import type { Filter } from './container-text.sql.js';
 import { CONTAINER_VIEW, type ContainerViewRow } from './container-view.js';
 
-/** A way to read at most `rowsMax` rows `c`: narrow ones, because thousands are read for one page. */
+/** A way to read at most `rowsMax` rows `c`. The rows have few columns, because thousands are read for one page. */
 export interface Reading {
   kind: 'walk' | 'gather';
   sql: Prisma.Sql;
@@ -17,7 +17,10 @@ const select = (conditions: Prisma.Sql[]) => Prisma.sql`
   SELECT c.ctid AS at, c."hostId", c."dockerId", c.name, c.image, c.state, c."firstSeenAt", c."changedAt",
     (${and(conditions)}) AS matches FROM containers AS c`;
 
-/** Reads an index that has the order of the list, from the position on, only as far as the page needs. */
+/**
+ * Reads rows in the order of the list from an index with this order. Starts at the cursor's position and ends when the
+ * page has enough rows.
+ */
 export function walk({ halves, filters, order, ofOrganization }: ContainerSearch, rowsMax: number): Reading {
   const rows = select(filters.map(({ matches }) => matches));
   const inOrder = Prisma.sql`ORDER BY ${order.by} LIMIT ${rowsMax}::int`;
@@ -36,14 +39,14 @@ export function gather({ filters, inHalves }: ContainerSearch, filter: Filter, r
   return { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
 }
 
-/** Reads the rows as `read`, and those that match and whose hosts are not deleted as `matching`. */
+/** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
 const tables = (reading: Reading) => Prisma.sql`gone AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL
     ), read AS MATERIALIZED (${reading.sql}), matching AS (
       SELECT * FROM read AS c WHERE c.matches AND c."hostId" NOT IN (SELECT id FROM gone)
     )`;
 
-/** Selects the row with which the reading reached its maximum, if it did. */
+/** If the reading reached its maximum, selects the last row that was read. */
 const lastRead = ({ rowsMax }: Reading) => Prisma.sql`FROM read AS c OFFSET ${rowsMax - 1}::int LIMIT 1`;
 
 /** Maximum bytes of the rows of a page. The first row is returned regardless of its size. */
@@ -55,14 +58,15 @@ const OCTETS = Prisma.raw(`(${fieldsWith('large', true).map(octetLength).join(' 
 
 /**
  * Finds a page: its rows, the position after which the list continues (null at the end), and whether it ended early
- * because the maximum of rows was read. Null if a gathering reached its maximum, because an unread row may come first.
+ * because the maximum of rows was read. Returns null if a gathering reached its maximum, because the rows it did not
+ * read may belong on the page.
  */
 export async function findPage(
   db: Database,
   reading: Reading,
   { query: { limit }, order: { by, isAfter, position } }: ContainerSearch,
 ) {
-  // The rows of a walk are already in order. Sorting them would read all of them.
+  // The rows of a walk are already in order. Sorting them again would read all rows.
   const page =
     reading.kind === 'walk'
       ? Prisma.sql`SELECT * FROM matching LIMIT ${limit + 1}::int`
@@ -92,7 +96,7 @@ export async function findPage(
   const { found, stoppedAt } = rows[0]!;
   if (reading.kind === 'gather' && stoppedAt !== null) return null;
   const fitting = rows.filter((row) => row.hostId !== null).slice(0, limit);
-  // There may be more matches than requested, or more than fit.
+  // More rows may match than were requested, or than fit on the page.
   const next = found > fitting.length ? fitting.at(-1)!.position : stoppedAt;
   return { rows: fitting, next, isIncomplete: found === fitting.length && stoppedAt !== null };
 }
@@ -108,8 +112,8 @@ export async function countMatches(db: Database, reading: Reading): Promise<Coun
 }
 
 /**
- * Runs a statement. For a gathering, the planner is kept from reading the whole table, which it prefers where it expects
- * the first matches soon. They may all be at the end.
+ * Runs a statement. For a gathering, the planner must not read the whole table. It would do so if it expects to find
+ * matches early, but all matches may be at the end of the table.
  */
 async function run<Row>({ prisma }: Database, { kind }: Reading, statement: Prisma.Sql): Promise<Row[]> {
   if (kind === 'walk') return prisma.$queryRaw<Row[]>(statement);

@@ -62,7 +62,8 @@ async function findProjects(
 }
 
 /**
- * Maximum length of all service names on one page, in characters. The first project is returned even if it exceeds it.
+ * Maximum length of all service names on one page, in characters. The first project is returned even if its names are
+ * longer.
  */
 const PAGE_CHARACTERS_MAX = 1024 * 1024;
 

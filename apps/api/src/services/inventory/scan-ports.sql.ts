@@ -126,7 +126,7 @@ export async function scanPorts(
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
 
 /**
- * Whether a row contains a port. A page without ports still has one row, of nulls, with the position where the scan
- * ended.
+ * Returns true if a row contains a port. A page without ports still has one row. Its port columns are null, and it
+ * contains the position where the scan ended.
  */
 const isPort = <Beside>(row: Nullable<PortRow> & Beside): row is PortRow & Beside => row.hostId !== null;

@@ -6,10 +6,13 @@ import { listHosts } from './hosts.js';
 import { listImages } from './images.js';
 import { listProjects } from './projects.js';
 
-/** Maximum number of projects read, of which several may be one project on several hosts. */
+/** Maximum number of projects read. A project that runs on several hosts is read once for each host. */
 const PROJECTS_READ = 50;
 
-/** Searches the lists of hosts, present containers, images and projects, each as it is searched with `q`. */
+/**
+ * Searches the lists of hosts, present containers, images and projects. Each list is searched like its own route with
+ * the parameter `q`.
+ */
 export async function search(
   source: FreshnessSource,
   containerReader: ContainerReader,

@@ -9,7 +9,9 @@ import { beginsWith, contains, isInState } from './container-columns.sql.js';
 export type HostRow = Prisma.HostGetPayload<object>;
 type SortedRow = HostRow & { sortValue: string | number | Date };
 
-/** The problems that make a host as severe as one that is offline: its state is not current, or not its own. */
+/**
+ * The problems that are as severe as an offline host: the stored state is not current, or belongs to another machine.
+ */
 const SEVERE_PROBLEMS = [
   'engine_unreachable',
   'list_refused',
@@ -18,7 +20,10 @@ const SEVERE_PROBLEMS = [
   'clone_suspected',
 ] as const satisfies HostProblemCode[];
 
-/** Returns how much attention a host needs: 0 if its agent left, 1 if it is online, and more for anything wrong. */
+/**
+ * Returns how much attention a host needs: 0 if its agent left, 1 if it is online without problems, and more in all
+ * other cases.
+ */
 function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {
   return Prisma.sql`(CASE
     WHEN ${freshness} = 'left' THEN 0
@@ -29,7 +34,7 @@ function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {
     ELSE 1 END)`;
 }
 
-/** A non-null sort expression, the type of its values in SQL and in a cursor, and what a cursor holds. */
+/** A sort expression that is never null, and the types of its values in SQL (`type`) and in a cursor (`kind`). */
 interface Sort {
   sql: Prisma.Sql;
   type: 'text' | 'timestamptz' | 'int';
@@ -60,18 +65,18 @@ function sortOf(key: Exclude<HostSortKey, keyof typeof VERSIONS>, freshness: Pri
   }
 }
 
-/** The sorted hosts of a statement. Its rows have the columns of `h`, and `sortValue` for the cursor. */
+/** The SQL parts that sort the hosts `h` of a statement. */
 interface Order {
   /** Tables to join to `h`. */
   join: Prisma.Sql;
   by: Prisma.Sql;
-  /** The value that identifies a row's place, as a cursor holds it. */
+  /** The value that is stored in a cursor to mark a row's place in the order. */
   value: Prisma.Sql;
   /** The condition that a row comes after the cursor. */
   after: Prisma.Sql;
 }
 
-/** The rank of a version that a host began to report after the versions were read: the last. */
+/** The rank of versions that hosts began to report only after the versions were read. They sort last. */
 const RANK_MAX = 2 ** 31 - 1;
 
 /** Returns the order of a query. Versions are ranked here, because SQL has no order of versions. */
@@ -103,7 +108,7 @@ async function orderOf(
     SELECT DISTINCT ${text} AS version FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`);
   const place = placeOf('string');
-  // No host may have the cursor's version any more.
+  // Include the cursor's version, because possibly no host has it any more.
   const versions = sortVersions(new Set([...found.map(({ version }) => version), ...(place ? [place.value] : [])]));
   const rank = Prisma.sql`COALESCE(ranks.rank, ${RANK_MAX}::bigint)`;
   return {
@@ -126,8 +131,8 @@ export interface SelectedHosts {
 
 /**
  * Returns a page of an organization's hosts. Only the order by name uses an index. The other orders read all hosts,
- * which takes a few milliseconds for ten thousand rows, while an index on columns that each report changes would slow
- * down every report.
+ * which takes a few milliseconds for ten thousand rows. Each report changes the columns of these orders, so indexes on
+ * them would slow down every report.
  */
 export async function selectHosts(
   db: Database,

@@ -4,8 +4,8 @@ import { cloneSuspectedFrom, splitStateCounts, type StateChanges } from '../sync
 import { countFleet } from './count-fleet.sql.js';
 
 /**
- * Returns an organization's counts of hosts and containers, read at one point in time. Calls that arrive while a count
- * for the same organization is in progress share the next result.
+ * Returns an organization's counts of hosts and containers, read at one point in time. If a count for the organization
+ * is in progress, all calls that arrive meanwhile share the result of the next count.
  */
 export type GetSummary = (organizationId: string) => Promise<Summary>;
 

@@ -22,7 +22,7 @@ export interface Channel {
   position: FeedPosition;
   hosts: HostFingerprints;
   listeners: Set<StreamListener>;
-  /** The summary last sent to all listeners, as JSON without `at`; null before the first. */
+  /** The summary last sent to all listeners, as JSON without `at`; null before the first summary. */
   summary: string | null;
   /** The last event up to `position`. Listeners receive its id, from which they can resume. */
   lastEvent: FeedPosition;
@@ -42,8 +42,8 @@ export async function openChannel(
   instant: () => Instant,
 ): Promise<Channel> {
   const { db } = source;
-  // The position in the history is read before the hosts. A change in between may then be sent although the hosts
-  // already include it, but is never missed.
+  // The position in the history is read before the hosts. A change between the two reads may be sent although the hosts
+  // already include it, but it is never missed.
   const eventsRead = instant();
   const withheldSince = (await findWithheldEvents(db, [organizationId])).get(organizationId) ?? null;
   const checkpoint = await readHorizon(db);
@@ -65,7 +65,7 @@ export async function openChannel(
   };
 }
 
-/** Returns the instant since which changes may be missing if it is more than `laggingMs` ago; otherwise null. */
+/** Returns the instant since which changes may be missing; null if it is not more than `laggingMs` ago. */
 export function laggingSince(
   { withheldSince, eventsRead, hostsRead }: Channel,
   now: Instant,

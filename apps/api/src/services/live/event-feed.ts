@@ -29,21 +29,26 @@ export interface FeedBatch extends FeedCheckpoint {
   hasMore: boolean;
 }
 
-/** Maximum number of missed events that are sent to a returning client. Above it, reloading lists is faster. */
+/**
+ * Maximum number of missed events that are sent to a returning client. For more events, reloading the lists is faster.
+ */
 export const MISSED_EVENTS_MAX = 10_000;
 
-/** Maximum age of missed events in milliseconds. Above it, reloading lists is faster. */
+/** Maximum age of missed events in milliseconds. For older events, reloading the lists is faster. */
 const MISSED_MS_MAX = 24 * 3_600_000;
 
-/** Returns the position up to which the history is complete. Events after it are exactly those that commit later. */
+/**
+ * Returns the position up to which the history is complete. All events that are committed later come after this
+ * position.
+ */
 export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
   const { server, horizon } = await readFeed(db, []);
   return { server, position: { tx: horizon, id: 0n } };
 }
 
 /**
- * Returns the position of the last event up to a position. The stream sends the event's position as an id, because an
- * event can be looked up, unlike an arbitrary position.
+ * Returns the position of the last event at or before a position. The stream sends the event's position as an id,
+ * because an event can be looked up later, but an arbitrary position cannot.
  */
 export async function findLastPosition(
   db: Database,
@@ -79,7 +84,7 @@ export async function readBatches(db: Database, from: readonly FeedCursor[]): Pr
 
 /**
  * Returns the position of an id that the stream sent. Returns null if the history does not contain the id, or if the
- * next event is more than a day old. A position that no event follows stays valid at any age.
+ * event after the position is more than a day old. A position that no event follows never expires.
  */
 export async function resolvePosition(
   db: Database,

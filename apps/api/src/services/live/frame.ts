@@ -36,12 +36,15 @@ export const positionBytes = (position: FeedPosition): Buffer => Buffer.from(`id
 export const retryBytes = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);
 
 /**
- * Keeps the connection alive. It is a message, because a browser's EventSource reports no comments, and a client that
- * receives none knows that a proxy buffers the stream.
+ * Keeps the connection alive. It is a message instead of a comment, because a browser's EventSource does not report
+ * comments. A client that receives no heartbeat knows that a proxy buffers the stream.
  */
 export const HEARTBEAT = toFrame({ event: 'heartbeat', data: {} }).bytes;
 
-/** Whether a message must be sent to a listener with this query that has received everything up to `after`. */
+/**
+ * Returns true if a listener with this query must receive a message. The listener has already received all events up to
+ * `after`.
+ */
 export function matchesListener(
   { position, hostId, change }: StreamFrame,
   query: StreamQuery,

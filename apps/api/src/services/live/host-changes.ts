@@ -42,7 +42,9 @@ export async function hostChangeFrames(
   ];
 }
 
-/** Returns the message with the freshness of the hosts that are not online, among all hosts or `hostIds`. */
+/**
+ * Returns the message that lists the hosts that are not online, with their freshness. Checks only `hostIds`, if given.
+ */
 export function freshnessFrame(fingerprints: HostFingerprints, hostIds?: readonly string[]): StreamFrame {
   const requestedIds = hostIds === undefined ? null : new Set(hostIds);
   const hosts: { hostId: string; freshness: Freshness }[] = [];

@@ -2,7 +2,7 @@ import type { StreamQuery } from '@muster/contracts';
 import { isPositionAfter, type FeedPosition } from '../inventory/index.js';
 import { matchesListener, type StreamFrame } from './frame.js';
 
-/** The server's end of a client's stream. It sends all bytes in order, or is closed. */
+/** The server's end of a client's stream. The sink sends all bytes in order, or is closed. */
 export interface StreamSink {
   /** Queues bytes to be sent. The sink closes itself if its client does not keep up. */
   send(bytes: Buffer): void;
@@ -45,8 +45,8 @@ export class StreamListener {
   }
 
   /**
-   * Restarts the listener at a position because the database lost the history of the listener's own position. Drops
-   * buffered events of that history. Its missed events can no longer be sent.
+   * Restarts the listener at a new position, because the database lost the history to which the old position belongs.
+   * Drops the buffered events of the lost history. Missed events of the lost history can no longer be sent.
    */
   restartAt(position: FeedPosition): void {
     this.position = position;

@@ -38,7 +38,7 @@ export interface LiveStreamOptions {
   feedIntervalMs?: number;
   hostsIntervalMs?: number;
   listenersMax?: number;
-  /** Maximum delay of a change in milliseconds. Above it, listeners receive a `lagging` event. */
+  /** Maximum delay of a change in milliseconds. If the delay is longer, listeners receive a `lagging` event. */
   laggingMs?: number;
   /** Milliseconds between two event ids that are sent without a message. */
   positionIntervalMs?: number;
@@ -127,7 +127,8 @@ export function createLiveStream(
     const channelsRead = [...openChannels];
     let pendingChannels = channelsRead;
     let read = instant();
-    // Read before the events, so that every event that is not withheld now has been sent when the loop ends.
+    // Find the withheld events before the loop reads events. When the loop ends, it has then sent every event that is
+    // not withheld now.
     const withheldSince = await findWithheldEvents(
       db,
       channelsRead.map(({ organizationId }) => organizationId),
@@ -163,7 +164,10 @@ export function createLiveStream(
     await emitToAll(channel, [{ bytes: positionBytes(position), position }]);
   }
 
-  /** Makes all listeners reload their lists, because the database may have lost events and recorded others since. */
+  /**
+   * Makes all listeners reload their lists, because the database may have lost events and may have recorded other
+   * events since.
+   */
   async function emitReset(channel: Channel): Promise<void> {
     logger.warn('the database lost a part of its history, or was restarted: all stream listeners reload their lists');
     for (const listener of channel.listeners) listener.restartAt(channel.position);

@@ -17,13 +17,14 @@ export interface FeedRead extends HistoryPoint {
 /** Maximum number of events that one statement reads per organization. */
 const ROWS_MAX = 500;
 
-/** Maximum bytes of the values of these events. */
+/** Maximum bytes of `from` and `to` of the events that one statement reads per organization. */
 const BYTES_MAX = 512 * 1024;
 
 /**
- * Reads the events after a position in the history of each organization, in one statement. Skips events of transactions
- * that began after one that is still running, because a transaction gets its id when it begins, but its events become
- * visible when it ends. Skipped events are read later in their order, so no late commit is missed.
+ * Reads the events after a position in the history of each organization, in one statement. A transaction gets its id
+ * when it begins, but its events become visible only when it ends. Events are therefore skipped if their transaction
+ * began after a transaction that is still running. Skipped events are read later in their order, so no late commit is
+ * missed.
  *
  * Takes no locks. A transaction that stays open in any database of the server delays the feed but loses nothing.
  */

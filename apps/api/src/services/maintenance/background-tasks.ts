@@ -11,8 +11,8 @@ const FUTURE_INSTANTS_INTERVAL_MS = 60_000;
 const RETENTION_INTERVAL_MS = 10 * 60_000;
 
 /**
- * Runs the periodic tasks. Returns a function that stops them and resolves when the running tasks have ended. A failure
- * is logged, and the next run catches up.
+ * Runs the periodic tasks. Returns a function that stops them and resolves when the running tasks have ended. If a task
+ * fails, the failure is logged, and the next run of the task does the work that is left.
  */
 export function startBackgroundTasks(
   { clock, liveness, retention }: { clock: Clock; liveness: LivenessService; retention: RetentionService },

@@ -2,7 +2,7 @@ import type { Database, Statement } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import { createClock, type Clock, type ClockOptions } from '../../lib/clock.js';
 
-/** Milliseconds that a step of this machine's clock must last before an embedded database's time follows it. */
+/** If this machine's clock jumps, the time of an embedded database follows after this many milliseconds. */
 const STEP_CONFIRMED_AFTER_MS = 60_000;
 
 /** Milliseconds between two comparisons with the database's clock. */
@@ -24,8 +24,8 @@ async function readClock(db: Database): Promise<number> {
 /**
  * Creates the clock for all stored timestamps and decisions. It shows the time of the database server, so that all
  * processes agree even if their own clocks differ. An embedded database has only this process's clock. In that case,
- * the time advances with the monotonic clock, so that a wall clock that is briefly wrong writes no timestamps. A step
- * of the wall clock is followed once it has lasted for a minute.
+ * the time advances with the monotonic clock, so that a wall clock that is wrong for a moment changes no timestamps. A
+ * jump of the wall clock takes effect once it has lasted for a minute.
  */
 export const createDatabaseClock = (db: Database, clocks: Pick<ClockOptions, 'wallMs' | 'elapsedMs'> = {}): Clock =>
   db.engine === 'pglite'

@@ -51,7 +51,10 @@ export async function* findHostsWithEventsBefore(db: Database, before: Date): As
   }
 }
 
-/** Deletes the events recorded before `before` among a host's oldest `rowsMax` events. Resolves with their number. */
+/**
+ * Reads a host's oldest `rowsMax` events, and deletes those recorded before `before`. Resolves with the number of
+ * deleted events.
+ */
 export async function pruneEvents(db: Database, hostId: string, before: Date, rowsMax: number): Promise<number> {
   const [row] = await db.query<{ count: number }>(PRUNE_EVENTS, [hostId, before, rowsMax]);
   return row?.count ?? 0;

@@ -25,7 +25,8 @@ export async function findHostsWithRemovedBefore({ prisma }: Database, before: D
 
 /**
  * Yields the hosts with a container removed since `since` and more than `keptMax` removed containers. Costs one index
- * probe per host, and for hosts with such removals one index entry per removed container, up to `keptMax`.
+ * probe per host. A host with a removal since `since` also costs one index entry per removed container, up to
+ * `keptMax`.
  */
 export async function* findHostsWithExcess({ prisma }: Database, since: Date, keptMax: number): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
@@ -44,7 +45,7 @@ export async function* findHostsWithExcess({ prisma }: Database, since: Date, ke
   }
 }
 
-/** Deletes a batch of a host's containers removed before `before`. Resolves with their number. */
+/** Deletes a batch of a host's containers removed before `before`. Resolves with the number of deleted containers. */
 export const pruneRemovedContainers = (db: Database, hostId: string, before: Date, rowsMax: number): Promise<number> =>
   pruneHost(
     db,
@@ -55,7 +56,10 @@ export const pruneRemovedContainers = (db: Database, hostId: string, before: Dat
       ORDER BY "removedAt" LIMIT ${rowsMax}::int`,
   );
 
-/** Deletes a batch of a host's removed containers, but keeps the `keptMax` most recent. Resolves with their number. */
+/**
+ * Deletes a batch of a host's removed containers, but keeps the `keptMax` most recent ones. Resolves with the number of
+ * deleted containers.
+ */
 export const pruneExcessContainers = (
   db: Database,
   hostId: string,
@@ -73,8 +77,8 @@ export const pruneExcessContainers = (
 
 /**
  * Deletes a host's removed containers that the query `aged` returns. If there are any, locks the host's row and
- * increments its revision. A concurrent snapshot that restores one of these containers either has already committed, so
- * that `removedAt` is null and the row is kept, or must compare again.
+ * increments its revision. A concurrent snapshot may restore one of these containers. If the snapshot committed first,
+ * `removedAt` is null and the row is kept. If not, the snapshot finds another revision and must compare again.
  */
 const pruneHost = ({ prisma }: Database, hostId: string, aged: Prisma.Sql): Promise<number> =>
   prisma.$executeRaw(Prisma.sql`

@@ -1,7 +1,9 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { RetentionService } from './retention.js';
 
-/** Adds gauges for the last success of each retention step, and for a pause of retention because clocks differ. */
+/**
+ * Adds gauges that show when each retention step last succeeded, and whether retention is paused because clocks differ.
+ */
 export function addRetentionMetrics(
   registry: Registry,
   retention: Pick<RetentionService, 'lastSuccesses' | 'isPaused'>,

@@ -38,11 +38,13 @@ const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 /** The default number of days for which a host's history is kept. */
 const EVENT_DAYS_DEFAULT = 90;
 
-/** Milliseconds between two batches of events, in which the database can run more important queries. */
+/**
+ * Pause in milliseconds between two batches of events. During the pause, the database can run more important queries.
+ */
 const BATCH_PAUSE_MS = 50;
 
 /**
- * Maximum number of batches per table and call that delete a deleted host's rows. The call is repeated for the rest.
+ * One call deletes at most this many batches of a deleted host's rows from each table. Another call deletes the rest.
  */
 const DELETE_BATCHES_MAX = 100;
 
@@ -92,9 +94,9 @@ export interface RetentionService {
   release(): Promise<void>;
 
   /**
-   * Returns when each step last succeeded in any process, as of the last pass. For a step that never succeeded, returns
-   * the time of the first pass on this database. Before this process's first pass, all steps have the service's
-   * creation time.
+   * Returns the time when each step last succeeded in any process. The times were read in the last pass. For a step
+   * that never succeeded, returns the time of the first pass on this database. Before this process's first pass,
+   * returns the creation time of this service for all steps.
    */
   lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
 
@@ -107,7 +109,7 @@ export interface RetentionOptions {
   now: () => Date;
   /** Returns the milliseconds by which this process's wall clock is ahead of `now`. */
   skewMs?: () => number;
-  /** The lease that only the deleting process holds. Without a lease, every process deletes. */
+  /** A process deletes only while it holds this lease. If no lease is given, every process deletes. */
   lease?: Lease;
   removedKeptMax?: number;
   /** Number of days for which events are kept; 0 keeps them forever. */
@@ -129,7 +131,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   let removalsCheckedAt: Date | null = null;
   let isPaused = false;
 
-  /** Repeats a statement until it deletes fewer rows than a full batch. Returns the total. */
+  /** Repeats a statement until it deletes fewer rows than a full batch. Returns the number of all deleted rows. */
   async function deleteInBatches(deleteBatch: () => Promise<number>, rowsMax: number, isStopped: () => boolean) {
     let total = 0;
     for (let deleted = rowsMax; deleted === rowsMax && !isStopped(); total += deleted) deleted = await deleteBatch();
@@ -181,7 +183,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   const pruneTokens = (at: number, isStopped: () => boolean) =>
     deleteInBatches(
-      // Skips the tokens of deleted hosts, which are deleted with their hosts.
+      // Skips the tokens of deleted hosts, because deleting these hosts deletes their tokens.
       () =>
         prisma.$executeRaw(Prisma.sql`
         DELETE FROM agent_tokens WHERE id IN (

@@ -143,8 +143,8 @@ export function addFleetMetrics(
 }
 
 /**
- * Sums the counts by these label values. The counts of all other keys are summed as `other`, because each value becomes
- * a series.
+ * Sums the counts by these label values. The counts of all other keys are summed as `other`, because each label value
+ * becomes a series.
  */
 function countsOfKeys(counts: Readonly<Record<string, number>>, labelValues: readonly string[]): Map<string, number> {
   const sums = new Map([...labelValues, 'other'].map((value) => [value, 0]));

@@ -1,10 +1,7 @@
 import { StaleReason, type SyncSummary } from '@muster/contracts';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
-/**
- * Upper bounds of the histogram's buckets in seconds, from 1 ms, which an unchanged snapshot takes, to the time limit
- * of 5 s.
- */
+/** Upper bounds of the histogram's buckets, in seconds. An unchanged snapshot takes 1 ms, and the time limit is 5 s. */
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** The outcomes of a snapshot: applied with or without a change, or the reason why it was not applied. */
@@ -17,7 +14,7 @@ export interface EndedRequest {
   route: string | null;
   /** The status of the response; 0 if the connection was closed before a response. */
   status: number;
-  /** Seconds until the response was sent; null if the duration has no meaning, as for a stream. */
+  /** Seconds until the response was sent; null for streams and other requests whose duration has no meaning. */
   seconds: number | null;
 }
 
@@ -32,7 +29,10 @@ export interface Metrics {
   read(): Promise<{ contentType: string; text: string }>;
 }
 
-/** Methods that are counted by name. Clients may send any other method, and each would become a series. */
+/**
+ * Methods that are counted by name. All other methods are counted together, because clients may send any text as a
+ * method, and each would become a series.
+ */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /**

@@ -35,7 +35,9 @@ interface Unpacked {
 const gunzipOffThread = promisify(gunzip) as unknown as (bytes: Buffer, options: ZlibOptions) => Promise<Unpacked>;
 const gunzipInline = gunzipSync as unknown as (bytes: Buffer, options: ZlibOptions) => Unpacked;
 
-/** Compressed bytes up to which decompressing on this thread takes no longer than handing over to another thread. */
+/**
+ * Up to this compressed size, decompressing on this thread takes no longer than handing the bytes to another thread.
+ */
 const GUNZIP_INLINE_BYTES_MAX = 8 * 1024;
 
 /**

@@ -57,8 +57,8 @@ export function createBodyReader(
     if (scanned !== undefined) return scanned;
     const text = await bytes();
     if (bounds !== null) return (scanned = { kind: 'split', split: { bytes: text, bounds } });
-    // The bytes have just been hashed, and will be parsed next. Each of these steps blocks other requests for as long
-    // as is acceptable, so yield in between.
+    // Yield here, between hashing the bytes and parsing them. Each of these two steps blocks other requests for as long
+    // as is acceptable.
     const isLong = text.length > PARSE_BYTES_MAX;
     if (isLong) await createYielder().yieldToEventLoop();
     scanned = await scanBody(text);
@@ -68,7 +68,7 @@ export function createBodyReader(
   }
   return {
     cacheEntry: () => ({
-      // A copy, because the received body refers to its request.
+      // Copy these two fields, because the received body also holds a reference to its request.
       body: { bytes: body.bytes, encoding: body.encoding },
       bounds: scanned?.kind === 'split' ? scanned.split.bounds : null,
     }),
@@ -95,8 +95,10 @@ async function toRows(containers: readonly Container[], yielder: Yielder): Promi
 }
 
 /**
- * Returns the containers of a long body; null if it is not valid JSON, so that its parser reports the error.
- * @throws InvalidRequestError if the body cannot be a snapshot. Parsing it would take many times its size in memory.
+ * Returns the containers of a long body. Returns null if the body is not valid JSON, so that the parser reports the
+ * error.
+ * @throws InvalidRequestError if the body cannot be a snapshot. Parsing such a body would take many times its size in
+ * memory.
  */
 function splitOrThrow(scan: BodyScan): SplitBody | null {
   switch (scan.kind) {
@@ -118,7 +120,7 @@ function splitOrThrow(scan: BodyScan): SplitBody | null {
 /** Maximum bytes of JSON that are parsed in one call. */
 const PARSE_BYTES_MAX = 256 * 1024;
 
-/** Target bytes of each piece of a longer body. */
+/** If a body is longer, it is parsed in pieces of about this many bytes. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** Parses and validates a decompressed body like `parseSnapshot`. A body that was split is parsed in pieces. */
@@ -136,8 +138,8 @@ async function parseBody(bytes: Buffer, split: SplitBody | null, yielder: Yielde
 }
 
 /**
- * The factor by which the bytes of a container that is too long to be parsed in pieces are counted, because parsing it
- * blocks all other requests.
+ * The bytes of a container that is too long to be parsed in pieces are multiplied by this factor, because parsing the
+ * container blocks all other requests.
  */
 const LONG_WEIGHT = 4;
 
@@ -161,8 +163,8 @@ async function addAll(reader: SnapshotReader, items: readonly unknown[], yielder
 
 /**
  * Yields the elements of a body, parsed in runs of about `CHUNK_BYTES`. The scanner only recognizes strings and
- * brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). In that case, the number of parsed
- * elements differs from the expected one, so the elements are counted.
+ * brackets, so a run can be valid JSON although the whole text is not (`[1,,2]`). Such a run does not have the expected
+ * number of elements, so the elements are counted.
  * @throws InvalidRequestError if the body is not UTF-8 or not JSON.
  */
 function* parseChunks({ bytes, bounds }: SplitBody): Generator<unknown[]> {

@@ -29,12 +29,12 @@ const ENDED_STATES = new Set(['exited', 'dead', 'restarting']);
 /** Maximum length of a text in one event, in UTF-16 code units. The container's row contains the complete text. */
 const EVENT_TEXT_LENGTH_MAX = 1_024;
 
-/** Maximum number of labels or ports in one event. The container's row contains all of them. */
+/** Maximum number of labels or ports in one event. The container's row contains all labels and ports. */
 const EVENT_ITEMS_MAX = 64;
 
 /**
- * Maximum length of all labels in `from` and `to` of one event, because a thousand containers can change in one
- * snapshot.
+ * Maximum total length of the labels in `from` and `to` of one event. There is a limit because a thousand containers
+ * can change in one snapshot.
  */
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
@@ -53,15 +53,15 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
     if (from.state === 'paused') return isNewProcess ? 'restarted' : 'unpaused';
     return from.state === 'restarting' ? 'restarted' : 'started';
   }
-  // `dead` after `exited` means that the container could not be removed. Its process did not end a second time.
+  // If the state changes from `exited` to `dead`, the container could not be removed. Its process did not end again.
   if (to.state === 'dead' && ENDED_STATES.has(from.state) && !isNewProcess) return null;
   return ENDED_STATES.has(to.state) ? 'exited' : null;
 }
 
 /**
- * Whether a change of health needs an event. Only a running container has a health, so `exited` and `paused` already
- * imply its loss. A new process always begins as `starting`, so its first health event is the result of its first
- * check.
+ * Returns true if a change of health needs an event. Only a running container has a health, so the events `exited` and
+ * `paused` already say that it has none. A new process always begins as `starting`, so its first health event is the
+ * result of its first check.
  */
 function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;
@@ -69,7 +69,7 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
- * Returns all changes between two rows of a container that was present both times. If only the age in the status text
+ * Returns all changes between two rows of a container that is present in both. If only the age in the status text
  * differs, there is no event. An `updated` event contains only the labels and ports that differ, and long texts are
  * truncated.
  */
@@ -153,7 +153,8 @@ function differingPorts(
   fromPorts: readonly Port[],
   toPorts: readonly Port[],
 ): Updated | null {
-  // After an upgrade, an agent or engine may list the same ports as ranges or one by one, which is not a change.
+  // Ports that are listed as a range equal the same ports listed one by one. After an upgrade, an agent or engine may
+  // use the other form.
   const [from, to] = [mergePorts(fromPorts), mergePorts(toPorts)];
   return samePorts(from, to) ? null : differingItems(name, from, to, portKey);
 }
@@ -188,8 +189,8 @@ const truncate = (text: string) =>
 const truncateOrNull = (text: string | null) => (text === null ? null : truncate(text));
 
 /**
- * Functions that return the content of an `updated` event for two values of a field, by the field's kind. They return
- * null if the values are equivalent.
+ * For each kind of field, the function that returns the content of an `updated` event for two values; null if the
+ * values are equivalent.
  */
 const DIFFERENCE: {
   [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;

@@ -47,7 +47,7 @@ export function toContainerRow(
   return row;
 }
 
-/** Functions that return the part of a value in the digest's input, by the kind of its field. */
+/** For each kind of field, the function that formats a value for the digest's input. */
 const DIGEST_PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
   text: lengthPrefixed,
   instant: lengthPrefixed,
@@ -83,10 +83,10 @@ const DIGEST_REST = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALARS.inclu
 
 /**
  * Hashes the fields one after another. Each text is preceded by its length, so that two different containers never
- * yield the same string. This is cheaper than canonical JSON, which requires additional objects. Rare fields (`count`
- * of a port, and those with a marker) are added only if present, so that the stored digests of all other containers
- * stay valid. A new version of `parseStatus` changes every digest, because a row also contains values parsed from the
- * status.
+ * yield the same string. Hashing the fields is cheaper than hashing canonical JSON, which requires additional objects.
+ * Rare fields (`count` of a port, and those with a marker) are added only if present, so that the stored digests of all
+ * other containers stay valid. A new version of `parseStatus` changes every digest, because a row also contains values
+ * parsed from the status.
  */
 function digestOf(container: Container, parserVersion: number): string {
   let text = '';

@@ -6,8 +6,8 @@ import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
 /**
- * A stored row. If its digest equals that of the snapshot's container, only `dockerId` is read. `removed` rows are read
- * if the snapshot contains the container again.
+ * A stored row. If the row's digest equals the digest of the snapshot's container, only `dockerId` is read. A `removed`
+ * row is read only if the snapshot contains its container again.
  */
 export type StoredContainer =
   { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };
@@ -106,7 +106,10 @@ export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
   diff.totalChanges = addTotals(diff.totalChanges, more.totalChanges);
 }
 
-/** Number of containers compared between two checks of whether to yield. Each may have hundreds of changed labels. */
+/**
+ * Number of containers compared between two checks of whether to yield. Each container may have hundreds of changed
+ * labels.
+ */
 const CHUNK_CONTAINERS = 20;
 
 /** Returns the same diff as `diffSnapshot`, but yields to the event loop during a long list. */
@@ -153,5 +156,8 @@ function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): Cont
   return patch as ContainerPatch;
 }
 
-/** Whether two rows of one container are equal. Equivalent to comparing their digests, but faster. */
+/**
+ * Returns true if two rows of one container are equal. The result is the same as if their digests were compared, but
+ * faster.
+ */
 export const sameContainer = sameFields([...LIFE_FIELDS, ...CONFIGURATION_FIELDS]);

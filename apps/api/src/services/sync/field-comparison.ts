@@ -33,7 +33,7 @@ export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
 const sameNames = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length === b.length && a.every((name, index) => name === b[index]);
 
-/** Functions that compare two values of a field, by the kind of the field. */
+/** For each kind of field, the function that compares two values. */
 const VALUE_COMPARATORS: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldValues[Kind]) => boolean } = {
   text: (a, b) => a === b,
   instant: (a, b) => a === b,

@@ -50,7 +50,7 @@ export function createHeartbeatService(
         heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();
-      // A snapshot is being written, so the next heartbeat is compared with its result.
+      // A snapshot of this host is being written, and the next heartbeat will be compared with the rows that it writes.
       if (reported === 'later') return { snapshotRequired: false, cadence };
       return { snapshotRequired: !reported.matched, cadence };
     },

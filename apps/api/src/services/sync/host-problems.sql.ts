@@ -14,8 +14,8 @@ const DETECTED = {
 export const cloneSuspectedFrom = (now: Date): Date => new Date(now.getTime() - CLONE_SUSPECTED_MS);
 
 /**
- * Returns the SQL condition that `hostProblems` returns one of these codes for a row `h` of hosts. A test checks that
- * it agrees with the function.
+ * Returns an SQL condition on a row `h` of hosts. The condition is true if `hostProblems` returns one of these codes
+ * for the row. A test checks that the condition and the function agree.
  */
 export function hasProblem(codes: readonly HostProblemCode[], now: Date): Prisma.Sql {
   const detected = codes.flatMap((code) => (code in DETECTED ? [DETECTED[code as keyof typeof DETECTED](now)] : []));

@@ -21,7 +21,10 @@ export interface ProblemColumns {
   clockSkewSeconds: number | null;
 }
 
-/** Problems with which a heartbeat confirms nothing, because the host's containers may differ from the stored ones. */
+/**
+ * A heartbeat that reports one of these problems confirms nothing: the host's containers may differ from the stored
+ * ones.
+ */
 const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
   'engine_unreachable',
   'list_refused',
@@ -31,8 +34,8 @@ const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
 
 /**
  * Returns a heartbeat's problems. An agent that supports `problems` reports all problems there, and sends `engineError`
- * only for older APIs that do not support `problems`. `clock_skew` is determined here. `since` is the time of receipt,
- * but the database keeps an earlier time.
+ * only for older APIs that do not support `problems`. This function itself determines `clock_skew`. `since` is the time
+ * of receipt. If the database already has an earlier `since`, it keeps that time.
  */
 export function heartbeatProblems(
   { problems, engineError }: Pick<Heartbeat, 'problems' | 'engineError'>,
@@ -62,12 +65,12 @@ export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
     found.set(code, { code, message, since: new Date(since).toISOString() });
   }
   if (host.snapshotRefusedAt !== null) {
-    // The API's own reason replaces the agent's report of the refusal, because it is more precise.
+    // Show the API's own reason for the refusal, because it is more precise than the agent's report.
     const message = host.snapshotRefusedReason ?? 'The API refused the last snapshot.';
     found.set('snapshot_refused', { code: 'snapshot_refused', message, since: host.snapshotRefusedAt.toISOString() });
   }
   if (host.truncatedCount > 0) {
-    // An earlier version that runs alongside this one counts truncated containers without a timestamp.
+    // An earlier version that runs alongside this one counts truncated containers, but stores no timestamp.
     const since = (host.truncatedSince ?? host.confirmedAt ?? now).toISOString();
     found.set('truncated', { code: 'truncated', message: truncatedMessage(host.truncatedCount), since });
   }

@@ -4,19 +4,27 @@ import { reportHosts, type HostReport, type HostReported } from './report-hosts.
 import { createBatcher } from '../../lib/batcher.js';
 
 /**
- * Maximum number of reports in one statement. It suffices for any number of connected agents, and such a statement
- * finishes soon.
+ * Maximum number of reports in one statement. This number suffices for any number of connected agents, and a statement
+ * with this many reports finishes quickly.
  */
 const BATCH_SIZE_MAX = 500;
 
-/** Milliseconds for which a heartbeat is retried before the response while its host's row is locked. */
+/**
+ * If a host's row is locked, the API retries the write of a heartbeat for this many milliseconds before it responds.
+ */
 const RETRY_MS_MAX = 1_000;
 
-/** Milliseconds before the first of these retries. The backoff doubles with each retry, up to `BACKOFF_MS_MAX`. */
+/**
+ * Milliseconds before the first retry of a heartbeat whose host's row is locked. The backoff doubles with each retry,
+ * up to `BACKOFF_MS_MAX`.
+ */
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 100;
 
-/** Milliseconds for which a heartbeat that was acknowledged before it was written is retried in the background. */
+/**
+ * A heartbeat may be acknowledged before it is written. Its write is then retried in the background for this many
+ * milliseconds.
+ */
 const BACKGROUND_MS_MAX = 60_000;
 
 /** Milliseconds between two background retries. */
@@ -25,16 +33,17 @@ const BACKGROUND_PAUSE_MS = 500;
 export interface HostReports {
   /**
    * Records that a host is alive. Concurrent reports of different hosts share a statement and its commit. Resolves with
-   * null for a heartbeat whose host is gone, and for a snapshot that is not known to equal the host's rows and must
-   * therefore be synced. Resolves with `later` for a heartbeat if another transaction has locked the host's row for a
-   * second. Such a heartbeat is written as soon as possible, unless a later one is written first.
+   * null for a heartbeat whose host is gone. Also resolves with null for a snapshot that may differ from the host's
+   * rows, because it must be synced. Resolves with `later` for a heartbeat if another transaction has locked the host's
+   * row for a second. This heartbeat is written as soon as possible, unless a later heartbeat of the host is written
+   * first.
    */
   report(report: HostReport): Promise<HostReported | 'later' | null>;
 }
 
 /**
- * Creates the recorder of reports. It never occupies a connection while it waits for a host's row, because a single
- * host with long writes could otherwise occupy all connections.
+ * Creates the recorder of reports. The recorder never occupies a connection while it waits for a host's row, because a
+ * single host with long writes could otherwise occupy all connections.
  */
 export function createHostReports(db: Database): HostReports {
   const reports = createBatcher<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {

@@ -1,8 +1,8 @@
 import type { StaleReason } from '@muster/contracts';
 
 /**
- * Milliseconds for which a stream counts as alive after it was last seen. A superseded stream should have ended within
- * the same time.
+ * Milliseconds for which a stream counts as alive after it was last seen. A superseded stream should also end within
+ * this time.
  */
 export const STREAM_ALIVE_MS = 60_000;
 
@@ -43,9 +43,10 @@ export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date 
  * Decides whether a snapshot may replace the host's current state.
  * - Same stream: the sequence must rise.
  * - Superseded stream: always stale. If the snapshot was observed more than a minute after the stream was superseded, a
- *   second machine has the same token. An earlier observation comes from the journal of an agent that was restarted.
+ *   second machine has the same token. A snapshot that was observed earlier comes from the journal of an agent that was
+ *   restarted.
  * - New stream: current, regardless of its clock, because it is the agent after a restart. The exception is a late
- *   request of an earlier run, which was observed before the stored state while the current stream is alive.
+ *   request of an earlier run: its snapshot was observed before the stored state, and the current stream is alive.
  * - No order: always applied.
  *
  * `orderCondition` in services/sync/host-order.sql.ts implements the same rule in SQL. A test checks that both agree.
@@ -66,7 +67,7 @@ export function checkOrder(
     const cloneSuspected = observedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
     return { current: false, reason: 'stream_superseded', cloneSuspected };
   }
-  // An instant in the future means that our clock has moved back since it was stored, so the instant proves nothing.
+  // If the stored instant is in the future, the clock has moved back since, and the instant proves nothing.
   const currentIsAlive =
     host.streamHeardAt !== null && Math.abs(receivedAt.getTime() - host.streamHeardAt.getTime()) < STREAM_ALIVE_MS;
   const isEarlier =

@@ -30,7 +30,7 @@ interface HostJson {
   observedAt: string | null;
   streamHeardAt: string | null;
   supersededStreams: { stream: string; at: string }[];
-  /** The `dockerId`s of present rows whose digest equals the incoming one. */
+  /** The `dockerId`s of present rows whose digest equals the digest of the snapshot's container. */
   equal: string[];
 }
 
@@ -72,9 +72,9 @@ const READ_ALL = readStatement('read_host_state', 'TRUE');
 const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($4::text[])');
 
 /**
- * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For a complete snapshot,
- * these are all present rows, otherwise only the rows that the snapshot names or lists as removed. Returns null if the
- * host does not exist or was deleted.
+ * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For an incomplete
+ * snapshot, reads only the rows that it names or lists as removed. For a complete snapshot, also reads all other
+ * present rows. Returns null if the host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,

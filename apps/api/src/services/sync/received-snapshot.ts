@@ -9,7 +9,7 @@ import type { SnapshotCache } from './snapshot-cache.js';
 export interface ReceivedSnapshot {
   hostId: string;
   reader: BodyReader;
-  /** The snapshot's position in its agent's run. Null: snapshots are applied in order of arrival. */
+  /** The snapshot's position in its agent's run. If it is null, snapshots are applied in order of arrival. */
   order: SnapshotOrder | null;
   times: SnapshotTimes;
   /** The host's time, which is recorded with the events. */
@@ -31,12 +31,12 @@ export interface SnapshotUsage {
   historyBytes: number;
 }
 
-/** What all paths of a sync use. */
+/** The dependencies that all paths of a sync share. */
 export interface SyncParts {
   db: Database;
   cadence: Cadence;
   cache: SnapshotCache;
   reports: HostReports;
-  /** Returns a number from 0 to 1, like Math.random, which spreads retries. */
+  /** Returns a random number from 0 to 1, like Math.random. The number spreads retries over time. */
   random: () => number;
 }

@@ -15,7 +15,7 @@ export interface HeartbeatProblems {
   /** The message of `engine_unreachable`, which makes a host `engine_down`. */
   engineError: string | null;
   problems: readonly { code: string; message: string; since: string }[];
-  /** True if the host's containers may differ from the stored ones, in which case its heartbeat confirms nothing. */
+  /** True if the host's containers may differ from the stored ones. The heartbeat then confirms nothing. */
   isNotCurrent: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface HostFacts {
   engineApiVersion: string | null;
   os: string | null;
   agentVersion: string | null;
-  /** Seconds by which the machine's clock is ahead of ours; negative if it is behind. */
+  /** Seconds by which the machine's clock is ahead of the API's clock; negative if it is behind. */
   clockSkewSeconds: number | null;
 }
 
@@ -41,7 +41,7 @@ export type HostReport = {
   | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
 );
 
-/** The result of a recorded report. `matched` is true if its digest equals the host's. */
+/** The result of a recorded report. `matched` is true if the report's digest equals the stored digest of the host. */
 export interface HostReported {
   matched: boolean;
   revision: number;
@@ -49,7 +49,10 @@ export interface HostReported {
   containerCount: number;
 }
 
-/** The columns of a report and their SQL types. Each is one parameter, which is an array for several reports. */
+/**
+ * The columns of a report and their SQL types. Each column is one parameter of the statement. For several reports, the
+ * parameter is an array.
+ */
 const COLUMNS = {
   hostId: 'uuid',
   isSnapshot: 'boolean',
@@ -137,19 +140,23 @@ const onlyForSnapshot = (
   );
 
 /**
- * The value of `streamHeardAt` after a heartbeat, which does not change the order but shows that its stream is alive.
+ * The value of `streamHeardAt` after a heartbeat. A heartbeat does not change the order, but shows that its stream is
+ * alive.
  */
 const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ORDER.stream} THEN ${ORDER.receivedAt} ELSE hosts."streamHeardAt" END`;
 
-/** Returns an expression that ignores reports of a superseded stream, because a replaced agent may run elsewhere. */
+/**
+ * Returns an expression that ignores reports of a superseded stream, because the replaced agent may run on another
+ * machine.
+ */
 const unlessSuperseded = (column: string, value: string) =>
   `CASE WHEN COALESCE(${isSuperseded(ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
 
 const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
 /**
- * The problems of a heartbeat. The `since` of each is the time of the heartbeat that first reported the problem. Most
- * heartbeats have none.
+ * The problems of a heartbeat. The `since` of a problem is the time of the heartbeat that first reported it. Most
+ * heartbeats report no problems.
  */
 const AGENT_PROBLEMS = unlessSuperseded(
   'agentProblems',
@@ -188,13 +195,13 @@ const ASSIGNMENTS = formatAssignments({
 const TYPED_COLUMNS = Object.entries(COLUMNS);
 const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED_COLUMNS.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
         AS entry (${TYPED_COLUMNS.map(([column]) => `"${column}"`).join(', ')})`;
-/** Uses no arrays, because creating and joining them is a quarter of the cost of a single report. */
+/** Selects a single report without arrays, because creating and joining arrays would be a quarter of its cost. */
 const ONE_ENTRY = `SELECT ${TYPED_COLUMNS.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
  * Builds a statement that records reports of different hosts with one HOT update of each host's row. The statement
- * locks the rows in order and skips rows locked by another transaction, so it cannot deadlock and never waits for a
- * slow sync, for which the reports of all other hosts would have to wait as well.
+ * locks the rows in order and skips rows that another transaction has locked, so it cannot deadlock. It also never
+ * waits for a slow sync of one host, which would delay the reports of all other hosts.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
   const whereClause = several ? 'WHERE id = ANY ($1::uuid[]) ORDER BY id' : 'WHERE id = $1::uuid';
@@ -221,9 +228,9 @@ const REPORT_ONE = reportStatement({ name: 'report_host', several: false });
 const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
 
 /**
- * Records reports, at most one per host, and returns their results in order. A result is null if nothing was written:
- * the host is gone, another transaction has locked its row, the snapshot does not equal the stored rows, or a newer
- * snapshot was applied.
+ * Records reports, at most one per host, and returns their results in order. A result is null if nothing was written.
+ * The reason is one of these: the host is gone, another transaction has locked its row, the snapshot does not equal the
+ * stored rows, or a newer snapshot was applied.
  */
 export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
   const columns = reports.map(toColumns);

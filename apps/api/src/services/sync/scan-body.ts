@@ -29,7 +29,10 @@ const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || 
 /** Number of values allowed in an element of any size, which suffices for labels and for fields added later. */
 const VALUES_ALLOWED = 20_000;
 
-/** Above that number, only ports add values: at most four each, and each port takes more than this many bytes. */
+/**
+ * An element may have more than `VALUES_ALLOWED` values only if it has many ports. A port has at most `PORT_VALUES_MAX`
+ * values, and takes more than `PORT_BYTES_MIN` bytes.
+ */
 const PORT_VALUES_MAX = 4;
 const PORT_BYTES_MIN = 16;
 
@@ -38,10 +41,10 @@ const STEP_BYTES = 64 * 1024;
 
 /**
  * Splits the text of a JSON array into the texts of its elements, and yields to the event loop for a long text. Stops
- * at the first element that has too many values or exceeds the number of containers, because parsing nine megabytes of
- * `[],`, which are three million elements, would take many times that memory. Tracks only strings, brackets and commas
- * and does not validate JSON, because the parser of an element does, and an invalid element never equals an accepted
- * one.
+ * at the first element that has too many values or exceeds the maximum number of containers. Without these limits,
+ * parsing nine megabytes of `[],` (three million elements) would take many times that memory. Tracks only strings,
+ * brackets and commas. The JSON is not validated here, because the parser validates each element later, and an invalid
+ * element never equals an accepted one.
  */
 export async function scanBody(bytes: Buffer): Promise<BodyScan> {
   let at = 0;
@@ -113,7 +116,7 @@ export function differingElements(a: SplitBody, b: SplitBody): number[] {
 export const elementBytes = ({ bytes, bounds }: SplitBody, index: number): Buffer =>
   bytes.subarray(bounds[2 * index], bounds[2 * index + 1]);
 
-/** Parses one container. Null: it is invalid, and the whole snapshot must be parsed to get the error to report. */
+/** Parses one container. Returns null if it is invalid. The whole snapshot must then be parsed to find the error. */
 export function decodeElement(body: SplitBody, index: number): Container | null {
   const bytes = elementBytes(body, index);
   const json = bytes.toString();

@@ -1,9 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { RawBody } from './body-bytes.js';
 
-/** The last snapshot of a host that is known to equal its rows. */
+/** A host's last snapshot that is known to equal the host's rows. */
 export interface CachedSnapshot {
-  /** The host's revision when snapshot and rows were equal. The guard of the write checks whether they still are. */
+  /**
+   * The host's revision when snapshot and rows were equal. The guard of the write checks whether the host still has
+   * this revision.
+   */
   revision: number;
   digest: string | null;
   /** The body as received, possibly compressed. */
@@ -12,7 +15,7 @@ export interface CachedSnapshot {
   bounds: Uint32Array | null;
 }
 
-/** Estimated bytes of a cached snapshot in addition to its body, for the objects around it. */
+/** Estimated bytes of the objects that a cached snapshot needs in addition to its body. */
 const ENTRY_BYTES = 500;
 
 export type SnapshotCache = LRUCache<string, CachedSnapshot>;

@@ -24,7 +24,7 @@ export function createSnapshotRefusals(
       const reason = reasonOf(error);
       if (reason === null) return;
       try {
-        // A reason names fields, and a label's key may contain any character, but PostgreSQL cannot store NUL.
+        // A reason may contain a label's key, and the key may contain NUL, which PostgreSQL cannot store.
         const stored = reason.slice(0, REASON_LENGTH_MAX).replaceAll('\0', '\uFFFD').toWellFormed();
         await recordSnapshotRefused(db, { hostId, stream, reason: stored, at: now() });
       } catch (failure) {

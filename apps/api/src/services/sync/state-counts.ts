@@ -3,7 +3,7 @@ import type { ContainerFacts } from './container-row.js';
 
 /**
  * Numbers of containers by key: a Docker state, `other` for all remaining states, or `health:` and a health. The set of
- * keys is fixed, because an engine may report any state, and each would be stored for its host.
+ * keys is fixed. An engine may report any text as a state, and every text would otherwise be stored for its host.
  */
 export type StateChanges = Readonly<Record<string, number>>;
 
@@ -27,7 +27,8 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /**
- * Splits the counts into states and healths. Adds up other states, which earlier versions stored as keys, as `other`.
+ * Splits the counts into states and healths. Earlier versions stored every state as a key. States that Docker does not
+ * define are added up as `other`.
  */
 export function splitStateCounts(counts: StateChanges): {
   containersByState: Record<string, number>;

@@ -10,7 +10,7 @@ export async function syncByDigest(
   { hostId, reader, order, times, complete, digest }: ReceivedSnapshot,
 ): Promise<SyncSummary | null> {
   if (!complete || digest === null) return null;
-  // If the cached digest differs, the stored one does too, so the statement could not match.
+  // If the cached digest differs, the stored digest differs too, so the statement would match no row.
   const cached = cache.get(hostId);
   if (cached !== undefined && cached.digest !== digest) return null;
   const { heartbeatSeconds } = cadence;

@@ -14,8 +14,8 @@ import { totalsOf } from './state-counts.js';
 import { presentCount } from './write-snapshot.sql.js';
 
 /**
- * Maximum number of attempts to write a snapshot while other snapshots of the host are written. One of them succeeds in
- * each round, so few attempts are needed.
+ * Maximum number of attempts to write a snapshot. An attempt fails if another snapshot of the host is written first.
+ * One of the concurrent snapshots succeeds in each round, so few attempts are needed.
  */
 const ATTEMPTS_MAX = 30;
 const RETRY_DELAY_MS_MAX = 60;
@@ -35,7 +35,7 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const { db, cadence, random } = parts;
   const { hostId, order, times, complete, removedIds } = snapshot;
   const rows = await snapshot.reader.rows();
-  // The totals are counted again, which corrects totals that another version may have counted differently.
+  // Count the totals again, because another version may have counted them differently.
   const totals = complete ? totalsOf(rows) : null;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const host = await readHostState(db, hostId, rows, { complete, removedIds });
@@ -59,8 +59,8 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Waits until no other transaction holds the host's row lock, without occupying a connection. Rows read earlier would
- * be outdated.
+ * Waits until no other transaction holds the host's row lock, without occupying a connection. Rows that are read before
+ * the lock is released would be outdated.
  * @throws UnavailableError if the lock is not released in time.
  */
 async function waitForLock(db: Database, hostId: string): Promise<void> {

@@ -31,7 +31,7 @@ export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): 
 /** Maximum number of containers that are compared without yielding, which takes a few milliseconds. */
 const CHUNK_CONTAINERS = 200;
 
-/** Maximum bytes of the JSON of these containers. */
+/** Maximum bytes of JSON that are compared without yielding. */
 const CHUNK_BYTES = 24 * 1024;
 
 /**

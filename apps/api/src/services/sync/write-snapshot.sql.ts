@@ -22,14 +22,15 @@ import {
 export interface SnapshotWrite {
   hostId: string;
   /**
-   * The version with which `diff` was computed: the host's revision, with its digest or, if the digest is null, its
-   * `observedAt`. The revision alone may repeat with other content if the database loses a commit (failover, restore).
+   * The version of the host with which `diff` was computed: its revision and digest. If the digest is null,
+   * `observedAt` is used instead. The revision alone is not enough: if the database loses a commit (failover, restore),
+   * the same revision may occur again with other content.
    */
   base: HostVersion;
   diff: SnapshotDiff;
   /**
-   * The counts of all the host's containers after the write. Null: the changes in `diff` are added to the stored
-   * counts.
+   * The counts of all the host's containers after the write. If it is null, the changes in `diff` are added to the
+   * stored counts.
    */
   totals: ContainerTotals | null;
   complete: boolean;
@@ -65,9 +66,9 @@ export interface SnapshotWritten {
 const LONG_INDEXED_FIELDS: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
 
 /**
- * Returns an expression that keeps the stored value if the new one is equal. The stored bytes of a value that was
- * compressed or stored out of line differ from those of the same value as sent. PostgreSQL would therefore rewrite the
- * value in every index with the column.
+ * Returns an expression that keeps the stored value if the new one is equal. PostgreSQL compares the bytes, and a value
+ * that is stored compressed or out of line has other bytes than the same value as sent. Without this expression,
+ * PostgreSQL would therefore rewrite the value in every index with the column.
  */
 const keepEqual = (column: string) =>
   `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
@@ -91,8 +92,8 @@ const WRITTEN_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[n
 const PATCHED_FIELDS = fieldsWith('change', 'life');
 
 /**
- * Returns the new value of a field. A patch contains null for an unchanged list, but a text or instant may itself be
- * null.
+ * Returns the new value of a field. In a patch, a null list means that the list is unchanged, but a null text or
+ * instant is the new value.
  */
 const patchValue = (column: string, name: ContainerFieldName): string =>
   isScalar(name) ? `p.${column}` : `COALESCE(p.${column}, stored.${column})`;
@@ -104,7 +105,9 @@ const ORDER = {
   receivedAt: '$6::timestamptz',
 };
 
-/** The new `truncatedCount`. `$16` is this count if all containers were counted (`$15`), and otherwise its change. */
+/**
+ * The new `truncatedCount`. If all containers were counted (`$15`), `$16` is this count. If not, `$16` is its change.
+ */
 const TRUNCATED = 'CASE WHEN $15::boolean THEN $16::int ELSE GREATEST(0, "truncatedCount" + $16::int) END';
 
 const GUARD = formatAssignments({
@@ -225,12 +228,13 @@ const TIMEOUT_MS_PER_MIB = 1_500;
 /**
  * Writes a diff in one statement. Its guard locks the host's row, and passes only if the row's revision and digest
  * still equal those of `base` and the order permits the write. All other parts select FROM the guard, so that nothing
- * is written if the guard fails. Every change of a host's rows holds this lock and increments the revision, so two
- * snapshots of one host are serialized and those of two hosts share no lock. No statement holds one host's lock while
- * it waits for another's, so there is no deadlock, and the rows need no lock order. If another transaction has locked
- * the host's row, the guard fails, because waiting would occupy a connection.
+ * is written if the guard fails. Every change of a host's rows holds this lock and increments the revision. Two
+ * snapshots of one host are therefore written one after the other, and snapshots of different hosts share no lock. No
+ * statement holds one host's lock while it waits for the lock of another host. Deadlocks are therefore impossible, and
+ * the rows need no lock order. If another transaction has locked the host's row, the guard fails, because waiting would
+ * occupy a connection.
  *
- * Returns null if the guard failed. In that case, read and compare again.
+ * Returns null if the guard failed. The caller must then read the rows and compare them again.
  */
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
   const { hostId, base, diff, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } = write;

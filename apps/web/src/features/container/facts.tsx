@@ -13,8 +13,7 @@ import { toPlainText } from '../../lib/plain-text';
 type Fact = (container: ContainerView) => ReactNode;
 
 /**
- * The components that show the fields in the details, in display order. An entry is null if the field is shown
- * elsewhere on the page or not at all.
+ * The components that show the fields in the details, in display order. A field is null if the details do not show it.
  */
 const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
   image: ({ image }) => (

@@ -37,8 +37,8 @@ interface Heading {
 }
 
 /**
- * Containers in groups. The counts in the headings ignore most filters. The containers of a group are loaded when the
- * group is opened, and all filters apply to them.
+ * Containers in groups. The counts in the headings ignore most filters, but all filters apply to the containers in a
+ * group. These containers are loaded when the group is opened.
  */
 export function ContainerGroups({
   group,

@@ -47,7 +47,7 @@ export function ContainerTable({
   onSort?: (sort: Sort) => void;
   onNearEnd: () => void;
   label: string;
-  /** Whether the table grows with its rows. Otherwise, it has a fixed height and a scroll bar. */
+  /** True if the table grows with its rows. By default, it has a fixed height and a scroll bar. */
   inline?: boolean;
 }) {
   const isNarrow = useIsNarrow();

@@ -2,7 +2,7 @@ import { CURRENT_FRESHNESS, FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/co
 import type { ContainerSearch } from './search';
 
 /**
- * The change that removes all filters. It preserves the layout, which consists of the sort order, group and columns.
+ * The change that removes all filters. The layout does not change: the sort order, group and columns.
  */
 export const NO_FILTERS: Partial<ContainerSearch> = {
   q: undefined,
@@ -23,7 +23,7 @@ export const removeValue = <T extends string>(values: readonly T[] | undefined, 
   return remaining.length === 0 ? undefined : remaining;
 };
 
-/** Returns one chip if the fleet page counts exactly these values together, otherwise one chip for each value. */
+/** Returns one chip if the fleet page counts the selected values together. If not, returns one chip for each value. */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isExactly = (values: readonly string[]): boolean =>
     hostFreshness.length === values.length &&

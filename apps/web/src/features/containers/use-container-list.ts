@@ -6,8 +6,8 @@ import { containersQuery, type ContainerFilters } from '../../lib/api/queries';
 const NO_ROWS: readonly ContainerView[] = [];
 
 /**
- * Reads a list of containers page by page. If a page is incomplete because its search would have taken too long, the
- * next page is requested only on demand, or automatically while no match was found.
+ * Reads a list of containers page by page. A page is incomplete if the search for the whole page would take too long.
+ * After an incomplete page, the next page is requested only on demand, or automatically while no match was found.
  */
 export function useContainerList(filters: ContainerFilters) {
   const query = containersQuery(filters);
@@ -37,7 +37,7 @@ export function useContainerList(filters: ContainerFilters) {
     isSearching,
     /** Requests the next page, for example after the user asked for it. */
     loadNextPage,
-    /** Requests the next page when the user reaches the end, unless the search for it may take long. */
+    /** Requests the next page when the user reaches the end, unless the last page was incomplete. */
     onNearEnd: loadNextPageOfComplete,
   };
 }

@@ -41,8 +41,8 @@ export function findConcerns(fleet: {
     ...fleet.containers.flatMap((container) => containerConcern(container, crashes) ?? []),
     ...[...crashes.values()].flatMap((crashesOfName) => crashLoopConcern(crashesOfName, currentHosts) ?? []),
   ];
-  // If several concerns have the same key, the first one is used. Concerns about the current state come before those
-  // about past events, which describe the container less well.
+  // If several concerns have the same key, the first one is used. Concerns about the current state come first, because
+  // past events describe the container less well.
   const concernsByKey = new Map(rankedConcerns.reverse().map((ranked) => [ranked.concern.key, ranked]));
   return [...concernsByKey.values()]
     .sort((a, b) => a.rank - b.rank || (b.concern.at ?? '').localeCompare(a.concern.at ?? ''))
@@ -129,7 +129,7 @@ function formatExit(exitCode: number): string {
   return `Crashed (${exitCode})`;
 }
 
-/** Groups by name instead of ID, because a container that is recreated after each crash is one crash loop. */
+/** The key is the name instead of the ID, because a container in a crash loop may get a new ID after each crash. */
 const crashKey = ({ hostId, name }: { hostId: string; name: string }): string => `${hostId} ${name}`;
 
 const isCrash = ({ kind, exitCode }: ContainerEvent): boolean =>

@@ -64,7 +64,8 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
 }
 
 /**
- * An actor or target such as `host:0198…`, shown as its kind and its name or, if it has no name, the start of its ID.
+ * An actor or target such as `host:0198…`, shown as its kind and its name. Without a name, the start of its ID is shown
+ * instead.
  */
 function Party({ reference, name }: { reference: string; name?: string | undefined }) {
   const [kind = '', id = ''] = reference.split(':', 2);

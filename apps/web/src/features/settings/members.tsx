@@ -163,8 +163,7 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
 }
 
 /**
- * A dialog that confirms a change by which a member loses permissions. It offers to keep the credentials that the
- * member created.
+ * A dialog for a change that takes permissions from a member. A checkbox keeps the credentials that the member created.
  */
 function CredentialsDialog({
   title,

@@ -17,12 +17,12 @@ export interface LiveConnection {
   close(): void;
 }
 
-/** Delay before retrying after the server rejected the stream, in milliseconds. By then, another server may respond. */
+/** Delay before a retry after a server has rejected the stream (ms). Another server may respond to the retry. */
 const REFUSED_RETRY_MS = 15_000;
 
 /**
- * Reads the live stream, and reconnects whenever the connection is lost. Messages may be missing after a reconnect or a
- * `reset` message, so `onGap` must then refetch everything.
+ * Reads the live stream, and reconnects whenever the connection is lost. After a reconnect or a `reset` message, it
+ * calls `onGap`, which must refetch everything, because messages may be missing.
  */
 export function connectLive(
   client: Pick<Client, 'stream'>,

@@ -30,12 +30,15 @@ export const abuse: Guarantee = {
 
 const DRIBBLE_MS_MAX = 20_000;
 /**
- * Bytes beyond those of the idle process: 64 MiB of bodies, both as sent and decompressed, the values that are parsed
- * from one part of a body at a time, code that is loaded at its first use, and garbage that V8 has not collected yet.
+ * Maximum increase in memory over the idle process. It covers 64 MiB of request bodies (compressed and decompressed
+ * bytes), the values that the parser creates from one part of a body, code that loads at its first use, and garbage
+ * that V8 has not collected yet.
  */
 const MEMORY_BYTES_MAX = 150e6;
 const BLOCK_MS_MAX = 100;
-/** Maximum bytes of a response. Pages are limited in bytes and rows, and the last row may have the maximum size. */
+/**
+ * Maximum bytes of a response. A page ends when it reaches its limit of bytes, so its last row can exceed the limit.
+ */
 const PAGE_BYTES_MAX = 2e6;
 
 /** Number of concurrent bodies. Together they fit into the memory for bodies, so none is refused for lack of memory. */
@@ -154,7 +157,10 @@ function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: strin
   ];
 }
 
-/** The connection of a client that is still sending when it is refused may be closed. This counts as a refusal. */
+/**
+ * If the server refuses a request while the client is sending it, the server may close the connection. This counts as a
+ * refusal.
+ */
 async function answerTo(client: Client, name: string, call: Call): Promise<Outcome> {
   const reply = await client.send(call).catch(() => null);
   return { name: `${name} to ${call.path}`, status: reply?.status ?? 0 };
@@ -168,7 +174,10 @@ async function answerToBytes({ port }: Api, name: string, bytes: string): Promis
 /** The time, in ms, that the server needs to read the heads. */
 const HEADS_READ_MS = 300;
 
-/** These sizes once filled the shared memory exactly: 48 MiB of snapshots, and 8 MiB each of small and operator calls. */
+/**
+ * These sizes once filled the memory that all callers shared: 48 MiB for snapshots, 8 MiB for small calls, and 8 MiB
+ * for calls of operators.
+ */
 function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[] {
   const large = [...Array<number>(4).fill(10_485_760), 8_378_368];
   const small = [...Array<number>(124).fill(65_536), 6_144];
@@ -183,7 +192,7 @@ function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[
   ];
 }
 
-/** Returns the responses to other clients while announced bodies are held open. */
+/** Returns the responses to other clients while requests with announced bodies wait for these bodies. */
 async function callWhileBodiesAreHeld(
   { port }: Api,
   client: Client,
@@ -206,7 +215,7 @@ async function callWhileBodiesAreHeld(
   return outcomes;
 }
 
-/** Containers with a command of 9 MB each, and as many with the maximum number of labels. */
+/** Number of containers with a command of 9 MB, and number of containers with the maximum number of labels. */
 const LARGE_COMMANDS = 10;
 const LARGE_LABELS = 140;
 

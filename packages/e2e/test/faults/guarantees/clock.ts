@@ -31,7 +31,10 @@ const HEARTBEAT_SECONDS = 2;
 const GRACE_MS = 3 * HEARTBEAT_SECONDS * 1_000;
 /** Maximum time until a host that has ended is shown as stale. It includes time for a busy machine. */
 const STALE_MS_MAX = GRACE_MS + 7_000;
-/** How long a host is stale before Muster is killed, because Muster's last record of its own liveness may be older. */
+/**
+ * The time that a host is stale before Muster is killed. It is longer than the interval at which Muster records that it
+ * is alive.
+ */
 const SETTLED_MS = 4_000;
 /** How long Muster is down: longer than a host's grace period. */
 const DOWN_MS = 10_000;
@@ -88,7 +91,7 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
   });
 }
 
-/** Sets the clock of an embedded database's only process an hour ahead, and then back. */
+/** Runs the API on an embedded database, sets the clock of its process an hour ahead, and then corrects the clock. */
 async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding[]> {
   const what = 'PGlite';
   return withClosers(async (closers) => {
@@ -118,9 +121,9 @@ async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding
 
 /** Two hosts that report to a process. */
 interface Fleet {
-  /** Ends the host `ended`, and returns when its last heartbeat was sent. */
+  /** Ends the host `ended`, and returns the time at which its last heartbeat was sent. */
   endFirst(): number;
-  /** Ends the host `reporting` as well, because heartbeats that it sends while Muster is down do not arrive. */
+  /** Ends the host `reporting` as well. */
   endSecond(): void;
 }
 
@@ -150,7 +153,7 @@ async function sendHeartbeats(client: Client, agent: AgentSession): Promise<{ en
 }
 
 interface Observations {
-  /** Milliseconds from the last heartbeat of the ended host until every replica returns it as stale. */
+  /** Milliseconds from the last heartbeat of the ended host until every replica shows the host as stale. */
   staleMs: number;
   /** The number of returned hosts. */
   hosts: number;
@@ -177,7 +180,10 @@ async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise
   return observations;
 }
 
-/** An instant that is more than this ahead is in the future. The limit is much less than the error of the wrong clock. */
+/**
+ * An instant counts as in the future if it is more than this ahead. The limit is much less than the error of the wrong
+ * clock.
+ */
 const AHEAD_NOTICEABLE_MS = 5_000;
 
 const hasFutureInstant = ({ lastSeenAt, confirmedAt }: Host): boolean =>

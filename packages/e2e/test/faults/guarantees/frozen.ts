@@ -18,7 +18,7 @@ export const frozen: Guarantee = {
 
 const ANSWER_MS_MAX = 4_000;
 const RECOVERY_MS_MAX = 5_000;
-/** /healthz responds from memory, so a longer response time means that the event loop was blocked. */
+/** /healthz needs no database, so a longer response time means that the event loop was blocked. */
 const HEALTH_MS_MAX = 1_000;
 
 /** Number of hosts that continue to report while nothing can be stored. */
@@ -77,13 +77,15 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
     await sleep(RECOVERY_MS_MAX + ANSWER_MS_MAX);
     isOver = true;
     await Promise.all(loops);
-    // After it has resumed, the server closes the connections that were abandoned while it was frozen.
+    // When PostgreSQL resumes, it closes the connections that the API abandoned while PostgreSQL was frozen.
     const connectionsAfter = await connectionsOf(cluster.url);
     return report(exchanges, frozenAt, thawedAt, connectionsBefore, connectionsAfter);
   });
 }
 
-/** Returns the calls that a host and an operator make alternately. */
+/**
+ * Returns a function that returns the call for a turn: a snapshot, a heartbeat and a read of an operator, in rotation.
+ */
 function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: number) => Call {
   return (turn) => {
     if (turn % 3 === 0) return snapshotRequest(agent, JSON.stringify(numberedSnapshot(host, turn + 1)));
@@ -116,7 +118,7 @@ const connectionsOf = (url: string): Promise<number> =>
     return rows[0]!.count;
   });
 
-/** The maximum number of connections in the API's pool. Changes below this number are not a leak. */
+/** The maximum number of connections in the API's pool. An increase up to this number is not a leak. */
 const POOL_MAX = 10;
 
 function report(

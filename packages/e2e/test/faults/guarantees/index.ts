@@ -13,7 +13,10 @@ import { overload } from './overload.js';
 import { restored } from './restored.js';
 import { revoked } from './revoked.js';
 
-/** The tested guarantees, in the order in which they run. Reports and the command line name them by their keys. */
+/**
+ * The tested guarantees, in the order in which they run. Each key is the name of a guarantee in reports and on the
+ * command line.
+ */
 export const GUARANTEES = {
   ...{ kill, deploy, frozen, restored, clock, lagging },
   ...{ overload, noisy, abuse, document, limits, revoked, leaks },

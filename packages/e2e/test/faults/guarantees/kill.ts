@@ -29,7 +29,10 @@ export const kill: Guarantee = {
 /** The writers send as fast as they can, so the rate limit of agents is disabled. */
 const NO_LIMIT = { MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
 
-/** The maximum of the random time, in ms, before a kill, so that it can occur at any point of a request. */
+/**
+ * The maximum of the random delay, in ms, before a kill. The delay is random, so that a kill can occur at any point of
+ * a request.
+ */
 const KILL_DELAY_MS_MAX = 200;
 
 /** The time, in ms, within which Muster must be ready again. */
@@ -70,7 +73,7 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
   ];
 }
 
-/** Kills the API repeatedly. Each start has the same settings, and nothing is repaired between them. */
+/** Kills the API repeatedly, and starts it again each time with the same settings and without repairs. */
 async function killApi(rig: Rig, what: string, env: Record<string, string>, count: number): Promise<Finding[]> {
   return withClosers(async (closers) => {
     const adminKey = newAdminKey();
@@ -137,7 +140,7 @@ async function applyLoad(writers: Writers): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, Math.random() * KILL_DELAY_MS_MAX));
 }
 
-/** Logs each difference with its place, because the figures contain only their number. */
+/** Logs every difference, because the figures contain only the number of differences. */
 function logDifferences(rig: Rig, what: string, comparison: Comparison): Comparison {
   for (const line of [...comparison.lost, ...comparison.torn, ...comparison.unexpected])
     rig.progress(`kill: ${what}: ${line}`);

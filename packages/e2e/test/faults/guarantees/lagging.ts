@@ -40,7 +40,8 @@ async function delayStream({ progress }: Rig, { createDatabase }: Server): Promi
     const firstMs = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
 
     const whileOpen = await onDatabase(otherUrl, async (other) => {
-      // The transaction is in another database of the server, as one of a forgotten session or of an ETL job may be.
+      // The transaction is in another database of the server, such as a transaction of a forgotten session or of an ETL
+      // job.
       await other.query('BEGIN');
       await other.query('SELECT pg_current_xact_id()');
       await snapshot('third:1');

@@ -17,10 +17,10 @@ export const leaks: Guarantee = {
   check: (rig) => withServer((server) => searchForSecrets(rig, server)),
 };
 
-/** Returns a unique word. It has only letters and digits, so that no escaping changes it. */
+/** Returns a unique word. It has only letters and digits, because escaping could change other characters. */
 const canary = (): string => `canary${randomBytes(12).toString('hex')}`;
 
-/** Returns a secret in plain text and in the encodings in which it could be logged. */
+/** Returns a secret as plain text, in base64 and in hexadecimal, because a log could contain any of them. */
 const encodingsOf = (secret: string): string[] => [
   secret,
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
@@ -78,7 +78,8 @@ async function searchForSecrets({ progress }: Rig, { cluster, createDatabase }: 
       if (reply !== null && reply.status >= 400) errors.push(JSON.stringify([reply.status, reply.headers, reply.text]));
       return reply;
     };
-    // A response to the secret's owner is not a leak. It shows that the search would find a leak.
+    // An operator may read the label, so this response is not a leak. It proves that the search finds secrets in
+    // responses.
     await send(snapshotRequest(agent, body));
     const read = await send({ path: Paths.containers, token: secrets.adminKey });
     const readableSecrets = read?.text.includes(secrets.label) === true ? 1 : 0;
@@ -131,7 +132,7 @@ async function searchForSecrets({ progress }: Rig, { cluster, createDatabase }: 
 
 const CONTAINER = { dockerId: 'c1', name: 'web', image: 'nginx:1', state: 'running', status: 'Up 5 minutes' };
 
-/** Requests that are refused. Each has a secret in a place that an error message might repeat. */
+/** Requests that the API refuses. Each contains a secret that an error message might repeat. */
 function badCalls(secrets: Secrets & { enrollmentToken: string; agentToken: string }, body: string): Call[] {
   const { adminKey, agentToken, enrollmentToken } = secrets;
   const post = (path: string, token: string, text: string, headers: Record<string, string> = {}): Call => ({
@@ -168,8 +169,8 @@ function badCalls(secrets: Secrets & { enrollmentToken: string; agentToken: stri
 }
 
 /**
- * Makes the database reject valid statements: first because a row violates a constraint, which PostgreSQL quotes in its
- * error, and then also because a column is missing.
+ * Runs `action` twice while the database rejects valid statements. First, rows violate a constraint, and PostgreSQL
+ * quotes such a row in its error. Then, a column is missing as well.
  */
 async function whileBroken(databaseUrl: string, action: () => Promise<void>): Promise<void> {
   await onDatabase(databaseUrl, async (client) => {
@@ -182,7 +183,7 @@ async function whileBroken(databaseUrl: string, action: () => Promise<void>): Pr
   });
 }
 
-/** Starts the API with settings with which it must fail. Each program prints the reason. */
+/** Starts the API several times with wrong settings. Each start must fail and print the reason. */
 async function failStarts(url: URL, secrets: Secrets): Promise<Program[]> {
   const wrongPassword = new URL(url);
   wrongPassword.password = `${secrets.databasePassword}wrong`;

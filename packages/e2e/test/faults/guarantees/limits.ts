@@ -8,7 +8,7 @@ import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
 import { count } from '../../../src/faults/report.js';
 
-/** Each process limits requests independently, so a host gets at most its limit times the number of replicas. */
+/** Each process limits requests independently. A host can therefore send up to its limit to each replica. */
 export const limits: Guarantee = {
   title: 'Rate limits hold, multiplied at most by the number of replicas',
   check: (rig) => withServer(async ({ createDatabase }) => exceedLimits(rig, await createDatabase('faults_limits'))),
@@ -70,7 +70,7 @@ async function flood(agent: AgentSession, clients: readonly Client[], forMs: num
       if (reply.status === 200) result.accepted += 1;
       else if (reply.status !== 429) result.other += 1;
       else if (reply.headers['retry-after'] === undefined) result.withoutRetryAfter += 1;
-      // Many more requests than permitted, but no more than the test needs.
+      // With this pause, the test still sends many more requests than the limit, but does not waste CPU time.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };

@@ -6,21 +6,24 @@ import { withClosers } from '../parts/closers.js';
 import { onDatabase, withServer } from '../parts/server.js';
 import { perSecond } from '../../../src/faults/report.js';
 
-/** One noisy agent at most doubles the latency of the others and causes none of them to be refused. */
+/** One noisy agent at most doubles the latency of other agents, and the API refuses no request of the others. */
 export const noisy: Guarantee = {
   title: 'One noisy agent does not slow down the others',
   check: (rig) => withServer(async ({ createDatabase }) => addNoisyAgents(rig, await createDatabase('faults_noisy'))),
 };
 
 const NORMAL_HOSTS = 50;
-/** Requests per second of a normal agent, a third of its limit. The noisy agent sends NOISE_FACTOR times as many. */
+/**
+ * Requests per second of a normal agent: a third of its limit. The noisy agent sends NOISE_FACTOR times as many
+ * requests.
+ */
 const NORMAL_PER_SECOND = 3;
 const NOISE_FACTOR = 100;
 const NOISY_CONNECTIONS = 50;
 const RATIO_MAX = 2;
 /** Connections of the agent that sends large, completely changed snapshots as fast as responses arrive. */
 const COSTLY_CONNECTIONS = 6;
-/** Shorter latencies are dominated by noise, so ratios use this value instead. */
+/** Latencies below this value consist mostly of noise, so ratios use this value instead of them. */
 const NOTICEABLE_MS = 5;
 
 async function addNoisyAgents({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
@@ -54,7 +57,7 @@ async function addNoisyAgents({ plan, progress }: Rig, databaseUrl: string): Pro
     const quietHeartbeats: LoadResult[] = [];
     const disturbedHeartbeats: LoadResult[] = [];
     const costlyResults: LoadResult[] = [];
-    // Windows alternate, so that a disturbance of the machine affects both sides.
+    // Windows with and without the noisy agent alternate, so that a disturbance of the machine affects both kinds.
     for (let window = 1; window <= plan.noisy.windows; window++) {
       quiet.push(await driveNormal());
       const [ours, theirs] = await Promise.all([driveNormal(), driveLoud()]);

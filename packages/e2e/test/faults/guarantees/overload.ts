@@ -30,14 +30,14 @@ export const overload: Guarantee = {
 const LOAD_FACTOR = 4;
 const GOODPUT_SHARE_MIN = 0.8;
 const RECOVERY_MS_MAX = 10_000;
-/** Memory that the API may use beyond that of its peak load: the memory reserved for bodies, and that of sockets. */
+/** Maximum increase in memory from peak load to overload. It covers the memory reserved for bodies, and the sockets. */
 const MEMORY_BYTES_MAX = 150e6;
 
-/** Connections that measure the peak: enough to keep the API busy, and few enough that it refuses no request. */
+/** Connections that measure the peak. They keep the API busy, but are so few that it refuses no request. */
 const PEAK_CONNECTIONS = 64;
 /**
- * The maximum number of seconds until a request is accepted or refused. A connection has one request in flight, so this
- * time determines how many connections sustain the rate.
+ * The maximum response time in seconds, for accepted and refused requests. Each connection has one request in flight,
+ * so this time determines how many connections the rate needs.
  */
 const RESPONSE_S_MAX = 2.5;
 /** Requests per second of the first phase, in which each host sends two or more. The API must refuse none of them. */
@@ -56,7 +56,10 @@ const READINESS_CALLERS = 400;
 /** How long they call /readyz. */
 const READINESS_MS = 3_000;
 const READINESS_IDLE_MS = 11_000;
-/** Transactions per second beyond those of an idle server: the API checks its readiness four times per second. */
+/**
+ * Maximum increase in transactions per second. The API checks its readiness at most four times per second, for all
+ * callers together.
+ */
 const READINESS_STATEMENTS_MAX = 20;
 
 async function overloadApi({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
@@ -150,13 +153,14 @@ const times = (ratio: number): string => `${ratio.toFixed(2)} times`;
 
 /** People who call the API during the overload. */
 interface People {
-  /** Stops the calls. Returns their number, and which of them were refused or failed. */
+  /** Stops the calls. Returns the number of calls, and describes those that were refused or failed. */
   end(): Promise<{ calls: number; refusals: string[] }>;
 }
 
 /**
- * Starts the calls of an operator who reads, and of a person without an account who opens an invitation, on connections
- * that are open before the overload. No one signs in: hashing a password takes 0.1 s of the core that is measured.
+ * Starts the calls of two people: an operator reads, and a person without an account opens an invitation. They use
+ * connections that they opened before the overload. No one signs in, because hashing a password takes 0.1 s of the
+ * measured core.
  */
 async function startPeople(url: string, adminKey: string): Promise<People> {
   const client = createClient(url);
@@ -193,7 +197,7 @@ async function startPeople(url: string, adminKey: string): Promise<People> {
 
 /** Calls /readyz on many connections at once, and counts the database transactions that this causes. */
 async function callReadiness(databaseUrl: string, port: number) {
-  // PostgreSQL has counted the transactions of the overload when its connections have been idle for this long.
+  // After this idle time, PostgreSQL has counted all transactions of the overload.
   await sleep(READINESS_IDLE_MS);
   const idleRate = await transactionsDuring(databaseUrl, READINESS_MS);
   const connections = await Promise.all(Array.from({ length: READINESS_CALLERS }, () => openConnection(port)));
@@ -213,8 +217,8 @@ async function callReadiness(databaseUrl: string, port: number) {
 }
 
 /**
- * Returns the transactions per second of a database. A server process publishes its counts at most once per second, and
- * the last ones when it has been idle for 10 s (PostgreSQL 15, pgstat_report_stat).
+ * Returns the transactions per second of a database. A process of PostgreSQL publishes its counts at most once per
+ * second. It publishes its last counts after it has been idle for 10 s (PostgreSQL 15, pgstat_report_stat).
  */
 async function transactionsDuring(databaseUrl: string, ms: number): Promise<number> {
   const read = () =>

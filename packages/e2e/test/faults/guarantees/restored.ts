@@ -19,13 +19,13 @@ export const restored: Guarantee = {
 };
 
 const REPLICAS = 2;
-/** The number of transactions that are lost, besides one revision of each host. */
+/** The number of other transactions that the restore loses, in addition to one revision of each host. */
 const LOST_TRANSACTIONS = 2_000;
 const REJECTED_MS_MAX = 5_000;
 const STREAM_MS_MAX = 15_000;
 /** Longer than the interval at which a process polls for revocations. */
 const POLL_MS = 3_000;
-/** How long revoked tokens are tried. */
+/** How long the test sends heartbeats with revoked tokens. */
 const WATCH_MS = 8_000;
 
 async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
@@ -52,7 +52,8 @@ async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabas
     await cluster.saveFiles();
     await cluster.restart();
     progress('restored: a copy of the database is saved');
-    // The restore loses a revision of each host, which the first replica has cached, and many transactions.
+    // The restore will lose these revisions of the hosts, which the first replica has cached, and the transactions
+    // below.
     for (const agent of reporting) await send(a, snapshotRequest(agent, body('running', 'exited')));
     await onDatabase(databaseUrl, async (client) => {
       for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');
@@ -66,8 +67,8 @@ async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabas
     await cluster.restart();
     progress('restored: the database is replaced by the copy');
 
-    // The first replica has not read anything of the restored history yet, and has seen a transaction with this number
-    // before.
+    // This transaction has a number that the first replica saw before the restore. The replica has read nothing since
+    // the restore.
     await revokeTokens(databaseUrl, revoked);
     const revokedAt = performance.now();
     const sentAt = performance.now();
@@ -75,7 +76,8 @@ async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabas
       if (!/event: (container|reset)/.test(listener.text())) throw new Error('the stream sent no change and no reset');
       return performance.now() - sentAt;
     }, STREAM_MS_MAX).catch(() => NaN);
-    // These snapshots create another revision with the same number, which the first replica has not cached.
+    // These snapshots create other revisions with the numbers of the lost ones. The first replica has cached only the
+    // lost ones.
     for (const agent of reporting) await send(b, snapshotRequest(agent, body('running', 'running', 'running')));
     const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
     await sleep(WATCH_MS);
@@ -104,7 +106,7 @@ async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabas
 const body = (...states: string[]): string =>
   JSON.stringify(states.map((state, i) => ({ dockerId: `c${i}`, name: `c${i}`, image: 'nginx:1', state })));
 
-/** Makes a call that must succeed. Retries it until then, as an agent does. */
+/** Makes a call, and repeats it until it succeeds, as an agent does. */
 async function send(client: Client, call: Call): Promise<string> {
   return eventually(async () => {
     const { status, text } = await client.send(call);
@@ -113,7 +115,10 @@ async function send(client: Client, call: Call): Promise<string> {
   });
 }
 
-/** Sends a snapshot to a replica that has cached another one, and compares it with what the operator reads. */
+/**
+ * Sends a host's snapshot to a replica that has cached another snapshot of the host. Compares the sent snapshot with
+ * what an operator reads.
+ */
 async function compare(
   client: Client,
   operator: Operator,
@@ -127,7 +132,7 @@ async function compare(
   return found.join() === states.map((state, i) => `c${i} ${state}`).join() ? 'equal' : 'wrong';
 }
 
-/** Revokes the tokens of these hosts, as another replica does for an operator. */
+/** Revokes the tokens of these hosts directly in the database, as if an operator had used another replica. */
 const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Promise<unknown> =>
   onDatabase(databaseUrl, (client) =>
     client.query('UPDATE agent_tokens SET "revokedAt" = now() WHERE "hostId" = ANY ($1::uuid[])', [
@@ -135,7 +140,10 @@ const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Pro
     ]),
   );
 
-/** Sends heartbeats repeatedly. The returned function stops this and returns when the last accepted one was sent. */
+/**
+ * Sends heartbeats repeatedly. The returned function stops them, and returns the time at which the last accepted
+ * heartbeat was sent.
+ */
 function sendUntilStopped(client: Client, agent: AgentSession): () => Promise<number> {
   let isOver = false;
   let lastAcceptedAt = 0;

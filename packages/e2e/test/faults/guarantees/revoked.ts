@@ -63,10 +63,10 @@ async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
 }
 
 interface Watched {
-  /** Milliseconds from the response to a revocation until any replica last accepted the token. */
+  /** Milliseconds from the response to a revocation to the last request with the token that any replica accepted. */
   lastAcceptedMs: number;
   tokens: number;
-  /** Refusals with a problem other than the expected one. */
+  /** Number of tokens that were refused with an unexpected status. */
   wrong: number;
 }
 
@@ -81,7 +81,10 @@ const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Findi
   never(`${what}: refused with the wrong status`, wrong, tokens, 'tokens'),
 ];
 
-/** Has every replica cache every token, revokes the tokens, and tries them until well after the time limit. */
+/**
+ * Uses every token at every replica, so that all replicas cache it. Then revokes the tokens, and uses them until well
+ * after the time limit.
+ */
 async function watch(
   clients: readonly Client[],
   agents: readonly AgentSession[],
@@ -101,7 +104,8 @@ async function watch(
           while (performance.now() - revokedAt < WATCH_MS) {
             const sentMs = performance.now() - revokedAt;
             const { status } = await client.send(call);
-            // The time of the request counts, because a slow response does not extend the token's life.
+            // The time at which the request was sent counts, because a slow response does not mean that the token was
+            // valid for longer.
             if (status === 200) lastAcceptedMs = Math.max(lastAcceptedMs, sentMs);
             else if (status !== refusal) wrong.add(agent);
             await new Promise((resolve) => setTimeout(resolve, TRY_INTERVAL_MS));

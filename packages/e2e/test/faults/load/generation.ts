@@ -23,15 +23,15 @@ export interface Expected {
 export interface Verdict {
   /** The generation that the API has stored, or 0 if there is none. */
   found: number;
-  /** Which acknowledged snapshot is missing. */
+  /** Describes an acknowledged snapshot that is missing, if there is one. */
   lost: string | null;
-  /** Why what the API has stored is not one complete snapshot with its history. */
+  /** Describes how the stored state differs from one complete snapshot with its history, if it differs. */
   torn: string | null;
 }
 
 /**
- * Judges what the API returns for a host. `events` are the image changes of the marker since `base`, newest first, and
- * possibly older ones.
+ * Checks what the API returns for a host. `events` are the marker's image changes, newest first. They include at least
+ * all changes since `base`.
  */
 export function judgeHost(
   { host, base, acked, sent }: Expected,
@@ -50,7 +50,7 @@ export function judgeHost(
   const steps = events.map(({ from, to }) => ({ from: generationOfValue(from), to: generationOfValue(to) }));
   const chain = chainBetween(steps.reverse(), base, found);
   if (chain === null) return { found, lost: null, torn: `host ${host}: no unbroken history from ${base} to ${found}` };
-  // The first snapshot creates the marker, which is not a change of its image.
+  // No image change leads to the first snapshot, because this snapshot creates the marker.
   const missing = acked.find((generation) => !chain.has(generation));
   return { found, lost: missing === undefined ? null : `host ${host}: ${missing} is not in the history`, torn: null };
 }
@@ -58,14 +58,14 @@ export function judgeHost(
 /** Returns the generation of the old or new value of a marker's image change, or NaN if the value is not an image. */
 export const generationOfValue = (value: EventValue): number => (typeof value === 'string' ? generationOf(value) : NaN);
 
-/** Returns the generations on the way from `base` to `found`, or null if the steps do not connect the two. */
+/** Returns the generations from `base` to `found`, or null if the steps do not lead from `base` to `found`. */
 function chainBetween(
   steps: readonly { from: number; to: number }[],
   base: number,
   found: number,
 ): ReadonlySet<number> | null {
   const later = steps.filter(({ to }) => to > base);
-  // The first snapshot has no predecessor, so the steps start where the first one started.
+  // If `base` is 0, no step leads to the first snapshot, so the chain starts with the `from` of the first step.
   let at = base === 0 ? (later[0]?.from ?? found) : base;
   const chain = new Set([at]);
   for (const { from, to } of later) {

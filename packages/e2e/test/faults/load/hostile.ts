@@ -21,7 +21,7 @@ async function gzipBomb(): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Returns the same bytes with a false uncompressed size in the gzip trailer. */
+/** Returns a copy of gzip data with a false uncompressed size in the trailer. */
 function withFalseSize(bomb: Buffer, plainBytes: number): Buffer {
   const copy = Buffer.from(bomb);
   copy.writeUInt32LE(plainBytes, copy.length - 4);
@@ -85,7 +85,10 @@ export const hostileHeads = (): { name: string; head: string }[] => {
   ];
 };
 
-/** Returns the statuses of the responses to these bytes, until the connection is closed or `timeoutMs` have passed. */
+/**
+ * Sends these bytes, and waits until the server closes the connection or `timeoutMs` have passed. Returns the statuses
+ * of all responses.
+ */
 export async function statusesOf(port: number, bytes: string, timeoutMs: number): Promise<number[]> {
   const socket = await open(port);
   let received = '';
@@ -139,7 +142,7 @@ export async function dribble(port: number, { prefix, rest }: Dribble, timeoutMs
 
 async function open(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
-  // The server is expected to close the connection.
+  // The server may reset the connection, which is not an error of the test.
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;

@@ -20,11 +20,11 @@ export interface Comparison {
 
 /** Hosts that post snapshots one after the other, while new hosts enroll, until `stop` is called. */
 export interface Writers {
-  /** Starts sending. Resolves when a few snapshots of every host are acknowledged. */
+  /** Starts sending. Resolves when the API has acknowledged a few snapshots of every host. */
   begin(): Promise<void>;
   /** Starts no more calls, and waits for those in progress. */
   stop(): Promise<void>;
-  /** Compares what was acknowledged since the last check with what is stored. */
+  /** Compares the snapshots that were acknowledged since the last comparison with the stored state. */
   compare(operator: Operator): Promise<Comparison>;
   close(): void;
 }
@@ -43,7 +43,7 @@ interface Writer {
   sent: number;
 }
 
-/** Enrolls `count` hosts at `url`, where the API listens again after each kill. */
+/** Enrolls `count` hosts at `url`. After each kill, the API must listen at this URL again. */
 export async function createWriters(url: string, operator: Operator, count: number): Promise<Writers> {
   const client = createClient(url);
   const { token } = await operator.enrollmentToken(100_000);
@@ -130,7 +130,9 @@ const isAck = ({ status, text }: Reply): boolean => status === 200 && SyncSummar
 const reachesGeneration = (events: readonly ContainerEvent[], base: number): boolean =>
   events.some(({ to }) => generationOfValue(to) <= base);
 
-/** Finds hosts whose enrollment was acknowledged, but which the API does not know or whose token it rejects. */
+/**
+ * Finds enrollments that the API acknowledged but lost: the API does not list the host, or rejects the host's token.
+ */
 async function findLostEnrollments(
   client: Client,
   operator: Operator,

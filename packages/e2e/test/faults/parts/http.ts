@@ -9,7 +9,7 @@ export interface Reply {
   ms: number;
 }
 
-/** No complete response arrived, which clients of Muster see as a failed request. */
+/** No complete response arrived. Clients of Muster treat this as a failed request. */
 class BrokenCallError extends Error {}
 
 export interface Call {
@@ -50,7 +50,7 @@ export function createClient(url: string): Client {
       try {
         const res = await new Promise<IncomingMessage>((resolve, reject) => {
           req.once('response', resolve);
-          // The connection may break again during the response. Reading the body then fails.
+          // The connection may break during the response as well. In this case, reading the body fails.
           req.on('error', reject);
           req.end(body);
         });

@@ -1,6 +1,6 @@
 /**
- * A minimal load balancer. It polls the `/readyz` of each replica, and forwards each request to one that was ready. It
- * never retries a request, so a test detects every request that a replica drops.
+ * A minimal load balancer. It polls the `/readyz` of each replica, and forwards each request to a replica that was
+ * ready at the last poll. It never retries a request, so a test detects every request that a replica drops.
  */
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** The interval in ms at which replicas are polled. A drain lasts several of these intervals. */
+/** The interval in ms at which replicas are polled. It is much shorter than the drain of a replica. */
 const POLL_MS = 500;
 
 /** Starts a proxy for replicas, which may start later. */
