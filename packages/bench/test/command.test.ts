@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { bench, commandLine } from '../src/command.js';
 import { planOf } from '../src/plan.js';
 
-const { parse } = bench;
+const parse = (args: readonly string[]) => bench.parse(args);
 commandLine.configureOutput({ writeErr: () => undefined });
 
 describe('the command line', () => {

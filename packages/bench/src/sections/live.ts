@@ -31,13 +31,14 @@ export function runLive(bench: Bench) {
     };
 
     const load = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs }, perSecond: pace } as const;
-    const turns = await takeRounds(bench, [fleet], async ({ server, measure }) => {
-      const alone = await measure(load);
+    const turns = await takeRounds(bench, [fleet], async (measured) => {
+      const { server } = measured;
+      const alone = await measured.measure(load);
       await audience.call('open', { port: server.port, key: server.adminKey, count: listeners });
       await sleep(DELIVERED_MS);
       await audience.call('takeReceived');
       const recordedBefore = await changesRecorded();
-      const watched = await measure(load);
+      const watched = await measured.measure(load);
       await sleep(DELIVERED_MS);
       const recorded = (await changesRecorded()) - recordedBefore;
       const heard = await audience.call('takeReceived');
