@@ -21,9 +21,6 @@ const ROWS_RENDERED_MAX = 80;
 /** Maximum duration of a task, in milliseconds. Users notice longer tasks as lag. */
 const TASK_MS_MAX = 50;
 
-/** CPU milliseconds of the reference computation on the slowest machine on which tasks must stay below the maximum. */
-const REFERENCE_MS = 15;
-
 // Without a PostgreSQL server or Chromium, these tests are counted as skipped, or fail if MUSTER_TEST_REQUIRE_ALL is
 // set.
 const describeOnServer = hasTestServer() ? describeInChromium : describe.skip;
@@ -88,31 +85,19 @@ describeOnServer('100,000 containers', () => {
     expect(errors.list).toEqual([]);
   });
 
-  /** Computes something in the page that takes the same work on each machine. */
-  const computeReference = () =>
-    page.evaluate(() => {
-      const items = Array.from({ length: 20_000 }, (_, index) => ({ name: `app-${index}`, labels: { index } }));
-      return JSON.stringify(JSON.parse(JSON.stringify(items))).length;
-    });
-
   test('scroll without lag after 60,000 rows, because each task of the page uses less than 50 ms of CPU time', async () => {
     await page.goto(`${dashboard!.url}/containers`);
     await rows().first().waitFor();
     await loadRow(60_000);
     // A busy machine can increase a thread's own CPU time but never reduce it, so the lowest of three runs is the
-    // closest to the page's own work. The reference shows how slow the machine is.
+    // closest to the page's own work.
     const workMs: number[] = [];
-    const referenceMs: number[] = [];
     for (let run = 0; run < 3; run += 1) {
       workMs.push(longestWorkMs(await pageTasksOf(browser!, () => scrollPast(1_000))));
-      referenceMs.push(longestWorkMs(await pageTasksOf(browser!, async () => void (await computeReference()))));
     }
-    const [work, reference] = [Math.min(...workMs), Math.min(...referenceMs)];
-    process.stderr.write(
-      `longest CPU time of a task beyond row 60,000: ${work.toFixed(0)} ms; of the reference: ${reference.toFixed(1)} ms\n`,
-    );
-    expect(work).toBeGreaterThan(0);
-    expect(work).toBeLessThan(TASK_MS_MAX * Math.max(1, reference / REFERENCE_MS));
+    process.stderr.write(`longest CPU time of a task beyond row 60,000, in ms: ${workMs.map(Math.round).join(', ')}\n`);
+    expect(Math.min(...workMs)).toBeGreaterThan(0);
+    expect(Math.min(...workMs)).toBeLessThan(TASK_MS_MAX);
   });
 
   test('are searched while the user types, and only matches are shown', async () => {
