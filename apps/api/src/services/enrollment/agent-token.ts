@@ -1,8 +1,9 @@
 import { CADENCE_DEFAULT, tokenKind, type Cadence } from '@muster/contracts';
-import { Prisma, transact, type Database } from '@muster/db';
+import { transact, type Prisma, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { HostDeletedError, TokenInvalidError, UnavailableError } from '../../errors.js';
 import { findAgentTokens, type AgentTokenRow } from './find-agent-tokens.sql.js';
+import { markFirstUses, type UnusedToken } from './mark-first-uses.sql.js';
 import { lockForAgentCall, recordAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
@@ -48,8 +49,8 @@ export interface AgentTokenService {
 
 const invalidTokenError = () => new TokenInvalidError('The agent token is invalid, expired or revoked.');
 
-/** Maximum number of tokens that one statement looks up. */
-const LOOKUP_BATCH_MAX = 500;
+/** Maximum number of tokens that one statement looks up or marks as used. */
+const BATCH_MAX = 500;
 
 export function createAgentTokenService(
   db: Database,
@@ -62,15 +63,20 @@ export function createAgentTokenService(
 ): AgentTokenService {
   const { prisma } = db;
 
-  // A fleet that reconnects sends a thousand different tokens a second, so lookups are batched.
+  // A fleet that reconnects sends a thousand different tokens a second, so lookups are batched. A fleet that has just
+  // been enrolled uses as many tokens for the first time.
   const lookups = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (requested) =>
       findAgentTokens(
         db,
         requested.map(({ hash }) => hash),
       ),
-    { keyOf: ({ key }) => key, sizeMax: LOOKUP_BATCH_MAX },
+    { keyOf: ({ key }) => key, sizeMax: BATCH_MAX },
   );
+  const firstUses = createBatcher<UnusedToken, boolean>((tokens) => markFirstUses(db, tokens, now()), {
+    keyOf: ({ hostId }) => hostId,
+    sizeMax: BATCH_MAX,
+  });
 
   /**
    * Returns the token's row.
@@ -83,32 +89,6 @@ export function createAgentTokenService(
     if (row.hostDeletedAt !== null) throw new HostDeletedError();
     if (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= at)) throw invalidTokenError();
     return row;
-  }
-
-  /**
-   * Marks the first use of a token and revokes those issued before it. Returns false if the token was revoked,
-   * replaced, used or expired after it was read, or if another transaction has locked the host's row.
-   */
-  async function tryMarkFirstUse({ id, hostId }: AgentTokenRow, hash: Buffer): Promise<boolean> {
-    const at = now();
-    // Lock the host first, as `rotate` does, so that the two functions cannot deadlock.
-    const used = await prisma.$executeRaw(Prisma.sql`
-      WITH host AS (
-        SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE SKIP LOCKED
-      ), used AS (
-        UPDATE agent_tokens SET "firstUsedAt" = ${at}, "lastUsedAt" = ${at}, "expiresAt" = NULL
-        FROM host
-        WHERE agent_tokens.id = ${id}::uuid AND hash = ${hash} AND "revokedAt" IS NULL AND "firstUsedAt" IS NULL
-          AND COALESCE("expiresAt" > ${at}, TRUE)
-        RETURNING agent_tokens.id, "hostId", "createdAt"
-      ), earlier AS (
-        UPDATE agent_tokens SET "revokedAt" = ${at}
-        FROM used
-        WHERE agent_tokens."hostId" = used."hostId" AND agent_tokens."createdAt" < used."createdAt"
-          AND "revokedAt" IS NULL
-      )
-      SELECT 1 FROM used`);
-    return used > 0;
   }
 
   return {
@@ -124,7 +104,7 @@ export function createAgentTokenService(
       let isFirst = false;
       if (row.firstUsedAt === null) {
         readAt = elapsedMs();
-        isFirst = await tryMarkFirstUse(row, hash);
+        isFirst = await firstUses.add({ id: row.id, hostId: row.hostId, hash });
         // The tokens issued before this one are now revoked.
         cache.invalidateHost(row.hostId);
         // If the first use was not marked, read the token again: another call may have used it first, or it was
@@ -200,10 +180,7 @@ export function createAgentTokenService(
   };
 }
 
-/**
- * Marks the first use of a token like `tryMarkFirstUse`, if that function could not. Call it under the lock on the
- * host.
- */
+/** Marks the first use of a token that `markFirstUses` could not mark. Call it under the lock on the host. */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
   { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
