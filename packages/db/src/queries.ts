@@ -22,13 +22,27 @@ export function createQueries(
   { pool, smallPool }: { pool: pg.Pool; smallPool: pg.Pool },
   engine: DatabaseEngine,
 ): Pick<Database, 'query' | 'queryWithTimeout'> {
-  const semaphore = createSemaphore(Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_POOL_SHARE)));
+  const semaphore = createSemaphore(
+    Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_POOL_SHARE)),
+    LONG_STATEMENT_WAIT_MS_MAX,
+  );
+  // If small statements have no connections of their own, the others queue here instead of in the pool. A small
+  // statement then waits only for statements that already run.
+  const queue =
+    smallPool === pool
+      ? createSemaphore(pool.options.max, pool.options.connectionTimeoutMillis ?? LONG_STATEMENT_WAIT_MS_MAX)
+      : null;
 
   async function query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     const { name, text, isSmall = false } = statement;
     const config = { name, text, values: [...values] };
-    const { rows } = await (isSmall ? smallPool : pool).query<Row & pg.QueryResultRow>(config);
-    return rows;
+    if (isSmall) return (await smallPool.query<Row & pg.QueryResultRow>(config)).rows;
+    await queue?.acquire();
+    try {
+      return (await pool.query<Row & pg.QueryResultRow>(config)).rows;
+    } finally {
+      queue?.release();
+    }
   }
 
   async function queryWithTimeout<Row extends object>(
@@ -86,7 +100,7 @@ export function createQueries(
  * Limits the number of concurrent callers. Further callers wait in order of arrival, and `acquire` rejects with a
  * ConnectionWaitTimeoutError after a timeout.
  */
-function createSemaphore(max: number): { acquire(): Promise<void>; release(): void } {
+function createSemaphore(max: number, waitMsMax: number): { acquire(): Promise<void>; release(): void } {
   const waiters = new Set<() => void>();
   let acquired = 0;
   return {
@@ -99,7 +113,7 @@ function createSemaphore(max: number): { acquire(): Promise<void>; release(): vo
         const timer = setTimeout(() => {
           waiters.delete(admit);
           reject(new ConnectionWaitTimeoutError());
-        }, LONG_STATEMENT_WAIT_MS_MAX);
+        }, waitMsMax);
         const admit = () => {
           clearTimeout(timer);
           resolve();

@@ -1,31 +1,43 @@
 import { describe, expect, test } from '@jest/globals';
-import { transact, type Database, type Statement } from '@muster/db';
+import { transact, type Database, type DatabaseEngine, type Statement } from '@muster/db';
 import { createTestDatabase, hasTestServer } from '@muster/db/testing';
 import { createHost } from './rig.js';
 
 // If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
 const onServer = hasTestServer() ? describe : describe.skip;
 
-onServer('the connections to a server', () => {
-  const withDatabase = async (action: (database: Database) => Promise<void>): Promise<void> => {
-    const database = await createTestDatabase('postgresql');
-    try {
-      await action(database);
-    } finally {
-      await database.close();
-    }
-  };
+const SLOW: Statement = { name: 'slow', text: 'SELECT pg_sleep(1)' };
+const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };
+const ORDINARY: Statement = { name: 'ordinary', text: 'SELECT 2' };
 
-  const SLOW: Statement = { name: 'slow', text: 'SELECT pg_sleep(1)' };
-  const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };
-  const ORDINARY: Statement = { name: 'ordinary', text: 'SELECT 2' };
+/** Runs statements and records their names in the order in which they finish. */
+function inOrder() {
+  const ended: string[] = [];
+  const run = (name: string, statement: Promise<unknown>) => statement.then(() => void ended.push(name));
+  return { ended, run };
+}
 
-  /** Runs statements and records their names in the order in which they finish. */
-  function inOrder() {
-    const ended: string[] = [];
-    const run = (name: string, statement: Promise<unknown>) => statement.then(() => void ended.push(name));
-    return { ended, run };
+async function usingDatabase(engine: DatabaseEngine, action: (database: Database) => Promise<void>): Promise<void> {
+  const database = await createTestDatabase(engine);
+  try {
+    await action(database);
+  } finally {
+    await database.close();
   }
+}
+
+test('the only connection of the embedded database serves small statements before others that wait', () =>
+  usingDatabase('pglite', async (database) => {
+    const { ended, run } = inOrder();
+    const ordinary = Array.from({ length: 5 }, () => run('ordinary', database.query(ORDINARY, [])));
+    await run('small', database.query(SMALL, []));
+    expect(ended.length).toBeLessThanOrEqual(2);
+    await Promise.all(ordinary);
+    expect(ended).toHaveLength(6);
+  }));
+
+onServer('the connections to a server', () => {
+  const withDatabase = (action: (database: Database) => Promise<void>) => usingDatabase('postgresql', action);
 
   test('are reserved for small statements, which never wait for large ones', () =>
     withDatabase(async (database) => {
