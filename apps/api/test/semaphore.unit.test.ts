@@ -32,6 +32,29 @@ describe('a semaphore', () => {
     expect(entries).toEqual(['a at once', 'b at once', 'e', 'c', 'd']);
   });
 
+  test('grants at most `firstMax` permits to `first` waiters, and the others to `last` waiters', async () => {
+    const semaphore = createSemaphore({ capacity: 3, waitingMax: 10, waitMsMax: LONG_MS, firstMax: 2 });
+    const { entries, record } = recordOutcomes();
+    const turns = [
+      record('a', semaphore.acquire(1, 'first')),
+      record('b', semaphore.acquire(1, 'first')),
+      record('c', semaphore.acquire(1, 'first')),
+      record('d', semaphore.acquire(1)),
+      record('e', semaphore.acquire(1)),
+    ];
+    expect(entries).toEqual(['a at once', 'b at once', 'd at once']);
+    expect(semaphore.moveToFirst(1)).toBe(false);
+    semaphore.release(1);
+    await turns[4];
+    expect(entries).toEqual(['a at once', 'b at once', 'd at once', 'e']);
+    semaphore.release(1, 'first');
+    await turns[2];
+    expect(semaphore.acquired).toBe(3);
+    semaphore.release(1, 'first');
+    expect(semaphore.moveToFirst(1)).toBe(true);
+    expect(semaphore.acquired).toBe(2);
+  });
+
   test('does not let a request for few permits overtake a waiting request for many', async () => {
     const semaphore = createSemaphore({ capacity: 10, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, record } = recordOutcomes();
@@ -47,6 +70,16 @@ describe('a semaphore', () => {
     semaphore.release(10);
     await turns[2];
     expect(entries).toEqual(['half at once', 'all', 'one']);
+  });
+
+  test('lets `first` waiters wait longer if so configured', async () => {
+    const options = { capacity: 1, waitingMax: 1, waitMsMax: 10, firstWaitMsMax: LONG_MS };
+    const semaphore = createSemaphore(options);
+    expect(semaphore.acquire(1)).toBe(true);
+    const long = semaphore.acquire(1, 'first');
+    await expect(semaphore.acquire(1)).resolves.toBe(false);
+    semaphore.release(1);
+    await expect(long).resolves.toBe(true);
   });
 
   test('refuses if the queue is full or the wait is too long, and acquires no permits for a refused request', async () => {

@@ -42,10 +42,22 @@ export interface AdmissionDependencies {
 }
 
 /**
- * Maximum milliseconds that a request waits for a slot. A longer wait is useless, because agents and people retry after
- * about this time.
+ * Maximum milliseconds that a new request waits for a slot. A longer wait is useless, because agents and people retry
+ * after about this time.
  */
 const WAIT_MS_MAX = 2_000;
+
+/**
+ * Maximum milliseconds that a request waits for a slot after its body has arrived. It exceeds `WAIT_MS_MAX`, because a
+ * refused client must send its body again, but is shorter than the agent's timeout of 20 seconds.
+ */
+const PROCESSING_WAIT_MS_MAX = 10_000;
+
+/**
+ * The share of the slots that requests may hold after their bodies have arrived. The other slots are reserved for new
+ * requests, so that agents are authenticated while all processing slots wait for the database.
+ */
+const PROCESSING_SHARE = 3 / 4;
 
 /**
  * Milliseconds that a body may wait for memory. It exceeds `WAIT_MS_MAX`, because memory may become free only when slow
@@ -128,18 +140,24 @@ export function createAdmissionControl(
 ): RequestListener {
   const throttled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   const logRefusal = () => {
-    throttled((turnedAway) => logger.warn({ turnedAway }, 'overloaded: requests turned away'));
+    throttled((refused) => logger.warn({ refused }, 'overloaded: requests refused'));
   };
 
   const transfers = createBodyTransfers();
   const createGate = (kind: RequestClass) => {
     const { requests, bytes, bodyBytesMax } = LIMIT_SHARES[kind];
     const inWorkMax = Math.max(1, Math.floor(requestsInWorkMax * requests));
-    const waits = { waitingMax: inWorkMax * waitingPerRequestMax, waitMsMax: WAIT_MS_MAX, onRefusal: logRefusal };
     const capacity = Math.floor(bodyBytesInWorkMax * bytes);
     const admittedRequestBytesMax = REQUEST_BYTES + 2 * bodyBytesMax;
     return {
-      requests: createSemaphore({ capacity: inWorkMax, ...waits }),
+      requests: createSemaphore({
+        capacity: inWorkMax,
+        waitingMax: inWorkMax * waitingPerRequestMax,
+        waitMsMax: WAIT_MS_MAX,
+        firstMax: Math.ceil(inWorkMax * PROCESSING_SHARE),
+        firstWaitMsMax: PROCESSING_WAIT_MS_MAX,
+        onRefusal: logRefusal,
+      }),
       bytes: createByteBudget({
         capacity,
         holderBytesMax: admittedRequestBytesMax,

@@ -149,9 +149,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       const requestId = requestIdOf(res);
       // Overloads are logged where they are detected.
       if (!(error instanceof OverloadedError)) {
-        logThrottled((turnedAway) =>
-          logger.warn({ err: error.cause ?? error, requestId, turnedAway }, 'requests turned away'),
-        );
+        logThrottled((refused) => logger.warn({ err: error.cause ?? error, requestId, refused }, 'requests refused'));
       }
     }
     if (error instanceof RateLimitedError) {

@@ -27,22 +27,32 @@ export interface RequestSlotOptions {
 
 /** One request's share of the concurrency limit. The slot is held from construction. */
 export class RequestSlot {
+  #line: 'first' | 'last' = 'last';
   #isHeld = true;
   #isOver = false;
 
   constructor(private readonly options: RequestSlotOptions) {}
 
   /**
-   * Acquires the slot again after `release`.
+   * Acquires one of the slots for requests whose bodies have arrived, in exchange for the slot for new requests if it
+   * is still held.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
   async acquire(): Promise<void> {
-    if (this.#isHeld) return;
     const { requests, isClientConnected } = this.options;
+    if (this.#isHeld) {
+      if (this.#line === 'first') return;
+      if (requests.moveToFirst(1)) {
+        this.#line = 'first';
+        return;
+      }
+      this.release();
+    }
     if (this.#isOver) throw new RequestAbortedError();
     if (!(await requests.acquire(1, 'first'))) throw new OverloadedError();
     this.#isHeld = true;
+    this.#line = 'first';
     if (this.isOver || !isClientConnected()) {
       // `end` has already run, so nothing else would release the slot.
       this.release();
@@ -54,7 +64,7 @@ export class RequestSlot {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.options.requests.release(1);
+    this.options.requests.release(1, this.#line);
   }
 
   /**
