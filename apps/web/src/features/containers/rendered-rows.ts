@@ -43,7 +43,7 @@ export function nextRenderedRows(rendered: RowRange, visible: RowRange, rowCount
  * rendered first, and the rows around them in the next frames, so that no frame takes long.
  */
 export function useRenderedRows(
-  scroller: RefObject<HTMLElement | null>,
+  scrollerRef: RefObject<HTMLElement | null>,
   rowCount: number,
   rowHeightPx: number,
 ): RowRange {
@@ -55,10 +55,10 @@ export function useRenderedRows(
     setRendered((previous) => nextRenderedRows(previous, visible, rowCount));
   }, [rowCount, rowHeightPx]);
   const update = useCallback(() => {
-    const { scrollTop, clientHeight } = scroller.current!;
+    const { scrollTop, clientHeight } = scrollerRef.current!;
     viewport.current = { topPx: scrollTop, heightPx: clientHeight };
     renderVisible();
-  }, [scroller, renderVisible]);
+  }, [scrollerRef, renderVisible]);
 
   useLayoutEffect(() => {
     const { topPx, heightPx } = viewport.current;
@@ -67,7 +67,7 @@ export function useRenderedRows(
     else update();
   }, [rowCount, rowHeightPx, renderVisible, update]);
   useEffect(() => {
-    const element = scroller.current!;
+    const element = scrollerRef.current!;
     const observer = new ResizeObserver(update);
     observer.observe(element);
     element.addEventListener('scroll', update, { passive: true });
@@ -75,7 +75,7 @@ export function useRenderedRows(
       observer.disconnect();
       element.removeEventListener('scroll', update);
     };
-  }, [scroller, update]);
+  }, [scrollerRef, update]);
   useEffect(() => {
     const frame = requestAnimationFrame(update);
     return () => cancelAnimationFrame(frame);
