@@ -1,9 +1,9 @@
 import type { ContainerView } from '@muster/contracts';
-import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useMemo, useRef, type CSSProperties, type KeyboardEvent } from 'react';
 import { useIsNarrow } from '../../lib/media';
 import { ColumnHeader } from './column-header';
 import { COLUMN_DEFINITIONS } from './columns';
+import { useRenderedRows } from './rendered-rows';
 import { COLUMNS, type ColumnId, type SortKey } from './search';
 import type { Sort } from './sort';
 
@@ -12,9 +12,6 @@ const ROW_HEIGHT_PX = 36;
 
 /** The height of a row on a narrow screen, in pixels. */
 const NARROW_ROW_HEIGHT_PX = 64;
-
-/** Number of rows that are rendered outside the visible area, so that fast scrolling shows no gaps. */
-const OVERSCAN_ROWS = 12;
 
 const NO_SORT_KEYS: readonly SortKey[] = [];
 
@@ -58,17 +55,9 @@ export function ContainerTable({
   );
   const template = columns.map((id) => COLUMN_DEFINITIONS[id].width).join(' ');
 
-  const virtualizer = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => (isNarrow ? NARROW_ROW_HEIGHT_PX : ROW_HEIGHT_PX),
-    overscan: OVERSCAN_ROWS,
-  });
-  useEffect(() => virtualizer.measure(), [virtualizer, isNarrow]);
-
-  const virtualRows = virtualizer.getVirtualItems();
-  const lastIndex = virtualRows.at(-1)?.index ?? 0;
-  const isNearEnd = lastIndex >= rows.length - READ_AHEAD_ROWS;
+  const rowHeightPx = isNarrow ? NARROW_ROW_HEIGHT_PX : ROW_HEIGHT_PX;
+  const { start, end } = useRenderedRows(scroller, rows.length, rowHeightPx);
+  const isNearEnd = end > rows.length - READ_AHEAD_ROWS;
   useEffect(() => {
     if (isNearEnd) onNearEnd();
   }, [isNearEnd, onNearEnd, rows.length]);
@@ -92,14 +81,18 @@ export function ContainerTable({
         <div
           role="rowgroup"
           className="grid-body"
-          style={{ height: virtualizer.getTotalSize() }}
-          onKeyDown={(event) => focusAdjacentRow(event, (index) => virtualizer.scrollToIndex(index))}
+          style={{ height: rows.length * rowHeightPx }}
+          onKeyDown={focusAdjacentRow}
         >
-          {virtualRows.map(({ index, start, size }) => {
-            const container = rows[index]!;
-            const key = `${container.hostId} ${container.dockerId}`;
-            return <Row key={key} container={container} columns={columns} index={index} top={start} height={size} />;
-          })}
+          {rows.slice(start, end).map((container, offset) => (
+            <Row
+              key={`${container.hostId} ${container.dockerId}`}
+              container={container}
+              columns={columns}
+              index={start + offset}
+              heightPx={rowHeightPx}
+            />
+          ))}
         </div>
       </div>
     </div>
@@ -111,17 +104,21 @@ const Row = memo(function Row({
   container,
   columns,
   index,
-  top,
-  height,
+  heightPx,
 }: {
   container: ContainerView;
   columns: readonly (ColumnId | 'name')[];
   index: number;
-  top: number;
-  height: number;
+  heightPx: number;
 }) {
   return (
-    <div role="row" aria-rowindex={index + 2} data-index={index} className="grid-row" style={{ top, height }}>
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      data-index={index}
+      className="grid-row"
+      style={{ top: index * heightPx, height: heightPx }}
+    >
       {columns.map((id) => (
         <div key={id} role="cell" className={`grid-cell cell-${id}`}>
           {COLUMN_DEFINITIONS[id].renderCell(container)}
@@ -132,12 +129,13 @@ const Row = memo(function Row({
 });
 
 /** Moves the focus to the name in the next row for the Down key, and in the previous row for the Up key. */
-function focusAdjacentRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
+function focusAdjacentRow(event: KeyboardEvent<HTMLElement>): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const row = (event.target as HTMLElement).closest<HTMLElement>('[data-index]');
   if (step === undefined || row === null) return;
   event.preventDefault();
   const index = Number(row.dataset['index']) + step;
-  scrollTo(Math.max(0, index));
-  row.parentElement?.querySelector<HTMLElement>(`[data-index="${index}"] a`)?.focus({ preventScroll: true });
+  const adjacentRow = row.parentElement?.querySelector<HTMLElement>(`[data-index="${index}"]`);
+  adjacentRow?.querySelector('a')?.focus({ preventScroll: true });
+  (adjacentRow ?? row).scrollIntoView({ block: 'nearest' });
 }
