@@ -49,9 +49,9 @@ const WAIT_MS_MAX = 2_000;
 
 /**
  * Maximum milliseconds that a request waits for a slot after its body has arrived. It exceeds `WAIT_MS_MAX`, because a
- * refused client must send its body again, but is shorter than the agent's timeout of 20 seconds.
+ * refused client must send its body again. Both waits together are shorter than the agent's timeout of 20 seconds.
  */
-const PROCESSING_WAIT_MS_MAX = 10_000;
+const PROCESSING_WAIT_MS_MAX = 15_000;
 
 /**
  * The share of the slots that requests may hold after their bodies have arrived. The other slots are reserved for new
