@@ -11,11 +11,12 @@ import { FreshnessBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
 import { StateIcon } from '../../components/state-icons';
+import type { Sort } from '../../lib/sort-order';
 import { formatClockSkew } from '../../lib/format-clock-skew';
 import { FRESHNESS, sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { ContainerTable } from '../containers/container-table';
-import type { ColumnId } from '../containers/search';
-import { formatSort, sortKeysOf, type Sort } from '../containers/sort';
+import type { ColumnId, SortKey } from '../containers/search';
+import { formatSort, sortKeysOf } from '../containers/sort';
 import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
@@ -117,7 +118,7 @@ export function HostPage(): ReactNode {
 }
 
 function HostContainers({ hostId }: { hostId: string }) {
-  const [sort, setSort] = useState<Sort>({ key: 'name', descending: false });
+  const [sort, setSort] = useState<Sort<SortKey>>({ key: 'name', descending: false });
   const filters = { hostId: [hostId], sort: formatSort(sort) };
   const { list, rows, total, onNearEnd } = useContainerList(filters);
   return (
