@@ -8,9 +8,10 @@ import {
   parseChoices,
   parseFirst,
   parseSearch,
+  removeValue,
   stringifySearch,
 } from '../src/lib/search-params';
-import { createChips, NO_FILTERS, removeValue } from '../src/features/containers/filters';
+import { createChips, NO_FILTERS } from '../src/features/containers/filters';
 import { COLUMNS, GROUPS, parseContainerSearch, SORTS, type ContainerSearch } from '../src/features/containers/search';
 import { formatSort, nextSort, parseSort, sortKeysOf, toFilters } from '../src/features/containers/sort';
 import { parseEventSearch } from '../src/features/events/search';

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { ProblemError, type ConnectionState, type StreamOptions } from '@muster/client';
 import type { Host, StreamMessage, StreamMessageName } from '@muster/contracts';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
-import { applyMessage } from '../src/lib/api/apply-message';
+import { applyMessages } from '../src/lib/api/apply-message';
 import { connectLive } from '../src/lib/api/live-connection';
 import { refresh, refreshOlderThan } from '../src/lib/api/refresh';
 
@@ -99,10 +99,17 @@ describe('lists on the screen', () => {
   });
 
   const host = (fields: Partial<Host> = {}) =>
-    ({ id: 'h1', freshness: 'online', containerCount: 1, ...fields }) as Host;
+    ({
+      id: 'h1',
+      freshness: 'online',
+      problems: [],
+      containersByState: {},
+      containerCount: 1,
+      ...fields,
+    }) as unknown as Host;
   const keysRefreshedBy = (received: StreamMessage): string[] => {
     const keys: string[] = [];
-    applyMessage(client, received, (key) => keys.push(key.join('/')));
+    applyMessages(client, [received], (key) => keys.push(key.join('/')));
     return keys;
   };
 
@@ -142,7 +149,7 @@ describe('lists on the screen', () => {
         { hostId: 'h3', freshness: 'stale' },
       ],
     });
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['containers']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'containers']);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });

@@ -19,7 +19,7 @@ function focusFirstRow(): boolean {
 
 /** The header's search field. The `/` key focuses it; the search term becomes the containers page's `q` parameter. */
 export function QuickSearch() {
-  const navigate = useNavigate();
+  const navigate = useNavigate({ from: '/containers' });
   const searchTerm = useRouterState({
     select: ({ location }) =>
       (location.pathname === '/containers' ? parseFirst((location.search as { q?: unknown }).q) : undefined) ?? '',

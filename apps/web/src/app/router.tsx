@@ -14,6 +14,7 @@ import { ErrorNote } from '../components/error-note';
 import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';
 import { parseFleetSearch } from '../features/fleet/search';
+import { parseHostSearch } from '../features/hosts/search';
 import { NotFoundPage } from '../components/not-found';
 import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
 import { Shell } from './shell';
@@ -77,6 +78,12 @@ const containers = createRoute({
   validateSearch: parseContainerSearch,
   component: lazyRouteComponent(() => import('../features/containers/containers-page'), 'ContainersPage'),
 });
+const hosts = createRoute({
+  ...page,
+  path: '/hosts',
+  validateSearch: parseHostSearch,
+  component: lazyRouteComponent(() => import('../features/hosts/hosts-page'), 'HostsPage'),
+});
 const host = createRoute({
   ...page,
   path: '/hosts/$hostId',
@@ -120,7 +127,7 @@ const settings = createRoute({
 });
 
 // The routes are variables because TypeScript widens the types of routes that are created inside this array.
-const pages = [fleet, containers, host, container, images, ports, events, addHost, settings] as const;
+const pages = [fleet, hosts, containers, host, container, images, ports, events, addHost, settings] as const;
 const routes = root.addChildren([signIn, setup, invitation, signedInRoute.addChildren(pages)]);
 
 /** Creates the router. A page's script is loaded when the page is first opened. */

@@ -23,7 +23,7 @@ const route = getRouteApi('/signed-in/containers');
 export function ContainersPage(): ReactNode {
   useTitle('Containers');
   const search = route.useSearch();
-  const navigate = useNavigate();
+  const navigate = useNavigate({ from: '/containers' });
   const updateSearch = useCallback(
     (changes: Partial<ContainerSearch>): void => {
       void navigate({ to: '/containers', search: (previous) => ({ ...previous, ...changes }), replace: true });

@@ -3,12 +3,13 @@ import { useState } from 'react';
 import { hostQuery, summaryQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
-import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '../../components/menu';
+import { MultiSelect } from '../../components/multi-select';
 import { Icon } from '../../components/icons';
 import { FRESHNESS, HOST_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
 import { COLUMN_DEFINITIONS } from './columns';
-import { createChips, NO_FILTERS, removeValue } from './filters';
+import { removeValue } from '../../lib/search-params';
+import { createChips, NO_FILTERS } from './filters';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 
 type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
@@ -98,36 +99,6 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         ]}
       />
     </Menu>
-  );
-}
-
-/** A menu section in which any number of options can be checked. If no option is checked, no filter applies. */
-function MultiSelect<T extends string>({
-  label,
-  options,
-  selected,
-  onChange,
-  labelOf,
-}: {
-  label: string;
-  options: readonly T[];
-  selected: readonly T[] | undefined;
-  onChange: (selected: T[] | undefined) => void;
-  labelOf: (option: T) => string;
-}) {
-  return (
-    <>
-      <MenuLabel>{label}</MenuLabel>
-      {options.map((option) => (
-        <MenuCheckbox
-          key={option}
-          checked={selected?.includes(option) ?? false}
-          onChange={(checked) => onChange(checked ? [...(selected ?? []), option] : removeValue(selected, option))}
-        >
-          <IsolatedText text={labelOf(option)} />
-        </MenuCheckbox>
-      ))}
-    </>
   );
 }
 

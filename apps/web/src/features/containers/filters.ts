@@ -1,4 +1,5 @@
 import { CURRENT_FRESHNESS, FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/container-status';
+import { removeValue } from '../../lib/search-params';
 import type { ContainerSearch } from './search';
 
 /**
@@ -13,14 +14,6 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   image: undefined,
   label: undefined,
   presence: undefined,
-};
-
-/**
- * Returns the values except `value`, or undefined if none remain, because a query string cannot contain an empty list.
- */
-export const removeValue = <T extends string>(values: readonly T[] | undefined, value: T): T[] | undefined => {
-  const remaining = values?.filter((other) => other !== value) ?? [];
-  return remaining.length === 0 ? undefined : remaining;
 };
 
 /** Returns one chip if the fleet page counts the selected values together. If not, returns one chip for each value. */

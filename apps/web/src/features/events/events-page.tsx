@@ -12,6 +12,7 @@ import { RefreshListButton } from '../../components/refresh-list-button';
 import { useTitle } from '../../lib/title';
 import { Icon } from '../../components/icons';
 import { EVENT_KINDS, formatEventKind } from '../../lib/format-event';
+import { removeValue } from '../../lib/search-params';
 import { EventDays } from './event-days';
 import type { EventSearch } from './search';
 
@@ -93,8 +94,3 @@ export function EventsPage(): ReactNode {
     </>
   );
 }
-
-const removeValue = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined => {
-  const remaining = values?.filter((other) => other !== value) ?? [];
-  return remaining.length === 0 ? undefined : remaining;
-};

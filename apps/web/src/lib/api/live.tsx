@@ -1,7 +1,7 @@
 import type { StreamMessage } from '@muster/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, use, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
-import { applyMessage } from './apply-message';
+import { applyMessages } from './apply-message';
 import { api } from './client';
 import { connectLive, type LiveConnection, type LiveState } from './live-connection';
 import { FLEET_TOPICS } from './queries';
@@ -9,6 +9,9 @@ import { refresh, refreshOlderThan } from './refresh';
 
 /** Period in which all changes are combined into a single refresh, in milliseconds. */
 const REFRESH_INTERVAL_MS = 2_000;
+
+/** Period in which all messages are applied together, in milliseconds. */
+const APPLY_INTERVAL_MS = 200;
 
 /** Interval at which the data on the screen is refetched while the stream is lost or lagging, in milliseconds. */
 const POLL_INTERVAL_MS = 10_000;
@@ -40,7 +43,15 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         dueKeys.clear();
       }, REFRESH_INTERVAL_MS);
     };
-    const onMessage = (message: StreamMessage): void => applyMessage(client, message, refreshSoon);
+    const received: StreamMessage[] = [];
+    let applyTimer: ReturnType<typeof setTimeout> | undefined;
+    const onMessage = (message: StreamMessage): void => {
+      received.push(message);
+      applyTimer ??= setTimeout(() => {
+        applyTimer = undefined;
+        applyMessages(client, received.splice(0), refreshSoon);
+      }, APPLY_INTERVAL_MS);
+    };
     const connection = connectLive(api, { onMessage, onGap: () => refresh(client) });
     // eslint-disable-next-line react-hooks/set-state-in-effect -- the connection is opened by the effect that closes it
     setLiveConnection(connection);
@@ -54,6 +65,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const ageCheckTimer = setInterval(refreshOldData, AGE_CHECK_INTERVAL_MS);
     document.addEventListener('visibilitychange', refreshOldData);
     return () => {
+      clearTimeout(applyTimer);
       clearTimeout(refreshTimer);
       clearInterval(pollTimer);
       clearInterval(ageCheckTimer);

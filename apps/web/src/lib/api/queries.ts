@@ -71,6 +71,7 @@ const LIVE_QUERY_OPTIONS = { staleTime: Infinity } as const;
 type FiltersOf<Name extends PagedOperationName> =
   Input<Name> extends { query?: infer Query } ? Omit<NonNullable<Query>, 'cursor' | 'limit'> : never;
 export type ContainerFilters = FiltersOf<'listContainers'>;
+export type HostFilters = FiltersOf<'listHosts'>;
 export type EventFilters = FiltersOf<'listEvents'>;
 
 export const containersQuery = (filters: ContainerFilters, limit?: number) => ({
@@ -82,9 +83,17 @@ export const containersQuery = (filters: ContainerFilters, limit?: number) => ({
   ...LIVE_QUERY_OPTIONS,
 });
 
-export const hostsQuery = () => ({
-  ...pagedQuery(['hosts', 'list'], (page, options) => api.call('listHosts', { query: page }, options)),
+/** The query for a list of hosts. Its first page contains the number of hosts that match the filters. */
+export const hostsQuery = (filters: HostFilters = {}, limit?: number) => ({
+  ...pagedQuery(
+    ['hosts', 'list', filters],
+    (page, options) =>
+      api.call('listHosts', { query: { ...filters, ...page, count: page.cursor === undefined } }, options),
+    limit,
+  ),
   ...LIVE_QUERY_OPTIONS,
+  // Comparing all loaded hosts after each message would block the page. `updateHosts` keeps unchanged objects itself.
+  structuralSharing: false,
 });
 
 export const eventsQuery = (filters: EventFilters, limit?: number) => ({
