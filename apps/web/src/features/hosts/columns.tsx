@@ -46,30 +46,30 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   freshness: {
     title: 'Status',
     sort: 'severity',
-    width: 'minmax(12rem, 1fr)',
+    width: 'minmax(13rem, 1fr)',
     renderCell: ({ freshness, confirmedAt }) => <FreshnessBadge freshness={freshness} since={confirmedAt} />,
   },
   problems: {
     title: 'Problems',
-    width: 'minmax(13rem, 1.3fr)',
+    width: 'minmax(16rem, 1.6fr)',
     renderCell: ({ problems }) => <Problems problems={problems} />,
   },
   lastSeenAt: {
     title: 'Last contact',
     sort: 'lastSeenAt',
-    width: '7rem',
+    width: '6.75rem',
     renderCell: ({ lastSeenAt }) => <Age at={lastSeenAt} />,
   },
   containers: {
     title: 'Containers',
     sort: 'containerCount',
-    width: 'minmax(11rem, 1.2fr)',
+    width: 'minmax(7rem, 1fr)',
     renderCell: (host) => <Containers host={host} />,
   },
   engine: {
     title: 'Engine',
     sort: 'engine',
-    width: 'minmax(8rem, 0.9fr)',
+    width: 'minmax(7.5rem, 0.8fr)',
     renderCell: ({ engine: { name, version } }) => (
       <Link
         from="/hosts"
@@ -85,7 +85,7 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   agentVersion: {
     title: 'Agent',
     sort: 'agentVersion',
-    width: '6.5rem',
+    width: '5.5rem',
     renderCell: ({ agentVersion }) => (
       <Link
         from="/hosts"

@@ -60,7 +60,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
   if (rows === undefined) return <Loading what="hosts" />;
   return (
     <SelectionContext value={selecting}>
-      <div className="list-note soft">
+      <div className="list-note selection-bar soft">
         <p role="status">
           {formatCount(total, 'host')}
           {list.isPlaceholderData && ' · updating…'}
