@@ -25,12 +25,13 @@ import {
   TokenHolder,
   TokenRotation,
 } from './enrollment.js';
+import { FleetMap } from './fleet-map.js';
 import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
 import { Host, HostDeletionRequest, HostDeletionResult, HostPatch } from './host.js';
 import { Id } from './id.js';
 import { InventoryOperations } from './images-ports-projects.js';
-import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
+import { FLEET_MAP_HOSTS_MAX, SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
 import {
   ApiKeyPage,
   AuditEntryPage,
@@ -314,6 +315,17 @@ export const Operations = {
       'agents that left.',
     query: AuditQuery,
     answers: { 200: AuditEntryPage },
+  },
+  getFleetMap: {
+    method: 'GET',
+    path: Paths.fleetMap,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'Get a map of all hosts',
+    description:
+      'Returns the name, freshness, severity and number of unhealthy containers of every host, as arrays of equal ' +
+      `length, sorted by name. Contains at most ${FLEET_MAP_HOSTS_MAX.toLocaleString('en')} hosts; \`total\` counts all.`,
+    answers: { 200: FleetMap },
   },
   search: {
     method: 'GET',

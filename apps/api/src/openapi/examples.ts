@@ -168,6 +168,14 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     target: `host:${HOST_ID}`,
     details: { from: 'edge', to: 'edge-1' },
   } satisfies contracts.AuditEntry,
+  FleetMap: {
+    total: 2,
+    ids: [HOST_ID, '7c9e6679-7425-40de-944b-e07fc1f90ae7'],
+    names: ['edge-1', 'edge-2'],
+    freshness: ['online', 'offline'],
+    severity: [1, 5],
+    unhealthy: [0, 1],
+  } satisfies contracts.FleetMap,
   SearchResult: {
     hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
     containers: { items: [], hasMore: false },

@@ -3,6 +3,7 @@ import { route, type Route } from '../http/route.js';
 import type { FreshnessSource } from '../services/freshness/index.js';
 import {
   type ContainerReader,
+  getFleetMap,
   type GetSummary,
   listImages,
   listPorts,
@@ -17,6 +18,7 @@ export const inventoryRoutes = (
   getSummary: GetSummary,
 ): Route[] => [
   route(Operations.getSummary, ({ caller }) => getSummary(caller.organizationId)),
+  route(Operations.getFleetMap, ({ caller }) => getFleetMap(source, caller.organizationId)),
   route(Operations.search, ({ caller, query }) => search(source, containers, caller, query.q)),
   route(Operations.listImages, ({ caller, query }) => listImages(source.db, caller.organizationId, query)),
   route(Operations.listPorts, ({ caller, query }) => listPorts(source, caller.organizationId, query)),
