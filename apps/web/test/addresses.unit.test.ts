@@ -15,7 +15,6 @@ import { createChips, NO_FILTERS } from '../src/features/containers/filters';
 import { COLUMNS, GROUPS, parseContainerSearch, SORTS, type ContainerSearch } from '../src/features/containers/search';
 import { formatSort, nextSort, parseSort, sortKeysOf, toFilters } from '../src/features/containers/sort';
 import { parseEventSearch } from '../src/features/events/search';
-import { FRESHNESS_VALUES, parseFleetSearch } from '../src/features/fleet/search';
 
 /** Any non-empty text, because a URL can contain any characters. */
 const text = fc.string({ unit: 'binary', minLength: 1 });
@@ -212,9 +211,4 @@ test('the URL of the events page preserves its filters, but drops unknown event 
   );
   expect(parseEventSearch({ kind: ['exited', 'exploded'] }).kind).toEqual(['exited']);
   expect(parseEventSearch({ kind: 'exploded' }).kind).toBeUndefined();
-});
-
-test('the URL of the fleet page selects hosts by any known freshness, and ignores unknown values', () => {
-  for (const freshness of FRESHNESS_VALUES) expect(parseFleetSearch({ freshness })).toEqual({ freshness });
-  expect(parseFleetSearch({ freshness: 'fresh' })).toEqual({ freshness: undefined });
 });

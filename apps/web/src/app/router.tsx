@@ -13,7 +13,6 @@ import { Loading } from '../components/empty-state';
 import { ErrorNote } from '../components/error-note';
 import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';
-import { parseFleetSearch } from '../features/fleet/search';
 import { parseHostSearch } from '../features/hosts/search';
 import { NotFoundPage } from '../components/not-found';
 import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
@@ -69,7 +68,12 @@ const page = { getParentRoute: () => signedInRoute } as const;
 const fleet = createRoute({
   ...page,
   path: '/',
-  validateSearch: parseFleetSearch,
+  // Earlier versions filtered the fleet page by freshness. Their links lead to the list with this filter.
+  beforeLoad: ({ search }) => {
+    const { freshness } = parseHostSearch(search);
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
+    if (freshness !== undefined) throw redirect({ to: '/hosts', search: { freshness } });
+  },
   component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
 });
 const containers = createRoute({

@@ -34,6 +34,12 @@ export const summaryQuery = queryOptions({
   queryFn: ({ signal }) => api.call('getSummary', {}, { signal }),
 });
 
+export const fleetMapQuery = queryOptions({
+  queryKey: ['fleet-map'],
+  queryFn: ({ signal }) => api.call('getFleetMap', {}, { signal }),
+  staleTime: Infinity,
+});
+
 export const hostQuery = (hostId: string) =>
   queryOptions({
     queryKey: ['hosts', 'one', hostId],
@@ -137,7 +143,7 @@ export const apiKeysQuery = () =>
 const CONTAINER_TOPICS: readonly string[] = ['containers', 'events', 'images', 'ports', 'projects'];
 
 /** The topics with data about the fleet. This data can change without any action by the user. */
-export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', ...CONTAINER_TOPICS];
+export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map', ...CONTAINER_TOPICS];
 
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message includes the containers'
