@@ -1,10 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { isNotFound } from '../../lib/api/client';
 import { containerQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
+import { ItemNotFound } from '../../components/not-found';
 import { StateBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
@@ -21,6 +23,13 @@ export function ContainerPage(): ReactNode {
   const { data: container, error, refetch } = useQuery(containerQuery(hostId, dockerId));
   useTitle(container?.name ?? 'Container');
   if (container === undefined) {
+    if (isNotFound(error)) {
+      return (
+        <ItemNotFound what="Container">
+          It may have been removed more than 7 days ago, its host may have been deleted, or the link is wrong.
+        </ItemNotFound>
+      );
+    }
     return error === null ? (
       <Loading what="the container" />
     ) : (

@@ -8,9 +8,7 @@ import { Age } from '../../components/time';
 import type { Column } from '../../components/virtual-table';
 import type { ColumnId, SortKey } from './search';
 import { toPlainText } from '../../lib/plain-text';
-
-/** The container label with the name of the Compose project. Docker Compose and Podman Compose set this label. */
-export const PROJECT_LABEL = 'com.docker.compose.project';
+import { PROJECT_LABEL } from '../../lib/project-label';
 
 /** The definition of each column, including the name column. */
 export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<ContainerView, SortKey>>> = {

@@ -10,7 +10,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
 import { Icon } from '../../components/icons';
 import { isCurrent } from '../../lib/container-status';
-import { PROJECT_LABEL } from './columns';
+import { PROJECT_LABEL } from '../../lib/project-label';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, type ContainerSearch, type Group } from './search';
 import { IncompleteNote } from './incomplete-note';

@@ -5,6 +5,7 @@ import { Button } from '../../components/button';
 import { formatNumber } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { FilterEntry } from '../../components/filter-entry';
 import { Menu, MenuItem } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { useTitle } from '../../lib/title';
@@ -34,6 +35,11 @@ export function ContainersPage(): ReactNode {
     <div className="fill">
       <header className="page-head">
         <h1>Containers</h1>
+        <FilterEntry
+          label="Filter by name, image, command or ID"
+          value={search.q ?? ''}
+          onChange={(q) => updateSearch({ q: q === '' ? undefined : q })}
+        />
         <div className="chips">
           <LayoutMenus search={search} onChange={updateSearch} />
           <ExportMenu search={search} />

@@ -102,7 +102,6 @@ function StateCounts({
       {unhealthyCount > 0 && (
         <li>
           <Link to="/containers" search={{ ...CURRENT_FILTERS, health: ['unhealthy'] }} className="number-part">
-            <span className="soft">of which</span>
             <strong className="number">{formatNumber(unhealthyCount)}</strong>
             <span className="state">
               <StateIcon icon="unhealthy" />

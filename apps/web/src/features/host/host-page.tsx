@@ -1,12 +1,14 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState, type ReactNode } from 'react';
+import { isNotFound } from '../../lib/api/client';
 import { eventsQuery, hostQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { formatNumber } from '../../lib/format-count';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
+import { ItemNotFound } from '../../components/not-found';
 import { FreshnessBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
@@ -35,6 +37,9 @@ export function HostPage(): ReactNode {
   const canEdit = useCanEdit();
   useTitle(host?.name ?? 'Host');
   if (host === undefined) {
+    if (isNotFound(error)) {
+      return <ItemNotFound what="Host">It may have been deleted, or the link is wrong.</ItemNotFound>;
+    }
     return error === null ? <Loading what="the host" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
   }
   const isDataCurrent = isCurrent(host.freshness);

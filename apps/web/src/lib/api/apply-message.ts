@@ -1,7 +1,8 @@
 import type { Freshness, Host, StreamMessage } from '@muster/contracts';
 import type { QueryClient } from '@tanstack/react-query';
 import { cachedHosts, removeHosts, updateHosts } from './host-cache';
-import { hostQuery, staleKeysAfter, summaryQuery } from './queries';
+import { updateFleetMap } from './fleet-map-cache';
+import { fleetMapQuery, hostQuery, staleKeysAfter, summaryQuery } from './queries';
 
 type Refresh = (key: readonly string[]) => void;
 
@@ -62,6 +63,7 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
   });
   updateHosts(client, (host) => hosts.get(host.id) ?? host);
   if (changesLists) refresh(['hosts', 'list']);
+  if (!updateFleetMap(client, hosts)) refresh(fleetMapQuery.queryKey);
 }
 
 /**
@@ -85,6 +87,5 @@ function applyFreshness(client: QueryClient, freshnessById: ReadonlyMap<string, 
   updateHosts(client, (host) =>
     host.freshness === freshnessOf(host) ? host : { ...host, freshness: freshnessOf(host) },
   );
-  refresh(['hosts', 'list']);
-  refresh(['containers']);
+  for (const key of [['hosts', 'list'], fleetMapQuery.queryKey, ['containers']]) refresh(key);
 }

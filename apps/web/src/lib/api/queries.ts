@@ -24,6 +24,13 @@ export const sessionQuery = queryOptions({
   staleTime: Infinity,
 });
 
+export const searchQuery = (q: string) =>
+  queryOptions({
+    queryKey: ['search', q],
+    queryFn: ({ signal }) => api.call('search', { query: { q } }, { signal }),
+    placeholderData: keepPreviousData,
+  });
+
 export const signInOptionsQuery = queryOptions({
   queryKey: ['sign-in-options'],
   queryFn: ({ signal }) => api.call('getSignInOptions', {}, { signal }),
@@ -38,6 +45,8 @@ export const fleetMapQuery = queryOptions({
   queryKey: ['fleet-map'],
   queryFn: ({ signal }) => api.call('getFleetMap', {}, { signal }),
   staleTime: Infinity,
+  // Comparing all hosts after each message would block the page.
+  structuralSharing: false,
 });
 
 export const hostQuery = (hostId: string) =>
