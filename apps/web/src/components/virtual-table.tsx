@@ -1,16 +1,13 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useRef, type CSSProperties, type KeyboardEvent, type ReactNode } from 'react';
 import { useIsNarrow } from '../lib/media';
 import type { Sort } from '../lib/sort-order';
+import { useRenderedRows } from './rendered-rows';
 
 /** The height of a row on a wide screen, in pixels. */
 const ROW_HEIGHT_PX = 36;
 
 /** The height of a row on a narrow screen, in pixels. */
 const NARROW_ROW_HEIGHT_PX = 64;
-
-/** Number of rows that are rendered outside the visible area, so that fast scrolling shows no gaps. */
-const OVERSCAN_ROWS = 12;
 
 /** Number of remaining rows at which the next page is loaded. */
 const READ_AHEAD_ROWS = 60;
@@ -71,17 +68,9 @@ export function VirtualTable<Item, ColumnId extends string, SortKey extends stri
   const scroller = useRef<HTMLDivElement>(null);
   const template = columns.map((id) => definitions[id].width).join(' ');
 
-  const virtualizer = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => (isNarrow ? NARROW_ROW_HEIGHT_PX : ROW_HEIGHT_PX),
-    overscan: OVERSCAN_ROWS,
-  });
-  useEffect(() => virtualizer.measure(), [virtualizer, isNarrow]);
-
-  const virtualRows = virtualizer.getVirtualItems();
-  const lastIndex = virtualRows.at(-1)?.index ?? 0;
-  const isNearEnd = lastIndex >= rows.length - READ_AHEAD_ROWS;
+  const rowHeightPx = isNarrow ? NARROW_ROW_HEIGHT_PX : ROW_HEIGHT_PX;
+  const { start, end } = useRenderedRows(scroller, rows.length, rowHeightPx);
+  const isNearEnd = end > rows.length - READ_AHEAD_ROWS;
   useEffect(() => {
     if (isNearEnd) onNearEnd();
   }, [isNearEnd, onNearEnd, rows.length]);
@@ -118,23 +107,19 @@ export function VirtualTable<Item, ColumnId extends string, SortKey extends stri
         <div
           role="rowgroup"
           className="grid-body"
-          style={{ height: virtualizer.getTotalSize() }}
-          onKeyDown={(event) => focusAdjacentRow(event, (index) => virtualizer.scrollToIndex(index))}
+          style={{ height: rows.length * rowHeightPx }}
+          onKeyDown={focusAdjacentRow}
         >
-          {virtualRows.map(({ index, start, size }) => {
-            const item = rows[index]!;
-            return (
-              <Row
-                key={keyOf(item)}
-                item={item}
-                columns={columns}
-                definitions={definitions as Readonly<Record<string, Column<unknown>>>}
-                index={index}
-                top={start}
-                height={size}
-              />
-            );
-          })}
+          {rows.slice(start, end).map((item, offset) => (
+            <Row
+              key={keyOf(item)}
+              item={item}
+              columns={columns}
+              definitions={definitions as Readonly<Record<string, Column<unknown>>>}
+              index={start + offset}
+              heightPx={rowHeightPx}
+            />
+          ))}
         </div>
       </div>
     </div>
@@ -186,18 +171,22 @@ const Row = memo(function Row({
   columns,
   definitions,
   index,
-  top,
-  height,
+  heightPx,
 }: {
   item: unknown;
   columns: readonly string[];
   definitions: Readonly<Record<string, Column<unknown>>>;
   index: number;
-  top: number;
-  height: number;
+  heightPx: number;
 }) {
   return (
-    <div role="row" aria-rowindex={index + 2} data-index={index} className="grid-row" style={{ top, height }}>
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      data-index={index}
+      className="grid-row"
+      style={{ top: index * heightPx, height: heightPx }}
+    >
       {columns.map((id) => (
         <div key={id} role="cell" className={`grid-cell cell-${id}`}>
           {definitions[id]!.renderCell(item)}
@@ -211,14 +200,15 @@ const Row = memo(function Row({
  * Moves the focus to the next row for the Down key, and to the previous row for the Up key: from a checkbox to the
  * checkbox of that row, and from anything else to its name.
  */
-function focusAdjacentRow(event: KeyboardEvent<HTMLElement>, scrollTo: (index: number) => void): void {
+function focusAdjacentRow(event: KeyboardEvent<HTMLElement>): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const target = event.target as HTMLElement;
   const row = target.closest<HTMLElement>('[data-index]');
   if (step === undefined || row === null) return;
   event.preventDefault();
   const index = Number(row.dataset['index']) + step;
-  scrollTo(Math.max(0, index));
   const kind = target instanceof HTMLInputElement ? 'input' : 'a';
-  row.parentElement?.querySelector<HTMLElement>(`[data-index="${index}"] ${kind}`)?.focus({ preventScroll: true });
+  const adjacentRow = row.parentElement?.querySelector<HTMLElement>(`[data-index="${index}"]`);
+  adjacentRow?.querySelector<HTMLElement>(kind)?.focus({ preventScroll: true });
+  (adjacentRow ?? row).scrollIntoView({ block: 'nearest' });
 }
