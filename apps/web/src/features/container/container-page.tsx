@@ -7,6 +7,7 @@ import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { ItemNotFound } from '../../components/not-found';
+import { Note } from '../../components/note';
 import { StateBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
@@ -51,7 +52,7 @@ export function ContainerPage(): ReactNode {
         <StateBadge container={container} />
       </header>
       {!isDataCurrent && container.removedAt === null && (
-        <p className="note note-warning">
+        <Note kind="warning">
           {FRESHNESS[container.hostFreshness].meaning}
           {container.asOf !== null && (
             <>
@@ -59,12 +60,12 @@ export function ContainerPage(): ReactNode {
               Last update <Age at={container.asOf} />.
             </>
           )}
-        </p>
+        </Note>
       )}
       {container.removedAt !== null && (
-        <p className="note">
+        <Note>
           Removed <Age at={container.removedAt} />. Its last state is kept for up to 7 days.
-        </p>
+        </Note>
       )}
       <div className="columns container-columns">
         <section className="card" aria-labelledby="facts-title">

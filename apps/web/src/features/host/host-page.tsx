@@ -9,6 +9,7 @@ import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { ItemNotFound } from '../../components/not-found';
+import { Note } from '../../components/note';
 import { FreshnessBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
@@ -55,7 +56,7 @@ export function HostPage(): ReactNode {
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
         {canEdit && <HostActions host={host} />}
       </header>
-      {!isDataCurrent && <p className="note note-warning">{FRESHNESS[host.freshness].meaning}</p>}
+      {!isDataCurrent && <Note kind="warning">{FRESHNESS[host.freshness].meaning}</Note>}
       <HostProblems problems={host.problems} />
       <div className="columns">
         <section className="card" aria-labelledby="facts-title">
