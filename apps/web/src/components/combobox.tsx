@@ -29,6 +29,7 @@ export function Combobox({
   note,
   inputRef,
   onLeave,
+  className,
   ...inputProps
 }: {
   label: string;
@@ -84,6 +85,7 @@ export function Combobox({
     >
       <input
         {...inputProps}
+        className={className}
         ref={inputRef}
         type="search"
         role="combobox"

@@ -1,14 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { hostQuery, summaryQuery } from '../../lib/api/queries';
+import { summaryQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
+import { HostFilter } from '../../components/host-filter';
 import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '../../components/menu';
 import { MultiSelect } from '../../components/multi-select';
 import { Icon } from '../../components/icons';
 import { FRESHNESS, HOST_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
 import { COLUMN_DEFINITIONS } from './columns';
-import { removeValue } from '../../lib/search-params';
 import { createChips, NO_FILTERS } from './filters';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 
@@ -21,13 +21,7 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
     <div className="chips" role="group" aria-label="Filters">
       <StateMenu search={search} onChange={onChange} />
       <LabelFilter search={search} onChange={onChange} />
-      {search.hostId?.map((hostId) => (
-        <HostChip
-          key={hostId}
-          hostId={hostId}
-          onRemove={() => onChange({ hostId: removeValue(search.hostId, hostId) })}
-        />
-      ))}
+      <HostFilter hostIds={search.hostId} onChange={(hostId) => onChange({ hostId })} />
       {chips.map(({ key, change, ...label }) => (
         <FilterChip key={key} {...label} onRemove={() => onChange(change)} />
       ))}
@@ -38,11 +32,6 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
       )}
     </div>
   );
-}
-
-function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
-  const { data } = useQuery(hostQuery(hostId));
-  return <FilterChip label="Host:" text={data?.name ?? '…'} onRemove={onRemove} />;
 }
 
 const HEALTH_VALUES = ['healthy', 'unhealthy', 'starting'] as const;

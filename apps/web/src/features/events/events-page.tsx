@@ -6,6 +6,7 @@ import { eventsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { EmptyState } from '../../components/empty-state';
 import { FilterChip } from '../../components/filter-chip';
+import { HostFilter } from '../../components/host-filter';
 import { ListStates } from '../../components/list-states';
 import { Menu, MenuCheckbox, MenuItem } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
@@ -69,6 +70,7 @@ export function EventsPage(): ReactNode {
             </MenuCheckbox>
           ))}
         </Menu>
+        <HostFilter hostIds={search.hostId} onChange={(hostId) => updateSearch({ hostId })} />
         {search.kind?.map((kind) => (
           <FilterChip
             key={kind}
@@ -78,9 +80,6 @@ export function EventsPage(): ReactNode {
         ))}
         {search.name !== undefined && (
           <FilterChip label="Container:" text={search.name} onRemove={() => updateSearch({ name: undefined })} />
-        )}
-        {search.hostId !== undefined && (
-          <FilterChip label="one host" onRemove={() => updateSearch({ hostId: undefined })} />
         )}
         <RefreshListButton list={list} queryKey={query.queryKey} />
       </div>
