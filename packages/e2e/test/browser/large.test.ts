@@ -107,7 +107,11 @@ describeOnServer('100,000 containers', () => {
     await page.getByRole('link', { name: /^100,000 running/ }).waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('app-777-42');
-    await page.getByRole('link', { name: 'app-777-42', exact: true }).waitFor();
+    await page.getByRole('option', { name: /^app-777-42 / }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'app-777-42' }).waitFor();
+    await page.goto(`${dashboard!.url}/containers`);
+    await page.getByRole('searchbox', { name: /^Filter by name/ }).fill('app-777-42');
     await page.getByText('1 container', { exact: true }).waitFor();
   });
 });

@@ -3,7 +3,8 @@ import { useQueryClient } from '@tanstack/react-query';
 import { createContext, use, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { applyMessages } from './apply-message';
 import { api } from './client';
-import { connectLive, type LiveConnection, type LiveState } from './live-connection';
+import { connectShared } from './connect-shared';
+import { isPolling, type LiveConnection, type LiveState } from './live-connection';
 import { FLEET_TOPICS } from './queries';
 import { refresh, refreshOlderThan } from './refresh';
 
@@ -13,7 +14,7 @@ const REFRESH_INTERVAL_MS = 2_000;
 /** Period in which all messages are applied together, in milliseconds. */
 const APPLY_INTERVAL_MS = 200;
 
-/** Interval at which the data on the screen is refetched while the stream is lost or lagging, in milliseconds. */
+/** Interval at which the data on the screen is refetched while changes arrive late or not at all, in milliseconds. */
 const POLL_INTERVAL_MS = 10_000;
 
 /**
@@ -52,12 +53,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         applyMessages(client, received.splice(0), refreshSoon);
       }, APPLY_INTERVAL_MS);
     };
-    const connection = connectLive(api, { onMessage, onGap: () => refresh(client) });
+    const connection = connectShared(api, { onMessage, onGap: () => refresh(client) });
     // eslint-disable-next-line react-hooks/set-state-in-effect -- the connection is opened by the effect that closes it
     setLiveConnection(connection);
     const pollTimer = setInterval(() => {
-      const { kind } = connection.state();
-      if ((kind === 'lost' || kind === 'lagging') && !document.hidden) refresh(client);
+      if (isPolling(connection.state()) && !document.hidden) refresh(client);
     }, POLL_INTERVAL_MS);
     const refreshOldData = (): void => {
       if (connection.state().kind !== 'ended' && !document.hidden) refreshOlderThan(client, FLEET_TOPICS, AGE_MS_MAX);

@@ -41,6 +41,14 @@ export const summaryQuery = queryOptions({
   queryFn: ({ signal }) => api.call('getSummary', {}, { signal }),
 });
 
+/** The query for the hosts to offer while the user types a part of a name. */
+export const hostMatchesQuery = (q: string) =>
+  queryOptions({
+    queryKey: ['hosts', 'matches', q],
+    queryFn: ({ signal }) => api.call('listHosts', { query: { q, limit: 10 } }, { signal }),
+    placeholderData: keepPreviousData,
+  });
+
 export const fleetMapQuery = queryOptions({
   queryKey: ['fleet-map'],
   queryFn: ({ signal }) => api.call('getFleetMap', {}, { signal }),
