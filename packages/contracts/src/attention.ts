@@ -7,8 +7,8 @@ import { Id } from './id.js';
 const Count = z.int().nonnegative();
 const Timestamp = z.iso.datetime();
 
-/** Maximum number of examples of one group. */
-export const ATTENTION_EXAMPLES_MAX = 5;
+/** Maximum number of hosts or containers in `latest`. */
+export const ATTENTION_LATEST_MAX = 5;
 
 /** Maximum number of images of one container problem that have their own group. */
 export const ATTENTION_IMAGES_MAX = 20;
@@ -59,7 +59,7 @@ export const HostAttention = z.object({
    */
   times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
   /** The hosts that got the problem last; of these, the earliest first. */
-  examples: z.array(z.object({ id: Id, name: z.string(), since: Timestamp })),
+  latest: z.array(z.object({ id: Id, name: z.string(), since: Timestamp })),
 });
 export type HostAttention = z.output<typeof HostAttention>;
 
@@ -71,7 +71,7 @@ export const ContainerAttentionFilter = z.object({
 });
 export type ContainerAttentionFilter = z.output<typeof ContainerAttentionFilter>;
 
-const ContainerExample = z.object({
+const LatestContainer = z.object({
   hostId: Id,
   hostName: z.string(),
   dockerId: z.string(),
@@ -86,9 +86,13 @@ export const ContainerAttentionGroup = z.object({
   total: Count,
   hosts: Count,
   filter: ContainerAttentionFilter,
+  /**
+   * The earliest time since which one of the containers has had the problem; for `crash_loop`, its first exit within the
+   * last hour.
+   */
   since: Timestamp,
   /** The containers that got the problem last; of these, the earliest first. */
-  examples: z.array(ContainerExample),
+  latest: z.array(LatestContainer),
 });
 export type ContainerAttentionGroup = z.output<typeof ContainerAttentionGroup>;
 
@@ -99,11 +103,10 @@ export const ContainerAttention = z.object({
   total: Count,
   totalIsExact: z.boolean(),
   filter: ContainerAttentionFilter,
-  /** The earliest time since which one of the containers has had the problem; null if `isComplete` is false. */
-  since: Timestamp.nullable(),
   /**
-   * The containers by image: the images whose containers got the problem last; of these, the earliest first. If
-   * `isComplete` is false, the groups do not include all containers, and each number of a group is a lower bound.
+   * The containers by image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, those whose
+   * containers got the problem last. If `isComplete` is false, not all containers were read, and each number of a group
+   * is a lower bound.
    */
   groups: z.array(ContainerAttentionGroup),
   isComplete: z.boolean(),
@@ -114,7 +117,7 @@ export type ContainerAttention = z.output<typeof ContainerAttention>;
  * What needs attention now. The problems are in a fixed order, most severe first, and problems that no host or container
  * has are omitted. A host or container with several problems is counted under each of them, but once in the totals.
  * Containers are included only if their host is online, because the state of other hosts' containers is unknown. A
- * single restart is not a problem, and neither is a container that exited with code 0.
+ * single restart is not a problem, and neither is a container that exited with code 0 or was stopped.
  */
 export const Attention = z.object({
   hosts: z.object({ total: Count, problems: z.array(HostAttention) }),

@@ -19,8 +19,15 @@ export type ContainerProblemCode = z.output<typeof ContainerProblemCode>;
 export const STOPPED_EXIT_CODES: readonly number[] = [130, 143, 3_221_225_786];
 
 /** Returns whether an exit code means an error: whether it is neither 0 nor the code of a stopped process. */
-export const isFailure = (exitCode: number | null): exitCode is number =>
+export const isErrorCode = (exitCode: number | null): exitCode is number =>
   exitCode !== null && exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
+
+/** The states of a container whose process has ended. Podman has `stopped` in addition. */
+export const ENDED_STATES: readonly string[] = ['exited', 'stopped'];
+
+/** Returns whether a container has the problem `failed`. */
+export const isFailed = ({ state, exitCode }: { state: string; exitCode: number | null }): boolean =>
+  ENDED_STATES.includes(state) && isErrorCode(exitCode);
 
 /** Minimum number of exits with an error within an hour that count as a crash loop. */
 export const CRASH_LOOP_EXITS_MIN = 3;

@@ -15,6 +15,7 @@ import {
   SignInOptions,
   SignInRequest,
 } from './accounts.js';
+import { Attention } from './attention.js';
 import { ContainerView } from './container-view.js';
 import { DockerId } from './container.js';
 import {
@@ -315,6 +316,18 @@ export const Operations = {
       'agents that left.',
     query: AuditQuery,
     answers: { 200: AuditEntryPage },
+  },
+  getAttention: {
+    method: 'GET',
+    path: Paths.attention,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List what needs attention',
+    description:
+      'Returns the hosts and the containers that have a problem now, grouped by problem, most severe first, with the ' +
+      'parameters that list exactly the same hosts or containers. A container is in a crash loop if it exited with an ' +
+      'error at least three times within the last hour.',
+    answers: { 200: Attention },
   },
   getFleetMap: {
     method: 'GET',

@@ -1,4 +1,5 @@
 /** Queries of hosts, containers, images, ports, projects and events. */
+export { createGetAttention, type GetAttention } from './attention.js';
 export { type ContainerReader, createContainerReader } from './container-reader.js';
 export { countFleet, type FleetCounts } from './count-fleet.sql.js';
 export { listEvents } from './events.js';
