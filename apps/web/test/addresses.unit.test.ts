@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { EVENT_KINDS } from '../src/lib/format-event';
+import { CONTAINER_PROBLEM_CODES } from '../src/lib/format-problem';
 import { HOST_FRESHNESS, LAST_KNOWN_FRESHNESS } from '../src/lib/container-status';
 import {
   parseAll,
@@ -71,6 +72,7 @@ describe('the URL of the containers page', () => {
     hostFreshness: subsetOf(HOST_FRESHNESS),
     state: texts,
     health: subsetOf(['healthy', 'unhealthy', 'starting']),
+    problem: subsetOf(CONTAINER_PROBLEM_CODES),
     image: texts,
     label: texts,
     presence: optionally(fc.constantFrom('removed' as const, 'all' as const)),

@@ -1,5 +1,7 @@
+import './window';
 import { describe, expect, test } from '@jest/globals';
-import type { FleetMap, Summary } from '@muster/contracts';
+import type { FleetMap, Host, Summary } from '@muster/contracts';
+import { QueryClient } from '@tanstack/react-query';
 import fc from 'fast-check';
 import {
   cellAfterKey,
@@ -11,6 +13,10 @@ import {
   shapeOf,
 } from '../src/features/fleet/density-map';
 import { hostCounts } from '../src/features/fleet/host-counts';
+import { updateFleetMap } from '../src/lib/api/fleet-map-cache';
+import { fleetMapQuery } from '../src/lib/api/queries';
+import { severityOf } from '../src/lib/severity';
+import { host, hostProblem } from './samples';
 
 describe('the map of hosts', () => {
   test('marks a host by its freshness and, if it is online, by its worst problem', () => {
@@ -64,6 +70,55 @@ describe('the map of hosts', () => {
     expect(describeCell(fleet, 1)).toBe('web-02: offline');
     expect(marksOf(fleet)).toEqual(['problem', 'offline']);
   });
+});
+
+describe('the cached map of hosts', () => {
+  const listed = host({ id: '1', name: 'web-01', containersByHealth: {} });
+  const map: FleetMap = {
+    total: 2,
+    ids: ['1', '2'],
+    names: ['web-01', 'web-02'],
+    freshness: ['online', 'online'],
+    severity: [1, 1],
+    unhealthy: [0, 0],
+  };
+  const update = (client: QueryClient, changed: Host): boolean =>
+    updateFleetMap(client, new Map([[changed.id, changed]]));
+
+  test('shows a changed host without a request', () => {
+    const client = new QueryClient();
+    client.setQueryData(fleetMapQuery.queryKey, map);
+    expect(update(client, { ...listed, containersByHealth: { unhealthy: 3 } })).toBe(true);
+    expect(update(client, { ...listed, id: '2', name: 'web-02', freshness: 'offline' })).toBe(true);
+    expect(client.getQueryData(fleetMapQuery.queryKey)).toEqual({
+      ...map,
+      freshness: ['online', 'offline'],
+      severity: [1, 5],
+      unhealthy: [3, 0],
+    });
+    client.clear();
+  });
+
+  test('must be refetched after a change of a host that it does not contain, or whose place in it changes', () => {
+    const client = new QueryClient();
+    expect(update(client, listed)).toBe(true);
+    client.setQueryData(fleetMapQuery.queryKey, map);
+    expect(update(client, { ...listed, id: '3' })).toBe(false);
+    expect(update(client, { ...listed, name: 'renamed' })).toBe(false);
+    client.clear();
+  });
+});
+
+test('the severity of a host is that of the API', () => {
+  const severity = (freshness: Host['freshness'], ...codes: Parameters<typeof hostProblem>[0][]) =>
+    severityOf({ freshness, problems: codes.map((code) => hostProblem(code)) });
+  expect(severity('left', 'clone_suspected')).toBe(0);
+  expect(severity('online')).toBe(1);
+  expect(severity('never')).toBe(2);
+  expect(severity('online', 'clock_skew')).toBe(3);
+  expect(severity('stale', 'clock_skew')).toBe(4);
+  expect(severity('online', 'clone_suspected')).toBe(5);
+  expect(severity('engine_down')).toBe(5);
 });
 
 describe('the numbers of hosts on the fleet page', () => {

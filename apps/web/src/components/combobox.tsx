@@ -29,6 +29,7 @@ export function Combobox({
   note,
   inputRef,
   onLeave,
+  onEscape,
   className,
   ...inputProps
 }: {
@@ -42,8 +43,10 @@ export function Combobox({
   /** A text below the matches, such as that there are none. Empty if there is nothing to say. */
   note: string;
   inputRef?: RefObject<HTMLInputElement | null>;
-  /** Called when Escape is pressed in an empty field, or the focus leaves the field. */
+  /** Called when the focus leaves the field. */
   onLeave?: () => void;
+  /** Called when Escape is pressed in an empty field. By default, the field loses the focus. */
+  onEscape?: () => void;
   autoFocus?: boolean;
   id?: string;
   className?: string;
@@ -120,10 +123,8 @@ export function Combobox({
           } else if (event.key === 'Escape') {
             event.preventDefault();
             if (value !== '') onChange('');
-            else {
-              event.currentTarget.blur();
-              onLeave?.();
-            }
+            else if (onEscape !== undefined) onEscape();
+            else event.currentTarget.blur();
           }
         }}
       />

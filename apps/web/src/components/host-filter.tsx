@@ -22,18 +22,24 @@ export function HostFilter({
   onChange: (hostIds: string[] | undefined) => void;
 }) {
   const [isOpen, setOpen] = useState(false);
+  const [isFocusRestored, setFocusRestored] = useState(false);
+  const close = (restoresFocus: boolean): void => {
+    setFocusRestored(restoresFocus);
+    setOpen(false);
+  };
   return (
     <>
       {isOpen ? (
         <HostField
           onChoose={(hostId) => {
             onChange([...new Set([...(hostIds ?? []), hostId])]);
-            setOpen(false);
+            close(true);
           }}
-          onLeave={() => setOpen(false)}
+          onEscape={() => close(true)}
+          onLeave={() => close(false)}
         />
       ) : (
-        <button type="button" className="chip" onClick={() => setOpen(true)}>
+        <button type="button" className="chip" autoFocus={isFocusRestored} onClick={() => setOpen(true)}>
           <Icon name="add" />
           Host
         </button>
@@ -50,7 +56,15 @@ function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }
   return <FilterChip label="Host:" text={data?.name ?? (error === null ? '…' : 'not found')} onRemove={onRemove} />;
 }
 
-function HostField({ onChoose, onLeave }: { onChoose: (hostId: string) => void; onLeave: () => void }) {
+function HostField({
+  onChoose,
+  onEscape,
+  onLeave,
+}: {
+  onChoose: (hostId: string) => void;
+  onEscape: () => void;
+  onLeave: () => void;
+}) {
   const [entry, setEntry] = useState('');
   const term = entry.trim();
   const q = useDebounced(term, DEBOUNCE_MS);
@@ -93,6 +107,7 @@ function HostField({ onChoose, onLeave }: { onChoose: (hostId: string) => void; 
               ? 'More hosts match. Type more of the name.'
               : ''
       }
+      onEscape={onEscape}
       onLeave={onLeave}
     />
   );

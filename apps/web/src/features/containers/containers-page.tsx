@@ -62,9 +62,11 @@ function ContainerList({
   search: ContainerSearch;
   onChange: (changes: Partial<ContainerSearch>) => void;
 }) {
-  const { list, queryKey, rows, total, isIncomplete, isSearching, loadNextPage, onNearEnd } = useContainerList(
-    toFilters(search),
-  );
+  const { list, queryKey, rows, total, totalMin, isIncomplete, isSearching, loadNextPage, onNearEnd } =
+    useContainerList({
+      ...toFilters(search),
+      count: true,
+    });
   if (list.isError && rows === undefined) {
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
@@ -73,7 +75,7 @@ function ContainerList({
   return (
     <>
       <p className="list-note soft" role="status">
-        {formatNumber(rows.length)}
+        {formatNumber(totalMin)}
         {total === -1 && '+'} {total === 1 ? 'container' : 'containers'}
         {list.isPlaceholderData && ' · updating…'}
         <RefreshListButton list={list} queryKey={queryKey} />

@@ -8,6 +8,7 @@ import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '..
 import { MultiSelect } from '../../components/multi-select';
 import { Icon } from '../../components/icons';
 import { FRESHNESS, HOST_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
+import { CONTAINER_PROBLEM_CODES, CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
 import { COLUMN_DEFINITIONS } from './columns';
 import { createChips, NO_FILTERS } from './filters';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
@@ -67,6 +68,14 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         selected={search.health}
         onChange={(health) => onChange({ health })}
         labelOf={(health) => health}
+      />
+      <MenuSeparator />
+      <MultiSelect
+        label="Problem"
+        options={CONTAINER_PROBLEM_CODES}
+        selected={search.problem}
+        onChange={(problem) => onChange({ problem })}
+        labelOf={(code) => CONTAINER_PROBLEM_TITLES[code]}
       />
       <MenuSeparator />
       <MultiSelect

@@ -1,4 +1,5 @@
 import { CURRENT_FRESHNESS, FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/container-status';
+import { CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
 import { removeValue } from '../../lib/search-params';
 import type { ContainerSearch } from './search';
 
@@ -11,6 +12,7 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   hostFreshness: undefined,
   state: undefined,
   health: undefined,
+  problem: undefined,
   image: undefined,
   label: undefined,
   presence: undefined,
@@ -47,6 +49,11 @@ export function createChips(search: ContainerSearch): Chip[] {
   return [
     ...(q === undefined ? [] : [{ key: 'q', label: '', text: `“${q}”`, change: { q: undefined } }]),
     ...freshnessChips(search),
+    ...(search.problem ?? []).map((value) => ({
+      key: `problem ${value}`,
+      label: `Problem: ${CONTAINER_PROBLEM_TITLES[value]}`,
+      change: { problem: removeValue(search.problem, value) },
+    })),
     ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,

@@ -88,6 +88,7 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
           <div
             className="map-cells"
             style={{ width: columns * size, height: Math.ceil(count / columns) * size }}
+            onPointerDown={(event) => setChosen(cellAt(event) ?? index)}
             onPointerMove={(event) => setChosen(cellAt(event) ?? index)}
           >
             <Cells marks={marks} columns={columns} />

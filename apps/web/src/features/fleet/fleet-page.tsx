@@ -1,7 +1,7 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link, Navigate } from '@tanstack/react-router';
-import { useMemo, type ReactNode } from 'react';
-import { hostsQuery, summaryQuery } from '../../lib/api/queries';
+import type { ReactNode } from 'react';
+import { summaryQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
@@ -57,13 +57,11 @@ export function FleetPage(): ReactNode {
 }
 
 function Overview({ hasTiles }: { hasTiles: boolean }) {
-  const hosts = useInfiniteQuery(hostsQuery({ sort: '-severity' }, TILES_MAX));
   const recentEvents = useRecentEvents(hasTiles ? EVENTS_WITH_TILES : EVENTS_SHOWN_MAX);
-  const loadedHosts = useMemo(() => hosts.data?.pages.flatMap((page) => page.items) ?? [], [hosts.data]);
   return (
     <div className="fleet">
-      <Attention hosts={loadedHosts} events={recentEvents.events} />
-      {hasTiles ? <HostTiles hosts={hosts} recentEvents={recentEvents} /> : <FleetMap />}
+      <Attention />
+      {hasTiles ? <HostTiles hostsMax={TILES_MAX} recentEvents={recentEvents} /> : <FleetMap />}
       <RecentChanges events={recentEvents.events} />
     </div>
   );

@@ -1,7 +1,8 @@
-import type { ContainerEvent, Host, Page } from '@muster/contracts';
-import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
+import type { ContainerEvent, Host } from '@muster/contracts';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
+import { hostsQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { formatNumber } from '../../lib/format-count';
@@ -17,13 +18,8 @@ import { RunningLine } from './running-line';
 import { groupBy } from '../../lib/group-by';
 
 /** A list with a tile for each host, starting with the hosts that have problems. */
-export function HostTiles({
-  hosts: { data, error, refetch },
-  recentEvents,
-}: {
-  hosts: UseInfiniteQueryResult<InfiniteData<Page<Host>>>;
-  recentEvents: RecentEvents;
-}) {
+export function HostTiles({ hostsMax, recentEvents }: { hostsMax: number; recentEvents: RecentEvents }) {
+  const { data, error, refetch } = useInfiniteQuery(hostsQuery({ sort: '-severity' }, hostsMax));
   const sortedHosts = useMemo(() => data?.pages.flatMap((page) => page.items).sort(compareSeverity), [data]);
   const eventsByHost = useMemo(() => groupBy(recentEvents.events, ({ hostId }) => hostId), [recentEvents.events]);
   return (

@@ -47,7 +47,7 @@ export function HostPage(): ReactNode {
   return (
     <>
       <nav className="crumbs" aria-label="Breadcrumb">
-        <Link to="/">Fleet</Link>
+        <Link to="/hosts">Hosts</Link>
       </nav>
       <header className="page-head">
         <h1 className="break">

@@ -49,6 +49,12 @@ export const hostMatchesQuery = (q: string) =>
     placeholderData: keepPreviousData,
   });
 
+export const attentionQuery = queryOptions({
+  queryKey: ['attention'],
+  queryFn: ({ signal }) => api.call('getAttention', {}, { signal }),
+  staleTime: Infinity,
+});
+
 export const fleetMapQuery = queryOptions({
   queryKey: ['fleet-map'],
   queryFn: ({ signal }) => api.call('getFleetMap', {}, { signal }),
@@ -97,10 +103,19 @@ export type ContainerFilters = FiltersOf<'listContainers'>;
 export type HostFilters = FiltersOf<'listHosts'>;
 export type EventFilters = FiltersOf<'listEvents'>;
 
+/** Returns whether the API counts all items: only for the first page, because counting can cost more than the page. */
+const countOf = ({ count }: { count?: unknown }, { cursor }: { cursor: string | undefined }): { count?: true } =>
+  count === true && cursor === undefined ? { count } : {};
+
 export const containersQuery = (filters: ContainerFilters, limit?: number) => ({
   ...pagedQuery(
     ['containers', 'list', filters],
-    (page, options) => api.call('listContainers', { query: { ...filters, ...page } }, options),
+    (page, options) =>
+      api.call(
+        'listContainers',
+        { query: { ...filters, count: undefined, ...page, ...countOf(filters, page) } },
+        options,
+      ),
     limit,
   ),
   ...LIVE_QUERY_OPTIONS,
@@ -111,7 +126,7 @@ export const hostsQuery = (filters: HostFilters = {}, limit?: number) => ({
   ...pagedQuery(
     ['hosts', 'list', filters],
     (page, options) =>
-      api.call('listHosts', { query: { ...filters, ...page, count: page.cursor === undefined } }, options),
+      api.call('listHosts', { query: { ...filters, ...page, ...countOf({ count: true }, page) } }, options),
     limit,
   ),
   ...LIVE_QUERY_OPTIONS,
@@ -157,7 +172,7 @@ export const apiKeysQuery = () =>
   pagedQuery(['api-keys'], (page, options) => api.call('listApiKeys', { query: page }, options));
 
 /** The topics whose data is computed from containers. */
-const CONTAINER_TOPICS: readonly string[] = ['containers', 'events', 'images', 'ports', 'projects'];
+const CONTAINER_TOPICS: readonly string[] = ['attention', 'containers', 'events', 'images', 'ports', 'projects'];
 
 /** The topics with data about the fleet. This data can change without any action by the user. */
 export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map', ...CONTAINER_TOPICS];
