@@ -10,6 +10,7 @@ import {
   HostProblemCode,
   Paths,
   type ContainerView,
+  type FleetMap,
   type Host,
   type Page,
   type Summary,
@@ -166,6 +167,10 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const severities = bySeverity.map(severityOf);
     expect({ seed, severities }).toEqual({ seed, severities: [...severities].sort((a, b) => b - a) });
     expect(bySeverity).toHaveLength(HOSTS);
+    const map = (await api.get(Paths.fleetMap).expect(200)).body as FleetMap;
+    const onMap = map.ids.map((id, i) => `${id} ${map.names[i]} ${map.freshness[i]} ${map.severity[i]}`);
+    const listed = hosts.map((host) => `${host.id} ${host.name} ${host.freshness} ${severityOf(host)}`);
+    expect({ seed, total: map.total, onMap }).toEqual({ seed, total: HOSTS, onMap: listed });
     for (const freshness of ContainerFreshness.options) {
       const expected = containers.filter(({ hostFreshness }) => hostFreshness === freshness);
       const found = await all<ContainerView>(Paths.containers, `&hostFreshness=${freshness}`);

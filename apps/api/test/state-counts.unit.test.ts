@@ -17,7 +17,7 @@ describe("a host's counts", () => {
   });
 
   test('never mistake a state for a health status', () => {
-    const container = { health: null, truncated: undefined };
+    const container = { health: null, exitCode: null, truncated: undefined };
     const { stateCounts } = totalsOf([
       { ...container, state: 'health:healthy' },
       { ...container, state: 'other' },

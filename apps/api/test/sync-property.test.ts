@@ -78,6 +78,13 @@ class Model {
     return counts;
   }
 
+  failedCount() {
+    const failures = [...this.rows.values()].filter(
+      ({ removed, state, status }) => !removed && state === 'exited' && status?.startsWith('Exited (1)') === true,
+    );
+    return failures.length;
+  }
+
   truncatedCount() {
     return [...this.rows.values()].filter(({ removed, truncated }) => !removed && truncated !== undefined).length;
   }
@@ -152,9 +159,10 @@ describe.each(testEngines())('any sequence of snapshots on %s', (engine) => {
           const byId = (a: { dockerId: string }, b: { dockerId: string }) => (a.dockerId < b.dockerId ? -1 : 1);
           expect(stored.sort(byId)).toEqual([...model.rows.values()].map(comparableRow).sort(byId));
           const present = [...model.rows.values()].filter(({ removed }) => !removed).length;
-          const { containerCount, stateCounts, truncatedCount } = await host.host();
+          const { containerCount, stateCounts, failedCount, truncatedCount } = await host.host();
           expect(containerCount).toBe(present);
           expect(stateCounts).toEqual(model.stateCounts());
+          expect(failedCount).toBe(model.failedCount());
           expect(truncatedCount).toBe(model.truncatedCount());
         }
       }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { EVENT_KINDS } from '../src/lib/format-event';
+import { CONTAINER_PROBLEM_CODES } from '../src/lib/format-problem';
 import { HOST_FRESHNESS, LAST_KNOWN_FRESHNESS } from '../src/lib/container-status';
 import {
   parseAll,
@@ -8,13 +9,13 @@ import {
   parseChoices,
   parseFirst,
   parseSearch,
+  removeValue,
   stringifySearch,
 } from '../src/lib/search-params';
-import { createChips, NO_FILTERS, removeValue } from '../src/features/containers/filters';
+import { createChips, NO_FILTERS } from '../src/features/containers/filters';
 import { COLUMNS, GROUPS, parseContainerSearch, SORTS, type ContainerSearch } from '../src/features/containers/search';
 import { formatSort, nextSort, parseSort, sortKeysOf, toFilters } from '../src/features/containers/sort';
 import { parseEventSearch } from '../src/features/events/search';
-import { FRESHNESS_VALUES, parseFleetSearch } from '../src/features/fleet/search';
 
 /** Any non-empty text, because a URL can contain any characters. */
 const text = fc.string({ unit: 'binary', minLength: 1 });
@@ -71,6 +72,7 @@ describe('the URL of the containers page', () => {
     hostFreshness: subsetOf(HOST_FRESHNESS),
     state: texts,
     health: subsetOf(['healthy', 'unhealthy', 'starting']),
+    problem: subsetOf(CONTAINER_PROBLEM_CODES),
     image: texts,
     label: texts,
     presence: optionally(fc.constantFrom('removed' as const, 'all' as const)),
@@ -211,9 +213,4 @@ test('the URL of the events page preserves its filters, but drops unknown event 
   );
   expect(parseEventSearch({ kind: ['exited', 'exploded'] }).kind).toEqual(['exited']);
   expect(parseEventSearch({ kind: 'exploded' }).kind).toBeUndefined();
-});
-
-test('the URL of the fleet page selects hosts by any known freshness, and ignores unknown values', () => {
-  for (const freshness of FRESHNESS_VALUES) expect(parseFleetSearch({ freshness })).toEqual({ freshness });
-  expect(parseFleetSearch({ freshness: 'fresh' })).toEqual({ freshness: undefined });
 });

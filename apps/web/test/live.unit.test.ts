@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { ProblemError, type ConnectionState, type StreamOptions } from '@muster/client';
 import type { Host, StreamMessage, StreamMessageName } from '@muster/contracts';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
-import { applyMessage } from '../src/lib/api/apply-message';
-import { connectLive } from '../src/lib/api/live-connection';
+import { applyMessages } from '../src/lib/api/apply-message';
+import { connectLive, isPolling } from '../src/lib/api/live-connection';
 import { refresh, refreshOlderThan } from '../src/lib/api/refresh';
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;
@@ -99,10 +99,17 @@ describe('lists on the screen', () => {
   });
 
   const host = (fields: Partial<Host> = {}) =>
-    ({ id: 'h1', freshness: 'online', containerCount: 1, ...fields }) as Host;
+    ({
+      id: 'h1',
+      freshness: 'online',
+      problems: [],
+      containersByState: {},
+      containerCount: 1,
+      ...fields,
+    }) as unknown as Host;
   const keysRefreshedBy = (received: StreamMessage): string[] => {
     const keys: string[] = [];
-    applyMessage(client, received, (key) => keys.push(key.join('/')));
+    applyMessages(client, [received], (key) => keys.push(key.join('/')));
     return keys;
   };
 
@@ -142,7 +149,7 @@ describe('lists on the screen', () => {
         { hostId: 'h3', freshness: 'stale' },
       ],
     });
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['containers']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'containers']);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });
@@ -166,6 +173,13 @@ describe('lists on the screen', () => {
 });
 
 describe('the live badge', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: 1_000_000, doNotFake: ['setImmediate', 'nextTick'] });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
   /** Connects to a stream whose messages the test sends. */
   function connect() {
     let onState: ((state: ConnectionState) => void) | undefined;
@@ -184,19 +198,21 @@ describe('the live badge', () => {
       live,
       gaps,
       setConnection: (state: ConnectionState) => onState!(state),
-      receive: async (received: StreamMessage) => {
-        queue.push(received);
+      receive: async (...received: StreamMessage[]) => {
+        queue.push(...received);
         wakeStream();
         await new Promise(setImmediate);
       },
     };
   }
+  const DISCONNECTED = { state: 'waiting', retryInMs: 1, error: null } as const;
 
-  test('is not live while the stream is lagging or disconnected', async () => {
+  test('is not live before a message has arrived, while the stream is lagging, or while it is disconnected', async () => {
     const { live, setConnection, receive, gaps } = connect();
-    await receive(message('summary'));
-    expect(live.state().kind).toBe('connecting');
+    await receive();
     setConnection({ state: 'open' });
+    expect(live.state().kind).toBe('connecting');
+    await receive(message('summary'));
     expect(live.state().kind).toBe('live');
     const since = '2026-03-01T12:00:00.000Z';
     await receive(message('lagging', { since }));
@@ -206,11 +222,64 @@ describe('the live badge', () => {
     await receive(message('caught-up'));
     expect(live.state().kind).toBe('live');
     await receive(message('lagging', { since }));
-    setConnection({ state: 'waiting', retryInMs: 1, error: null });
+    setConnection(DISCONNECTED);
     expect(live.state().kind).toBe('lost');
     setConnection({ state: 'open' });
+    expect(live.state().kind).toBe('lost');
+    expect(gaps).toHaveLength(0);
+    await receive(message('summary'));
     expect(live.state().kind).toBe('live');
     expect(gaps).toHaveLength(1);
+    live.close();
+  });
+
+  test('is not live, and data is polled, within 20 seconds of silence, because a proxy may hold messages back', async () => {
+    const { live, setConnection, receive, gaps } = connect();
+    await receive();
+    setConnection({ state: 'open' });
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(live.state()).toMatchObject({ kind: 'silent' });
+    expect(isPolling(live.state())).toBe(true);
+    expect(gaps).toHaveLength(1);
+    live.close();
+
+    const late = connect();
+    await late.receive();
+    late.setConnection({ state: 'open' });
+    await late.receive(message('summary'));
+    await jest.advanceTimersByTimeAsync(15_000);
+    expect(late.live.state().kind).toBe('live');
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(late.live.state().kind).toBe('silent');
+    late.live.close();
+  });
+
+  test('stays silent when a proxy releases many messages at once after a long time, until they arrive regularly', async () => {
+    const { live, setConnection, receive, gaps } = connect();
+    await receive();
+    setConnection({ state: 'open' });
+    for (let burst = 0; burst < 3; burst += 1) {
+      await jest.advanceTimersByTimeAsync(35_000);
+      await receive(message('summary'), message('heartbeat'), message('heartbeat'));
+      expect(live.state().kind).toBe('silent');
+    }
+    expect(gaps).toHaveLength(1);
+    await jest.advanceTimersByTimeAsync(15_000);
+    await receive(message('heartbeat'));
+    expect(live.state().kind).toBe('live');
+    expect(gaps).toHaveLength(2);
+    live.close();
+  });
+
+  test('is live at once after a silent connection was replaced by one that works', async () => {
+    const { live, setConnection, receive } = connect();
+    await receive();
+    setConnection({ state: 'open' });
+    await jest.advanceTimersByTimeAsync(40_000);
+    setConnection(DISCONNECTED);
+    setConnection({ state: 'open' });
+    await receive(message('summary'));
+    expect(live.state().kind).toBe('live');
     live.close();
   });
 

@@ -80,7 +80,7 @@ describe('a message of the live stream', () => {
   const topics = (name: StreamMessageName) => staleKeysAfter(name).map(([topic]) => topic);
 
   test('about a container or a host makes all data that is computed from containers stale', () => {
-    expect(topics('container')).toEqual(['containers', 'events', 'images', 'ports', 'projects']);
+    expect(topics('container')).toEqual(['attention', 'containers', 'events', 'images', 'ports', 'projects']);
     expect(topics('host')).toEqual(topics('container'));
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { nextRenderedRows, type RowRange } from '../src/features/containers/rendered-rows';
+import { nextRenderedRows, type RowRange } from '../src/components/rendered-rows';
 
 const NO_ROWS: RowRange = { start: 0, end: 0 };
 const sizeOf = ({ start, end }: RowRange): number => end - start;

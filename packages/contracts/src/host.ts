@@ -56,3 +56,17 @@ export type HostDeletionRequest = z.output<typeof HostDeletionRequest>;
  */
 export const HostDeletionResult = z.object({ deleted: z.array(z.uuid()), notFound: z.array(z.uuid()) });
 export type HostDeletionResult = z.output<typeof HostDeletionResult>;
+
+/** A value that hosts have, and the number of hosts that have it. */
+const Facet = z.object({ value: z.string(), hosts: z.int().positive() });
+
+/**
+ * The values of the filters `engine` and `agentVersion` of `GET /api/hosts`, each with the number of hosts that the
+ * filter finds. Sorted by value, versions number by number. If there are more than `FACET_VALUES_MAX` values, the most
+ * frequent ones are returned, and `hasMore` is true.
+ */
+export const HostFacets = z.object({
+  engines: z.object({ values: z.array(Facet), hasMore: z.boolean() }),
+  agentVersions: z.object({ values: z.array(Facet), hasMore: z.boolean() }),
+});
+export type HostFacets = z.output<typeof HostFacets>;

@@ -82,6 +82,12 @@ export const PROBLEM_ERRORS_MAX = 20;
 /** Maximum number of items on one page of a list. */
 export const PAGE_LIMIT_MAX = 200;
 
+/** Maximum number of hosts of the fleet map. */
+export const FLEET_MAP_HOSTS_MAX = 20_000;
+
+/** Maximum number of values of one facet. */
+export const FACET_VALUES_MAX = 100;
+
 /** Maximum number of hosts that one request deletes. */
 export const HOST_DELETIONS_MAX = 100;
 

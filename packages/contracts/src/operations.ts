@@ -15,6 +15,7 @@ import {
   SignInOptions,
   SignInRequest,
 } from './accounts.js';
+import { Attention } from './attention.js';
 import { ContainerView } from './container-view.js';
 import { DockerId } from './container.js';
 import {
@@ -25,12 +26,13 @@ import {
   TokenHolder,
   TokenRotation,
 } from './enrollment.js';
+import { FleetMap } from './fleet-map.js';
 import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
 import { Host, HostDeletionRequest, HostDeletionResult, HostPatch } from './host.js';
 import { Id } from './id.js';
 import { InventoryOperations } from './images-ports-projects.js';
-import { SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
+import { FLEET_MAP_HOSTS_MAX, SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
 import {
   ApiKeyPage,
   AuditEntryPage,
@@ -314,6 +316,29 @@ export const Operations = {
       'agents that left.',
     query: AuditQuery,
     answers: { 200: AuditEntryPage },
+  },
+  getAttention: {
+    method: 'GET',
+    path: Paths.attention,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List what needs attention',
+    description:
+      'Returns the hosts and the containers that have a problem now, grouped by problem, most severe first, with the ' +
+      'parameters that list exactly the same hosts or containers. A container is in a crash loop if it exited with an ' +
+      'error at least three times within the last hour.',
+    answers: { 200: Attention },
+  },
+  getFleetMap: {
+    method: 'GET',
+    path: Paths.fleetMap,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'Get a map of all hosts',
+    description:
+      'Returns the name, freshness, severity and number of unhealthy containers of every host, as arrays of equal ' +
+      `length, sorted by name. Contains at most ${FLEET_MAP_HOSTS_MAX.toLocaleString('en')} hosts; \`total\` counts all.`,
+    answers: { 200: FleetMap },
   },
   search: {
     method: 'GET',

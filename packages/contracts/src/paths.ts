@@ -19,6 +19,8 @@ export const Paths = {
   audit: '/api/audit',
   search: '/api/search',
   summary: '/api/summary',
+  attention: '/api/attention',
+  fleetMap: '/api/fleet-map',
   exportContainers: '/api/export/containers',
   exportEvents: '/api/export/events',
   stream: '/api/stream',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
 import { HostProblemCode } from './host-problems.js';
@@ -73,6 +74,7 @@ const containerQuery = z.strictObject({
   hostFreshness: anyOf(ContainerFreshness).optional(),
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
+  problem: anyOf(ContainerProblemCode).optional(),
   image: anyOf(filterTerm).optional(),
   label: anyOf(LabelFilter).optional(),
   q: filterTerm.optional(),

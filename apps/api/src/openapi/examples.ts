@@ -75,6 +75,36 @@ const INVITATION: contracts.Invitation = {
   expiresAt: LATER,
 };
 
+const HOST_ATTENTION: contracts.HostAttention = {
+  kind: 'offline',
+  severity: 5,
+  total: 1500,
+  filter: { freshness: ['offline'] },
+  since: AT,
+  times: [{ since: AT, until: AT, total: 1500 }],
+  latest: [{ id: HOST_ID, name: 'edge-1', since: AT }],
+};
+
+const CONTAINER_ATTENTION: contracts.ContainerAttention = {
+  kind: 'failed',
+  total: 1,
+  totalIsExact: true,
+  filter: { problem: ['failed'], hostFreshness: ['online'] },
+  groups: [
+    {
+      image: 'nginx:1.29',
+      total: 1,
+      hosts: 1,
+      filter: { problem: ['failed'], hostFreshness: ['online'], image: ['nginx:1.29'] },
+      since: AT,
+      latest: [
+        { hostId: HOST_ID, hostName: 'edge-1', dockerId: '4c01db0b339c', name: 'shop-web-1', exitCode: 1, since: AT },
+      ],
+    },
+  ],
+  isComplete: true,
+};
+
 /** Formats a placeholder for a token or key. It is not a valid token. */
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
@@ -168,6 +198,23 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     target: `host:${HOST_ID}`,
     details: { from: 'edge', to: 'edge-1' },
   } satisfies contracts.AuditEntry,
+  Attention: {
+    hosts: { total: 1500, problems: [HOST_ATTENTION] },
+    containers: { total: 1, totalIsExact: true, problems: [CONTAINER_ATTENTION] },
+  } satisfies contracts.Attention,
+  HostAttention: HOST_ATTENTION,
+  HostAttentionFilter: HOST_ATTENTION.filter,
+  ContainerAttention: CONTAINER_ATTENTION,
+  ContainerAttentionGroup: CONTAINER_ATTENTION.groups[0]!,
+  ContainerAttentionFilter: CONTAINER_ATTENTION.filter,
+  FleetMap: {
+    total: 2,
+    ids: [HOST_ID, '7c9e6679-7425-40de-944b-e07fc1f90ae7'],
+    names: ['edge-1', 'edge-2'],
+    freshness: ['online', 'offline'],
+    severity: [1, 5],
+    unhealthy: [0, 1],
+  } satisfies contracts.FleetMap,
   SearchResult: {
     hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
     containers: { items: [], hasMore: false },

@@ -36,7 +36,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   since: 'Events recorded at or after this instant.',
   until: 'Events recorded before this instant.',
   freshness: 'Filters by freshness. Repeatable: matches any.',
-  problem: 'Filters by a code of the host’s `problems`. Repeatable: matches any.',
+  problem: 'Filters by the problem of the host or container. Repeatable: matches any.',
   engine: 'Filters by engine name. Repeatable: matches any.',
   agentVersion: 'Filters by agent version. Repeatable: matches any.',
   count: 'Whether to return the number of items on all pages, as `total`.',

@@ -1,4 +1,6 @@
+import '../attention.test.js';
 import '../event-lists.test.js';
+import '../fleet-map.test.js';
 import '../inventory.test.js';
 import '../lists-property.test.js';
 import '../operator-api.test.js';

@@ -1,3 +1,4 @@
+import '../attention.unit.test.js';
 import '../batcher.unit.test.js';
 import '../byte-budget.unit.test.js';
 import '../clock.unit.test.js';

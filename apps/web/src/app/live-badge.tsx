@@ -18,8 +18,14 @@ export function LiveBadge() {
           </span>
         </span>
       )}
-      {state.kind === 'lost' && (
-        <span title="Live updates disconnected. Reconnecting; data refreshes every 10 seconds.">
+      {(state.kind === 'lost' || state.kind === 'silent') && (
+        <span
+          title={
+            state.kind === 'lost'
+              ? 'Live updates disconnected. Reconnecting; data refreshes every 10 seconds.'
+              : 'Connected, but no updates arrive; a proxy may hold them back. Data refreshes every 10 seconds.'
+          }
+        >
           Not live{' '}
           <span className="live-since">
             since <Age at={new Date(state.since).toISOString()} />

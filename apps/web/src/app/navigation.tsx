@@ -5,6 +5,7 @@ import { useCanEdit } from '../lib/session';
 
 const NAVIGATION_ITEMS = [
   { to: '/', icon: 'fleet', label: 'Fleet' },
+  { to: '/hosts', icon: 'host', label: 'Hosts' },
   { to: '/containers', icon: 'containers', label: 'Containers' },
   { to: '/images', icon: 'images', label: 'Images' },
   { to: '/ports', icon: 'ports', label: 'Ports' },

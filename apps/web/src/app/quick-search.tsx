@@ -1,100 +1,174 @@
-import { useNavigate, useRouterState } from '@tanstack/react-router';
+import type { SearchResult } from '@muster/contracts';
+import { useQuery } from '@tanstack/react-query';
+import { linkOptions, useRouter, type NavigateOptions } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
+import { Combobox, type ComboboxGroup, type ComboboxOption } from '../components/combobox';
 import { Icon } from '../components/icons';
-import { parseFirst } from '../lib/search-params';
+import { ImageRef } from '../components/image-ref';
+import { IsolatedText } from '../components/isolated-text';
+import { FreshnessBadge } from '../components/state-badge';
+import { searchQuery } from '../lib/api/queries';
+import { useDebounced } from '../lib/debounce';
+import { formatCount } from '../lib/format-count';
+import { PROJECT_LABEL } from '../lib/project-label';
+import { focusQuickSearch, QUICK_SEARCH_ID } from '../lib/quick-search';
 
 /** Delay between the last key press and the search, in milliseconds. */
-const DEBOUNCE_MS = 200;
+const DEBOUNCE_MS = 150;
 
 /** Returns whether the user can type text into the element. */
 const acceptsText = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-/** Moves the focus to the link in the first row of the list. Returns false if the list is empty. */
-function focusFirstRow(): boolean {
-  const link = document.querySelector<HTMLElement>('#content [data-index="0"] a');
-  link?.focus();
-  return link !== null;
-}
-
-/** The header's search field. The `/` key focuses it; the search term becomes the containers page's `q` parameter. */
+/**
+ * The header's search field. The `/` key focuses it. It finds hosts, containers, images and projects on the server and
+ * opens the one that the user selects.
+ */
 export function QuickSearch() {
-  const navigate = useNavigate();
-  const searchTerm = useRouterState({
-    select: ({ location }) =>
-      (location.pathname === '/containers' ? parseFirst((location.search as { q?: unknown }).q) : undefined) ?? '',
-  });
-  const [entry, setEntry] = useState(searchTerm);
-  const [previousTerm, setPreviousTerm] = useState(searchTerm);
+  const [entry, setEntry] = useState('');
   const input = useRef<HTMLInputElement>(null);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-
-  // The back button, a removed filter or a link can also change the search term in the URL.
-  if (previousTerm !== searchTerm) {
-    setPreviousTerm(searchTerm);
-    if (entry.trim() !== searchTerm) setEntry(searchTerm);
-  }
+  const term = entry.trim();
+  const q = useDebounced(term, DEBOUNCE_MS);
+  const { data, error, isPlaceholderData } = useQuery({ ...searchQuery(q), enabled: q !== '' });
+  const createOption = useOptionFactory(() => {
+    setEntry('');
+    input.current?.blur();
+  });
+  const isPending = error === null && (term !== q || data === undefined || isPlaceholderData);
+  const groups = data === undefined || q === '' ? [] : groupsOf(data, q, createOption);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || acceptsText(event.target)) return;
       event.preventDefault();
-      input.current?.focus();
-      input.current?.select();
+      focusQuickSearch();
     };
     window.addEventListener('keydown', onKey);
-    return () => {
-      window.removeEventListener('keydown', onKey);
-      clearTimeout(timer.current);
-    };
+    return () => window.removeEventListener('keydown', onKey);
   }, []);
 
-  const search = (text: string): void => {
-    clearTimeout(timer.current);
-    const q = text.trim() === '' ? undefined : text.trim();
-    void navigate({
-      to: '/containers',
-      search: (previous) => ({ ...(window.location.pathname === '/containers' ? previous : {}), q }),
-      replace: window.location.pathname === '/containers',
-    });
-  };
-
   return (
-    <form
-      role="search"
-      className="quick-search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        search(entry);
-      }}
-    >
+    <search className="quick-search">
       <Icon name="search" />
-      <input
-        ref={input}
-        type="search"
-        value={entry}
-        aria-label="Search containers by name, image, command or ID"
-        placeholder="Search containers"
+      <Combobox
+        id={QUICK_SEARCH_ID}
+        inputRef={input}
+        label="Search hosts, containers, images and projects"
+        placeholder="Search"
         aria-keyshortcuts="/"
-        autoComplete="off"
-        spellCheck={false}
-        onChange={({ target: { value } }) => {
-          setEntry(value);
-          clearTimeout(timer.current);
-          timer.current = setTimeout(() => search(value), DEBOUNCE_MS);
-        }}
-        onKeyDown={(event) => {
-          if (event.key === 'ArrowDown' && focusFirstRow()) event.preventDefault();
-          if (event.key !== 'Escape') return;
-          event.preventDefault();
-          if (entry === '') input.current?.blur();
-          else {
-            setEntry('');
-            search('');
-          }
-        }}
+        value={entry}
+        onChange={setEntry}
+        groups={groups}
+        isPending={isPending}
+        note={noteOf({ isPending, error, matches: groups.length, term })}
       />
       <kbd aria-hidden="true">/</kbd>
-    </form>
+    </search>
   );
+}
+
+function noteOf(search: { isPending: boolean; error: Error | null; matches: number; term: string }): string {
+  if (search.error !== null) return 'The search failed. Change the text to try again.';
+  if (search.matches > 0) return '';
+  return search.isPending ? 'Searching…' : `Nothing matches “${search.term}”.`;
+}
+
+type CreateOption = (key: string, content: ComboboxOption['content'], link: NavigateOptions) => ComboboxOption;
+
+/** Returns a function that creates an option that opens a page. */
+function useOptionFactory(onOpen: () => void): CreateOption {
+  const router = useRouter();
+  return (key, content, link) => ({
+    key,
+    content,
+    href: router.buildLocation(link).href,
+    onSelect: () => {
+      onOpen();
+      void router.navigate(link);
+    },
+  });
+}
+
+/** Returns the matches in groups. A group with more matches ends with a link to all of them. */
+function groupsOf(
+  { hosts, containers, images, projects }: SearchResult,
+  q: string,
+  createOption: CreateOption,
+): ComboboxGroup[] {
+  const more = (hasMore: boolean, what: string, link: NavigateOptions): ComboboxOption[] =>
+    hasMore ? [createOption(`all ${what}`, <span className="soft">All matching {what}</span>, link)] : [];
+  const groups: ComboboxGroup[] = [
+    {
+      title: 'Hosts',
+      options: [
+        ...hosts.items.map(({ id, name, freshness }) =>
+          createOption(
+            `host ${id}`,
+            <>
+              <span className="clip">
+                <IsolatedText text={name} />
+              </span>
+              <span className="option-where">
+                <FreshnessBadge freshness={freshness} />
+              </span>
+            </>,
+            linkOptions({ to: '/hosts/$hostId', params: { hostId: id } }),
+          ),
+        ),
+        ...more(hosts.hasMore, 'hosts', linkOptions({ to: '/hosts', search: { q } })),
+      ],
+    },
+    {
+      title: 'Containers',
+      options: [
+        ...containers.items.map(({ hostId, hostName, dockerId, name }) =>
+          createOption(
+            `container ${hostId} ${dockerId}`,
+            <>
+              <span className="clip">
+                <IsolatedText text={name} />
+              </span>
+              <span className="option-where clip soft">
+                <IsolatedText text={hostName} />
+              </span>
+            </>,
+            linkOptions({ to: '/hosts/$hostId/containers/$dockerId', params: { hostId, dockerId } }),
+          ),
+        ),
+        ...more(containers.hasMore, 'containers', linkOptions({ to: '/containers', search: { q } })),
+      ],
+    },
+    {
+      title: 'Images',
+      options: [
+        ...images.items.map(({ image, containers: count }) =>
+          createOption(
+            `image ${image}`,
+            <>
+              <ImageRef image={image} />
+              <span className="option-where soft">{formatCount(count, 'container')}</span>
+            </>,
+            linkOptions({ to: '/containers', search: { image: [image] } }),
+          ),
+        ),
+        ...more(images.hasMore, 'images', linkOptions({ to: '/images', search: { q } })),
+      ],
+    },
+    {
+      title: 'Compose projects',
+      options: [
+        ...projects.items.map(({ project }) =>
+          createOption(
+            `project ${project}`,
+            <span className="clip">
+              <IsolatedText text={project} />
+            </span>,
+            linkOptions({ to: '/containers', search: { label: [`${PROJECT_LABEL}=${project}`] } }),
+          ),
+        ),
+        ...more(projects.hasMore, 'projects', linkOptions({ to: '/containers', search: { group: 'project' } })),
+      ],
+    },
+  ];
+  return groups.filter(({ options }) => options.length > 0);
 }

@@ -13,7 +13,7 @@ import { Loading } from '../components/empty-state';
 import { ErrorNote } from '../components/error-note';
 import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';
-import { parseFleetSearch } from '../features/fleet/search';
+import { parseHostSearch } from '../features/hosts/search';
 import { NotFoundPage } from '../components/not-found';
 import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
 import { Shell } from './shell';
@@ -68,7 +68,12 @@ const page = { getParentRoute: () => signedInRoute } as const;
 const fleet = createRoute({
   ...page,
   path: '/',
-  validateSearch: parseFleetSearch,
+  // Earlier versions filtered the fleet page by freshness. Their links lead to the list with this filter.
+  beforeLoad: ({ search }) => {
+    const { freshness } = parseHostSearch(search);
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
+    if (freshness !== undefined) throw redirect({ to: '/hosts', search: { freshness } });
+  },
   component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
 });
 const containers = createRoute({
@@ -76,6 +81,12 @@ const containers = createRoute({
   path: '/containers',
   validateSearch: parseContainerSearch,
   component: lazyRouteComponent(() => import('../features/containers/containers-page'), 'ContainersPage'),
+});
+const hosts = createRoute({
+  ...page,
+  path: '/hosts',
+  validateSearch: parseHostSearch,
+  component: lazyRouteComponent(() => import('../features/hosts/hosts-page'), 'HostsPage'),
 });
 const host = createRoute({
   ...page,
@@ -120,7 +131,7 @@ const settings = createRoute({
 });
 
 // The routes are variables because TypeScript widens the types of routes that are created inside this array.
-const pages = [fleet, containers, host, container, images, ports, events, addHost, settings] as const;
+const pages = [fleet, hosts, containers, host, container, images, ports, events, addHost, settings] as const;
 const routes = root.addChildren([signIn, setup, invitation, signedInRoute.addChildren(pages)]);
 
 /** Creates the router. A page's script is loaded when the page is first opened. */

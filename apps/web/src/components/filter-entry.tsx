@@ -3,6 +3,13 @@ import { useEffect, useRef, useState } from 'react';
 /** Delay between the last key press and the call of `onChange`, in milliseconds. */
 const DEBOUNCE_MS = 250;
 
+/** Moves the focus to the link in the first row of the list. Returns false if the list is empty. */
+function focusFirstRow(): boolean {
+  const link = document.querySelector<HTMLElement>('#content [data-index="0"] a');
+  link?.focus();
+  return link !== null;
+}
+
 /** A search field that filters a list while the user types. */
 export function FilterEntry({
   label,
@@ -38,6 +45,14 @@ export function FilterEntry({
         setEntry(text);
         clearTimeout(timer.current);
         timer.current = setTimeout(() => onChange(text.trim()), DEBOUNCE_MS);
+      }}
+      onKeyDown={(event) => {
+        if (event.key === 'ArrowDown' && focusFirstRow()) event.preventDefault();
+        if (event.key !== 'Escape' || entry === '') return;
+        event.preventDefault();
+        clearTimeout(timer.current);
+        setEntry('');
+        onChange('');
       }}
     />
   );

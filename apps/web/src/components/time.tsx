@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 import { serverNow } from '../lib/api/client';
-import { formatAge, formatDateTime } from '../lib/format-time';
+import { formatAge, formatDateTime, formatShortDateTime } from '../lib/format-time';
 
 /** Interval at which all ages on the page are updated, in milliseconds. */
 const TICK_MS = 5_000;
@@ -44,7 +44,7 @@ export function DateTime({ at }: { at: string }) {
   const date = new Date(at);
   return (
     <time dateTime={at} title={formatDateTime(date)} className="number">
-      {date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}
+      {formatShortDateTime(date)}
     </time>
   );
 }

@@ -1,4 +1,4 @@
-import type { HostProblemCode } from '@muster/contracts';
+import type { ContainerProblemCode, HostProblemCode } from '@muster/contracts';
 
 /** The names of host problems, as headings. */
 export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
@@ -21,3 +21,12 @@ export const SEVERE_PROBLEMS: Readonly<Record<HostProblemCode, boolean>> = {
   clone_suspected: true,
   clock_skew: false,
 };
+
+/** The names of container problems, as labels. */
+export const CONTAINER_PROBLEM_TITLES: Readonly<Record<ContainerProblemCode, string>> = {
+  crash_loop: 'Crash loop',
+  unhealthy: 'Unhealthy',
+  dead: 'Dead',
+  failed: 'Crashed',
+};
+export const CONTAINER_PROBLEM_CODES = Object.keys(CONTAINER_PROBLEM_TITLES) as ContainerProblemCode[];

@@ -21,11 +21,19 @@ export function formatAge(at: number, now: number): string {
   return `${formatDuration(roundedAge)} ago`;
 }
 
-/**
- * The formatter is created only once, because `toLocaleString` creates a new formatter for each call, which takes 50
+/*
+ * Each formatter is created only once, because `toLocaleString` creates a new formatter for each call, which takes 50
  * times as long as formatting.
  */
-const DATE_TIME_FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+const EXACT_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+const SHORT_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const DAY_NAME = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
 /** Formats a date and time to the second, in the user's time zone, and adds the name of the time zone. */
-export const formatDateTime = (at: Date): string => DATE_TIME_FORMAT.format(at);
+export const formatDateTime = (at: Date): string => EXACT_TIME.format(at);
+
+/** Formats a date and time to the minute, in the user's time zone. */
+export const formatShortDateTime = (at: Date): string => SHORT_TIME.format(at);
+
+/** Formats a day with its weekday, in the user's time zone. */
+export const formatDay = (at: Date): string => DAY_NAME.format(at);

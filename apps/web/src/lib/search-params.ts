@@ -42,3 +42,11 @@ export function parseChoices<T extends string>(allowed: readonly T[], value: unk
   const choices = parseAll(value)?.filter((choice): choice is T => (allowed as readonly string[]).includes(choice));
   return choices === undefined || choices.length === 0 ? undefined : choices;
 }
+
+/**
+ * Returns the values except `value`, or undefined if none remain, because a query string cannot contain an empty list.
+ */
+export const removeValue = <T extends string>(values: readonly T[] | undefined, value: T): T[] | undefined => {
+  const remaining = values?.filter((other) => other !== value) ?? [];
+  return remaining.length === 0 ? undefined : remaining;
+};

@@ -108,6 +108,8 @@ export async function readsOf(pool: pg.Pool) {
     read(Paths.events, 'one kind, rare', ['kind=removed', 'kind=renamed']),
     read(Paths.events, 'one name', ['name=web-7']),
     read(Paths.summary, 'all of it', ['']),
+    read(Paths.attention, 'all of it', ['']),
+    read(Paths.fleetMap, 'all of it', ['']),
   ];
 }
 

@@ -97,6 +97,14 @@ describeInChromium('the list of containers', () => {
     await page.goto(dashboard.url);
     await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
     await page.keyboard.press('/');
+    await page.keyboard.type('web-3');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'shop-web-3' }).waitFor();
+
+    await page.goto(`${dashboard.url}/containers`);
+    await row('shop-db-1').waitFor();
+    const filter = page.getByRole('searchbox', { name: /^Filter by name/ });
+    await filter.focus();
     await page.keyboard.type('web');
     await page.waitForURL(/\/containers\?q=web$/);
     await row('shop-db-1').waitFor({ state: 'detached' });
@@ -114,10 +122,14 @@ describeInChromium('the list of containers', () => {
 
     await page.goBack();
     await row('shop-web-2').waitFor();
-    await page.keyboard.press('/');
+    await filter.focus();
     await page.keyboard.press('Escape');
     await row('shop-db-1').waitFor();
     expect(new URL(page.url()).search).toBe('');
+    await page.keyboard.press('/');
+    await page.keyboard.type('nothing has this name');
+    await page.getByText('Nothing matches', { exact: false }).waitFor();
+    await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
   });

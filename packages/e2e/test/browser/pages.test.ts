@@ -1,9 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { AxeResults, RunOptions } from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import {
   describeInChromium,
@@ -13,11 +11,11 @@ import {
   type Dashboard,
   type PageErrors,
 } from '../support/browser.js';
+import { findViolations } from '../support/axe.js';
 import { runContainer, type FleetHost } from '../support/host.js';
 
 /** The directory of the screenshots, which CI keeps and git ignores. */
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 type Size = keyof typeof SIZES;
@@ -32,6 +30,8 @@ interface Ids {
 /** All pages with their paths. The test recognizes each page by its heading. */
 const PAGES: Readonly<Record<string, { path: (ids: Ids) => string; heading: string }>> = {
   fleet: { path: () => '/', heading: 'Fleet' },
+  hosts: { path: () => '/hosts', heading: 'Hosts' },
+  'no such host': { path: () => '/hosts/01a21f53-0000-7000-8000-000000000000', heading: 'Host not found' },
   containers: { path: () => '/containers', heading: 'Containers' },
   'containers by project': { path: () => '/containers?group=project', heading: 'Containers' },
   host: { path: ({ hostId }) => `/hosts/${hostId}`, heading: 'web-01' },
@@ -119,19 +119,4 @@ async function waitForFleet({ api }: Dashboard): Promise<Ids> {
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-/** Returns the violations that axe finds, each with its elements. */
-async function findViolations(page: Page): Promise<string[]> {
-  // The page's Content Security Policy would block a script element, so the test evaluates the script.
-  await page.evaluate(await readFile(AXE, 'utf8'));
-  const violations = await page.evaluate(() =>
-    (window as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } }).axe
-      // Without this option, axe also describes each element that passes.
-      .run({ resultTypes: ['violations'] })
-      .then((results) => results.violations),
-  );
-  return violations.map(
-    ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`,
-  );
 }

@@ -62,11 +62,17 @@ describeInChromium('from the first start to a fleet', () => {
     expect(await page.evaluate(() => 'isTheSamePage' in window)).toBe(true);
   });
 
-  test('the slash key focuses the search from any page, and the URL contains the search term and filters', async () => {
+  test('the slash key focuses the search from any page, and the URL of a list contains its search term and filters', async () => {
     await openPath('/events');
     await heading('Events').waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('worker');
+    await page.getByRole('option', { name: /shop-worker-1.*web-01/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await heading('shop-worker-1').waitFor();
+
+    await page.goto(`${dashboard.url}/containers`);
+    await page.getByRole('searchbox', { name: /^Filter by name/ }).fill('worker');
     await page.waitForURL(/\/containers\?q=worker$/);
     const table = page.getByRole('table', { name: 'Containers' });
     await table.getByRole('link', { name: 'shop-worker-1' }).waitFor();
@@ -197,9 +203,10 @@ describeInChromium('from the first start to a fleet', () => {
           : fetch(input, init);
     });
     await openPath('/containers');
-    await page.getByText('Live', { exact: true }).waitFor();
     const table = page.getByRole('table', { name: 'Containers' });
     await table.getByRole('link', { name: 'shop-web-1' }).waitFor();
+    // The connection is open, but nothing arrives, so the page must not claim to be live.
+    await page.getByText('Not live', { exact: false }).waitFor();
     runContainer(host, 'shop-unseen-1');
     await table.getByRole('link', { name: 'shop-unseen-1' }).waitFor({ timeout: 90_000 });
 
@@ -208,6 +215,9 @@ describeInChromium('from the first start to a fleet', () => {
         (text) => (window as unknown as { sendToPage: (text: string) => void }).sendToPage(text),
         `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
       );
+    // Two messages that do not arrive together end the silence.
+    await send('heartbeat', {});
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     await send('lagging', { since: new Date().toISOString() });
     await page.getByText('Delayed', { exact: false }).waitFor();
     expect(await page.getByText('Live', { exact: true }).count()).toBe(0);

@@ -13,7 +13,9 @@ const installed = findChromium();
 /** `describe` if Chromium is installed, else `describe.skip`, so that the run reports the skipped tests. */
 export const describeInChromium: typeof describe | typeof describe.skip = installed === null ? describe.skip : describe;
 
-export const openChromium = (): Promise<Browser> => chromium.launch(installed!);
+/** Starts Chromium, with command-line arguments in addition to the default ones. */
+export const openChromium = (args: readonly string[] = []): Promise<Browser> =>
+  chromium.launch({ ...installed!, args: [...(installed!.args ?? []), ...args] });
 
 /** The uncaught errors and Content Security Policy violations of a page. The dashboard must not cause any. */
 export interface PageErrors {

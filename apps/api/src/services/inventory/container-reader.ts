@@ -70,7 +70,7 @@ export function createContainerReader(
       // Find, count and return the containers as of one instant, so that no returned container contradicts the filter.
       const context = await freshnessContext();
       const cutoffs = freshnessCutoffs(context);
-      const search = containerSearch(organizationId, query, cutoffs);
+      const search = containerSearch(organizationId, query, cutoffs, context.now);
       const { rows, next, isIncomplete } = await find(search);
       const countAll = async (): Promise<Counted> => {
         if (query.cursor === undefined && next === null) return { total: rows.length, totalIsExact: true };

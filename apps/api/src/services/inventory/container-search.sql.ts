@@ -3,6 +3,7 @@ import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { healthKey, stateKey } from '../sync/index.js';
 import { and, IMAGE, imageBeginning, isInState, or } from './container-columns.sql.js';
+import { hasContainerProblem, mayHaveContainerProblem } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
 
@@ -31,10 +32,12 @@ export function containerSearch(
   organizationId: string,
   query: ContainerQuery,
   cutoffs: FreshnessCutoffs,
+  now: Date,
 ): ContainerSearch {
-  const { hostId, hostFreshness, state, health, image, label = [], q, presence } = query;
-  // A removed container is `exited` and has no health, regardless of its last state.
-  const mayBeRemoved = health === undefined && (state === undefined || state.includes('exited'));
+  const { hostId, hostFreshness, state, health, problem, image, label = [], q, presence } = query;
+  // A removed container is `exited` and has no health or problem, regardless of its last state.
+  const mayBeRemoved =
+    health === undefined && problem === undefined && (state === undefined || state.includes('exited'));
   const halves = { present: [PRESENT], removed: [REMOVED], all: mayBeRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
     presence
   ];
@@ -44,10 +47,10 @@ export function containerSearch(
     SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}))`;
   // No index contains state or health, because a restart changes them. The counts stored for each host show which hosts
   // have present containers with these states or healths.
+  const ofCountingHosts = (matches: Prisma.Sql, hostMatches: Prisma.Sql): Filter =>
+    halves.includes(REMOVED) ? { matches } : { matches, indexed: [and([ofHosts(hostMatches), PRESENT])] };
   const counted = (matches: Prisma.Sql, keys: string[]): Filter =>
-    halves.includes(REMOVED)
-      ? { matches }
-      : { matches, indexed: [and([ofHosts(Prisma.sql`h."stateCounts" ?| ${keys}::text[]`), PRESENT])] };
+    ofCountingHosts(matches, Prisma.sql`h."stateCounts" ?| ${keys}::text[]`);
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
@@ -62,6 +65,10 @@ export function containerSearch(
   filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
   if (state) filters.push(counted(isInState(state), state.map(stateKey)));
   if (health) filters.push(counted(Prisma.sql`c.health = ANY (${health}::text[])`, health.map(healthKey)));
+  if (problem) {
+    const matches = hasContainerProblem(problem, organizationId, now);
+    filters.push(ofCountingHosts(matches, mayHaveContainerProblem(problem, organizationId, now)));
+  }
   if (hostFreshness) filters.push(exact(ofHosts(containersAreOf(hostFreshness, cutoffs))));
   return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters };
 }

@@ -2,6 +2,7 @@ import type { ContainerQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { FreshnessCutoffs } from '../freshness/index.js';
 import { healthKey, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
+import { isRowProblem, PROBLEM_COUNTS } from './container-problems.sql.js';
 import { containersAreOf } from './container-search.sql.js';
 import type { Counted } from './list-containers.sql.js';
 
@@ -15,14 +16,20 @@ export async function countByHosts(
   query: ContainerQuery,
   cutoffs: FreshnessCutoffs,
 ): Promise<Counted | null> {
-  const { presence, hostId, hostFreshness, state, health, image, label, q } = query;
+  const { presence, hostId, hostFreshness, state, health, problem, image, label, q } = query;
   if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
+  // Each container has at most one problem of its row, so that the numbers of several problems can be added up.
+  if (problem && (state || health || !problem.every(isRowProblem))) return null;
   // All states that Docker does not define share one count, so a single one of them has no count of its own.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
   const keys = state?.map(stateKey) ?? health?.map(healthKey);
-  const count = keys
-    ? Prisma.sql`(SELECT sum((h."stateCounts" ->> key)::int) FROM unnest(${[...new Set(keys)]}::text[]) AS key)`
-    : Prisma.sql`h."containerCount"`;
+  const ofProblems = problem?.filter(isRowProblem).map((code) => PROBLEM_COUNTS[code]);
+  let count = Prisma.sql`h."containerCount"`;
+  if (ofProblems) count = Prisma.join([...new Set(ofProblems)], ' + ');
+  else if (keys) {
+    const counts = Prisma.sql`SELECT sum((h."stateCounts" ->> key)::int) FROM unnest(${[...new Set(keys)]}::text[]) AS key`;
+    count = Prisma.sql`(${counts})`;
+  }
   const [counted] = await prisma.$queryRaw<{ total: number }[]>(Prisma.sql`
     SELECT COALESCE(sum(${count}), 0)::int AS total FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL

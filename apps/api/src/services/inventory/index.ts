@@ -1,10 +1,12 @@
 /** Queries of hosts, containers, images, ports, projects and events. */
+export { createGetAttention, type GetAttention } from './attention.js';
 export { type ContainerReader, createContainerReader } from './container-reader.js';
 export { countFleet, type FleetCounts } from './count-fleet.sql.js';
 export { listEvents } from './events.js';
 export { type EventRow, toContainerEvent } from './event-row.js';
 export { exportContainers, exportEvents } from './export.js';
 export { FEED_START, type FeedPosition, formatPosition, isPositionAfter, parsePosition } from './feed-position.js';
+export { getFleetMap } from './fleet-map.sql.js';
 export { getHost, getHosts, listHosts } from './hosts.js';
 export { listImages } from './images.js';
 export { listPorts } from './ports.js';

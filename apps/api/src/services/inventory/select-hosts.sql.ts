@@ -1,38 +1,14 @@
-import { HostProblemCode, type HostQuery, type HostSortKey } from '@muster/contracts';
+import type { HostQuery, HostSortKey } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { sortVersions } from '../../lib/sort-versions.js';
 import { decodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { hasProblem, isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-columns.sql.js';
+import { severity } from './host-severity.sql.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
 type SortedRow = HostRow & { sortValue: string | number | Date };
-
-/**
- * The problems that are as severe as an offline host: the stored state is not current, or belongs to another machine.
- */
-const SEVERE_PROBLEMS = [
-  'engine_unreachable',
-  'list_refused',
-  'too_many_containers',
-  'snapshot_refused',
-  'clone_suspected',
-] as const satisfies HostProblemCode[];
-
-/**
- * Returns how much attention a host needs: 0 if its agent left, 1 if it is online without problems, and more in all
- * other cases.
- */
-function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {
-  return Prisma.sql`(CASE
-    WHEN ${freshness} = 'left' THEN 0
-    WHEN ${freshness} IN ('offline', 'engine_down') OR ${hasProblem(SEVERE_PROBLEMS, now)} THEN 5
-    WHEN ${freshness} = 'stale' THEN 4
-    WHEN ${hasProblem(HostProblemCode.options, now)} THEN 3
-    WHEN ${freshness} = 'never' THEN 2
-    ELSE 1 END)`;
-}
 
 /** A sort expression that is never null, and the types of its values in SQL (`type`) and in a cursor (`kind`). */
 interface Sort {

@@ -1,4 +1,4 @@
-import { DOCKER_STATES, Health } from '@muster/contracts';
+import { DOCKER_STATES, Health, isFailed } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /**
@@ -47,21 +47,27 @@ export function splitStateCounts(counts: StateChanges): {
   return { containersByState, containersByHealth };
 }
 
-type Counted = Pick<ContainerFacts, 'state' | 'health' | 'truncated'>;
+type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'truncated'>;
 
 /** The counts of a host's present containers, or changes of these counts. */
 export interface ContainerTotals {
   stateCounts: StateChanges;
   /** Number of containers with a truncated field. */
   truncated: number;
+  /** Number of containers that exited with an error. */
+  failed: number;
 }
 
-export const NO_TOTALS: ContainerTotals = { stateCounts: {}, truncated: 0 };
+export const NO_TOTALS: ContainerTotals = { stateCounts: {}, truncated: 0, failed: 0 };
 
 export function addTotals(a: ContainerTotals, b: ContainerTotals): ContainerTotals {
   const keys = new Set([...Object.keys(a.stateCounts), ...Object.keys(b.stateCounts)]);
   const sums = [...keys].map((key) => [key, (a.stateCounts[key] ?? 0) + (b.stateCounts[key] ?? 0)] as const);
-  return { stateCounts: Object.fromEntries(sums.filter(([, sum]) => sum !== 0)), truncated: a.truncated + b.truncated };
+  return {
+    stateCounts: Object.fromEntries(sums.filter(([, sum]) => sum !== 0)),
+    truncated: a.truncated + b.truncated,
+    failed: a.failed + b.failed,
+  };
 }
 
 /** Counts the containers of a host. */
@@ -75,6 +81,7 @@ export function totalsOf(containers: readonly Counted[]): ContainerTotals {
 export class StateTally {
   readonly #counts = new Map<string, number>();
   #truncated = 0;
+  #failed = 0;
 
   add(container: Counted): void {
     this.#add(container, 1);
@@ -86,13 +93,14 @@ export class StateTally {
 
   get totals(): ContainerTotals {
     const stateCounts = Object.fromEntries([...this.#counts].filter(([, count]) => count !== 0));
-    return { stateCounts, truncated: this.#truncated };
+    return { stateCounts, truncated: this.#truncated, failed: this.#failed };
   }
 
-  #add({ state, health, truncated }: Counted, count: number): void {
+  #add({ state, health, exitCode, truncated }: Counted, count: number): void {
     this.#addToKey(stateKey(state), count);
     if (health !== null && KNOWN_KEYS.has(healthKey(health))) this.#addToKey(healthKey(health), count);
     if (truncated !== undefined && truncated.length > 0) this.#truncated += count;
+    if (isFailed({ state, exitCode })) this.#failed += count;
   }
 
   #addToKey(key: string, count: number): void {

@@ -110,6 +110,9 @@ const ORDER = {
  */
 const TRUNCATED = 'CASE WHEN $15::boolean THEN $16::int ELSE GREATEST(0, "truncatedCount" + $16::int) END';
 
+/** The new `failedCount`, like `TRUNCATED`. An older version that runs alongside this one does not count failures. */
+const FAILED = 'CASE WHEN $15::boolean THEN $20::int ELSE GREATEST(0, "failedCount" + $20::int) END';
+
 const GUARD = formatAssignments({
   revision: 'revision + $3::int',
   digest: '$5',
@@ -134,6 +137,7 @@ const GUARD = formatAssignments({
         WHERE containers <> 0
       ) END`,
   truncatedCount: TRUNCATED,
+  failedCount: FAILED,
   // The instant is also set if the stored count is 0, because an older version running alongside this one does not
   // reset the instant when the count becomes 0.
   truncatedSince: `CASE
@@ -150,7 +154,7 @@ const WRITTEN = `), written AS (
         health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
         r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL, guard."organizationId"
-      FROM guard, json_to_recordset($20::json) AS r(
+      FROM guard, json_to_recordset($21::json) AS r(
         ${typedColumns(CONTAINER_FIELD_NAMES)}, health text, "exitCode" float8, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`}`)},
@@ -164,7 +168,7 @@ const GONE = `), gone AS (
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($21::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
@@ -247,7 +251,7 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const bytes = lengths.reduce((sum, length) => sum + length, 0);
   const isLong = bytes > USUAL_BYTES_MAX;
   const text = (pieces: string[]) => (isLong ? toLongText(pieces, yielder) : pieces.join(''));
-  const { stateCounts, truncated } = totals ?? diff.totalChanges;
+  const { stateCounts, truncated, failed } = totals ?? diff.totalChanges;
   const values: unknown[] = [
     hostId,
     base.revision,
@@ -268,6 +272,7 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     heartbeatSeconds,
     base.digest,
     base.observedAt,
+    failed,
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;

@@ -9,9 +9,12 @@ import { StateIcon } from '../../components/state-icons';
 /** Interval at which the hosts are read, in milliseconds. It is a fallback for missing stream messages. */
 const POLL_INTERVAL_MS = 3_000;
 
+/** The latest enrolled hosts first, because a large fleet has more hosts than one page. */
+const NEWEST_HOSTS = hostsQuery({ sort: '-enrolledAt' }, 50);
+
 /** Waits for hosts that enroll after `since`, and shows each host after its first report. */
 export function NewHosts({ since, onAddAnother }: { since: string; onAddAnother: () => void }) {
-  const { data } = useInfiniteQuery({ ...hostsQuery(), refetchInterval: POLL_INTERVAL_MS });
+  const { data } = useInfiniteQuery({ ...NEWEST_HOSTS, refetchInterval: POLL_INTERVAL_MS });
   const enrolledHosts = (data?.pages.flatMap((page) => page.items) ?? []).filter(
     ({ enrolledAt }) => enrolledAt >= since,
   );

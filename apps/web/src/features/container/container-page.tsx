@@ -1,10 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { isNotFound } from '../../lib/api/client';
 import { containerQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
+import { ItemNotFound } from '../../components/not-found';
+import { Note } from '../../components/note';
 import { StateBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
@@ -21,6 +24,13 @@ export function ContainerPage(): ReactNode {
   const { data: container, error, refetch } = useQuery(containerQuery(hostId, dockerId));
   useTitle(container?.name ?? 'Container');
   if (container === undefined) {
+    if (isNotFound(error)) {
+      return (
+        <ItemNotFound what="Container">
+          It may have been removed more than 7 days ago, its host may have been deleted, or the link is wrong.
+        </ItemNotFound>
+      );
+    }
     return error === null ? (
       <Loading what="the container" />
     ) : (
@@ -42,7 +52,7 @@ export function ContainerPage(): ReactNode {
         <StateBadge container={container} />
       </header>
       {!isDataCurrent && container.removedAt === null && (
-        <p className="note note-warning">
+        <Note kind="warning">
           {FRESHNESS[container.hostFreshness].meaning}
           {container.asOf !== null && (
             <>
@@ -50,12 +60,12 @@ export function ContainerPage(): ReactNode {
               Last update <Age at={container.asOf} />.
             </>
           )}
-        </p>
+        </Note>
       )}
       {container.removedAt !== null && (
-        <p className="note">
+        <Note>
           Removed <Age at={container.removedAt} />. Its last state is kept for up to 7 days.
-        </p>
+        </Note>
       )}
       <div className="columns container-columns">
         <section className="card" aria-labelledby="facts-title">

@@ -1,29 +1,17 @@
 import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { PortLinks } from '../../components/port-links';
 import { StateBadge } from '../../components/state-badge';
 import { Age } from '../../components/time';
+import type { Column } from '../../components/virtual-table';
 import type { ColumnId, SortKey } from './search';
 import { toPlainText } from '../../lib/plain-text';
-
-/** The container label with the name of the Compose project. Docker Compose and Podman Compose set this label. */
-export const PROJECT_LABEL = 'com.docker.compose.project';
-
-interface ColumnDefinition {
-  title: string;
-  /** The API's sort key, if the API can sort by the column. */
-  sort?: SortKey;
-  /** The width as a CSS grid track. */
-  width: string;
-  /** Renders the cell of one container. */
-  renderCell: (container: ContainerView) => ReactNode;
-}
+import { PROJECT_LABEL } from '../../lib/project-label';
 
 /** The definition of each column, including the name column. */
-export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', ColumnDefinition>> = {
+export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<ContainerView, SortKey>>> = {
   name: {
     title: 'Name',
     sort: 'name',

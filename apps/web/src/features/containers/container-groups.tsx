@@ -1,7 +1,8 @@
-import type { HostProblem } from '@muster/contracts';
-import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query';
+import type { Host, HostProblem } from '@muster/contracts';
+import { useInfiniteQuery, useQueries, type UseInfiniteQueryResult } from '@tanstack/react-query';
 import { useId, useMemo, useState } from 'react';
-import { hostsQuery, imagesQuery, projectsQuery } from '../../lib/api/queries';
+import { isNotFound } from '../../lib/api/client';
+import { hostQuery, hostsQuery, imagesQuery, projectsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { formatCount } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
@@ -10,7 +11,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
 import { Icon } from '../../components/icons';
 import { isCurrent } from '../../lib/container-status';
-import { PROJECT_LABEL } from './columns';
+import { PROJECT_LABEL } from '../../lib/project-label';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, type ContainerSearch, type Group } from './search';
 import { IncompleteNote } from './incomplete-note';
@@ -102,25 +103,41 @@ function ImageGroups({ search, onChange }: GroupingProps) {
   return <GroupList what="images" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
-function HostGroups({ search, onChange }: GroupingProps) {
+function HostGroups(props: GroupingProps) {
+  const { hostId } = props.search;
+  return hostId === undefined ? <AllHostGroups {...props} /> : <ChosenHostGroups {...props} hostIds={hostId} />;
+}
+
+const headingOf = (host: Host): Heading => ({
+  key: host.id,
+  title: host.name,
+  subtitle: null,
+  problems: host.problems,
+  containers: host.containerCount,
+  running: host.containersByState['running'] ?? 0,
+  isDataCurrent: isCurrent(host.freshness),
+  filters: { hostId: [host.id] },
+});
+
+function AllHostGroups({ search, onChange }: GroupingProps) {
   const list = useInfiniteQuery(hostsQuery());
-  const headings = useMemo(
-    () =>
-      (list.data?.pages.flatMap((page) => page.items) ?? [])
-        .filter(({ id }) => search.hostId === undefined || search.hostId.includes(id))
-        .map((host): Heading => ({
-          key: host.id,
-          title: host.name,
-          subtitle: null,
-          problems: host.problems,
-          containers: host.containerCount,
-          running: host.containersByState['running'] ?? 0,
-          isDataCurrent: isCurrent(host.freshness),
-          filters: { hostId: [host.id] },
-        })),
-    [list.data, search.hostId],
-  );
+  const headings = useMemo(() => (list.data?.pages.flatMap((page) => page.items) ?? []).map(headingOf), [list.data]);
   return <GroupList what="hosts" list={list} headings={headings} search={search} onChange={onChange} />;
+}
+
+/** The hosts of the filter. They are read one by one, because a list may contain them only after many pages. */
+function ChosenHostGroups({ search, onChange, hostIds }: GroupingProps & { hostIds: readonly string[] }) {
+  const queries = useQueries({ queries: hostIds.map((hostId) => hostQuery(hostId)) });
+  const hosts = queries.flatMap(({ data }) => data ?? []);
+  const list = {
+    data: queries.some(({ isPending }) => isPending) ? undefined : hosts,
+    error: queries.find(({ error }) => error !== null && !isNotFound(error))?.error ?? null,
+    hasNextPage: false,
+    isFetchingNextPage: false,
+    fetchNextPage: () => undefined,
+    refetch: () => queries.forEach(({ refetch }) => void refetch()),
+  };
+  return <GroupList what="hosts" list={list} headings={hosts.map(headingOf)} search={search} onChange={onChange} />;
 }
 
 function GroupList({
@@ -131,10 +148,10 @@ function GroupList({
   onChange,
 }: GroupingProps & {
   what: string;
-  list: Pick<
-    UseInfiniteQueryResult,
-    'data' | 'error' | 'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage' | 'refetch'
-  >;
+  list: Pick<UseInfiniteQueryResult, 'data' | 'error' | 'hasNextPage' | 'isFetchingNextPage'> & {
+    fetchNextPage: () => unknown;
+    refetch: () => unknown;
+  };
   headings: readonly Heading[];
 }) {
   if (list.error !== null && list.data === undefined) {

@@ -5,6 +5,7 @@ import { Button } from '../../components/button';
 import { formatNumber } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { FilterEntry } from '../../components/filter-entry';
 import { Menu, MenuItem } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { useTitle } from '../../lib/title';
@@ -23,7 +24,7 @@ const route = getRouteApi('/signed-in/containers');
 export function ContainersPage(): ReactNode {
   useTitle('Containers');
   const search = route.useSearch();
-  const navigate = useNavigate();
+  const navigate = useNavigate({ from: '/containers' });
   const updateSearch = useCallback(
     (changes: Partial<ContainerSearch>): void => {
       void navigate({ to: '/containers', search: (previous) => ({ ...previous, ...changes }), replace: true });
@@ -34,6 +35,11 @@ export function ContainersPage(): ReactNode {
     <div className="fill">
       <header className="page-head">
         <h1>Containers</h1>
+        <FilterEntry
+          label="Filter by name, image, command or ID"
+          value={search.q ?? ''}
+          onChange={(q) => updateSearch({ q: q === '' ? undefined : q })}
+        />
         <div className="chips">
           <LayoutMenus search={search} onChange={updateSearch} />
           <ExportMenu search={search} />
@@ -56,9 +62,11 @@ function ContainerList({
   search: ContainerSearch;
   onChange: (changes: Partial<ContainerSearch>) => void;
 }) {
-  const { list, queryKey, rows, total, isIncomplete, isSearching, loadNextPage, onNearEnd } = useContainerList(
-    toFilters(search),
-  );
+  const { list, queryKey, rows, total, totalMin, isIncomplete, isSearching, loadNextPage, onNearEnd } =
+    useContainerList({
+      ...toFilters(search),
+      count: true,
+    });
   if (list.isError && rows === undefined) {
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
@@ -67,7 +75,7 @@ function ContainerList({
   return (
     <>
       <p className="list-note soft" role="status">
-        {formatNumber(rows.length)}
+        {formatNumber(totalMin)}
         {total === -1 && '+'} {total === 1 ? 'container' : 'containers'}
         {list.isPlaceholderData && ' · updating…'}
         <RefreshListButton list={list} queryKey={queryKey} />

@@ -1,14 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { hostQuery, summaryQuery } from '../../lib/api/queries';
+import { summaryQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
-import { IsolatedText } from '../../components/isolated-text';
+import { HostFilter } from '../../components/host-filter';
 import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '../../components/menu';
+import { MultiSelect } from '../../components/multi-select';
 import { Icon } from '../../components/icons';
 import { FRESHNESS, HOST_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
+import { CONTAINER_PROBLEM_CODES, CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
 import { COLUMN_DEFINITIONS } from './columns';
-import { createChips, NO_FILTERS, removeValue } from './filters';
+import { createChips, NO_FILTERS } from './filters';
 import { COLUMNS, COLUMNS_DEFAULT, GROUPS, type ContainerSearch } from './search';
 
 type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
@@ -20,13 +22,7 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
     <div className="chips" role="group" aria-label="Filters">
       <StateMenu search={search} onChange={onChange} />
       <LabelFilter search={search} onChange={onChange} />
-      {search.hostId?.map((hostId) => (
-        <HostChip
-          key={hostId}
-          hostId={hostId}
-          onRemove={() => onChange({ hostId: removeValue(search.hostId, hostId) })}
-        />
-      ))}
+      <HostFilter hostIds={search.hostId} onChange={(hostId) => onChange({ hostId })} />
       {chips.map(({ key, change, ...label }) => (
         <FilterChip key={key} {...label} onRemove={() => onChange(change)} />
       ))}
@@ -37,11 +33,6 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
       )}
     </div>
   );
-}
-
-function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
-  const { data } = useQuery(hostQuery(hostId));
-  return <FilterChip label="Host:" text={data?.name ?? '…'} onRemove={onRemove} />;
 }
 
 const HEALTH_VALUES = ['healthy', 'unhealthy', 'starting'] as const;
@@ -80,6 +71,14 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
       />
       <MenuSeparator />
       <MultiSelect
+        label="Problem"
+        options={CONTAINER_PROBLEM_CODES}
+        selected={search.problem}
+        onChange={(problem) => onChange({ problem })}
+        labelOf={(code) => CONTAINER_PROBLEM_TITLES[code]}
+      />
+      <MenuSeparator />
+      <MultiSelect
         label="Host"
         options={HOST_FRESHNESS}
         selected={search.hostFreshness}
@@ -98,36 +97,6 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         ]}
       />
     </Menu>
-  );
-}
-
-/** A menu section in which any number of options can be checked. If no option is checked, no filter applies. */
-function MultiSelect<T extends string>({
-  label,
-  options,
-  selected,
-  onChange,
-  labelOf,
-}: {
-  label: string;
-  options: readonly T[];
-  selected: readonly T[] | undefined;
-  onChange: (selected: T[] | undefined) => void;
-  labelOf: (option: T) => string;
-}) {
-  return (
-    <>
-      <MenuLabel>{label}</MenuLabel>
-      {options.map((option) => (
-        <MenuCheckbox
-          key={option}
-          checked={selected?.includes(option) ?? false}
-          onChange={(checked) => onChange(checked ? [...(selected ?? []), option] : removeValue(selected, option))}
-        >
-          <IsolatedText text={labelOf(option)} />
-        </MenuCheckbox>
-      ))}
-    </>
   );
 }
 

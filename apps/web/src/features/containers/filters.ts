@@ -1,4 +1,6 @@
 import { CURRENT_FRESHNESS, FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/container-status';
+import { CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
+import { removeValue } from '../../lib/search-params';
 import type { ContainerSearch } from './search';
 
 /**
@@ -10,17 +12,10 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   hostFreshness: undefined,
   state: undefined,
   health: undefined,
+  problem: undefined,
   image: undefined,
   label: undefined,
   presence: undefined,
-};
-
-/**
- * Returns the values except `value`, or undefined if none remain, because a query string cannot contain an empty list.
- */
-export const removeValue = <T extends string>(values: readonly T[] | undefined, value: T): T[] | undefined => {
-  const remaining = values?.filter((other) => other !== value) ?? [];
-  return remaining.length === 0 ? undefined : remaining;
 };
 
 /** Returns one chip if the fleet page counts the selected values together. If not, returns one chip for each value. */
@@ -54,6 +49,11 @@ export function createChips(search: ContainerSearch): Chip[] {
   return [
     ...(q === undefined ? [] : [{ key: 'q', label: '', text: `“${q}”`, change: { q: undefined } }]),
     ...freshnessChips(search),
+    ...(search.problem ?? []).map((value) => ({
+      key: `problem ${value}`,
+      label: `Problem: ${CONTAINER_PROBLEM_TITLES[value]}`,
+      change: { problem: removeValue(search.problem, value) },
+    })),
     ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,

@@ -1,6 +1,7 @@
-import type { ContainerFreshness } from '@muster/contracts';
+import type { ContainerFreshness, ContainerProblemCode } from '@muster/contracts';
 import { parseAll, parseChoice, parseChoices, parseFirst } from '../../lib/search-params';
 import { HOST_FRESHNESS } from '../../lib/container-status';
+import { CONTAINER_PROBLEM_CODES } from '../../lib/format-problem';
 
 export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
 export type SortKey = (typeof SORTS)[number];
@@ -31,6 +32,7 @@ export interface ContainerSearch {
   hostFreshness?: ContainerFreshness[] | undefined;
   state?: string[] | undefined;
   health?: string[] | undefined;
+  problem?: ContainerProblemCode[] | undefined;
   image?: string[] | undefined;
   label?: string[] | undefined;
   presence?: 'removed' | 'all' | undefined;
@@ -48,6 +50,7 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
     hostFreshness: parseChoices(HOST_FRESHNESS, search['hostFreshness']),
     state: parseAll(search['state']),
     health: parseChoices(HEALTH_VALUES, search['health']),
+    problem: parseChoices(CONTAINER_PROBLEM_CODES, search['problem']),
     image: parseAll(search['image']),
     label: parseAll(search['label']),
     presence: parseChoice(['removed', 'all'] as const, search['presence']),

@@ -1,10 +1,5 @@
+import { formatSortOrder, parseSortOrder, sortAfterClick, type Sort } from '../../lib/sort-order';
 import { SORTS, type ContainerSearch, type SortKey } from './search';
-
-/** A sort order of containers. */
-export interface Sort {
-  key: SortKey;
-  descending: boolean;
-}
 
 /** The sort keys that the API supports only for the containers of given hosts. */
 const HOST_ONLY: ReadonlySet<SortKey> = new Set(['state', 'changedAt']);
@@ -14,24 +9,21 @@ export const sortKeysOf = ({ hostId }: Pick<ContainerSearch, 'hostId'>): readonl
   hostId === undefined ? SORTS.filter((key) => !HOST_ONLY.has(key)) : SORTS;
 
 /** Returns the sort order that the query parameters select, or the order by name if the API does not support it. */
-export function parseSort({ sort = 'name', hostId }: Pick<ContainerSearch, 'sort' | 'hostId'>): Sort {
-  const key = sort.replace(/^-/, '') as SortKey;
-  if (!sortKeysOf({ hostId }).includes(key)) return { key: 'name', descending: false };
-  return { key, descending: sort.startsWith('-') };
+export function parseSort({ sort = 'name', hostId }: Pick<ContainerSearch, 'sort' | 'hostId'>): Sort<SortKey> {
+  const order = parseSortOrder<SortKey>(sort);
+  return sortKeysOf({ hostId }).includes(order.key) ? order : { key: 'name', descending: false };
 }
 
 /** Returns the sort order as a query parameter, or undefined for the default order. */
-export const formatSort = ({ key, descending }: Sort): ContainerSearch['sort'] =>
-  key === 'name' && !descending ? undefined : descending ? `-${key}` : key;
+export const formatSort = (sort: Sort<SortKey>): ContainerSearch['sort'] =>
+  sort.key === 'name' && !sort.descending ? undefined : formatSortOrder(sort);
 
 /** Columns that are first sorted in descending order, because recent changes are needed more often than old changes. */
 const DESCENDING_FIRST: ReadonlySet<SortKey> = new Set(['changedAt', 'firstSeenAt']);
 
-/** Returns the sort order after a click on the header of a column. A second click reverses the order. */
-export const nextSort = (sort: Sort, key: SortKey): Sort => ({
-  key,
-  descending: sort.key === key ? !sort.descending : DESCENDING_FIRST.has(key),
-});
+/** Returns the sort order after a click on the header of a column. */
+export const nextSort = (sort: Sort<SortKey>, key: SortKey): Sort<SortKey> =>
+  sortAfterClick(sort, key, DESCENDING_FIRST);
 
 /** Returns the filters and the sort order as the API's query parameters. */
 export function toFilters({

@@ -25,13 +25,20 @@ export function useContainerList(filters: ContainerFilters) {
   useEffect(() => {
     if (isSearching) loadNextPage();
   }, [isSearching, loadNextPage]);
+  const { total: countedTotal, totalIsExact } = data?.pages[0] ?? {};
   return {
     list,
     queryKey: query.queryKey,
     /** The containers so far; undefined before the first page arrived. */
     rows: data === undefined ? undefined : rows,
     /** Number of containers, or -1 if unknown. */
-    total: hasNextPage ? -1 : rows.length,
+    total: !hasNextPage
+      ? rows.length
+      : countedTotal === undefined || totalIsExact === false
+        ? -1
+        : Math.max(countedTotal, rows.length + 1),
+    /** Lower bound of the number of containers. */
+    totalMin: Math.max(rows.length, hasNextPage ? (countedTotal ?? 0) : 0),
     isIncomplete,
     /** Whether no match was found yet, and the search continues. */
     isSearching,

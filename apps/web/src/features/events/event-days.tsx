@@ -1,9 +1,9 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { EventRow, type OmittedPart } from './event-row';
+import { formatDay } from '../../lib/format-time';
 import { groupBy } from '../../lib/group-by';
 
-const dayOf = ({ recordedAt }: ContainerEvent): string =>
-  new Date(recordedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+const dayOf = ({ recordedAt }: ContainerEvent): string => formatDay(new Date(recordedAt));
 
 /** Events grouped by day in local time. The level of their headings depends on `parent`. */
 export function EventDays({

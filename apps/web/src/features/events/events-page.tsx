@@ -6,12 +6,14 @@ import { eventsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { EmptyState } from '../../components/empty-state';
 import { FilterChip } from '../../components/filter-chip';
+import { HostFilter } from '../../components/host-filter';
 import { ListStates } from '../../components/list-states';
 import { Menu, MenuCheckbox, MenuItem } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { useTitle } from '../../lib/title';
 import { Icon } from '../../components/icons';
 import { EVENT_KINDS, formatEventKind } from '../../lib/format-event';
+import { removeValue } from '../../lib/search-params';
 import { EventDays } from './event-days';
 import type { EventSearch } from './search';
 
@@ -68,6 +70,7 @@ export function EventsPage(): ReactNode {
             </MenuCheckbox>
           ))}
         </Menu>
+        <HostFilter hostIds={search.hostId} onChange={(hostId) => updateSearch({ hostId })} />
         {search.kind?.map((kind) => (
           <FilterChip
             key={kind}
@@ -77,9 +80,6 @@ export function EventsPage(): ReactNode {
         ))}
         {search.name !== undefined && (
           <FilterChip label="Container:" text={search.name} onRemove={() => updateSearch({ name: undefined })} />
-        )}
-        {search.hostId !== undefined && (
-          <FilterChip label="one host" onRemove={() => updateSearch({ hostId: undefined })} />
         )}
         <RefreshListButton list={list} queryKey={query.queryKey} />
       </div>
@@ -93,8 +93,3 @@ export function EventsPage(): ReactNode {
     </>
   );
 }
-
-const removeValue = <T,>(values: readonly T[] | undefined, value: T): T[] | undefined => {
-  const remaining = values?.filter((other) => other !== value) ?? [];
-  return remaining.length === 0 ? undefined : remaining;
-};

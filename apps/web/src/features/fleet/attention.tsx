@@ -1,92 +1,116 @@
-import type { ContainerEvent, Host } from '@muster/contracts';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useMemo } from 'react';
-import { containersQuery } from '../../lib/api/queries';
-import { formatNumber } from '../../lib/format-count';
+import { useMemo, type ReactNode } from 'react';
 import { Loading } from '../../components/empty-state';
+import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
-import { Age } from '../../components/time';
 import { StateIcon } from '../../components/state-icons';
-import { findConcerns, type Concern } from './attention-list';
+import { Age } from '../../components/time';
+import { attentionQuery } from '../../lib/api/queries';
+import { formatNumber } from '../../lib/format-count';
+import { containerRows, hostRows, type AttentionRow, type AttentionTarget } from './attention-rows';
 
-const SHOWN_MAX = 8;
-
-/** The hosts and containers that need attention, most severe first. */
-export function Attention({ hosts, events }: { hosts: readonly Host[]; events: readonly ContainerEvent[] }) {
-  const unhealthy = useInfiniteQuery(containersQuery({ health: ['unhealthy'] }));
-  const endedContainers = useInfiniteQuery(containersQuery({ state: ['restarting', 'exited', 'dead'] }));
-  const concerns = useMemo(() => {
-    const containers = [unhealthy.data, endedContainers.data].flatMap((data) => data?.pages[0]?.items ?? []);
-    return findConcerns({ hosts, containers, events });
-  }, [hosts, events, unhealthy.data, endedContainers.data]);
-  const isLoaded = unhealthy.data !== undefined && endedContainers.data !== undefined;
-  const hasMore = unhealthy.hasNextPage || endedContainers.hasNextPage;
+/** The hosts and containers that need attention, most severe first, grouped by what they have in common. */
+export function Attention() {
+  const { data, error, refetch } = useQuery(attentionQuery);
+  const rows = useMemo(() => data && { hosts: hostRows(data), containers: containerRows(data) }, [data]);
+  const total = data === undefined ? 0 : data.hosts.total + data.containers.total;
   return (
     <section className="card attention" aria-labelledby="attention-title">
       <h2 id="attention-title" className="card-title">
         Needs attention
-        {concerns.length > 0 && (
+        {total > 0 && (
           <span className="tally number">
-            {formatNumber(concerns.length)}
-            {hasMore && '+'}
+            {formatNumber(total)}
+            {data?.containers.totalIsExact === false && '+'}
           </span>
         )}
       </h2>
-      {!isLoaded && unhealthy.error === null && endedContainers.error === null && <Loading what="problems" />}
-      {isLoaded && concerns.length === 0 && (
+      {rows === undefined && error === null && <Loading what="problems" />}
+      <ErrorNote error={rows === undefined ? error : null} onRetry={() => void refetch()} />
+      {rows !== undefined && total === 0 && (
         <p className="all-well">
           <StateIcon icon="running" /> All clear: no crashes, failing health checks or offline hosts.
         </p>
       )}
-      <ul className="concerns">
-        {concerns.slice(0, SHOWN_MAX).map((concern) => (
-          <li key={concern.key}>
-            <ConcernRow concern={concern} />
-          </li>
-        ))}
-      </ul>
-      {concerns.length > SHOWN_MAX && (
-        <p className="card-foot">
-          <Link to="/containers" search={{ state: ['restarting', 'exited', 'dead'] }}>
-            View all {formatNumber(concerns.length)}
-            {hasMore && '+'}
-          </Link>
-        </p>
-      )}
+      {rows !== undefined && <Rows title="Hosts" rows={rows.hosts} />}
+      {rows !== undefined && <Rows title="Containers" rows={rows.containers} />}
     </section>
   );
 }
 
-function ConcernRow({ concern: { icon, name, problem, at, hostId, hostName, dockerId } }: { concern: Concern }) {
-  const content = (
+function Rows({ title, rows }: { title: string; rows: readonly AttentionRow[] }) {
+  if (rows.length === 0) return null;
+  return (
     <>
+      <h3 className="concerns-title soft">{title}</h3>
+      <ul className="concerns">
+        {rows.map((row) => (
+          <li key={row.key}>
+            <Row row={row} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Row({ row: { icon, name, problem, details, times, target } }: { row: AttentionRow }) {
+  return (
+    <TargetLink target={target}>
       <StateIcon icon={icon} />
       <span className="concern-words">
         <strong className="clip">
           <IsolatedText text={name} />
         </strong>
-        <span className="concern-trouble">
-          <IsolatedText text={problem} />
-        </span>
-      </span>
-      <span className="concern-where soft">
-        {dockerId !== null && (
-          <span className="clip">
-            <IsolatedText text={hostName} />
+        <span className="concern-trouble">{problem}</span>
+        {details !== '' && (
+          <span className="concern-details soft">
+            <IsolatedText text={details} />
           </span>
         )}
-        {at !== null && <Age at={at} />}
       </span>
-    </>
+      <span className="concern-where soft">
+        {times.map(({ total, since }) => (
+          <span key={since}>
+            {times.length > 1 && `${formatNumber(total)} since `}
+            <Age at={since} />
+          </span>
+        ))}
+      </span>
+    </TargetLink>
   );
-  return dockerId === null ? (
-    <Link to="/hosts/$hostId" params={{ hostId }} className="concern">
-      {content}
-    </Link>
-  ) : (
-    <Link to="/hosts/$hostId/containers/$dockerId" params={{ hostId, dockerId }} className="concern">
-      {content}
-    </Link>
-  );
+}
+
+function TargetLink({ target, children }: { target: AttentionTarget; children: ReactNode }) {
+  switch (target.kind) {
+    case 'host':
+      return (
+        <Link to="/hosts/$hostId" params={{ hostId: target.hostId }} className="concern">
+          {children}
+        </Link>
+      );
+    case 'hosts':
+      return (
+        <Link to="/hosts" search={target.filter} className="concern">
+          {children}
+        </Link>
+      );
+    case 'container':
+      return (
+        <Link
+          to="/hosts/$hostId/containers/$dockerId"
+          params={{ hostId: target.hostId, dockerId: target.dockerId }}
+          className="concern"
+        >
+          {children}
+        </Link>
+      );
+    case 'containers':
+      return (
+        <Link to="/containers" search={target.filter} className="concern">
+          {children}
+        </Link>
+      );
+  }
 }

@@ -1,11 +1,12 @@
-import type { Freshness, Summary } from '@muster/contracts';
+import type { Summary } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { formatNumber } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { StateIcon } from '../../components/state-icons';
 import { CURRENT_FRESHNESS, sortStates, LAST_KNOWN_FRESHNESS, iconOfState } from '../../lib/container-status';
-import { FRESHNESS_VALUES } from './search';
+import { PROBLEM_TITLES, SEVERE_PROBLEMS } from '../../lib/format-problem';
+import { hostCounts, type HostCount } from './host-counts';
 
 /** The filters that the counts link to. They select exactly the containers that a count includes. */
 const CURRENT_FILTERS = { hostFreshness: [...CURRENT_FRESHNESS] };
@@ -20,14 +21,14 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
     <section className="numbers" aria-label="Fleet summary">
       <div className="number-group">
         <h2 className="number-title">
-          <Link to="/" search={{}}>
+          <Link to="/hosts">
             <strong className="number">{formatNumber(hosts.total)}</strong> {hosts.total === 1 ? 'host' : 'hosts'}
           </Link>
         </h2>
         <ul className="number-parts">
-          {FRESHNESS_VALUES.filter((freshness) => hosts.byFreshness[freshness] > 0).map((freshness) => (
-            <li key={freshness}>
-              <HostCount freshness={freshness} count={hosts.byFreshness[freshness]} />
+          {hostCounts(hosts).map((entry) => (
+            <li key={entry.key}>
+              <HostCountLink entry={entry} />
             </li>
           ))}
         </ul>
@@ -58,11 +59,22 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
   );
 }
 
-function HostCount({ freshness, count }: { freshness: Freshness; count: number }) {
+/** A number of hosts, as a link to exactly these hosts. */
+function HostCountLink({ entry: { count, freshness, problem } }: { entry: HostCount }) {
   return (
-    <Link to="/" search={{ freshness }} className="number-part">
+    <Link
+      to="/hosts"
+      search={{ freshness: freshness && [freshness], problem: problem && [problem] }}
+      className="number-part"
+    >
       <strong className="number">{formatNumber(count)}</strong>
-      <FreshnessBadge freshness={freshness} />
+      {freshness !== undefined && <FreshnessBadge freshness={freshness} />}
+      {problem !== undefined && (
+        <span className={SEVERE_PROBLEMS[problem] ? 'freshness freshness-offline' : 'freshness freshness-stale'}>
+          <StateIcon icon={SEVERE_PROBLEMS[problem] ? 'unhealthy' : 'starting'} />
+          {PROBLEM_TITLES[problem].toLowerCase()}
+        </span>
+      )}
     </Link>
   );
 }
@@ -90,7 +102,6 @@ function StateCounts({
       {unhealthyCount > 0 && (
         <li>
           <Link to="/containers" search={{ ...CURRENT_FILTERS, health: ['unhealthy'] }} className="number-part">
-            <span className="soft">of which</span>
             <strong className="number">{formatNumber(unhealthyCount)}</strong>
             <span className="state">
               <StateIcon icon="unhealthy" />

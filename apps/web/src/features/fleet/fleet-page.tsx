@@ -1,34 +1,39 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
-import { useMemo, type ReactNode } from 'react';
-import { hostsQuery, summaryQuery } from '../../lib/api/queries';
+import { useQuery } from '@tanstack/react-query';
+import { Link, Navigate } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { summaryQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { useTitle } from '../../lib/title';
 import { Attention } from './attention';
+import { FleetMap } from './fleet-map';
 import { HostTiles } from './host-tiles';
-import { RecentChanges } from './recent-changes';
+import { EVENTS_SHOWN_MAX, RecentChanges } from './recent-changes';
 import { FleetCounts } from './fleet-counts';
 import { useRecentEvents } from './recent-events';
 
-const route = getRouteApi('/signed-in/');
+/** Maximum number of hosts that are shown as tiles. A larger fleet is shown as a map. */
+const TILES_MAX = 60;
+
+/** Numbers of events that are read: for the tiles' lines, and for the list of recent changes alone. */
+const EVENTS_WITH_TILES = 200;
 
 /** The overview of the fleet: counts, problems that need attention, all hosts and recent changes. */
 export function FleetPage(): ReactNode {
   useTitle('Fleet');
-  const { freshness } = route.useSearch();
-  const hosts = useInfiniteQuery(hostsQuery());
   const summary = useQuery(summaryQuery);
-  const recentEvents = useRecentEvents();
   const canEdit = useCanEdit();
-  const loadedHosts = useMemo(() => hosts.data?.pages.flatMap((page) => page.items) ?? [], [hosts.data]);
 
-  if (hosts.isError && hosts.data === undefined) {
-    return <ErrorNote error={hosts.error} onRetry={() => void hosts.refetch()} />;
+  if (summary.data === undefined) {
+    return summary.error === null ? (
+      <Loading what="the fleet" />
+    ) : (
+      <ErrorNote error={summary.error} onRetry={() => void summary.refetch()} />
+    );
   }
-  if (hosts.data === undefined) return <Loading what="the fleet" />;
-  if (loadedHosts.length === 0) {
+  const { total } = summary.data.hosts;
+  if (total === 0) {
     // Adding a host is the only useful action in an empty fleet.
     if (canEdit) return <Navigate to="/add-host" />;
     return (
@@ -37,27 +42,27 @@ export function FleetPage(): ReactNode {
       </EmptyState>
     );
   }
-  const shownHosts = freshness === undefined ? loadedHosts : loadedHosts.filter((host) => host.freshness === freshness);
+  const hasTiles = total <= TILES_MAX;
   return (
     <>
       <h1>Fleet</h1>
       <ErrorNote error={summary.error} onRetry={() => void summary.refetch()} />
-      {summary.data !== undefined && <FleetCounts summary={summary.data} />}
-      <div className="fleet">
-        <Attention hosts={loadedHosts} events={recentEvents.events} />
-        <HostTiles
-          hosts={shownHosts}
-          total={summary.data?.hosts.total}
-          freshness={freshness}
-          recentEvents={recentEvents}
-          onShowMore={hosts.hasNextPage ? () => void hosts.fetchNextPage() : null}
-          busy={hosts.isFetchingNextPage}
-        />
-        <RecentChanges events={recentEvents.events} />
-      </div>
+      <FleetCounts summary={summary.data} />
+      <Overview key={hasTiles ? 'tiles' : 'map'} hasTiles={hasTiles} />
       <p className="fleet-foot soft">
         <Link to="/events">All events</Link>
       </p>
     </>
+  );
+}
+
+function Overview({ hasTiles }: { hasTiles: boolean }) {
+  const recentEvents = useRecentEvents(hasTiles ? EVENTS_WITH_TILES : EVENTS_SHOWN_MAX);
+  return (
+    <div className="fleet">
+      <Attention />
+      {hasTiles ? <HostTiles hostsMax={TILES_MAX} recentEvents={recentEvents} /> : <FleetMap />}
+      <RecentChanges events={recentEvents.events} />
+    </div>
   );
 }

@@ -1,12 +1,15 @@
-import type { ContainerEvent, Freshness, Host } from '@muster/contracts';
+import type { ContainerEvent, Host } from '@muster/contracts';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
-import { Button } from '../../components/button';
+import { hostsQuery } from '../../lib/api/queries';
+import { Loading } from '../../components/empty-state';
+import { ErrorNote } from '../../components/error-note';
 import { formatNumber } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
 import { FreshnessBadge } from '../../components/state-badge';
-import { FRESHNESS, sortStates, isCurrent, iconOfState } from '../../lib/container-status';
+import { sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { toPlainText } from '../../lib/plain-text';
 import { StateIcon } from '../../components/state-icons';
 import { compareSeverity } from './host-order';
@@ -15,46 +18,24 @@ import { RunningLine } from './running-line';
 import { groupBy } from '../../lib/group-by';
 
 /** A list with a tile for each host, starting with the hosts that have problems. */
-export function HostTiles({
-  hosts,
-  total,
-  freshness,
-  recentEvents,
-  onShowMore,
-  busy,
-}: {
-  hosts: readonly Host[];
-  total: number | undefined;
-  freshness: Freshness | undefined;
-  recentEvents: RecentEvents;
-  onShowMore: (() => void) | null;
-  busy: boolean;
-}) {
-  const sortedHosts = useMemo(() => [...hosts].sort(compareSeverity), [hosts]);
+export function HostTiles({ hostsMax, recentEvents }: { hostsMax: number; recentEvents: RecentEvents }) {
+  const { data, error, refetch } = useInfiniteQuery(hostsQuery({ sort: '-severity' }, hostsMax));
+  const sortedHosts = useMemo(() => data?.pages.flatMap((page) => page.items).sort(compareSeverity), [data]);
   const eventsByHost = useMemo(() => groupBy(recentEvents.events, ({ hostId }) => hostId), [recentEvents.events]);
   return (
     <section className="hosts" aria-labelledby="hosts-title">
       <div className="section-head">
         <h2 id="hosts-title">Hosts</h2>
-        {freshness !== undefined && (
-          <Link to="/" search={{}} className="chip" aria-label={`Remove filter: only ${FRESHNESS[freshness].label}`}>
-            Only {FRESHNESS[freshness].label} <span aria-hidden="true">×</span>
-          </Link>
-        )}
       </div>
-      {sortedHosts.length === 0 && <p className="soft">No matching hosts</p>}
+      <ErrorNote error={sortedHosts === undefined ? error : null} onRetry={() => void refetch()} />
+      {sortedHosts === undefined && error === null && <Loading what="hosts" />}
       <ul className="tiles">
-        {sortedHosts.map((host) => (
+        {sortedHosts?.map((host) => (
           <li key={host.id}>
             <HostTile host={host} events={eventsByHost.get(host.id) ?? []} since={recentEvents.since} />
           </li>
         ))}
       </ul>
-      {onShowMore !== null && (
-        <Button onClick={onShowMore} busy={busy}>
-          Show more hosts{total === undefined ? '' : ` (${formatNumber(hosts.length)} of ${formatNumber(total)} shown)`}
-        </Button>
-      )}
     </section>
   );
 }

@@ -1,7 +1,8 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { EventRow } from '../events/event-row';
 
-const EVENTS_SHOWN_MAX = 14;
+/** Number of events in the list. */
+export const EVENTS_SHOWN_MAX = 14;
 
 /** The most recent events of all hosts. */
 export function RecentChanges({ events }: { events: readonly ContainerEvent[] }) {

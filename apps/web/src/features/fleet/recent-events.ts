@@ -6,22 +6,21 @@ import { eventsQuery } from '../../lib/api/queries';
 
 /** The period whose events the fleet page shows, in milliseconds. */
 const WINDOW_MS = 3_600_000;
-const EVENTS_MAX = 200;
 
 export interface RecentEvents {
   /** The events, newest first. */
   events: readonly ContainerEvent[];
   /**
-   * The time from which `events` are complete (ms): an hour ago, or later if there are more than `EVENTS_MAX` events.
+   * The time from which `events` are complete (ms): an hour ago, or later if there are more events than were read.
    */
   since: number;
 }
 
-/** Returns the events of the last hour, at most `EVENTS_MAX`. */
-export function useRecentEvents(): RecentEvents {
+/** Returns the latest events of the last hour, at most `eventsMax`. */
+export function useRecentEvents(eventsMax: number): RecentEvents {
   // The time is rounded to the minute, so that the page uses the cached query if it is opened again within the minute.
   const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 60_000) * 60_000);
-  const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, EVENTS_MAX));
+  const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, eventsMax));
   return useMemo(() => toRecentEvents(data?.pages[0], start), [data, start]);
 }
 

@@ -1,12 +1,13 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { useMemo } from 'react';
+import { formatDuration } from '../../lib/format-time';
 import { useNow } from '../../components/time';
 import { sampleHistory, stateHistory } from '../../lib/state-history';
 
 const COLUMNS = 48;
 const HEIGHT = 20;
 
-/** A line chart of the number of a host's running containers over the last hour. */
+/** A line chart of the number of a host's running containers since `since`, which is at most an hour ago. */
 export function RunningLine({
   byState,
   events,
@@ -31,7 +32,7 @@ export function RunningLine({
       maxRunning: Math.max(...runningCounts),
     };
   }, [byState, events, since, now]);
-  const label = `${minRunning === maxRunning ? '' : `${minRunning} to `}${maxRunning} containers running over the last hour`;
+  const label = `${minRunning === maxRunning ? '' : `${minRunning} to `}${maxRunning} containers running over the last ${formatDuration(now - since)}`;
   return (
     <svg
       className="running-line"

@@ -1,21 +1,25 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState, type ReactNode } from 'react';
+import { isNotFound } from '../../lib/api/client';
 import { eventsQuery, hostQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { formatNumber } from '../../lib/format-count';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
+import { ItemNotFound } from '../../components/not-found';
+import { Note } from '../../components/note';
 import { FreshnessBadge } from '../../components/state-badge';
 import { Age, DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
 import { StateIcon } from '../../components/state-icons';
+import type { Sort } from '../../lib/sort-order';
 import { formatClockSkew } from '../../lib/format-clock-skew';
 import { FRESHNESS, sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { ContainerTable } from '../containers/container-table';
-import type { ColumnId } from '../containers/search';
-import { formatSort, sortKeysOf, type Sort } from '../containers/sort';
+import type { ColumnId, SortKey } from '../containers/search';
+import { formatSort, sortKeysOf } from '../containers/sort';
 import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
@@ -34,13 +38,16 @@ export function HostPage(): ReactNode {
   const canEdit = useCanEdit();
   useTitle(host?.name ?? 'Host');
   if (host === undefined) {
+    if (isNotFound(error)) {
+      return <ItemNotFound what="Host">It may have been deleted, or the link is wrong.</ItemNotFound>;
+    }
     return error === null ? <Loading what="the host" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
   }
   const isDataCurrent = isCurrent(host.freshness);
   return (
     <>
       <nav className="crumbs" aria-label="Breadcrumb">
-        <Link to="/">Fleet</Link>
+        <Link to="/hosts">Hosts</Link>
       </nav>
       <header className="page-head">
         <h1 className="break">
@@ -49,7 +56,7 @@ export function HostPage(): ReactNode {
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
         {canEdit && <HostActions host={host} />}
       </header>
-      {!isDataCurrent && <p className="note note-warning">{FRESHNESS[host.freshness].meaning}</p>}
+      {!isDataCurrent && <Note kind="warning">{FRESHNESS[host.freshness].meaning}</Note>}
       <HostProblems problems={host.problems} />
       <div className="columns">
         <section className="card" aria-labelledby="facts-title">
@@ -117,7 +124,7 @@ export function HostPage(): ReactNode {
 }
 
 function HostContainers({ hostId }: { hostId: string }) {
-  const [sort, setSort] = useState<Sort>({ key: 'name', descending: false });
+  const [sort, setSort] = useState<Sort<SortKey>>({ key: 'name', descending: false });
   const filters = { hostId: [hostId], sort: formatSort(sort) };
   const { list, rows, total, onNearEnd } = useContainerList(filters);
   return (

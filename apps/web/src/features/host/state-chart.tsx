@@ -3,6 +3,7 @@ import './state-chart.css';
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import uPlot from 'uplot';
 import { sortStates } from '../../lib/container-status';
+import { formatDateTime } from '../../lib/format-time';
 import { toPlainText } from '../../lib/plain-text';
 import type { StatePoint } from '../../lib/state-history';
 
@@ -92,7 +93,7 @@ function chartOptions(states: readonly string[], element: HTMLElement): uPlot.Op
     series: [
       {
         label: 'Time',
-        value: (_plot, seconds) => (Number.isFinite(seconds) ? new Date(seconds * 1_000).toLocaleString() : ''),
+        value: (_plot, seconds) => (Number.isFinite(seconds) ? formatDateTime(new Date(seconds * 1_000)) : ''),
       },
       ...states.map((state): uPlot.Series => {
         const { color, dash } = LINE_STYLES[state] ?? { color: '--ink-soft', dash: [1, 3] };

@@ -9,6 +9,7 @@ import { ConfirmDialog } from '../../components/confirm';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
+import { Note } from '../../components/note';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { ROLE_LABELS } from '../../lib/format-role';
@@ -89,9 +90,7 @@ function PasswordForm() {
         />
         <ErrorNote error={formError(changeMutation.error)} />
         {changeMutation.isSuccess && (
-          <p className="note" role="status">
-            The password was changed, and all other sessions were signed out.
-          </p>
+          <Note role="status">The password was changed, and all other sessions were signed out.</Note>
         )}
         <div className="actions">
           <Button type="submit" busy={changeMutation.isPending}>

@@ -6,6 +6,7 @@ import { signInOptionsQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
+import { Note } from '../../components/note';
 import { AuthLayout } from './auth-layout';
 import { useSignIn } from './use-sign-in';
 import { IsolatedText } from '../../components/isolated-text';
@@ -35,7 +36,7 @@ export function SignInPage(): ReactNode {
   const oidc = options.data?.oidc ?? null;
   return (
     <AuthLayout title="Sign in">
-      {why !== undefined && Object.hasOwn(FAILURE_MESSAGES, why) && <p className="note">{FAILURE_MESSAGES[why]}</p>}
+      {why !== undefined && Object.hasOwn(FAILURE_MESSAGES, why) && <Note>{FAILURE_MESSAGES[why]}</Note>}
       <form
         className="stack"
         onSubmit={(event) => {

@@ -1,72 +1,91 @@
-import type { Freshness, Host, Page, StreamMessage } from '@muster/contracts';
-import type { InfiniteData, QueryClient } from '@tanstack/react-query';
-import { hostQuery, staleKeysAfter, summaryQuery } from './queries';
+import type { Freshness, Host, StreamMessage } from '@muster/contracts';
+import type { QueryClient } from '@tanstack/react-query';
+import { cachedHosts, removeHosts, updateHosts } from './host-cache';
+import { updateFleetMap } from './fleet-map-cache';
+import { fleetMapQuery, hostQuery, staleKeysAfter, summaryQuery } from './queries';
 
-type HostPages = InfiniteData<Page<Host>>;
+type Refresh = (key: readonly string[]) => void;
 
-/** Updates the query cache with one message of the live stream, and calls `refresh` for the keys to refetch. */
-export function applyMessage(
-  client: QueryClient,
-  message: StreamMessage,
-  refresh: (key: readonly string[]) => void,
-): void {
-  switch (message.event) {
-    case 'summary':
-      client.setQueryData(summaryQuery.queryKey, message.data);
-      break;
-    case 'host':
-      applyHost(client, message.data, refresh);
-      break;
-    case 'freshness':
-      applyFreshness(client, new Map(message.data.hosts.map(({ hostId, freshness }) => [hostId, freshness])), refresh);
-      break;
-    case 'unauthorized':
-      client.setQueryData(['session'], null);
-      break;
-    case 'container':
-    case 'host-deleted':
-    case 'hosts-changed':
-    case 'reset':
-    case 'lagging':
-    case 'caught-up':
-    case 'heartbeat':
-      break;
+/**
+ * Updates the query cache with messages of the live stream, and calls `refresh` for the keys to refetch. The messages
+ * about hosts are applied together, because each change of a list of hosts costs the same for one host and for many.
+ */
+export function applyMessages(client: QueryClient, messages: readonly StreamMessage[], refresh: Refresh): void {
+  const changedHosts = new Map<string, Host>();
+  const deletedIds = new Set<string>();
+  for (const message of messages) {
+    switch (message.event) {
+      case 'summary':
+        client.setQueryData(summaryQuery.queryKey, message.data);
+        break;
+      case 'host':
+        changedHosts.set(message.data.id, message.data);
+        break;
+      case 'host-deleted':
+        deletedIds.add(message.data.hostId);
+        break;
+      case 'freshness':
+        // The message describes all hosts, so earlier messages must not override it.
+        applyHosts(client, changedHosts, refresh);
+        changedHosts.clear();
+        applyFreshness(
+          client,
+          new Map(message.data.hosts.map(({ hostId, freshness }) => [hostId, freshness])),
+          refresh,
+        );
+        break;
+      case 'unauthorized':
+        client.setQueryData(['session'], null);
+        break;
+      case 'container':
+      case 'hosts-changed':
+      case 'reset':
+      case 'lagging':
+      case 'caught-up':
+      case 'heartbeat':
+        break;
+    }
+    for (const key of staleKeysAfter(message.event)) refresh(key);
   }
-  for (const key of staleKeysAfter(message.event)) refresh(key);
+  applyHosts(client, changedHosts, refresh);
+  if (deletedIds.size > 0) removeHosts(client, deletedIds);
 }
 
-/** Returns the hosts of all cached lists. */
-const cachedHosts = (client: QueryClient): Host[] =>
-  client
-    .getQueriesData<HostPages>({ queryKey: ['hosts', 'list'] })
-    .flatMap(([, data]) => data?.pages.flatMap((page) => page.items) ?? []);
-
-/** Updates the hosts in all cached lists. Each list keeps its age, so that its next refetch is not delayed. */
-const updateHosts = (client: QueryClient, update: (host: Host) => Host): void => {
-  for (const { queryKey, state } of client.getQueryCache().findAll({ queryKey: ['hosts', 'list'] })) {
-    client.setQueryData<HostPages>(
-      queryKey,
-      (data) => data && { ...data, pages: data.pages.map((page) => ({ ...page, items: page.items.map(update) })) },
-      { updatedAt: state.dataUpdatedAt },
-    );
-  }
-};
-
-function applyHost(client: QueryClient, host: Host, refresh: (key: readonly string[]) => void): void {
-  const cachedHost = cachedHosts(client).find(({ id }) => id === host.id);
-  client.setQueryData(hostQuery(host.id).queryKey, host);
-  updateHosts(client, (cached) => (cached.id === host.id ? host : cached));
-  if (cachedHost === undefined) refresh(['hosts', 'list']);
+function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refresh: Refresh): void {
+  if (hosts.size === 0) return;
+  const listedHosts = cachedHosts(client);
+  // The lists are filtered and sorted, so a host can leave a list or enter one that does not contain it.
+  const changesLists = [...hosts.values()].some((host) => {
+    const { queryKey } = hostQuery(host.id);
+    const before = listedHosts.get(host.id) ?? client.getQueryData(queryKey);
+    client.setQueryData(queryKey, host);
+    return before === undefined || filterKeyOf(before) !== filterKeyOf(host);
+  });
+  updateHosts(client, (host) => hosts.get(host.id) ?? host);
+  if (changesLists) refresh(['hosts', 'list']);
+  if (!updateFleetMap(client, hosts)) refresh(fleetMapQuery.queryKey);
 }
+
+/**
+ * Returns a text of the fields by which lists of hosts are filtered. It omits the numbers of containers and times, which
+ * change with almost every report; lists that are sorted by them are refetched at their maximum age.
+ */
+const filterKeyOf = ({ name, freshness, problems, engine, agentVersion, containersByState }: Host): string =>
+  JSON.stringify([
+    name,
+    freshness,
+    problems.map(({ code }) => code),
+    engine,
+    agentVersion,
+    Object.keys(containersByState).sort(),
+  ]);
 
 /** Applies a `freshness` message. Hosts that the message does not list are online. */
-function applyFreshness(
-  client: QueryClient,
-  freshnessById: ReadonlyMap<string, Freshness>,
-  refresh: (key: readonly string[]) => void,
-): void {
+function applyFreshness(client: QueryClient, freshnessById: ReadonlyMap<string, Freshness>, refresh: Refresh): void {
   const freshnessOf = ({ id }: Host): Freshness => freshnessById.get(id) ?? 'online';
-  if (cachedHosts(client).every((host) => host.freshness === freshnessOf(host))) return;
-  updateHosts(client, (host) => ({ ...host, freshness: freshnessOf(host) }));
-  refresh(['containers']);
+  if ([...cachedHosts(client).values()].every((host) => host.freshness === freshnessOf(host))) return;
+  updateHosts(client, (host) =>
+    host.freshness === freshnessOf(host) ? host : { ...host, freshness: freshnessOf(host) },
+  );
+  for (const key of [['hosts', 'list'], fleetMapQuery.queryKey, ['containers']]) refresh(key);
 }

@@ -30,6 +30,12 @@ export const api = createClient({
 /** Returns whether the API rejected the call because there is no session or the session has ended. */
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
+/**
+ * Returns whether the API has no such item. An id that is not valid cannot exist either, and the API rejects it with 400.
+ */
+export const isNotFound = (error: unknown): boolean =>
+  error instanceof ProblemError && (error.status === 404 || error.status === 400);
+
 /** Returns the text that describes an error to the user. */
 export function formatError(error: Error): string {
   if (error instanceof ProblemError) {

@@ -3,12 +3,17 @@ import type { StreamMessage } from '@muster/contracts';
 import { isSignedOut } from './client';
 
 /**
- * The state of the live stream. `connecting`: first connection attempt. `live`: changes arrive as they are committed.
+ * The state of the live stream. `connecting`: no message has arrived yet. `live`: changes arrive as they are committed.
  * `lagging`: connected, but the server has not yet sent the changes that were committed after `since`. `lost`:
- * disconnected at `since`, and reconnecting. `ended`: the session has ended, and no more messages will arrive. `since`
- * is a time in milliseconds, according to the server's clock for `lagging` and to this device's clock for `lost`.
+ * disconnected since `since`, and reconnecting. `silent`: connected, but no message arrives; usually a proxy holds the
+ * messages back. `ended`: the session has ended, and no more messages will arrive. `since` is a time in milliseconds,
+ * according to the server's clock for `lagging` and to this device's clock for `lost` and `silent`.
  */
-export type LiveState = { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost'; since: number };
+export type LiveState =
+  { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost' | 'silent'; since: number };
+
+/** Whether the data on the screen must be polled in this state, because changes arrive late or not at all. */
+export const isPolling = ({ kind }: LiveState): boolean => kind === 'lost' || kind === 'silent' || kind === 'lagging';
 
 export interface LiveConnection {
   state(): LiveState;
@@ -17,63 +22,118 @@ export interface LiveConnection {
   close(): void;
 }
 
+export interface LiveHandlers {
+  onMessage: (message: StreamMessage) => void;
+  /** Called when messages may be missing, so that everything must be refetched. */
+  onGap: () => void;
+}
+
 /** Delay before a retry after a server has rejected the stream (ms). Another server may respond to the retry. */
 const REFUSED_RETRY_MS = 15_000;
 
+/** Maximum time until the first message of a connection, which the server sends at once (ms). */
+const FIRST_MESSAGE_MS_MAX = 8_000;
+
+/** Maximum time between two messages (ms). The server sends one at least every 15 s. */
+const SILENCE_MS_MAX = 19_000;
+
 /**
- * Reads the live stream, and reconnects whenever the connection is lost. After a reconnect or a `reset` message, it
- * calls `onGap`, which must refetch everything, because messages may be missing.
+ * Minimum time between two messages that do not arrive together (ms). A proxy that holds messages back releases many at
+ * once, and is then silent again.
  */
-export function connectLive(
-  client: Pick<Client, 'stream'>,
-  { onMessage, onGap }: { onMessage: (message: StreamMessage) => void; onGap: () => void },
-): LiveConnection {
+const BURST_MS_MAX = 1_000;
+
+/**
+ * Reads the live stream, and reconnects whenever the connection is lost. The state is `live` only after a message has
+ * arrived. After a reconnect or a `reset` message, it calls `onGap`, because messages may be missing.
+ */
+export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }: LiveHandlers): LiveConnection {
   let state: LiveState = { kind: 'connecting' };
   let currentAttempt = new AbortController();
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
+  let silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  let lastMessageAt = -Infinity;
+  let laggingSince: number | null = null;
   const listeners = new Set<() => void>();
 
   const setState = (next: LiveState): void => {
     state = next;
     listeners.forEach((listener) => listener());
   };
-  const setLost = (): void => {
-    if (state.kind !== 'lost') setState({ kind: 'lost', since: Date.now() });
+  const isAway = (): boolean => state.kind === 'lost' || state.kind === 'silent';
+  /** Sets the state in which messages arrive. */
+  const setArriving = (): void =>
+    setState(laggingSince === null ? { kind: 'live' } : { kind: 'lagging', since: laggingSince });
+  const setAway = (kind: 'lost' | 'silent'): void => {
+    if (state.kind === 'ended' || state.kind === kind) return;
+    const since = state.kind === 'lost' || state.kind === 'silent' ? state.since : Date.now();
+    setState({ kind, since });
+    if (kind === 'silent') onGap();
   };
-  const setLive = (): void => {
-    const wasLost = state.kind === 'lost';
-    setState({ kind: 'live' });
-    if (wasLost) onGap();
+  const expectMessageWithin = (ms: number): void => {
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(() => setAway('silent'), ms);
+  };
+  const onOpen = (): void => {
+    lastMessageAt = -Infinity;
+    laggingSince = null;
+    expectMessageWithin(FIRST_MESSAGE_MS_MAX);
+    // The new connection has not been silent yet. It has FIRST_MESSAGE_MS_MAX to show that it is live.
+    if (state.kind === 'silent') setState({ kind: 'lost', since: state.since });
+  };
+  const recordMessage = (): void => {
+    const now = Date.now();
+    const gapMs = now - lastMessageAt;
+    // Messages that were held back arrive together after a long time. Only a regular rhythm ends the silence.
+    const isRegular = state.kind !== 'silent' || (gapMs >= BURST_MS_MAX && gapMs <= SILENCE_MS_MAX);
+    if (state.kind !== 'silent' || gapMs >= BURST_MS_MAX) lastMessageAt = now;
+    expectMessageWithin(SILENCE_MS_MAX);
+    if (!isRegular || (state.kind !== 'connecting' && !isAway())) return;
+    const mayHaveMissed = isAway();
+    setArriving();
+    if (mayHaveMissed) onGap();
   };
 
   async function readStream({ signal }: AbortController): Promise<void> {
     const messages = client.stream({
       signal,
       onState: (connection) => {
-        if (connection.state === 'open') setLive();
-        else if (connection.state === 'waiting') setLost();
+        if (signal.aborted) return;
+        if (connection.state === 'open') onOpen();
+        else if (connection.state === 'waiting') {
+          clearTimeout(silenceTimer);
+          setAway('lost');
+        }
       },
     });
     for await (const message of messages) {
+      recordMessage();
       if (message.event === 'reset') onGap();
-      if (message.event === 'lagging') setState({ kind: 'lagging', since: Date.parse(message.data.since) });
-      if (message.event === 'caught-up') setState({ kind: 'live' });
-      if (message.event === 'unauthorized') setState({ kind: 'ended' });
+      if (message.event === 'lagging' || message.event === 'caught-up') {
+        laggingSince = message.event === 'lagging' ? Date.parse(message.data.since) : null;
+        if (!isAway()) setArriving();
+      }
+      if (message.event === 'unauthorized') {
+        clearTimeout(silenceTimer);
+        setState({ kind: 'ended' });
+      }
       onMessage(message);
     }
   }
 
   function start(): void {
     clearTimeout(retryTimer);
+    clearTimeout(silenceTimer);
     currentAttempt.abort();
     const thisAttempt = (currentAttempt = new AbortController());
     readStream(thisAttempt).catch((error: unknown) => {
       if (thisAttempt.signal.aborted) return;
+      clearTimeout(silenceTimer);
       if (isSignedOut(error)) {
         setState({ kind: 'ended' });
         onMessage({ event: 'unauthorized', data: {} });
       } else {
-        setLost();
+        setAway('lost');
         retryTimer = setTimeout(start, REFUSED_RETRY_MS);
       }
     });
@@ -81,7 +141,7 @@ export function connectLive(
 
   // Reconnects immediately when the device is back online.
   const reconnect = (): void => {
-    if (state.kind === 'lost') start();
+    if (isAway()) start();
   };
   window.addEventListener('online', reconnect);
   start();
@@ -95,6 +155,7 @@ export function connectLive(
     close() {
       window.removeEventListener('online', reconnect);
       clearTimeout(retryTimer);
+      clearTimeout(silenceTimer);
       currentAttempt.abort();
       listeners.clear();
     },

@@ -1,16 +1,20 @@
 import type { StreamMessage } from '@muster/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, use, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
-import { applyMessage } from './apply-message';
+import { applyMessages } from './apply-message';
 import { api } from './client';
-import { connectLive, type LiveConnection, type LiveState } from './live-connection';
+import { connectShared } from './connect-shared';
+import { isPolling, type LiveConnection, type LiveState } from './live-connection';
 import { FLEET_TOPICS } from './queries';
 import { refresh, refreshOlderThan } from './refresh';
 
 /** Period in which all changes are combined into a single refresh, in milliseconds. */
 const REFRESH_INTERVAL_MS = 2_000;
 
-/** Interval at which the data on the screen is refetched while the stream is lost or lagging, in milliseconds. */
+/** Period in which all messages are applied together, in milliseconds. */
+const APPLY_INTERVAL_MS = 200;
+
+/** Interval at which the data on the screen is refetched while changes arrive late or not at all, in milliseconds. */
 const POLL_INTERVAL_MS = 10_000;
 
 /**
@@ -40,13 +44,20 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         dueKeys.clear();
       }, REFRESH_INTERVAL_MS);
     };
-    const onMessage = (message: StreamMessage): void => applyMessage(client, message, refreshSoon);
-    const connection = connectLive(api, { onMessage, onGap: () => refresh(client) });
+    const received: StreamMessage[] = [];
+    let applyTimer: ReturnType<typeof setTimeout> | undefined;
+    const onMessage = (message: StreamMessage): void => {
+      received.push(message);
+      applyTimer ??= setTimeout(() => {
+        applyTimer = undefined;
+        applyMessages(client, received.splice(0), refreshSoon);
+      }, APPLY_INTERVAL_MS);
+    };
+    const connection = connectShared(api, { onMessage, onGap: () => refresh(client) });
     // eslint-disable-next-line react-hooks/set-state-in-effect -- the connection is opened by the effect that closes it
     setLiveConnection(connection);
     const pollTimer = setInterval(() => {
-      const { kind } = connection.state();
-      if ((kind === 'lost' || kind === 'lagging') && !document.hidden) refresh(client);
+      if (isPolling(connection.state()) && !document.hidden) refresh(client);
     }, POLL_INTERVAL_MS);
     const refreshOldData = (): void => {
       if (connection.state().kind !== 'ended' && !document.hidden) refreshOlderThan(client, FLEET_TOPICS, AGE_MS_MAX);
@@ -54,6 +65,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const ageCheckTimer = setInterval(refreshOldData, AGE_CHECK_INTERVAL_MS);
     document.addEventListener('visibilitychange', refreshOldData);
     return () => {
+      clearTimeout(applyTimer);
       clearTimeout(refreshTimer);
       clearInterval(pollTimer);
       clearInterval(ageCheckTimer);

@@ -24,6 +24,13 @@ export const sessionQuery = queryOptions({
   staleTime: Infinity,
 });
 
+export const searchQuery = (q: string) =>
+  queryOptions({
+    queryKey: ['search', q],
+    queryFn: ({ signal }) => api.call('search', { query: { q } }, { signal }),
+    placeholderData: keepPreviousData,
+  });
+
 export const signInOptionsQuery = queryOptions({
   queryKey: ['sign-in-options'],
   queryFn: ({ signal }) => api.call('getSignInOptions', {}, { signal }),
@@ -32,6 +39,28 @@ export const signInOptionsQuery = queryOptions({
 export const summaryQuery = queryOptions({
   queryKey: ['summary'],
   queryFn: ({ signal }) => api.call('getSummary', {}, { signal }),
+});
+
+/** The query for the hosts to offer while the user types a part of a name. */
+export const hostMatchesQuery = (q: string) =>
+  queryOptions({
+    queryKey: ['hosts', 'matches', q],
+    queryFn: ({ signal }) => api.call('listHosts', { query: { q, limit: 10 } }, { signal }),
+    placeholderData: keepPreviousData,
+  });
+
+export const attentionQuery = queryOptions({
+  queryKey: ['attention'],
+  queryFn: ({ signal }) => api.call('getAttention', {}, { signal }),
+  staleTime: Infinity,
+});
+
+export const fleetMapQuery = queryOptions({
+  queryKey: ['fleet-map'],
+  queryFn: ({ signal }) => api.call('getFleetMap', {}, { signal }),
+  staleTime: Infinity,
+  // Comparing all hosts after each message would block the page.
+  structuralSharing: false,
 });
 
 export const hostQuery = (hostId: string) =>
@@ -71,20 +100,38 @@ const LIVE_QUERY_OPTIONS = { staleTime: Infinity } as const;
 type FiltersOf<Name extends PagedOperationName> =
   Input<Name> extends { query?: infer Query } ? Omit<NonNullable<Query>, 'cursor' | 'limit'> : never;
 export type ContainerFilters = FiltersOf<'listContainers'>;
+export type HostFilters = FiltersOf<'listHosts'>;
 export type EventFilters = FiltersOf<'listEvents'>;
+
+/** Returns whether the API counts all items: only for the first page, because counting can cost more than the page. */
+const countOf = ({ count }: { count?: unknown }, { cursor }: { cursor: string | undefined }): { count?: true } =>
+  count === true && cursor === undefined ? { count } : {};
 
 export const containersQuery = (filters: ContainerFilters, limit?: number) => ({
   ...pagedQuery(
     ['containers', 'list', filters],
-    (page, options) => api.call('listContainers', { query: { ...filters, ...page } }, options),
+    (page, options) =>
+      api.call(
+        'listContainers',
+        { query: { ...filters, count: undefined, ...page, ...countOf(filters, page) } },
+        options,
+      ),
     limit,
   ),
   ...LIVE_QUERY_OPTIONS,
 });
 
-export const hostsQuery = () => ({
-  ...pagedQuery(['hosts', 'list'], (page, options) => api.call('listHosts', { query: page }, options)),
+/** The query for a list of hosts. Its first page contains the number of hosts that match the filters. */
+export const hostsQuery = (filters: HostFilters = {}, limit?: number) => ({
+  ...pagedQuery(
+    ['hosts', 'list', filters],
+    (page, options) =>
+      api.call('listHosts', { query: { ...filters, ...page, ...countOf({ count: true }, page) } }, options),
+    limit,
+  ),
   ...LIVE_QUERY_OPTIONS,
+  // Comparing all loaded hosts after each message would block the page. `updateHosts` keeps unchanged objects itself.
+  structuralSharing: false,
 });
 
 export const eventsQuery = (filters: EventFilters, limit?: number) => ({
@@ -125,10 +172,10 @@ export const apiKeysQuery = () =>
   pagedQuery(['api-keys'], (page, options) => api.call('listApiKeys', { query: page }, options));
 
 /** The topics whose data is computed from containers. */
-const CONTAINER_TOPICS: readonly string[] = ['containers', 'events', 'images', 'ports', 'projects'];
+const CONTAINER_TOPICS: readonly string[] = ['attention', 'containers', 'events', 'images', 'ports', 'projects'];
 
 /** The topics with data about the fleet. This data can change without any action by the user. */
-export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', ...CONTAINER_TOPICS];
+export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map', ...CONTAINER_TOPICS];
 
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message includes the containers'

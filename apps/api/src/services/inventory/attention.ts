@@ -1,0 +1,135 @@
+import {
+  ATTENTION_GAP_SECONDS,
+  ATTENTION_TIMES_MAX,
+  ContainerProblemCode,
+  Freshness,
+  HostAttentionKind,
+  HostProblemCode,
+  type Attention,
+  type ContainerAttention,
+  type ContainerAttentionFilter,
+  type HostAttention,
+  type HostAttentionFilter,
+} from '@muster/contracts';
+import { shareReads } from '../../lib/share-reads.js';
+import type { FreshnessSource } from '../freshness/index.js';
+import { readCrashLoops, readTroubledContainers, type ImageRow } from './container-attention.sql.js';
+import { isRowProblem } from './container-problems.sql.js';
+import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
+
+/**
+ * Returns what needs attention in an organization. The cost is bounded: all hosts are read once, but only the containers
+ * of the first hosts that have containers with a problem, and only the newest exits.
+ */
+export type GetAttention = (organizationId: string) => Promise<Attention>;
+
+/** The limits of the work for one response. */
+export interface AttentionLimits {
+  /** Maximum number of hosts whose containers are read. */
+  hostsMax?: number;
+  /** Maximum number of containers that are read. A single host may have more. */
+  rowsMax?: number;
+  /** Maximum number of exits that are read. */
+  exitsReadMax?: number;
+}
+
+export function createGetAttention(
+  { db, freshnessContext }: FreshnessSource,
+  { hostsMax = 300, rowsMax = 3_000, exitsReadMax }: AttentionLimits = {},
+): GetAttention {
+  return shareReads(async (organizationId) => {
+    const context = await freshnessContext();
+    const hosts = await readHostAttention(db, organizationId, context, { hostsMax, rowsMax });
+    const { totals, read } = hosts;
+    const images = await readTroubledContainers(db, read.hostIds);
+    const loops = await readCrashLoops(db, organizationId, context, exitsReadMax);
+    const problems = ContainerProblemCode.options.flatMap((kind): ContainerAttention[] => {
+      if (!isRowProblem(kind)) return toContainerAttention(kind, loops, loops.isExact, loops.images);
+      const ofKind = images.filter((image) => image.kind === kind);
+      const counted = { total: totals[kind], isExact: true };
+      return toContainerAttention(kind, counted, read.totals[kind] === totals[kind], ofKind);
+    });
+    const total = totals.unhealthy + totals.dead + totals.failed + loops.total - loops.counted;
+    return {
+      hosts: { total: hosts.hostTotal, problems: toHostAttention(hosts.hostProblems) },
+      containers: { total, totalIsExact: loops.isExact, problems },
+    };
+  });
+}
+
+const SEVERITY: Readonly<Record<HostAttentionKind, number>> = {
+  engine_down: 5,
+  offline: 5,
+  clone_suspected: 5,
+  list_refused: 5,
+  too_many_containers: 5,
+  snapshot_refused: 5,
+  stale: 4,
+  truncated: 3,
+  clock_skew: 3,
+};
+
+function toHostAttention(found: readonly HostsWithProblem[]): HostAttention[] {
+  return HostAttentionKind.options.flatMap((kind) => {
+    const problem = found.find((one) => one.kind === kind);
+    if (problem === undefined) return [];
+    const times = groupTimes(problem.times);
+    return {
+      kind,
+      severity: SEVERITY[kind],
+      total: problem.times.length,
+      filter: hostFilter(kind),
+      since: times.at(-1)!.since,
+      times: times.slice(0, ATTENTION_TIMES_MAX),
+      latest: problem.latest
+        .map(({ id, name, since }) => ({ id, name, since: new Date(since).toISOString() }))
+        .reverse(),
+    };
+  });
+}
+
+/** The freshness of hosts whose problems are current. */
+const ALIVE = Freshness.options.filter((freshness) => freshness !== 'offline' && freshness !== 'left');
+
+function hostFilter(kind: HostAttentionKind): HostAttentionFilter {
+  const code = HostProblemCode.safeParse(kind);
+  return code.success ? { freshness: ALIVE, problem: [code.data] } : { freshness: [Freshness.parse(kind)] };
+}
+
+/**
+ * Groups instants, in milliseconds, that are at most `ATTENTION_GAP_SECONDS` apart. Returns the groups newest first.
+ */
+export function groupTimes(instants: readonly number[]): HostAttention['times'] {
+  const groups: { since: number; until: number; total: number }[] = [];
+  for (const instant of [...instants].sort((a, b) => b - a)) {
+    const group = groups.at(-1);
+    if (group !== undefined && group.since - instant <= ATTENTION_GAP_SECONDS * 1_000) {
+      group.since = instant;
+      group.total += 1;
+    } else groups.push({ since: instant, until: instant, total: 1 });
+  }
+  return groups.map(({ since, until, total }) => ({
+    since: new Date(since).toISOString(),
+    until: new Date(until).toISOString(),
+    total,
+  }));
+}
+
+function toContainerAttention(
+  kind: ContainerProblemCode,
+  { total, isExact }: { total: number; isExact: boolean },
+  isComplete: boolean,
+  images: readonly ImageRow[],
+): ContainerAttention[] {
+  if (total === 0) return [];
+  const filter: ContainerAttentionFilter = { problem: [kind], hostFreshness: ['online'] };
+  const groups = images.map(({ image, total: ofImage, hosts, since, latest }) => ({
+    image,
+    total: ofImage,
+    hosts,
+    filter: { ...filter, image: [image] },
+    since: since.toISOString(),
+    latest: latest.map((container) => ({ ...container, since: new Date(container.since).toISOString() })).reverse(),
+  }));
+  return [{ kind, total, totalIsExact: isExact, filter, groups, isComplete }];
+}

@@ -1,0 +1,119 @@
+import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
+import {
+  EXITS_READ_MAX,
+  MAY_LOOP,
+  recentErrors,
+  repeatedExits,
+  ROW_PROBLEMS,
+  type RowProblem,
+} from './container-problems.sql.js';
+
+interface LatestContainer {
+  hostId: string;
+  hostName: string;
+  dockerId: string;
+  name: string;
+  exitCode: number | null;
+  since: string;
+}
+
+/** The containers of one image that have the same problem. */
+export interface ImageRow {
+  image: string;
+  total: number;
+  hosts: number;
+  since: Date;
+  /** The containers that got the problem last, newest first. */
+  latest: LatestContainer[];
+}
+
+/**
+ * Groups rows of `troubled` by `kind` and image. Returns the images whose containers got the problem last, sorted by
+ * image.
+ */
+const groupByImage = (troubled: Prisma.Sql) => Prisma.sql`
+  numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY kind, image ORDER BY since DESC, "hostId", "dockerId") AS number
+    FROM ${troubled}
+  ), images AS (
+    SELECT kind, image, count(*)::int AS total, count(DISTINCT "hostId")::int AS hosts, min(since) AS since,
+      json_agg(json_build_object('hostId', "hostId", 'hostName', "hostName", 'dockerId', "dockerId", 'name', name,
+        'exitCode', "exitCode", 'since', since) ORDER BY number) FILTER (WHERE number <= ${ATTENTION_LATEST_MAX}::int) AS latest,
+      row_number() OVER (PARTITION BY kind ORDER BY max(since) DESC, image) AS rank
+    FROM numbered GROUP BY kind, image
+  )`;
+
+const FIRST_IMAGES = Prisma.sql`
+  SELECT kind, image, total, hosts, since, latest FROM images WHERE rank <= ${ATTENTION_IMAGES_MAX}::int
+  ORDER BY kind, image COLLATE "C"`;
+
+/** Reads the containers of these hosts that have a problem, grouped by problem and image. */
+export async function readTroubledContainers(
+  { prisma }: Database,
+  hostIds: readonly string[],
+): Promise<(ImageRow & { kind: RowProblem })[]> {
+  if (hostIds.length === 0) return [];
+  const kind = Prisma.sql`CASE ${Prisma.join(
+    (Object.entries(ROW_PROBLEMS) as [RowProblem, Prisma.Sql][]).map(
+      ([code, condition]) => Prisma.sql`WHEN ${condition} THEN ${code}::text`,
+    ),
+    ' ',
+  )} END`;
+  // With OFFSET 0, the planner reads the rows host by host, from the index of present rows.
+  return prisma.$queryRaw(Prisma.sql`
+    WITH troubled AS (
+      SELECT c.*, h.name AS "hostName"
+      FROM unnest(${[...hostIds]}::uuid[]) AS wanted (id) JOIN hosts AS h ON h.id = wanted.id
+      CROSS JOIN LATERAL (
+        SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c."changedAt" AS since, ${kind} AS kind
+        FROM containers AS c WHERE c."hostId" = wanted.id AND c."removedAt" IS NULL OFFSET 0
+      ) AS c
+      WHERE c.kind IS NOT NULL
+    ), ${groupByImage(Prisma.sql`troubled`)}
+    ${FIRST_IMAGES}`);
+}
+
+export interface CrashLoops {
+  total: number;
+  /** The number of containers in a crash loop that also have a problem of their row. */
+  counted: number;
+  /** False if there were more exits than the search reads, so that there may be more crash loops. */
+  isExact: boolean;
+  images: ImageRow[];
+}
+
+/** Finds the containers in a crash loop, on hosts whose containers are current, grouped by image. */
+export async function readCrashLoops(
+  { prisma }: Database,
+  organizationId: string,
+  context: FreshnessContext,
+  exitsReadMax: number = EXITS_READ_MAX,
+): Promise<CrashLoops> {
+  const freshness = freshnessSql(freshnessCutoffs(context)).containers;
+  const hasRowProblem = Prisma.join(
+    Object.values(ROW_PROBLEMS).map((condition) => Prisma.sql`COALESCE(${condition}, FALSE)`),
+    ' OR ',
+  );
+  const [found] = await prisma.$queryRaw<
+    (Omit<CrashLoops, 'images'> & { images: (Omit<ImageRow, 'since'> & { since: string })[] })[]
+  >(Prisma.sql`
+    WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
+    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`)}),
+    troubled AS MATERIALIZED (
+      SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", e.since, h.name AS "hostName",
+        'crash_loop' AS kind, (${hasRowProblem}) AS counted
+      FROM repeated AS e JOIN hosts AS h ON h.id = e."hostId"
+      CROSS JOIN LATERAL (
+        SELECT * FROM containers AS c WHERE c."hostId" = e."hostId" AND c."dockerId" = e."dockerId" OFFSET 0
+      ) AS c
+      WHERE h."deletedAt" IS NULL AND ${freshness} = 'online' AND ${MAY_LOOP}
+    ), ${groupByImage(Prisma.sql`troubled`)}
+    SELECT (SELECT count(*)::int FROM troubled) AS total,
+      (SELECT count(*)::int FROM troubled WHERE counted) AS counted,
+      (SELECT count(*) FROM errors) < ${exitsReadMax}::int AS "isExact",
+      (SELECT COALESCE(json_agg(first), '[]') FROM (${FIRST_IMAGES}) AS first) AS images`);
+  if (found === undefined) throw new Error('the search for crash loops returned no row');
+  return { ...found, images: found.images.map((image) => ({ ...image, since: new Date(image.since) })) };
+}

@@ -1,0 +1,98 @@
+import {
+  CRASH_LOOP_EXITS_MIN,
+  ENDED_STATES,
+  STOPPED_EXIT_CODES,
+  type ContainerProblemCode,
+  type EventKind,
+} from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { healthKey } from '../sync/index.js';
+import { or } from './container-columns.sql.js';
+
+/** The period, in milliseconds, within which several exits are a crash loop. */
+const CRASH_LOOP_MS = 3_600_000;
+
+/** Maximum number of exits with an error that a search for crash loops reads, newest first. */
+export const EXITS_READ_MAX = 5_000;
+
+const EXIT_KINDS: readonly EventKind[] = ['exited', 'restarted'];
+
+const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) => Prisma.raw(String(code))));
+
+/** The condition that a row `c` of containers exited with an error, like `isFailed`. */
+const IS_FAILED = Prisma.sql`(c.state IN (${Prisma.join([...ENDED_STATES])}) AND c."exitCode" NOT IN (${NO_ERROR_CODES}))`;
+
+/** The conditions on a row `c` of the problems that follow from the row alone. At most one of them applies. */
+export const ROW_PROBLEMS = {
+  unhealthy: Prisma.sql`c.health = 'unhealthy'`,
+  dead: Prisma.sql`c.state = 'dead'`,
+  failed: IS_FAILED,
+} as const satisfies Partial<Record<ContainerProblemCode, Prisma.Sql>>;
+export type RowProblem = keyof typeof ROW_PROBLEMS;
+
+/** For a row `h` of hosts, the number of containers with each problem that follows from a container's row alone. */
+export const PROBLEM_COUNTS = {
+  unhealthy: Prisma.sql`COALESCE((h."stateCounts" ->> ${healthKey('unhealthy')})::int, 0)`,
+  dead: Prisma.sql`COALESCE((h."stateCounts" ->> 'dead')::int, 0)`,
+  failed: Prisma.sql`h."failedCount"`,
+} as const satisfies Record<RowProblem, Prisma.Sql>;
+
+export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => Object.hasOwn(ROW_PROBLEMS, code);
+
+/**
+ * The condition that a container whose process exited several times is still in a crash loop: it runs, waits for its
+ * restart, or exited with an error again. Someone stopped it otherwise.
+ */
+export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
+
+/**
+ * Selects the newest exits with an error of the last hour, as `e`. The events are read by an index that contains only
+ * them. Without `OFFSET 0`, the filter by kind would precede the limit, and the number of events read would not be
+ * bounded.
+ */
+export const recentErrors = (
+  organizationId: string,
+  now: Date,
+  exitsReadMax = EXITS_READ_MAX,
+): Prisma.Sql => Prisma.sql`
+  SELECT e."hostId", e."dockerId", e.kind, e."exitCode", e."recordedAt" FROM container_events AS e
+  WHERE e."organizationId" = ${organizationId} AND e."exitCode" <> 0
+    AND e."recordedAt" > ${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz
+  ORDER BY e."recordedAt" DESC LIMIT ${exitsReadMax}::int`;
+
+/** Selects the containers that exited often enough for a crash loop, from rows `e` of `errors`. */
+export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
+  SELECT e."hostId", e."dockerId", min(e."recordedAt") AS since FROM ${errors} AS e
+  WHERE e.kind IN (${Prisma.join([...EXIT_KINDS])}) AND e."exitCode" NOT IN (${NO_ERROR_CODES})
+  GROUP BY e."hostId", e."dockerId" HAVING count(*) >= ${CRASH_LOOP_EXITS_MIN}::int`;
+
+/** Returns the condition that a row `c` has one of these problems. */
+export function hasContainerProblem(
+  codes: readonly ContainerProblemCode[],
+  organizationId: string,
+  now: Date,
+): Prisma.Sql {
+  return or(
+    codes.map((code) =>
+      isRowProblem(code)
+        ? ROW_PROBLEMS[code]
+        : Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (
+            SELECT "hostId", "dockerId" FROM (${repeatedExits(Prisma.sql`(${recentErrors(organizationId, now)})`)}) AS e)`,
+    ),
+  );
+}
+
+/** Returns the condition that a row `h` of hosts may have containers with one of these problems. */
+export function mayHaveContainerProblem(
+  codes: readonly ContainerProblemCode[],
+  organizationId: string,
+  now: Date,
+): Prisma.Sql {
+  return or(
+    codes.map((code) =>
+      isRowProblem(code)
+        ? Prisma.sql`${PROBLEM_COUNTS[code]} > 0`
+        : Prisma.sql`h.id IN (SELECT "hostId" FROM (${repeatedExits(Prisma.sql`(${recentErrors(organizationId, now)})`)}) AS e)`,
+    ),
+  );
+}

@@ -1,0 +1,34 @@
+import { FLEET_MAP_HOSTS_MAX, type FleetMap } from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { freshnessCutoffs, freshnessSql, type FreshnessSource } from '../freshness/index.js';
+import { healthKey } from '../sync/index.js';
+import { severity } from './host-severity.sql.js';
+
+/**
+ * Returns the map of an organization's hosts. PostgreSQL collects each column into one array, because ten thousand rows
+ * would take several times as long to receive. `hostsMax` replaces the maximum number of hosts.
+ */
+export async function getFleetMap(
+  { db, freshnessContext }: FreshnessSource,
+  organizationId: string,
+  { hostsMax = FLEET_MAP_HOSTS_MAX }: { hostsMax?: number } = {},
+): Promise<FleetMap> {
+  const context = await freshnessContext();
+  const freshness = freshnessSql(freshnessCutoffs(context)).host;
+  const [map] = await db.prisma.$queryRaw<FleetMap[]>(Prisma.sql`
+    WITH listed AS MATERIALIZED (
+      SELECT h.id, h.name, ${freshness} AS freshness, ${severity(freshness, context.now)} AS severity,
+        COALESCE((h."stateCounts" ->> ${healthKey('unhealthy')})::int, 0) AS unhealthy
+      FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
+      ORDER BY h.name, h.id LIMIT ${hostsMax}::int
+    )
+    SELECT CASE WHEN count(*) < ${hostsMax}::int THEN count(*) ELSE (
+        SELECT count(*) FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
+      ) END::int AS total,
+      COALESCE(json_agg(id), '[]') AS ids, COALESCE(json_agg(name), '[]') AS names,
+      COALESCE(json_agg(freshness), '[]') AS freshness, COALESCE(json_agg(severity), '[]') AS severity,
+      COALESCE(json_agg(unhealthy), '[]') AS unhealthy
+    FROM listed`);
+  if (map === undefined) throw new Error('the fleet map returned no row');
+  return map;
+}

@@ -1,0 +1,10 @@
+import type { ReactNode } from 'react';
+
+/** A note on a page. Its sentences wrap as one paragraph, whatever elements they contain. */
+export function Note({ kind, role, children }: { kind?: 'warning' | 'trouble'; role?: 'status'; children: ReactNode }) {
+  return (
+    <div className={kind === undefined ? 'note' : `note note-${kind}`} role={role}>
+      <p>{children}</p>
+    </div>
+  );
+}

@@ -1,0 +1,152 @@
+import type {
+  Attention,
+  ContainerAttention,
+  ContainerAttentionFilter,
+  ContainerProblemCode,
+  HostAttention,
+  HostAttentionFilter,
+  HostAttentionKind,
+} from '@muster/contracts';
+import type { StatusIcon } from '../../lib/container-status';
+import { formatCount, formatNumber } from '../../lib/format-count';
+
+/** The page that a row leads to: one item, or the list of exactly the items that the row counts. */
+export type AttentionTarget =
+  | { kind: 'host'; hostId: string }
+  | { kind: 'hosts'; filter: HostAttentionFilter }
+  | { kind: 'container'; hostId: string; dockerId: string }
+  | { kind: 'containers'; filter: ContainerAttentionFilter };
+
+/** A row of the list of problems: one host or container, or several with the same problem. */
+export interface AttentionRow {
+  key: string;
+  icon: StatusIcon;
+  /** The name of the item or image, which comes from outside Muster, or the number of hosts. */
+  name: string;
+  problem: string;
+  /** What else is known, such as the host of a container or the names of some hosts. */
+  details: string;
+  /** When hosts got the problem: numbers of hosts, newest first, each with its time. */
+  times: readonly { total: number; since: string }[];
+  target: AttentionTarget;
+}
+
+const HOST_PROBLEMS: Readonly<Record<HostAttentionKind, { icon: StatusIcon; problem: string }>> = {
+  engine_down: { icon: 'unhealthy', problem: 'Container engine not responding' },
+  offline: { icon: 'dead', problem: 'Offline' },
+  clone_suspected: { icon: 'unhealthy', problem: 'Two machines report as one host (cloned VM?)' },
+  list_refused: { icon: 'unhealthy', problem: 'Container engine refuses to list containers' },
+  too_many_containers: { icon: 'unhealthy', problem: 'Too many containers for one snapshot' },
+  snapshot_refused: { icon: 'unhealthy', problem: 'Muster refuses the snapshots' },
+  stale: { icon: 'starting', problem: 'Stale' },
+  truncated: { icon: 'starting', problem: 'Some fields are shortened' },
+  clock_skew: { icon: 'starting', problem: 'The clock is wrong' },
+};
+
+const CONTAINER_PROBLEMS: Readonly<Record<ContainerProblemCode, { icon: StatusIcon; problem: string }>> = {
+  crash_loop: { icon: 'restarting', problem: 'Crash loop' },
+  unhealthy: { icon: 'unhealthy', problem: 'Health check failing' },
+  dead: { icon: 'dead', problem: 'Dead: removal failed' },
+  failed: { icon: 'crashed', problem: 'Crashed' },
+};
+
+/** Maximum number of images that are shown for one problem. The others are in the list that its last row leads to. */
+const IMAGES_SHOWN_MAX = 5;
+
+/** Number of names that a row with several hosts or containers shows. */
+const NAMES_SHOWN_MAX = 3;
+
+/** Returns the rows of the hosts, in the API's order. */
+export const hostRows = ({ hosts }: Attention): AttentionRow[] => hosts.problems.map(hostRow);
+
+function hostRow({ kind, total, filter, since, times, latest }: HostAttention): AttentionRow {
+  const [host] = latest;
+  const base = { key: kind, ...HOST_PROBLEMS[kind] };
+  if (total === 1 && host !== undefined) {
+    const target = { kind: 'host', hostId: host.id } as const;
+    return { ...base, name: host.name, details: '', times: [{ total, since: host.since }], target };
+  }
+  return {
+    ...base,
+    name: formatCount(total, 'host'),
+    details: formatNames(latest, total),
+    times: times.length === 0 ? [{ total, since }] : times,
+    target: { kind: 'hosts', filter },
+  };
+}
+
+/** Returns the rows of the containers, in the API's order, with one row per problem and image. */
+export const containerRows = ({ containers }: Attention): AttentionRow[] =>
+  containers.problems.flatMap(rowsOfContainerProblem);
+
+function rowsOfContainerProblem({
+  kind,
+  total,
+  totalIsExact,
+  filter,
+  groups,
+  isComplete,
+}: ContainerAttention): AttentionRow[] {
+  const { icon, problem } = CONTAINER_PROBLEMS[kind];
+  const rows = groups.slice(0, IMAGES_SHOWN_MAX).map((group): AttentionRow => {
+    const { image, latest } = group;
+    const base = { key: `${kind} ${image}`, icon };
+    const [container] = latest;
+    if (group.total === 1 && isComplete && container !== undefined) {
+      const { hostId, hostName, dockerId, name, exitCode, since } = container;
+      return {
+        ...base,
+        name,
+        problem: withExitCode(kind, exitCode),
+        details: hostName,
+        times: [{ total: 1, since }],
+        target: { kind: 'container', hostId, dockerId },
+      };
+    }
+    return {
+      ...base,
+      name: image,
+      problem,
+      details: `${formatAtLeast(group.total, isComplete, 'container')} on ${formatAtLeast(group.hosts, isComplete, 'host')}`,
+      times: [{ total: group.total, since: group.since }],
+      target: { kind: 'containers', filter: group.filter },
+    };
+  });
+  if (rows.length > 0 && groups.length <= IMAGES_SHOWN_MAX && isComplete) return rows;
+  return [
+    ...rows,
+    {
+      key: kind,
+      icon,
+      name: `All ${formatAtLeast(total, totalIsExact, 'container')}`,
+      problem,
+      details: '',
+      times: [],
+      target: { kind: 'containers', filter },
+    },
+  ];
+}
+
+/** Formats a count, with a plus sign if there may be more. */
+const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
+  isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
+
+/** Returns some names, and the number of the others. */
+function formatNames(items: readonly { name: string }[], total: number): string {
+  const names = items.slice(0, NAMES_SHOWN_MAX).map(({ name }) => name);
+  const others = total - names.length;
+  return others > 0 ? `${names.join(', ')} and ${formatCount(others, 'other')}` : names.join(', ');
+}
+
+/**
+ * Describes a container's problem with its exit code. According to the shell's convention, codes above 128 are 128 plus
+ * the number of a signal.
+ */
+function withExitCode(kind: ContainerProblemCode, exitCode: number | null): string {
+  const { problem } = CONTAINER_PROBLEMS[kind];
+  if (exitCode === null || (kind !== 'failed' && kind !== 'crash_loop')) return problem;
+  if (kind === 'crash_loop') return `Crash loop, last code ${exitCode}`;
+  if (exitCode === 137) return 'Killed (137), possibly out of memory';
+  if (exitCode === 139) return 'Crashed (segmentation fault, 139)';
+  return `Crashed (${exitCode})`;
+}

@@ -1,0 +1,159 @@
+import type { Host, HostSortKey } from '@muster/contracts';
+import { Link } from '@tanstack/react-router';
+import { IsolatedText } from '../../components/isolated-text';
+import { FreshnessBadge } from '../../components/state-badge';
+import { StateIcon } from '../../components/state-icons';
+import { Age } from '../../components/time';
+import type { Column } from '../../components/virtual-table';
+import { iconOfState, isCurrent, sortStates } from '../../lib/container-status';
+import { formatCount, formatNumber } from '../../lib/format-count';
+import { PROBLEM_TITLES, SEVERE_PROBLEMS } from '../../lib/format-problem';
+import { toPlainText } from '../../lib/plain-text';
+import { AllHostsCheckbox, HostCheckbox } from './selection-context';
+
+export type HostColumnId =
+  'select' | 'name' | 'freshness' | 'problems' | 'lastSeenAt' | 'containers' | 'engine' | 'agentVersion';
+
+/** The columns of the hosts page. Only users who can delete hosts see the checkboxes. */
+export const HOST_COLUMNS: readonly HostColumnId[] = [
+  'name',
+  'freshness',
+  'problems',
+  'lastSeenAt',
+  'containers',
+  'engine',
+  'agentVersion',
+];
+export const EDITABLE_HOST_COLUMNS: readonly HostColumnId[] = ['select', ...HOST_COLUMNS];
+
+export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host, HostSortKey>>> = {
+  select: {
+    title: 'Selection',
+    width: '2.75rem',
+    renderHeader: () => <AllHostsCheckbox />,
+    renderCell: (host) => <HostCheckbox host={host} />,
+  },
+  name: {
+    title: 'Name',
+    sort: 'name',
+    width: 'minmax(11rem, 1.5fr)',
+    renderCell: ({ id, name }) => (
+      <Link to="/hosts/$hostId" params={{ hostId: id }} className="row-name clip" title={toPlainText(name)}>
+        <IsolatedText text={name} />
+      </Link>
+    ),
+  },
+  freshness: {
+    title: 'Status',
+    sort: 'severity',
+    width: 'minmax(13rem, 1fr)',
+    renderCell: ({ freshness, confirmedAt }) => <FreshnessBadge freshness={freshness} since={confirmedAt} />,
+  },
+  problems: {
+    title: 'Problems',
+    width: 'minmax(16rem, 1.6fr)',
+    renderCell: ({ problems }) => <Problems problems={problems} />,
+  },
+  lastSeenAt: {
+    title: 'Last contact',
+    sort: 'lastSeenAt',
+    width: '6.75rem',
+    renderCell: ({ lastSeenAt }) => <Age at={lastSeenAt} />,
+  },
+  containers: {
+    title: 'Containers',
+    sort: 'containerCount',
+    width: 'minmax(7rem, 1fr)',
+    renderCell: (host) => <Containers host={host} />,
+  },
+  engine: {
+    title: 'Engine',
+    sort: 'engine',
+    width: 'minmax(7.5rem, 0.8fr)',
+    renderCell: ({ engine: { name, version } }) => (
+      <Link
+        from="/hosts"
+        to="/hosts"
+        search={(previous) => ({ ...previous, engine: [name] })}
+        className="clip"
+        title={toPlainText(`${name} ${version}: show only hosts with ${name}`)}
+      >
+        <IsolatedText text={name} /> <IsolatedText text={version} />
+      </Link>
+    ),
+  },
+  agentVersion: {
+    title: 'Agent',
+    sort: 'agentVersion',
+    width: '5.5rem',
+    renderCell: ({ agentVersion }) => (
+      <Link
+        from="/hosts"
+        to="/hosts"
+        search={(previous) => ({ ...previous, agentVersion: [agentVersion] })}
+        className="clip"
+        title={toPlainText(`Show only hosts with agent ${agentVersion}`)}
+      >
+        <IsolatedText text={agentVersion} />
+      </Link>
+    ),
+  },
+};
+
+/** The most important problem with the time since which the host has it, and the number of other problems. */
+function Problems({ problems }: { problems: Host['problems'] }) {
+  const worst = problems.find(({ code }) => SEVERE_PROBLEMS[code]) ?? problems[0];
+  if (worst === undefined) return null;
+  return (
+    <span
+      className="state host-problem"
+      title={toPlainText(problems.map(({ code, message }) => `${PROBLEM_TITLES[code]}: ${message}`).join('\n'))}
+    >
+      <StateIcon icon={SEVERE_PROBLEMS[worst.code] ? 'unhealthy' : 'starting'} />
+      <span className="clip">
+        {PROBLEM_TITLES[worst.code]}
+        {problems.length > 1 && ` +${problems.length - 1}`}
+      </span>
+      <span className="as-of">
+        since <Age at={worst.since} />
+      </span>
+    </span>
+  );
+}
+
+/** The numbers of a host's containers by state, as a link to the containers. */
+function Containers({
+  host: { id, containerCount, containersByState, containersByHealth, freshness },
+}: {
+  host: Host;
+}) {
+  if (containerCount === 0) return <span className="soft">none</span>;
+  const unhealthyCount = containersByHealth['unhealthy'] ?? 0;
+  const states = sortStates(containersByState);
+  const label = [
+    ...states.map(([state, count]) => `${formatNumber(count)} ${state}`),
+    ...(unhealthyCount > 0 ? [`${formatNumber(unhealthyCount)} unhealthy`] : []),
+  ].join(', ');
+  return (
+    <Link
+      to="/containers"
+      search={{ hostId: [id] }}
+      className={isCurrent(freshness) ? 'host-counts' : 'host-counts is-stale'}
+      title={toPlainText(label)}
+      aria-label={toPlainText(`${formatCount(containerCount, 'container')}: ${label}`)}
+    >
+      {states.map(([state, count]) => (
+        <span key={state} className="state">
+          <StateIcon icon={iconOfState(state)} />
+          <span className="number">{formatNumber(count)}</span>
+        </span>
+      ))}
+      {unhealthyCount > 0 && (
+        <span className="state">
+          <StateIcon icon="unhealthy" />
+          <span className="number">{formatNumber(unhealthyCount)}</span>
+        </span>
+      )}
+    </Link>
+  );
+}

@@ -1,0 +1,68 @@
+import type { Host } from '@muster/contracts';
+import { useQueryClient } from '@tanstack/react-query';
+import { ConfirmDialog } from '../../components/confirm';
+import { IsolatedText } from '../../components/isolated-text';
+import { FreshnessBadge } from '../../components/state-badge';
+import { api } from '../../lib/api/client';
+import { removeHosts } from '../../lib/api/host-cache';
+import { isCurrent } from '../../lib/container-status';
+import { formatCount } from '../../lib/format-count';
+import { deleteInBatches } from './delete-in-batches';
+
+/** Asks once before several hosts are deleted, with their names and what is lost. */
+export function DeleteHostsDialog({
+  hosts,
+  onDeleted,
+  onClose,
+}: {
+  hosts: readonly Host[];
+  /** Called after each batch that was deleted, also if a later batch fails. */
+  onDeleted: (hosts: readonly Host[]) => void;
+  onClose: () => void;
+}) {
+  const client = useQueryClient();
+  const hostCount = formatCount(hosts.length, 'host');
+  const containerCount = hosts.reduce((sum, host) => sum + host.containerCount, 0);
+  const reportingCount = hosts.filter(({ freshness }) => isCurrent(freshness)).length;
+  return (
+    <ConfirmDialog
+      title={`Delete ${hostCount}?`}
+      action={`Delete ${hostCount}`}
+      requiredText={hostCount}
+      onClose={onClose}
+      onConfirm={async () => {
+        await deleteInBatches(
+          hosts,
+          (hostIds) => api.call('deleteHosts', { body: { hostIds } }),
+          (deleted) => {
+            removeHosts(client, new Set(deleted.map(({ id }) => id)));
+            onDeleted(deleted);
+          },
+        ).finally(() => void client.invalidateQueries());
+      }}
+    >
+      <ul className="deleted-hosts" tabIndex={0} aria-label="Hosts to delete">
+        {hosts.map(({ id, name, freshness }) => (
+          <li key={id}>
+            <span className="break">
+              <IsolatedText text={name} />
+            </span>
+            <FreshnessBadge freshness={freshness} />
+          </li>
+        ))}
+      </ul>
+      <p>
+        This removes {hosts.length === 1 ? 'the host' : 'the hosts'}, {formatCount(containerCount, 'container')} and
+        their history from Muster and revokes the agent tokens. Nothing changes on the machines themselves.
+      </p>
+      {reportingCount > 0 && (
+        <p>
+          <strong>
+            {formatCount(reportingCount, 'host is', 'hosts are')} still reporting. Their agents can no longer report
+            until they are enrolled again.
+          </strong>
+        </p>
+      )}
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,142 @@
+import type { Host, HostSortKey } from '@muster/contracts';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
+import { Button } from '../../components/button';
+import { EmptyState, Loading } from '../../components/empty-state';
+import { ErrorNote } from '../../components/error-note';
+import { FilterEntry } from '../../components/filter-entry';
+import { RefreshListButton } from '../../components/refresh-list-button';
+import { VirtualTable } from '../../components/virtual-table';
+import { formatCount, formatNumber } from '../../lib/format-count';
+import { useCanEdit } from '../../lib/session';
+import { useTitle } from '../../lib/title';
+import { EDITABLE_HOST_COLUMNS, HOST_COLUMN_DEFINITIONS, HOST_COLUMNS } from './columns';
+import { DeleteHostsDialog } from './delete-hosts';
+import { HostFilterBar } from './filter-bar';
+import { isFiltered, NO_HOST_FILTERS } from './filters';
+import { HOST_SORT_KEYS_SHOWN, hostSort, nextHostSort, type HostSearch } from './search';
+import { EMPTY_SELECTION, rowsBetween, select, selectedPart, type Selection } from './selection';
+import { SelectionContext } from './selection-context';
+import { useHostList } from './use-host-list';
+
+const route = getRouteApi('/signed-in/hosts');
+const idOf = ({ id }: Host): string => id;
+
+/** All hosts in one table. The URL contains its filters and sort order, which the API applies. */
+export function HostsPage(): ReactNode {
+  useTitle('Hosts');
+  const search = route.useSearch();
+  const navigate = useNavigate({ from: '/hosts' });
+  const updateSearch = useCallback(
+    (changes: HostSearch): void =>
+      void navigate({ to: '/hosts', search: (previous) => ({ ...previous, ...changes }), replace: true }),
+    [navigate],
+  );
+  return (
+    <div className="fill">
+      <header className="page-head">
+        <h1>Hosts</h1>
+        <FilterEntry
+          label="Filter by name or ID"
+          value={search.q ?? ''}
+          onChange={(q) => updateSearch({ q: q === '' ? undefined : q })}
+        />
+      </header>
+      <HostFilterBar search={search} onChange={updateSearch} />
+      <HostList search={search} onChange={updateSearch} />
+    </div>
+  );
+}
+
+function HostList({ search, onChange }: { search: HostSearch; onChange: (changes: HostSearch) => void }) {
+  const { list, queryKey, rows, total, onNearEnd } = useHostList(search);
+  const canEdit = useCanEdit();
+  const [selection, setSelection] = useState(EMPTY_SELECTION);
+  const [hostsToDelete, setHostsToDelete] = useState<readonly Host[] | null>(null);
+  const selecting = useSelecting(rows, selection, setSelection);
+  if (list.isError && rows === undefined) {
+    return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
+  }
+  if (rows === undefined) return <Loading what="hosts" />;
+  return (
+    <SelectionContext value={selecting}>
+      <div className="list-note selection-bar soft">
+        <p role="status">
+          {formatCount(total, 'host')}
+          {list.isPlaceholderData && ' · updating…'}
+          {selection.size > 0 && ` · ${formatNumber(selection.size)} selected`}
+        </p>
+        {selection.size > 0 && (
+          <>
+            <Button kind="danger" onClick={() => setHostsToDelete([...selection.values()])}>
+              Delete…
+            </Button>
+            <Button kind="quiet" onClick={() => setSelection(EMPTY_SELECTION)}>
+              Clear selection
+            </Button>
+          </>
+        )}
+        <RefreshListButton list={list} queryKey={queryKey} />
+      </div>
+      <ErrorNote error={list.isFetchNextPageError ? list.error : null} onRetry={() => void list.fetchNextPage()} />
+      {rows.length === 0 ? (
+        <NoHosts search={search} onChange={onChange} />
+      ) : (
+        <VirtualTable
+          label="Hosts"
+          className="grid-hosts"
+          rows={rows}
+          total={total}
+          columns={canEdit ? EDITABLE_HOST_COLUMNS : HOST_COLUMNS}
+          definitions={HOST_COLUMN_DEFINITIONS}
+          keyOf={idOf}
+          sort={hostSort(search)}
+          sortKeys={HOST_SORT_KEYS_SHOWN}
+          onSort={(key: HostSortKey) => onChange({ sort: nextHostSort(search, key) })}
+          onNearEnd={onNearEnd}
+        />
+      )}
+      {hostsToDelete !== null && (
+        <DeleteHostsDialog
+          hosts={hostsToDelete}
+          onDeleted={(hosts) => setSelection((current) => select(current, hosts, false))}
+          onClose={() => setHostsToDelete(null)}
+        />
+      )}
+    </SelectionContext>
+  );
+}
+
+/** Returns the value of the context with which the checkboxes change the selection. */
+function useSelecting(
+  rows: readonly Host[] | undefined,
+  selection: Selection,
+  setSelection: (update: (selection: Selection) => Selection) => void,
+) {
+  const anchorId = useRef<string | null>(null);
+  return useMemo(() => {
+    const loadedRows = rows ?? [];
+    return {
+      selection,
+      part: selectedPart(loadedRows, selection),
+      onSelect: (host: Host, isSelected: boolean, isRange: boolean): void => {
+        const hosts = isRange ? rowsBetween(loadedRows, anchorId.current, host.id) : [host];
+        anchorId.current = host.id;
+        setSelection((current) => select(current, hosts, isSelected));
+      },
+      onSelectAll: (isSelected: boolean): void => setSelection((current) => select(current, loadedRows, isSelected)),
+    };
+  }, [rows, selection, setSelection]);
+}
+
+function NoHosts({ search, onChange }: { search: HostSearch; onChange: (changes: HostSearch) => void }) {
+  return isFiltered(search) ? (
+    <EmptyState title="No matching hosts">
+      <Button onClick={() => onChange(NO_HOST_FILTERS)}>Remove all filters</Button>
+    </EmptyState>
+  ) : (
+    <EmptyState title="No hosts yet">
+      <p>Hosts appear here after they are enrolled.</p>
+    </EmptyState>
+  );
+}

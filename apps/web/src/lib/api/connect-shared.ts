@@ -1,0 +1,28 @@
+import type { Client } from '@muster/client';
+import { electByLease, electByLock } from './leadership';
+import { connectLive, type LiveConnection, type LiveHandlers } from './live-connection';
+import { shareLive } from './shared-live';
+
+/** The name of the channel, of the lock and of the lease. All tabs of a browser use one session. */
+const NAME = 'muster-live';
+
+/** Returns the way to elect a leader that this browser offers, or null if there is none. */
+function election(): ReturnType<typeof electByLock> | null {
+  // Browsers offer locks only with HTTPS and on localhost.
+  if ('locks' in navigator) return electByLock(navigator.locks, NAME);
+  try {
+    const { localStorage } = window;
+    return electByLease(localStorage, NAME, `${Date.now()}-${Math.random()}`, window);
+  } catch {
+    // The user has forbidden the page to store data.
+    return null;
+  }
+}
+
+/** Connects to the live stream: one stream for all tabs of the browser, or one per tab if tabs cannot share it. */
+export function connectShared(client: Pick<Client, 'stream'>, handlers: LiveHandlers): LiveConnection {
+  const elected = 'BroadcastChannel' in window ? election() : null;
+  if (elected === null) return connectLive(client, handlers);
+  const connect = (leaderHandlers: LiveHandlers): LiveConnection => connectLive(client, leaderHandlers);
+  return shareLive(connect, handlers, new BroadcastChannel(NAME), elected);
+}

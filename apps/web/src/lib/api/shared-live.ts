@@ -1,0 +1,128 @@
+import type { StreamMessage } from '@muster/contracts';
+import type { Elect } from './leadership';
+import type { LiveConnection, LiveHandlers, LiveState } from './live-connection';
+
+/** What the leading tab tells the other tabs. `hello` is a new tab's question for the state. */
+type Broadcast = { kind: 'message'; message: StreamMessage } | { kind: 'state'; state: LiveState } | { kind: 'hello' };
+
+/** The part of `BroadcastChannel` that is used. */
+export interface Channel {
+  postMessage(data: unknown): void;
+  onmessage: ((event: MessageEvent) => void) | null;
+  close(): void;
+}
+
+/** Interval at which the leader sends its state (ms), so that other tabs notice when it is frozen. */
+const STATE_INTERVAL_MS = 5_000;
+
+/** Maximum time without a broadcast of the leader (ms). After it, this tab takes the leadership. */
+const LEADER_SILENCE_MS_MAX = 20_000;
+
+/**
+ * Shares one live stream between all tabs of the browser, because a browser opens only six connections to a server over
+ * HTTP/1.1. The leading tab holds the stream, and sends its messages and state to the others.
+ */
+export function shareLive(
+  connect: (handlers: LiveHandlers) => LiveConnection,
+  { onMessage, onGap }: LiveHandlers,
+  channel: Channel,
+  { elect, steal }: { elect: Elect; steal: () => void },
+): LiveConnection {
+  let state: LiveState = { kind: 'connecting' };
+  let own: LiveConnection | null = null;
+  const listeners = new Set<() => void>();
+  const post = (data: Broadcast): void => channel.postMessage(data);
+  const setState = (next: LiveState): void => {
+    if (next.kind === state.kind && JSON.stringify(next) === JSON.stringify(state)) return;
+    state = next;
+    listeners.forEach((listener) => listener());
+  };
+
+  let silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  const expectBroadcast = (): void => {
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(() => {
+      if (own !== null || state.kind === 'ended') return;
+      if (state.kind !== 'silent') setState({ kind: 'silent', since: Date.now() });
+      onGap();
+      steal();
+      expectBroadcast();
+    }, LEADER_SILENCE_MS_MAX);
+  };
+
+  channel.onmessage = ({ data }: MessageEvent<Broadcast>) => {
+    if (data.kind === 'hello') {
+      if (own !== null) post({ kind: 'state', state });
+      return;
+    }
+    if (own !== null) return;
+    expectBroadcast();
+    if (data.kind === 'message') {
+      if (data.message.event === 'reset') onGap();
+      onMessage(data.message);
+      return;
+    }
+    const wasAway = state.kind === 'lost' || state.kind === 'silent';
+    setState(data.state);
+    // While the stream was away, messages were missed; when it falls silent, polling begins.
+    if ((wasAway && data.state.kind === 'live') || (!wasAway && data.state.kind === 'silent')) onGap();
+  };
+
+  const withdraw = elect((lost) => {
+    clearTimeout(silenceTimer);
+    const wasFollowing = state.kind !== 'connecting';
+    const connection = connect({
+      onMessage: (message) => {
+        post({ kind: 'message', message });
+        onMessage(message);
+      },
+      onGap,
+    });
+    own = connection;
+    // The state of the former leader stays until the new connection has one.
+    const publish = (): void => {
+      if (connection.state().kind === 'connecting' && wasFollowing) return;
+      setState(connection.state());
+      post({ kind: 'state', state });
+    };
+    let wasLive = false;
+    const unsubscribe = connection.subscribe(() => {
+      publish();
+      if (wasLive || connection.state().kind !== 'live') return;
+      wasLive = true;
+      // The messages between the two connections were missed in all tabs.
+      if (wasFollowing) {
+        post({ kind: 'message', message: { event: 'reset', data: {} } });
+        onGap();
+      }
+    });
+    const stateTimer = setInterval(publish, STATE_INTERVAL_MS);
+    publish();
+    lost.addEventListener('abort', () => {
+      clearInterval(stateTimer);
+      unsubscribe();
+      connection.close();
+      if (own === connection) own = null;
+      expectBroadcast();
+    });
+  });
+  post({ kind: 'hello' });
+  expectBroadcast();
+
+  return {
+    state: () => state,
+    subscribe(onChange) {
+      listeners.add(onChange);
+      return () => listeners.delete(onChange);
+    },
+    close() {
+      withdraw();
+      own?.close();
+      own = null;
+      clearTimeout(silenceTimer);
+      channel.onmessage = null;
+      channel.close();
+      listeners.clear();
+    },
+  };
+}

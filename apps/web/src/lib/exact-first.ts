@@ -1,0 +1,6 @@
+/** Returns the items with those whose name equals `text`, ignoring case, before the others. */
+export function exactFirst<T extends { name: string }>(items: readonly T[], text: string): T[] {
+  const wanted = text.toLowerCase();
+  const isExact = ({ name }: T): boolean => name.toLowerCase() === wanted;
+  return [...items.filter(isExact), ...items.filter((item) => !isExact(item))];
+}

@@ -1,0 +1,15 @@
+/**
+ * Returns the index of the active option after a key press, or null for keys that do not move it. The options form a
+ * cycle.
+ */
+export function optionAfterKey(key: string, active: number, count: number): number | null {
+  if (count === 0) return null;
+  switch (key) {
+    case 'ArrowDown':
+      return (active + 1) % count;
+    case 'ArrowUp':
+      return active <= 0 ? count - 1 : active - 1;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,18 @@
+import { describe, expect, test } from '@jest/globals';
+import { exactFirst } from '../src/lib/exact-first';
+import { optionAfterKey } from '../src/lib/listbox';
+
+describe('the matches below a search field', () => {
+  test('are a cycle for the arrow keys, and other keys do not move in it', () => {
+    expect(optionAfterKey('ArrowDown', 0, 3)).toBe(1);
+    expect(optionAfterKey('ArrowDown', 2, 3)).toBe(0);
+    expect(optionAfterKey('ArrowUp', 0, 3)).toBe(2);
+    expect(optionAfterKey('Enter', 0, 3)).toBeNull();
+    expect(optionAfterKey('ArrowDown', 0, 0)).toBeNull();
+  });
+
+  test('begin with the host that has exactly the typed name, and keep the server’s order otherwise', () => {
+    const hosts = ['a-web-1', 'web-10', 'WEB-1', 'web-11'].map((name) => ({ name }));
+    expect(exactFirst(hosts, 'web-1').map(({ name }) => name)).toEqual(['WEB-1', 'a-web-1', 'web-10', 'web-11']);
+  });
+});

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { ContainerProblemCode } from './container-problems.js';
+import { ContainerFreshness, Freshness } from './freshness.js';
+import { HostProblemCode } from './host-problems.js';
+import { Id } from './id.js';
+
+const Count = z.int().nonnegative();
+const Timestamp = z.iso.datetime();
+
+/** Maximum number of hosts or containers in `latest`. */
+export const ATTENTION_LATEST_MAX = 5;
+
+/** Maximum number of images of one container problem that have their own group. */
+export const ATTENTION_IMAGES_MAX = 20;
+
+/** Maximum number of `times` of one host problem. */
+export const ATTENTION_TIMES_MAX = 5;
+
+/** Hosts that became silent or got a problem less than this many seconds apart share one entry of `times`. */
+export const ATTENTION_GAP_SECONDS = 300;
+
+/**
+ * The host problems, most severe first. A problem other than `offline`, `engine_down` and `stale` is a code of the
+ * host's `problems`; it is omitted for hosts that are offline or left, because it describes an earlier state. An engine
+ * that cannot be reached is reported as `engine_down`.
+ */
+export const HostAttentionKind = z.enum([
+  'engine_down',
+  'offline',
+  'clone_suspected',
+  'list_refused',
+  'too_many_containers',
+  'snapshot_refused',
+  'stale',
+  'truncated',
+  'clock_skew',
+]);
+export type HostAttentionKind = z.output<typeof HostAttentionKind>;
+
+/** Query parameters of `GET /api/hosts` that list exactly the hosts of a group. */
+export const HostAttentionFilter = z.object({
+  freshness: z.array(Freshness).optional(),
+  problem: z.array(HostProblemCode).optional(),
+});
+export type HostAttentionFilter = z.output<typeof HostAttentionFilter>;
+
+/** The hosts with one problem. */
+export const HostAttention = z.object({
+  kind: HostAttentionKind,
+  /** The severity from 3 to 5, as in the sort order `severity` of `GET /api/hosts`. */
+  severity: z.int().min(3).max(5),
+  total: Count,
+  filter: HostAttentionFilter,
+  /** The earliest time since which one of the hosts has had the problem, or was last seen. */
+  since: Timestamp,
+  /**
+   * The latest times at which hosts got the problem, newest first, such as 1,500 hosts since 23:17. Hosts that got it
+   * less than `ATTENTION_GAP_SECONDS` apart are counted together.
+   */
+  times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
+  /** The hosts that got the problem last; of these, the earliest first. */
+  latest: z.array(z.object({ id: Id, name: z.string(), since: Timestamp })),
+});
+export type HostAttention = z.output<typeof HostAttention>;
+
+/** Query parameters of `GET /api/containers` that list exactly the containers of a group. */
+export const ContainerAttentionFilter = z.object({
+  problem: z.array(ContainerProblemCode),
+  hostFreshness: z.array(ContainerFreshness),
+  image: z.array(z.string()).optional(),
+});
+export type ContainerAttentionFilter = z.output<typeof ContainerAttentionFilter>;
+
+const LatestContainer = z.object({
+  hostId: Id,
+  hostName: z.string(),
+  dockerId: z.string(),
+  name: z.string(),
+  exitCode: z.int().nullable(),
+  since: Timestamp,
+});
+
+/** The containers of one image that have the same problem. */
+export const ContainerAttentionGroup = z.object({
+  image: z.string(),
+  total: Count,
+  hosts: Count,
+  filter: ContainerAttentionFilter,
+  /**
+   * The earliest time since which one of the containers has had the problem; for `crash_loop`, its first exit within the
+   * last hour.
+   */
+  since: Timestamp,
+  /** The containers that got the problem last; of these, the earliest first. */
+  latest: z.array(LatestContainer),
+});
+export type ContainerAttentionGroup = z.output<typeof ContainerAttentionGroup>;
+
+/** The containers with one problem. */
+export const ContainerAttention = z.object({
+  kind: ContainerProblemCode,
+  /** If `totalIsExact` is false, a lower bound. */
+  total: Count,
+  totalIsExact: z.boolean(),
+  filter: ContainerAttentionFilter,
+  /**
+   * The containers by image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, those whose
+   * containers got the problem last. If `isComplete` is false, not all containers were read, and each number of a group
+   * is a lower bound.
+   */
+  groups: z.array(ContainerAttentionGroup),
+  isComplete: z.boolean(),
+});
+export type ContainerAttention = z.output<typeof ContainerAttention>;
+
+/**
+ * What needs attention now. The problems are in a fixed order, most severe first, and problems that no host or container
+ * has are omitted. A host or container with several problems is counted under each of them, but once in the totals.
+ * Containers are included only if their host is online, because the state of other hosts' containers is unknown. A
+ * single restart is not a problem, and neither is a container that exited with code 0 or was stopped.
+ */
+export const Attention = z.object({
+  hosts: z.object({ total: Count, problems: z.array(HostAttention) }),
+  containers: z.object({ total: Count, totalIsExact: z.boolean(), problems: z.array(ContainerAttention) }),
+});
+export type Attention = z.output<typeof Attention>;

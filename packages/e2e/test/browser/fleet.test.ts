@@ -1,0 +1,327 @@
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createTestDatabase, hasTestServer, type TestDatabase } from '@muster/db/testing';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { findViolations } from '../support/axe.js';
+import {
+  describeInChromium,
+  openChromium,
+  openPage,
+  startDashboard,
+  type Dashboard,
+  type PageErrors,
+} from '../support/browser.js';
+import { seedFleet } from '../support/seed-fleet.js';
+
+const HOSTS = 500;
+
+/** A name for which no test server exists. The browser resolves it to this machine; it is not a secure origin. */
+const INSECURE_HOST = 'muster.test';
+
+const LONG_NAME = 'x'.repeat(255);
+
+// Without a PostgreSQL server or Chromium, these tests are counted as skipped, or fail if MUSTER_TEST_REQUIRE_ALL is
+// set.
+const describeOnServer = hasTestServer() ? describeInChromium : describe.skip;
+
+describeOnServer('a fleet of 500 hosts', () => {
+  let db: TestDatabase;
+  let browser: Browser | undefined;
+  let dashboard: Dashboard | undefined;
+  let context: BrowserContext;
+  let page: Page;
+  let errors: PageErrors;
+
+  beforeAll(async () => {
+    db = await createTestDatabase('postgresql');
+    dashboard = await startDashboard(db.url, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    await seedFleet(db, HOSTS, 2);
+    await changeHosts(db);
+    browser = await openChromium([`--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`]);
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+    context.setDefaultTimeout(30_000);
+    await dashboard.signIn(context);
+    ({ page, errors } = await openPage(context));
+  });
+  afterAll(async () => {
+    expect(errors.list).toEqual([]);
+    await browser?.close();
+    await dashboard?.close();
+    await db.close();
+  });
+
+  const open = (path: string) => page.goto(dashboard!.url + path);
+  const heading = (name: string) => page.getByRole('heading', { level: 1, name, exact: true });
+  const hostRows = () => page.getByRole('table', { name: 'Hosts' }).locator('[data-index]');
+  const rowNames = () => hostRows().locator('.row-name').allInnerTexts();
+  const countOf = async (link: Locator): Promise<number> =>
+    Number(/^[\d,]+/.exec(await link.innerText())![0].replaceAll(',', ''));
+  const overflowPx = (): Promise<number> =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+  test('has a fleet page on which each number leads to a list of exactly that many hosts or containers', async () => {
+    await open('/');
+    const links = page.getByRole('region', { name: 'Fleet summary' }).getByRole('link');
+    await page.getByRole('link', { name: /^1\s*possible clone$/ }).waitFor();
+    const names = await links.allInnerTexts();
+    const shown = names.join(' ').replace(/\s+/g, ' ');
+    for (const part of ['500 hosts', '1 offline', '1 engine down', '1 left', '1 possible clone', '1 clock skew']) {
+      expect(shown).toContain(part);
+    }
+    for (let index = 0; index < names.length; index += 1) {
+      const count = await countOf(links.nth(index));
+      await links.nth(index).click();
+      const list = page.getByRole('status').filter({ hasText: /\d (hosts?|containers?)/ });
+      await list.filter({ hasText: new RegExp(`^${count.toLocaleString('en')}\\+? `) }).waitFor();
+      await page.goBack();
+      await heading('Fleet').waitFor();
+      await links.first().waitFor();
+    }
+    await open('/?freshness=offline');
+    await page.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/hosts');
+  });
+
+  test('has a map with one cell per host that can be used with the keyboard and has no accessibility violations', async () => {
+    await open('/');
+    const map = page.getByRole('listbox', { name: /^Map of 500 hosts/ });
+    await map.focus();
+    await page.keyboard.press('End');
+    const option = map.getByRole('option');
+    expect(await option.getAttribute('aria-label')).toBe('zurich-web-01: online, severe problem');
+    await page.keyboard.press('ArrowLeft');
+    expect(await option.getAttribute('aria-label')).toBe('zurich-edge-02: engine down');
+    expect(await findViolations(page)).toEqual([]);
+    await page.keyboard.press('Enter');
+    await heading('zurich-edge-02').waitFor();
+  });
+
+  test('has a table of all hosts that the server filters, sorts and counts, and that scrolls to its end', async () => {
+    await open('/hosts');
+    await page.getByText('500 hosts', { exact: true }).waitFor();
+    expect(await page.getByRole('table', { name: 'Hosts' }).getAttribute('aria-rowcount')).toBe('501');
+    const scroller = page.getByRole('region', { name: 'Hosts' });
+    for (let step = 0; step < 100 && !(await rowNames()).includes('zurich-web-01'); step += 1) {
+      await scroller.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+      await page.waitForTimeout(100);
+    }
+    expect((await rowNames()).at(-1)).toBe('zurich-web-01');
+    expect(await hostRows().count()).toBeLessThan(80);
+
+    // Versions are sorted number by number.
+    await page.getByRole('button', { name: 'Engine' }).click();
+    await page.getByRole('button', { name: 'Engine' }).click();
+    await page.waitForURL(/sort=-engine/);
+    await hostRows().filter({ hasText: '29.10.1' }).waitFor();
+    expect((await rowNames()).slice(0, 2)).toEqual(['zurich-edge-02', 'zurich-web-01']);
+
+    await page.getByRole('button', { name: 'Filter', exact: true }).click();
+    await page.getByRole('menuitemcheckbox', { name: 'Possible clone' }).click();
+    await page.keyboard.press('Escape');
+    await page.getByText('1 host', { exact: true }).waitFor();
+    await page.reload();
+    await page.getByText('1 host', { exact: true }).waitFor();
+    expect(await rowNames()).toEqual(['zurich-web-01']);
+    await page.getByRole('button', { name: 'Remove filter Problem: Possible clone' }).click();
+    await page.getByRole('searchbox', { name: 'Filter by name or ID' }).fill('zurich');
+    await page.getByText('3 hosts', { exact: true }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await heading('zurich-web-01').waitFor();
+  });
+
+  test('deletes selected hosts after one question that lists their names, with an audit log entry for each', async () => {
+    await open('/hosts?q=host-49');
+    await page.getByText('11 hosts', { exact: true }).waitFor();
+    await page.getByRole('checkbox', { name: 'Select host-491', exact: true }).click();
+    await page.getByRole('checkbox', { name: 'Select host-493', exact: true }).click({ modifiers: ['Shift'] });
+    await page.getByText('3 selected', { exact: false }).waitFor();
+    await page.getByRole('button', { name: 'Delete…' }).click();
+    const dialog = page.getByRole('dialog');
+    const listed = await dialog.getByRole('list', { name: 'Hosts to delete' }).getByRole('listitem').allInnerTexts();
+    expect(listed.map((text) => text.split('\n')[0])).toEqual(['host-491', 'host-492', 'host-493']);
+    await dialog.getByText('6 containers', { exact: false }).waitFor();
+    await dialog.getByLabel(/^Type 3 hosts/).fill('3 hosts');
+    await dialog.getByRole('button', { name: 'Delete 3 hosts' }).click();
+    await page.getByText('8 hosts', { exact: true }).waitFor();
+    expect(await rowNames()).not.toContain('host-492');
+    const { items } = await dashboard!.api.call('listAuditEntries');
+    const deletions = items.filter(({ action }) => action === 'host.deleted').map(({ details }) => details['name']);
+    expect(deletions.sort()).toEqual(['host-491', 'host-492', 'host-493']);
+    await open('/hosts');
+    await page.getByText('497 hosts', { exact: true }).waitFor();
+  });
+
+  test('is searched by name from any page, with the keyboard, and a host that does not exist leads to the search', async () => {
+    await open('/hosts/01a21f53-0000-7000-8000-000000000000');
+    await heading('Host not found').waitFor();
+    await page.getByRole('navigation', { name: 'Main' }).waitFor();
+    await page.getByRole('main').getByRole('button', { name: 'Search' }).click();
+    await page.keyboard.type('zurich');
+    const options = page.getByRole('option');
+    await options.filter({ hasText: 'zurich-edge-02' }).waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await heading('zurich-edge-02').waitFor();
+
+    await page.keyboard.press('/');
+    await page.keyboard.type('app:1');
+    const groups = page.getByRole('listbox').getByRole('group');
+    await page
+      .getByRole('option', { name: /registry\.example\.com\/app:1/ })
+      .first()
+      .waitFor();
+    expect(await groups.evaluateAll((elements) => elements.map((group) => group.getAttribute('aria-label')))).toEqual([
+      'Containers',
+      'Images',
+    ]);
+    await page.getByRole('option', { name: 'All matching containers' }).click();
+    await page.waitForURL(/\/containers\?q=app%3A1$/);
+  });
+
+  test.each(['/containers', '/events'])('offers hosts by name in the host filter of %s', async (path) => {
+    await open(path);
+    await page.getByRole('button', { name: 'Host', exact: true }).click();
+    await page.keyboard.type('zurich-web');
+    await page.getByRole('option', { name: /zurich-web-01/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Remove filter Host: zurich-web-01' }).waitFor();
+    expect(new URL(page.url()).searchParams.getAll('hostId')).toHaveLength(1);
+    await page.getByRole('button', { name: 'Remove filter Host: zurich-web-01' }).click();
+    await page.waitForURL((url) => !url.searchParams.has('hostId'));
+  });
+
+  test('wraps long names on each page, so that no page is wider than a phone', async () => {
+    const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'host-12' } })).items;
+    await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: LONG_NAME } });
+    await db.prisma
+      .$executeRaw`UPDATE containers SET image = ${`registry.example.com/${LONG_NAME}:1`}, name = ${LONG_NAME}
+      WHERE "hostId" = ${host!.id}::uuid AND name LIKE '%-1'`;
+    const [container] = (await dashboard!.api.call('listContainers', { query: { hostId: host!.id } })).items;
+    await page.setViewportSize({ width: 360, height: 800 });
+    const paths = [
+      '/',
+      `/hosts?q=${LONG_NAME}`,
+      `/hosts/${host!.id}`,
+      `/hosts/${host!.id}/containers/${container!.dockerId}`,
+      `/containers?hostId=${host!.id}`,
+      '/containers?group=host',
+      `/images?q=${LONG_NAME}`,
+      '/settings/audit',
+    ];
+    for (const path of paths) {
+      await open(path);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.waitForFunction(() => document.querySelector('.loading') === null);
+      expect([path, await overflowPx()]).toEqual([path, 0]);
+    }
+    await open(`/hosts/${host!.id}`);
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Delete' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await dialog.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  test.each([
+    ['a secure origin, with Web Locks', (url: string) => url],
+    ['plain HTTP, without Web Locks', (url: string) => url.replace('127.0.0.1', INSECURE_HOST)],
+  ])('works in twelve tabs that share one live stream on %s', async (_origin, toUrl) => {
+    const url = toUrl(dashboard!.url);
+    const tabs = await browser!.newContext();
+    try {
+      const cookies = await context.cookies();
+      await tabs.addCookies(cookies.map((cookie) => ({ ...cookie, domain: new URL(url).hostname })));
+      let streams = 0;
+      tabs.on('request', (sent) => {
+        if (new URL(sent.url()).pathname === '/api/stream') streams += 1;
+      });
+      const pages: Page[] = [];
+      for (let tab = 0; tab < 12; tab += 1) {
+        const opened = await tabs.newPage();
+        await opened.goto(`${url}/hosts?q=zurich`);
+        await opened.getByRole('link', { name: 'zurich-web-01' }).waitFor();
+        await opened.getByText('Live', { exact: true }).waitFor();
+        pages.push(opened);
+      }
+      expect(await pages[0]!.evaluate(() => isSecureContext)).toBe(url === dashboard!.url);
+      expect(streams).toBe(1);
+      await pages[11]!.getByRole('link', { name: 'zurich-web-01' }).click();
+      await pages[11]!.getByRole('heading', { level: 1, name: 'zurich-web-01' }).waitFor();
+
+      // Another tab takes over the stream, and changes still reach all tabs.
+      await pages[0]!.close();
+      const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-02' } })).items;
+      const params = { hostId: host!.id };
+      await dashboard!.api.call('renameHost', { params, body: { name: 'zurich-renamed' } });
+      for (const other of pages.slice(1, 11)) {
+        await other.getByRole('link', { name: 'zurich-renamed' }).waitFor();
+        await other.getByText('Live', { exact: true }).waitFor();
+      }
+      expect(streams).toBe(2);
+      await dashboard!.api.call('renameHost', { params, body: { name: 'zurich-edge-02' } });
+    } finally {
+      await tabs.close();
+    }
+  });
+
+  test('is not called live behind a proxy that holds the stream back, and is polled within 20 seconds', async () => {
+    const proxy = await startHoldingProxy(dashboard!.url);
+    const held = await browser!.newContext();
+    try {
+      await held.addCookies(await context.cookies());
+      const { page: heldPage } = await openPage(held);
+      const { port } = proxy.address() as AddressInfo;
+      await heldPage.goto(`http://127.0.0.1:${port}/hosts?q=zurich`);
+      await heldPage.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
+      const openedAt = Date.now();
+      expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+      const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-01' } })).items;
+      await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
+      await heldPage.getByText('Not live', { exact: false }).waitFor();
+      await heldPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
+      expect(Date.now() - openedAt).toBeLessThan(20_000);
+      expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+    } finally {
+      await held.close();
+      proxy.closeAllConnections();
+      await new Promise((resolve) => proxy.close(resolve));
+    }
+  });
+});
+
+/** Gives some hosts problems. Their names come last, so that no page contains them at first. */
+async function changeHosts({ prisma }: TestDatabase): Promise<void> {
+  await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-edge-01', "heartbeatSeconds" = 10,
+    "lastSeenAt" = now() - interval '20 hours', "confirmedAt" = now() - interval '20 hours' WHERE name = 'host-3'`;
+  await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-edge-02', "engineError" = 'no such socket',
+    "engineVersion" = '29.10.1' WHERE name = 'host-4'`;
+  await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-web-01', "engineVersion" = '29.9.0',
+    "cloneSuspectedAt" = now(), "cloneSuspectedSince" = now() - interval '2 hours' WHERE name = 'host-5'`;
+  await prisma.$executeRaw`UPDATE hosts SET "leftAt" = now() WHERE name = 'host-6'`;
+  const clockSkew = [{ code: 'clock_skew', message: 'The clock is wrong.', since: '2026-11-01T00:00:00.000Z' }];
+  await prisma.host.updateMany({ where: { name: 'host-7' }, data: { agentProblems: clockSkew } });
+}
+
+/** Starts a proxy that passes everything on except the content of event streams, which it holds back. */
+async function startHoldingProxy(target: string): Promise<Server> {
+  const { hostname, port } = new URL(target);
+  const server = createServer((incoming, outgoing) => {
+    const { method, url, headers } = incoming;
+    const upstream = request({ hostname, port, method, path: url, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      if (answer.headers['content-type']?.includes('text/event-stream') === true) {
+        outgoing.flushHeaders();
+        answer.resume();
+      } else answer.pipe(outgoing);
+    });
+    upstream.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => upstream.destroy());
+    incoming.pipe(upstream);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
