@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
+import { createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
 import { Paths, type ContainerEvent } from '@muster/contracts';
 import express from 'express';
 import { randomUUID } from 'node:crypto';
@@ -429,10 +429,8 @@ test('a stream on which nothing happens sends heartbeats', async () => {
   await server.close();
 });
 
-// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
-const onServer = hasTestServer() ? describe : describe.skip;
-
-onServer('the live stream on a server', () => {
+// The embedded database has one connection, so its transactions commit in the order in which they begin.
+serverOnly(describe)('the live stream on a server', () => {
   const context = useApi('postgresql');
   const serve = useServers(context);
 

@@ -10,16 +10,17 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { isAvailable, runIf } from '@muster/testkit';
+
 import { openDatabase } from '../src/open-database.js';
 import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
 import { temporaryDirectory } from './rig.js';
 
-// If this user may not create namespaces, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is
-// set.
+// Only root on Linux may create these namespaces.
 const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
-if (!canUnshare && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error('unshare needs root on Linux');
-const inNamespaces = canUnshare ? describe : describe.skip;
+const missing = canUnshare ? null : 'mount and process namespaces cannot be created: run the tests as root on Linux';
+const inNamespaces = runIf(isAvailable(missing), describe);
 
 jest.setTimeout(180_000);
 

@@ -1,12 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { transact, type Database, type Statement } from '@muster/db';
-import { createTestDatabase, hasTestServer } from '@muster/db/testing';
+import { createTestDatabase, serverOnly } from '@muster/db/testing';
 import { createHost } from './rig.js';
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
-
-onServer('the connections to a server', () => {
+// The embedded database has one connection, of which none can be reserved.
+serverOnly(describe)('the connections to a server', () => {
   const withDatabase = async (action: (database: Database) => Promise<void>): Promise<void> => {
     const database = await createTestDatabase('postgresql');
     try {

@@ -21,8 +21,7 @@ const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 /** Matches rows whose text or labels are not completely indexed. These rows have an index of their own. */
 const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
 
-// eslint-disable-next-line no-control-regex -- control characters are ASCII too
-const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
+const isAscii = (text: string): boolean => /^\p{ASCII}*$/u.test(text);
 
 /**
  * Returns the filter for a search term: a part of the name, image or command, or the beginning of the id. A term of one
