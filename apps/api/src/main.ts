@@ -45,7 +45,7 @@ async function main(env: Env): Promise<void> {
   const dataDir = resolve(env.MUSTER_DATA_DIR);
   const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
   const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL }, {
-    onMigrationWait: (wait) => logger.warn(wait, 'a migration is waiting for a table that is in use; it is retried'),
+    onMigrationWait: (wait) => logger.warn(wait, 'a migration is waiting for a table that is in use; retrying'),
   });
 
   try {

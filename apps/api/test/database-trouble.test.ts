@@ -17,7 +17,7 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     const db = await createTestDatabase(engine);
     await db.close();
     const { token } = issueToken('key');
-    const lines: { msg: string; turnedAway?: number }[] = [];
+    const lines: { msg: string; refused?: number }[] = [];
     const write = (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]);
     const app = createApp({ db, logger: pino({ level: 'warn' }, { write }) });
     const getHosts = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
@@ -27,7 +27,7 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
     await getHosts();
     // One log line per interval covers all refused requests.
-    expect(lines).toMatchObject([{ msg: 'requests turned away', turnedAway: 1 }]);
+    expect(lines).toMatchObject([{ msg: 'refused requests', refused: 1 }]);
   });
 });
 
@@ -137,7 +137,7 @@ serverOnly(describe).each(['postgresql'] as const)('a read-only database on %s',
       }
       expect((await write()).body).toMatchObject({
         type: '/problems/unavailable',
-        detail: 'The database is read-only at the moment.',
+        detail: 'The database is read-only.',
       });
       clock.advance(1_000);
       await api.http.get(Paths.ready).expect(503);

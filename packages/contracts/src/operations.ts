@@ -77,9 +77,9 @@ export const Operations = {
       'Registers the machine as a host and returns an agent token for it, shown only here. A known `engineId` ' +
       'returns the same host (200): its history is kept and its earlier agent tokens are revoked. Repeating the call ' +
       'before the agent token is first used does not consume another use of the enrollment token. Fails with 409 and ' +
-      '`Retry-After` if a host with this `engineId` was seen recently, and with 403 if the enrollment token was ' +
-      'created for another host, or if an operator revoked the host’s tokens and this is not the token that restores ' +
-      'it.',
+      '`Retry-After` if a host with this `engineId` was seen recently. Fails with 403 if the enrollment token was ' +
+      'created for another host. Also fails with 403 if an operator revoked the host’s tokens and the enrollment token ' +
+      'was not created to restore this host.',
     body: EnrollRequest,
     answers: { 200: EnrollResponse, 201: EnrollResponse },
     refusals: [ProblemTypes.engineIdInUse, ProblemTypes.forbidden],
@@ -91,11 +91,11 @@ export const Operations = {
     access: 'agent',
     summary: 'Report a snapshot of the host’s containers',
     description:
-      'Makes the stored containers of the host equal to the snapshot, in one transaction: a 200 with `applied: ' +
-      'true` means that it is committed. Containers that are absent from a complete snapshot are marked removed. A ' +
-      'stale snapshot (by stream and sequence) is a 200 with `applied: false` and a `reason`; none of it is ' +
-      'stored. A single invalid container makes the API refuse the whole snapshot with 400. Costly snapshots of a ' +
-      'host are rate limited: 429 with `Retry-After`.',
+      'Makes the stored containers of the host equal to the snapshot in one transaction. `applied: true` means that ' +
+      'the transaction is committed. Containers that are absent from a complete snapshot are marked removed. If the ' +
+      'snapshot is stale (by stream and sequence), nothing is stored, and the 200 response has `applied: false` and a ' +
+      '`reason`. If any container is invalid, the whole snapshot is refused with 400. Snapshots of a host that are ' +
+      'costly to process are rate limited: 429 with `Retry-After`.',
     headers: SnapshotHeaders,
     body: Snapshot,
     bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX,
@@ -123,7 +123,7 @@ export const Operations = {
     access: 'agent',
     summary: 'Rotate the agent token',
     description:
-      'Issues a new agent token for the host. The old one stays valid until the new one is first used; a new token ' +
+      'Issues a new agent token for the host. The old token stays valid until the new one is first used. A new token ' +
       'that is not used within 24 hours expires. Rotating again replaces the unused token, so a lost response never ' +
       'locks out the agent.',
     limits: 'rotations',
@@ -156,8 +156,8 @@ export const Operations = {
     access: 'admin',
     summary: 'Create an enrollment token',
     description:
-      'Creates a token that agents use to enroll hosts: for one host and 24 hours by default. The secret is returned ' +
-      'only here.',
+      'Creates a token with which agents enroll hosts. By default, it enrolls one host and is valid for 24 hours. The ' +
+      'secret is returned only here.',
     body: EnrollmentTokenRequest,
     answers: { 201: EnrollmentTokenCreated },
   },
@@ -180,7 +180,7 @@ export const Operations = {
     access: 'admin',
     summary: 'Revoke an enrollment token',
     description:
-      'The token can enroll no more hosts; hosts that it enrolled are unaffected. Revoking a revoked token succeeds. ' +
+      'The token can no longer enroll hosts; hosts that it enrolled are unaffected. Revoking a revoked token succeeds. ' +
       'Fails with 404 if the organization has no such token.',
     resource: 'enrollment token',
     params: z.object({ enrollmentTokenId: Id }),
@@ -229,8 +229,8 @@ export const Operations = {
     summary: 'Delete a host',
     description:
       'Revokes the host’s agent tokens and deletes the host, its containers and its history. Nothing on the machine ' +
-      'changes; its agent receives 410, and 401 after 30 days. Enrolling the machine later creates a new host. Fails ' +
-      'with 404 if the organization has no such host.',
+      'changes. Its agent receives 410 for 30 days, and then 401. Enrolling the machine later creates a new host. ' +
+      'Fails with 404 if the organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),
     answers: { 204: null },
@@ -243,8 +243,8 @@ export const Operations = {
     summary: 'Delete several hosts',
     description:
       'Deletes each of the hosts as `DELETE /api/hosts/{hostId}` does, in one transaction, with one audit log entry ' +
-      'per host. Hosts that the organization does not have are returned in `notFound`. The rows of their containers ' +
-      'and history, which no list contains any more, are deleted later.',
+      'per host. Hosts that the organization does not have are returned in `notFound`. Their containers and ' +
+      'history disappear from all lists immediately; the rows are deleted later.',
     body: HostDeletionRequest,
     answers: { 200: HostDeletionResult },
   },
@@ -256,8 +256,8 @@ export const Operations = {
     summary: 'Revoke a host’s agent tokens and create an enrollment token to restore it',
     description:
       'For an agent token that may have leaked. Revokes the host’s agent tokens, which stop working within 5 ' +
-      'seconds, and returns an enrollment token for one use within 24 hours. Only this token can enroll the machine ' +
-      'again as the same host. The host’s containers and history are kept. Fails with 404 if the organization has no ' +
+      'seconds. Returns an enrollment token that is valid for one use within 24 hours. Only this token can enroll the ' +
+      'machine again as the same host. The host’s containers and history are kept. Fails with 404 if the organization has no ' +
       'such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),
@@ -270,11 +270,11 @@ export const Operations = {
     access: 'viewer',
     summary: 'List containers of all hosts',
     description:
-      'Returns containers with their host’s freshness, filtered and sorted; by default, those that are present. ' +
+      'Returns containers with their host’s freshness, filtered and sorted. By default, only present containers. ' +
       'Sorting by `state` or `changedAt` requires `hostId`. `q` matches a part of the name, image or command, or the ' +
       'beginning of `dockerId`; with fewer than 3 characters, it matches the beginning of the name or of `dockerId`. A ' +
-      'page may hold fewer than `limit` items, and only a null `nextCursor` marks the end. A page with `incomplete: ' +
-      'true` ended because finding more matches would have taken too long.',
+      'page may have fewer than `limit` items: only a null `nextCursor` marks the end. A page with `incomplete: true` ' +
+      'ends early because finding more matches would take too long.',
     query: ContainerQuery,
     answers: { 200: ContainerPage },
   },
@@ -285,8 +285,8 @@ export const Operations = {
     access: 'viewer',
     summary: 'Get a container',
     description:
-      'Returns one container of a host, present or removed. Removed containers are kept for 7 days, at most the ' +
-      'latest 10,000 of each host. Fails with 404 if the host or container does not exist.',
+      'Returns one container of a host, present or removed. Removed containers are kept for 7 days, but ' +
+      'only the latest 10,000 of each host. Fails with 404 if the host or container does not exist.',
     resource: 'container',
     params: z.object({ hostId: Id, dockerId: DockerId }),
     answers: { 200: ContainerView },
@@ -348,7 +348,7 @@ export const Operations = {
     summary: 'Export containers as CSV or NDJSON',
     description:
       'Returns all containers that match the filters, in one file without pages. An operator can run 2 exports at ' +
-      'a time; another one fails with 429. A server process can run 8; another one fails with 503.',
+      'a time: a third fails with 429. A server process can run 8: a ninth fails with 503.',
     query: ContainerExportQuery,
     answers: { 200: 'text/csv' },
   },
@@ -360,7 +360,7 @@ export const Operations = {
     summary: 'Export events as CSV or NDJSON',
     description:
       'Returns all events that match the filters, in one file without pages. An operator can run 2 exports at a ' +
-      'time; another one fails with 429. A server process can run 8; another one fails with 503.',
+      'time: a third fails with 429. A server process can run 8: a ninth fails with 503.',
     query: EventExportQuery,
     answers: { 200: 'text/csv' },
   },
@@ -371,9 +371,9 @@ export const Operations = {
     access: 'viewer',
     summary: 'Stream changes as server-sent events',
     description:
-      'Sends container events as they are committed, and host and summary changes. The stream has no end; it is ' +
-      'closed when the API key or session is no longer valid. An operator can have 1,000 open streams; another one ' +
-      'fails with 429. A server process can have 5,000; another one fails with 503.',
+      'Sends container events when they are committed, and changes of hosts and of the summary. The stream stays open ' +
+      'until the API key or session is no longer valid. An operator can have 1,000 open streams: another one fails ' +
+      'with 429. A server process can have 5,000: another one fails with 503.',
     query: StreamQuery,
     answers: { 200: 'text/event-stream' },
   },
@@ -382,7 +382,7 @@ export const Operations = {
     path: Paths.signInOptions,
     tag: 'Accounts',
     access: 'anybody',
-    summary: 'Get the available ways to sign in',
+    summary: 'Get the available sign-in methods',
     description:
       'Returns whether the owner’s account must still be created, and the OpenID Connect provider if one is ' +
       'configured.',
@@ -424,7 +424,7 @@ export const Operations = {
     summary: 'Create the owner’s account',
     description:
       'Creates the first account with the token of the one-time setup link, and signs it in. Sets the session ' +
-      'cookie. Fails with 403 if a browser calls it from a page that is not Muster’s own. Fails with 401 if the ' +
+      'cookie. Fails with 403 if a browser calls it from a page of another site. Fails with 401 if the ' +
       'token is not valid or has expired: restart Muster for a new link.',
     body: SetupRequest,
     opensSession: true,
@@ -438,8 +438,8 @@ export const Operations = {
     access: 'anybody',
     summary: 'Sign in with email address and password',
     description:
-      'Creates a session and sets its cookie. Fails with 403 if a browser calls it from a page that is not ' +
-      'Muster’s own. Fails with 401 if the email address or the password is wrong, and with 429 after too many ' +
+      'Creates a session and sets its cookie. Fails with 403 if a browser calls it from a page of another ' +
+      'site. Fails with 401 if the email address or the password is wrong, and with 429 after too many ' +
       'attempts.',
     body: SignInRequest,
     opensSession: true,
@@ -453,8 +453,8 @@ export const Operations = {
     access: 'viewer',
     summary: 'Get the current caller',
     description:
-      'Returns the user or API key that makes this call, its role and organization, and when the session or key ' +
-      'expires.',
+      'Returns the user or API key that makes this call, its role and organization, and the time when the session or ' +
+      'key expires.',
     noStore: true,
     answers: { 200: Session },
   },
@@ -527,9 +527,9 @@ export const Operations = {
     access: 'owner',
     summary: 'Change a member’s role',
     description:
-      'Returns the changed member. A member who becomes a viewer loses the admin API keys and enrollment tokens ' +
-      'that they created, unless `keepCredentials` is true. If an owner gets another role, the pending invitations ' +
-      'that they created are revoked. Fails with 404 if the organization has no such member, and with 409 if no ' +
+      'Returns the changed member. If the member becomes a viewer, the admin API keys and enrollment tokens ' +
+      'that they created are revoked, unless `keepCredentials` is true. If an owner gets another role, the pending ' +
+      'invitations that they created are revoked. Fails with 404 if the organization has no such member, and with 409 if no ' +
       'owner would remain.',
     resource: 'member',
     params: z.object({ userId: Id }),
@@ -545,7 +545,7 @@ export const Operations = {
     access: 'owner',
     summary: 'Remove a member',
     description:
-      'Ends the member’s sessions, deletes their ways to sign in and revokes the pending invitations that they ' +
+      'Ends the member’s sessions, deletes their sign-in methods and revokes the pending invitations that they ' +
       'created. API keys and enrollment tokens that they created are revoked, unless `keepCredentials` is true. ' +
       'Fails with 404 if the organization has no such member, and with 409 if no owner would remain.',
     resource: 'member',
@@ -571,8 +571,8 @@ export const Operations = {
     access: 'owner',
     summary: 'Create an invitation',
     description:
-      'Creates a link for one person to join the organization, valid for 7 days, and returns it only here; Muster ' +
-      'sends no email. An earlier invitation of the same email address is replaced. Fails with 409 if a member has ' +
+      'Creates a link with which one person can join the organization within 7 days. The link is returned only here, ' +
+      'and Muster sends no email. The invitation replaces an earlier one for the same email address. Fails with 409 if a member has ' +
       'this email address.',
     body: InvitationRequest,
     answers: { 201: InvitationCreated },
@@ -610,7 +610,7 @@ export const Operations = {
     summary: 'Accept an invitation',
     description:
       'Creates the invited person’s account and signs it in. Sets the session cookie. Fails with 403 if a browser ' +
-      'calls it from a page that is not Muster’s own. Fails with 401 if the invitation was used or revoked, or has ' +
+      'calls it from a page of another site. Fails with 401 if the invitation was used or revoked, or has ' +
       'expired, and with 409 if a member has its email address.',
     body: InvitationAcceptance,
     opensSession: true,
@@ -636,7 +636,7 @@ export const Operations = {
     summary: 'Create an API key',
     description:
       'Creates a key with the role `viewer` (default) or `admin`. The secret is returned only here. Fails with 400 ' +
-      'if `expiresAt` is not in the future, or if the key would outlive the API key that creates it.',
+      'if `expiresAt` is not in the future, or if the key would expire later than the API key that creates it.',
     body: ApiKeyRequest,
     answers: { 201: ApiKeyCreated },
   },
@@ -647,7 +647,7 @@ export const Operations = {
     access: 'admin',
     summary: 'Revoke an API key',
     description:
-      'The next call with the key fails; its open streams and exports end within 5 seconds. The key cannot be ' +
+      'The next call with the key fails, and its open streams and exports end within 5 seconds. The key cannot be ' +
       'restored. Revoking a revoked key succeeds. Fails with 404 if the organization has no such key.',
     resource: 'API key',
     params: z.object({ apiKeyId: Id }),
@@ -705,7 +705,7 @@ export const Operations = {
     summary: 'Download a file of the agent release',
     description:
       'Returns an executable for one architecture, the checksums or the software bill of materials. Fails with 404 ' +
-      'if the release has no such file, and with 429 if too many downloads to one address are in progress.',
+      'if the release has no such file, and with 429 if too many downloads from one address are in progress.',
     resource: 'agent release file',
     params: z.object({ file: z.string() }),
     answers: { 200: 'application/octet-stream' },

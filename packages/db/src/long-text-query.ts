@@ -121,7 +121,7 @@ function textOf(value: unknown): string {
 }
 
 function arrayItem(item: unknown): string {
-  if (typeof item !== 'string') throw new TypeError('only lists of texts can be sent');
+  if (typeof item !== 'string') throw new TypeError('only lists of strings can be sent');
   return `"${item.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 

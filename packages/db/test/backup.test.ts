@@ -128,7 +128,7 @@ describe('a backup', () => {
     await withDatabase(dataDir, async () => {
       const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
       expect(refusal).toBeInstanceOf(DatabaseLockedError);
-      expect(refusal.message).toContain('stop that one');
+      expect(refusal.message).toContain('stop that process');
     });
     expect(await readdir(folder.path)).toEqual(['data']);
   });
@@ -287,7 +287,7 @@ describe('a restore', () => {
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
     const refusal = await rejectionOf(openDatabase({ dataDir: copy }));
     expect(refusal).toBeInstanceOf(DataDirectoryError);
-    expect(refusal.message).toContain('a restore was interrupted');
+    expect(refusal.message).toContain('a restore into it was interrupted');
     await restoreBackup({ file, dataDir: copy });
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
   });

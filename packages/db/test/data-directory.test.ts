@@ -69,7 +69,7 @@ inNamespaces('an embedded database on a volume that two containers share', () =>
     const second = start('./writer.js', CONTAINER);
     expect(await second.says()).toBe(
       `DatabaseLockedError: The data directory ${dataDir} is in use by another Muster process: ` +
-        'stop that one, or use another directory.',
+        'stop that process, or use another directory.',
     );
     first.child.kill('SIGKILL');
     let acknowledged = 20;
@@ -123,8 +123,8 @@ inNamespaces('a data directory of another user', () => {
     const { says } = start('./writer.js', ['--user', '--map-root-user']);
     expect(await says()).toBe(
       `DataDirectoryError: The data directory ${dataDir} cannot be used: other users of this machine can enter it ` +
-        '(mode 0777) and this user cannot change that; set MUSTER_DATA_DIR to a directory of its own, for example one ' +
-        'inside it.',
+        '(mode 0777) and this user cannot change that; set MUSTER_DATA_DIR to another directory, for example a ' +
+        'new one inside it.',
     );
   });
 });

@@ -197,8 +197,8 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     );
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toBe(
-      'The migration 20260101000000_first failed and was rolled back, the database is unchanged: ' +
-        'function nonsense() does not exist.',
+      'The migration 20260101000000_first failed: function nonsense() does not exist. ' +
+        'It was rolled back, and the database is unchanged.',
     );
     const repaired = await openWith(FIRST);
     expect(repaired.appliedMigrations).toEqual(['20260101000000_first']);

@@ -191,7 +191,7 @@ serverOnly(describe).each(['postgresql'] as const)('a read-only server (%s)', ()
       const error = (await failure(openDatabase({ url }))) as Error;
       expect(error).toBeInstanceOf(DatabaseReadOnlyError);
       expect(error.message).toMatch(
-        /^The database postgresql:\/\/\S+ is read-only, .* set DATABASE_URL to the primary/,
+        /^The database postgresql:\/\/\S+ is read-only\. .* set DATABASE_URL to the primary/,
       );
     } finally {
       await close();

@@ -342,7 +342,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function recordEngineReadable(reading: EngineReading): void {
     containers = reading.presentIds.size;
-    if (engineFault !== null) log.info({ containers }, 'the engine is readable again');
+    if (engineFault !== null) log.info({ containers }, 'the engine can be read again');
     if (incompleteness === null && reading.incompleteness !== null) {
       log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
     }
