@@ -31,7 +31,7 @@ import { createAgentReleaseService } from './services/delivery/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
 
-// By default, V8 lets a small heap grow to four times its live data before it collects garbage. This limits it to
+// By default, a small heap of V8 grows to four times its live data before garbage is collected. This limits it to
 // twice, which costs a little CPU time and halves the heap's growth under overload.
 setFlagsFromString('--heap-growing-percent=100');
 

@@ -357,7 +357,7 @@ describe.each(testEngines())('the agent API on %s', (engine) => {
       await post(old).expect(200);
     });
 
-    test('lets a new token that was used remain valid beyond 24 hours', async () => {
+    test('keeps a used new token valid beyond 24 hours', async () => {
       const { token: old } = await enrollHost();
       const used = await next(old);
       await post(used).expect(200);

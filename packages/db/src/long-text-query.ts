@@ -67,7 +67,7 @@ class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
 }
 
 /**
- * Writes chunks one after another, and lets other work run in between. Stops if the stream closes, because the stream
+ * Writes chunks one after another, and yields to other work in between. Stops if the stream closes, because the stream
  * itself reports the error.
  */
 async function writeWithYields(stream: Writable, chunks: readonly Buffer[]): Promise<void> {

@@ -89,7 +89,7 @@ export function route(endpoint: Endpoint, handler: Route['handler'], options?: {
 }
 
 /**
- * Authenticates and limits a request before its body is read, and then lets it proceed.
+ * Authenticates a request and applies its limits before its body is read, and then calls `proceed`.
  * @throws DomainError if it refuses the request.
  */
 export type Guard<Identity> = (

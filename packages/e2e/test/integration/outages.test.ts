@@ -171,8 +171,8 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // The agent has not detected the outage yet: a request hangs. The agent sends no other request meanwhile, but still
-    // writes to its journal.
+    // The agent has not detected the outage yet: a request hangs. Until then, the agent sends no other request, but
+    // it writes to its journal.
     for (const act of [() => engine.act(touched, 'kill'), () => engine.act(touched, 'start')]) {
       await act();
       await sleep(SEEN_MS);

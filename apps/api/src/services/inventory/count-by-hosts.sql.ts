@@ -17,7 +17,7 @@ export async function countByHosts(
 ): Promise<Counted | null> {
   const { presence, hostId, hostFreshness, state, health, image, label, q } = query;
   if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
-  // All states that Docker does not define share one count, so a single one of them has no count of its own.
+  // All states unknown to Docker share one count, so there is no count of a single one of them.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
   const keys = state?.map(stateKey) ?? health?.map(healthKey);
   const count = keys

@@ -5,7 +5,7 @@ import { countFleet } from './count-fleet.sql.js';
 
 /**
  * Returns an organization's counts of hosts and containers, read at one point in time. If a count for the organization
- * is in progress, all calls that arrive meanwhile share the result of the next count.
+ * is in progress, all calls that arrive in the meantime share the result of the next count.
  */
 export type GetSummary = (organizationId: string) => Promise<Summary>;
 
