@@ -79,7 +79,7 @@ const INVITATION: contracts.Invitation = {
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
 /**
-* One example per component schema that has no example in the contracts. Tests validate the examples against
+ * One example per component schema that has no example in the contracts. Tests validate the examples against
  * the schemas.
  */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
