@@ -58,7 +58,7 @@ describe('the document', () => {
 
   test('shows each target and its result between the markers, and keeps all other text', () => {
     for (const { text } of TARGETS) expect(document).toContain(text);
-    expect(document).toMatch(/\| 120x +\| pass +\| 120 \(110–130\)/);
+    expect(document).toMatch(/\| 120x +\| met +\| 120 \(110–130\)/);
     expect(document).toMatch(/\| 51 ms +\| not met +\|/);
     expect(document).toMatch(/^# Title\n\nText before\.\n/);
     expect(document).toMatch(/\nText after\.\n$/);
@@ -71,7 +71,7 @@ describe('the document', () => {
 
   test('marks the results of a quick run', () => {
     expect(withTargets(EMPTY_DOCUMENT, { service: { ...FIXED.service, quick: true } })).toMatch(
-      /\| pass \(quick\) +\|/,
+      /\| met \(quick\) +\|/,
     );
   });
 });
@@ -105,7 +105,7 @@ describe('the tables', () => {
 
   test('state that a section was a quick run', () => {
     const quick = renderTables({ service: { ...FIXED.service, quick: true } }, {});
-    expect(quick).toContain('The figures of a quick run mean little.');
+    expect(quick).toContain('The figures of a quick run are not meaningful.');
     expect(runs(quick)).toMatch(/\| quick +\| true +\|/);
   });
 
@@ -148,6 +148,6 @@ describe('saved results', () => {
     await writeFile(file, '{"format":0,"sections":{}}');
     await expect(readSections(file)).rejects.toThrow('another version');
     await writeFile(file, '<<<<<<< HEAD');
-    await expect(readSections(file)).rejects.toThrow('not JSON');
+    await expect(readSections(file)).rejects.toThrow('not valid JSON');
   });
 });

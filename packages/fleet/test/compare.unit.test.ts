@@ -69,7 +69,7 @@ describe('the comparison of present containers', () => {
       expect.stringMatching(/was sent but is not present$/),
     ]);
     expect(compareContainers(expected, [...views, { ...first!, dockerId: 'f00' }])).toEqual([
-      expect.stringContaining('is present, and was not sent'),
+      expect.stringContaining('is present but was not sent'),
     ]);
     expect(compareContainers(expected, [...views, first!])).toEqual([expect.stringContaining('is listed twice')]);
   });
