@@ -72,7 +72,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
     });
   });
 
-  test('a time that is written is read back unchanged, whatever the time zone of the server', async () => {
+  test('a time that is written is read back unchanged, regardless of the time zone of the server', async () => {
     const at = new Date('2026-03-29T01:30:00.123Z');
     await db.prisma.serviceOutage.create({ data: { startedAt: at, endedAt: at } });
     expect(await db.prisma.serviceOutage.findFirst()).toEqual({ startedAt: at, endedAt: at });
