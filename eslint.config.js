@@ -174,8 +174,8 @@ export default defineConfig(
   {
     files: ['**/test/**/*.ts'],
     rules: {
-      // No test calls `describe.skip` directly. A suite may choose between `describe` and `describe.skip` at run time
-      // if it needs a program, such as PostgreSQL, that may be missing. In CI, a missing program is a failure.
+      // No test calls `describe.skip` directly. `runIf` and `serverOnly` skip a suite that needs a program, such as
+      // PostgreSQL, that may be missing. In CI, a missing program is a failure.
       'no-restricted-syntax': [
         'error',
         {
@@ -187,7 +187,7 @@ export default defineConfig(
           // Without PostgreSQL, the filter returns an empty list, and jest refuses an empty list.
           selector:
             'CallExpression[callee.property.name="each"] > CallExpression[callee.property.name="filter"][callee.object.callee.name="testEngines"]',
-          message: 'For suites that need a server: const onServer = hasTestServer() ? describe : describe.skip.',
+          message: 'For suites that need a server: serverOnly(describe).',
         },
       ],
       // jest's asymmetric matchers (`expect.any`, `expect.objectContaining`) have the type any.

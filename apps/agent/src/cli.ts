@@ -3,7 +3,7 @@ import { SETTINGS } from './config/settings.js';
 
 /** The commands, in the order of `--help`. */
 const COMMANDS = {
-  run: 'report until stopped: a snapshot after each change and at the server’s interval, heartbeats in between',
+  run: 'run until stopped: report after each change and at the server’s interval, and send heartbeats in between',
   enroll: 'enroll this machine and store its agent token; does nothing if it is already enrolled with that API',
   once: 'enroll if needed, post one snapshot, then exit; the exit code is 0 only if that succeeded',
   'dry-run': 'print the snapshot that would be sent, as JSON; needs no token and no server',

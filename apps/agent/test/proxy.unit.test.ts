@@ -5,7 +5,7 @@ describe('the proxy for a URL', () => {
   const via = (url: string, noProxy: string | null = null): string | null =>
     proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', noProxy })?.host ?? null;
 
-  test('is the proxy that is set for the URL’s scheme; without a setting, there is no proxy', () => {
+  test('is the proxy configured for the URL’s scheme, or none if no proxy is configured', () => {
     expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
     const onlyHttp = { https: null, http: 'http://plain:3128', noProxy: null };
     expect(proxyFor(new URL('https://muster.example'), onlyHttp)).toBeNull();

@@ -14,7 +14,7 @@ export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 /** Maximum milliseconds that an agent of the rig waits while another host with the agent's identity may be alive. */
 export const IDENTITY_WAIT_MS_MAX = 300;
 
-/** A replayed engine, a scripted API and an agent, which use a directory of their own. */
+/** A replayed engine, a scripted API and an agent, which share a temporary directory. */
 export interface Rig {
   dir: string;
   muster: ScriptedMuster;

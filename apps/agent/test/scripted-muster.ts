@@ -75,7 +75,7 @@ export class ScriptedMuster {
   }
 
   /**
-   * Holds the next request to `path` until the returned function is called with the reaction, where null stands for the
+   * Holds the next request to `path` until the returned function is called with the reaction. Null means the
    * default answer.
    */
   hold(path: string): (reaction: Reaction | null) => void {
@@ -84,7 +84,7 @@ export class ScriptedMuster {
     return (reaction) => release(reaction);
   }
 
-  /** Uses this reaction for all requests to `path` from now on, where null stands for the default answer. */
+  /** Uses this reaction for all requests to `path` from now on. Null means the default answer. */
   setReaction(path: string, reaction: Reaction | null): void {
     if (reaction === null) this.#reactions.delete(path);
     else this.#reactions.set(path, reaction);

@@ -135,7 +135,7 @@ export class SnapshotDelayedError extends RateLimitedError {
     readonly updatesLastSeen: boolean,
   ) {
     super(
-      'Earlier snapshots of this host used up its budget. Retry after the time in Retry-After. Heartbeats are not affected.',
+      'Earlier snapshots of this host took too much processing time. Retry after the time in Retry-After. Heartbeats are not affected.',
       retryAfterMs,
     );
   }

@@ -31,7 +31,7 @@ import { createAgentReleaseService } from './services/delivery/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
 
-// By default, V8 lets a small heap grow to four times its live data before it collects garbage. This limits it to
+// By default, a small heap of V8 grows to four times its live data before garbage is collected. This limits it to
 // twice, which costs a little CPU time and halves the heap's growth under overload.
 setFlagsFromString('--heap-growing-percent=100');
 
@@ -45,7 +45,7 @@ async function main(env: Env): Promise<void> {
   const dataDir = resolve(env.MUSTER_DATA_DIR);
   const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
   const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL }, {
-    onMigrationWait: (wait) => logger.warn(wait, 'a migration is waiting for a table that is in use; it is retried'),
+    onMigrationWait: (wait) => logger.warn(wait, 'a migration is waiting for a table that is in use; retrying'),
   });
 
   try {

@@ -63,13 +63,13 @@ describe('a page of another site', () => {
     expect((await signIn({})).status).toBe(201);
   });
 
-  test('is assumed if the Origin is invalid, and neither assumed nor ruled out if there is no Origin', () => {
+  test('is detected if the Origin is invalid, and undecided if there is no Origin', () => {
     const noOrigin = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
     expect(isSameOrigin(noOrigin, 'http://muster.example.org')).toBeNull();
     expect(isSameOrigin({ ...noOrigin, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);
   });
 
-  test('is assumed for an http origin if the public URL is https, even for the requested host', () => {
+  test('is detected for an http origin if the public URL is https, even for the requested host', () => {
     const plain = { secFetchSite: undefined, origin: 'http://10.1.2.3', host: '10.1.2.3' };
     expect(isSameOrigin(plain, 'https://muster.example.org')).toBe(false);
     expect(isSameOrigin({ ...plain, origin: 'https://10.1.2.3' }, 'https://muster.example.org')).toBe(true);

@@ -273,7 +273,7 @@ describe('a comparison of long lists that yields to the event loop', () => {
     },
   );
 
-  test('lets other tasks run', async () => {
+  test('yields to other tasks', async () => {
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 1);
     for (let round = 0; round < 5; round++) await diffSnapshotWithYields(before, after, { complete: true });

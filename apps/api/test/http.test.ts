@@ -24,7 +24,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
       type: '/problems/not-found',
       title: 'Not found',
       status: 404,
-      detail: 'There is nothing at this path.',
+      detail: 'This path does not exist.',
       requestId,
     });
   });

@@ -1,13 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { hasTestServer, testEngines } from '@muster/db/testing';
+import { serverOnly, testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { createLease } from '../src/lib/lease.js';
 import { useApi } from './harness.js';
 
 const LONG_MS = 600_000;
-
-// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
-const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a lease on %s', (engine) => {
   const context = useApi(engine);
@@ -116,7 +113,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
 });
 
 // The embedded database has one connection, so it runs one transaction at a time.
-onServer('a lease on a server', () => {
+serverOnly(describe)('a lease on a server', () => {
   const context = useApi('postgresql');
 
   test('cannot be acquired by another process while the transaction of its holder is open', async () => {

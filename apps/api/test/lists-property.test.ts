@@ -176,7 +176,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     );
   }, 120_000);
 
-  test('show a rare match on the first page, wherever it is in the order', async () => {
+  test('show a rare match on the first page, regardless of its position in the order', async () => {
     const { list } = await createHaystack();
     const page = await list(16);
     expect(page).toMatchObject({ items: [{ name: 'c29' }], nextCursor: null, total: 1, totalIsExact: true });

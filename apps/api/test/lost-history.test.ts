@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@muster/db';
-import { hasTestServer, testEngines } from '@muster/db/testing';
+import { serverOnly, testEngines } from '@muster/db/testing';
 import { startPostgresCluster } from '@muster/testkit';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
@@ -61,10 +61,8 @@ test('a history is continued only by the same server at the same or a higher hor
   expect(isSameHistory(before, { server: 'two', horizon: 11n })).toBe(false);
 });
 
-// Without an installed server, this test is skipped. If MUSTER_TEST_REQUIRE_ALL is set, it fails instead.
-const onServer = hasTestServer() ? test : test.skip;
-
-onServer('a crash begins another history, whether or not the server process survives the crash', async () => {
+// The embedded database runs in this process, so that it cannot crash alone.
+serverOnly(test)('a crash begins another history, whether or not the server process survives the crash', async () => {
   const cluster = await startPostgresCluster();
   const db = await openDatabase({ url: cluster.url });
   const poll = async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Paths, type ContainerView, type Page } from '@muster/contracts';
 import { openDatabase } from '@muster/db';
-import { createTestDatabase, hasTestServer } from '@muster/db/testing';
+import { createTestDatabase, serverOnly } from '@muster/db/testing';
 import { scryptSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -191,8 +191,8 @@ const wallClockAheadBy = (ms: number) =>
     else super(...parts)}static now(){return Real.now()+${ms}}}`,
   )}`;
 
-// Without an installed server, these tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
-(hasTestServer() ? describe : describe.skip)('a process whose clock is an hour ahead of its database', () => {
+// The embedded database uses the clock of its process, so that the two clocks cannot differ.
+serverOnly(describe)('a process whose clock is an hour ahead of its database', () => {
   test('stores and returns times of the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');
     cleanUps.push(() => db.close());

@@ -124,7 +124,7 @@ describe('the document', () => {
     expect(Object.keys(document.components['securitySchemes']!)).toEqual(expect.arrayContaining([...new Set(named)]));
   });
 
-  test('says that a write with the session cookie needs an Origin', () => {
+  test('states that a write with the session cookie needs an Origin', () => {
     for (const text of [document.info['description'], JSON.stringify(document.components['securitySchemes'])]) {
       expect(text).toContain('`Origin` header');
     }

@@ -169,7 +169,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
         const server = await newHost();
         const world = newWorld();
         await fc.asyncModelRun(() => ({ model: world, real: server }), commands);
-        // Whatever happened, the server applies an observation more than a minute after the last contact, and its state
+        // In every case, the server applies an observation more than a minute after the last contact, and its state
         // is then exact. If the server's clock was set back, it must first reach the time of the last contact again.
         const { streamHeardAt } = await server.replicas[0]!.host();
         const aheadMs = (streamHeardAt?.getTime() ?? 0) - server.clock().getTime();

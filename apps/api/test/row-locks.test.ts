@@ -1,18 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
-import { createTestDatabase, hasTestServer } from '@muster/db/testing';
+import { createTestDatabase, serverOnly } from '@muster/db/testing';
 import { createApp } from '../src/app.js';
 import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js';
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestHost } from './harness.js';
 
-// The embedded database has one connection, so no other connection can lock a row. Without an installed server, these
-// tests are skipped. If MUSTER_TEST_REQUIRE_ALL is set, they fail instead.
-const onServer = hasTestServer() ? describe : describe.skip;
-
-/** Simulates another replica that writes a large snapshot, which locks a host's row for seconds. */
-onServer('while another transaction holds a row', () => {
+// Simulates another replica that writes a large snapshot, which locks a host's row for seconds. The embedded database
+// has one connection, so that no other connection can lock a row.
+serverOnly(describe)('while another transaction holds a row', () => {
   let db: Database;
   let api: TestApi;
   beforeAll(async () => {

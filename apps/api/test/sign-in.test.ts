@@ -14,7 +14,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
   const signIn = (email: string, password: string, api = context.api) =>
     new Browser(api).call('post', Paths.session, { email, password });
 
-  test('lets a person read with the cookie alone, until they sign out', async () => {
+  test('gives a session cookie with which a person can read until they sign out', async () => {
     const { browser, email } = await newPerson();
     const session = await browser.get(Paths.session);
     expect(session.body).toMatchObject({ role: 'viewer', user: { email }, apiKey: null });

@@ -42,8 +42,7 @@ describe('an export with control characters in its texts', () => {
   const TERMINAL: Screen = { columns: 80, hasColors: true };
   // An escape sequence (ESC), a bell (BEL), the one-character form of ESC [ (C1), and a right-to-left override.
   const HOSTILE = 'a\u001b]0;x\u0007\u009b2J\u202eb';
-  // eslint-disable-next-line no-control-regex -- the pattern must match control characters
-  const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+  const CONTROL = /(?!\n)[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
   const FILES = {
     csv: `name,command\r\n"${HOSTILE}",ok\r\n`,
     ndjson: `${JSON.stringify({ name: HOSTILE })}\n${JSON.stringify({ name: 'b' })}\n`,

@@ -84,7 +84,7 @@ describe('backup and restore', () => {
       code: 1,
       out: '',
       err:
-        'muster: The data directory ./copy is in use by another Muster process: stop that one, or use another ' +
+        'muster: The data directory ./copy is in use by another Muster process: stop that process, or use another ' +
         'directory.\n',
     });
     expect((await muster(['restore', pathOf('b'), '-d', pathOf('copy')])).code).toBe(1);

@@ -6,14 +6,14 @@ import { DemoError, runDemo } from './demo.js';
 const SECONDS_DEFAULT = 4 * 3_600;
 const SECONDS_MAX = 7 * 86_400;
 
-const duration = new Option('--for <seconds>', 'end automatically after this time');
+const duration = new Option('--for <seconds>', 'stop automatically after this time');
 
 export const commandLine = createCommandLine(
   'muster-demo',
-  `Muster's demo: the API on a temporary database, and agents that report this machine's engine, if one
-answers, and several replayed ones whose containers start, stop, crash and get replaced.
+  `Muster's demo: the API on a temporary database, and an agent for this machine's engine, if it has
+one, and agents for several replayed engines whose containers start, stop, crash and are replaced.
 
-Nothing is left behind: the database, the agents and their state are removed at the end.`,
+The database, the agents and their state are removed at the end.`,
 ).addOption(duration.argParser(wholeNumber(1, SECONDS_MAX)).default(SECONDS_DEFAULT, `${SECONDS_DEFAULT}, four hours`));
 
 /** The demo, for `runProgram`. */

@@ -108,7 +108,7 @@ async function perform(
   const { url, adminKey: key } = api;
   write(guide({ url, key, account, replayedHosts: FLEET.length, hasLocalEngine, durationMs }));
   await sleep(durationMs, undefined, { signal });
-  write('\nThe time is over: ending the demo.\n');
+  write('\nThe time is up: stopping the demo.\n');
 }
 
 /** Creates the owner's account with the setup link of the API's first start. */

@@ -11,17 +11,17 @@ export function guide(demo: {
   const { url, key, account, replayedHosts, hasLocalEngine, durationMs } = demo;
   const curl = (path: string): string => `  curl -sS '${url}${path}' -H 'Authorization: Bearer ${key}'`;
   return `
-Muster's demo is on ${url}
+Muster's demo is running at ${url}
 Open it, and sign in as ${account.email} with the password ${account.password}
-${replayedHosts} replayed hosts${hasLocalEngine ? ', and this machine’s own engine' : ' (no container engine answers on this machine)'}
+${replayedHosts} replayed hosts${hasLocalEngine ? ', and this machine’s own engine' : ' (this machine has no running container engine)'}
 Key: ${key}
 
-Hosts, containers, and what happened last, for programs:
+Hosts, containers and the latest events as JSON:
 ${curl('/api/hosts')}
 ${curl('/api/containers?limit=20')}
 ${curl('/api/events?limit=20')}
 
-The demo ends automatically ${toWords(durationMs)}, or with Ctrl-C. Nothing is left behind.
+The demo stops automatically ${toWords(durationMs)}, or when you press Ctrl-C. All its data is then removed.
 `;
 }
 

@@ -37,5 +37,5 @@ test.each([
 ])('a duration of %d ms is written as "%s"', (durationMs, words) => {
   const account = { email: 'demo@example.com', password: 'p' };
   const text = guide({ url: 'http://h', key: 'k', account, replayedHosts: 5, hasLocalEngine: false, durationMs });
-  expect(text).toContain(`ends automatically ${words}`);
+  expect(text).toContain(`stops automatically ${words}`);
 });

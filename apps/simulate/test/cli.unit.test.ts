@@ -58,25 +58,25 @@ describe('an invalid command line is rejected with a message that names the flag
     [['--seed', '-1'], '--seed'],
     [['--ramp', '60'], 'must be a time such as 500ms, 60s or 5m'],
     [['--duration', '0s'], 'must be a time'],
-    [['--duration', '9s', '--ramp', '10s'], '--duration must be at least as long as --ramp'],
+    [['--duration', '9s', '--ramp', '10s'], '--duration includes --ramp, so it cannot be shorter'],
     [['--faults', 'many'], 'must be a number from 0 to 100'],
     [['--sockets', '0'], 'must be a whole number from 1 to 1024'],
     [['--url', 'ftp://h'], '--url must be an http or https URL'],
     [['--url', '--json'], '--url must be an http or https URL'],
-    [['--key', `${key.slice(0, -1)}_`], '--key must be a well-formed muster_key_… token'],
-    [['--key', '--json'], '--key must be a well-formed muster_key_… token'],
+    [['--key', `${key.slice(0, -1)}_`], '--key must be an API key, muster_key_…'],
+    [['--key', '--json'], '--key must be an API key, muster_key_…'],
     [['--key'], "option '--key <key>' argument missing"],
     [['--host', '5'], "unknown option '--host'"],
     [['hosts'], 'too many arguments'],
   ])('%j', (args, message) => {
     expect(() => parse([...base, ...args])).toThrow(message);
     expect(printed).toContain(message);
-    expect(printed).toMatch(/^muster-simulate: .* \(see --help\)\n$/s);
+    expect(printed).toMatch(/^muster-simulate: .*[^.] \(see --help\)\n$/s);
   });
 
   test('a missing flag', () => {
-    expect(() => parse(['--key', key])).toThrow('--url is missing (or MUSTER_URL)');
-    expect(() => parse(['--url', 'http://h'])).toThrow('--key is missing (or MUSTER_KEY)');
+    expect(() => parse(['--key', key])).toThrow('set --url or MUSTER_URL');
+    expect(() => parse(['--url', 'http://h'])).toThrow('set --key or MUSTER_KEY');
   });
 });
 

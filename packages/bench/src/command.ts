@@ -19,15 +19,23 @@ const only = new Option('--only <section,…>', `sections: ${SECTION_IDS.join(',
 export const commandLine = createCommandLine(
   'muster-bench',
   'Compares Muster with other implementations of the same work. ' +
-    'It starts a PostgreSQL server of its own, and removes it afterwards.',
+    'It starts a temporary PostgreSQL server and removes it afterwards.',
 )
   .addOption(only.argParser(listOf(SECTION_IDS)).default(SECTION_IDS, 'all'))
   .option('--quick', 'a short trial run, which writes nothing unless --out is given', false)
-  .option('--rounds <n>', `rounds that count, after one that warms up, 1 to ${ROUNDS_MAX}`, wholeNumber(1, ROUNDS_MAX))
-  .option('--hosts <n>', `hosts of each contender in service and http, 1 to ${HOSTS_MAX}`, wholeNumber(1, HOSTS_MAX))
+  .option(
+    '--rounds <n>',
+    `number of measured rounds, 1 to ${ROUNDS_MAX}; a warm-up round precedes them`,
+    wholeNumber(1, ROUNDS_MAX),
+  )
+  .option(
+    '--hosts <n>',
+    `number of hosts per contender in the sections service and http, 1 to ${HOSTS_MAX}`,
+    wholeNumber(1, HOSTS_MAX),
+  )
   .option(
     '--out <directory>',
-    `where to write the targets in benchmarks.md, and benchmarks/ (default: ${OUT_DEFAULT}); results of other sections are kept`,
+    `directory whose benchmarks.md and benchmarks/ get the results (default: ${OUT_DEFAULT}); results of other sections stay unchanged`,
     path,
   );
 
@@ -43,7 +51,9 @@ export const bench = {
       process.stderr.write('muster-bench: needs Linux, because it reads CPU times from /proc\n');
       return 2;
     }
-    io.signal.addEventListener('abort', () => process.stderr.write('muster-bench: ending\n'));
+    io.signal.addEventListener('abort', () =>
+      process.stderr.write('muster-bench: interrupted: stopping the servers\n'),
+    );
     try {
       await runBench(options, io);
       return 0;

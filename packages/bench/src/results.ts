@@ -42,8 +42,8 @@ export async function readSections(file: string): Promise<Sections> {
   try {
     results = JSON.parse(text) as typeof results;
   } catch {
-    throw new ResultsError(`${file} is not JSON; remove it and run every section`);
+    throw new ResultsError(`${file} is not valid JSON: delete it and run all sections`);
   }
   if (results.format === FORMAT && results.sections !== undefined) return results.sections;
-  throw new ResultsError(`${file} is of another version; remove it and run every section`);
+  throw new ResultsError(`${file} was written by another version: delete it and run all sections`);
 }

@@ -35,7 +35,7 @@ export async function verifyHost(
   for (const dockerId of new Set([...expected.keys(), ...found.keys()])) {
     const [ours, theirs] = [expected, found].map((containers) => containers.get(dockerId) ?? 'absent');
     if (ours !== theirs) {
-      throw new VerificationError(`${who}: host ${hostId}, container ${dockerId} should be ${ours} and is ${theirs}`);
+      throw new VerificationError(`${who}: host ${hostId}, container ${dockerId} should be ${ours} but is ${theirs}`);
     }
   }
 }

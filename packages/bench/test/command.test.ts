@@ -27,7 +27,7 @@ describe('the command line', () => {
   test.each([
     [['--fast'], /--fast/],
     [['service'], /too many arguments/],
-    [['--only', 'service,speed'], /"speed" is none of service, http/],
+    [['--only', 'service,speed'], /"speed" is not one of service, http/],
     [['--only', ''], /--only/],
     [['--rounds', '0'], /--rounds/],
     [['--rounds', '101'], /--rounds/],

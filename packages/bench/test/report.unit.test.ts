@@ -8,16 +8,14 @@ import { judge, TARGETS } from '../src/report/targets.js';
 import { formatResults, readSections, SECTION_IDS } from '../src/results.js';
 import { FIXED } from './fixed-results.js';
 
-const verdicts = Object.fromEntries(
-  judge(FIXED).map(({ target, figure, reached }) => [target.id, [figure?.value, reached]]),
-);
+const verdicts = Object.fromEntries(judge(FIXED).map(({ target, figure, met }) => [target.id, [figure?.value, met]]));
 
 describe('targets', () => {
   test('have unique ids', () => {
     expect(new Set(TARGETS.map(({ id }) => id)).size).toBe(TARGETS.length);
   });
 
-  test('are reached if the figure satisfies the bound', () => {
+  test('are met if the figure satisfies the bound', () => {
     expect(verdicts).toMatchObject({
       'service-upserts-2-restarted-1': [120, true],
       'service-statement-2-restarted-1': [0.9, false],
@@ -39,8 +37,8 @@ describe('targets', () => {
     });
   });
 
-  test('that were not measured are neither reached nor missed', () => {
-    expect(judge({}).every(({ figure, reached }) => figure === null && reached === null)).toBe(true);
+  test('that were not measured are neither met nor unmet', () => {
+    expect(judge({}).every(({ figure, met }) => figure === null && met === null)).toBe(true);
     expect(verdicts['http-heartbeat-64']).toEqual([undefined, null]);
   });
 });
@@ -60,8 +58,8 @@ describe('the document', () => {
 
   test('shows each target and its result between the markers, and keeps all other text', () => {
     for (const { text } of TARGETS) expect(document).toContain(text);
-    expect(document).toMatch(/\| 120x +\| pass +\| 120 \(110–130\)/);
-    expect(document).toMatch(/\| 51 ms +\| shortfall +\|/);
+    expect(document).toMatch(/\| 120x +\| met +\| 120 \(110–130\)/);
+    expect(document).toMatch(/\| 51 ms +\| not met +\|/);
     expect(document).toMatch(/^# Title\n\nText before\.\n/);
     expect(document).toMatch(/\nText after\.\n$/);
     expect(withTargets(document, FIXED)).toBe(document);
@@ -73,7 +71,7 @@ describe('the document', () => {
 
   test('marks the results of a quick run', () => {
     expect(withTargets(EMPTY_DOCUMENT, { service: { ...FIXED.service, quick: true } })).toMatch(
-      /\| pass \(quick\) +\|/,
+      /\| met \(quick\) +\|/,
     );
   });
 });
@@ -107,7 +105,7 @@ describe('the tables', () => {
 
   test('state that a section was a quick run', () => {
     const quick = renderTables({ service: { ...FIXED.service, quick: true } }, {});
-    expect(quick).toContain('The figures of a quick run mean little.');
+    expect(quick).toContain('The figures of a quick run are not meaningful.');
     expect(runs(quick)).toMatch(/\| quick +\| true +\|/);
   });
 
@@ -126,7 +124,7 @@ describe('the tables', () => {
 
   test('are followed in the terminal only by targets that have a figure', () => {
     const text = renderTerminal({ 'table-growth': FIXED['table-growth'] });
-    expect(text).toContain('Targets: 0 of 1 reached');
+    expect(text).toContain('Targets: 0 of 1 met');
     expect(text).not.toContain('not measured');
   });
 });
@@ -150,6 +148,6 @@ describe('saved results', () => {
     await writeFile(file, '{"format":0,"sections":{}}');
     await expect(readSections(file)).rejects.toThrow('another version');
     await writeFile(file, '<<<<<<< HEAD');
-    await expect(readSections(file)).rejects.toThrow('not JSON');
+    await expect(readSections(file)).rejects.toThrow('not valid JSON');
   });
 });

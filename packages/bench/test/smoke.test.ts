@@ -3,28 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NO_PROGRESS, seedHosts, simulateHost } from '@muster/fleet';
-import { PostgresMissingError } from '@muster/testkit/databases';
-import { startCluster, type BenchCluster, type BenchDatabase } from '../src/cluster.js';
+import { isAvailable, runIf, startIfInstalled } from '@muster/testkit';
+import { startCluster, type BenchDatabase } from '../src/cluster.js';
 import { runBench } from '../src/run.js';
 import { verifyHost, VerificationError } from '../src/verify.js';
 import { createSetBased } from '../src/contenders/set-based.js';
 
-/**
- * Returns null and logs a warning if PostgreSQL is missing. Throws instead if MUSTER_TEST_REQUIRE_ALL is 1, as in CI.
- */
-async function clusterOrNull(): Promise<BenchCluster | null> {
-  try {
-    return await startCluster();
-  } catch (error) {
-    if (!(error instanceof PostgresMissingError) || process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw error;
-    console.warn(`The benchmark's smoke test is skipped: ${error.message}.`);
-    return null;
-  }
-}
-
-const cluster = process.platform === 'linux' ? await clusterOrNull() : null;
-// The suite is skipped on systems other than Linux, and if PostgreSQL is missing, which is a failure in CI.
-const onPostgres = cluster === null ? describe.skip : describe;
+// The benchmark reads CPU times from /proc, which only Linux has, and compares SQL on a server.
+const isLinux = isAvailable(process.platform === 'linux' ? null : 'the benchmark needs /proc: run it on Linux');
+const cluster = isLinux ? await startIfInstalled(startCluster) : null;
+const onPostgres = runIf(cluster !== null, describe);
 afterAll(() => cluster?.stop());
 
 onPostgres('a benchmark on a real database', () => {

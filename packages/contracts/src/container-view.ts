@@ -5,6 +5,9 @@ import { Health } from './parse-status.js';
 
 const Timestamp = z.iso.datetime();
 
+/** The fields of a list item that identify its host and state how current the item is. */
+export const HostFields = { hostId: z.uuid(), hostName: z.string(), hostFreshness: Freshness };
+
 /**
  * A container as operators read it, with the state that its host last reported and the age of that state. `asOf` is the
  * time when the host last confirmed its containers, and `changedAt` the time when this container last changed.
@@ -14,9 +17,7 @@ const Timestamp = z.iso.datetime();
 export const ContainerView = z.object({
   ...Container.shape,
   state: ContainerState,
-  hostId: z.uuid(),
-  hostName: z.string(),
-  hostFreshness: Freshness,
+  ...HostFields,
   asOf: Timestamp.nullable(),
   health: Health.nullable(),
   exitCode: z.int().nullable(),

@@ -1,11 +1,14 @@
 import { z } from 'zod';
+import { HostFields } from './container-view.js';
 import { DockerId } from './container.js';
-import { Freshness } from './freshness.js';
 import type { Operation } from './operation.js';
 import { page } from './pages.js';
 import { ImageQuery, PortQuery, ProjectQuery } from './queries.js';
 
 const Count = z.int().nonnegative();
+
+/** An example of `HostFields`. */
+const HOST_EXAMPLE = { hostId: 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293', hostName: 'edge-1', hostFreshness: 'online' };
 
 /** An image reference that present containers use, with counts. */
 export const ImageInUse = z
@@ -38,9 +41,7 @@ export const PublishedPort = z
     privatePort: z.int(),
     /** The number of consecutive ports. Absent for 1. */
     count: z.int().optional(),
-    hostId: z.uuid(),
-    hostName: z.string(),
-    hostFreshness: Freshness,
+    ...HostFields,
     dockerId: DockerId,
     containerName: z.string(),
     image: z.string(),
@@ -53,9 +54,7 @@ export const PublishedPort = z
         type: 'tcp',
         ip: '0.0.0.0',
         privatePort: 80,
-        hostId: 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293',
-        hostName: 'edge-1',
-        hostFreshness: 'online',
+        ...HOST_EXAMPLE,
         dockerId: '4c01db0b339c',
         containerName: 'shop-web-1',
         image: 'nginx:1.29',
@@ -72,9 +71,7 @@ export type PortPage = z.output<typeof PortPage>;
 export const Project = z
   .object({
     project: z.string(),
-    hostId: z.uuid(),
-    hostName: z.string(),
-    hostFreshness: Freshness,
+    ...HostFields,
     services: z.array(z.string()),
     containers: Count,
     running: Count,
@@ -84,9 +81,7 @@ export const Project = z
     examples: [
       {
         project: 'shop',
-        hostId: 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293',
-        hostName: 'edge-1',
-        hostFreshness: 'online',
+        ...HOST_EXAMPLE,
         services: ['db', 'web'],
         containers: 3,
         running: 3,

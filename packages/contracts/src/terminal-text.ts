@@ -2,11 +2,10 @@
  * Matches characters that a terminal may interpret or that hide text: control characters (C0, DEL, C1), bidirectional
  * marks, line separators and zero-width characters.
  */
-// eslint-disable-next-line no-control-regex -- the pattern must match control characters
-const UNSAFE_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const UNSAFE_CHARACTERS = /[\p{Cc}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
 /** Matches the characters of `UNSAFE_CHARACTERS`, except for the line feed that separates the lines of a JSON text. */
-const UNSAFE_JSON_CHARACTERS = new RegExp(UNSAFE_CHARACTERS.source.replace('\\u0000-', '\\u0000-\\u0009\\u000b-'), 'g');
+const UNSAFE_JSON_CHARACTERS = new RegExp(`(?!\n)${UNSAFE_CHARACTERS.source}`, 'gu');
 
 /** Returns the text as one line that is safe to show on a terminal. Each unsafe character becomes U+FFFD. */
 export const toTerminalText = (text: string): string => text.replace(UNSAFE_CHARACTERS, '\u{fffd}');

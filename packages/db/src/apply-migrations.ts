@@ -146,7 +146,10 @@ export async function retryWhileLocked<T>(
     onWait?.({ migration: name, blockers });
     if (performance.now() - since > retryMsMax) {
       const sessions = blockers.length === 0 ? 'other sessions' : blockers.join(', ');
-      throw new MigrationFailedError(name, `a table that it needs is in use by ${sessions}: end those and start again`);
+      throw new MigrationFailedError(
+        name,
+        `a table that it needs is in use by ${sessions}: end these sessions and start Muster again`,
+      );
     }
     await sleep(pauseMs * (0.5 + Math.random()));
   }
@@ -272,7 +275,7 @@ function pendingMigrations(history: HistoryRow[] | null, migrations: readonly Mi
     if (row.checksum !== known.get(row.migration_name)?.checksum) {
       throw new MigrationHistoryError(
         row.migration_name,
-        'differs from the one that was applied to the database: its file was changed afterwards',
+        'differs from the migration that was applied to the database: its file was changed afterwards',
       );
     }
   }

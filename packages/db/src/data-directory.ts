@@ -106,7 +106,7 @@ const accessibleToOthersError = (directory: string, mode: number, options?: Erro
   new DataDirectoryError(
     directory,
     `other users of this machine can enter it (mode ${(mode & 0o7777).toString(8).padStart(4, '0')}) and this user ` +
-      'cannot change that; set MUSTER_DATA_DIR to a directory of its own, for example one inside it',
+      'cannot change that; set MUSTER_DATA_DIR to another directory, for example a new one inside it',
     options,
   );
 

@@ -57,7 +57,10 @@ export async function openDataDirectory(
     return await withDataDirectoryErrors(directory, async () => {
       // Do not create an empty database here: it would look as if the backup had been empty.
       if (await pathExists(restoring)) {
-        throw new DataDirectoryError(directory, `a restore was interrupted in it: repeat it, or remove ${restoring}`);
+        throw new DataDirectoryError(
+          directory,
+          `a restore into it was interrupted: repeat the restore, or delete ${restoring}`,
+        );
       }
       if (await pathExists(unfinished)) await rm(postgres, { recursive: true, force: true });
       const isNew = !(await pathExists(postgres));
@@ -109,7 +112,7 @@ export async function createPglite(postgres: string, template: Blob | null): Pro
     const { bavail, bsize } = await statfs(dirname(postgres));
     if (bavail * bsize < FREE_BYTES_MIN) {
       const free = Math.floor((bavail * bsize) / (1024 * 1024));
-      throw new DataDirectoryError(postgres, `its disk is full (${free} MiB are free, a start needs 32)`, {
+      throw new DataDirectoryError(postgres, `its disk is full (${free} MiB are free; Muster needs 32 MiB to start)`, {
         cause: error,
       });
     }
@@ -122,7 +125,7 @@ export async function createPglite(postgres: string, template: Blob | null): Pro
 function unusableFilesError(directory: string, reason: string, options?: ErrorOptions): DatabaseUnsuitableError {
   return new DatabaseUnsuitableError(
     `The database files in ${directory} cannot be opened: they are damaged or from another version (${reason}). ` +
-      'If another version wrote them, run "muster backup" of that version and restore the backup with this one.',
+      'If another version wrote them, back them up with "muster backup" of that version, and restore the backup with this one.',
     options,
   );
 }

@@ -12,7 +12,7 @@ export class DatabaseLockedError extends DatabaseOpenError {
 
   constructor(readonly directory: string) {
     super(
-      `The data directory ${directory} is in use by another Muster process: stop that one, or use another directory.`,
+      `The data directory ${directory} is in use by another Muster process: stop that process, or use another directory.`,
     );
   }
 }
@@ -57,8 +57,8 @@ export class DatabaseReadOnlyError extends DatabaseOpenError {
 
   constructor(location: string) {
     super(
-      `The database ${location} is read-only, as a standby or a demoted primary is: ` +
-        'set DATABASE_URL to the primary, or try again once this server has been promoted.',
+      `The database ${location} is read-only. It may be a standby or a demoted primary: ` +
+        'set DATABASE_URL to the primary, or promote this server and try again.',
     );
   }
 }
@@ -70,7 +70,7 @@ export class DatabaseTooNewError extends DatabaseOpenError {
 
   constructor(readonly migrations: readonly string[]) {
     super(
-      `The database was written by a newer version of Muster (its migration ${migrations.join(', ')} is unknown here): ` +
+      `The database was written by a newer version of Muster (it has the unknown migration ${migrations.join(', ')}): ` +
         'start that version or a later one.',
     );
   }
@@ -86,7 +86,7 @@ export class MigrationFailedError extends DatabaseOpenError {
     reason: string,
     options?: ErrorOptions,
   ) {
-    super(`The migration ${migration} failed and was rolled back, the database is unchanged: ${reason}.`, options);
+    super(`The migration ${migration} failed: ${reason}. It was rolled back, and the database is unchanged.`, options);
   }
 }
 

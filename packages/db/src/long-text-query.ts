@@ -67,7 +67,7 @@ class LongTextQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
 }
 
 /**
- * Writes chunks one after another, and lets other work run in between. Stops if the stream closes, because the stream
+ * Writes chunks one after another, and yields to other work in between. Stops if the stream closes, because the stream
  * itself reports the error.
  */
 async function writeWithYields(stream: Writable, chunks: readonly Buffer[]): Promise<void> {
@@ -121,7 +121,7 @@ function textOf(value: unknown): string {
 }
 
 function arrayItem(item: unknown): string {
-  if (typeof item !== 'string') throw new TypeError('only lists of texts can be sent');
+  if (typeof item !== 'string') throw new TypeError('only lists of strings can be sent');
   return `"${item.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 

@@ -143,7 +143,9 @@ async function migrateServer(
   try {
     const outdated = await outdatedServerVersion(client);
     if (outdated !== null) {
-      throw new DatabaseUnsuitableError(`Muster needs PostgreSQL 15 or newer, ${describeUrl(url)} is ${outdated}.`);
+      throw new DatabaseUnsuitableError(
+        `Muster needs PostgreSQL 15 or newer, but ${describeUrl(url)} has version ${outdated}.`,
+      );
     }
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });

@@ -32,11 +32,15 @@ export interface TestDatabase extends Database {
   readonly url: string | null;
 }
 
-/**
- * Whether jest's global setup started a PostgreSQL server. Tests that the embedded database cannot run use `const
- * onServer = hasTestServer() ? describe : describe.skip`, so that skipped tests are counted.
- */
+/** Returns whether jest's global setup started a PostgreSQL server. If not, the setup prints what to install. */
 export const hasTestServer = (): boolean => process.env[SERVER_URL] !== undefined;
+
+/**
+ * Returns jest's `describe` or `test` for tests that the embedded database cannot run. Without a server, these tests
+ * are skipped, or fail if `MUSTER_TEST_REQUIRE_ALL` is 1.
+ */
+export const serverOnly = <Block extends { skip: unknown }>(block: Block): Block | Block['skip'] =>
+  hasTestServer() ? block : block.skip;
 
 /** Returns the available engines, for `describe.each`. */
 export const testEngines = (): DatabaseEngine[] => (hasTestServer() ? ['pglite', 'postgresql'] : ['pglite']);

@@ -13,7 +13,7 @@ import { openDatabase } from '../src/open-database.js';
 import { migrationsDirectory } from '../src/package-paths.js';
 import { cachedTemplate } from '../src/template.js';
 import { backupBytes } from '../src/backup/write-backup.js';
-import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
+import { createEmptyServerDatabase, serverOnly } from '../src/testing.js';
 import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
 import { container, createHost, rejectionOf, temporaryDirectory } from './rig.js';
 
@@ -128,7 +128,7 @@ describe('a backup', () => {
     await withDatabase(dataDir, async () => {
       const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
       expect(refusal).toBeInstanceOf(DatabaseLockedError);
-      expect(refusal.message).toContain('stop that one');
+      expect(refusal.message).toContain('stop that process');
     });
     expect(await readdir(folder.path)).toEqual(['data']);
   });
@@ -287,7 +287,7 @@ describe('a restore', () => {
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
     const refusal = await rejectionOf(openDatabase({ dataDir: copy }));
     expect(refusal).toBeInstanceOf(DataDirectoryError);
-    expect(refusal.message).toContain('a restore was interrupted');
+    expect(refusal.message).toContain('a restore into it was interrupted');
     await restoreBackup({ file, dataDir: copy });
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
   });
@@ -308,10 +308,8 @@ describe('a restore', () => {
   });
 });
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? test : test.skip;
-
-onServer('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {
+// `backupBytes` reads through a client of pg, which this test connects to a server.
+serverOnly(test)('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {
   const { url, drop } = await createEmptyServerDatabase();
   const database = await openDatabase({ url });
   const client = new pg.Client(url);

@@ -8,7 +8,7 @@ import type pg from 'pg';
 import { createEmbeddedPool } from '../src/embedded-pool.js';
 import { createPostgresPool, type PostgresPoolOptions } from '../src/postgres-pool.js';
 import { cachedTemplate } from '../src/template.js';
-import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
+import { createEmptyServerDatabase, serverOnly, testEngines } from '../src/testing.js';
 import { rejectionOf } from './rig.js';
 
 const POOL_OPTIONS: PostgresPoolOptions = {
@@ -71,9 +71,8 @@ describe.each(testEngines())('a pool on %s', (engine) => {
   });
 });
 
-// This test ends a server process, which the embedded database does not have. If no server is installed, this test is
-// skipped and counted, or fails if MUSTER_TEST_REQUIRE_ALL is set.
-(hasTestServer() ? test : test.skip)(
+// This test ends a server process, which the embedded database does not have.
+serverOnly(test)(
   'after the server ends a connection between two statements, the next statement fails and the connection is replaced',
   async () => {
     const { url, drop } = await createEmptyServerDatabase();

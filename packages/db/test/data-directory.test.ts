@@ -10,16 +10,17 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { isAvailable, runIf } from '@muster/testkit';
+
 import { openDatabase } from '../src/open-database.js';
 import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
 import { temporaryDirectory } from './rig.js';
 
-// If this user may not create namespaces, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is
-// set.
+// Only root on Linux may create these namespaces.
 const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
-if (!canUnshare && process.env['MUSTER_TEST_REQUIRE_ALL'] === '1') throw new Error('unshare needs root on Linux');
-const inNamespaces = canUnshare ? describe : describe.skip;
+const missing = canUnshare ? null : 'mount and process namespaces cannot be created: run the tests as root on Linux';
+const inNamespaces = runIf(isAvailable(missing), describe);
 
 jest.setTimeout(180_000);
 
@@ -68,7 +69,7 @@ inNamespaces('an embedded database on a volume that two containers share', () =>
     const second = start('./writer.js', CONTAINER);
     expect(await second.says()).toBe(
       `DatabaseLockedError: The data directory ${dataDir} is in use by another Muster process: ` +
-        'stop that one, or use another directory.',
+        'stop that process, or use another directory.',
     );
     first.child.kill('SIGKILL');
     let acknowledged = 20;
@@ -122,8 +123,8 @@ inNamespaces('a data directory of another user', () => {
     const { says } = start('./writer.js', ['--user', '--map-root-user']);
     expect(await says()).toBe(
       `DataDirectoryError: The data directory ${dataDir} cannot be used: other users of this machine can enter it ` +
-        '(mode 0777) and this user cannot change that; set MUSTER_DATA_DIR to a directory of its own, for example one ' +
-        'inside it.',
+        '(mode 0777) and this user cannot change that; set MUSTER_DATA_DIR to another directory, for example a ' +
+        'new one inside it.',
     );
   });
 });

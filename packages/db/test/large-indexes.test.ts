@@ -8,11 +8,8 @@ import { applyMigrations, type MigrationWait } from '../src/apply-migrations.js'
 import { buildIndexes } from '../src/build-indexes.js';
 import { loadMigrations } from '../src/migrations.js';
 import { openDatabase } from '../src/open-database.js';
-import { createEmptyServerDatabase, hasTestServer } from '../src/testing.js';
+import { createEmptyServerDatabase, createTestDatabase, serverOnly, testEngines } from '../src/testing.js';
 import { emptyDatabase, rejectionOf, temporaryDirectory, writeMigrations } from './rig.js';
-
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int, at timestamptz); INSERT INTO first VALUES (1);' };
 const COLUMN = { '20260102000000_column': 'ALTER TABLE first ADD COLUMN name text;' };
@@ -20,7 +17,8 @@ const INDEX = {
   '20260103000000_index': '-- For reads by time.\nCREATE INDEX CONCURRENTLY "first_at_idx" ON "first" ("at");\n',
 };
 
-onServer('a database in use', () => {
+// In an embedded database, no other connection can block a migration.
+serverOnly(describe)('a database in use', () => {
   let folder: { path: string; remove: () => Promise<void> };
   let server: { url: string; drop: () => Promise<void> };
   let reader: pg.Client;
@@ -206,10 +204,9 @@ test('an embedded database gets its large indexes when it is opened', async () =
   await folder.remove();
 });
 
-onServer('the newest agent token of a host', () => {
+describe.each(testEngines())('the newest agent token of a host on %s', (engine) => {
   test('is read from an index, so that a rotation is as fast for a host with many tokens as for any other', async () => {
-    const { url, drop } = await createEmptyServerDatabase();
-    const db = await openDatabase({ url });
+    const db = await createTestDatabase(engine);
     const plan = await db.prisma.$transaction(async (tx) => {
       await tx.$executeRaw`SET LOCAL enable_seqscan = off`;
       return tx.$queryRaw<{ 'QUERY PLAN': string }[]>`
@@ -217,6 +214,5 @@ onServer('the newest agent token of a host', () => {
     });
     expect(plan.map((line) => line['QUERY PLAN']).join('\n')).toContain('agent_tokens_hostId_createdAt_idx');
     await db.close();
-    await drop();
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { LongText, type Database, type Statement } from '@muster/db';
-import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
+import { createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
 import { Socket } from 'node:net';
 import { rejectionOf } from './rig.js';
 
@@ -60,7 +60,8 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
     }));
 });
 
-(hasTestServer() ? test : test.skip)('a long text is written in pieces and never copied into one message', () =>
+// The embedded database receives its messages without a socket.
+serverOnly(test)('a long text is written in pieces and never copied into one message', () =>
   withDatabase('postgresql', async (db) => {
     const write = jest.spyOn(Socket.prototype, 'write');
     try {

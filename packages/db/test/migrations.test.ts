@@ -16,7 +16,7 @@ import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory } from '../src/package-paths.js';
 import { openDatabase } from '../src/open-database.js';
 import { cachedTemplate } from '../src/template.js';
-import { createEmptyServerDatabase, hasTestServer, testEngines } from '../src/testing.js';
+import { createEmptyServerDatabase, serverOnly, testEngines } from '../src/testing.js';
 import {
   container,
   emptyDatabase,
@@ -25,9 +25,6 @@ import {
   writeMigrations,
   type EmptyDatabase,
 } from './rig.js';
-
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
 const SECOND = { '20260102000000_second': 'CREATE TABLE second (id int PRIMARY KEY); INSERT INTO first VALUES (1);' };
@@ -200,8 +197,8 @@ describe.each(testEngines())('migrations on %s', (engine) => {
     );
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toBe(
-      'The migration 20260101000000_first failed and was rolled back, the database is unchanged: ' +
-        'function nonsense() does not exist.',
+      'The migration 20260101000000_first failed: function nonsense() does not exist. ' +
+        'It was rolled back, and the database is unchanged.',
     );
     const repaired = await openWith(FIRST);
     expect(repaired.appliedMigrations).toEqual(['20260101000000_first']);
@@ -272,7 +269,8 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   });
 });
 
-onServer('a user of a server', () => {
+// The embedded database has one user, who may do everything.
+serverOnly(describe)('a user of a server', () => {
   test('without permission to create a needed extension gets a message that states who can create it', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const role = `guest_${randomUUID().replaceAll('-', '')}`;
@@ -294,7 +292,8 @@ onServer('a user of a server', () => {
   });
 });
 
-onServer.each(['postgresql'] as const)('replicas on %s', (engine) => {
+// Replicas cannot share an embedded database.
+serverOnly(describe).each(['postgresql'] as const)('replicas on %s', (engine) => {
   test('that start concurrently on an empty database apply each migration once, and none fails', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();

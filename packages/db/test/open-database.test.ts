@@ -9,13 +9,10 @@ import {
   type Database,
   type DatabaseTarget,
 } from '@muster/db';
-import { createEmptyServerDatabase, createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
+import { createEmptyServerDatabase, createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
 import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -219,8 +216,8 @@ test('if a data directory cannot be created, the error names the directory and t
   }
 });
 
-// These tests need a server. CI requires one. On other machines, these tests may be skipped.
-onServer.each(['postgresql'] as const)('a server (%s)', () => {
+// Several processes and applications can share a server, but not an embedded database.
+serverOnly(describe).each(['postgresql'] as const)('a server (%s)', () => {
   test('is migrated by one of three processes that start concurrently', async () => {
     const url = await emptyServerDatabase();
     const databases = await Promise.all([open({ url }), open({ url }), open({ url })]);

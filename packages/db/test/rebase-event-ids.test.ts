@@ -2,15 +2,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { openDatabase } from '../src/open-database.js';
-import { createTestDatabase, hasTestServer, type TestDatabase } from '../src/testing.js';
+import { createTestDatabase, serverOnly, type TestDatabase } from '../src/testing.js';
 import { recordEvents } from './every-table.js';
 import { createHost } from './rig.js';
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
-
 // In an embedded database, such events occur only after a restore: see backup.test.ts.
-onServer('history in a server database', () => {
+serverOnly(describe)('history in a server database', () => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await createTestDatabase('postgresql');

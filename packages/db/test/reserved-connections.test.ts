@@ -1,10 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { transact, type Database, type DatabaseEngine, type Statement } from '@muster/db';
-import { createTestDatabase, hasTestServer } from '@muster/db/testing';
+import { createTestDatabase, serverOnly } from '@muster/db/testing';
 import { createHost } from './rig.js';
-
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
 
 const SLOW: Statement = { name: 'slow', text: 'SELECT pg_sleep(1)' };
 const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };
@@ -36,7 +33,8 @@ test('the only connection of the embedded database serves small statements befor
     expect(ended).toHaveLength(6);
   }));
 
-onServer('the connections to a server', () => {
+// The embedded database has one connection, of which none can be reserved.
+serverOnly(describe)('the connections to a server', () => {
   const withDatabase = (action: (database: Database) => Promise<void>) => usingDatabase('postgresql', action);
 
   test('are reserved for small statements, which never wait for large ones', () =>

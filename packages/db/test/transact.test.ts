@@ -1,10 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isSerializationFailure, isTimeout, isUnavailable, transact, type Database } from '@muster/db';
-import { createTestDatabase, hasTestServer, testEngines } from '@muster/db/testing';
+import { createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
 import { createHost, rejectionOf } from './rig.js';
-
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
 
 describe.each(testEngines())('a transaction on %s', (engine) => {
   const withDatabase = async (action: (database: Database) => Promise<void>): Promise<void> => {
@@ -52,7 +49,8 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
     }));
 });
 
-onServer.each(['postgresql'] as const)('concurrent transactions on %s', (engine) => {
+// The embedded database has one connection, so that its transactions cannot deadlock.
+serverOnly(describe).each(['postgresql'] as const)('concurrent transactions on %s', (engine) => {
   test('that deadlock both succeed', async () => {
     const database = await createTestDatabase(engine);
     try {

@@ -1,14 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { DatabaseReadOnlyError, isReadOnly, isTimeout, isUnavailable, openDatabase } from '@muster/db';
-import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
+import { createEmptyServerDatabase, serverOnly } from '@muster/db/testing';
 import { eventually, startPostgresCluster } from '@muster/testkit';
 import pg from 'pg';
 
-// If no server is installed, these tests are skipped and counted, or fail if MUSTER_TEST_REQUIRE_ALL is set.
-const onServer = hasTestServer() ? describe : describe.skip;
-
-// These tests freeze and kill a separate server. They need an installed server, which CI requires.
-onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
+// These tests freeze and kill a server. The embedded database runs in the process of the tests.
+serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
 
   test('that is frozen fails every call in bounded time, and works again once it is resumed', async () => {
@@ -120,7 +117,8 @@ onServer.each(['postgresql'] as const)('a server in trouble (%s)', () => {
   });
 });
 
-onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
+// No other connection can make the embedded database read-only.
+serverOnly(describe).each(['postgresql'] as const)('a read-only server (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
   const organization = { name: 'o', slug: 'o' };
 
@@ -193,7 +191,7 @@ onServer.each(['postgresql'] as const)('a read-only server (%s)', () => {
       const error = (await failure(openDatabase({ url }))) as Error;
       expect(error).toBeInstanceOf(DatabaseReadOnlyError);
       expect(error.message).toMatch(
-        /^The database postgresql:\/\/\S+ is read-only, .* set DATABASE_URL to the primary/,
+        /^The database postgresql:\/\/\S+ is read-only\. .* set DATABASE_URL to the primary/,
       );
     } finally {
       await close();

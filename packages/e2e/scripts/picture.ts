@@ -14,7 +14,7 @@ const demo = startProgram(mainOf('demo'), { args: ['--for', '900'] });
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--headless', '--no-sandbox'] });
 try {
   const [, url, email, password] = await eventually(() => {
-    const match = /demo is on (\S+)\nOpen it, and sign in as (\S+) with the password (\S+)/.exec(demo.stdout());
+    const match = /demo is running at (\S+)\nOpen it, and sign in as (\S+) with the password (\S+)/.exec(demo.stdout());
     if (match === null) throw new Error(`the demo is not ready: ${demo.stdout()}${demo.stderr()}`);
     return match;
   }, 180_000);

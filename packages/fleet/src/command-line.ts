@@ -23,7 +23,7 @@ export const createCommandLine = (name: string, description: string): Command =>
           `${name}: ${text
             .replace(/^error: /, '')
             .replace(/=.*'/s, "'")
-            .trim()} (see --help)\n`,
+            .replace(/\.?\s*$/, '')} (see --help)\n`,
         ),
     })
     .exitOverride();
@@ -99,7 +99,7 @@ export const listOf = (words: readonly string[]) => (text: string) => {
   const listed = text.split(',');
   const unknown = listed.find((word) => !words.includes(word));
   if (unknown === undefined) return words.filter((word) => listed.includes(word));
-  throw new InvalidArgumentError(`"${unknown}" is none of ${words.join(', ')}.`);
+  throw new InvalidArgumentError(`"${unknown}" is not one of ${words.join(', ')}.`);
 };
 
 /**

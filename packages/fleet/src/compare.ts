@@ -34,7 +34,7 @@ interface Span {
 function compareFields(who: string, expected: object, found: Record<string, unknown>): string[] {
   return Object.entries(expected).flatMap(([field, value]) => {
     const [ours, theirs] = [JSON.stringify(value), JSON.stringify(found[field])];
-    return ours === theirs ? [] : [`${who}: ${field} is ${theirs}, and should be ${ours}`];
+    return ours === theirs ? [] : [`${who}: ${field} is ${theirs} but should be ${ours}`];
   });
 }
 
@@ -50,11 +50,11 @@ export function compareContainers(
   const differences = views.flatMap((view) => {
     const container = missing.get(view.dockerId);
     missing.delete(view.dockerId);
-    if (container === undefined) return [`${who(view)} is present, and was not sent or is listed twice`];
+    if (container === undefined) return [`${who(view)} is present but was not sent, or is listed twice`];
     const expected = { ...container, ...parseStatus(container.status), removedAt: null };
     return compareFields(who(view), expected, { ...view, ...canonicalContainer(view) });
   });
-  return [...differences, ...[...missing.values()].map((each) => `${who(each)} was sent, and is not present`)];
+  return [...differences, ...[...missing.values()].map((each) => `${who(each)} was sent but is not present`)];
 }
 
 /** Checks that the API marks removed containers as removed. Each difference is a sentence. */
@@ -63,7 +63,7 @@ export function compareRemoved({ name, removed }: ExpectedHost, views: readonly 
   return removed.flatMap((dockerId) => {
     const view = byId.get(dockerId);
     const who = `${name}, container ${dockerId.slice(0, 12)}`;
-    if (view === undefined) return [`${who} was removed, and is not listed as removed`];
+    if (view === undefined) return [`${who} was removed but is not listed as removed`];
     const expected = { state: 'exited', status: '', isRemoved: true };
     return compareFields(who, expected, { ...view, isRemoved: view.removedAt !== null });
   });

@@ -66,10 +66,10 @@ describe('the comparison of present containers', () => {
   test('finds containers that are missing, were not sent, or are listed twice', () => {
     const [first, second, ...rest] = views;
     expect(compareContainers(expected, [second!, ...rest])).toEqual([
-      expect.stringMatching(/was sent, and is not present$/),
+      expect.stringMatching(/was sent but is not present$/),
     ]);
     expect(compareContainers(expected, [...views, { ...first!, dockerId: 'f00' }])).toEqual([
-      expect.stringContaining('is present, and was not sent'),
+      expect.stringContaining('is present but was not sent'),
     ]);
     expect(compareContainers(expected, [...views, first!])).toEqual([expect.stringContaining('is listed twice')]);
   });
@@ -152,7 +152,7 @@ describe('the comparison of the counts in a response', () => {
 
   test.each(['received', 'created', 'updated', 'unchanged', 'removed'] as const)('finds a wrong %s', (count) => {
     expect(compareCounts(before, after, { ...summary, [count]: 7 })).toEqual([
-      `response to a snapshot: ${count} is 7, and should be ${summary[count]}`,
+      `response to a snapshot: ${count} is 7 but should be ${summary[count]}`,
     ]);
   });
 
@@ -171,9 +171,9 @@ describe('the comparison of a host', () => {
   });
 
   test.each<[string, Partial<Host>]>([
-    ['containerCount is 19, and should be 20', { containerCount: 19 }],
-    ['name is "web-1", and should be "sim-1-1"', { name: 'web-1' }],
-    ['freshness is "stale", and should be "online"', { freshness: 'stale' }],
+    ['containerCount is 19 but should be 20', { containerCount: 19 }],
+    ['name is "web-1" but should be "sim-1-1"', { name: 'web-1' }],
+    ['freshness is "stale" but should be "online"', { freshness: 'stale' }],
   ])('reports that %s', (what, other) => {
     expect(compareHost(expected, { ...host, ...other }, soon)).toEqual([expect.stringContaining(what)]);
   });

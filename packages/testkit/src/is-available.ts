@@ -10,3 +10,7 @@ export function isAvailable(missing: string | null): boolean {
   process.stderr.write(`skipped: ${missing}\n`);
   return false;
 }
+
+/** Returns jest's `describe` or `test` if its dependency is available, or else its `skip`. */
+export const runIf = <Block extends { skip: unknown }>(isAvailable: boolean, block: Block): Block | Block['skip'] =>
+  isAvailable ? block : block.skip;

@@ -14,8 +14,8 @@ export interface AgingText {
 }
 
 /**
- * The text of each state. AGE stands for the time since the start or the exit, CODE for the exit code. States that are
- * not listed have the text of an exited container.
+ * The text of each state. AGE is replaced by the time since the start or the exit, and CODE by the exit code. States
+ * that are not listed have the text of an exited container.
  */
 const TEMPLATES: Readonly<Record<string, string>> = {
   running: 'Up AGE',

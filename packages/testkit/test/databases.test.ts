@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { postmasterPid } from '../src/postgres/databases.js';
-import { startIfInstalled } from './start-if-installed.js';
+import { startIfInstalled, startPostgresCluster } from '../src/postgres/cluster.js';
+import { runIf } from '../src/is-available.js';
 
-const cluster = await startIfInstalled();
-const onPostgres = cluster === null ? test.skip : test;
+const cluster = await startIfInstalled(startPostgresCluster);
 
-onPostgres("postmasterPid returns the id of the server's first process", async () => {
+// Reads the process ID of a server.
+runIf(cluster !== null, test)("postmasterPid returns the id of the server's first process", async () => {
   const server = cluster!;
   try {
     const pid = await postmasterPid(server.url);

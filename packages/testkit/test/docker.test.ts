@@ -1,41 +1,44 @@
 import { expect, jest, test } from '@jest/globals';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { runIf } from '../src/is-available.js';
 import { hasDockerEngine, startDockerEngine } from '../src/docker/engine.js';
 
 jest.setTimeout(180_000);
 
-const withDocker = hasDockerEngine() ? test : test.skip;
-
-withDocker('an engine starts, is killed and comes back with its containers, and leaves nothing behind', async () => {
-  const engine = await startDockerEngine();
-  const dir = dirname(engine.socketPath);
-  try {
-    const id = await engine.run({
-      name: 'one',
-      labels: { a: 'b' },
-      ports: [{ privatePort: 80, publicPort: 18080, ip: '127.0.0.1' }],
-    });
-    expect(await engine.list()).toMatchObject([
-      {
-        Id: id,
-        Names: ['/one'],
-        State: 'running',
-        Labels: { a: 'b' },
-        Ports: [{ IP: '127.0.0.1', PublicPort: 18080 }],
-      },
-    ]);
-    await engine.kill();
-    expect(await engine.isAnswering()).toBe(false);
-    await engine.restart();
-    expect(await engine.list()).toMatchObject([{ Id: id }]);
-    await engine.stop();
-  } finally {
-    await engine.close();
-  }
-  expect(existsSync(dir)).toBe(false);
-  expect(processesNaming(dir)).toEqual([]);
-});
+// Starts and kills an engine.
+runIf(hasDockerEngine(), test)(
+  'an engine starts, is killed and comes back with its containers, and leaves nothing behind',
+  async () => {
+    const engine = await startDockerEngine();
+    const dir = dirname(engine.socketPath);
+    try {
+      const id = await engine.run({
+        name: 'one',
+        labels: { a: 'b' },
+        ports: [{ privatePort: 80, publicPort: 18080, ip: '127.0.0.1' }],
+      });
+      expect(await engine.list()).toMatchObject([
+        {
+          Id: id,
+          Names: ['/one'],
+          State: 'running',
+          Labels: { a: 'b' },
+          Ports: [{ IP: '127.0.0.1', PublicPort: 18080 }],
+        },
+      ]);
+      await engine.kill();
+      expect(await engine.isAnswering()).toBe(false);
+      await engine.restart();
+      expect(await engine.list()).toMatchObject([{ Id: id }]);
+      await engine.stop();
+    } finally {
+      await engine.close();
+    }
+    expect(existsSync(dir)).toBe(false);
+    expect(processesNaming(dir)).toEqual([]);
+  },
+);
 
 function processesNaming(dir: string): string[] {
   return readdirSync('/proc')

@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { startPostgresCluster } from '../src/postgres/cluster.js';
-import { startIfInstalled } from './start-if-installed.js';
+import { startIfInstalled, startPostgresCluster } from '../src/postgres/cluster.js';
+import { runIf } from '../src/is-available.js';
 
 /** Returns whether a process listens on the server's port. */
 function answers(url: string): Promise<boolean> {
@@ -41,10 +41,10 @@ async function untilFree(url: string): Promise<void> {
   expect(await answers(url)).toBe(false);
 }
 
-const cluster = await startIfInstalled();
-const onPostgres = cluster === null ? describe.skip : describe;
+const cluster = await startIfInstalled(startPostgresCluster);
 
-onPostgres('a PostgreSQL server for tests', () => {
+// Starts, freezes and kills servers.
+runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
   test('answers, restarts on the same port after a crash, and ends when it is stopped', async () => {
     const server = cluster!;
     expect(Number.parseInt(server.version, 10)).toBeGreaterThanOrEqual(15);

@@ -35,7 +35,7 @@ export const SETTINGS = [
   {
     variable: 'DOCKER_HOST',
     flag: 'engine',
-    fallback: 'the engine of the docker context, else the first existing socket of Docker or Podman',
+    fallback: 'the engine of the docker context, or else the first existing socket of Docker or Podman',
     help: 'the engine’s address: unix:///path, tcp://host:port or ssh://user@host',
   },
   {
@@ -66,7 +66,7 @@ export const SETTINGS = [
   {
     variable: 'MUSTER_REDACT_NAMES',
     flag: 'redact-names',
-    fallback: 'common names of passwords, secrets, tokens, keys and credentials',
+    fallback: 'usual names of passwords, secrets, tokens, keys and credentials',
     help: 'regular expression: values of labels and arguments with matching names are redacted before they are sent',
   },
   {
@@ -79,7 +79,7 @@ export const SETTINGS = [
     variable: 'MUSTER_TOKEN_DAYS',
     flag: 'token-days',
     fallback: '30',
-    help: 'age in days at which the agent rotates its token; 0: never',
+    help: 'age in days at which the agent rotates its token; 0 turns rotation off',
   },
   {
     variable: 'HTTPS_PROXY',
@@ -99,7 +99,7 @@ export const SETTINGS = [
     variable: 'NO_PROXY',
     flag: null,
     fallback: 'none',
-    help: 'hosts that are reached without a proxy; no_proxy overrides it',
+    help: 'hosts for which no proxy is used; no_proxy overrides it',
   },
   {
     variable: 'LOG_LEVEL',

@@ -53,7 +53,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         const reason = error instanceof Error ? error.message : 'the engine closed the stream';
         log[isWatching ? 'warn' : 'debug'](
           { reason },
-          'no event stream from the engine: until it is restored, the engine is read only at the regular interval',
+          'no event stream from the engine: until it is restored, changes are detected only at the regular interval',
         );
         inventory.setWatched(false);
         if (isWatching) reporter.invalidate();

@@ -1,6 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ProblemTypes, type EnrollResponse, type ProblemType } from '@muster/contracts';
+import { ProblemTypes, type EnrollResponse } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import type { MachineFacts } from '../engine/identity.js';
@@ -8,6 +8,8 @@ import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';
 import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
+import { ENROLL_TOKEN_REFUSED, NOT_ENROLLED, describeDismissal, isDismissal, isRefusal } from './dismissal.js';
+import { hashEnrollToken, stateForServer } from './state-for-server.js';
 
 /**
  * The result of a call with a host's token. `dismissed` means that the machine has no valid token (the API rejects the
@@ -147,7 +149,7 @@ export function createSession(options: SessionOptions): Session {
     if (answer.kind === 'ok') {
       const { hostId, agentToken } = answer.data;
       const enrolled = { musterUrl, hostId, agentToken, issuedAt: wallNow().toISOString(), previousToken: null };
-      const enrolledWith = sha256(token);
+      const enrolledWith = hashEnrollToken(token);
       const enrollment: Enrollment = { ...enrolled, acceptedAt: null, enrolledWith, isSuperseded: false };
       await save({ ...state, enrollment, retiredEnrollToken: null });
       log.info({ hostId, musterUrl }, 'enrolled');
@@ -255,7 +257,8 @@ export function createSession(options: SessionOptions): Session {
   /** Returns the enrollment token, unless an operator deleted the host that was enrolled with it. */
   function usableEnrollToken(refusal: Answer<unknown>): string | null {
     if (enrollToken === null || state.enrollment === null || options.isEnrollCommand === true) return enrollToken;
-    const isTokenOfDeletedHost = sha256(enrollToken) === (state.enrollment.enrolledWith ?? sha256(enrollToken));
+    const isTokenOfDeletedHost =
+      hashEnrollToken(enrollToken) === (state.enrollment.enrolledWith ?? hashEnrollToken(enrollToken));
     return isRefusal(refusal, ProblemTypes.hostDeleted) && isTokenOfDeletedHost ? null : enrollToken;
   }
 
@@ -319,28 +322,6 @@ export function createSession(options: SessionOptions): Session {
   };
 }
 
-const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
-
-/** Returns the part of the stored state that is valid for this API. A token is sent only to the API that issued it. */
-function stateForServer(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {
-  if (state.enrollment === null) {
-    // An earlier release wrote `retiredEnrollToken` when it deleted the agent token of a deleted host.
-    if (enrollToken !== null && sha256(enrollToken) === state.retiredEnrollToken) {
-      throw new StopError(`${DELETED}: ${ENROLL_AGAIN}`, ExitCodes.usage);
-    }
-    return state;
-  }
-  if (state.enrollment.musterUrl === musterUrl) return state;
-  if (enrollToken !== null) return { ...state, enrollment: null };
-  throw new StopError(
-    `this machine is enrolled with ${state.enrollment.musterUrl}, not with ${musterUrl}: ` +
-      'set MUSTER_ENROLL_TOKEN to enroll it there, or another MUSTER_STATE_DIR to keep both enrollments',
-    ExitCodes.usage,
-  );
-}
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
 const enrollFacts = ({ name, engine, os, arch }: MachineFacts) => ({
   name,
   engine,
@@ -348,25 +329,3 @@ const enrollFacts = ({ name, engine, os, arch }: MachineFacts) => ({
   arch,
   agentVersion: AGENT_VERSION,
 });
-
-type Refusal = Answer<never> & { kind: 'refused' };
-
-const isRefusal = (answer: Answer<unknown>, type: ProblemType): answer is Refusal =>
-  answer.kind === 'refused' && answer.problemType === type;
-
-/** Returns whether the API rejects the token permanently. */
-const isDismissal = (answer: Answer<unknown>): answer is Refusal =>
-  isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
-
-const ENROLL_TOKEN_REFUSED =
-  'the API rejects MUSTER_ENROLL_TOKEN: it is expired, revoked or used up, or belongs to another server; create a new' +
-  ' one (if this machine was enrolled before, its state was lost: keep MUSTER_STATE_DIR, and in a container, put it on ' +
-  'a volume)';
-const DELETED = 'this host was deleted in Muster';
-const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
-
-const describeDismissal = (answer: Refusal): string =>
-  isRefusal(answer, ProblemTypes.hostDeleted)
-    ? `${DELETED}; ${ENROLL_AGAIN}`
-    : 'the API does not know this host’s token: it was revoked, or this is another server, or the server was ' +
-      'restored from a backup made before the enrollment; set MUSTER_ENROLL_TOKEN to enroll again';

@@ -21,8 +21,8 @@ import {
   createSchedule,
 } from './schedule.js';
 import { createReplayCall } from './journal-replay.js';
+import { postSnapshot } from './post-snapshot.js';
 import type { ReportedIds } from './reported-ids.js';
-import { snapshotParts } from './snapshot-parts.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 import { AGENT_VERSION } from '../version.js';
 
@@ -136,7 +136,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     const reading = await pollEngine(signal);
     if (reading === null) return;
     unansweredReading = reading;
-    const answer = await postSnapshot(reading, signal);
+    // The API may have refused the last snapshot because the API still holds too many containers that an earlier run
+    // reported. This run does not know the ids of these containers, but a complete snapshot removes them.
+    const isComplete = reading.incompleteness === null || refusal !== null;
+    const answer = await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal);
     if (isFailedCall(answer)) {
       await recordUnanswered();
       return void recordServerFailure('snapshot', answer);
@@ -161,30 +164,6 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (answer.data.applied && journal.size() === 0) journal.setBaseline(reading.containers);
     await session.recordSuperseded(answer.data.reason === 'stream_superseded');
     recordSummary(answer.data);
-  }
-
-  /**
-   * Sends a complete snapshot in one request, and an incomplete one in as many requests as are needed to name all
-   * removed containers.
-   */
-  async function postSnapshot(reading: EngineReading, signal: AbortSignal): Promise<SessionAnswer<SyncSummary>> {
-    // The API may have refused the last snapshot because the API still holds too many containers that an earlier run
-    // reported. This run does not know the ids of these containers, but a complete snapshot removes them.
-    const isComplete = reading.incompleteness === null || refusal !== null;
-    const removed = isComplete ? [] : reportedIds.findRemoved(reading.presentIds);
-    const parts = snapshotParts(reading.snapshot, isComplete, removed);
-    // The sequence numbers are assigned up front, so that changes recorded in the meantime come after all parts.
-    const ordered = parts.map((part) => ({ part, order: stream.next(reading.observedAt) }));
-    const ids = reading.containers.map(({ dockerId }) => dockerId);
-    for (const { part, order } of ordered) {
-      const answer = await call((token) => client.postSnapshot(token, part, order, signal), reading.facts, signal);
-      const isLast = part === parts.at(-1);
-      const isApplied = answer.kind === 'ok' && answer.data.applied;
-      if (isApplied && isComplete) await reportedIds.replace(ids);
-      else if (isApplied) await reportedIds.update(isLast ? ids : [], part.removedIds);
-      if (isLast || !isApplied) return answer;
-    }
-    throw new TypeError('a snapshot must have at least one part');
   }
 
   /** Reads the engine and records the change in the journal, because it cannot be sent yet. */
@@ -342,7 +321,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function recordEngineReadable(reading: EngineReading): void {
     containers = reading.presentIds.size;
-    if (engineFault !== null) log.info({ containers }, 'the engine is readable again');
+    if (engineFault !== null) log.info({ containers }, 'the engine can be read again');
     if (incompleteness === null && reading.incompleteness !== null) {
       log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
     }

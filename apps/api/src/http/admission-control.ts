@@ -140,7 +140,7 @@ export function createAdmissionControl(
 ): RequestListener {
   const throttled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   const logRefusal = () => {
-    throttled((refused) => logger.warn({ refused }, 'overloaded: requests refused'));
+    throttled((refused) => logger.warn({ refused }, 'overloaded: refused requests'));
   };
 
   const transfers = createBodyTransfers();

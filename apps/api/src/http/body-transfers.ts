@@ -100,7 +100,10 @@ export function createBodyTransfers(): BodyTransfers {
 
   async function acquire(semaphore: KeyedSemaphore, key: string, whose: string): Promise<void> {
     if (await semaphore.acquire(key)) return;
-    throw new RateLimitedError(`Too many request bodies of this ${whose} are in transfer. Retry later.`, WAIT_MS_MAX);
+    throw new RateLimitedError(
+      `Too many request bodies from this ${whose} are being received. Retry later.`,
+      WAIT_MS_MAX,
+    );
   }
 
   function addTransfer(holder: ByteHolder, releasePermits: () => void): TrackedTransfer {

@@ -47,7 +47,7 @@ function requireJson({ headers }: Request): RawBody['encoding'] {
 
 /**
  * Reads a body within the process's memory limit for bodies. Counts the bytes that arrive, not the announced length,
- * and lets other requests run while the body arrives. Most bodies arrive with their headers. They are read without
+ * and yields to other requests while the body arrives. Most bodies arrive with their headers. They are read without
  * releasing the slot, because the request would have to queue for the slot again.
  */
 async function readWithinLimit(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {

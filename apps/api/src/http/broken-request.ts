@@ -93,7 +93,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
       socket.end();
     } else {
       const requestId = randomUUID();
-      logger.info({ requestId, code, statusCode: problem.status }, 'broken request refused');
+      logger.info({ requestId, code, statusCode: problem.status }, 'refused a malformed request');
       socket.end(rawResponse(problem, requestId));
     }
     lingerAndClose(socket);
@@ -115,7 +115,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
 
     refuseTarget(res) {
       const requestId = randomUUID();
-      logger.info({ requestId, code: 'TARGET', statusCode: TARGET_WITHOUT_PATH.status }, 'broken request refused');
+      logger.info({ requestId, code: 'TARGET', statusCode: TARGET_WITHOUT_PATH.status }, 'refused a malformed request');
       securityHeaders({ https: false })(res.req as Request, res as Response, () => undefined);
       res.writeHead(TARGET_WITHOUT_PATH.status, headOf(TARGET_WITHOUT_PATH, requestId));
       endAfterRequest(res, bodyOf(TARGET_WITHOUT_PATH, requestId), true);

@@ -26,7 +26,7 @@ export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit 
 
   function take(buckets: typeof byToken, key: string, whose: string): void {
     const { allowed, retryAfterMs } = buckets.take(key, elapsedMs());
-    if (!allowed) throw new RateLimitedError(`Too many enrollments ${whose}.`, retryAfterMs);
+    if (!allowed) throw new RateLimitedError(`Too many enrollments ${whose}. Retry later.`, retryAfterMs);
   }
 
   return {

@@ -88,7 +88,7 @@ export const notFound: RequestHandler = (_req, res) =>
     type: ProblemTypes.notFound,
     title: 'Not found',
     status: 404,
-    detail: 'There is nothing at this path.',
+    detail: 'This path does not exist.',
   });
 
 /** Responds with 405. */
@@ -149,7 +149,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       const requestId = requestIdOf(res);
       // Overloads are logged where they are detected.
       if (!(error instanceof OverloadedError)) {
-        logThrottled((refused) => logger.warn({ err: error.cause ?? error, requestId, refused }, 'requests refused'));
+        logThrottled((refused) => logger.warn({ err: error.cause ?? error, requestId, refused }, 'refused requests'));
       }
     }
     if (error instanceof RateLimitedError) {
@@ -182,7 +182,7 @@ function toDomainError(thrown: unknown): DomainError | null {
   if (thrown instanceof DomainError) return thrown;
   if (isSerializationFailure(thrown))
     return new UnavailableError('Conflicting concurrent changes. Retry.', { cause: thrown });
-  if (isReadOnly(thrown)) return new UnavailableError('The database is read-only at the moment.', { cause: thrown });
+  if (isReadOnly(thrown)) return new UnavailableError('The database is read-only.', { cause: thrown });
   if (isTimeout(thrown)) return new UnavailableError('The database did not answer in time.', { cause: thrown });
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
   // Express throws this error for a path with malformed percent-encoding.

@@ -54,7 +54,7 @@ type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status 
     ? E extends { opensSession: true }
       ? WithCookies<z.output<Schema>>
       : z.output<Schema>
-    : // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- this is what the handler returns
+    : // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- the handler returns nothing, because it writes the body itself
       void;
 
 type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;
@@ -89,7 +89,7 @@ export function route(endpoint: Endpoint, handler: Route['handler'], options?: {
 }
 
 /**
- * Authenticates and limits a request before its body is read, and then lets it proceed.
+ * Authenticates a request and applies its limits before its body is read, and then calls `proceed`.
  * @throws DomainError if it refuses the request.
  */
 export type Guard<Identity> = (

@@ -60,6 +60,6 @@ export const formatSort = ({ key, descending }: { key: string; descending: boole
 export function requireSameSort(cursorSort: string, sort: { key: string; descending: boolean }): void {
   if (cursorSort === formatSort(sort)) return;
   throw new InvalidRequestError('The request is not valid.', [
-    { path: '/cursor', message: `was given for sort=${cursorSort.slice(0, 32)}; send it with the same sort` },
+    { path: '/cursor', message: `belongs to sort=${cursorSort.slice(0, 32)}: send it with the same sort` },
   ]);
 }

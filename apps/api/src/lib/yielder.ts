@@ -8,7 +8,7 @@ const BLOCKED_MS_MAX = 2;
 
 /**
  * Cooperative yielding for long loops. `shouldYield` returns true once the loop has blocked the event loop for long
- * enough, and `yieldToEventLoop` then lets other work run.
+ * enough; `yieldToEventLoop` then runs other work.
  */
 export interface Yielder {
   shouldYield(): boolean;

@@ -12,7 +12,7 @@ const API_VERSION = '0.1.0';
 
 const DESCRIPTION = `Muster keeps an exact inventory of the containers on a fleet of hosts. Agents post snapshots; operators read the containers, their history, and how current each host is.
 
-Every error is \`application/problem+json\` (RFC 9457) with a stable \`type\` and a \`requestId\`, which is also in the server log. Lists are paged: repeat the request with \`cursor\` set to \`nextCursor\` until that is null. Reads return an \`ETag\`. Responses may get new fields: clients must ignore fields that they do not know.
+Every error is \`application/problem+json\` (RFC 9457) with a stable \`type\` and a \`requestId\`, which is also in the server log. Lists are paged: repeat the request with \`cursor\` set to \`nextCursor\` until that is null. Reads return an \`ETag\`. New fields may be added to responses: clients must ignore fields that they do not know.
 
 A request that changes anything and is authenticated by the session cookie must come from Muster's own pages: it needs an \`Origin\` header with the server's own origin (or \`Sec-Fetch-Site: same-origin\`, which browsers send). Otherwise it is refused with 403. API keys need neither.`;
 

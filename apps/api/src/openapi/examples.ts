@@ -109,7 +109,7 @@ const CONTAINER_ATTENTION: contracts.ContainerAttention = {
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
 /**
- * One example per component schema that has no example of its own in the contracts. Tests validate the examples against
+ * One example per component schema that has no example in the contracts. Tests validate the examples against
  * the schemas.
  */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {

@@ -41,7 +41,7 @@ export function describeOperation(name: string, operation: Operation, schemas: S
 }
 
 const NOT_MODIFIED: OpenApiResponse = {
-  description: 'Not modified: the current ETag equals If-None-Match.',
+  description: 'Not modified: the ETag equals If-None-Match.',
   headers: headerReferences('X-Request-Id', 'ETag'),
 };
 
@@ -161,7 +161,11 @@ function headerParameters(operationId: string, operation: Operation, schemas: Sc
   });
   const commonParameters = [
     ...(hasETag(operation)
-      ? [header('If-None-Match', 'The ETag of an earlier response: 304 if it is unchanged.', { type: 'string' })]
+      ? [
+          header('If-None-Match', 'The ETag of an earlier response. The response is 304 if the ETag has not changed.', {
+            type: 'string',
+          }),
+        ]
       : []),
     ...(operation.body === undefined
       ? []
@@ -180,11 +184,11 @@ function headerParameters(operationId: string, operation: Operation, schemas: Sc
 
 /** The meaning of each message of the stream. */
 const MESSAGE_MEANINGS: Readonly<Record<StreamMessageName, string>> = {
-  summary: 'the fleet’s counts; first on each connect, then whenever they changed.',
+  summary: 'the fleet’s counts: first on each connection, and again after each change.',
   container: 'one committed change of a container.',
   host: 'a host was enrolled, or its name, counts, engine or freshness changed.',
   'host-deleted': 'a host and its containers were deleted.',
-  freshness: 'the freshness of each host that is not online; after the first `summary` of each connect.',
+  freshness: 'the freshness of each host that is not online, after the first `summary` of each connection.',
   'hosts-changed': 'too many hosts changed to send each one: read the hosts again. No container event was lost.',
   reset:
     'events were skipped, because `Last-Event-ID` is unknown, too many events followed it, the next one is more than ' +

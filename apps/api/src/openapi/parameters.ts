@@ -7,7 +7,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, { description: string; sch
   enrollmentTokenId: uuid('The enrollment token’s id.', '0199c3f0-5a4e-7c11-8f2d-6b1a2c3d4e5f'),
   apiKeyId: uuid('The API key’s id.', '0199c3f0-61b2-7d40-9a3b-7c2d3e4f5a6b'),
   dockerId: {
-    description: 'The engine’s id of the container.',
+    description: 'The container’s id in its engine.',
     schema: { $ref: '#/components/schemas/DockerId' },
     example: '4c01db0b339c',
   },
@@ -33,8 +33,8 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   q: 'Text to search for.',
   presence: 'Filters by presence: present containers, removed ones, or both.',
   sort: 'The sort key; prefix `-` for descending order.',
-  since: 'Events recorded at or after this instant.',
-  until: 'Events recorded before this instant.',
+  since: 'Returns events recorded at or after this time.',
+  until: 'Returns events recorded before this time.',
   freshness: 'Filters by freshness. Repeatable: matches any.',
   problem: 'Filters by the problem of the host or container. Repeatable: matches any.',
   engine: 'Filters by engine name. Repeatable: matches any.',
@@ -44,7 +44,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   type: 'Filters by protocol. Repeatable: matches any.',
   format: 'The file format.',
   keepCredentials:
-    'Keeps API keys and enrollment tokens that the member may no longer create. By default, they are revoked.',
+    'Keeps the API keys and enrollment tokens that the member created but could not create with the new role. By default, they are revoked.',
   next: 'The path of the page to open after signing in; by default the fleet page.',
 };
 
@@ -62,17 +62,19 @@ interface RequestHeader {
 export const REQUEST_HEADERS: Readonly<Record<string, RequestHeader>> = {
   'snapshot-stream': {
     name: 'Snapshot-Stream',
-    description: 'UUID of the agent’s run. Send both this header and Snapshot-Sequence, or neither.',
+    description:
+      'A UUID that identifies the run of the agent. Send both this header and Snapshot-Sequence, or neither.',
     example: '7b1f5a3e-2c4d-4e6f-8a9b-0c1d2e3f4a5b',
   },
   'snapshot-sequence': {
     name: 'Snapshot-Sequence',
-    description: 'Rises with each snapshot of the agent’s run. Send both this header and Snapshot-Stream, or neither.',
+    description:
+      'Increases with each snapshot of the agent’s run. Send both this header and Snapshot-Stream, or neither.',
     example: '42',
   },
   'snapshot-observed-at': {
     name: 'Snapshot-Observed-At',
-    description: 'When the containers were listed, by the host’s clock (RFC 3339).',
+    description: 'The time when the containers were listed, by the host’s clock (RFC 3339).',
     example: '2026-03-01T12:00:00Z',
     // Not the format `date-time`: openapi-python-client omits every operation that has a header of this format.
     schema: { type: 'string', pattern: InstantPattern.source },

@@ -6,21 +6,22 @@ const PROBLEM_KINDS = [...Object.values(PROBLEMS), INTERNAL_ERROR];
 
 /** The meaning of each problem for the caller. */
 const PROBLEM_DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
-  [ProblemTypes.invalidRequest]: 'The request is invalid: `errors` names the fields.',
+  [ProblemTypes.invalidRequest]: 'The request is invalid: `errors` lists the invalid fields.',
   [ProblemTypes.tokenInvalid]: 'Missing, unknown, expired, revoked or used-up credentials.',
   [ProblemTypes.credentialsInvalid]: 'Wrong email address or password.',
-  [ProblemTypes.forbidden]: 'The credentials are valid but do not permit this.',
-  [ProblemTypes.notFound]: 'It does not exist, or it belongs to another organization.',
-  [ProblemTypes.conflict]: 'Conflicts with the current state.',
+  [ProblemTypes.forbidden]: 'The credentials are valid, but do not permit this operation.',
+  [ProblemTypes.notFound]: 'The resource does not exist, or belongs to another organization.',
+  [ProblemTypes.conflict]: 'The request conflicts with the current state.',
   [ProblemTypes.engineIdInUse]:
-    'An active host has this engineId: retry after Retry-After, or enroll with another engineId.',
+    'An active host has this engineId: retry after the time in Retry-After, or enroll with another engineId.',
   [ProblemTypes.hostDeleted]: 'An operator deleted the host. Enroll the machine again to create a new host.',
   [ProblemTypes.requestTimeout]: 'The body arrived too slowly or was not complete in time.',
-  [ProblemTypes.bodyTooLarge]: 'The body is too large, as sent or after decompression.',
+  [ProblemTypes.bodyTooLarge]: 'The body is too large, before or after decompression.',
   [ProblemTypes.unsupportedMediaType]: 'The body must be UTF-8 JSON, optionally gzip-compressed.',
-  [ProblemTypes.rateLimited]: 'Too many requests: retry after Retry-After.',
+  [ProblemTypes.rateLimited]: 'Too many requests: retry after the time in Retry-After.',
   [ProblemTypes.internal]: 'Internal error. See the server log for this request id.',
-  [ProblemTypes.unavailable]: 'The server is overloaded or cannot reach its database: retry after Retry-After.',
+  [ProblemTypes.unavailable]:
+    'The server is overloaded or cannot reach its database: retry after the time in Retry-After.',
 };
 
 /**
@@ -97,7 +98,7 @@ export const problemResponses = (): Record<string, object> => ({
     ]),
   ),
   OtherProblem: {
-    description: 'Any other error, such as an unsupported method (405) or an incomplete request (408).',
+    description: 'Any other error, for example an unsupported method (405) or an incomplete request (408).',
     headers: REQUEST_ID_HEADER,
     content: { [PROBLEM_MEDIA_TYPE]: { schema: PROBLEM_SCHEMA } },
   },

@@ -7,14 +7,14 @@ export const SECURITY_SCHEMES = {
   enrollmentToken: bearer('An enrollment token, `muster_enroll_…`. Agents use it to enroll a host.'),
   agentToken: bearer('The agent token of a host, `muster_agent_…`, issued by enrollment or rotation.'),
   apiKey: bearer('An API key, `muster_key_…`, with the role viewer or admin.'),
-  metricsToken: bearer('The value of `MUSTER_METRICS_TOKEN`. Only for reading the metrics.'),
+  metricsToken: bearer('The value of `MUSTER_METRICS_TOKEN`, which can only read the metrics.'),
   session: {
     type: 'apiKey',
     in: 'cookie',
     name: 'muster_session',
     description:
       'The session cookie of a signed-in user. With an https `MUSTER_PUBLIC_URL`, its name is ' +
-      '`__Host-muster_session`. Requests that change anything with it also need an `Origin` header with the server’s ' +
+      '`__Host-muster_session`. Requests that use it to change anything also need an `Origin` header with the server’s ' +
       'own origin, or `Sec-Fetch-Site: same-origin`.',
   },
 };
@@ -41,7 +41,7 @@ export const ACCESS_DESCRIPTIONS: Readonly<Record<Access, string>> = {
   viewer: 'Access: operators of any role, with an API key or a session.',
   admin: 'Access: admins and owners, with an API key or a session.',
   owner: 'Access: owners, with a session.',
-  user: 'Access: users with a session; not API keys.',
+  user: 'Access: signed-in users; API keys cannot make this call.',
   metrics:
     'Access: clients with the metrics token. Without a configured token, only clients on the same machine, and only ' +
     'while `MUSTER_PUBLIC_URL` is not set.',

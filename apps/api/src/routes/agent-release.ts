@@ -31,7 +31,7 @@ export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = 
     if (downloads >= DOWNLOADS_MAX) throw new OverloadedError();
     const address = addressGroup(caller.address);
     if (shares.acquire(address) !== true) {
-      throw new RateLimitedError('Too many downloads to this address. Retry later.', RETRY_MS);
+      throw new RateLimitedError('Too many downloads from this address are in progress. Retry later.', RETRY_MS);
     }
     downloads += 1;
     closeIfReaderStalls(res, stalledMsMax, () => {

@@ -88,7 +88,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
     }
     if (running >= EXPORTS_MAX) throw new OverloadedError();
     if (shares.acquire(actor) !== true) {
-      throw new RateLimitedError(`Only ${OPERATOR_EXPORTS_MAX} exports can run at a time. Retry later.`, RETRY_MS);
+      throw new RateLimitedError(`At most ${OPERATOR_EXPORTS_MAX} exports can run at a time. Retry later.`, RETRY_MS);
     }
     running += 1;
     try {

@@ -33,7 +33,7 @@ export function signInRoutes(options: SignInRouteOptions): Route[] {
       requireProvider(oidcSignIn).start(caller, next),
     ),
     route(Operations.finishOidcSignIn, ({ caller, req }) => {
-      // The query is passed on as received, because providers add parameters of their own.
+      // The query is passed on as received, because providers add further parameters.
       const { search } = new URL(req.url, 'http://localhost');
       return requireProvider(oidcSignIn).finish(caller, search);
     }),

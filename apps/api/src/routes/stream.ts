@@ -39,7 +39,8 @@ export function streamRoutes(options: StreamRouteOptions): Route[] {
         res.status(200).end();
         return;
       }
-      if (shares.acquire(actor) !== true) throw new RateLimitedError(`Only ${permits} streams may be open.`, RETRY_MS);
+      if (shares.acquire(actor) !== true)
+        throw new RateLimitedError(`At most ${permits} streams can be open at a time.`, RETRY_MS);
       closeIfReaderStalls(res, stalledMsMax, () => shares.release(actor));
       await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
         const sink = openEventStream(res);

@@ -1,3 +1,5 @@
 import '../database-trouble.test.js';
+import '../stream-order.test.js';
+import '../stream-resume.test.js';
 import '../stream.test.js';
 import '../upkeep.test.js';

@@ -18,7 +18,7 @@ const INTRODUCTION = `# Benchmark tables
 
 Written by \`pnpm bench\`. [benchmarks.md](../benchmarks.md) explains what is measured and how, and \
 [results.json](results.json) has the data. A figure with a range in parentheses is the median of the rounds. \
-The figures of a quick run mean little.`;
+The figures of a quick run are not meaningful.`;
 
 /**
  * Renders the tables of all sections that have results. `settings`: the PostgreSQL settings that differ from the
@@ -40,11 +40,11 @@ export function renderTables(sections: Sections, settings: Readonly<Record<strin
 /** Renders the tables of the sections that ran, and then their targets. */
 export function renderTerminal(sections: Sections): string {
   const tables = SECTION_IDS.flatMap((id) => (sections[id] ? tablesOf(id, [sections[id].result]) : []));
-  const judged = judge(sections).filter(({ reached }) => reached !== null);
-  const reached = judged.filter((judgement) => judgement.reached).length;
+  const judged = judge(sections).filter(({ met }) => met !== null);
+  const met = judged.filter((judgement) => judgement.met).length;
   return [
     ...tables.map((table) => `\n${table.title}\n\n${textTable(table)}\n`),
-    `\nTargets: ${reached} of ${judged.length} reached\n\n${textTable(targetTable(judged))}\n`,
+    `\nTargets: ${met} of ${judged.length} met\n\n${textTable(targetTable(judged))}\n`,
   ].join('');
 }
 
@@ -58,7 +58,7 @@ const targetTable = (judgements: readonly Judgement[]): Table => ({
   }),
 });
 
-function formatVerdict({ reached, quick }: Judgement): string {
-  if (reached === null) return 'not measured';
-  return `${reached ? 'pass' : 'shortfall'}${quick ? ' (quick)' : ''}`;
+function formatVerdict({ met, quick }: Judgement): string {
+  if (met === null) return 'not measured';
+  return `${met ? 'met' : 'not met'}${quick ? ' (quick)' : ''}`;
 }

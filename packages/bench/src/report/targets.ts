@@ -187,7 +187,7 @@ export interface Judgement {
   target: Target;
   figure: Figure | null;
   /** Null if the figure was not measured. */
-  reached: boolean | null;
+  met: boolean | null;
   /** The figure is from a quick run. */
   quick: boolean;
 }
@@ -197,6 +197,6 @@ export const judge = (sections: Sections): Judgement[] =>
   TARGETS.map((target) => {
     const figure = target.figure(sections) ?? null;
     const [direction, limit] = target.bound;
-    const reached = figure && (direction === 'at least' ? figure.value >= limit : figure.value <= limit);
-    return { target, figure, reached, quick: sections[target.section]?.quick ?? false };
+    const met = figure && (direction === 'at least' ? figure.value >= limit : figure.value <= limit);
+    return { target, figure, met, quick: sections[target.section]?.quick ?? false };
   });

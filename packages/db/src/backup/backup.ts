@@ -59,7 +59,7 @@ export async function backUpDatabase({
   const lock = await lockDataDirectory(directory);
   try {
     if (await pathExists(unfinished)) {
-      throw new BackupError(`The first start on ${directory} was interrupted: it holds no data yet.`);
+      throw new BackupError(`The first start with ${directory} was interrupted: this directory contains no data yet.`);
     }
     const counts: BackupCounts = { tables: 0, rows: 0 };
     const bytes = await writeAtomically(target, force, async (handle) => {

@@ -37,7 +37,7 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
 function findMatchingTable(table: Table | undefined, { table: name, columns }: TableStart): Table {
   const own = table?.columns.map((column) => column.name) ?? [];
   if (table === undefined || own.join() !== columns.join()) {
-    throw new BackupError(`The backup's table ${name} has different columns than this version: nothing was restored.`);
+    throw new BackupError(`The backup's table ${name} has other columns than in this version: nothing was restored.`);
   }
   return table;
 }

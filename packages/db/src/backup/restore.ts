@@ -79,7 +79,7 @@ function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): M
   const unknown = header.migrations.find(({ name, checksum }) => known.get(name) !== checksum);
   if (unknown !== undefined) {
     throw new BackupError(
-      `The backup was made by another version of Muster (its migration ${unknown.name} is unknown here): ` +
+      `The backup was made by another version of Muster (it has the unknown migration ${unknown.name}): ` +
         'restore it with that version or a later one.',
     );
   }

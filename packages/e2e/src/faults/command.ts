@@ -16,23 +16,23 @@ const ROUNDS_MAX = 1_000;
 /** The document with the figures, relative to the repository's root, where `pnpm test:faults` runs. */
 const OUT_DEFAULT = 'docs/reliability.md';
 
-const only = new Option('--only <names>', `comma-separated tests to run: ${IDS.join(', ')}`).default(IDS, 'all');
+const only = new Option('--only <names>', `tests to run, separated by commas: ${IDS.join(', ')}`).default(IDS, 'all');
 
 export const commandLine = createCommandLine(
   'muster-faults',
   `Injects faults into the real parts of Muster. Each test starts and stops its own servers.
-Exits with 1 if a promise is not kept.`,
+Exits with 1 if a guarantee does not hold.`,
 )
   .addOption(only.argParser(listOf(IDS)))
   .option('--quick', 'fewer and shorter faults; writes nothing unless --out is given', false)
   .option(
     '--rounds <n>',
-    `kills of each kind, 1 to ${ROUNDS_MAX} (default: depends on --quick)`,
+    `number of kills of each kind, 1 to ${ROUNDS_MAX} (default: depends on --quick)`,
     wholeNumber(1, ROUNDS_MAX),
   )
   .option(
     '--out <file>',
-    `document whose results are replaced (default: ${OUT_DEFAULT}); results of tests that do not run stay unchanged`,
+    `document to update with the results (default: ${OUT_DEFAULT}); results of other tests stay unchanged`,
     path,
   );
 

@@ -7,7 +7,7 @@ export interface Finding {
   required: string;
   /** The measured result. */
   figure: string;
-  kept: boolean;
+  met: boolean;
   /** Whether a busy machine can cause a miss. If all misses of a test can have this cause, the test runs once more. */
   timed: boolean;
 }
@@ -19,7 +19,7 @@ export interface Rig {
   readonly progress: (line: string) => void;
 }
 
-/** A promise of Muster, and the test that tries to break the promise. */
+/** A guarantee of Muster, and the test that tries to break it. */
 export interface Guarantee {
   title: string;
   /** Injects the faults, and returns what was measured. Leaves no process and no file behind. */
@@ -33,7 +33,7 @@ const formatCount = (value: number): string => value.toLocaleString('en-US');
  */
 export const never = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${count} of ${formatCount(of)} ${unit}`;
-  return { what, required: '0', figure, kept: count === 0 && of > 0, timed: false };
+  return { what, required: '0', figure, met: count === 0 && of > 0, timed: false };
 };
 
 /**
@@ -42,17 +42,17 @@ export const never = (what: string, count: number, of: number, unit: string): Fi
  */
 export const always = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${formatCount(count)} of ${formatCount(of)} ${unit}`;
-  return { what, required: 'all', figure, kept: count === of && of > 0, timed: false };
+  return { what, required: 'all', figure, met: count === of && of > 0, timed: false };
 };
 
 type Format = (value: number) => string;
 
 /** Requires that a value is not above a maximum. NaN does not meet the requirement. */
 export function atMost(what: string, value: number, max: number, format: Format, { timed = true } = {}): Finding {
-  return { what, required: `at most ${format(max)}`, figure: format(value), kept: value <= max, timed };
+  return { what, required: `at most ${format(max)}`, figure: format(value), met: value <= max, timed };
 }
 
 /** Requires that a value is not below a minimum. NaN does not meet the requirement. */
 export function atLeast(what: string, value: number, min: number, format: Format, { timed = true } = {}): Finding {
-  return { what, required: `at least ${format(min)}`, figure: format(value), kept: value >= min, timed };
+  return { what, required: `at least ${format(min)}`, figure: format(value), met: value >= min, timed };
 }

@@ -7,7 +7,7 @@ export interface GuaranteeRecord {
   title: string;
   findings: readonly Finding[];
   /**
-   * How often the test ran: twice if the first run missed only requirements that a busy machine can miss. `findings`
+   * How often the test ran: twice if the first run missed only time limits, which a busy machine can miss. `findings`
    * are those of the last run.
    */
   tries: number;
@@ -37,25 +37,25 @@ function toMarkdown(
   where: string,
   quick: boolean,
 ): string {
-  const rows = findings.map(({ what, required, figure, kept }) => [what, required, figure, kept ? 'yes' : '**no**']);
+  const rows = findings.map(({ what, required, figure, met }) => [what, required, figure, met ? 'yes' : '**no**']);
   const remarks = [`Last run: ${at.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(duration)} s, ${where}`];
   if (quick) remarks.push('quick run');
   if (tries > 1) remarks.push('second try: the first missed a time limit on a busy machine');
-  return `${markdownTable({ columns: ['measured', 'required', 'result', 'kept'], rows })}\n\n${remarks.join('; ')}.`;
+  return `${markdownTable({ columns: ['measured', 'required', 'result', 'met'], rows })}\n\n${remarks.join('; ')}.`;
 }
 
 /** Returns a table of all findings, and the number of guarantees that hold. */
 export function renderTerminal(records: readonly GuaranteeRecord[]): string {
   const rows = records.flatMap(({ title, findings, tries }) =>
-    findings.map(({ what, required, figure, kept }, i) => [
+    findings.map(({ what, required, figure, met }, i) => [
       i === 0 ? `${title}${tries > 1 ? ' (2nd try)' : ''}` : '',
-      ...[what, required, figure, kept ? 'kept' : 'NOT KEPT'],
+      ...[what, required, figure, met ? 'met' : 'NOT MET'],
     ]),
   );
-  const kept = records.filter(({ findings }) => findings.every((finding) => finding.kept)).length;
+  const holding = records.filter(({ findings }) => findings.every((finding) => finding.met)).length;
   const duration = records.reduce((sum, record) => sum + record.seconds, 0);
-  const table = textTable({ columns: ['promise', 'measured', 'required', 'result', ''], rows });
-  return `\n${table}\n\n${kept} of ${records.length} promises kept, in ${Math.round(duration)} s\n`;
+  const table = textTable({ columns: ['guarantee', 'measured', 'required', 'result', ''], rows });
+  return `\n${table}\n\n${holding} of ${records.length} guarantees hold; this took ${Math.round(duration)} s\n`;
 }
 
 export const seconds = (ms: number): string => `${formatNumber(ms / 1_000)} s`;

@@ -33,7 +33,7 @@ export async function runFaults(
   }
   write(renderTerminal(records));
   if (out !== undefined) write(`\nWritten to ${out}\n`);
-  return records.every(({ findings }) => findings.every(({ kept }) => kept));
+  return records.every(({ findings }) => findings.every(({ met }) => met));
 }
 
 async function runOne(id: GuaranteeId, rig: Rig): Promise<GuaranteeRecord> {
@@ -43,7 +43,7 @@ async function runOne(id: GuaranteeId, rig: Rig): Promise<GuaranteeRecord> {
   let tries = 1;
   let findings = await guarantee.check(rig);
   if (missedOnlyTimeLimits(findings)) {
-    rig.progress(`${id}: trying again: only time limits were missed, and the machine may be busy`);
+    rig.progress(`${id}: running once more: only time limits were exceeded, perhaps because the machine is busy`);
     tries = 2;
     findings = await guarantee.check(rig);
   }
@@ -51,6 +51,6 @@ async function runOne(id: GuaranteeId, rig: Rig): Promise<GuaranteeRecord> {
 }
 
 function missedOnlyTimeLimits(findings: readonly Finding[]): boolean {
-  const missed = findings.filter(({ kept }) => !kept);
+  const missed = findings.filter(({ met }) => !met);
   return missed.length > 0 && missed.every(({ timed }) => timed);
 }

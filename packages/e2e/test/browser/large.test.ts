@@ -22,8 +22,7 @@ const ROWS_RENDERED_MAX = 80;
 /** Maximum duration of a task, in milliseconds. Users notice longer tasks as lag. */
 const TASK_MS_MAX = 50;
 
-// Without a PostgreSQL server or Chromium, these tests are counted as skipped, or fail if MUSTER_TEST_REQUIRE_ALL is
-// set.
+// A fleet of this size needs a server: the embedded database is for small ones.
 const describeOnServer = hasTestServer() ? describeInChromium : describe.skip;
 
 describeOnServer('100,000 containers', () => {

@@ -24,7 +24,7 @@ describe('the command line', () => {
   });
 
   test.each([
-    [['--only', 'kill,nothing'], '"nothing" is none of kill, '],
+    [['--only', 'kill,nothing'], '"nothing" is not one of kill, '],
     [['--rounds', '0'], 'must be a whole number from 1 to 1000'],
     [['--rounds', '1e3'], 'must be a whole number from 1 to 1000'],
     [['--out', ''], 'must be a path'],

@@ -15,13 +15,13 @@ const where = { where: 'commit abc', quick: false };
 
 describe('a finding', () => {
   test('does not meet its requirement if there was no attempt', () => {
-    expect(never('lost', 0, 0, 'acks').kept).toBe(false);
-    expect(always('answered', 0, 0, 'requests').kept).toBe(false);
+    expect(never('lost', 0, 0, 'acks').met).toBe(false);
+    expect(always('answered', 0, 0, 'requests').met).toBe(false);
   });
 
   test('does not meet its requirement if its figure is NaN', () => {
-    expect(atMost('p99', NaN, 1, String).kept).toBe(false);
-    expect(atLeast('goodput', NaN, 1, String).kept).toBe(false);
+    expect(atMost('p99', NaN, 1, String).met).toBe(false);
+    expect(atLeast('goodput', NaN, 1, String).met).toBe(false);
   });
 });
 
@@ -49,6 +49,6 @@ describe('the document', () => {
 
 test('the terminal output shows the requirements that are not met, and the number of guarantees that hold', () => {
   const text = renderTerminal([record(), record({ findings: [never('lost', 0, 1, 'acks')] })]);
-  expect(text).toMatch(/1200 ms +NOT KEPT/);
-  expect(text).toContain('1 of 2 promises kept');
+  expect(text).toMatch(/1200 ms +NOT MET/);
+  expect(text).toContain('1 of 2 guarantees hold');
 });

@@ -7,6 +7,7 @@ import {
   eventually,
   hasDockerEngine,
   mainOf,
+  runIf,
   startDockerEngine,
   startProgram,
   type DockerEngine,
@@ -15,9 +16,8 @@ import {
 import { COMPARE_EVERY_MS, saidByEngine, saidByMuster } from './comparable.js';
 import { Muster } from '../support/muster.js';
 
-const withDocker = hasDockerEngine() ? describe : describe.skip;
-
-withDocker('a real Docker engine, the API and the agent as processes', () => {
+// These tests start containers.
+runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent as processes', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;

@@ -10,6 +10,7 @@ import {
   eventually,
   hasDockerEngine,
   mainOf,
+  runIf,
   startDockerEngine,
   startProgram,
   type DockerEngine,
@@ -18,8 +19,6 @@ import {
 import { COMPARE_EVERY_MS, saidByEngine, saidByMuster } from './comparable.js';
 import { startLink, type Link } from './link.js';
 import { Muster } from '../support/muster.js';
-
-const withDocker = hasDockerEngine() ? describe : describe.skip;
 
 /** Arguments for Node.js that offset the wall clock of a program by the value in the file WRONG_CLOCK_FILE. */
 const WITH_WRONG_CLOCK = ['--import', fileURLToPath(new URL('wrong-clock.js', import.meta.url))];
@@ -33,7 +32,8 @@ const SEEN_MS = 3_000;
 /** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
-withDocker('a real Docker engine and an agent on a remote machine', () => {
+// These tests start containers.
+runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remote machine', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;
@@ -171,8 +171,8 @@ withDocker('a real Docker engine and an agent on a remote machine', () => {
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // The agent has not detected the outage yet: a request hangs. The agent sends no other request meanwhile, but still
-    // writes to its journal.
+    // The agent has not detected the outage yet: a request hangs. Until then, the agent sends no other request, but
+    // it writes to its journal.
     for (const act of [() => engine.act(touched, 'kill'), () => engine.act(touched, 'start')]) {
       await act();
       await sleep(SEEN_MS);

@@ -73,7 +73,7 @@ test('one container that is missing from the API’s response is detected, even 
     });
     expect(await run.stop('SIGINT')).toBe(1);
     const summary = Summary.parse(JSON.parse(run.stdout()));
-    expect(summary.differences).toEqual({ count: 1, first: [expect.stringMatching(/ was sent, and is not present$/)] });
+    expect(summary.differences).toEqual({ count: 1, first: [expect.stringMatching(/ was sent but is not present$/)] });
     expect(summary.differences.first[0]).toContain(proxy.omittedName());
     expect(summary.passed).toBe(false);
     expect(run.stderr()).toContain('FAILED.');

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from '@jest/globals';
 import type { Client } from '@muster/client';
-import { findChromium } from '@muster/testkit';
+import { findChromium, runIf } from '@muster/testkit';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { startAgent, startHost, type FleetHost } from './host.js';
 import { Muster } from './muster.js';
 
 const installed = findChromium();
 
-/** `describe` if Chromium is installed, else `describe.skip`, so that the run reports the skipped tests. */
-export const describeInChromium: typeof describe | typeof describe.skip = installed === null ? describe.skip : describe;
+/** `describe` for tests of pages, which only a browser can run. */
+export const describeInChromium: typeof describe | typeof describe.skip = runIf(installed !== null, describe);
 
 /** Starts Chromium, with command-line arguments in addition to the default ones. */
 export const openChromium = (args: readonly string[] = []): Promise<Browser> =>

@@ -1,7 +1,7 @@
 import { startWorker, type WorkerOptions } from '@muster/testkit';
 import type { GeneratorHandlers } from './generator.js';
 
-/** A load generator in a process of its own. */
+/** A load generator in a separate process. */
 export type LoadGenerator = ReturnType<typeof startLoad>;
 
 export const startLoad = (options?: WorkerOptions) =>

@@ -183,7 +183,7 @@ export class HostAgent {
     const request = enrollRequest(fleet.enrollmentToken, engineId, { name, agentVersion: AGENT_VERSION });
     const answer = await this.call(EnrollResponse, request, this.chance(0.01));
     this.extendLastSeen(answer.kind === 'retry');
-    if (answer.kind === 'refused') return void this.reject(`it may not enroll: ${answer.reason}`);
+    if (answer.kind === 'refused') return void this.reject(`its enrollment was refused: ${answer.reason}`);
     if (answer.kind === 'retry') return void this.retryLater(answer.retryAfterMs, 'snapshot');
     const { agentToken, hostId, cadence } = answer.data;
     if (this.session?.hostId === hostId) this.session.token = agentToken;

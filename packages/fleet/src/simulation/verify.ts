@@ -54,7 +54,7 @@ async function compareOrReport(differences: string[], compare: () => Promise<voi
     await compare();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    differences.push(`the comparison could not be finished: ${error.message}`);
+    differences.push(`the comparison could not be completed: ${error.message}`);
   }
 }
 

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isAvailable } from '../is-available.js';
 
 const run = promisify(execFile);
 
@@ -37,6 +38,14 @@ rm -rf "$2"
 
 /** PostgreSQL cannot be started on this machine. The message says why, and what to install. */
 export class PostgresMissingError extends Error {}
+
+/** Starts a server. Returns null if PostgreSQL is missing, which `isAvailable` reports. */
+export const startIfInstalled = <Server>(start: () => Promise<Server>): Promise<Server | null> =>
+  start().catch((error: unknown) => {
+    if (!(error instanceof PostgresMissingError)) throw error;
+    isAvailable(error.message);
+    return null;
+  });
 
 /** A running server. */
 export type PostgresCluster = Awaited<ReturnType<typeof startPostgresCluster>>;
@@ -85,7 +94,7 @@ async function findServerOwner(): Promise<Owner> {
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
   if (user === undefined) {
-    throw new PostgresMissingError('PostgreSQL does not run as root, and there is no user postgres or nobody');
+    throw new PostgresMissingError('PostgreSQL does not run as root: create a user named postgres');
   }
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }

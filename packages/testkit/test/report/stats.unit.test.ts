@@ -8,7 +8,7 @@ describe('figures over rounds', () => {
     expect(median([])).toBeNaN();
   });
 
-  test('a spread contains the median, minimum and maximum, whatever the order of the rounds', () => {
+  test('a spread contains the median, minimum and maximum, regardless of the order of the rounds', () => {
     expect(spread([10, 30, 20])).toEqual({ median: 20, min: 10, max: 30 });
   });
 

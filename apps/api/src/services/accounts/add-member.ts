@@ -43,7 +43,7 @@ export async function addMember(tx: Prisma.TransactionClient, member: NewMember,
     update: facts,
   });
   if ((await tx.member.count({ where: { userId } })) > 0) {
-    throw new ConflictError('An account with this email address already exists. Sign in with it.');
+    throw new ConflictError('An account with this email address already exists. Sign in with that account.');
   }
   await addCredential(tx, userId, credential, at);
   await tx.member.create({ data: { organizationId, userId, role, createdAt: at } });

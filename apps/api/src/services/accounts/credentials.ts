@@ -21,7 +21,7 @@ export async function lockOperator(tx: Prisma.TransactionClient, operator: Opera
       : await tx.$queryRaw<OperatorRow[]>`
           SELECT "expiresAt", role::text AS role FROM api_keys
           WHERE id = ${id}::uuid AND "organizationId" = ${organizationId} AND "revokedAt" IS NULL FOR SHARE`;
-  if (row === undefined) throw new TokenInvalidError('The credentials of this call are no longer valid.');
+  if (row === undefined) throw new TokenInvalidError('The credentials are no longer valid.');
   if (row.role !== role) throw new ForbiddenError('Your role has been changed.');
   return row.expiresAt;
 }

@@ -81,7 +81,7 @@ export function createMySessionService(db: Database, options: MySessionServiceOp
       const { id, userId, operator } = session;
       const account = await db.prisma.account.findFirst({ where: { userId, providerId: 'credential' } });
       if (!account?.password)
-        throw new ConflictError('This account signs in through the identity provider and has no password here.');
+        throw new ConflictError('This account signs in through the identity provider and has no password in Muster.');
       limit.take(address, userId);
       if (!(await verifyPassword({ hash: account.password, password: currentPassword }))) {
         await failures.record({ account: { userId }, address, method: 'password change' });

@@ -101,7 +101,7 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
       const clearedCookie = attemptCookie('', 0);
       try {
         if (attemptInProgress === null)
-          throw new OidcSignInError('mismatched', new Error('this browser started no sign-in'));
+          throw new OidcSignInError('mismatched', new Error('this browser did not start a sign-in'));
         const userId = await findUser(await provider.exchangeCode(attemptInProgress.attempt, query));
         if (userId === null) {
           await failures.record({ account: null, address: caller.address, method: 'identity provider' });

@@ -129,7 +129,7 @@ export function createAgentTokenService(
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
-        // This update also locks the host, which is locked first wherever tokens are written.
+        // This update also locks the host, which every write of tokens locks first.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalidTokenError();

@@ -16,7 +16,7 @@ export const imageBeginning = (image: string): string => Array.from(image).slice
 /** The key under which a row's state is counted and sorted. */
 export const STATE_KEY = Prisma.sql`(CASE WHEN c.state IN (${Prisma.join([...DOCKER_STATES])}) THEN c.state ELSE ${OTHER_STATE} END)`;
 
-/** Returns the condition that a row is in one of these states. `other` matches all states that Docker does not define. */
+/** Returns the condition that a row is in one of these states. `other` matches all states unknown to Docker. */
 export const isInState = (states: readonly string[]): Prisma.Sql =>
   states.includes(OTHER_STATE)
     ? Prisma.sql`(c.state = ANY (${states}::text[]) OR ${STATE_KEY} = ${OTHER_STATE})`

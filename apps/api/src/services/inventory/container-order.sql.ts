@@ -18,7 +18,7 @@ type SortColumn = readonly [sql: Prisma.Sql, kind: 'string' | 'instant' | 'uuid'
 const BY_NAME: SortColumn = [NAME, 'string'];
 
 /**
- * The columns by which each key sorts. None of them is ever null. All states that Docker does not define sort as one.
+ * The columns by which each key sorts. None of them is ever null. All states unknown to Docker sort as one state.
  */
 const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = {
   name: [BY_NAME],

@@ -18,11 +18,10 @@ const TRIGRAM_PATTERN = /[A-Za-z0-9]{3}/;
 
 const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 
-/** Matches rows whose text or labels are not completely indexed. These rows have an index of their own. */
+/** Matches rows whose text or labels are not completely indexed. These rows have a separate index. */
 const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
 
-// eslint-disable-next-line no-control-regex -- control characters are ASCII too
-const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
+const isAscii = (text: string): boolean => /^\p{ASCII}*$/u.test(text);
 
 /**
  * Returns the filter for a search term: a part of the name, image or command, or the beginning of the id. A term of one
@@ -61,7 +60,7 @@ export function labelFilter({ key, value }: { key: string; value: string | null 
   const pairMatches = Prisma.sql`c.labels @> jsonb_build_object(${key}::text, ${value}::text)`;
   const matches = value === null ? Prisma.sql`c.labels ? ${key}` : pairMatches;
   const found = value === null ? Prisma.sql`container_label_keys(c.labels) ? ${key}` : pairMatches;
-  // The second condition lets PostgreSQL use the partial indexes of labels.
+  // With the second condition, PostgreSQL can use the partial indexes of labels.
   const isFound = and([found, Prisma.sql`container_label_count(c.labels) <= 64`]);
   const isLong = and([ofOrganization, UNINDEXED, matches, Prisma.sql`container_label_count(c.labels) > 64`]);
   return { matches, indexed: [isFound, isLong], isExact: true };

@@ -151,8 +151,8 @@ const toCursorValue = (value: string | number | Date): string | number =>
   value instanceof Date ? value.toISOString() : value;
 
 /**
- * Returns the condition that a host has a present container in one of these states. States that Docker does not define
- * are counted together, so the container rows are read for these states.
+ * Returns the condition that a host has a present container in one of these states. States unknown to Docker are
+ * counted together, so the container rows are read for these states.
  */
 function hasInState(states: readonly string[]): Prisma.Sql {
   const countsCondition = Prisma.sql`h."stateCounts" ?| ${states.filter(isKnownState)}::text[]`;

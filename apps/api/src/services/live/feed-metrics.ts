@@ -29,7 +29,7 @@ export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailur
   }
   new Gauge({
     name: 'muster_feed_lag_seconds',
-    help: 'Seconds by which the live stream is late: the age of the oldest change that it cannot send yet.',
+    help: 'Delay of the live stream in seconds: the age of the oldest change that it cannot send yet.',
     registers: [registry],
     async collect() {
       const withheld = await withheldMs();

@@ -30,7 +30,8 @@ export function startBackgroundTasks(
     start('correction of future timestamps', FUTURE_INSTANTS_INTERVAL_MS, () => liveness.lowerFutureInstants()),
     start('retention', RETENTION_INTERVAL_MS, async (isStopped) => {
       const pruned = await retention.prune(isStopped);
-      if (pruned.containers + pruned.hosts + pruned.events + pruned.tokens > 0) logger.info(pruned, 'retention');
+      if (pruned.containers + pruned.hosts + pruned.events + pruned.tokens > 0)
+        logger.info(pruned, 'retention deleted old rows');
     }),
   ];
   return async () => {

@@ -73,7 +73,7 @@ export function addFleetMetrics(
 
   new Gauge({
     name: 'muster_host_problems',
-    help: 'Hosts whose state is not current or complete, by problem. A host may count under several codes.',
+    help: 'Hosts whose state is not current or not complete, by problem. A host with several problems is counted once for each.',
     labelNames: ['code'],
     registers,
     async collect() {

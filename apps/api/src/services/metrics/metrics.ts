@@ -46,7 +46,7 @@ export function createMetrics(): Metrics {
   const perRoute = new Map<string, { observe(seconds: number): void }>();
   const durations = new Histogram({
     name: 'muster_http_request_duration_seconds',
-    help: 'Seconds from the head of a request to the end of its response, except for streams.',
+    help: 'Duration of requests in seconds, from the headers to the end of the response. Streams are not included.',
     labelNames: ['method', 'route'] as const,
     buckets: DURATION_BUCKETS_SECONDS,
     registers,
@@ -57,7 +57,7 @@ export function createMetrics(): Metrics {
 
   new Counter({
     name: 'muster_http_requests_total',
-    help: 'Requests that ended, by status; 0 if the connection was closed before a response.',
+    help: 'Completed requests, by status. Status 0: the connection was closed before a response.',
     labelNames: ['method', 'route', 'status'],
     registers,
     collect() {
@@ -67,7 +67,7 @@ export function createMetrics(): Metrics {
   });
   new Counter({
     name: 'muster_snapshots_total',
-    help: 'Snapshots that were answered, by outcome.',
+    help: 'Responses to snapshots, by outcome.',
     labelNames: ['outcome'],
     registers,
     collect() {

@@ -98,8 +98,8 @@ interface Updated {
 }
 
 /**
- * Returns the differences that have no event kind of their own; null if there are none. Published ports, start and
- * state change with the process, so an event of the process already covers them.
+ * Returns the differences for which there is no specific kind of event; null if there are none. Published ports, start
+ * and state change with the process, so an event of the process already covers them.
  */
 function updatedFields(
   from: ContainerFacts,

@@ -7,7 +7,7 @@ import type { ContainerFacts } from './container-row.js';
  */
 export type StateChanges = Readonly<Record<string, number>>;
 
-/** The key under which all states that Docker does not define are counted. */
+/** The key under which all states unknown to Docker are counted. */
 export const OTHER_STATE = 'other';
 
 /** Returns the key of a health in `hosts.stateCounts`. */

@@ -15,7 +15,7 @@ import { PROJECT_LABEL } from '../../lib/project-label';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, type ContainerSearch, type Group } from './search';
 import { IncompleteNote } from './incomplete-note';
-import { parseSort, formatSort, sortKeysOf, toFilters } from './sort';
+import { sortPropsOf, toFilters } from './sort';
 import { useContainerList } from './use-container-list';
 import { toPlainText } from '../../lib/plain-text';
 
@@ -221,9 +221,7 @@ function GroupRows({ heading, search, onChange }: GroupingProps & { heading: Hea
         rows={rows}
         total={total}
         shownColumns={search.columns ?? COLUMNS_DEFAULT}
-        sort={parseSort(search)}
-        sortKeys={sortKeysOf(search)}
-        onSort={(sort) => onChange({ sort: formatSort(sort) })}
+        {...sortPropsOf(search, onChange)}
         onNearEnd={onNearEnd}
       />
       {isIncomplete && <IncompleteNote isBusy={list.isFetchingNextPage} onContinue={loadNextPage} />}

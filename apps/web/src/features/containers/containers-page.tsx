@@ -15,7 +15,7 @@ import { ContainerTable } from './container-table';
 import { FilterBar, LayoutMenus } from './filter-bar';
 import { IncompleteNote } from './incomplete-note';
 import { COLUMNS_DEFAULT, type ContainerSearch } from './search';
-import { parseSort, formatSort, sortKeysOf, toFilters } from './sort';
+import { sortPropsOf, toFilters } from './sort';
 import { useContainerList } from './use-container-list';
 
 const route = getRouteApi('/signed-in/containers');
@@ -87,9 +87,7 @@ function ContainerList({
         rows={rows}
         total={total}
         shownColumns={search.columns ?? COLUMNS_DEFAULT}
-        sort={parseSort(search)}
-        sortKeys={sortKeysOf(search)}
-        onSort={(sort) => onChange({ sort: formatSort(sort) })}
+        {...sortPropsOf(search, onChange)}
         onNearEnd={onNearEnd}
       />
     </>

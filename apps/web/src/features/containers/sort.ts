@@ -18,6 +18,13 @@ export function parseSort({ sort = 'name', hostId }: Pick<ContainerSearch, 'sort
 export const formatSort = (sort: Sort<SortKey>): ContainerSearch['sort'] =>
   sort.key === 'name' && !sort.descending ? undefined : formatSortOrder(sort);
 
+/** Returns the properties that show the sort order in a table and change it. */
+export const sortPropsOf = (search: ContainerSearch, onChange: (search: Pick<ContainerSearch, 'sort'>) => void) => ({
+  sort: parseSort(search),
+  sortKeys: sortKeysOf(search),
+  onSort: (sort: Sort) => onChange({ sort: formatSort(sort) }),
+});
+
 /** Columns that are first sorted in descending order, because recent changes are needed more often than old changes. */
 const DESCENDING_FIRST: ReadonlySet<SortKey> = new Set(['changedAt', 'firstSeenAt']);
 

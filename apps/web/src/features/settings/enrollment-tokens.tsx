@@ -105,7 +105,7 @@ function TokenRow({ token, canEdit }: { token: EnrollmentToken; canEdit: boolean
                 await client.invalidateQueries({ queryKey: ['enrollment-tokens'] });
               }}
             >
-              <p>The token can then enroll no more hosts. Hosts that are already enrolled are not affected.</p>
+              <p>The token can no longer enroll hosts. Hosts that are already enrolled are not affected.</p>
             </ConfirmDialog>
           )}
         </td>

@@ -1,4 +1,4 @@
-/** An HTTP client that returns every response, whatever its status, and how long it took. */
+/** An HTTP client that returns every response, regardless of its status, and its duration. */
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 
 export interface Reply {

@@ -1,0 +1,28 @@
+/** How the API refuses an agent, and messages that state what to do. */
+import { ProblemTypes, type ProblemType } from '@muster/contracts';
+import type { Answer } from './client.js';
+
+export type Refusal = Answer<never> & { kind: 'refused' };
+
+/** Returns whether the API refused a call with a problem of this type. */
+export const isRefusal = (answer: Answer<unknown>, type: ProblemType): answer is Refusal =>
+  answer.kind === 'refused' && answer.problemType === type;
+
+/** Returns whether the API rejects the token permanently. */
+export const isDismissal = (answer: Answer<unknown>): answer is Refusal =>
+  isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
+
+export const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
+export const ENROLL_TOKEN_REFUSED =
+  'the API rejects MUSTER_ENROLL_TOKEN: it is expired, revoked or used up, or belongs to another server; create a new' +
+  ' one (if this machine was enrolled before, its state was lost: keep MUSTER_STATE_DIR, and in a container, put it on ' +
+  'a volume)';
+export const DELETED = 'this host was deleted in Muster';
+export const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
+
+/** Returns why the API dismissed the agent, and what to do about it. */
+export const describeDismissal = (answer: Refusal): string =>
+  isRefusal(answer, ProblemTypes.hostDeleted)
+    ? `${DELETED}; ${ENROLL_AGAIN}`
+    : 'the API does not know this host’s token: it was revoked, or this is another server, or the server was ' +
+      'restored from a backup made before the enrollment; set MUSTER_ENROLL_TOKEN to enroll again';

@@ -1,0 +1,35 @@
+import { afterEach } from '@jest/globals';
+import { createApp, type AppOptions } from '../src/app.js';
+import type { AdmissionOptions } from '../src/http/admission-control.js';
+import { admitted } from './admitted.js';
+import type { TestApi, TestOrganization } from './harness.js';
+import { TestServer, type StreamClient } from './listening.js';
+
+/** Short intervals, so that tests do not wait. */
+export const FAST = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
+
+/** Returns a function that starts servers over the database. They are closed after each test. */
+export function useServers(context: { readonly api: TestApi }) {
+  const servers: TestServer[] = [];
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+  });
+  return async (parts: Partial<AppOptions> = {}, admission: AdmissionOptions = {}) => {
+    const { db, clock } = context.api;
+    const server = await TestServer.start(admitted(createApp({ db, now: clock, stream: FAST, ...parts }), admission));
+    servers.push(server);
+    return server;
+  };
+}
+
+/** Returns the ids of the events that a client has received. */
+export const ids = (client: StreamClient) => client.of('container').map(({ id }) => id);
+
+/** Returns the ids of an organization's events, in the order of the feed. */
+export async function historyOf({ api, id }: TestOrganization): Promise<string[]> {
+  const events = await api.db.prisma.containerEvent.findMany({
+    where: { organizationId: id },
+    orderBy: [{ tx: 'asc' }, { id: 'asc' }],
+  });
+  return events.map((event) => `${event.tx}-${event.id}`);
+}

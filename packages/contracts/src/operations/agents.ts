@@ -1,0 +1,95 @@
+import { EnrollRequest, EnrollResponse, TokenHolder, TokenRotation } from '../enrollment.js';
+import { Heartbeat, HeartbeatResponse } from '../heartbeat.js';
+import { SNAPSHOT_BODY_BYTES_MAX } from '../limits.js';
+import type { Operation } from '../operation.js';
+import { Paths } from '../paths.js';
+import { ProblemTypes } from '../problem.js';
+import { HeartbeatHeaders, SnapshotHeaders } from '../snapshot-headers.js';
+import { Snapshot } from '../snapshot.js';
+import { SyncSummary } from '../sync-summary.js';
+
+/** The operations of agents. */
+export const AgentOperations = {
+  enroll: {
+    method: 'POST',
+    path: Paths.agentEnroll,
+    tag: 'Agents',
+    access: 'enroll',
+    summary: 'Enroll a host and get its agent token',
+    description:
+      'Registers the machine as a host and returns an agent token for it, shown only here. A known `engineId` ' +
+      'returns the same host (200): its history is kept and its earlier agent tokens are revoked. Repeating the call ' +
+      'before the agent token is first used does not consume another use of the enrollment token. Fails with 409 and ' +
+      '`Retry-After` if a host with this `engineId` was seen recently. Fails with 403 if the enrollment token was ' +
+      'created for another host. Also fails with 403 if an operator revoked the host’s tokens and the enrollment token ' +
+      'was not created to restore this host.',
+    body: EnrollRequest,
+    answers: { 200: EnrollResponse, 201: EnrollResponse },
+    refusals: [ProblemTypes.engineIdInUse, ProblemTypes.forbidden],
+  },
+  reportContainers: {
+    method: 'POST',
+    path: Paths.agentContainers,
+    tag: 'Agents',
+    access: 'agent',
+    summary: 'Report a snapshot of the host’s containers',
+    description:
+      'Makes the stored containers of the host equal to the snapshot in one transaction. `applied: true` means that ' +
+      'the transaction is committed. Containers that are absent from a complete snapshot are marked removed. If the ' +
+      'snapshot is stale (by stream and sequence), nothing is stored, and the 200 response has `applied: false` and a ' +
+      '`reason`. If any container is invalid, the whole snapshot is refused with 400. Snapshots of a host that are ' +
+      'costly to process are rate limited: 429 with `Retry-After`.',
+    headers: SnapshotHeaders,
+    body: Snapshot,
+    bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX,
+    limits: 'snapshots',
+    answers: { 200: SyncSummary },
+  },
+  heartbeat: {
+    method: 'POST',
+    path: Paths.agentHeartbeat,
+    tag: 'Agents',
+    access: 'agent',
+    summary: 'Report that the agent is running',
+    description:
+      'Confirms the host’s state without sending it: `digest` is the digest of the last applied snapshot, or null if ' +
+      'the agent cannot list its containers. Returns whether the agent must send a snapshot, and the cadence to use. ' +
+      'Also records the agent’s problems and versions.',
+    headers: HeartbeatHeaders,
+    body: Heartbeat,
+    answers: { 200: HeartbeatResponse },
+  },
+  rotateAgentToken: {
+    method: 'POST',
+    path: Paths.agentToken,
+    tag: 'Agents',
+    access: 'agent',
+    summary: 'Rotate the agent token',
+    description:
+      'Issues a new agent token for the host. The old token stays valid until the new one is first used. A new token ' +
+      'that is not used within 24 hours expires. Rotating again replaces the unused token, so a lost response never ' +
+      'locks out the agent.',
+    limits: 'rotations',
+    answers: { 201: TokenRotation },
+  },
+  getAgentTokenHolder: {
+    method: 'GET',
+    path: Paths.agentToken,
+    tag: 'Agents',
+    access: 'agent',
+    summary: 'Identify the host of an agent token',
+    description: 'Returns the id of the host that the token belongs to, and the cadence.',
+    answers: { 200: TokenHolder },
+  },
+  leave: {
+    method: 'DELETE',
+    path: Paths.agentToken,
+    tag: 'Agents',
+    access: 'agent',
+    summary: 'Revoke all agent tokens of the host',
+    description:
+      'For an agent that is being uninstalled: revokes all agent tokens of its host. The host’s containers and ' +
+      'history are kept, and its freshness becomes `left` until it is enrolled again.',
+    answers: { 204: null },
+  },
+} as const satisfies Record<string, Operation>;

@@ -1,0 +1,45 @@
+import type { Operation } from '../operation.js';
+import { AuditEntryPage, EventPage } from '../pages.js';
+import { Paths } from '../paths.js';
+import { AuditQuery, EventQuery, StreamQuery } from '../queries.js';
+
+/** The operations that read the history and the audit log, or stream changes. */
+export const HistoryOperations = {
+  listEvents: {
+    method: 'GET',
+    path: Paths.events,
+    tag: 'History',
+    access: 'viewer',
+    summary: 'List container events',
+    description:
+      'Returns the history of container changes, newest first. Events older than the retention period (90 days by ' +
+      'default) are deleted.',
+    query: EventQuery,
+    answers: { 200: EventPage },
+  },
+  listAuditEntries: {
+    method: 'GET',
+    path: Paths.audit,
+    tag: 'History',
+    access: 'admin',
+    summary: 'List audit log entries',
+    description:
+      'Returns the audit log, newest first: actions of operators, sign-ins and failed sign-ins, enrollments, and ' +
+      'agents that left.',
+    query: AuditQuery,
+    answers: { 200: AuditEntryPage },
+  },
+  stream: {
+    method: 'GET',
+    path: Paths.stream,
+    tag: 'History',
+    access: 'viewer',
+    summary: 'Stream changes as server-sent events',
+    description:
+      'Sends container events when they are committed, and changes of hosts and of the summary. The stream stays open ' +
+      'until the API key or session is no longer valid. An operator can have 1,000 open streams: another one fails ' +
+      'with 429. A server process can have 5,000: another one fails with 503.',
+    query: StreamQuery,
+    answers: { 200: 'text/event-stream' },
+  },
+} as const satisfies Record<string, Operation>;

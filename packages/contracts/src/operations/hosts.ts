@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { EnrollmentTokenCreated } from '../enrollment.js';
+import { Host, HostDeletionRequest, HostDeletionResult, HostPatch } from '../host.js';
+import { Id } from '../id.js';
+import type { Operation } from '../operation.js';
+import { HostPage } from '../pages.js';
+import { Paths } from '../paths.js';
+import { HostQuery } from '../queries.js';
+
+/** The operations on hosts. */
+export const HostOperations = {
+  listHosts: {
+    method: 'GET',
+    path: Paths.hosts,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List hosts',
+    description: 'Returns hosts with their freshness, problems and container counts, filtered and sorted.',
+    query: HostQuery,
+    answers: { 200: HostPage },
+  },
+  getHost: {
+    method: 'GET',
+    path: Paths.host,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'Get a host',
+    description: 'Returns one host. Fails with 404 if the organization has no such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
+    answers: { 200: Host },
+  },
+  renameHost: {
+    method: 'PATCH',
+    path: Paths.host,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Rename a host',
+    description:
+      'Changes the host’s name in Muster only; the machine keeps its own. Returns the changed host. Fails with 404 ' +
+      'if the organization has no such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
+    body: HostPatch,
+    answers: { 200: Host },
+  },
+  deleteHost: {
+    method: 'DELETE',
+    path: Paths.host,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Delete a host',
+    description:
+      'Revokes the host’s agent tokens and deletes the host, its containers and its history. Nothing on the machine ' +
+      'changes. Its agent receives 410 for 30 days, and then 401. Enrolling the machine later creates a new host. ' +
+      'Fails with 404 if the organization has no such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
+    answers: { 204: null },
+  },
+  deleteHosts: {
+    method: 'POST',
+    path: Paths.hostDeletions,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Delete several hosts',
+    description:
+      'Deletes each of the hosts as `DELETE /api/hosts/{hostId}` does, in one transaction, with one audit log entry ' +
+      'per host. Hosts that the organization does not have are returned in `notFound`. Their containers and ' +
+      'history disappear from all lists immediately; the rows are deleted later.',
+    body: HostDeletionRequest,
+    answers: { 200: HostDeletionResult },
+  },
+  rotateHostToken: {
+    method: 'POST',
+    path: Paths.hostToken,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Revoke a host’s agent tokens and create an enrollment token to restore it',
+    description:
+      'For an agent token that may have leaked. Revokes the host’s agent tokens, which stop working within 5 ' +
+      'seconds. Returns an enrollment token that is valid for one use within 24 hours. Only this token can enroll the ' +
+      'machine again as the same host. The host’s containers and history are kept. Fails with 404 if the organization has no ' +
+      'such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
+    answers: { 201: EnrollmentTokenCreated },
+  },
+} as const satisfies Record<string, Operation>;

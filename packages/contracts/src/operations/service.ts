@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { Liveness, Readiness } from '../health-checks.js';
+import type { Operation } from '../operation.js';
+import { Paths } from '../paths.js';
+import { ProblemTypes } from '../problem.js';
+
+/** Health checks, metrics, the agent release and the OpenAPI document. */
+export const ServiceOperations = {
+  isAlive: {
+    method: 'GET',
+    path: Paths.health,
+    tag: 'Service',
+    access: 'anybody',
+    summary: 'Liveness check',
+    description: 'Returns 200 while the process is running. Does not check the database.',
+    answers: { 200: Liveness },
+  },
+  isReady: {
+    method: 'GET',
+    path: Paths.ready,
+    tag: 'Service',
+    access: 'anybody',
+    summary: 'Readiness check',
+    description:
+      'Returns 200 if the process can serve requests: the database is reachable and writable, and the process is not ' +
+      'shutting down. Otherwise 503.',
+    answers: { 200: Readiness },
+    refusals: [ProblemTypes.unavailable],
+  },
+  getMetrics: {
+    method: 'GET',
+    path: Paths.metrics,
+    tag: 'Service',
+    access: 'metrics',
+    summary: 'Get metrics for Prometheus',
+    description:
+      'Returns the metrics of this process, and counts of the hosts and containers of all organizations, in ' +
+      'Prometheus text format.',
+    answers: { 200: 'text/plain' },
+  },
+  getInstallScript: {
+    method: 'GET',
+    path: Paths.installScript,
+    tag: 'Service',
+    access: 'anybody',
+    summary: 'Get the agent’s install script',
+    description:
+      'Returns a shell script that installs the agent from this server. Fails with 404 if the server has no agent ' +
+      'release.',
+    answers: { 200: 'text/x-shellscript' },
+    refusals: [ProblemTypes.notFound],
+  },
+  getAgentRelease: {
+    method: 'GET',
+    path: Paths.agentRelease,
+    tag: 'Service',
+    access: 'anybody',
+    summary: 'Download a file of the agent release',
+    description:
+      'Returns an executable for one architecture, the checksums or the software bill of materials. Fails with 404 ' +
+      'if the release has no such file, and with 429 if too many downloads from one address are in progress.',
+    resource: 'agent release file',
+    params: z.object({ file: z.string() }),
+    answers: { 200: 'application/octet-stream' },
+  },
+  getOpenApi: {
+    method: 'GET',
+    path: Paths.openApi,
+    tag: 'Service',
+    access: 'anybody',
+    summary: 'Get this OpenAPI document',
+    description: 'Returns this document as JSON.',
+    answers: { 200: 'application/json' },
+  },
+} as const satisfies Record<string, Operation>;
