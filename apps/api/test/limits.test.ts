@@ -96,7 +96,10 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
     }
     // The burst is 300, and each snapshot costs 101 plus its bytes.
     expect((await costly.host()).revision).toBeLessThanOrEqual(3);
-    expect(refused?.body).toMatchObject({ type: '/problems/rate-limited', detail: expect.stringContaining('processing time') });
+    expect(refused?.body).toMatchObject({
+      type: '/problems/rate-limited',
+      detail: expect.stringContaining('processing time'),
+    });
     expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(0);
     expect(Number(refused?.headers['retry-after'])).toBeLessThanOrEqual(10);
     await costly.beat(beat).expect(200);

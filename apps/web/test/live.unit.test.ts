@@ -149,7 +149,7 @@ describe('lists on the screen', () => {
         { hostId: 'h3', freshness: 'stale' },
       ],
     });
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'containers']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'fleet-map', 'containers']);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });

@@ -70,9 +70,7 @@ describe('the document', () => {
   });
 
   test('marks the results of a quick run', () => {
-    expect(withTargets(EMPTY_DOCUMENT, { service: { ...FIXED.service, quick: true } })).toMatch(
-      /\| met \(quick\) +\|/,
-    );
+    expect(withTargets(EMPTY_DOCUMENT, { service: { ...FIXED.service, quick: true } })).toMatch(/\| met \(quick\) +\|/);
   });
 });
 

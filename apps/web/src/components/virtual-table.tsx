@@ -75,6 +75,14 @@ export function VirtualTable<Item, ColumnId extends string, SortKey extends stri
     if (isNearEnd) onNearEnd();
   }, [isNearEnd, onNearEnd, rows.length]);
 
+  // The rows that the user sees have other places in another order, so the table shows the first rows of that order.
+  const order = sort === undefined ? '' : `${sort.key} ${sort.descending}`;
+  const previousOrder = useRef(order);
+  useEffect(() => {
+    if (previousOrder.current !== order) scroller.current?.scrollTo(0, 0);
+    previousOrder.current = order;
+  }, [order]);
+
   return (
     <div
       ref={scroller}

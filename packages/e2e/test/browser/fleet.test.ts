@@ -1,6 +1,7 @@
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { DISPLAY_NAME_LENGTH_MAX } from '@muster/contracts';
 import { createTestDatabase, hasTestServer, type TestDatabase } from '@muster/db/testing';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { findViolations } from '../support/axe.js';
@@ -19,7 +20,7 @@ const HOSTS = 500;
 /** A name for which no test server exists. The browser resolves it to this machine; it is not a secure origin. */
 const INSECURE_HOST = 'muster.test';
 
-const LONG_NAME = 'x'.repeat(255);
+const LONG_NAME = 'x'.repeat(DISPLAY_NAME_LENGTH_MAX);
 
 // Without a PostgreSQL server or Chromium, these tests are counted as skipped, or fail if MUSTER_TEST_REQUIRE_ALL is
 // set.
@@ -171,7 +172,7 @@ describeOnServer('a fleet of 500 hosts', () => {
     await page.keyboard.type('app:1');
     const groups = page.getByRole('listbox').getByRole('group');
     await page
-      .getByRole('option', { name: /registry\.example\.com\/app:1/ })
+      .getByRole('option', { name: /registry\.example\.com\/app ?:1 / })
       .first()
       .waitFor();
     expect(await groups.evaluateAll((elements) => elements.map((group) => group.getAttribute('aria-label')))).toEqual([

@@ -45,7 +45,7 @@ async function startDemo(): Promise<Demo> {
       .stdout()
       .split('\n')
       .filter((line) => line.includes('curl '));
-    if (commands.length === 3 && program.stdout().includes('ends automatically')) return commands;
+    if (commands.length === 3 && program.stdout().includes('stops automatically')) return commands;
     throw new Error(`the demo is not up:\n${program.stdout()}${program.stderr()}`);
   }, 100_000);
   return { dir, program, lines };
