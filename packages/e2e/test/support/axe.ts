@@ -10,7 +10,7 @@ export async function findViolations(page: Page): Promise<string[]> {
   // The page's Content Security Policy would block a script element, so the test evaluates the script.
   await page.evaluate(await readFile(AXE, 'utf8'));
   const violations = await page.evaluate(() =>
-    (window as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } }).axe
+    (globalThis as unknown as { axe: { run(options: RunOptions): Promise<AxeResults> } }).axe
       // Without this option, axe also describes each element that passes.
       .run({ resultTypes: ['violations'] })
       .then((results) => results.violations),

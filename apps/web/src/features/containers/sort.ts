@@ -22,7 +22,7 @@ export const formatSort = (sort: Sort<SortKey>): ContainerSearch['sort'] =>
 export const sortPropsOf = (search: ContainerSearch, onChange: (search: Pick<ContainerSearch, 'sort'>) => void) => ({
   sort: parseSort(search),
   sortKeys: sortKeysOf(search),
-  onSort: (sort: Sort) => onChange({ sort: formatSort(sort) }),
+  onSort: (sort: Sort<SortKey>) => onChange({ sort: formatSort(sort) }),
 });
 
 /** Columns that are first sorted in descending order, because recent changes are needed more often than old changes. */
