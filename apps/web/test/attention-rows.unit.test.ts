@@ -58,7 +58,8 @@ describe('the hosts that need attention', () => {
     expect(others).toEqual([]);
     expect(row).toMatchObject({
       name: '1,500 hosts',
-      details: 'web-0, web-1, web-2 and 1,497 others',
+      names: ['web-0', 'web-1', 'web-2'],
+      note: 'and 1,497 others',
       times,
       target: { kind: 'hosts', filter: { freshness: ['offline'] } },
     });
@@ -76,7 +77,7 @@ describe('the containers that need attention', () => {
       {
         name: 'api-1',
         problem: 'Crashed (1)',
-        details: 'web-01',
+        names: ['web-01'],
         target: { kind: 'container', hostId: 'h1', dockerId: 'a1' },
       },
     ]);
@@ -96,7 +97,7 @@ describe('the containers that need attention', () => {
   test('of one image are one row, which leads to exactly these containers', () => {
     const group = groupOf({ total: 12, hosts: 5 });
     expect(containerRows(containersWith(failed({ total: 12, groups: [group] })))).toMatchObject([
-      { name: 'shop/api:1', details: '12 containers on 5 hosts', target: { kind: 'containers', filter: group.filter } },
+      { name: 'shop/api:1', note: '12 containers on 5 hosts', target: { kind: 'containers', filter: group.filter } },
     ]);
   });
 
@@ -114,7 +115,7 @@ describe('the containers that need attention', () => {
   test('that were not all read have numbers that are marked as lower bounds', () => {
     const groups = [groupOf({ total: 12, hosts: 5 })];
     const rows = containerRows(containersWith(failed({ total: 200, totalIsExact: false, isComplete: false, groups })));
-    expect(rows.map(({ name, details }) => [name, details])).toEqual([
+    expect(rows.map(({ name, note }) => [name, note])).toEqual([
       ['shop/api:1', '12+ containers on 5+ hosts'],
       ['All 200+ containers', ''],
     ]);

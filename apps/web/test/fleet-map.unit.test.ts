@@ -5,7 +5,7 @@ import { QueryClient } from '@tanstack/react-query';
 import fc from 'fast-check';
 import {
   cellAfterKey,
-  describeCell,
+  describeState,
   markOf,
   MARKS,
   marksOf,
@@ -66,8 +66,8 @@ describe('the map of hosts', () => {
       severity: [5, 5],
       unhealthy: [2, 0],
     };
-    expect(describeCell(fleet, 0)).toBe('web-01: online, severe problem, 2 unhealthy containers');
-    expect(describeCell(fleet, 1)).toBe('web-02: offline');
+    expect(describeState(fleet, 0)).toBe('online, severe problem, 2 unhealthy containers');
+    expect(describeState(fleet, 1)).toBe('offline');
     expect(marksOf(fleet)).toEqual(['problem', 'offline']);
   });
 });

@@ -85,7 +85,7 @@ function HostField({
     ),
     onSelect: () => onChoose(id),
   }));
-  const hasMore = data?.nextCursor != null;
+  const hasMore = data !== undefined && data.nextCursor !== null;
   return (
     <Combobox
       className="filter-input host-filter"

@@ -101,6 +101,7 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
     await page
       .getByRole('region', { name: /Needs attention/ })
       .getByText('web-01')
+      .first()
       .waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-fleet-${size}.png`), fullPage: true });
     expect(await overflowPx()).toBe(0);

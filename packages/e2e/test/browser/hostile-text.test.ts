@@ -67,6 +67,7 @@ describeInChromium('text from outside Muster with characters that change the wri
   const encode = encodeURIComponent;
   const PAGES: [name: string, path: () => string][] = [
     ['fleet', () => '/'],
+    ['hosts', () => '/hosts'],
     ['host', () => `/hosts/${host.id}`],
     ['container', () => `/hosts/${host.id}/containers/${DOCKER_ID}`],
     ['containers', () => '/containers?columns=state&columns=host&columns=image&columns=project&columns=status'],

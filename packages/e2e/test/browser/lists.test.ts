@@ -126,6 +126,7 @@ describeInChromium('the list of containers', () => {
     await page.keyboard.press('Escape');
     await row('shop-db-1').waitFor();
     expect(new URL(page.url()).search).toBe('');
+    await filter.blur();
     await page.keyboard.press('/');
     await page.keyboard.type('nothing has this name');
     await page.getByText('Nothing matches', { exact: false }).waitFor();

@@ -15,7 +15,7 @@ export const describeInChromium: typeof describe | typeof describe.skip = runIf(
 
 /** Starts Chromium, with command-line arguments in addition to the default ones. */
 export const openChromium = (args: readonly string[] = []): Promise<Browser> =>
-  chromium.launch({ ...installed!, args: [...(installed!.args ?? []), ...args] });
+  chromium.launch({ ...installed!, args: [...installed!.args, ...args] });
 
 /** The uncaught errors and Content Security Policy violations of a page. The dashboard must not cause any. */
 export interface PageErrors {

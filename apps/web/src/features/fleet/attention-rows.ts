@@ -24,8 +24,10 @@ export interface AttentionRow {
   /** The name of the item or image, which comes from outside Muster, or the number of hosts. */
   name: string;
   problem: string;
-  /** What else is known, such as the host of a container or the names of some hosts. */
-  details: string;
+  /** Names of the container's host or of some of the hosts, which come from outside Muster. */
+  names: readonly string[];
+  /** What follows the names, such as the number of other hosts. */
+  note: string;
   /** When hosts got the problem: numbers of hosts, newest first, each with its time. */
   times: readonly { total: number; since: string }[];
   target: AttentionTarget;
@@ -64,12 +66,12 @@ function hostRow({ kind, total, filter, since, times, latest }: HostAttention): 
   const base = { key: kind, ...HOST_PROBLEMS[kind] };
   if (total === 1 && host !== undefined) {
     const target = { kind: 'host', hostId: host.id } as const;
-    return { ...base, name: host.name, details: '', times: [{ total, since: host.since }], target };
+    return { ...base, name: host.name, names: [], note: '', times: [{ total, since: host.since }], target };
   }
   return {
     ...base,
     name: formatCount(total, 'host'),
-    details: formatNames(latest, total),
+    ...someNames(latest, total),
     times: times.length === 0 ? [{ total, since }] : times,
     target: { kind: 'hosts', filter },
   };
@@ -98,7 +100,8 @@ function rowsOfContainerProblem({
         ...base,
         name,
         problem: withExitCode(kind, exitCode),
-        details: hostName,
+        names: [hostName],
+        note: '',
         times: [{ total: 1, since }],
         target: { kind: 'container', hostId, dockerId },
       };
@@ -107,7 +110,8 @@ function rowsOfContainerProblem({
       ...base,
       name: image,
       problem,
-      details: `${formatAtLeast(group.total, isComplete, 'container')} on ${formatAtLeast(group.hosts, isComplete, 'host')}`,
+      names: [],
+      note: `${formatAtLeast(group.total, isComplete, 'container')} on ${formatAtLeast(group.hosts, isComplete, 'host')}`,
       times: [{ total: group.total, since: group.since }],
       target: { kind: 'containers', filter: group.filter },
     };
@@ -120,7 +124,8 @@ function rowsOfContainerProblem({
       icon,
       name: `All ${formatAtLeast(total, totalIsExact, 'container')}`,
       problem,
-      details: '',
+      names: [],
+      note: '',
       times: [],
       target: { kind: 'containers', filter },
     },
@@ -132,10 +137,10 @@ const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
   isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
 
 /** Returns some names, and the number of the others. */
-function formatNames(items: readonly { name: string }[], total: number): string {
+function someNames(items: readonly { name: string }[], total: number): Pick<AttentionRow, 'names' | 'note'> {
   const names = items.slice(0, NAMES_SHOWN_MAX).map(({ name }) => name);
   const others = total - names.length;
-  return others > 0 ? `${names.join(', ')} and ${formatCount(others, 'other')}` : names.join(', ');
+  return { names, note: others > 0 ? `and ${formatCount(others, 'other')}` : '' };
 }
 
 /**

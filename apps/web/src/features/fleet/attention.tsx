@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useMemo, type ReactNode } from 'react';
+import { Fragment, useMemo, type ReactNode } from 'react';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
@@ -55,7 +55,7 @@ function Rows({ title, rows }: { title: string; rows: readonly AttentionRow[] })
   );
 }
 
-function Row({ row: { icon, name, problem, details, times, target } }: { row: AttentionRow }) {
+function Row({ row: { icon, name, problem, names, note, times, target } }: { row: AttentionRow }) {
   return (
     <TargetLink target={target}>
       <StateIcon icon={icon} />
@@ -64,9 +64,15 @@ function Row({ row: { icon, name, problem, details, times, target } }: { row: At
           <IsolatedText text={name} />
         </strong>
         <span className="concern-trouble">{problem}</span>
-        {details !== '' && (
+        {(names.length > 0 || note !== '') && (
           <span className="concern-details soft">
-            <IsolatedText text={details} />
+            {names.map((other, index) => (
+              <Fragment key={other}>
+                {index > 0 && ', '}
+                <IsolatedText text={other} />
+              </Fragment>
+            ))}{' '}
+            {note}
           </span>
         )}
       </span>

@@ -97,13 +97,12 @@ export function cellAfterKey(key: string, index: number, columns: number, count:
   return target < 0 || target >= count ? index : target;
 }
 
-/** Describes a host of the map in words. */
-export function describeCell({ names, freshness, severity, unhealthy }: FleetMap, index: number): string {
+/** Describes the state of a host of the map in words. */
+export function describeState({ freshness, severity, unhealthy }: FleetMap, index: number): string {
   const mark = markOf(freshness[index]!, severity[index]!, unhealthy[index]!);
-  const parts = [
+  return [
     FRESHNESS[freshness[index]!].label,
     ...(mark === 'problem' || mark === 'minor' ? [MARK_LABELS[mark]] : []),
     ...(unhealthy[index]! > 0 ? [formatCount(unhealthy[index]!, 'unhealthy container')] : []),
-  ];
-  return `${names[index]!}: ${parts.join(', ')}`;
+  ].join(', ');
 }

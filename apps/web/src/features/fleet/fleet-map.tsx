@@ -11,7 +11,7 @@ import { toPlainText } from '../../lib/plain-text';
 import {
   cellAfterKey,
   cellSize,
-  describeCell,
+  describeState,
   MARK_LABELS,
   MARKS,
   marksOf,
@@ -62,7 +62,9 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
         {index === null ? (
           <span className="soft">Each mark is a host, sorted by name. Point at a mark to see its name.</span>
         ) : (
-          <IsolatedText text={describeCell(fleet, index)} />
+          <>
+            <IsolatedText text={fleet.names[index]!} />: {describeState(fleet, index)}
+          </>
         )}
       </p>
       <div
@@ -102,7 +104,7 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
               aria-selected={index !== null}
               aria-posinset={focusedIndex + 1}
               aria-setsize={count}
-              aria-label={toPlainText(describeCell(fleet, focusedIndex))}
+              aria-label={toPlainText(`${fleet.names[focusedIndex]!}: ${describeState(fleet, focusedIndex)}`)}
               className={index === null ? 'map-cell' : 'map-cell map-cell-chosen'}
               preload={false}
               style={{

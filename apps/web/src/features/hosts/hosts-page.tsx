@@ -1,4 +1,4 @@
-import type { Host, HostSortKey } from '@muster/contracts';
+import { HOST_SORT_KEYS, type Host, type HostSortKey } from '@muster/contracts';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
 import { Button } from '../../components/button';
@@ -14,7 +14,7 @@ import { EDITABLE_HOST_COLUMNS, HOST_COLUMN_DEFINITIONS, HOST_COLUMNS } from './
 import { DeleteHostsDialog } from './delete-hosts';
 import { HostFilterBar } from './filter-bar';
 import { isFiltered, NO_HOST_FILTERS } from './filters';
-import { HOST_SORT_KEYS_SHOWN, hostSort, nextHostSort, type HostSearch } from './search';
+import { hostSort, nextHostSort, type HostSearch } from './search';
 import { EMPTY_SELECTION, rowsBetween, select, selectedPart, type Selection } from './selection';
 import { SelectionContext } from './selection-context';
 import { useHostList } from './use-host-list';
@@ -91,7 +91,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
           definitions={HOST_COLUMN_DEFINITIONS}
           keyOf={idOf}
           sort={hostSort(search)}
-          sortKeys={HOST_SORT_KEYS_SHOWN}
+          sortKeys={HOST_SORT_KEYS}
           onSort={(key: HostSortKey) => onChange({ sort: nextHostSort(search, key) })}
           onNearEnd={onNearEnd}
         />

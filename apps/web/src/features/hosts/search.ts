@@ -30,9 +30,6 @@ export const parseHostSearch = (search: Record<string, unknown>): HostSearch => 
   sort: parseChoice(SORT_PARAMETERS, search['sort']),
 });
 
-/** The keys by which the columns of the page sort. */
-export const HOST_SORT_KEYS_SHOWN: readonly HostSortKey[] = HOST_SORT_KEYS;
-
 /** Columns that are first sorted in descending order: the worst hosts and the hosts with most containers first. */
 const DESCENDING_FIRST: ReadonlySet<HostSortKey> = new Set(['severity', 'containerCount']);
 
