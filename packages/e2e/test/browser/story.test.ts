@@ -76,7 +76,7 @@ describeInChromium('from the first start to a fleet', () => {
     await page.waitForURL(/\/containers\?q=worker$/);
     const table = page.getByRole('table', { name: 'Containers' });
     await table.getByRole('link', { name: 'shop-worker-1' }).waitFor();
-    expect(await table.getByRole('link', { name: 'shop-web-1' }).count()).toBe(0);
+    await table.getByRole('link', { name: 'shop-web-1' }).waitFor({ state: 'detached' });
 
     await page.getByRole('button', { name: 'Remove filter “worker”' }).click();
     await table.getByRole('link', { name: 'shop-web-1' }).waitFor();
