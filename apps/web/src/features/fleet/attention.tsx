@@ -67,7 +67,7 @@ function Row({ row: { icon, name, problem, names, note, times, target } }: { row
         {(names.length > 0 || note !== '') && (
           <span className="concern-details soft">
             {names.map((other, index) => (
-              <Fragment key={other}>
+              <Fragment key={`${index} ${other}`}>
                 {index > 0 && ', '}
                 <IsolatedText text={other} />
               </Fragment>
