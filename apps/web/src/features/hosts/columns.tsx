@@ -6,7 +6,7 @@ import { StateIcon } from '../../components/state-icons';
 import { Age } from '../../components/time';
 import type { Column } from '../../components/virtual-table';
 import { iconOfState, isCurrent, sortStates } from '../../lib/container-status';
-import { formatCount, formatNumber } from '../../lib/format-count';
+import { formatNumber } from '../../lib/format-count';
 import { PROBLEM_TITLES, SEVERE_PROBLEMS } from '../../lib/format-problem';
 import { toPlainText } from '../../lib/plain-text';
 import { AllHostsCheckbox, HostCheckbox } from './selection-context';
@@ -129,31 +129,22 @@ function Containers({
 }) {
   if (containerCount === 0) return <span className="soft">none</span>;
   const unhealthyCount = containersByHealth['unhealthy'] ?? 0;
-  const states = sortStates(containersByState);
-  const label = [
-    ...states.map(([state, count]) => `${formatNumber(count)} ${state}`),
-    ...(unhealthyCount > 0 ? [`${formatNumber(unhealthyCount)} unhealthy`] : []),
-  ].join(', ');
+  const counts = sortStates(containersByState).map(([state, count]) => ({ state, icon: iconOfState(state), count }));
+  if (unhealthyCount > 0) counts.push({ state: 'unhealthy', icon: 'unhealthy', count: unhealthyCount });
   return (
     <Link
       to="/containers"
       search={{ hostId: [id] }}
       className={isCurrent(freshness) ? 'host-counts' : 'host-counts is-stale'}
-      title={toPlainText(label)}
-      aria-label={toPlainText(`${formatCount(containerCount, 'container')}: ${label}`)}
+      title={toPlainText(counts.map(({ state, count }) => `${formatNumber(count)} ${state}`).join(', '))}
     >
-      {states.map(([state, count]) => (
+      {counts.map(({ state, icon, count }) => (
         <span key={state} className="state">
-          <StateIcon icon={iconOfState(state)} />
+          <StateIcon icon={icon} />
           <span className="number">{formatNumber(count)}</span>
+          <span className="spoken">{toPlainText(` ${state} `)}</span>
         </span>
       ))}
-      {unhealthyCount > 0 && (
-        <span className="state">
-          <StateIcon icon="unhealthy" />
-          <span className="number">{formatNumber(unhealthyCount)}</span>
-        </span>
-      )}
     </Link>
   );
 }
