@@ -29,7 +29,7 @@ import {
 import { FleetMap } from './fleet-map.js';
 import { Liveness, Readiness } from './health-checks.js';
 import { Heartbeat, HeartbeatResponse } from './heartbeat.js';
-import { Host, HostDeletionRequest, HostDeletionResult, HostPatch } from './host.js';
+import { Host, HostDeletionRequest, HostDeletionResult, HostFacets, HostPatch } from './host.js';
 import { Id } from './id.js';
 import { InventoryOperations } from './images-ports-projects.js';
 import { FLEET_MAP_HOSTS_MAX, SNAPSHOT_BODY_BYTES_MAX } from './limits.js';
@@ -197,6 +197,17 @@ export const Operations = {
     description: 'Returns hosts with their freshness, problems and container counts, filtered and sorted.',
     query: HostQuery,
     answers: { 200: HostPage },
+  },
+  getHostFacets: {
+    method: 'GET',
+    path: Paths.hostFacets,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List the values of host filters',
+    description:
+      'Returns the engines and the agent versions of the hosts, each with the number of hosts that the filter `engine` ' +
+      'or `agentVersion` finds.',
+    answers: { 200: HostFacets },
   },
   getHost: {
     method: 'GET',
