@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  ContainerFreshness,
   HostProblemCode,
+  OTHER_PROBLEM_CODES,
+  Paths,
   Summary,
   type ImageInUse,
   type Page,
@@ -48,6 +51,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
         engine_unreachable: 1,
       },
       cloneSuspected: 0,
+      otherProblems: 0,
       // The host that has sent only incomplete snapshots is online, but its containers are not confirmed.
       byFreshness: { online: 2, stale: 0, offline: 1, never: 1, engine_down: 1, left: 0 },
     });
@@ -55,6 +59,54 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
       current: { total: 2, byState: { running: 2 }, byHealth: { healthy: 1, unhealthy: 1 } },
       lastKnown: { total: 4, byState: { running: 3, exited: 1 }, byHealth: { healthy: 3 } },
     });
+  });
+
+  test('has numbers of which each is the total of one list', async () => {
+    const organization = await context.api.organization();
+    const silent = await organization.enroll();
+    await silent.sync([container('a'), container('b', { state: 'hibernating', status: '' })]);
+    context.api.clock.advance(10 * MINUTE);
+    const live = await organization.enroll();
+    await live.sync([
+      container('a'),
+      container('b', { status: 'Up 1 second (unhealthy)' }),
+      container('c', { status: 'Up 1 second (health: starting)' }),
+      container('d', { state: 'exited', status: 'Exited (1) 1 hour ago' }),
+      container('e', { state: 'hibernating', status: '' }),
+      container('f', { state: 'other', status: '' }),
+    ]);
+    await live.beat({ digest: null, problems: [{ code: 'list_refused', message: 'denied' }] }).expect(200);
+    const { hosts, containers } = await summaryOf(organization);
+    const totalOf = async (path: string, query: object) => {
+      const { body } = await organization
+        .get(path)
+        .query({ ...query, count: 'true', limit: '1' })
+        .expect(200);
+      expect(body).toMatchObject({ totalIsExact: true });
+      return (body as { total: number }).total;
+    };
+    for (const [freshness, count] of Object.entries(hosts.byFreshness)) {
+      expect([freshness, await totalOf(Paths.hosts, { freshness })]).toEqual([freshness, count]);
+    }
+    for (const [problem, count] of Object.entries(hosts.byProblem)) {
+      expect([problem, await totalOf(Paths.hosts, { problem })]).toEqual([problem, count]);
+    }
+    expect(await totalOf(Paths.hosts, { problem: [...OTHER_PROBLEM_CODES] })).toBe(hosts.otherProblems);
+    const lastKnown = ContainerFreshness.options.filter((freshness) => freshness !== 'online');
+    for (const [hostFreshness, counts] of [
+      [['online'], containers.current],
+      [lastKnown, containers.lastKnown],
+    ] as const) {
+      expect(await totalOf(Paths.containers, { hostFreshness })).toBe(counts.total);
+      for (const [state, count] of Object.entries(counts.byState)) {
+        expect([state, await totalOf(Paths.containers, { hostFreshness, state })]).toEqual([state, count]);
+      }
+      for (const [health, count] of Object.entries(counts.byHealth)) {
+        expect([health, await totalOf(Paths.containers, { hostFreshness, health })]).toEqual([health, count]);
+      }
+    }
+    expect(containers.current.byState).toEqual({ running: 3, exited: 1, other: 2 });
+    expect(containers.lastKnown.byState).toEqual({ running: 1, other: 1 });
   });
 
   test('is all zeros for an organization without hosts', async () => {

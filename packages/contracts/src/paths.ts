@@ -11,6 +11,7 @@ export const Paths = {
   enrollmentToken: '/api/enrollment-tokens/:enrollmentTokenId',
   hosts: '/api/hosts',
   host: '/api/hosts/:hostId',
+  hostFacets: '/api/host-facets',
   hostDeletions: '/api/host-deletions',
   hostToken: '/api/hosts/:hostId/token',
   hostContainer: '/api/hosts/:hostId/containers/:dockerId',

@@ -215,6 +215,16 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     severity: [1, 5],
     unhealthy: [0, 1],
   } satisfies contracts.FleetMap,
+  HostFacets: {
+    engines: { values: [{ value: 'Docker', hosts: 2 }], hasMore: false },
+    agentVersions: {
+      values: [
+        { value: '0.9.0', hosts: 1 },
+        { value: '0.10.0', hosts: 1 },
+      ],
+      hasMore: false,
+    },
+  } satisfies contracts.HostFacets,
   SearchResult: {
     hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
     containers: { items: [], hasMore: false },
@@ -236,6 +246,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
         clock_skew: 0,
       },
       cloneSuspected: 0,
+      otherProblems: 0,
     },
     containers: {
       current: { total: 1, byState: { running: 1 }, byHealth: { healthy: 1 } },

@@ -1,6 +1,7 @@
 import '../attention.test.js';
 import '../event-lists.test.js';
 import '../fleet-map.test.js';
+import '../host-facets.test.js';
 import '../inventory.test.js';
 import '../lists-property.test.js';
 import '../operator-api.test.js';

@@ -2,6 +2,7 @@ import type { Client, Input } from '@muster/client';
 import {
   CONTAINER_SORT_KEYS,
   ContainerFreshness,
+  ContainerProblemCode,
   HOST_ONLY_SORT_KEYS,
   portRange,
   type ContainerView,
@@ -21,6 +22,7 @@ interface Options {
   freshness?: ContainerFreshness[];
   state?: string[];
   health?: string[];
+  problem?: ContainerProblemCode[];
   image?: string[];
   label?: string[];
   search?: string;
@@ -45,6 +47,11 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     )
     .option('--state <state>', 'filter by state (repeatable)', collect)
     .option('--health <health>', 'filter by health (repeatable)', collect)
+    .option(
+      '--problem <code>',
+      `filter by problem: ${ContainerProblemCode.options.join(', ')} (repeatable)`,
+      collectChoices(ContainerProblemCode.options),
+    )
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
     .option('-q, --search <text>', 'search text')
@@ -81,6 +88,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     freshness: hostFreshness,
     state,
     health,
+    problem,
     image,
     label,
     search: q,
@@ -93,6 +101,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     hostFreshness,
     state,
     health,
+    problem,
     image,
     label,
     q,

@@ -1,4 +1,4 @@
-import { Freshness, HOST_SORT_KEYS, type Host } from '@muster/contracts';
+import { Freshness, HOST_SORT_KEYS, HostProblemCode, type Host } from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatAge } from '../output/age.js';
@@ -10,6 +10,7 @@ import { parseCount, takeFirst, collectChoices } from './options.js';
 
 interface Options {
   freshness?: Freshness[];
+  problem?: HostProblemCode[];
   search?: string;
   sort?: string;
   limit?: number;
@@ -47,13 +48,18 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       `filter by freshness: ${Freshness.options.join(', ')} (repeatable)`,
       collectChoices(Freshness.options),
     )
+    .option(
+      '--problem <code>',
+      `filter by problem: ${HostProblemCode.options.join(', ')} (repeatable)`,
+      collectChoices(HostProblemCode.options),
+    )
     .option('-q, --search <text>', 'search text')
     .option('--sort <key>', `sort key: ${HOST_SORT_KEYS.join(', ')}; prefix - for descending`)
     .option('--limit <number>', 'maximum number of hosts', parseCount)
     .addOption(formatOption())
-    .action(({ freshness, search: q, sort, limit = Infinity, output }: Options) =>
+    .action(({ freshness, problem, search: q, sort, limit = Infinity, output }: Options) =>
       withApi(terminal, async (client) => {
-        const query = { freshness, q, sort, limit: Math.min(limit, 200) };
+        const query = { freshness, problem, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
         writeList(terminal, output, columnsAt(new Date()), hosts);
       }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EnrollmentTokenCreated } from '../enrollment.js';
-import { Host, HostDeletionRequest, HostDeletionResult, HostPatch } from '../host.js';
+import { Host, HostDeletionRequest, HostDeletionResult, HostFacets, HostPatch } from '../host.js';
 import { Id } from '../id.js';
 import type { Operation } from '../operation.js';
 import { HostPage } from '../pages.js';
@@ -18,6 +18,17 @@ export const HostOperations = {
     description: 'Returns hosts with their freshness, problems and container counts, filtered and sorted.',
     query: HostQuery,
     answers: { 200: HostPage },
+  },
+  getHostFacets: {
+    method: 'GET',
+    path: Paths.hostFacets,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List the values of host filters',
+    description:
+      'Returns the engines and the agent versions of the hosts, each with the number of hosts that the filter `engine` ' +
+      'or `agentVersion` finds.',
+    answers: { 200: HostFacets },
   },
   getHost: {
     method: 'GET',

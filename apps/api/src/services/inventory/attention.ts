@@ -35,7 +35,7 @@ export interface AttentionLimits {
 
 export function createGetAttention(
   { db, freshnessContext }: FreshnessSource,
-  { hostsMax = 300, rowsMax = 3_000, exitsReadMax }: AttentionLimits = {},
+  { hostsMax = 200, rowsMax = 2_000, exitsReadMax }: AttentionLimits = {},
 ): GetAttention {
   return shareReads(async (organizationId) => {
     const context = await freshnessContext();

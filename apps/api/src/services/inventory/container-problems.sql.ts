@@ -13,7 +13,7 @@ import { or } from './container-columns.sql.js';
 const CRASH_LOOP_MS = 3_600_000;
 
 /** Maximum number of exits with an error that a search for crash loops reads, newest first. */
-export const EXITS_READ_MAX = 5_000;
+export const EXITS_READ_MAX = 3_000;
 
 const EXIT_KINDS: readonly EventKind[] = ['exited', 'restarted'];
 

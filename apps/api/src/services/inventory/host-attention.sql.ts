@@ -72,7 +72,8 @@ export async function readHostAttention(
         SELECT id, name, freshness AS kind, seen AS since FROM judged WHERE freshness IN ('offline', 'stale')
         UNION ALL
         SELECT id, name, 'engine_down', COALESCE((
-            SELECT reported.since FROM reported WHERE reported.id = judged.id AND kind = 'engine_unreachable'
+            SELECT (problem ->> 'since')::timestamptz FROM jsonb_array_elements(reported) AS problem
+            WHERE problem ->> 'code' = 'engine_unreachable' LIMIT 1
           ), seen) FROM judged WHERE freshness = 'engine_down'
         UNION ALL
         SELECT id, name, kind, since FROM reported

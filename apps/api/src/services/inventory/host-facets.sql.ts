@@ -1,0 +1,39 @@
+import { FACET_VALUES_MAX, type HostFacets } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import { sortVersions } from '../../lib/sort-versions.js';
+
+type FacetName = keyof HostFacets;
+
+/** The column of each facet. */
+const COLUMNS = {
+  engines: Prisma.sql`h."engineName"`,
+  agentVersions: Prisma.sql`h."agentVersion"`,
+} as const satisfies Record<FacetName, Prisma.Sql>;
+
+/**
+ * Returns the values by which an organization's hosts can be filtered. Reads all hosts once. `valuesMax` replaces the
+ * maximum number of values of a facet.
+ */
+export async function getHostFacets(
+  { prisma }: Database,
+  organizationId: string,
+  { valuesMax = FACET_VALUES_MAX }: { valuesMax?: number } = {},
+): Promise<HostFacets> {
+  // One value more than the maximum shows that there are more.
+  const ofFacet = (name: FacetName) => Prisma.sql`(
+    SELECT ${name}::text AS facet, ${COLUMNS[name]} AS value, sum(h.hosts)::int AS hosts FROM pairs AS h
+    GROUP BY ${COLUMNS[name]} ORDER BY 3 DESC, ${COLUMNS[name]} COLLATE "C" LIMIT ${valuesMax + 1}::int)`;
+  const rows = await prisma.$queryRaw<{ facet: FacetName; value: string; hosts: number }[]>(Prisma.sql`
+    WITH pairs AS MATERIALIZED (
+      SELECT h."engineName", h."agentVersion", count(*) AS hosts FROM hosts AS h
+      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL GROUP BY 1, 2
+    )
+    ${ofFacet('engines')} UNION ALL ${ofFacet('agentVersions')}`);
+  const toFacet = (name: FacetName) => {
+    const found = rows.filter(({ facet }) => facet === name);
+    const counts = new Map(found.slice(0, valuesMax).map(({ value, hosts }) => [value, hosts]));
+    const values = sortVersions(counts.keys()).map((value) => ({ value, hosts: counts.get(value)! }));
+    return { values, hasMore: found.length > valuesMax };
+  };
+  return { engines: toFacet('engines'), agentVersions: toFacet('agentVersions') };
+}

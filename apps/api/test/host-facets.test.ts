@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import { HostFacets, Paths, type HostPage } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { getHostFacets } from '../src/services/inventory/index.js';
+import { useApi, type TestOrganization } from './harness.js';
+
+describe.each(testEngines())('the facets of hosts on %s', (engine) => {
+  const context = useApi(engine, { sharesDatabase: true });
+  const engineOf = (name: string) => ({ name, version: '1', apiVersion: '1' });
+  const facetsOf = async (organization: TestOrganization) =>
+    HostFacets.parse((await organization.get(Paths.hostFacets).expect(200)).body);
+
+  test('are the values that hosts have, with the number of hosts that each filter finds', async () => {
+    const organization = await context.api.organization();
+    for (const agentVersion of ['0.9.0', '0.10.0', '0.10.0']) await organization.enroll({ agentVersion });
+    const host = await organization.enroll({ engine: engineOf('Podman'), agentVersion: '0.10.0-rc.1' });
+    const gone = await organization.enroll({ engine: engineOf('containerd') });
+    const path = `${Paths.hosts}/${gone.id}`;
+    await context.api.http.delete(path).auth(organization.adminKey, { type: 'bearer' }).expect(204);
+    await (await context.api.organization()).enroll({ agentVersion: '9.9.9' });
+
+    const { engines, agentVersions } = await facetsOf(organization);
+    expect(engines.values).toEqual([
+      { value: 'Docker', hosts: 3 },
+      { value: 'Podman', hosts: 1 },
+    ]);
+    expect(agentVersions.values.map(({ value }) => value)).toEqual(['0.9.0', '0.10.0-rc.1', '0.10.0']);
+    for (const [filter, { values }] of Object.entries({ engine: engines, agentVersion: agentVersions })) {
+      for (const { value, hosts } of values) {
+        const answer = await organization
+          .get(Paths.hosts)
+          .query({ [filter]: value, count: 'true' })
+          .expect(200);
+        expect((answer.body as HostPage).total).toBe(hosts);
+      }
+    }
+    const podman = await organization.get(`${Paths.hosts}?engine=Podman`).expect(200);
+    expect((podman.body as HostPage).items.map(({ id }) => id)).toEqual([host.id]);
+  });
+
+  test('are empty without hosts, and may be read by viewers', async () => {
+    const organization = await context.api.organization();
+    const viewer = await context.api.apiKey(organization.id, 'viewer');
+    const { body } = await context.api.http.get(Paths.hostFacets).auth(viewer, { type: 'bearer' }).expect(200);
+    const empty = { values: [], hasMore: false };
+    expect(body).toEqual({ engines: empty, agentVersions: empty });
+  });
+
+  test('with very many values are the most frequent ones', async () => {
+    const organization = await context.api.organization();
+    for (const agentVersion of ['1', '2', '2', '3', '3']) await organization.enroll({ agentVersion });
+    const { agentVersions, engines } = await getHostFacets(context.api.db, organization.id, { valuesMax: 2 });
+    expect(agentVersions).toEqual({
+      values: [
+        { value: '2', hosts: 2 },
+        { value: '3', hosts: 2 },
+      ],
+      hasMore: true,
+    });
+    expect(engines.hasMore).toBe(false);
+  });
+});
