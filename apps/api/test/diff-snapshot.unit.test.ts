@@ -186,7 +186,7 @@ test('an incomplete snapshot removes nothing', () => {
     removals: [],
     events: [],
     unchanged: 0,
-    totalChanges: { stateCounts: {}, truncated: 0 },
+    totalChanges: { stateCounts: {}, truncated: 0, failed: 0 },
   });
 });
 
