@@ -27,7 +27,12 @@ export function ContainersPage(): ReactNode {
   const navigate = useNavigate({ from: '/containers' });
   const updateSearch = useCallback(
     (changes: Partial<ContainerSearch>): void => {
-      void navigate({ to: '/containers', search: (previous) => ({ ...previous, ...changes }), replace: true });
+      void navigate({
+        to: '/containers',
+        search: (previous) => ({ ...previous, ...changes }),
+        replace: true,
+        resetScroll: false,
+      });
     },
     [navigate],
   );

@@ -142,7 +142,7 @@ function Containers({
         <span key={state} className="state">
           <StateIcon icon={icon} />
           <span className="number">{formatNumber(count)}</span>
-          <span className="spoken">{toPlainText(` ${state} `)}</span>
+          <span className="visually-hidden">{toPlainText(` ${state} `)}</span>
         </span>
       ))}
     </Link>

@@ -29,7 +29,12 @@ export function HostsPage(): ReactNode {
   const navigate = useNavigate({ from: '/hosts' });
   const updateSearch = useCallback(
     (changes: HostSearch): void =>
-      void navigate({ to: '/hosts', search: (previous) => ({ ...previous, ...changes }), replace: true }),
+      void navigate({
+        to: '/hosts',
+        search: (previous) => ({ ...previous, ...changes }),
+        replace: true,
+        resetScroll: false,
+      }),
     [navigate],
   );
   return (
