@@ -1,4 +1,4 @@
-import { ATTENTION_LATEST_MAX, HostAttentionKind } from '@muster/contracts';
+import { ATTENTION_LATEST_MAX, type HostAttentionKind } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { cloneSuspectedFrom } from '../sync/index.js';
