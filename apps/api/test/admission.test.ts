@@ -16,6 +16,7 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { OverloadedError } from '../src/errors.js';
+import { issueToken } from '../src/lib/tokens.js';
 import { handleErrors } from '../src/http/problem.js';
 import { requestLog } from '../src/http/request-log.js';
 import { securityHeaders } from '../src/http/security-headers.js';
@@ -92,14 +93,14 @@ describe.each(testEngines())('admission on %s', (engine) => {
   const beat = (host: TestHost) =>
     answerTo(start('POST', Paths.agentHeartbeat, host.token).end('{"digest":null,"engineError":"x"}'));
 
-  /** Locks the table of API keys, so that operators' calls get no response until the returned function is called. */
-  async function keepOperatorsWaiting() {
+  /** Locks a table, so that its readers wait until the returned function is called. */
+  async function lockTable(table: 'api_keys' | 'containers') {
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
     let isLocked: () => void = () => undefined;
     const locked = new Promise<void>((resolve) => (isLocked = resolve));
     const done = db.prisma.$transaction(async (tx) => {
-      await tx.$executeRaw`LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE`;
+      await tx.$executeRawUnsafe(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
       isLocked();
       await released;
     });
@@ -108,6 +109,19 @@ describe.each(testEngines())('admission on %s', (engine) => {
       release();
       await done;
     };
+  }
+
+  /** Operators' calls get no response until the returned function is called. */
+  const keepOperatorsWaiting = () => lockTable('api_keys');
+
+  /** Waits until `count` statements wait for a lock. */
+  async function waitForLocks(count: number): Promise<void> {
+    for (let waiting = 0; waiting < count;) {
+      const [row] = await db.prisma.$queryRaw<{ waiting: number }[]>`
+        SELECT count(*)::int AS waiting FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      waiting = row!.waiting;
+    }
   }
 
   test('refuses excess calls at once with 503 and Retry-After, and processes the calls it admitted', async () => {
@@ -127,6 +141,24 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
+
+  // The embedded database has one connection, so the lock of the test would also delay authentication.
+  if (engine !== 'pglite') {
+    test('authenticates agents while all snapshots that may be processed at a time wait for the database', async () => {
+      const hosts = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
+      await server.drain(0);
+      // Five snapshots are admitted at a time, and four are processed at a time.
+      const app = createApp({ db, now: testClock() });
+      server = await serve(admitted(app, { requestsInWorkMax: 16 }, metrics), { host: '127.0.0.1', port: 0 });
+      const unlock = await lockTable('containers');
+      const answers = hosts.map((host) => snapshot(host, '[]'));
+      await waitForLocks(4);
+      const unknownToken = start('POST', Paths.agentContainers, issueToken('agent').token).end('[]');
+      expect((await answerTo(unknownToken)).status).toBe(401);
+      await unlock();
+      expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    });
+  }
 
   test('counts a request with an absolute-form target under the limit of its path', async () => {
     const unlock = await keepOperatorsWaiting();
