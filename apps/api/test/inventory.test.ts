@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import {
   ContainerFreshness,
   HostProblemCode,
-  OTHER_PROBLEM_CODES,
   Paths,
   Summary,
   type ImageInUse,
@@ -51,7 +50,6 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
         engine_unreachable: 1,
       },
       cloneSuspected: 0,
-      otherProblems: 0,
       // The host that has sent only incomplete snapshots is online, but its containers are not confirmed.
       byFreshness: { online: 2, stale: 0, offline: 1, never: 1, engine_down: 1, left: 0 },
     });
@@ -91,7 +89,6 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
     for (const [problem, count] of Object.entries(hosts.byProblem)) {
       expect([problem, await totalOf(Paths.hosts, { problem })]).toEqual([problem, count]);
     }
-    expect(await totalOf(Paths.hosts, { problem: [...OTHER_PROBLEM_CODES] })).toBe(hosts.otherProblems);
     const lastKnown = ContainerFreshness.options.filter((freshness) => freshness !== 'online');
     for (const [hostFreshness, counts] of [
       [['online'], containers.current],

@@ -24,15 +24,6 @@ export const HostProblemCode = z.enum([
 ]);
 export type HostProblemCode = z.output<typeof HostProblemCode>;
 
-/**
- * The codes that no other number of the fleet counts: `engine_unreachable` is counted by the freshness `engine_down`, and
- * `clone_suspected` by a number of its own.
- */
-export const OTHER_PROBLEM_CODES: readonly HostProblemCode[] = HostProblemCode.exclude([
-  'engine_unreachable',
-  'clone_suspected',
-]).options;
-
 /** One problem of a host. `message` is a text for people, and `since` is when the problem began, by the API's clock. */
 export const HostProblem = z.object({ code: HostProblemCode, message: z.string(), since: z.iso.datetime() });
 export type HostProblem = z.output<typeof HostProblem>;

@@ -49,8 +49,6 @@ export const Summary = z.object({
     byProblem: z.object(ProblemCounts),
     /** The number of hosts whose token seems to have been used by two machines recently. */
     cloneSuspected: Count,
-    /** The number of hosts with at least one of the problems in `OTHER_PROBLEM_CODES`. */
-    otherProblems: Count,
   }),
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),
 });

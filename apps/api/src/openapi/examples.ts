@@ -246,7 +246,6 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
         clock_skew: 0,
       },
       cloneSuspected: 0,
-      otherProblems: 0,
     },
     containers: {
       current: { total: 1, byState: { running: 1 }, byHealth: { healthy: 1 } },

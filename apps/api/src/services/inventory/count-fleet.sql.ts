@@ -1,13 +1,11 @@
-import { OTHER_PROBLEM_CODES, type Freshness, type HostProblemCode } from '@muster/contracts';
+import type { Freshness, HostProblemCode } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
-import { cloneSuspectedFrom, hasProblem } from '../sync/index.js';
 
 export interface FleetCounts {
   /** Number of hosts by freshness. Omits a freshness that no host has. */
   hosts: Partial<Record<Freshness, number>>;
   cloneSuspected: number;
-  otherProblems: number;
   /** Number of hosts by problem. Omits a code that no host has. */
   problems: Partial<Record<HostProblemCode, number>>;
   /** Sum of `hosts.stateCounts` over the hosts whose containers are current. */
@@ -24,21 +22,19 @@ export async function countFleet(
   { prisma }: Database,
   organizationId: string | null,
   cutoffs: FreshnessCutoffs,
-  now: Date,
+  cloneSuspectedFrom: Date,
 ): Promise<FleetCounts> {
   const freshness = freshnessSql(cutoffs);
   const scope = organizationId === null ? Prisma.sql`TRUE` : Prisma.sql`h."organizationId" = ${organizationId}`;
   const [counted] = await prisma.$queryRaw<FleetCounts[]>(Prisma.sql`
     WITH judged AS MATERIALIZED (
       SELECT h."stateCounts" AS counts, ${freshness.host} AS freshness, ${freshness.containers} = 'online' AS current,
-        COALESCE(h."cloneSuspectedAt" > ${cloneSuspectedFrom(now)}::timestamptz, FALSE) AS cloned,
-        ${hasProblem(OTHER_PROBLEM_CODES, now)} AS other,
+        COALESCE(h."cloneSuspectedAt" > ${cloneSuspectedFrom}::timestamptz, FALSE) AS cloned,
         h."agentProblems" AS problems, h."snapshotRefusedAt" IS NOT NULL AS refused,
         h."truncatedCount" > 0 AS truncated
       FROM hosts AS h WHERE ${scope} AND h."deletedAt" IS NULL
     ), hosts AS (
-      SELECT freshness, count(*)::int AS hosts, count(*) FILTER (WHERE cloned)::int AS cloned,
-        count(*) FILTER (WHERE other)::int AS other
+      SELECT freshness, count(*)::int AS hosts, count(*) FILTER (WHERE cloned)::int AS cloned
       FROM judged GROUP BY freshness
     ), problems AS (
       SELECT code, count(*)::int AS hosts FROM (
@@ -57,7 +53,6 @@ export async function countFleet(
     SELECT
       COALESCE((SELECT jsonb_object_agg(freshness, hosts) FROM hosts), '{}') AS hosts,
       COALESCE((SELECT sum(cloned) FROM hosts), 0)::int AS "cloneSuspected",
-      COALESCE((SELECT sum(other) FROM hosts), 0)::int AS "otherProblems",
       COALESCE((SELECT jsonb_object_agg(code, hosts) FROM problems), '{}') AS problems,
       COALESCE((SELECT jsonb_object_agg(word, containers) FROM words WHERE current), '{}') AS current,
       COALESCE((SELECT jsonb_object_agg(word, containers) FROM words WHERE NOT current), '{}') AS "lastKnown"`);

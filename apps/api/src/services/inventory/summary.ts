@@ -1,7 +1,7 @@
 import { Freshness, HostProblemCode, type ContainerCounts, type Summary } from '@muster/contracts';
 import { shareReads } from '../../lib/share-reads.js';
 import { freshnessCutoffs, type FreshnessSource } from '../freshness/index.js';
-import { splitStateCounts, type StateChanges } from '../sync/index.js';
+import { cloneSuspectedFrom, splitStateCounts, type StateChanges } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
 
 /** Returns an organization's counts of hosts and containers, read at one point in time. Concurrent calls share a read. */
@@ -11,12 +11,8 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
   return shareReads(async (organizationId) => {
     const context = await freshnessContext();
     const { now } = context;
-    const { cloneSuspected, otherProblems, ...fleetCounts } = await countFleet(
-      db,
-      organizationId,
-      freshnessCutoffs(context),
-      now,
-    );
+    const cutoffs = freshnessCutoffs(context);
+    const fleetCounts = await countFleet(db, organizationId, cutoffs, cloneSuspectedFrom(now));
     const byFreshness = Object.fromEntries(
       Freshness.options.map((freshness) => [freshness, fleetCounts.hosts[freshness] ?? 0]),
     ) as Record<Freshness, number>;
@@ -25,7 +21,7 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
     ) as Record<HostProblemCode, number>;
     return {
       at: now.toISOString(),
-      hosts: { total: sum(byFreshness), byFreshness, byProblem, cloneSuspected, otherProblems },
+      hosts: { total: sum(byFreshness), byFreshness, byProblem, cloneSuspected: fleetCounts.cloneSuspected },
       containers: { current: toCounts(fleetCounts.current), lastKnown: toCounts(fleetCounts.lastKnown) },
     };
   });

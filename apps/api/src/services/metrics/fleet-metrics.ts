@@ -2,7 +2,7 @@ import { DOCKER_STATES, Freshness, Health, HostProblemCode } from '@muster/contr
 import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
-import { splitStateCounts } from '../sync/index.js';
+import { cloneSuspectedFrom, splitStateCounts } from '../sync/index.js';
 import { countFleet, type FleetCounts } from '../inventory/index.js';
 
 /** Milliseconds for which a count is cached, because counting reads every host, and there may be several scrapers. */
@@ -28,7 +28,7 @@ export function addFleetMetrics(
   async function count(): Promise<FleetCounts | null> {
     try {
       const context = await freshnessContext();
-      return await countFleet(db, null, freshnessCutoffs(context), context.now);
+      return await countFleet(db, null, freshnessCutoffs(context), cloneSuspectedFrom(context.now));
     } catch (error) {
       // The other metrics are most needed while the database is unreachable, so the scrape must not fail.
       onFailure(error);
