@@ -3,10 +3,10 @@ import { useQuery } from '@tanstack/react-query';
 import { linkOptions, useRouter, type NavigateOptions } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { Combobox, type ComboboxGroup, type ComboboxOption } from '../components/combobox';
+import { HostOption } from '../components/host-option';
 import { Icon } from '../components/icons';
 import { ImageRef } from '../components/image-ref';
 import { IsolatedText } from '../components/isolated-text';
-import { FreshnessBadge } from '../components/state-badge';
 import { searchQuery } from '../lib/api/queries';
 import { useDebounced } from '../lib/debounce';
 import { formatCount } from '../lib/format-count';
@@ -104,14 +104,7 @@ function groupsOf(
         ...hosts.items.map(({ id, name, freshness }) =>
           createOption(
             `host ${id}`,
-            <>
-              <span className="clip">
-                <IsolatedText text={name} />
-              </span>
-              <span className="option-where">
-                <FreshnessBadge freshness={freshness} />
-              </span>
-            </>,
+            <HostOption name={name} freshness={freshness} />,
             linkOptions({ to: '/hosts/$hostId', params: { hostId: id } }),
           ),
         ),

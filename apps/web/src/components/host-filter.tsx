@@ -6,9 +6,8 @@ import { exactFirst } from '../lib/exact-first';
 import { removeValue } from '../lib/search-params';
 import { Combobox } from './combobox';
 import { FilterChip } from './filter-chip';
+import { HostOption } from './host-option';
 import { Icon } from './icons';
-import { IsolatedText } from './isolated-text';
-import { FreshnessBadge } from './state-badge';
 
 /** Delay between the last key press and the search, in milliseconds. */
 const DEBOUNCE_MS = 150;
@@ -73,16 +72,7 @@ function HostField({
   const hosts = q === '' || data === undefined ? [] : exactFirst(data.items, q);
   const options = hosts.map(({ id, name, freshness }) => ({
     key: id,
-    content: (
-      <>
-        <span className="clip">
-          <IsolatedText text={name} />
-        </span>
-        <span className="option-where">
-          <FreshnessBadge freshness={freshness} />
-        </span>
-      </>
-    ),
+    content: <HostOption name={name} freshness={freshness} />,
     onSelect: () => onChoose(id),
   }));
   const hasMore = data !== undefined && data.nextCursor !== null;

@@ -1,12 +1,12 @@
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DISPLAY_NAME_LENGTH_MAX } from '@muster/contracts';
-import { createTestDatabase, hasTestServer, type TestDatabase } from '@muster/db/testing';
+import { createTestDatabase, type TestDatabase } from '@muster/db/testing';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { findViolations } from '../support/axe.js';
 import {
-  describeInChromium,
+  describeLargeFleet,
   openChromium,
   openPage,
   startDashboard,
@@ -22,11 +22,7 @@ const INSECURE_HOST = 'muster.test';
 
 const LONG_NAME = 'x'.repeat(DISPLAY_NAME_LENGTH_MAX);
 
-// Without a PostgreSQL server or Chromium, these tests are counted as skipped, or fail if MUSTER_TEST_REQUIRE_ALL is
-// set.
-const describeOnServer = hasTestServer() ? describeInChromium : describe.skip;
-
-describeOnServer('a fleet of 500 hosts', () => {
+describeLargeFleet('a fleet of 500 hosts', () => {
   let db: TestDatabase;
   let browser: Browser | undefined;
   let dashboard: Dashboard | undefined;
@@ -118,6 +114,8 @@ describeOnServer('a fleet of 500 hosts', () => {
     expect((await rowNames()).slice(0, 2)).toEqual(['zurich-edge-02', 'zurich-web-01']);
 
     await page.getByRole('button', { name: 'Filter', exact: true }).click();
+    await page.getByRole('menuitemcheckbox', { name: '0.1.0', exact: true }).click();
+    await page.waitForURL(/agentVersion=0\.1\.0/);
     await page.getByRole('menuitemcheckbox', { name: 'Possible clone' }).click();
     await page.keyboard.press('Escape');
     await page.getByText('1 host', { exact: true }).waitFor();

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createTestDatabase, hasTestServer, type TestDatabase } from '@muster/db/testing';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '@muster/db/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import {
-  describeInChromium,
+  describeLargeFleet,
   openChromium,
   openPage,
   pageTasksOf,
@@ -22,10 +22,7 @@ const ROWS_RENDERED_MAX = 80;
 /** Maximum duration of a task, in milliseconds. Users notice longer tasks as lag. */
 const TASK_MS_MAX = 50;
 
-// A fleet of this size needs a server: the embedded database is for small ones.
-const describeOnServer = hasTestServer() ? describeInChromium : describe.skip;
-
-describeOnServer('100,000 containers', () => {
+describeLargeFleet('100,000 containers', () => {
   let db: TestDatabase;
   let browser: Browser | undefined;
   let dashboard: Dashboard | undefined;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from '@jest/globals';
 import type { Client } from '@muster/client';
+import { serverOnly } from '@muster/db/testing';
 import { findChromium, runIf } from '@muster/testkit';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { startAgent, startHost, type FleetHost } from './host.js';
@@ -10,8 +11,15 @@ import { Muster } from './muster.js';
 
 const installed = findChromium();
 
-/** `describe` for tests of pages, which only a browser can run. */
+/** `describe` for tests of pages. They are skipped if Chromium is not installed, because only a browser can run them. */
 export const describeInChromium: typeof describe | typeof describe.skip = runIf(installed !== null, describe);
+
+/**
+ * `describe` for tests of the pages of a large fleet. They are also skipped without a PostgreSQL server, because the
+ * embedded database is too slow for such a fleet.
+ */
+export const describeLargeFleet: typeof describe | typeof describe.skip =
+  installed === null ? describe.skip : serverOnly(describe);
 
 /** Starts Chromium, with command-line arguments in addition to the default ones. */
 export const openChromium = (args: readonly string[] = []): Promise<Browser> =>

@@ -1,13 +1,13 @@
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { summaryQuery } from '../../lib/api/queries';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
+import { FilterMenu } from '../../components/filter-menu';
 import { HostFilter } from '../../components/host-filter';
 import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '../../components/menu';
 import { MultiSelect } from '../../components/multi-select';
 import { Icon } from '../../components/icons';
-import { FRESHNESS, HOST_FRESHNESS, STATE_ORDER } from '../../lib/container-status';
+import { useContainerStates } from '../../lib/container-states';
+import { FRESHNESS, HOST_FRESHNESS } from '../../lib/container-status';
 import { CONTAINER_PROBLEM_CODES, CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
 import { COLUMN_DEFINITIONS } from './columns';
 import { createChips, NO_FILTERS } from './filters';
@@ -38,22 +38,9 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
 const HEALTH_VALUES = ['healthy', 'unhealthy', 'starting'] as const;
 
 function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: ChangeSearch }) {
-  const { data: summary } = useQuery(summaryQuery);
-  // An engine that is newer than Muster may report states that are not in STATE_ORDER.
-  const reportedStates = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>
-    Object.keys(counts?.byState ?? {}),
-  );
-  const states = [...new Set([...STATE_ORDER, ...reportedStates])];
+  const states = useContainerStates();
   return (
-    <Menu
-      align="start"
-      trigger={
-        <button type="button" className="chip">
-          <Icon name="add" />
-          Filter
-        </button>
-      }
-    >
+    <FilterMenu>
       <MultiSelect
         label="State"
         options={states}
@@ -96,7 +83,7 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
           { value: 'removed', label: 'Only' },
         ]}
       />
-    </Menu>
+    </FilterMenu>
   );
 }
 

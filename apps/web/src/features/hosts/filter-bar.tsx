@@ -1,11 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
-import { Icon } from '../../components/icons';
-import { Menu, MenuSeparator } from '../../components/menu';
+import { FilterMenu } from '../../components/filter-menu';
+import { MenuSeparator } from '../../components/menu';
 import { MultiSelect } from '../../components/multi-select';
-import { summaryQuery } from '../../lib/api/queries';
-import { FRESHNESS, STATE_ORDER } from '../../lib/container-status';
+import { hostFacetsQuery } from '../../lib/api/queries';
+import { useContainerStates } from '../../lib/container-states';
+import { FRESHNESS } from '../../lib/container-status';
 import { PROBLEM_TITLES } from '../../lib/format-problem';
 import { createHostChips, NO_HOST_FILTERS } from './filters';
 import { FRESHNESS_VALUES, PROBLEM_CODES, type HostSearch } from './search';
@@ -17,7 +18,7 @@ export function HostFilterBar({ search, onChange }: { search: HostSearch; onChan
   const chips = createHostChips(search);
   return (
     <div className="chips" role="group" aria-label="Filters">
-      <FilterMenu search={search} onChange={onChange} />
+      <AddFilterMenu search={search} onChange={onChange} />
       {chips.map(({ key, change, ...label }) => (
         <FilterChip key={key} {...label} onRemove={() => onChange(change)} />
       ))}
@@ -30,22 +31,10 @@ export function HostFilterBar({ search, onChange }: { search: HostSearch; onChan
   );
 }
 
-function FilterMenu({ search, onChange }: { search: HostSearch; onChange: ChangeSearch }) {
-  const { data: summary } = useQuery(summaryQuery);
-  // An engine that is newer than Muster may report states that are not in STATE_ORDER.
-  const reportedStates = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>
-    Object.keys(counts?.byState ?? {}),
-  );
+function AddFilterMenu({ search, onChange }: { search: HostSearch; onChange: ChangeSearch }) {
+  const states = useContainerStates();
   return (
-    <Menu
-      align="start"
-      trigger={
-        <button type="button" className="chip">
-          <Icon name="add" />
-          Filter
-        </button>
-      }
-    >
+    <FilterMenu>
       <MultiSelect
         label="Status"
         options={FRESHNESS_VALUES}
@@ -64,11 +53,38 @@ function FilterMenu({ search, onChange }: { search: HostSearch; onChange: Change
       <MenuSeparator />
       <MultiSelect
         label="Has containers that are"
-        options={[...new Set([...STATE_ORDER, ...reportedStates])]}
+        options={states}
         selected={search.state}
         onChange={(state) => onChange({ state })}
         labelOf={(state) => state}
       />
-    </Menu>
+      <FacetFilters search={search} onChange={onChange} />
+    </FilterMenu>
+  );
+}
+
+/** The filters by engine and agent version. The menu mounts them when it opens, so that their values are current. */
+function FacetFilters({ search, onChange }: { search: HostSearch; onChange: ChangeSearch }) {
+  const { data: facets } = useQuery(hostFacetsQuery);
+  if (facets === undefined) return null;
+  return (
+    <>
+      <MenuSeparator />
+      <MultiSelect
+        label="Engine"
+        options={facets.engines.values.map(({ value }) => value)}
+        selected={search.engine}
+        onChange={(engine) => onChange({ engine })}
+        labelOf={(engine) => engine}
+      />
+      <MenuSeparator />
+      <MultiSelect
+        label="Agent version"
+        options={facets.agentVersions.values.map(({ value }) => value)}
+        selected={search.agentVersion}
+        onChange={(agentVersion) => onChange({ agentVersion })}
+        labelOf={(agentVersion) => agentVersion}
+      />
+    </>
   );
 }

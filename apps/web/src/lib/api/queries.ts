@@ -49,6 +49,11 @@ export const hostMatchesQuery = (q: string) =>
     placeholderData: keepPreviousData,
   });
 
+export const hostFacetsQuery = queryOptions({
+  queryKey: ['hosts', 'facets'],
+  queryFn: ({ signal }) => api.call('getHostFacets', {}, { signal }),
+});
+
 export const attentionQuery = queryOptions({
   queryKey: ['attention'],
   queryFn: ({ signal }) => api.call('getAttention', {}, { signal }),
