@@ -92,7 +92,7 @@ describe('the selection of hosts', () => {
     expect(idsBetween('not in the list', 'c')).toEqual(['c']);
   });
 
-  test('keeps hosts that the list no longer contains, and tells whether all rows are selected', () => {
+  test('keeps hosts that are no longer in the list, and reports whether all rows are selected', () => {
     const selection = select(EMPTY_SELECTION, rows.slice(0, 2), true);
     expect(selectedPart(rows, selection)).toBe('some');
     expect(selectedPart(rows.slice(0, 2), selection)).toBe('all');

@@ -104,7 +104,7 @@ function classifyRequest({ method = '', url = '', headers }: IncomingMessage): R
   if (AGENT_PATHS.has(name)) return 'calls';
   if (UNLIMITED_PATHS.has(name)) return null;
   if (!name.startsWith('/api/')) return 'files';
-  // Whatever credentials an unauthenticated call carries, its body is read before they are checked.
+  // The body of a call that requires no credentials is read before any credentials are checked.
   const isAnonymous = headers.authorization === undefined && headers.cookie === undefined;
   return isAnonymous || UNAUTHENTICATED_CALLS.has(`${method} ${name}`) ? 'anonymous' : 'operators';
 }

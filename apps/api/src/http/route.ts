@@ -54,7 +54,8 @@ type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status 
     ? E extends { opensSession: true }
       ? WithCookies<z.output<Schema>>
       : z.output<Schema>
-    : // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- the handler returns nothing, because it writes the body itself
+    : // The handler writes a body that is not JSON itself and returns nothing, for which `void` is the only type.
+      // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- see above
       void;
 
 type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;

@@ -40,7 +40,7 @@ export function Combobox({
   groups: readonly ComboboxGroup[];
   /** Whether the matches belong to an earlier text. Enter then waits for the matches of the current text. */
   isPending: boolean;
-  /** A text below the matches, such as that there are none. Empty if there is nothing to say. */
+  /** The text below the matches, for example “Searching…”. May be empty. */
   note: string;
   inputRef?: RefObject<HTMLInputElement | null>;
   /** Called when the focus leaves the field. */

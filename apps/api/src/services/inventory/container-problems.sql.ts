@@ -40,8 +40,8 @@ export const PROBLEM_COUNTS = {
 export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => Object.hasOwn(ROW_PROBLEMS, code);
 
 /**
- * The condition that a container whose process exited several times is still in a crash loop: it runs, waits for its
- * restart, or exited with an error again. Someone stopped it otherwise.
+ * The condition that a container whose process exited several times may still be in a crash loop: it runs, waits for its
+ * restart, or last exited with an error. In all other cases, someone stopped it.
  */
 export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
 
@@ -66,6 +66,10 @@ export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
   WHERE e.kind IN (${Prisma.join([...EXIT_KINDS])}) AND e."exitCode" NOT IN (${NO_ERROR_CODES})
   GROUP BY e."hostId", e."dockerId" HAVING count(*) >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
+/** The containers that exited often enough for a crash loop within the last hour, as a table of a FROM clause. */
+const recentLoops = (organizationId: string, now: Date): Prisma.Sql =>
+  Prisma.sql`(${repeatedExits(Prisma.sql`(${recentErrors(organizationId, now)})`)}) AS loops`;
+
 /** Returns the condition that a row `c` has one of these problems. */
 export function hasContainerProblem(
   codes: readonly ContainerProblemCode[],
@@ -76,8 +80,7 @@ export function hasContainerProblem(
     codes.map((code) =>
       isRowProblem(code)
         ? ROW_PROBLEMS[code]
-        : Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (
-            SELECT "hostId", "dockerId" FROM (${repeatedExits(Prisma.sql`(${recentErrors(organizationId, now)})`)}) AS e)`,
+        : Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (SELECT "hostId", "dockerId" FROM ${recentLoops(organizationId, now)})`,
     ),
   );
 }
@@ -92,7 +95,7 @@ export function mayHaveContainerProblem(
     codes.map((code) =>
       isRowProblem(code)
         ? Prisma.sql`${PROBLEM_COUNTS[code]} > 0`
-        : Prisma.sql`h.id IN (SELECT "hostId" FROM (${repeatedExits(Prisma.sql`(${recentErrors(organizationId, now)})`)}) AS e)`,
+        : Prisma.sql`h.id IN (SELECT "hostId" FROM ${recentLoops(organizationId, now)})`,
     ),
   );
 }

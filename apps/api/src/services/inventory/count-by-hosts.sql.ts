@@ -20,7 +20,7 @@ export async function countByHosts(
   if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
   // Each container has at most one problem of its row, so that the numbers of several problems can be added up.
   if (problem && (state || health || !problem.every(isRowProblem))) return null;
-  // All states unknown to Docker share one count, so there is no count of a single one of them.
+  // The states that Docker does not know are counted together, so one of them alone cannot be counted.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
   const keys = state?.map(stateKey) ?? health?.map(healthKey);
   const ofProblems = problem?.filter(isRowProblem).map((code) => PROBLEM_COUNTS[code]);

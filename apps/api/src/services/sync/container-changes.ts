@@ -98,7 +98,7 @@ interface Updated {
 }
 
 /**
- * Returns the differences for which there is no specific kind of event; null if there are none. Published ports, start
+ * Returns the differences that no specific kind of event reports, or null if there are none. Published ports, start
  * and state change with the process, so an event of the process already covers them.
  */
 function updatedFields(

@@ -1,6 +1,7 @@
 /**
  * Elects one tab of the browser as the leader, which holds the live stream for all tabs. `onLead` is called when this tab
- * becomes the leader, with a signal that is aborted when it is no longer. Returns a function that ends the candidacy.
+ * becomes the leader. Its signal is aborted when the tab loses the leadership. Returns a function that withdraws this tab
+ * from the election.
  */
 export type Elect = (onLead: (lost: AbortSignal) => void) => () => void;
 

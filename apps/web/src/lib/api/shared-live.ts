@@ -2,7 +2,7 @@ import type { StreamMessage } from '@muster/contracts';
 import type { Elect } from './leadership';
 import type { LiveConnection, LiveHandlers, LiveState } from './live-connection';
 
-/** What the leading tab tells the other tabs. `hello` is a new tab's question for the state. */
+/** A broadcast between tabs. The leader sends `message` and `state`. A new tab sends `hello` to ask for the state. */
 type Broadcast = { kind: 'message'; message: StreamMessage } | { kind: 'state'; state: LiveState } | { kind: 'hello' };
 
 /** The part of `BroadcastChannel` that is used. */
