@@ -40,7 +40,12 @@ import {
   createEnrollmentService,
   findRevokedTokens,
 } from './services/enrollment/index.js';
-import { createContainerReader, createGetAttention, createGetSummary } from './services/inventory/index.js';
+import {
+  createContainerReader,
+  createGetAttention,
+  createGetFleetMap,
+  createGetSummary,
+} from './services/inventory/index.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
 import { addClockMetrics } from './services/maintenance/index.js';
 import { addFleetMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
@@ -207,7 +212,7 @@ export function createApp({
     ...healthRoutes(db, isDraining, elapsedMs),
     ...hostRoutes(source, createHostService(source, { ...options, tokenCache })),
     ...containerRoutes(containers),
-    ...inventoryRoutes(source, containers, getSummary, createGetAttention(source)),
+    ...inventoryRoutes(source, containers, getSummary, createGetAttention(source), createGetFleetMap(source)),
     ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),
     ...historyRoutes(db),
     ...exportRoutes({ auth: accounts.auth, db, containers, stalledMsMax, recheckMs: stream.recheckMs }),

@@ -11,6 +11,8 @@ import {
 } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { createGetAttention, type AttentionLimits } from '../src/services/inventory/attention.js';
+import { isCrashLoopSearchComplete } from '../src/services/inventory/container-problems.sql.js';
+import { createContainerService } from '../src/services/container.js';
 import { container, order } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
 
@@ -314,10 +316,42 @@ describe.each(testEngines())('attention on %s', (engine) => {
         { totalIsExact: true, isComplete: false, groups: [{ total: 2, hosts: 1 }] },
       ],
     });
+    // No container has three exits among the newest two, but there may be crash loops.
+    const unknown = await withLimits(organization, { exitsReadMax: 2 });
+    expect(unknown.containers.problems[0]).toMatchObject({ kind: 'crash_loop', total: 0, totalIsExact: false });
+    const { db, clock } = context.api;
+    expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 2)).toBe(false);
+    expect(await isCrashLoopSearchComplete(db, organization.id, clock())).toBe(true);
     // A single host is read regardless of its number of containers.
     const one = await withLimits(organization, { rowsMax: 1 });
     expect(one.containers.problems[1]).toMatchObject({ kind: 'failed', total: 4, groups: [{ total: 2, hosts: 1 }] });
     expect((await withLimits(organization, {})).containers.totalIsExact).toBe(true);
+  });
+
+  test('does not read the exits of containers that someone stopped', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    for (const code of [0, 143]) {
+      await host.sync([container('stopped')]);
+      await host.sync([exited('stopped', code)]);
+    }
+    const { db, clock } = context.api;
+    expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 1)).toBe(true);
+  });
+
+  test('counts the failed containers of a host that an earlier version wrote, with its next snapshot', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const { db, clock } = context.api;
+    await host.sync([exited('a', 1)]);
+    // An earlier version neither counted them nor calculated the same digest.
+    const { count } = await db.prisma.host.updateMany({
+      where: { id: host.id },
+      data: { failedCount: 0, digest: 'x' },
+    });
+    expect(count).toBe(1);
+    await createContainerService(db, { now: clock }).syncContainers(host.id, [exited('a', 1)]);
+    expect(containerTotals(await attentionOf(organization))).toEqual([['failed', 1]]);
   });
 
   test.each(['problem=none', 'problem=', 'problem=crashed'])('containers are not listed by ?%s', async (query) => {

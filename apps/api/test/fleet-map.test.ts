@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { CADENCE_DEFAULT, FleetMap, Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { getFleetMap } from '../src/services/inventory/index.js';
+import { createGetFleetMap } from '../src/services/inventory/index.js';
 import { container } from './fixtures.js';
 import { useApi, type TestOrganization } from './harness.js';
 
@@ -55,7 +55,7 @@ describe.each(testEngines())('the fleet map on %s', (engine) => {
     const { db, clock } = context.api;
     const freshness = { now: clock(), cadence: CADENCE_DEFAULT, otherHeartbeats: [], outages: [] };
     const source = { db, freshnessContext: () => Promise.resolve(freshness) };
-    const map = await getFleetMap(source, organization.id, { hostsMax: 2 });
+    const map = await createGetFleetMap(source, { hostsMax: 2 })(organization.id);
     expect([map.names, map.total]).toEqual([['a', 'b'], 3]);
   });
 });

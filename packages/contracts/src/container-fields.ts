@@ -166,15 +166,16 @@ function isFieldList(names: readonly string[]): boolean {
   );
 }
 
-/** The number of fields in version 2 of the parser. */
-const VERSION_2_FIELD_COUNT = 11;
+/** The number of fields in version 3 of the parser. */
+const VERSION_3_FIELD_COUNT = 11;
 
 /**
  * The version of the container parser. It is part of the digest of each body. When a new version parses the same bytes
  * differently, the digest therefore differs from the stored digest. Increment the first number with each change to
- * `parseContainer` or `fitContainer`. A new field or a new version of `parseStatus` changes the version automatically.
+ * `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host (`ContainerTotals`). A new field or
+ * a new version of `parseStatus` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
-  `2.${STATUS_PARSER_VERSION}`,
-  ...CONTAINER_FIELD_NAMES.slice(VERSION_2_FIELD_COUNT),
+  `3.${STATUS_PARSER_VERSION}`,
+  ...CONTAINER_FIELD_NAMES.slice(VERSION_3_FIELD_COUNT),
 ].join('+');

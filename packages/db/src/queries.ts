@@ -26,8 +26,8 @@ export function createQueries(
     Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_POOL_SHARE)),
     LONG_STATEMENT_WAIT_MS_MAX,
   );
-  // If small statements have no connections of their own, the others queue here instead of in the pool. A small
-  // statement then waits only for statements that already run.
+  // If no connections are reserved for small statements, the other statements of `query` wait in this queue instead of in
+  // the pool. A small statement then waits only for the statements that run and for those of Prisma.
   const queue =
     smallPool === pool
       ? createSemaphore(pool.options.max, pool.options.connectionTimeoutMillis ?? LONG_STATEMENT_WAIT_MS_MAX)

@@ -3,7 +3,7 @@ import { route, type Route } from '../http/route.js';
 import type { FreshnessSource } from '../services/freshness/index.js';
 import {
   type ContainerReader,
-  getFleetMap,
+  type GetFleetMap,
   type GetAttention,
   type GetSummary,
   listImages,
@@ -18,10 +18,11 @@ export const inventoryRoutes = (
   containers: ContainerReader,
   getSummary: GetSummary,
   getAttention: GetAttention,
+  getFleetMap: GetFleetMap,
 ): Route[] => [
   route(Operations.getSummary, ({ caller }) => getSummary(caller.organizationId)),
   route(Operations.getAttention, ({ caller }) => getAttention(caller.organizationId)),
-  route(Operations.getFleetMap, ({ caller }) => getFleetMap(source, caller.organizationId)),
+  route(Operations.getFleetMap, ({ caller }) => getFleetMap(caller.organizationId)),
   route(Operations.search, ({ caller, query }) => search(source, containers, caller, query.q)),
   route(Operations.listImages, ({ caller, query }) => listImages(source.db, caller.organizationId, query)),
   route(Operations.listPorts, ({ caller, query }) => listPorts(source, caller.organizationId, query)),

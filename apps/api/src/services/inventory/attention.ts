@@ -121,7 +121,7 @@ function toContainerAttention(
   isComplete: boolean,
   images: readonly ImageRow[],
 ): ContainerAttention[] {
-  if (total === 0) return [];
+  if (total === 0 && isExact) return [];
   const filter: ContainerAttentionFilter = { problem: [kind], hostFreshness: ['online'] };
   const groups = images.map(({ image, total: ofImage, hosts, since, latest }) => ({
     image,

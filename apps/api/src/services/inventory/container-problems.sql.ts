@@ -1,11 +1,5 @@
-import {
-  CRASH_LOOP_EXITS_MIN,
-  ENDED_STATES,
-  STOPPED_EXIT_CODES,
-  type ContainerProblemCode,
-  type EventKind,
-} from '@muster/contracts';
-import { Prisma } from '@muster/db';
+import { CRASH_LOOP_EXITS_MIN, ENDED_STATES, STOPPED_EXIT_CODES, type ContainerProblemCode } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
 import { or } from './container-columns.sql.js';
 
@@ -13,9 +7,7 @@ import { or } from './container-columns.sql.js';
 const CRASH_LOOP_MS = 3_600_000;
 
 /** Maximum number of exits with an error that a search for crash loops reads, newest first. */
-export const EXITS_READ_MAX = 3_000;
-
-const EXIT_KINDS: readonly EventKind[] = ['exited', 'restarted'];
+export const EXITS_READ_MAX = 10_000;
 
 const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) => Prisma.raw(String(code))));
 
@@ -46,24 +38,34 @@ export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => 
 export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
 
 /**
- * Selects the newest exits with an error of the last hour, as `e`. The events are read by an index that contains only
- * them. Without `OFFSET 0`, the filter by kind would precede the limit, and the number of events read would not be
- * bounded.
+ * Selects the newest exits with an error of the last hour, at most `exitsReadMax`. Only events of exits and restarts have
+ * an exit code, and a partial index contains those with an error.
  */
 export const recentErrors = (
   organizationId: string,
   now: Date,
   exitsReadMax = EXITS_READ_MAX,
 ): Prisma.Sql => Prisma.sql`
-  SELECT e."hostId", e."dockerId", e.kind, e."exitCode", e."recordedAt" FROM container_events AS e
-  WHERE e."organizationId" = ${organizationId} AND e."exitCode" <> 0
+  SELECT e."hostId", e."dockerId", e."recordedAt" FROM container_events AS e
+  WHERE e."organizationId" = ${organizationId} AND e."exitCode" NOT IN (${NO_ERROR_CODES})
     AND e."recordedAt" > ${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz
   ORDER BY e."recordedAt" DESC LIMIT ${exitsReadMax}::int`;
+
+/** Returns whether the search for crash loops reads all exits with an error of the last hour. */
+export async function isCrashLoopSearchComplete(
+  { prisma }: Database,
+  organizationId: string,
+  now: Date,
+  exitsReadMax = EXITS_READ_MAX,
+): Promise<boolean> {
+  const [{ exits } = { exits: 0 }] = await prisma.$queryRaw<{ exits: number }[]>(Prisma.sql`
+    SELECT count(*)::int AS exits FROM (${recentErrors(organizationId, now, exitsReadMax)}) AS e`);
+  return exits < exitsReadMax;
+}
 
 /** Selects the containers that exited often enough for a crash loop, from rows `e` of `errors`. */
 export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
   SELECT e."hostId", e."dockerId", min(e."recordedAt") AS since FROM ${errors} AS e
-  WHERE e.kind IN (${Prisma.join([...EXIT_KINDS])}) AND e."exitCode" NOT IN (${NO_ERROR_CODES})
   GROUP BY e."hostId", e."dockerId" HAVING count(*) >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
 /** The containers that exited often enough for a crash loop within the last hour, as a table of a FROM clause. */

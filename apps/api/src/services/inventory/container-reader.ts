@@ -5,6 +5,7 @@ import { encodeCursor, formatSort } from '../../lib/cursor.js';
 import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { containerOrder } from './container-order.sql.js';
+import { isCrashLoopSearchComplete } from './container-problems.sql.js';
 import { containerSearch, type ContainerSearch } from './container-search.sql.js';
 import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './container-view.js';
 import { countByHosts } from './count-by-hosts.sql.js';
@@ -72,9 +73,15 @@ export function createContainerReader(
       const cutoffs = freshnessCutoffs(context);
       const search = containerSearch(organizationId, query, cutoffs, context.now);
       const { rows, next, isIncomplete } = await find(search);
-      const countAll = async (): Promise<Counted> => {
+      const countFound = async (): Promise<Counted> => {
         if (query.cursor === undefined && next === null) return { total: rows.length, totalIsExact: true };
         return (await countByHosts(db, organizationId, query, cutoffs)) ?? count(search);
+      };
+      const countAll = async (): Promise<Counted> => {
+        const counted = await countFound();
+        if (!query.problem?.includes('crash_loop')) return counted;
+        const isComplete = await isCrashLoopSearchComplete(db, organizationId, context.now);
+        return { ...counted, totalIsExact: counted.totalIsExact && isComplete };
       };
       return {
         items: rows.map((row) => toContainerView(row, context)),

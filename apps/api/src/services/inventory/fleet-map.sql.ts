@@ -1,17 +1,27 @@
 import { FLEET_MAP_HOSTS_MAX, type FleetMap } from '@muster/contracts';
 import { Prisma } from '@muster/db';
+import { shareReads } from '../../lib/share-reads.js';
 import { freshnessCutoffs, freshnessSql, type FreshnessSource } from '../freshness/index.js';
 import { healthKey } from '../sync/index.js';
 import { severity } from './host-severity.sql.js';
 
+/** Returns the map of an organization's hosts. Concurrent calls share a read. */
+export type GetFleetMap = (organizationId: string) => Promise<FleetMap>;
+
+/** Creates the reader of fleet maps. `hostsMax` replaces the maximum number of hosts. */
+export const createGetFleetMap = (
+  source: FreshnessSource,
+  { hostsMax = FLEET_MAP_HOSTS_MAX }: { hostsMax?: number } = {},
+): GetFleetMap => shareReads((organizationId) => readFleetMap(source, organizationId, hostsMax));
+
 /**
- * Returns the map of an organization's hosts. PostgreSQL collects each column into one array, because ten thousand rows
- * would take several times as long to receive. `hostsMax` replaces the maximum number of hosts.
+ * Reads the map. PostgreSQL collects each column into one array, because ten thousand rows would take several times as
+ * long to receive.
  */
-export async function getFleetMap(
+async function readFleetMap(
   { db, freshnessContext }: FreshnessSource,
   organizationId: string,
-  { hostsMax = FLEET_MAP_HOSTS_MAX }: { hostsMax?: number } = {},
+  hostsMax: number,
 ): Promise<FleetMap> {
   const context = await freshnessContext();
   const freshness = freshnessSql(freshnessCutoffs(context)).host;

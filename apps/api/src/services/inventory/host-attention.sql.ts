@@ -22,7 +22,7 @@ export interface HostAttentionRead {
   read: { hostIds: string[]; totals: Record<RowProblem, number> };
 }
 
-/** The problems that agents report and that are listed under their own code. */
+/** The codes that are stored in `hosts.agentProblems`, except `engine_unreachable`, which is listed as `engine_down`. */
 const REPORTED: readonly HostAttentionKind[] = [
   'list_refused',
   'too_many_containers',
@@ -39,8 +39,8 @@ const sumOf = (table: string) =>
 
 /**
  * Reads all hosts of an organization once, and finds those that have a problem or have containers with a problem.
- * Selects hosts with at most `rowsMax` containers together, or a single host, whose containers are worth reading; hosts
- * with the rarer and more severe problems come first.
+ * Also selects the hosts whose containers are read: at most `hostsMax` hosts with at most `rowsMax` containers in total,
+ * or one larger host. Hosts with unhealthy or dead containers come first.
  */
 export async function readHostAttention(
   { prisma }: Database,

@@ -14,8 +14,8 @@ const SEVERE_PROBLEMS = [
 ] as const satisfies HostProblemCode[];
 
 /**
- * Returns an SQL expression for how much attention a row `h` of hosts needs: 0 if its agent left, 1 if it is online
- * without problems, and more in all other cases.
+ * Returns an SQL expression for the severity of a row `h` of hosts, from 0 (its agent left) and 1 (online without
+ * problems) to 5.
  */
 export function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {
   return Prisma.sql`(CASE

@@ -6,7 +6,7 @@ export { listEvents } from './events.js';
 export { type EventRow, toContainerEvent } from './event-row.js';
 export { exportContainers, exportEvents } from './export.js';
 export { FEED_START, type FeedPosition, formatPosition, isPositionAfter, parsePosition } from './feed-position.js';
-export { getFleetMap } from './fleet-map.sql.js';
+export { createGetFleetMap, type GetFleetMap } from './fleet-map.sql.js';
 export { getHostFacets } from './host-facets.sql.js';
 export { getHost, getHosts, listHosts } from './hosts.js';
 export { listImages } from './images.js';

@@ -110,7 +110,7 @@ const ORDER = {
  */
 const TRUNCATED = 'CASE WHEN $15::boolean THEN $16::int ELSE GREATEST(0, "truncatedCount" + $16::int) END';
 
-/** The new `failedCount`, like `TRUNCATED`. An older version that runs alongside this one does not count failures. */
+/** The new `failedCount`, like `TRUNCATED`. */
 const FAILED = 'CASE WHEN $15::boolean THEN $20::int ELSE GREATEST(0, "failedCount" + $20::int) END';
 
 const GUARD = formatAssignments({
