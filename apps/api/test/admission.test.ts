@@ -147,12 +147,12 @@ describe.each(testEngines())('admission on %s', (engine) => {
     test('authenticates agents while all snapshots that may be processed at a time wait for the database', async () => {
       const hosts = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
       await server.drain(0);
-      // Five snapshots are admitted at a time, and four are processed at a time.
+      // Five snapshots are admitted at a time, and three are processed at a time.
       const app = createApp({ db, now: testClock() });
       server = await serve(admitted(app, { requestsInWorkMax: 16 }, metrics), { host: '127.0.0.1', port: 0 });
       const unlock = await lockTable('containers');
       const answers = hosts.map((host) => snapshot(host, '[]'));
-      await waitForLocks(4);
+      await waitForLocks(3);
       const unknownToken = start('POST', Paths.agentContainers, issueToken('agent').token).end('[]');
       expect((await answerTo(unknownToken)).status).toBe(401);
       await unlock();

@@ -17,7 +17,7 @@ function recordOutcomes() {
 }
 
 describe('a semaphore', () => {
-  test('grants free permits at once and released permits in order of arrival, but to `first` waiters before others', async () => {
+  test('grants free permits at once and released permits in order of arrival, but to waiters of high priority before others', async () => {
     const semaphore = createSemaphore({ capacity: 2, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, record } = recordOutcomes();
     const turns = [
@@ -25,33 +25,33 @@ describe('a semaphore', () => {
       record('b', semaphore.acquire(1)),
       record('c', semaphore.acquire(1)),
       record('d', semaphore.acquire(1)),
-      record('e', semaphore.acquire(1, 'first')),
+      record('e', semaphore.acquire(1, 'high')),
     ];
     for (let i = 0; i < 3; i++) semaphore.release(1);
     await Promise.all(turns);
     expect(entries).toEqual(['a at once', 'b at once', 'e', 'c', 'd']);
   });
 
-  test('grants at most `firstMax` permits to `first` waiters, and the others to `last` waiters', async () => {
-    const semaphore = createSemaphore({ capacity: 3, waitingMax: 10, waitMsMax: LONG_MS, firstMax: 2 });
+  test('grants at most `highMax` permits with high priority, and the others with normal priority', async () => {
+    const semaphore = createSemaphore({ capacity: 3, waitingMax: 10, waitMsMax: LONG_MS, highMax: 2 });
     const { entries, record } = recordOutcomes();
     const turns = [
-      record('a', semaphore.acquire(1, 'first')),
-      record('b', semaphore.acquire(1, 'first')),
-      record('c', semaphore.acquire(1, 'first')),
+      record('a', semaphore.acquire(1, 'high')),
+      record('b', semaphore.acquire(1, 'high')),
+      record('c', semaphore.acquire(1, 'high')),
       record('d', semaphore.acquire(1)),
       record('e', semaphore.acquire(1)),
     ];
     expect(entries).toEqual(['a at once', 'b at once', 'd at once']);
-    expect(semaphore.moveToFirst(1)).toBe(false);
+    expect(semaphore.promote(1)).toBe(false);
     semaphore.release(1);
     await turns[4];
     expect(entries).toEqual(['a at once', 'b at once', 'd at once', 'e']);
-    semaphore.release(1, 'first');
+    semaphore.release(1, 'high');
     await turns[2];
     expect(semaphore.acquired).toBe(3);
-    semaphore.release(1, 'first');
-    expect(semaphore.moveToFirst(1)).toBe(true);
+    semaphore.release(1, 'high');
+    expect(semaphore.promote(1)).toBe(true);
     expect(semaphore.acquired).toBe(2);
   });
 
@@ -72,11 +72,11 @@ describe('a semaphore', () => {
     expect(entries).toEqual(['half at once', 'all', 'one']);
   });
 
-  test('lets `first` waiters wait longer if so configured', async () => {
-    const options = { capacity: 1, waitingMax: 1, waitMsMax: 10, firstWaitMsMax: LONG_MS };
+  test('refuses a caller of high priority only after `highWaitMsMax`', async () => {
+    const options = { capacity: 1, waitingMax: 1, waitMsMax: 10, highWaitMsMax: LONG_MS };
     const semaphore = createSemaphore(options);
     expect(semaphore.acquire(1)).toBe(true);
-    const long = semaphore.acquire(1, 'first');
+    const long = semaphore.acquire(1, 'high');
     await expect(semaphore.acquire(1)).resolves.toBe(false);
     semaphore.release(1);
     await expect(long).resolves.toBe(true);

@@ -49,9 +49,10 @@ const WAIT_MS_MAX = 2_000;
 
 /**
  * Maximum milliseconds that a request waits for a slot after its body has arrived. It exceeds `WAIT_MS_MAX`, because a
- * refused client must send its body again. Both waits together are shorter than the agent's timeout of 20 seconds.
+ * refused client must send its body again. Together with the waits for a first slot and for memory, it is shorter than
+ * the agent's timeout of 20 seconds.
  */
-const PROCESSING_WAIT_MS_MAX = 15_000;
+const PROCESSING_WAIT_MS_MAX = 12_000;
 
 /**
  * The share of the slots that requests may hold after their bodies have arrived. The other slots are reserved for new
@@ -154,8 +155,8 @@ export function createAdmissionControl(
         capacity: inWorkMax,
         waitingMax: inWorkMax * waitingPerRequestMax,
         waitMsMax: WAIT_MS_MAX,
-        firstMax: Math.ceil(inWorkMax * PROCESSING_SHARE),
-        firstWaitMsMax: PROCESSING_WAIT_MS_MAX,
+        highMax: Math.max(1, Math.floor(inWorkMax * PROCESSING_SHARE)),
+        highWaitMsMax: PROCESSING_WAIT_MS_MAX,
         onRefusal: logRefusal,
       }),
       bytes: createByteBudget({

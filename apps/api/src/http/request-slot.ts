@@ -27,32 +27,32 @@ export interface RequestSlotOptions {
 
 /** One request's share of the concurrency limit. The slot is held from construction. */
 export class RequestSlot {
-  #line: 'first' | 'last' = 'last';
+  #priority: 'high' | 'normal' = 'normal';
   #isHeld = true;
   #isOver = false;
 
   constructor(private readonly options: RequestSlotOptions) {}
 
   /**
-   * Acquires one of the slots for requests whose bodies have arrived, in exchange for the slot for new requests if it
-   * is still held.
+   * Acquires a slot for a request whose body has arrived. Gives up the slot for new requests, if the request still
+   * holds it.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
   async acquire(): Promise<void> {
     const { requests, isClientConnected } = this.options;
     if (this.#isHeld) {
-      if (this.#line === 'first') return;
-      if (requests.moveToFirst(1)) {
-        this.#line = 'first';
+      if (this.#priority === 'high') return;
+      if (requests.promote(1)) {
+        this.#priority = 'high';
         return;
       }
       this.release();
     }
     if (this.#isOver) throw new RequestAbortedError();
-    if (!(await requests.acquire(1, 'first'))) throw new OverloadedError();
+    if (!(await requests.acquire(1, 'high'))) throw new OverloadedError();
     this.#isHeld = true;
-    this.#line = 'first';
+    this.#priority = 'high';
     if (this.isOver || !isClientConnected()) {
       // `end` has already run, so nothing else would release the slot.
       this.release();
@@ -64,7 +64,7 @@ export class RequestSlot {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.options.requests.release(1, this.#line);
+    this.options.requests.release(1, this.#priority);
   }
 
   /**

@@ -1,36 +1,35 @@
-type Line = 'first' | 'last';
+type Priority = 'high' | 'normal';
 
 /** Limits the total amount of a resource that all requests share. */
 export interface Semaphore {
   /**
-   * Acquires `amount`, which must not exceed `capacity`. Call `release` with the same amount later. Returns true
-   * synchronously if the amount is available at once, and false synchronously if too many callers wait already.
+   * Acquires `amount`, which must not exceed `capacity`. Call `release` later with the same amount and priority. Returns
+   * true synchronously if the amount is available at once, and false synchronously if too many callers wait already.
    * Otherwise resolves with true once the amount is acquired, or with false if the wait times out. False means that
-   * nothing was acquired. Waiters in one line are served in order of arrival. Line `first` is served before line `last`
-   * until its callers have acquired `firstMax`. Its length is not limited, because its callers may already hold another
-   * resource.
+   * nothing was acquired. Waiters of one priority are served in order of arrival. Those of high priority are served
+   * before all others until they have acquired `highMax`. Their number is not limited, because they may already hold
+   * another resource.
    */
-  acquire(amount: number, line?: Line): boolean | Promise<boolean>;
+  acquire(amount: number, priority?: Priority): boolean | Promise<boolean>;
   /**
-   * Moves an amount that was acquired in line `last` to line `first`. Returns false if it is not this caller's turn in
-   * line `first`, or if the amount would exceed `firstMax`.
+   * Changes the priority of an acquired amount from normal to high. Returns false if other callers of high priority are
+   * waiting, or if these callers would exceed `highMax`.
    */
-  moveToFirst(amount: number): boolean;
-  /** Releases an amount that was acquired in `line`. */
-  release(amount: number, line?: Line): void;
+  promote(amount: number): boolean;
+  release(amount: number, priority?: Priority): void;
   /** The amount that is currently acquired. */
   readonly acquired: number;
 }
 
 export interface SemaphoreOptions {
   capacity: number;
-  /** Maximum number of waiters in line `last`. */
+  /** Maximum number of waiters of normal priority. */
   waitingMax: number;
   waitMsMax: number;
-  /** Maximum amount that the callers of line `first` acquire. The rest of the capacity is for line `last`. */
-  firstMax?: number;
-  /** Maximum milliseconds of a wait in line `first`. */
-  firstWaitMsMax?: number;
+  /** Maximum amount that callers of high priority hold. The rest of the capacity is for normal priority. */
+  highMax?: number;
+  /** Maximum milliseconds of a wait with high priority. By default, `waitMsMax`. */
+  highWaitMsMax?: number;
   /** Called for each request that is refused. */
   onRefusal?: () => void;
 }
@@ -42,76 +41,78 @@ interface Waiter {
 }
 
 export function createSemaphore(options: SemaphoreOptions): Semaphore {
-  const { capacity, waitingMax, waitMsMax, firstMax = capacity, firstWaitMsMax = waitMsMax, onRefusal } = options;
-  const lines = { first: new Set<Waiter>(), last: new Set<Waiter>() };
-  const waitsMsMax = { first: firstWaitMsMax, last: waitMsMax };
-  const acquired = { first: 0, last: 0 };
+  const { capacity, waitingMax, waitMsMax, highMax = capacity, highWaitMsMax = waitMsMax, onRefusal } = options;
+  const waiters = { high: new Set<Waiter>(), normal: new Set<Waiter>() };
+  const waitsMsMax = { high: highWaitMsMax, normal: waitMsMax };
+  const acquired = { high: 0, normal: 0 };
 
   function refuse(): false {
     onRefusal?.();
     return false;
   }
 
-  const fits = (amount: number, line: Line) =>
-    acquired.first + acquired.last + amount <= capacity && (line === 'last' || acquired.first + amount <= firstMax);
+  const exceedsHighMax = (amount: number) => acquired.high + amount > highMax;
 
-  /** Returns whether line `last` may be served: no caller waits in line `first`, or its callers have `firstMax`. */
-  function isLastServed(): boolean {
-    const [next] = lines.first;
-    return next === undefined || acquired.first + next.amount > firstMax;
+  const fits = (amount: number, priority: Priority) =>
+    acquired.high + acquired.normal + amount <= capacity && (priority === 'normal' || !exceedsHighMax(amount));
+
+  /** Returns whether callers of normal priority are served: only while no caller of high priority could be served. */
+  function isNormalServed(): boolean {
+    const [next] = waiters.high;
+    return next === undefined || exceedsHighMax(next.amount);
   }
 
-  function admitLine(line: Line): void {
-    for (const waiter of lines[line]) {
+  function admitWaitersOf(priority: Priority): void {
+    for (const waiter of waiters[priority]) {
       // Small requests do not overtake a large one, because the large one might otherwise wait forever.
-      if (!fits(waiter.amount, line)) return;
-      lines[line].delete(waiter);
+      if (!fits(waiter.amount, priority)) return;
+      waiters[priority].delete(waiter);
       clearTimeout(waiter.timer);
-      acquired[line] += waiter.amount;
+      acquired[priority] += waiter.amount;
       waiter.admit(true);
     }
   }
 
   function admitWaiters(): void {
-    admitLine('first');
-    if (isLastServed()) admitLine('last');
+    admitWaitersOf('high');
+    if (isNormalServed()) admitWaitersOf('normal');
   }
 
-  function wait(amount: number, line: Line): Promise<boolean> {
+  function wait(amount: number, priority: Priority): Promise<boolean> {
     return new Promise((resolve) => {
       const expire = () => {
-        lines[line].delete(waiter);
+        waiters[priority].delete(waiter);
         resolve(refuse());
         // The amount that is available may suffice for the waiters behind this one.
         admitWaiters();
       };
-      const waiter: Waiter = { amount, admit: resolve, timer: setTimeout(expire, waitsMsMax[line]) };
-      lines[line].add(waiter);
+      const waiter: Waiter = { amount, admit: resolve, timer: setTimeout(expire, waitsMsMax[priority]) };
+      waiters[priority].add(waiter);
     });
   }
 
   return {
-    acquire(amount, line = 'last') {
-      const isNext = lines[line].size === 0 && (line === 'first' || isLastServed());
-      if (isNext && fits(amount, line)) {
-        acquired[line] += amount;
+    acquire(amount, priority = 'normal') {
+      const isNext = waiters[priority].size === 0 && (priority === 'high' || isNormalServed());
+      if (isNext && fits(amount, priority)) {
+        acquired[priority] += amount;
         return true;
       }
-      if (line === 'last' && lines.last.size >= waitingMax) return refuse();
-      return wait(amount, line);
+      if (priority === 'normal' && waiters.normal.size >= waitingMax) return refuse();
+      return wait(amount, priority);
     },
-    moveToFirst(amount) {
-      if (lines.first.size > 0 || acquired.first + amount > firstMax) return false;
-      acquired.last -= amount;
-      acquired.first += amount;
+    promote(amount) {
+      if (waiters.high.size > 0 || exceedsHighMax(amount)) return false;
+      acquired.normal -= amount;
+      acquired.high += amount;
       return true;
     },
-    release(amount, line = 'last') {
-      acquired[line] -= amount;
+    release(amount, priority = 'normal') {
+      acquired[priority] -= amount;
       admitWaiters();
     },
     get acquired() {
-      return acquired.first + acquired.last;
+      return acquired.high + acquired.normal;
     },
   };
 }
