@@ -16,7 +16,7 @@ export const ATTENTION_IMAGES_MAX = 20;
 /** Maximum number of `times` of one host problem. */
 export const ATTENTION_TIMES_MAX = 5;
 
-/** Hosts that became silent or got a problem less than this many seconds apart share one entry of `times`. */
+/** Hosts that got a problem at most this many seconds after one another share one entry of `times`. */
 export const ATTENTION_GAP_SECONDS = 300;
 
 /**
@@ -51,14 +51,14 @@ export const HostAttention = z.object({
   severity: z.int().min(3).max(5),
   total: Count,
   filter: HostAttentionFilter,
-  /** The earliest time since which one of the hosts has had the problem, or was last seen. */
+  /** The earliest time at which one of the hosts got the problem; for `offline` and `stale`, at which it was last seen. */
   since: Timestamp,
   /**
    * The latest times at which hosts got the problem, newest first, such as 1,500 hosts since 23:17. Hosts that got it
-   * less than `ATTENTION_GAP_SECONDS` apart are counted together.
+   * at most `ATTENTION_GAP_SECONDS` after one another are counted together.
    */
   times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
-  /** The hosts that got the problem last; of these, the earliest first. */
+  /** The `ATTENTION_LATEST_MAX` hosts that got the problem last, sorted by `since`. */
   latest: z.array(z.object({ id: Id, name: z.string(), since: Timestamp })),
 });
 export type HostAttention = z.output<typeof HostAttention>;
@@ -87,11 +87,11 @@ export const ContainerAttentionGroup = z.object({
   hosts: Count,
   filter: ContainerAttentionFilter,
   /**
-   * The earliest time since which one of the containers has had the problem; for `crash_loop`, its first exit within the
-   * last hour.
+   * The earliest time at which one of the containers got the problem; for `crash_loop`, its first exit within the last
+   * hour.
    */
   since: Timestamp,
-  /** The containers that got the problem last; of these, the earliest first. */
+  /** The `ATTENTION_LATEST_MAX` containers that got the problem last, sorted by `since`. */
   latest: z.array(LatestContainer),
 });
 export type ContainerAttentionGroup = z.output<typeof ContainerAttentionGroup>;

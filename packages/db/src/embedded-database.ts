@@ -125,7 +125,7 @@ export async function createPglite(postgres: string, template: Blob | null): Pro
 function unusableFilesError(directory: string, reason: string, options?: ErrorOptions): DatabaseUnsuitableError {
   return new DatabaseUnsuitableError(
     `The database files in ${directory} cannot be opened: they are damaged or from another version (${reason}). ` +
-      'If another version wrote them, back them up with "muster backup" of that version, and restore the backup with this one.',
+      `If another version of Muster wrote them, run that version's "muster backup", and restore the backup with this version.`,
     options,
   );
 }

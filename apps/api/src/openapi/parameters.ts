@@ -44,7 +44,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   type: 'Filters by protocol. Repeatable: matches any.',
   format: 'The file format.',
   keepCredentials:
-    'Keeps the API keys and enrollment tokens that the member created but could not create with the new role. By default, they are revoked.',
+    "Keeps the API keys and enrollment tokens that the member's new role could not create. By default, they are revoked.",
   next: 'The path of the page to open after signing in; by default the fleet page.',
 };
 

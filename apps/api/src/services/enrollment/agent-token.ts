@@ -63,8 +63,8 @@ export function createAgentTokenService(
 ): AgentTokenService {
   const { prisma } = db;
 
-  // A fleet that reconnects sends a thousand different tokens a second, so lookups are batched. A fleet that has just
-  // been enrolled uses as many tokens for the first time.
+  // A fleet that reconnects presents a thousand different tokens a second, and a new fleet uses as many for the first
+  // time. Lookups and first uses are therefore batched.
   const lookups = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (requested) =>
       findAgentTokens(
@@ -129,7 +129,8 @@ export function createAgentTokenService(
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
-        // This update also locks the host, which every write of tokens locks first.
+        // This update also locks the host. Every transaction that issues, marks or revokes tokens locks the host first, so
+        // that none of them deadlock.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalidTokenError();

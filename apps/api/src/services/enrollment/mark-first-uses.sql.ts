@@ -32,8 +32,8 @@ const MARK_FIRST_USES: Statement = {
 
 /**
  * Marks the first use of tokens of different hosts and revokes the tokens that were issued before them. Returns one
- * element per token in the same order: false if the token was revoked, replaced, used or expired after it was read, or
- * if another transaction has locked the host's row.
+ * element per token in the same order: false if the token is no longer valid or is already marked, or if another
+ * transaction has locked the host's row.
  */
 export async function markFirstUses(db: Database, tokens: readonly UnusedToken[], at: Date): Promise<boolean[]> {
   const rows = await db.query<{ id: string }>(MARK_FIRST_USES, [
