@@ -19,9 +19,12 @@ import { severityOf } from '../src/lib/severity';
 import { host, hostProblem } from './samples';
 
 describe('the map of hosts', () => {
-  test('marks a host by its freshness and, if it is online, by its worst problem', () => {
+  test('marks a host by its freshness or, if it is worse, by its problem', () => {
     expect(markOf('offline', 5, 3)).toBe('offline');
     expect(markOf('stale', 4, 0)).toBe('stale');
+    expect(markOf('stale', 5, 0)).toBe('problem');
+    expect(markOf('never', 2, 0)).toBe('never');
+    expect(markOf('never', 5, 0)).toBe('problem');
     expect(markOf('online', 5, 0)).toBe('problem');
     expect(markOf('online', 3, 2)).toBe('minor');
     expect(markOf('online', 1, 2)).toBe('unhealthy');

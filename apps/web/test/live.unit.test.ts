@@ -141,6 +141,14 @@ describe('lists on the screen', () => {
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({ pages: [{ items: [{ id: 'h1' }] }] });
   });
 
+  test('of hosts are refetched after several host messages, and each host gets a new cache entry', () => {
+    showHosts(host(), host({ id: 'h2' }));
+    const [stale, renamed] = [host({ freshness: 'stale' }), host({ id: 'h2', name: 'renamed' })];
+    applyMessages(client, [message('host', stale), message('host', renamed)], () => undefined);
+    expect(client.getQueryData(['hosts', 'one', 'h1'])).toEqual(stale);
+    expect(client.getQueryData(['hosts', 'one', 'h2'])).toEqual(renamed);
+  });
+
   test('of hosts show the freshness from the last message, and hosts that the message does not list are online', () => {
     showHosts(host({ id: 'h1' }), host({ id: 'h2', freshness: 'offline' }), host({ id: 'h3', freshness: 'stale' }));
     const freshnessMessage = message('freshness', {

@@ -232,4 +232,20 @@ describe.each([
     expect(leadersOf(tabs)).toEqual([follower]);
     tabs.forEach(({ live }) => live.close());
   });
+
+  test('open only one new stream if the leader sends nothing, and stop all timers when they are closed', async () => {
+    const browser = new Browser();
+    const tabs = openTabs(browser, 12);
+    await settle();
+    const [leader] = leadersOf(tabs);
+    leader!.stream!.setState(LIVE);
+    await settle();
+    jest.spyOn([...browser.channels][tabs.indexOf(leader!)]!, 'postMessage').mockReturnValue(undefined);
+    // The new stream does not connect, but its tab reports that it leads.
+    await settle(60_000);
+    expect(tabs.reduce((sum, { streamsOpened }) => sum + streamsOpened, 0)).toBe(2);
+    tabs.forEach(({ live }) => live.close());
+    await settle(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
 });

@@ -23,7 +23,7 @@ export function LiveBadge() {
           title={
             state.kind === 'lost'
               ? 'Live updates disconnected. Reconnecting; data refreshes every 10 seconds.'
-              : 'Connected, but no updates arrive; a proxy may hold them back. Data refreshes every 10 seconds.'
+              : 'Connected, but no updates arrive; a proxy may be buffering them. Data refreshes every 10 seconds.'
           }
         >
           Not live{' '}

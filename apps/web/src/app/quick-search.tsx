@@ -159,7 +159,16 @@ function groupsOf(
             linkOptions({ to: '/containers', search: { label: [`${PROJECT_LABEL}=${project}`] } }),
           ),
         ),
-        ...more(projects.hasMore, 'projects', linkOptions({ to: '/containers', search: { group: 'project' } })),
+        // The page of all projects has no search.
+        ...(projects.hasMore
+          ? [
+              createOption(
+                'all projects',
+                <span className="soft">All projects</span>,
+                linkOptions({ to: '/containers', search: { group: 'project' } }),
+              ),
+            ]
+          : []),
       ],
     },
   ];

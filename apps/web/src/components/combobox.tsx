@@ -56,7 +56,7 @@ export function Combobox({
   const root = useRef<HTMLDivElement>(null);
   const [isOpen, setOpen] = useState(false);
   const options = groups.flatMap((group) => group.options);
-  // The position is that of the user's last move in the list of these options.
+  // The first option is active again when the options change.
   const optionKeys = options.map(({ key }) => key).join('\n');
   const [move, setMove] = useState({ optionKeys: '', index: 0 });
   const active = move.optionKeys === optionKeys ? move.index : 0;
@@ -83,6 +83,7 @@ export function Combobox({
       onBlur={({ relatedTarget }) => {
         if (root.current?.contains(relatedTarget)) return;
         setOpen(false);
+        setEnterPending(false);
         onLeave?.();
       }}
     >
@@ -93,7 +94,7 @@ export function Combobox({
         type="search"
         role="combobox"
         aria-label={label}
-        aria-expanded={isShown}
+        aria-expanded={isShown && options.length > 0}
         aria-controls={listId}
         aria-autocomplete="list"
         aria-activedescendant={isShown && options.length > 0 ? optionId(active) : undefined}
@@ -122,6 +123,7 @@ export function Combobox({
             else if (isShown && activeOption !== undefined) choose(activeOption);
           } else if (event.key === 'Escape') {
             event.preventDefault();
+            setEnterPending(false);
             if (value !== '') onChange('');
             else if (onEscape !== undefined) onEscape();
             else event.currentTarget.blur();

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { isNotFound } from '../lib/api/client';
 import { hostMatchesQuery, hostQuery } from '../lib/api/queries';
 import { useDebounced } from '../lib/debounce';
 import { exactFirst } from '../lib/exact-first';
@@ -52,7 +53,7 @@ export function HostFilter({
 
 function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
   const { data, error } = useQuery(hostQuery(hostId));
-  return <FilterChip label="Host:" text={data?.name ?? (error === null ? '…' : 'not found')} onRemove={onRemove} />;
+  return <FilterChip label="Host:" text={data?.name ?? (isNotFound(error) ? 'not found' : '…')} onRemove={onRemove} />;
 }
 
 function HostField({

@@ -75,7 +75,7 @@ export function VirtualTable<Item, ColumnId extends string, SortKey extends stri
     if (isNearEnd) onNearEnd();
   }, [isNearEnd, onNearEnd, rows.length]);
 
-  // The rows that the user sees have other places in another order, so the table shows the first rows of that order.
+  // After the order changes, the table scrolls to its first row.
   const order = sort === undefined ? '' : `${sort.key} ${sort.descending}`;
   const previousOrder = useRef(order);
   useEffect(() => {

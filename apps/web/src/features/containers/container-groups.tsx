@@ -129,9 +129,10 @@ function AllHostGroups({ search, onChange }: GroupingProps) {
 function ChosenHostGroups({ search, onChange, hostIds }: GroupingProps & { hostIds: readonly string[] }) {
   const queries = useQueries({ queries: hostIds.map((hostId) => hostQuery(hostId)) });
   const hosts = queries.flatMap(({ data }) => data ?? []);
+  const failure = queries.find(({ error }) => error !== null && !isNotFound(error))?.error ?? null;
   const list = {
-    data: queries.some(({ isPending }) => isPending) ? undefined : hosts,
-    error: queries.find(({ error }) => error !== null && !isNotFound(error))?.error ?? null,
+    data: failure !== null || queries.some(({ isPending }) => isPending) ? undefined : hosts,
+    error: failure,
     hasNextPage: false,
     isFetchingNextPage: false,
     fetchNextPage: () => undefined,

@@ -61,7 +61,7 @@ const NAMES_SHOWN_MAX = 3;
 /** Returns the rows of the hosts, in the API's order. */
 export const hostRows = ({ hosts }: Attention): AttentionRow[] => hosts.problems.map(hostRow);
 
-function hostRow({ kind, total, filter, since, times, latest }: HostAttention): AttentionRow {
+function hostRow({ kind, total, filter, times, latest }: HostAttention): AttentionRow {
   const [host] = latest;
   const base = { key: kind, ...HOST_PROBLEMS[kind] };
   if (total === 1 && host !== undefined) {
@@ -72,7 +72,7 @@ function hostRow({ kind, total, filter, since, times, latest }: HostAttention): 
     ...base,
     name: formatCount(total, 'host'),
     ...someNames(latest, total),
-    times: times.length === 0 ? [{ total, since }] : times,
+    times,
     target: { kind: 'hosts', filter },
   };
 }

@@ -7,7 +7,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 import { Age } from '../../components/time';
 import { attentionQuery } from '../../lib/api/queries';
-import { formatNumber } from '../../lib/format-count';
+import { formatCount, formatNumber } from '../../lib/format-count';
 import { containerRows, hostRows, type AttentionRow, type AttentionTarget } from './attention-rows';
 
 /** The hosts and containers that need attention, most severe first, grouped by what they have in common. */
@@ -19,12 +19,6 @@ export function Attention() {
     <section className="card attention" aria-labelledby="attention-title">
       <h2 id="attention-title" className="card-title">
         Needs attention
-        {total > 0 && (
-          <span className="tally number">
-            {formatNumber(total)}
-            {data?.containers.totalIsExact === false && '+'}
-          </span>
-        )}
       </h2>
       {rows === undefined && error === null && <Loading what="problems" />}
       <ErrorNote error={rows === undefined ? error : null} onRetry={() => void refetch()} />
@@ -33,17 +27,25 @@ export function Attention() {
           <StateIcon icon="running" /> All clear: no crashes, failing health checks or offline hosts.
         </p>
       )}
-      {rows !== undefined && <Rows title="Hosts" rows={rows.hosts} />}
-      {rows !== undefined && <Rows title="Containers" rows={rows.containers} />}
+      {rows !== undefined && <Rows title="Hosts" total={formatNumber(data!.hosts.total)} rows={rows.hosts} />}
+      {rows !== undefined && (
+        <Rows
+          title="Containers"
+          total={`${formatNumber(data!.containers.total)}${data!.containers.totalIsExact ? '' : '+'}`}
+          rows={rows.containers}
+        />
+      )}
     </section>
   );
 }
 
-function Rows({ title, rows }: { title: string; rows: readonly AttentionRow[] }) {
+function Rows({ title, total, rows }: { title: string; total: string; rows: readonly AttentionRow[] }) {
   if (rows.length === 0) return null;
   return (
     <>
-      <h3 className="concerns-title soft">{title}</h3>
+      <h3 className="concerns-title soft">
+        {title} <span className="tally number">{total}</span>
+      </h3>
       <ul className="concerns">
         {rows.map((row) => (
           <li key={row.key}>
@@ -79,7 +81,7 @@ function Row({ row: { icon, name, problem, names, note, times, target } }: { row
       <span className="concern-where soft">
         {times.map(({ total, since }) => (
           <span key={since}>
-            {times.length > 1 && `${formatNumber(total)} since `}
+            {times.length > 1 && `${formatCount(total, 'host')}, `}
             <Age at={since} />
           </span>
         ))}

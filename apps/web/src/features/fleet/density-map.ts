@@ -3,8 +3,8 @@ import { FRESHNESS } from '../../lib/container-status';
 import { formatCount } from '../../lib/format-count';
 
 /**
- * The marks of the density map, worst first. A mark has its own shape and color: that of the host's freshness or, for a
- * host that is online, that of its problem.
+ * The marks of the density map, worst first. Each mark has its own shape and color. It shows the host's freshness, or the
+ * problem of a host that is online, or a severe problem of a host that is stale or has never reported.
  */
 export const MARKS = [
   'offline',
@@ -31,14 +31,15 @@ export const MARK_LABELS: Readonly<Record<Mark, string>> = {
   online: 'online, no problems',
 };
 
-/** The severities of the API with which an online host has a severe or a minor problem. */
+/** The severities of the API from which a host has a severe or a minor problem. */
 const SEVERE = 5;
 const MINOR = 3;
 
 /** Returns the mark of a host. */
 export function markOf(freshness: Freshness, severity: number, unhealthy: number): Mark {
-  if (freshness !== 'online') return freshness;
+  if (freshness === 'offline' || freshness === 'engine_down' || freshness === 'left') return freshness;
   if (severity >= SEVERE) return 'problem';
+  if (freshness !== 'online') return freshness;
   if (severity >= MINOR) return 'minor';
   return unhealthy > 0 ? 'unhealthy' : 'online';
 }

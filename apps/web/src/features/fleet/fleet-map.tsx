@@ -41,13 +41,16 @@ export function FleetMap() {
 function DensityMap({ fleet }: { fleet: Fleet }) {
   const navigate = useNavigate();
   const [frame, width] = useWidth();
-  const [chosen, setChosen] = useState<number | null>(null);
+  // The host and not its position, because other hosts may be added or deleted before it.
+  const [chosenId, setChosenId] = useState<string | null>(null);
   const count = fleet.ids.length;
   const size = cellSize(count);
   const columns = Math.max(1, Math.floor(width / size));
   const marks = useMemo(() => marksOf(fleet), [fleet]);
-  const index = chosen === null ? null : Math.min(chosen, count - 1);
+  const chosenIndex = useMemo(() => (chosenId === null ? -1 : fleet.ids.indexOf(chosenId)), [fleet.ids, chosenId]);
+  const index = chosenIndex === -1 ? null : chosenIndex;
   const focusedIndex = index ?? 0;
+  const choose = (cell: number): void => setChosenId(fleet.ids[cell]!);
 
   const cellAt = ({ currentTarget, clientX, clientY }: PointerEvent): number | null => {
     const { left, top } = currentTarget.getBoundingClientRect();
@@ -55,6 +58,15 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
     const cell = Math.floor((clientY - top) / size) * columns + column;
     return column >= 0 && column < columns && cell >= 0 && cell < count ? cell : null;
   };
+  const chooseCell = (event: PointerEvent): void => {
+    const cell = cellAt(event);
+    if (cell !== null) choose(cell);
+  };
+  useEffect(() => {
+    // A large map is taller than the window. The pointer is on the chosen cell, but keys can move to an invisible one.
+    if (frame.current !== document.activeElement || index === null) return;
+    document.getElementById(`map-cell-${index}`)?.scrollIntoView({ block: 'nearest' });
+  }, [frame, index]);
   return (
     <div className="map card">
       <Legend marks={marks} />
@@ -74,7 +86,7 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
         tabIndex={0}
         aria-label={`Map of ${formatCount(count, 'host')}. Arrow keys move between hosts, Enter opens a host.`}
         aria-activedescendant={`map-cell-${focusedIndex}`}
-        onFocus={() => setChosen(focusedIndex)}
+        onFocus={() => choose(focusedIndex)}
         onKeyDown={(event) => {
           if (event.key === 'Enter') {
             void navigate({ to: '/hosts/$hostId', params: { hostId: fleet.ids[focusedIndex]! } });
@@ -83,15 +95,15 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
           const next = cellAfterKey(event.key, focusedIndex, columns, count);
           if (next === null || event.ctrlKey || event.metaKey || event.altKey) return;
           event.preventDefault();
-          setChosen(next);
+          choose(next);
         }}
       >
         {width > 0 && (
           <div
             className="map-cells"
             style={{ width: columns * size, height: Math.ceil(count / columns) * size }}
-            onPointerDown={(event) => setChosen(cellAt(event) ?? index)}
-            onPointerMove={(event) => setChosen(cellAt(event) ?? index)}
+            onPointerDown={chooseCell}
+            onPointerMove={chooseCell}
           >
             <Cells marks={marks} columns={columns} />
             <Link

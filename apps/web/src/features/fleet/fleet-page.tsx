@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, Navigate } from '@tanstack/react-router';
+import { Navigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { useNow } from '../../components/time';
 import { summaryQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { EmptyState, Loading } from '../../components/empty-state';
@@ -49,20 +50,17 @@ export function FleetPage(): ReactNode {
       <ErrorNote error={summary.error} onRetry={() => void summary.refetch()} />
       <FleetCounts summary={summary.data} />
       <Overview key={hasTiles ? 'tiles' : 'map'} hasTiles={hasTiles} />
-      <p className="fleet-foot soft">
-        <Link to="/events">All events</Link>
-      </p>
     </>
   );
 }
 
 function Overview({ hasTiles }: { hasTiles: boolean }) {
-  const recentEvents = useRecentEvents(hasTiles ? EVENTS_WITH_TILES : EVENTS_SHOWN_MAX);
+  const recentEvents = useRecentEvents(hasTiles ? EVENTS_WITH_TILES : EVENTS_SHOWN_MAX, useNow());
   return (
     <div className="fleet">
       <Attention />
       {hasTiles ? <HostTiles hostsMax={TILES_MAX} recentEvents={recentEvents} /> : <FleetMap />}
-      <RecentChanges events={recentEvents.events} />
+      <RecentChanges recentEvents={recentEvents} />
     </div>
   );
 }

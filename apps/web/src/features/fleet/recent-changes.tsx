@@ -1,17 +1,18 @@
-import type { ContainerEvent } from '@muster/contracts';
+import { Link } from '@tanstack/react-router';
 import { EventRow } from '../events/event-row';
+import type { RecentEvents } from './recent-events';
 
 /** Number of events in the list. */
 export const EVENTS_SHOWN_MAX = 14;
 
 /** The most recent events of all hosts. */
-export function RecentChanges({ events }: { events: readonly ContainerEvent[] }) {
+export function RecentChanges({ recentEvents: { events, isLoaded } }: { recentEvents: RecentEvents }) {
   return (
     <section className="card recent-changes" aria-labelledby="recent-changes-title">
       <h2 id="recent-changes-title" className="card-title">
         Recent changes
       </h2>
-      {events.length === 0 && <p className="soft">No changes in the last hour</p>}
+      {isLoaded && events.length === 0 && <p className="soft">No changes in the last hour</p>}
       <ol className="events">
         {events.slice(0, EVENTS_SHOWN_MAX).map((event) => (
           <li key={event.id}>
@@ -19,6 +20,9 @@ export function RecentChanges({ events }: { events: readonly ContainerEvent[] })
           </li>
         ))}
       </ol>
+      <p className="fleet-foot soft">
+        <Link to="/events">All events</Link>
+      </p>
     </section>
   );
 }

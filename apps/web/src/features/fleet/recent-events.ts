@@ -1,25 +1,27 @@
 import type { ContainerEvent, Page } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useMemo, useState } from 'react';
-import { serverNow } from '../../lib/api/client';
+import { useMemo } from 'react';
 import { eventsQuery } from '../../lib/api/queries';
 
 /** The period whose events the fleet page shows, in milliseconds. */
 const WINDOW_MS = 3_600_000;
 
+const ROUNDED_TO_MS = 300_000;
+
 export interface RecentEvents {
-  /** The events, newest first. */
+  /** The events, newest first. Empty until they are loaded. */
   events: readonly ContainerEvent[];
+  isLoaded: boolean;
   /**
    * The time from which `events` are complete (ms): an hour ago, or later if there are more events than were read.
    */
   since: number;
 }
 
-/** Returns the latest events of the last hour, at most `eventsMax`. */
-export function useRecentEvents(eventsMax: number): RecentEvents {
-  // The time is rounded to the minute, so that the page uses the cached query if it is opened again within the minute.
-  const [start] = useState(() => Math.floor((serverNow() - WINDOW_MS) / 60_000) * 60_000);
+/** Returns the latest events of the hour before `now` (ms), at most `eventsMax`. */
+export function useRecentEvents(eventsMax: number, now: number): RecentEvents {
+  // The time is rounded, so that the page does not read the events again all the time.
+  const start = Math.floor((now - WINDOW_MS) / ROUNDED_TO_MS) * ROUNDED_TO_MS;
   const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, eventsMax));
   return useMemo(() => toRecentEvents(data?.pages[0], start), [data, start]);
 }
@@ -32,5 +34,5 @@ export function toRecentEvents(page: Page<ContainerEvent> | undefined, start: nu
   const events = page?.items ?? [];
   const oldestEvent = events.at(-1);
   const isTruncated = page !== undefined && page.nextCursor !== null && oldestEvent !== undefined;
-  return { events, since: isTruncated ? Date.parse(oldestEvent.recordedAt) : start };
+  return { events, isLoaded: page !== undefined, since: isTruncated ? Date.parse(oldestEvent.recordedAt) : start };
 }

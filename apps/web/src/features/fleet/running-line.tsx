@@ -7,7 +7,7 @@ import { sampleHistory, stateHistory } from '../../lib/state-history';
 const COLUMNS = 48;
 const HEIGHT = 20;
 
-/** A line chart of the number of a host's running containers since `since`, which is at most an hour ago. */
+/** A line chart of the number of a host's running containers since `since`, which is about an hour ago or later. */
 export function RunningLine({
   byState,
   events,

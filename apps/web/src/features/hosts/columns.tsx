@@ -115,7 +115,7 @@ function Problems({ problems }: { problems: Host['problems'] }) {
         {problems.length > 1 && ` +${problems.length - 1}`}
       </span>
       <span className="as-of">
-        since <Age at={worst.since} />
+        <Age at={worst.since} />
       </span>
     </span>
   );

@@ -5,6 +5,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { api } from '../../lib/api/client';
 import { removeHosts } from '../../lib/api/host-cache';
+import { refresh } from '../../lib/api/refresh';
 import { isCurrent } from '../../lib/container-status';
 import { formatCount } from '../../lib/format-count';
 import { deleteInBatches } from './delete-in-batches';
@@ -38,7 +39,7 @@ export function DeleteHostsDialog({
             removeHosts(client, new Set(deleted.map(({ id }) => id)));
             onDeleted(deleted);
           },
-        ).finally(() => void client.invalidateQueries());
+        ).finally(() => refresh(client));
       }}
     >
       <ul className="deleted-hosts" tabIndex={0} aria-label="Hosts to delete">

@@ -55,12 +55,13 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
   if (hosts.size === 0) return;
   const listedHosts = cachedHosts(client);
   // The lists are filtered and sorted, so a host can leave a list or enter one that does not contain it.
-  const changesLists = [...hosts.values()].some((host) => {
+  let changesLists = false;
+  for (const host of hosts.values()) {
     const { queryKey } = hostQuery(host.id);
     const before = listedHosts.get(host.id) ?? client.getQueryData(queryKey);
     client.setQueryData(queryKey, host);
-    return before === undefined || filterKeyOf(before) !== filterKeyOf(host);
-  });
+    changesLists ||= before === undefined || filterKeyOf(before) !== filterKeyOf(host);
+  }
   updateHosts(client, (host) => hosts.get(host.id) ?? host);
   if (changesLists) refresh(['hosts', 'list']);
   if (!updateFleetMap(client, hosts)) refresh(fleetMapQuery.queryKey);

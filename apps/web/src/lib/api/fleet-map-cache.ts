@@ -3,7 +3,7 @@ import type { QueryClient } from '@tanstack/react-query';
 import { severityOf } from '../severity';
 import { fleetMapQuery } from './queries';
 
-/** The index of each host, by the map's array of ids, which stays the same while only other arrays change. */
+/** The positions of the hosts in a map. The key is the map's array of ids, which live updates do not replace. */
 const indexes = new WeakMap<readonly string[], ReadonlyMap<string, number>>();
 
 function indexOf(ids: readonly string[]): ReadonlyMap<string, number> {

@@ -79,7 +79,13 @@ export function electByLease(
       return null;
     }
   };
-  const writeLease = (): void => storage.setItem(name, JSON.stringify({ tabId, at: Date.now() }));
+  const writeLease = (): void => {
+    try {
+      storage.setItem(name, JSON.stringify({ tabId, at: Date.now() }));
+    } catch {
+      // The storage is full. Without a lease, each tab holds its own stream.
+    }
+  };
   let take: () => void = () => undefined;
 
   return {

@@ -5,8 +5,8 @@ import { isSignedOut } from './client';
 /**
  * The state of the live stream. `connecting`: no message has arrived yet. `live`: changes arrive as they are committed.
  * `lagging`: connected, but the server has not yet sent the changes that were committed after `since`. `lost`:
- * disconnected since `since`, and reconnecting. `silent`: connected, but no message arrives; usually a proxy holds the
- * messages back. `ended`: the session has ended, and no more messages will arrive. `since` is a time in milliseconds,
+ * disconnected since `since`, and reconnecting. `silent`: connected, but no message arrives, usually because a proxy
+ * buffers the stream. `ended`: the session has ended, and no more messages will arrive. `since` is a time in milliseconds,
  * according to the server's clock for `lagging` and to this device's clock for `lost` and `silent`.
  */
 export type LiveState =
@@ -41,7 +41,7 @@ const SILENCE_MS_MAX = 19_000;
  * Minimum time between two messages that do not arrive together (ms). A proxy that holds messages back releases many at
  * once, and is then silent again.
  */
-const BURST_MS_MAX = 1_000;
+const MESSAGE_GAP_MS_MIN = 1_000;
 
 /**
  * Reads the live stream, and reconnects whenever the connection is lost. The state is `live` only after a message has
@@ -85,8 +85,8 @@ export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }
     const now = Date.now();
     const gapMs = now - lastMessageAt;
     // Messages that were held back arrive together after a long time. Only a regular rhythm ends the silence.
-    const isRegular = state.kind !== 'silent' || (gapMs >= BURST_MS_MAX && gapMs <= SILENCE_MS_MAX);
-    if (state.kind !== 'silent' || gapMs >= BURST_MS_MAX) lastMessageAt = now;
+    const isRegular = state.kind !== 'silent' || (gapMs >= MESSAGE_GAP_MS_MIN && gapMs <= SILENCE_MS_MAX);
+    if (state.kind !== 'silent' || gapMs >= MESSAGE_GAP_MS_MIN) lastMessageAt = now;
     expectMessageWithin(SILENCE_MS_MAX);
     if (!isRegular || (state.kind !== 'connecting' && !isAway())) return;
     const mayHaveMissed = isAway();
@@ -100,6 +100,8 @@ export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }
       onState: (connection) => {
         if (signal.aborted) return;
         if (connection.state === 'open') onOpen();
+        // A proxy may also hold back the headers of the response.
+        else if (connection.state === 'connecting' && state.kind === 'connecting') expectMessageWithin(SILENCE_MS_MAX);
         else if (connection.state === 'waiting') {
           clearTimeout(silenceTimer);
           setAway('lost');

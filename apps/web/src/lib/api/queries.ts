@@ -108,7 +108,7 @@ export type ContainerFilters = FiltersOf<'listContainers'>;
 export type HostFilters = FiltersOf<'listHosts'>;
 export type EventFilters = FiltersOf<'listEvents'>;
 
-/** Returns whether the API counts all items: only for the first page, because counting can cost more than the page. */
+/** Returns the parameter that requests the total. Only the first page has it, because counting can cost more than the page. */
 const countOf = ({ count }: { count?: unknown }, { cursor }: { cursor: string | undefined }): { count?: true } =>
   count === true && cursor === undefined ? { count } : {};
 
@@ -176,7 +176,7 @@ export const invitationsQuery = () =>
 export const apiKeysQuery = () =>
   pagedQuery(['api-keys'], (page, options) => api.call('listApiKeys', { query: page }, options));
 
-/** The topics whose data is computed from containers. */
+/** The topics whose data changes when a container changes. */
 const CONTAINER_TOPICS: readonly string[] = ['attention', 'containers', 'events', 'images', 'ports', 'projects'];
 
 /** The topics with data about the fleet. This data can change without any action by the user. */

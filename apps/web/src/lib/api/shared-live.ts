@@ -16,7 +16,10 @@ export interface Channel {
 const STATE_INTERVAL_MS = 5_000;
 
 /** Maximum time without a broadcast of the leader (ms). After it, this tab takes the leadership. */
-const LEADER_SILENCE_MS_MAX = 20_000;
+const LEADER_SILENCE_MS_MAX = 17_000;
+
+/** Maximum additional time (ms), which is random, so that not all tabs take the leadership at the same moment. */
+const TAKEOVER_SPREAD_MS = 3_000;
 
 /**
  * Shares one live stream between all tabs of the browser, because a browser opens only six connections to a server over
@@ -30,6 +33,7 @@ export function shareLive(
 ): LiveConnection {
   let state: LiveState = { kind: 'connecting' };
   let own: LiveConnection | null = null;
+  let isClosed = false;
   const listeners = new Set<() => void>();
   const post = (data: Broadcast): void => channel.postMessage(data);
   const setState = (next: LiveState): void => {
@@ -41,13 +45,16 @@ export function shareLive(
   let silenceTimer: ReturnType<typeof setTimeout> | undefined;
   const expectBroadcast = (): void => {
     clearTimeout(silenceTimer);
-    silenceTimer = setTimeout(() => {
-      if (own !== null || state.kind === 'ended') return;
-      if (state.kind !== 'silent') setState({ kind: 'silent', since: Date.now() });
-      onGap();
-      steal();
-      expectBroadcast();
-    }, LEADER_SILENCE_MS_MAX);
+    silenceTimer = setTimeout(
+      () => {
+        if (own !== null || state.kind === 'ended') return;
+        if (state.kind !== 'silent') setState({ kind: 'silent', since: Date.now() });
+        onGap();
+        steal();
+        expectBroadcast();
+      },
+      LEADER_SILENCE_MS_MAX + Math.random() * TAKEOVER_SPREAD_MS,
+    );
   };
 
   channel.onmessage = ({ data }: MessageEvent<Broadcast>) => {
@@ -64,7 +71,7 @@ export function shareLive(
     }
     const wasAway = state.kind === 'lost' || state.kind === 'silent';
     setState(data.state);
-    // While the stream was away, messages were missed; when it falls silent, polling begins.
+    // Messages that were sent while the stream was disconnected are lost, and a silent stream delivers none.
     if ((wasAway && data.state.kind === 'live') || (!wasAway && data.state.kind === 'silent')) onGap();
   };
 
@@ -81,8 +88,7 @@ export function shareLive(
     own = connection;
     // The state of the former leader stays until the new connection has one.
     const publish = (): void => {
-      if (connection.state().kind === 'connecting' && wasFollowing) return;
-      setState(connection.state());
+      if (connection.state().kind !== 'connecting' || !wasFollowing) setState(connection.state());
       post({ kind: 'state', state });
     };
     let wasLive = false;
@@ -103,7 +109,7 @@ export function shareLive(
       unsubscribe();
       connection.close();
       if (own === connection) own = null;
-      expectBroadcast();
+      if (!isClosed) expectBroadcast();
     });
   });
   post({ kind: 'hello' });
@@ -116,6 +122,7 @@ export function shareLive(
       return () => listeners.delete(onChange);
     },
     close() {
+      isClosed = true;
       withdraw();
       own?.close();
       own = null;
