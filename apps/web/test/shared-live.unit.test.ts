@@ -12,7 +12,10 @@ class Browser {
   readonly channels = new Set<Channel>();
   readonly #waiting: { grant: () => void; lock: FakeLock }[] = [];
   #holder: FakeLock | null = null;
-  readonly #items = new Map<string, string>();
+  /** The time until the other tabs see a change of the storage (ms). */
+  storageDelayMs = 0;
+  readonly #seenItems = new Map<string, SeenItems>();
+  readonly #latest: SeenItems = { items: new Map(), change: 0 };
   readonly #storageListeners = new Map<string, Set<() => void>>();
 
   openChannel(): Channel {
@@ -59,21 +62,31 @@ class Browser {
   }
 
   storageOf(tab: string): LeaseStorage {
-    const notify = (): void => {
-      for (const [other, listeners] of this.#storageListeners) {
-        if (other !== tab) for (const listener of listeners) queueMicrotask(listener);
-      }
+    const seen: SeenItems = { items: new Map(this.#latest.items), change: this.#latest.change };
+    this.#seenItems.set(tab, seen);
+    const change = (apply: (items: Map<string, string>) => void): void => {
+      const number = this.#latest.change + 1;
+      const show = (to: SeenItems): void => {
+        if (to.change > number) return;
+        to.change = number;
+        apply(to.items);
+      };
+      show(this.#latest);
+      show(seen);
+      const showOthers = (): void => {
+        for (const [other, items] of this.#seenItems) {
+          if (other === tab) continue;
+          show(items);
+          this.#storageListeners.get(other)?.forEach((listener) => queueMicrotask(listener));
+        }
+      };
+      if (this.storageDelayMs === 0) showOthers();
+      else setTimeout(showOthers, this.storageDelayMs);
     };
     return {
-      getItem: (key) => this.#items.get(key) ?? null,
-      setItem: (key, value) => {
-        this.#items.set(key, value);
-        notify();
-      },
-      removeItem: (key) => {
-        this.#items.delete(key);
-        notify();
-      },
+      getItem: (key) => seen.items.get(key) ?? null,
+      setItem: (key, value) => change((items) => items.set(key, value)),
+      removeItem: (key) => change((items) => items.delete(key)),
     };
   }
 
@@ -90,6 +103,11 @@ class Browser {
 }
 interface FakeLock {
   fail: () => void;
+}
+/** The items of the storage as a tab sees them, and the number of the last change that it sees. */
+interface SeenItems {
+  items: Map<string, string>;
+  change: number;
 }
 
 /** A tab with a connection whose state and messages the test controls. */
@@ -143,7 +161,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-const settle = (ms = 500) => jest.advanceTimersByTimeAsync(ms);
+const settle = (ms = 1_500) => jest.advanceTimersByTimeAsync(ms);
 const LIVE: LiveState = { kind: 'live' };
 
 describe.each([
@@ -211,6 +229,19 @@ describe.each([
       expect(live.state().kind).toBe('live');
       expect(gaps).toHaveLength(1);
     }
+    tabs.forEach(({ live }) => live.close());
+  });
+
+  test('choose one leader although they see changes of the storage later', async () => {
+    const browser = new Browser();
+    const tabs = openTabs(browser, 12);
+    browser.storageDelayMs = 300;
+    await settle();
+    const [leader] = leadersOf(tabs);
+    leader!.live.close();
+    await settle(3_000);
+    expect(leadersOf(tabs)).toHaveLength(1);
+    expect(tabs.reduce((sum, { streamsOpened }) => sum + streamsOpened, 0)).toBe(2);
     tabs.forEach(({ live }) => live.close());
   });
 

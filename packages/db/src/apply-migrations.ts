@@ -137,12 +137,13 @@ export async function retryWhileLocked<T>(
 ): Promise<T> {
   const since = performance.now();
   for (;;) {
+    const attemptAt = await readClock(client);
     try {
       return await action();
     } catch (error) {
       if (!isLockError(error)) throw error;
     }
-    const blockers = await findBlockers(client);
+    const blockers = await findBlockers(client, attemptAt);
     onWait?.({ migration: name, blockers });
     if (performance.now() - since > retryMsMax) {
       const sessions = blockers.length === 0 ? 'other sessions' : blockers.join(', ');
@@ -155,13 +156,24 @@ export async function retryWhileLocked<T>(
   }
 }
 
-async function findBlockers(client: pg.ClientBase): Promise<string[]> {
+/** Returns the database server's time. */
+async function readClock(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
+  return rows[0]!.now;
+}
+
+/**
+ * Describes the sessions that a failed attempt probably waited for. Transactions that began after `attemptAt` are left
+ * out, because most of them waited for the attempt.
+ */
+async function findBlockers(client: pg.ClientBase, attemptAt: string): Promise<string[]> {
   const { rows } = await client.query<{ pid: number; application: string; state: string; seconds: number }>(
     `SELECT pid, application_name AS application, COALESCE(state, backend_type) AS state,
        round(extract(epoch FROM clock_timestamp() - xact_start))::int AS seconds
      FROM pg_stat_activity
-     WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - interval '1 s'
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < $1::timestamptz
      ORDER BY xact_start LIMIT 3`,
+    [attemptAt],
   );
   return rows.map(
     ({ pid, application, state, seconds }) => `pid ${pid} (${application || 'unnamed'}, ${state} for ${seconds} s)`,

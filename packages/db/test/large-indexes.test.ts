@@ -53,6 +53,10 @@ serverOnly(describe)('a database in use', () => {
       await client.end();
     }
   }
+  const isWaitingForLock = async () => {
+    const { rows } = await reader.query('SELECT FROM pg_locks WHERE NOT granted AND relation IS NOT NULL');
+    return rows.length > 0;
+  };
   const isValid = () =>
     withClient(async (client) => {
       const { rows } = await client.query<{ indisvalid: boolean }>(
@@ -91,6 +95,30 @@ serverOnly(describe)('a database in use', () => {
     const database = await opening;
     expect(database.appliedMigrations).toEqual(['20260102000000_column']);
     await database.close();
+  });
+
+  test('is not reported as in use by a session that waited for the migration', async () => {
+    await startLongRead();
+    await writeMigrations(folder.path, COLUMN);
+    const migrations = await loadMigrations(folder.path);
+    const waits: MigrationWait[] = [];
+    await withClient(async (waiting) => {
+      await withClient(async (client) => {
+        const options = {
+          lockTimeoutMs: 1_500,
+          pauseMs: 10,
+          retryMsMax: 100,
+          onWait: (wait: MigrationWait) => waits.push(wait),
+        };
+        const applying = rejectionOf(applyMigrations(client, migrations, options));
+        while (!(await isWaitingForLock())) await new Promise((resolve) => setTimeout(resolve, 20));
+        await waiting.query('BEGIN');
+        await waiting.query('SELECT * FROM first');
+        await applying;
+      });
+      await waiting.query('COMMIT');
+    });
+    expect(waits[0]!.blockers).toEqual([expect.stringContaining('(a report, idle in transaction')]);
   });
 
   test('that stays in use eventually makes the start fail with a message that names the session', async () => {

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DISPLAY_NAME_LENGTH_MAX } from '@muster/contracts';
 import { createTestDatabase, type TestDatabase } from '@muster/db/testing';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { eventually } from '@muster/testkit';
+import type { Browser, BrowserContext, Locator, Page, Request } from 'playwright-core';
 import { findViolations } from '../support/axe.js';
 import {
   describeLargeFleet,
@@ -235,9 +236,14 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       const cookies = await context.cookies();
       await tabs.addCookies(cookies.map((cookie) => ({ ...cookie, domain: new URL(url).hostname })));
       let streams = 0;
+      const unfinished = new Map<Request, Page>();
       tabs.on('request', (sent) => {
-        if (new URL(sent.url()).pathname === '/api/stream') streams += 1;
+        if (new URL(sent.url()).pathname !== '/api/stream') return;
+        streams += 1;
+        unfinished.set(sent, sent.frame().page());
       });
+      tabs.on('requestfailed', (sent) => unfinished.delete(sent));
+      const openStreams = () => [...unfinished.values()].filter((tab) => !tab.isClosed()).length;
       const pages: Page[] = [];
       for (let tab = 0; tab < 12; tab += 1) {
         const opened = await tabs.newPage();
@@ -260,7 +266,9 @@ describeLargeFleet('a fleet of 500 hosts', () => {
         await other.getByRole('link', { name: 'zurich-renamed' }).waitFor();
         await other.getByText('Live', { exact: true }).waitFor();
       }
-      expect(streams).toBe(2);
+      // More than one tab may open a stream at first, on a busy device. All but one close theirs.
+      await eventually(() => expect(openStreams()).toBe(1));
+      expect(streams).toBeGreaterThan(1);
       await dashboard!.api.call('renameHost', { params, body: { name: 'zurich-edge-02' } });
     } finally {
       await tabs.close();

@@ -59,8 +59,11 @@ const RENEWAL_MS = 3_000;
  */
 const LEASE_MS = 70_000;
 
-/** Time after which a new leader checks that no other tab took the lease at the same moment, in milliseconds. */
-const CONFIRMATION_MS = 100;
+/**
+ * Time after which a new leader checks that no other tab took the lease at the same moment, in milliseconds. Tabs can run
+ * in different processes, and on a busy device one of them sees the other's lease some hundred milliseconds later.
+ */
+const CONFIRMATION_MS = 1_000;
 
 /**
  * Elects with a lease in `localStorage`, for pages without Web Locks, which browsers offer only with HTTPS. `steal` takes
@@ -103,18 +106,22 @@ export function electByLease(
       };
       const check = (): void => {
         const lease = readLease();
-        if (term !== null) {
-          if (lease === null || lease.tabId === tabId) writeLease();
-          else {
-            term.abort();
-            term = null;
-          }
-        } else if (lease === null || Math.abs(Date.now() - lease.at) > LEASE_MS) take();
+        if (term === null) {
+          if (lease === null || Math.abs(Date.now() - lease.at) > LEASE_MS) take();
+        } else if (lease !== null && lease.tabId !== tabId) {
+          term.abort();
+          term = null;
+        }
+      };
+      const checkAndRenew = (): void => {
+        check();
+        if (term !== null) writeLease();
       };
       const release = (): void => {
         if (term !== null && readLease()?.tabId === tabId) storage.removeItem(name);
       };
-      const timer = setInterval(check, RENEWAL_MS);
+      const timer = setInterval(checkAndRenew, RENEWAL_MS);
+      // Does not renew the lease here, because a renewal is a change of the storage in all other tabs.
       events.addEventListener('storage', check);
       events.addEventListener('pagehide', release);
       check();
