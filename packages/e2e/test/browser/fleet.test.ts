@@ -10,6 +10,7 @@ import {
   describeLargeFleet,
   openChromium,
   openPage,
+  overflowOf,
   startDashboard,
   type Dashboard,
   type PageErrors,
@@ -55,8 +56,6 @@ describeLargeFleet('a fleet of 500 hosts', () => {
   const rowNames = () => hostRows().locator('.row-name').allInnerTexts();
   const countOf = async (link: Locator): Promise<number> =>
     Number(/^[\d,]+/.exec(await link.innerText())![0].replaceAll(',', ''));
-  const overflowPx = (): Promise<number> =>
-    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
   test('has a fleet page on which each number leads to a list of exactly that many hosts or containers', async () => {
     await open('/');
@@ -216,13 +215,28 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       await open(path);
       await page.getByRole('heading', { level: 1 }).waitFor();
       await page.waitForFunction(() => document.querySelector('.loading') === null);
-      expect([path, await overflowPx()]).toEqual([path, 0]);
+      expect([path, await overflowOf(page)]).toEqual([path, 0]);
     }
     await open(`/hosts/${host!.id}`);
     await page.getByRole('button', { name: 'Actions' }).click();
     await page.getByRole('menuitem', { name: 'Delete' }).click();
     const dialog = page.getByRole('dialog');
     expect(await dialog.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  test('has pages that fit every width and have no accessibility violations', async () => {
+    const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-web-01' } })).items;
+    for (const path of ['/', '/hosts', `/hosts/${host!.id}`, '/containers', '/images', '/events']) {
+      await open(path);
+      for (const width of [768, 1280, 1920]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.waitForFunction(() => document.querySelector('.loading') === null);
+        expect([path, width, await overflowOf(page)]).toEqual([path, width, 0]);
+      }
+      expect([path, await findViolations(page)]).toEqual([path, []]);
+    }
     await page.setViewportSize({ width: 1280, height: 900 });
   });
 

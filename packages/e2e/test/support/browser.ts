@@ -41,6 +41,10 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
   return { page, errors: { list } };
 }
 
+/** Returns by how many pixels a page is wider than its window. */
+export const overflowOf = (page: Page): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
 /** A generous timeout for busy machines. No test measures time with it. */
 const TIMEOUT_MS = 30_000;
 
