@@ -97,7 +97,7 @@ export class RequestSlot {
     });
   }
 
-  /** Declares that the body needs no more bytes. */
+  /** Declares that the body is complete, so that no more bytes are reserved for it. */
   completeBody(): void {
     this.options.bytes.complete();
   }

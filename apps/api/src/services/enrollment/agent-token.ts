@@ -63,8 +63,8 @@ export function createAgentTokenService(
 ): AgentTokenService {
   const { prisma } = db;
 
-  // A fleet that reconnects presents a thousand different tokens a second, and a new fleet uses as many for the first
-  // time. Lookups and first uses are therefore batched.
+  // When a fleet reconnects, a thousand different tokens arrive per second. When it is new, each of them is also used for
+  // the first time. Lookups and first uses are therefore batched.
   const lookups = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (requested) =>
       findAgentTokens(
