@@ -158,7 +158,7 @@ async function acceptConfiguredKey(
   return true;
 }
 
-/** Returns the audit entry for a change to a key that this process makes on its own, without an operator. */
+/** Returns the audit entry for a change that this process makes to a key on its own, without an operator. */
 const keyAuditEntry = (
   { organizationId, id, name, role }: KeyRow,
   action: NewAuditEntry['action'],
