@@ -31,11 +31,11 @@ import { createAgentReleaseService } from './services/delivery/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
 
-// By default, a small heap of V8 grows to four times its live data before garbage is collected. This limits it to
-// twice, which costs a little CPU time and halves the heap's growth under overload.
+// By default, V8 lets a small heap grow to four times its live data before it collects garbage. This flag limits the
+// heap to twice its live data, which costs a little CPU time and halves the heap's growth under overload.
 setFlagsFromString('--heap-growing-percent=100');
 
-/** The dashboard is built by another package, which is resolved by name; the build may be missing. */
+/** Another package builds the dashboard. That package is resolved by name, and its build may be missing. */
 const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/index.html')));
 
 // The banner goes to stdout and the log to stderr, so that each can be redirected separately.

@@ -2,8 +2,8 @@ import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
 /**
- * Limits the refusals per caller that are sent at once. The limit is high enough for an agent that ignores Retry-After
- * for a short time.
+ * Limits the refusals that one caller gets without delay. The limit is high enough for an agent that ignores
+ * Retry-After for a short time.
  */
 const IMMEDIATE_REFUSALS = { perMinute: 600, burst: 20 };
 

@@ -16,17 +16,17 @@ const BURST_MIN = 10;
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** A snapshot costs 1 for each of this many bytes of its body. */
+/** Number of bytes of a snapshot's body that cost 1. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 
-/** A snapshot costs 1 for each of this many written rows. */
+/** Number of rows written for a snapshot that cost 1. */
 const ROWS_PER_COST = 50;
 
 /**
  * These limits bound the CPU time of snapshots, including snapshots that change nothing. They limit the text that is
- * parsed after decompression, and the history that is written. A snapshot with 10 MiB of text that changes nothing can
- * be compressed to 50 KiB, and takes this process 0.1 to 0.2 s. The bursts allow sixteen of the largest snapshots, and
- * 32 MiB of history. A host whose 5,000 containers all change writes 1 to 2 MiB of history.
+ * parsed after decompression, and the history that is written. A snapshot that changes nothing and has 10 MiB of text
+ * can be compressed to 50 KiB, and takes 0.1 to 0.2 s to process. The bursts allow sixteen of the largest snapshots,
+ * and 32 MiB of history. A host whose 5,000 containers all change writes 1 to 2 MiB of history.
  */
 const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
 const TEXT_BURST_MIN = 640;
@@ -79,7 +79,7 @@ export interface AgentLimitOptions {
  * Limits the calls of each host's agent and reports the remaining budget in headers
  * (draft-ietf-httpapi-ratelimit-headers-11). Small calls are counted separately from snapshots, so that a host whose
  * snapshots are delayed can still send heartbeats. Snapshots are limited by number and by cost. The limits apply per
- * host, so that rotating the token does not reset them, and per process (ADR 8).
+ * host, so that rotating the token does not reset them. Each process counts separately (ADR 8).
  */
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {

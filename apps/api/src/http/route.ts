@@ -54,7 +54,7 @@ type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status 
     ? E extends { opensSession: true }
       ? WithCookies<z.output<Schema>>
       : z.output<Schema>
-    : // The handler writes a body that is not JSON itself and returns nothing, for which `void` is the only type.
+    : // If the body is not JSON, the handler writes to the response and returns nothing, which only `void` expresses.
       // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- see above
       void;
 

@@ -7,8 +7,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const BODY_LIMIT = { chunksFree: 1_024, chunkBytesMin: 256 };
 
 /**
- * The limits for the rest of an answered request. It is read only because a client that is still sending does not read
- * the response.
+ * The limits for the rest of a request whose response has been sent. The rest is read only because a client that is
+ * still sending does not read the response.
  */
 const REMAINDER_LIMIT = { chunksFree: 64, chunkBytesMin: 4_096 };
 
@@ -17,9 +17,9 @@ export const SMALL_CHUNKS = 'SMALL_CHUNKS';
 
 /**
  * Watches a body sent with `Transfer-Encoding: chunked`, and calls `refuse` once if the body arrives in many small
- * chunks. Node creates a buffer and an event for each chunk, so a million bytes sent one by one block the event loop
- * for a second and take hundreds of times their size in memory, which a byte limit does not prevent. The rest of an
- * answered request is watched as well.
+ * chunks. Node creates a buffer and an event for each chunk. A million bytes sent one by one therefore block the event
+ * loop for a second and take hundreds of times their size in memory. A byte limit does not prevent this. The rest of a
+ * request is also watched after the response has been sent.
  */
 export function limitSmallChunks(req: IncomingMessage, res: ServerResponse, refuse: (error: Error) => void): void {
   if (req.headers['transfer-encoding'] === undefined) return;

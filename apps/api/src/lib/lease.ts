@@ -18,7 +18,7 @@ export interface Lease {
   /** Renews the lease. Resolves with false if the lease is lost, that is, if another process may have acquired it. */
   renew(): Promise<boolean>;
 
-  /** Returns the milliseconds for which the lease is certainly held, without a query. 0: it may be lost. */
+  /** Returns, without a query, the milliseconds for which the lease is certainly held. 0: the lease may be lost. */
   remainingMs(): number;
 
   /**

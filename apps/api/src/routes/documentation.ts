@@ -58,7 +58,7 @@ const START_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-/** The routes of the OpenAPI document, and of a page that shows the document and can send each request. */
+/** The routes of the OpenAPI document, and of a page that shows the document and can call each operation. */
 export function documentationRoutes(): Route[] {
   let text: string | null = null;
   const page = { method: 'GET', access: 'anybody' } as const;

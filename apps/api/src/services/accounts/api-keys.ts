@@ -158,7 +158,7 @@ async function acceptConfiguredKey(
   return true;
 }
 
-/** Returns the audit entry for a change that this process makes to a key on its own, without an operator. */
+/** Returns the audit entry for a key that this process created or revoked without a request of an operator. */
 const keyAuditEntry = (
   { organizationId, id, name, role }: KeyRow,
   action: NewAuditEntry['action'],

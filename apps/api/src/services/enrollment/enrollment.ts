@@ -69,7 +69,7 @@ const invalidTokenError = () => new TokenInvalidError('The enrollment token is i
 export interface EnrollmentServiceOptions {
   now: () => Date;
   cadence?: Cadence;
-  /** This process's cache of agent tokens. An enrollment drops the tokens that it revokes from the cache. */
+  /** This process's cache of agent tokens. If an enrollment revokes tokens, it drops them from this cache. */
   tokenCache?: AgentTokenCache;
 }
 
