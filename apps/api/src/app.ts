@@ -67,7 +67,10 @@ export interface AppOptions {
    * budgets that refill at this rate. 0: unlimited.
    */
   agentRequestsPerMinute?: number;
-  /** Requests without valid credentials that an address may send per minute before it gets 429. 0: unlimited. */
+  /**
+   * Maximum number of requests without valid credentials that an address may send per minute. Above it, such requests
+   * get 429. 0: unlimited.
+   */
   authFailuresPerMinute?: number;
   /** Maximum number of sign-in attempts per minute from one address. For one account, half as many. 0: unlimited. */
   signInsPerMinute?: number;
@@ -93,7 +96,7 @@ export interface AppOptions {
     'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs' | 'missedEventsMax'
   > &
     Pick<StreamRouteOptions, 'recheckMs' | 'operatorListenersMax'>;
-  /** The metrics registry. Default: a new one. */
+  /** The metrics registry. Default: a new registry. */
   metrics?: Metrics;
   /** The bearer token required to read the metrics. If it is null, `metricsWithoutToken` applies. */
   metricsToken?: string | null;
@@ -116,7 +119,8 @@ export interface AppOptions {
   /** Serves the agent download. Absent: this API has no agent release. */
   agentRelease?: AgentReleaseService;
   /**
-   * Returns true once the process is shutting down: `/readyz` returns 503, and connections close after their response.
+   * Returns true once the process is shutting down. From then on, `/readyz` returns 503, and connections close after
+   * their response.
    */
   isDraining?: () => boolean;
 }
@@ -126,7 +130,7 @@ const LOG_INTERVAL_MS = 5_000;
 
 const PUBLIC_URL_DEFAULT = 'http://127.0.0.1:3000';
 
-/** Wires the application. Opens nothing and starts nothing: the caller passes an open database and listens. */
+/** Wires the application. Opens and starts nothing. The caller passes an open database and starts the server. */
 export function createApp({
   db,
   logger = pino({ level: 'silent' }),

@@ -76,7 +76,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
   };
   // The server listens before the admin key is created, so that no key is created if the port is in use. Requests are
-  // answered only after the key was delivered, so that the operator has it when the API is ready.
+  // answered only after the key was delivered, so that the operator has the key when the API is ready.
   let open: (handler: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => (open = resolve));
   const server = await serve(opened, { host: env.HOST, port: env.PORT, logger });
@@ -134,7 +134,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
   logger.info({ url: server.url }, 'listening');
 
-  // Started only now, because building a large index takes minutes.
+  // Index builds start only now, because building a large index takes minutes.
   const stopIndexes = new AbortController();
   const indexes = db
     .buildIndexes({

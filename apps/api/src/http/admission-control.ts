@@ -30,8 +30,8 @@ export interface AdmissionOptions {
   /** Maximum number of waiting requests, as a multiple of the requests that may run at a time. */
   waitingPerRequestMax?: number;
   /**
-   * Maximum memory for request bodies at a time, in bytes. Both the compressed and the decompressed bytes of a body
-   * count.
+   * Maximum number of bytes that all request bodies together may occupy at a time. Both the compressed and the
+   * decompressed bytes of a body count.
    */
   bodyBytesInWorkMax?: number;
 }
@@ -78,7 +78,10 @@ const LOG_INTERVAL_MS = 5_000;
  * not lock out anyone. `bodyBytesMax` limits the size of one body, before and after decompression.
  */
 const LIMIT_SHARES = {
-  /** Heartbeats, enrollments and token rotations. They are small and fast, and determine whether a host looks alive. */
+  /**
+   * Heartbeats, enrollments and token rotations. These calls are small and fast, and they determine whether a host
+   * looks alive.
+   */
   calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
   snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
   operators: { requests: 1 / 8, bytes: 1 / 16, bodyBytesMax: BODY_BYTES_MAX },
@@ -138,7 +141,7 @@ function pathOf(target: string): string {
  * Many requests may wait, because waiting costs almost nothing. A refusal costs a notable part of the CPU time of a
  * small call, and makes the client retry at once. Under overload, most requests are refused, and each refusal takes CPU
  * time from the accepted requests. Refusals therefore bypass `app`, because Express alone costs more than the rest of a
- * refusal. The response is the same as that of `app` to an `OverloadedError`.
+ * refusal. The response is the same as the one that `app` sends for an `OverloadedError`.
  */
 export function createAdmissionControl(
   app: RequestListener,
@@ -228,14 +231,14 @@ export function createAdmissionControl(
 }
 
 /**
- * Returns a listener that refuses requests with the response to an `OverloadedError`. Everything in the response except
- * the request id, Retry-After and Connection is prepared once.
+ * Returns a listener that responds to every request as `app` responds to an `OverloadedError`. Everything in the
+ * response except the request id, Retry-After and Connection is prepared once.
  */
 function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
-  // A UUID is ASCII and needs no escaping in JSON, so the text around it is constant, and the body has as many bytes as
-  // characters.
+  // A UUID is ASCII and needs no escaping in JSON. The text before and after the UUID is therefore constant, and the
+  // body has as many bytes as characters.
   const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),

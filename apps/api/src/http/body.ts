@@ -12,7 +12,7 @@ import { receiveBytes } from './receive-bytes.js';
  * @throws BodyTooLargeError if the body exceeds `bytesMax`. The rest of the request is read and dropped, because a
  * client that is still sending does not read the response.
  * @throws InvalidRequestError if the body is not JSON or has invalid fields, which the error names.
- * @throws OverloadedError if other bodies leave no room for this one in time.
+ * @throws OverloadedError if no memory for the body becomes available in time.
  * @throws RequestTimeoutError if the body arrives too slowly, RateLimitedError if the caller sends too many bodies at
  * once.
  */

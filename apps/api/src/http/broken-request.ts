@@ -130,7 +130,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
   };
 }
 
-/** Reads and drops further input, and closes the connection once no more arrives. */
+/** Reads and drops further input, and closes the connection once no more input arrives. */
 function lingerAndClose(socket: Duplex): void {
   const close = () => socket.destroy();
   const limit = setTimeout(close, LINGER_MS_MAX);

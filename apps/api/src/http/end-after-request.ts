@@ -21,7 +21,7 @@ export function endAfterRequest(res: ServerResponse, text: string, closes?: bool
     return;
   }
   res.write(text);
-  // Checked only now, because a shutdown sets `Connection: close` on responses that have not begun.
+  // Checked only after the response has begun, because until then, a shutdown may set `Connection: close`.
   if (!(closes ?? closesConnection(res))) {
     res.end();
     return;

@@ -9,17 +9,17 @@ const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Minimum bursts of snapshots: the number of snapshots, and their total cost. An agent that reconnects after a day
- * sends up to 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One
- * snapshot of 10 MiB that changes 5,000 containers also costs less than 300.
+ * Minimum bursts of a host's snapshots, by number and by total cost. An agent that reconnects after a day sends up to
+ * 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One snapshot of
+ * 10 MiB that changes 5,000 containers also costs less than 300.
  */
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** Number of bytes of a snapshot's body that cost 1. */
+/** Number of body bytes that cost 1. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 
-/** Number of rows written for a snapshot that cost 1. */
+/** Number of written rows that cost 1. */
 const ROWS_PER_COST = 50;
 
 /**
@@ -47,7 +47,7 @@ export type AgentLimit = (hostId: string, res: Response) => RateLimitedError | n
 export interface AgentLimits {
   /** Limits small calls. */
   calls: AgentLimit;
-  /** Limits snapshots: refuses them until the cost of earlier ones is paid off. */
+  /** Refuses snapshots until the cost of the host's earlier snapshots is paid off. */
   snapshots: AgentLimit;
   /** Limits rotations, in addition to `calls`. */
   rotations: AgentLimit;

@@ -12,10 +12,13 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /** Milliseconds within which the headers of a request must arrive. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** Milliseconds between two checks of whether a request exceeds one of these two timeouts. */
+/** Milliseconds between two checks of whether a request exceeds `REQUEST_TIMEOUT_MS` or `HEADERS_TIMEOUT_MS`. */
 const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 
-/** Exceeds the idle timeouts of common load balancers, so that this server never closes a connection that they use. */
+/**
+ * Exceeds the idle timeouts of common load balancers, so that this server never closes a connection that a load
+ * balancer still uses.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 
 /**

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * The first `chunksFree` chunks may have any size. After them, the average chunk must have at least `chunkBytesMin`
- * bytes.
+ * The first `chunksFree` chunks may have any size. If there are more chunks, the average size of all chunks must be at
+ * least `chunkBytesMin` bytes.
  */
 const BODY_LIMIT = { chunksFree: 1_024, chunkBytesMin: 256 };
 
@@ -37,7 +37,7 @@ export function limitSmallChunks(req: IncomingMessage, res: ServerResponse, refu
     refuse(Object.assign(new Error('The body arrived in too many small chunks.'), { code: SMALL_CHUNKS }));
     return false;
   };
-  // Node discards an unread body after the response without calling `push`, so it is read here instead.
+  // Node discards an unread body after the response without calling `push`, so the body is read here instead.
   res.once('prefinish', () => {
     if (req.complete) return;
     req.resume();

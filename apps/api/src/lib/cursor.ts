@@ -7,7 +7,10 @@ import { InvalidRequestError } from '../errors.js';
 export const encodeCursor = (values: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url');
 
-/** The types of cursor values, named after SQL types. `int4` and `int8` are integers in the range of such a column. */
+/**
+ * The types of cursor values, named after SQL types. `int4` and `int8` are integers in the range of a column of that
+ * type.
+ */
 type CursorKind = 'string' | 'int4' | 'int8' | 'uuid' | 'instant';
 type CursorValues<K extends readonly CursorKind[]> = { [I in keyof K]: K[I] extends 'int4' | 'int8' ? number : string };
 
@@ -52,7 +55,7 @@ const invalidCursor = () =>
     { path: '/cursor', message: 'is not a cursor of this list in this order' },
   ]);
 
-/** Formats a sort as the query parameter does: the key, prefixed with `-` for descending order. */
+/** Formats a sort like the query parameter `sort`: the key, prefixed with `-` for descending order. */
 export const formatSort = ({ key, descending }: { key: string; descending: boolean }): string =>
   descending ? `-${key}` : key;
 

@@ -8,8 +8,8 @@ export interface HistoryPoint {
 
 /**
  * Returns whether facts read at `before` still hold at `after`. They do not hold if transactions may have been lost
- * (failover to a lagging standby, restore, crash), because the server then assigns their ids again. Comparing only the
- * horizons is not enough, because a busy server soon reaches the old horizon again.
+ * (failover to a lagging standby, restore, crash), because the server then assigns the ids of these transactions again.
+ * Comparing only the horizons is not enough, because a busy server soon reaches the old horizon again.
  */
 export const isSameHistory = (before: HistoryPoint, after: HistoryPoint): boolean =>
   before.server === after.server && before.horizon <= after.horizon;

@@ -57,8 +57,8 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
     acquired.high + acquired.normal + amount <= capacity && (priority === 'normal' || !exceedsHighMax(amount));
 
   /**
-   * Returns whether callers of normal priority are served. They must wait while the next waiter of high priority would
-   * not exceed `highMax`.
+   * Returns whether callers of normal priority are served. They are not served while a caller of high priority waits
+   * for free capacity, unless that caller would exceed `highMax`.
    */
   function isNormalServed(): boolean {
     const [next] = waiters.high;

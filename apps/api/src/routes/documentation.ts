@@ -7,7 +7,10 @@ import { sendMethodNotAllowed } from '../http/problem.js';
 import { route, type Route } from '../http/route.js';
 import { createOpenApiDocument } from '../openapi/document.js';
 
-/** The files of Swagger UI never change within a version, so the version is part of their path. */
+/**
+ * The files of Swagger UI never change within a version. Their path contains the version, so that browsers may cache
+ * the files forever.
+ */
 const require = createRequire(import.meta.url);
 const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 const SWAGGER_UI_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js'];

@@ -9,7 +9,7 @@ import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-sta
 const HASHED_FILES_PATH = '/assets';
 
 /**
- * The page's policy allows it to load and run only files of this server. The page has no inline scripts or styles, so
+ * The policy allows the page to load and run only files of this server. The page has no inline scripts or styles, so
  * markup in a container's name or label never runs.
  */
 const PAGE_POLICY = [

@@ -60,8 +60,8 @@ export function createBetterAuth(
     // logged.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
-    // Muster's own limits replace better-auth's. They apply before a password is hashed, also count per account, and
-    // cover every call that takes a password.
+    // Muster's own limits replace better-auth's. Muster's limits apply before a password is hashed, also count per
+    // account, and cover every call that takes a password.
     rateLimit: { enabled: false },
     plugins: [oidcSessionsPlugin],
     emailAndPassword: { enabled: true, disableSignUp: true },

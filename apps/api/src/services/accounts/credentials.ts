@@ -138,8 +138,8 @@ export async function revokeCredentialsCreatedBy(
 }
 
 /**
- * Revokes the open invitations that a person created, because the holder of such a link could let that person in again
- * with a role that they lost. Records each revocation in the audit log with the reason.
+ * Revokes the open invitations that a person created, because such an invitation could give the person back a role that
+ * they lost. Records each revocation in the audit log with the reason.
  */
 export async function revokeInvitationsCreatedBy(
   tx: Prisma.TransactionClient,

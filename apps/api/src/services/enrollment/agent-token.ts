@@ -43,7 +43,7 @@ export interface AgentTokenService {
    */
   leave(agent: AgentIdentity): Promise<void>;
 
-  /** Records that a host's agent called. Use this only for calls that do not record it themselves. */
+  /** Records that a host's agent called. Use this only for calls that are not recorded otherwise. */
   recordCall(agent: AgentIdentity): Promise<void>;
 }
 

@@ -137,7 +137,7 @@ export function createEnrollmentService(
     );
   }
 
-  /** Throws if a token may not enroll a known host again. A token that was created for the host always may. */
+  /** Throws if a token may not enroll a known host again. A token that was created for the host always may do so. */
   function requireReenrollable(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
     if (host.tokensRevokedAt !== null) {

@@ -37,7 +37,7 @@ const CHUNK_BYTES = 24 * 1024;
 
 /**
  * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows. Detects only
- * updates, and returns null if containers were added, removed or reordered, or if one is invalid.
+ * updates, and returns null if containers were added, removed or reordered, or if a container is invalid.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
