@@ -111,7 +111,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     };
   }
 
-  /** Operators' calls get no response until the returned function is called. */
+  /** Keeps operators' calls waiting until the returned function is called. */
   const keepOperatorsWaiting = () => lockTable('api_keys');
 
   /** Waits until `count` statements wait for a lock. */
@@ -390,7 +390,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     }).then(({ status }) => status);
   const [beatBody, name] = [{ digest: null, engineError: 'x' }, 'made meanwhile'];
 
-  // In an earlier version, the bodies of each list exactly filled a pool that all clients shared.
+  // In an earlier version, the bodies of any one list below exactly filled the memory that all clients shared.
   const SMALL_BODIES = [...Array<number>(124).fill(65_536), 6_144];
 
   test.each([
@@ -442,7 +442,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
       open.push(req);
       req.write(body.slice(0, 10));
       // All bodies stay incomplete for half a second. They then end one by one within 4 s. This is slow enough for a
-      // slow machine, and the last body ends before the API checks the rate of the bodies, which takes 5 s.
+      // slow machine, and the last body ends before the API first checks the rate of the bodies, after 5 s.
       setTimeout(() => req.end(body.slice(10)), 500 + 8 * index);
       return new Promise<number | undefined>((resolve) => {
         req.once('response', (res) => resolve(res.resume().statusCode));

@@ -75,7 +75,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
   };
   const now = () => context.api.clock().toISOString();
 
-  /** Posts a container that exits with an error `exits` times, and runs again after each exit. */
+  /** Posts snapshots of a container that exits with an error and then runs again. This happens `exits` times. */
   async function crash(host: TestHost, dockerId: string, exits: number, others: ContainerInput[] = []) {
     for (let i = 0; i < exits; i++) {
       await host.sync([container(dockerId), ...others]);
@@ -220,7 +220,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
       ['name-of-c', 2, later],
       ['name-of-b', 137, later],
     ]);
-    // After they run again or are removed, they need no attention.
+    // Containers that run again or were removed need no attention.
     await one.sync([container('a'), container('b')]);
     await two.sync([container('a'), container('b')]);
     expect(await attentionOf(organization)).toEqual(NOTHING);

@@ -11,7 +11,10 @@ import { container } from './fixtures.js';
 import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 
-/** Changes the history that a database reports: the server, and a number that is added to the transaction horizon. */
+/**
+ * A change of the history that a database reports: another server, and a number that is added to the transaction
+ * horizon.
+ */
 interface History {
   server: string;
   ahead: bigint;

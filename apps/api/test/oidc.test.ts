@@ -60,7 +60,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     expect(answer.status).toBe(303);
     return answer.headers['location']!;
   };
-  /** Follows the provider's callback, and returns where the API redirects to. */
+  /** Follows the provider's redirect to the callback URL, and returns the location to which the API then redirects. */
   const end = async (browser: Browser, callback: string): Promise<string> => {
     const answer = await browser.get(callback.slice(PUBLIC_URL.length));
     expect(answer.status).toBe(303);
