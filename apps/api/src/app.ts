@@ -68,8 +68,8 @@ export interface AppOptions {
    */
   agentRequestsPerMinute?: number;
   /**
-   * Maximum number of requests without valid credentials that an address may send per minute. Above it, such requests
-   * get 429. 0: unlimited.
+   * Maximum number of requests without valid credentials that an address may send per minute. Further such requests get
+   * 429. 0: unlimited.
    */
   authFailuresPerMinute?: number;
   /** Maximum number of sign-in attempts per minute from one address. For one account, half as many. 0: unlimited. */

@@ -54,7 +54,7 @@ type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status 
     ? E extends { opensSession: true }
       ? WithCookies<z.output<Schema>>
       : z.output<Schema>
-    : // If the body is not JSON, the handler writes to the response and returns nothing, which only `void` expresses.
+    : // If the body is not JSON, the handler writes to the response and returns nothing. Only `void` expresses this.
       // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- see above
       void;
 

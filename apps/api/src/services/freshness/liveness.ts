@@ -23,10 +23,10 @@ export interface LivenessService {
   readonly intervalMs: number;
 
   /**
-   * Writes a liveness timestamp, and records an outage if the previous timestamp, from whichever replica, is too old.
-   * Call it before the first request is answered, and every `intervalMs` from then on. If the previous timestamp is in
-   * the future, it comes from a clock that was ahead. The timestamp is then replaced, outages are shortened so that
-   * none ends in the future, and the hosts' timestamps from that clock are lowered.
+   * Writes a liveness timestamp, and records an outage if the previous timestamp, which any replica may have written,
+   * is too old. Call it before the first request is answered, and every `intervalMs` from then on. If the previous
+   * timestamp is in the future, it comes from a clock that was ahead. The timestamp is then replaced, outages are
+   * shortened so that none ends in the future, and the hosts' timestamps from that clock are lowered.
    */
   recordLiveness(): Promise<void>;
 
