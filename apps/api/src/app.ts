@@ -63,19 +63,25 @@ export interface AppOptions {
   /** Maximum memory for caching the hosts' last snapshots, in bytes. See `ContainerServiceOptions`. */
   snapshotMemoryBytesMax?: number;
   /**
-   * Maximum calls of a host's agent per minute, except snapshots. Snapshots have separate budgets that refill at this
-   * rate. 0: unlimited.
+   * Maximum number of calls that a host's agent may make per minute, not counting snapshots. Snapshots have separate
+   * budgets that refill at this rate. 0: unlimited.
    */
   agentRequestsPerMinute?: number;
-  /** Requests without valid credentials that an address may send per minute before it gets 429. 0: unlimited. */
+  /**
+   * Maximum number of requests without valid credentials that an address may send per minute. Further such requests get
+   * 429. 0: unlimited.
+   */
   authFailuresPerMinute?: number;
-  /** Maximum sign-in attempts per minute and address; for one account, half as many. 0: unlimited. */
+  /** Maximum number of sign-in attempts per minute from one address. For one account, half as many. 0: unlimited. */
   signInsPerMinute?: number;
   /** An OpenID Connect provider that users can sign in with. */
   oidc?: OidcOptions | null;
   /** Express's `trust proxy` setting: the proxies whose forwarded client address is trusted. */
   trustProxy?: false | number | string[];
-  /** The URL at which agents and browsers reach this API, without a path. If it is https, responses carry HSTS. */
+  /**
+   * The URL at which agents and browsers reach this API, without a path. If the URL is https, responses carry the HSTS
+   * header.
+   */
   publicUrl?: string;
   /**
    * The key that signs cookies. All processes on one database need the same key. The default is random, so cookies
@@ -90,16 +96,20 @@ export interface AppOptions {
     'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs' | 'missedEventsMax'
   > &
     Pick<StreamRouteOptions, 'recheckMs' | 'operatorListenersMax'>;
-  /** The metrics registry. Default: a new one. */
+  /** The metrics registry. Default: a new registry. */
   metrics?: Metrics;
   /** The bearer token required to read the metrics. If it is null, `metricsWithoutToken` applies. */
   metricsToken?: string | null;
-  /** Milliseconds within which a client must read part of a long response. Default: `STALLED_MS_MAX`. */
+  /**
+   * A client that reads nothing of a long response for this many milliseconds is disconnected. Default:
+   * `STALLED_MS_MAX`.
+   */
   stalledMsMax?: number;
   /** Who may read the metrics if there is no token. */
   metricsWithoutToken?: MetricsWithoutToken;
   /**
-   * The clock for all stored timestamps and decisions. `main.ts` passes the database's clock. Default: this process's.
+   * The clock for all stored timestamps and decisions. `main.ts` passes the database's clock. Default: the clock of
+   * this process.
    */
   now?: () => Date;
   /** Returns the milliseconds by which this process's wall clock is ahead of `now`. */
@@ -109,7 +119,8 @@ export interface AppOptions {
   /** Serves the agent download. Absent: this API has no agent release. */
   agentRelease?: AgentReleaseService;
   /**
-   * Returns true once the process is shutting down: `/readyz` returns 503, and connections close after their response.
+   * Returns true once the process is shutting down. From then on, `/readyz` returns 503, and connections close after
+   * their response.
    */
   isDraining?: () => boolean;
 }
@@ -119,7 +130,7 @@ const LOG_INTERVAL_MS = 5_000;
 
 const PUBLIC_URL_DEFAULT = 'http://127.0.0.1:3000';
 
-/** Wires the application. Opens nothing and starts nothing: the caller passes an open database and listens. */
+/** Wires the application. Opens and starts nothing. The caller passes an open database and starts the server. */
 export function createApp({
   db,
   logger = pino({ level: 'silent' }),

@@ -125,7 +125,7 @@ export class RateLimitedError extends DomainError {
   }
 }
 
-/** The host's earlier snapshots used up its budget; the next one must wait. */
+/** Earlier snapshots used up the host's budget. The next snapshot must wait. */
 export class SnapshotDelayedError extends RateLimitedError {
   constructor(
     retryAfterMs: number,
@@ -148,7 +148,7 @@ export class UnavailableError extends DomainError {
   }
 }
 
-/** This process is overloaded; a retry, or another process, may succeed. */
+/** This process is overloaded. A retry, or a request to another process, may succeed. */
 export class OverloadedError extends UnavailableError {
   constructor() {
     super('The server is overloaded. Retry later.');

@@ -31,11 +31,11 @@ import { createAgentReleaseService } from './services/delivery/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
 
-// By default, a small heap of V8 grows to four times its live data before garbage is collected. This limits it to
-// twice, which costs a little CPU time and halves the heap's growth under overload.
+// By default, V8 lets a small heap grow to four times its live data before it collects garbage. This flag limits the
+// heap to twice its live data, which costs a little CPU time and halves the heap's growth under overload.
 setFlagsFromString('--heap-growing-percent=100');
 
-/** The dashboard is built by another package, which is resolved by name; the build may be missing. */
+/** Another package builds the dashboard. That package is resolved by name, and its build may be missing. */
 const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/index.html')));
 
 // The banner goes to stdout and the log to stderr, so that each can be redirected separately.
@@ -76,7 +76,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
   };
   // The server listens before the admin key is created, so that no key is created if the port is in use. Requests are
-  // answered only after the key was delivered, so that the operator has it when the API is ready.
+  // answered only after the key was delivered, so that the operator has the key when the API is ready.
   let open: (handler: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => (open = resolve));
   const server = await serve(opened, { host: env.HOST, port: env.PORT, logger });
@@ -134,7 +134,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
   logger.info({ url: server.url }, 'listening');
 
-  // Started only now, because building a large index takes minutes.
+  // Index builds start only now, because building a large index takes minutes.
   const stopIndexes = new AbortController();
   const indexes = db
     .buildIndexes({
@@ -147,7 +147,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     .catch((error: unknown) => logger.warn({ err: error }, 'could not build an index; the next start retries it'));
 
   const shutDown = async (signal: NodeJS.Signals) => {
-    // A second signal exits at once.
+    // On a second signal, exit at once.
     if (draining) process.exit(1);
     draining = true;
     logger.info({ signal }, 'draining');

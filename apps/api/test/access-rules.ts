@@ -44,7 +44,10 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   isEndless: id === 'stream',
 }));
 
-/** The kinds of access that require credentials, except access to metrics. The tests in metrics.test.ts cover it. */
+/**
+ * The kinds of access that require credentials, except access to metrics. The tests in metrics.test.ts cover the
+ * metrics.
+ */
 export type GuardedAccess = Exclude<Access, 'anybody' | 'metrics'>;
 
 /** The routes that require credentials, according to the contract. */

@@ -133,8 +133,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   }
 
   /**
-   * Creates or finds one object of each kind in the organization, including a session of the member, and returns the
-   * ids.
+   * Creates or finds one object of each kind in the organization, including a session of the user, and returns the ids.
    */
   async function idsOf(of: TestOrganization, { id: hostId }: TestHost, userId: string) {
     const { prisma } = context.api.db;

@@ -111,7 +111,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     };
   }
 
-  /** Operators' calls get no response until the returned function is called. */
+  /** Keeps operators' calls waiting until the returned function is called. */
   const keepOperatorsWaiting = () => lockTable('api_keys');
 
   /** Waits until `count` statements wait for a lock. */
@@ -128,7 +128,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const host = await organization.enroll();
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
-    // One call is in progress and two calls wait.
+    // One call is in progress, two calls wait, and two calls are refused.
     for (const { status, headers } of await first(2, answers)) {
       expect(status).toBe(503);
       expect(headers['content-type']).toBe('application/problem+json');
@@ -313,7 +313,7 @@ describe('a flood of calls without credentials', () => {
       };
       server = await serve(admitted(app, ADMISSION), { host: '127.0.0.1', port: 0 });
       const { url } = server;
-      // Two calls may wait for each call in progress.
+      // For each call that may be in progress, two more calls may wait.
       const answers = Array.from({ length: 4 * inWork }, () => fetch(`${url}${path}`, { method }));
       for (const { status, headers } of await first(inWork, answers)) {
         expect(status).toBe(503);
@@ -357,7 +357,8 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
   });
 
   /**
-   * Sends request heads that announce bodies of these sizes in bytes, and waits until the server must have read them.
+   * Sends request heads that announce bodies of these sizes in bytes, and waits until the server must have read the
+   * heads.
    */
   async function announce(path: string, bodies: readonly number[], token?: string) {
     for (const bytes of bodies) {
@@ -389,7 +390,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     }).then(({ status }) => status);
   const [beatBody, name] = [{ digest: null, engineError: 'x' }, 'made meanwhile'];
 
-  // In an earlier version, the bodies of each list exactly filled a pool that all clients shared.
+  // In an earlier version, the bodies of any one list below exactly filled the memory that all clients shared.
   const SMALL_BODIES = [...Array<number>(124).fill(65_536), 6_144];
 
   test.each([
@@ -440,8 +441,8 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
       req.on('error', () => undefined);
       open.push(req);
       req.write(body.slice(0, 10));
-      // All bodies are open for half a second. Then they end one by one within 4 s: slowly enough for a slow machine, but
-      // before the API checks their rate, which takes 5 s.
+      // All bodies stay incomplete for half a second. They then end one by one within 4 s. This is slow enough for a
+      // slow machine, and the last body ends before the API first checks the rate of the bodies, after 5 s.
       setTimeout(() => req.end(body.slice(10)), 500 + 8 * index);
       return new Promise<number | undefined>((resolve) => {
         req.once('response', (res) => resolve(res.resume().statusCode));

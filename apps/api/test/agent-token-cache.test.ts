@@ -7,7 +7,10 @@ import { clocksOf, testClock, useApi } from './harness.js';
 
 const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` });
 
-/** Creates a cache that has completed its first poll. The test controls its clock and ends its pending polls. */
+/**
+ * Creates a cache that has completed its first poll. The test controls the cache's clock and ends the cache's pending
+ * polls.
+ */
 async function watchingCache() {
   let at = 1_000;
   const failures: unknown[] = [];

@@ -1,4 +1,4 @@
-/** Imports ajv and ajv-formats. Their types describe the `exports` object of a CommonJS module. */
+/** Re-exports ajv and ajv-formats, which are CommonJS modules. Their default imports are `exports` objects. */
 import ajv from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 

@@ -67,7 +67,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     hosts.problems.map(({ kind, total }): [HostAttentionKind, number] => [kind, total]);
   const containerTotals = ({ containers }: Attention) =>
     containers.problems.map(({ kind, total }): [ContainerProblemCode, number] => [kind, total]);
-  /** Reads the attention of an organization with other limits of the work. */
+  /** Reads what needs attention in an organization, with these limits on the work of the API. */
   const withLimits = ({ id }: TestOrganization, limits: AttentionLimits) => {
     const { db, clock } = context.api;
     const freshness = { now: clock(), cadence: CADENCE_DEFAULT, otherHeartbeats: [], outages: [] };
@@ -75,7 +75,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
   };
   const now = () => context.api.clock().toISOString();
 
-  /** Posts a container that exits with an error `exits` times, and runs again after each exit. */
+  /** Posts snapshots of a container that exits with an error and then runs again. This happens `exits` times. */
   async function crash(host: TestHost, dockerId: string, exits: number, others: ContainerInput[] = []) {
     for (let i = 0; i < exits; i++) {
       await host.sync([container(dockerId), ...others]);
@@ -220,7 +220,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
       ['name-of-c', 2, later],
       ['name-of-b', 137, later],
     ]);
-    // After they run again or are removed, they need no attention.
+    // Containers that run again or were removed need no attention.
     await one.sync([container('a'), container('b')]);
     await two.sync([container('a'), container('b')]);
     expect(await attentionOf(organization)).toEqual(NOTHING);
@@ -246,7 +246,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     expect(loop!.groups).toMatchObject([{ total: 1, hosts: 1, latest: [{ hostName: 'looping', name: 'name-of-a' }] }]);
     expect(Date.parse(loop!.groups[0]!.since) - Date.parse(since)).toBe(MINUTE_MS);
 
-    // A loop that has exited for good is also failed, and counted once in the total.
+    // A container that stays exited after a crash loop also counts as failed, but only once in the total.
     await looping.sync([exited('a', 1)]);
     const failed = await attentionOf(organization);
     expect(containerTotals(failed)).toEqual([
@@ -254,7 +254,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
       ['failed', 1],
     ]);
     expect(failed.containers.total).toBe(1);
-    // Someone stopped it.
+    // Exit code 143 means that someone stopped the container.
     await looping.sync([exited('a', 143)]);
     await twice.sync([container('a')]);
     expect(await attentionOf(organization)).toEqual(NOTHING);
@@ -316,7 +316,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
         { totalIsExact: true, isComplete: false, groups: [{ total: 2, hosts: 1 }] },
       ],
     });
-    // No container has three exits among the newest two, but there may be crash loops.
+    // Only the newest two exits are read, so no crash loop can be found, but there may be some.
     const unknown = await withLimits(organization, { exitsReadMax: 2 });
     expect(unknown.containers.problems[0]).toMatchObject({ kind: 'crash_loop', total: 0, totalIsExact: false });
     const { db, clock } = context.api;
@@ -344,7 +344,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     const host = await organization.enroll();
     const { db, clock } = context.api;
     await host.sync([exited('a', 1)]);
-    // An earlier version neither counted them nor calculated the same digest.
+    // An earlier version did not count failed containers, and calculated another digest.
     const { count } = await db.prisma.host.updateMany({
       where: { id: host.id },
       data: { failedCount: 0, digest: 'x' },

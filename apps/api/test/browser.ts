@@ -12,7 +12,7 @@ export class Browser {
 
   constructor(readonly api: TestApi) {}
 
-  /** Returns a copy of this browser, with its cookies, whose calls go to another process. */
+  /** Returns a browser that has the same cookies and sends its calls to another process. */
   through(api: TestApi): Browser {
     const other = new Browser(api);
     for (const [name, value] of this.#cookies) other.#cookies.set(name, value);

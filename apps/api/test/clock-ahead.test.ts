@@ -28,7 +28,7 @@ function processes(api: TestApi) {
       liveness: createLivenessService(db, { now: ahead }),
       api: new TestApi(db, createApp({ db, ...clocksOf(ahead) }), ahead),
     },
-    /** Lets time pass, with a liveness beat every five seconds. */
+    /** Lets time pass, and records a liveness timestamp every five seconds. */
     runLiveness: async (seconds: number) => {
       for (let left = seconds; left > 0; left -= 5) {
         api.clock.advance(Math.min(5, left) * 1000);

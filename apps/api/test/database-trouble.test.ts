@@ -94,7 +94,8 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
     const deletion = api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer);
     let answer: Promise<{ status: number }> | undefined;
     await db.prisma.$transaction(async (tx) => {
-      // PostgreSQL cancels the statement that checks for deadlocks first. This must be the statement of the deletion.
+      // Of two deadlocked statements, PostgreSQL cancels the one that is first to check for a deadlock. With this
+      // timeout, the deletion is the first.
       await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
       await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
       // The deletion locks the host's row and waits for the token's row.

@@ -172,7 +172,8 @@ test('an event stays small regardless of how much has changed', () => {
   expect(event?.kind).toBe('updated');
   const { command, omittedLabels, omittedPorts } = event!.to as Record<string, unknown>;
   expect(command).toBe(`${'b'.repeat(1_024)}…`);
-  // The limit is 8,192 units, and each label counts for 4,096: at most 1,024 for each old and new key and value.
+  // An event may have 8,192 UTF-16 code units of labels. Each changed label has 4,096: at most 1,024 for each of the
+  // old key, the old value, the new key and the new value.
   expect(omittedLabels).toBe(1_000 - 2);
   expect(omittedPorts).toBe(5_000 - 64);
   expect(JSON.stringify(event).length).toBeLessThan(30_000);

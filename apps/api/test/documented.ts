@@ -116,11 +116,11 @@ function checkRequest(callName: string, operation: OpenApiOperation, sent: unkno
     throw new Error(`${callName}: the request was accepted but violates the document: ${mismatch}`);
 }
 
-/** A plugin for `use` of a supertest agent, which checks each response against the OpenAPI document. */
+/** A plugin for supertest agents (`agent.use(documented)`). It checks each response against the OpenAPI document. */
 export function documented(request: object): void {
   const test = request as Test & { _data?: unknown };
-  // supertest records a stack for each `expect`, which takes most of the time. Here the stack would not help, so it is
-  // not recorded.
+  // supertest records a stack trace for each `expect`. This takes most of the time and would not help here, so it is
+  // switched off.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   void test.expect((response) => check(response, test._data));

@@ -122,7 +122,7 @@ describe.each(testEngines())('enrollment on %s', (engine) => {
     const { token } = await organization.enrollmentToken({ name: 'another', maxUses });
     const answer = await enroll(token, request).expect(409);
     expect(answer.body).toMatchObject({ type: '/problems/engine-id-in-use' });
-    // The remaining part of three heartbeat intervals, which take 30 s.
+    // A host counts as alive for three heartbeat intervals, which is 30 s. Of these, 12.5 s are over.
     expect(answer.headers['retry-after']).toBe('18');
     await host.post([]).expect(200);
     context.api.clock.advance(30_000);

@@ -26,7 +26,10 @@ const HOSTS = 300;
 const SEED = Number(process.env['MUSTER_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 const AGENT_CODES = ['engine_unreachable', 'list_refused', 'too_many_containers', 'snapshot_refused', 'clock_skew'];
 
-/** Seconds before now, often at or next to a limit of some heartbeat interval; negative values are in the future. */
+/**
+ * Seconds before now. Many values are at or next to a freshness limit of some heartbeat interval. Negative values are
+ * in the future.
+ */
 const age = fc.oneof(
   fc
     .tuple(

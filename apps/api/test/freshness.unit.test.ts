@@ -110,7 +110,7 @@ describe('a future instant or outage:', () => {
 
   test('an outage that has not ended counts until now, and one that has not begun does not count', () => {
     expect(hostFreshness(onlineHost, context(400, [outage(500, 4_000)]))).toBe('offline');
-    // This outage may have lasted until now.
+    // This outage ends in the future, so it counts until now.
     expect(hostFreshness(onlineHost, context(400, [outage(20, 4_000)]))).toBe('online');
     expect(hostFreshness(onlineHost, context(400, [outage(60, 4_000)]))).toBe('stale');
   });

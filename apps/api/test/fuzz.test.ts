@@ -1,7 +1,7 @@
 /**
  * Fuzzes every route of the application with calls that nearly fit its contract and with damaged HTTP messages. Invalid
  * input must never cause a 5xx, and a refused call must write nothing. `MUSTER_TEST_FUZZ_CASES` sets the number of
- * calls per engine (100,000 in the long run). To repeat a run, set `MUSTER_TEST_FUZZ_SEED` to its seed.
+ * calls per engine (by default, 400). To repeat a run, set `MUSTER_TEST_FUZZ_SEED` to its seed.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
@@ -111,7 +111,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
     const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
     if (answer === null) {
-      // Only a message that may be incomplete may get no response, because the server may wait for its rest. The server
+      // Only a message that may be incomplete may get no response, because the server may wait for the rest. The server
       // may also still be processing the call, so `resetDatabase` replaces the objects of the call.
       expect({ call, isCut }).toEqual({ call, isCut: true });
       return resetDatabase();
@@ -138,7 +138,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
   }
 
   test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
-    // The stream is left out, because a successful call never ends. Its refusals are those of all other routes.
+    // The stream is left out, because a successful call never ends. The stream refuses calls in the same way as all
+    // other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
     let before = await resetDatabase();

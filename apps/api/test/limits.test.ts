@@ -94,7 +94,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
       if (answer.status === 429) refused = answer;
       else expect(answer.status).toBe(200);
     }
-    // The burst is 300, and each snapshot costs 101 plus its bytes.
+    // The burst is 300, and each snapshot costs 101 plus the cost of its bytes.
     expect((await costly.host()).revision).toBeLessThanOrEqual(3);
     expect(refused?.body).toMatchObject({
       type: '/problems/rate-limited',

@@ -36,7 +36,7 @@ const containerIn = fc.record({
 });
 const snapshotOf = fc.uniqueArray(containerIn, { selector: ({ dockerId }) => dockerId, maxLength: 5 });
 
-/** Two snapshots for each of three hosts. The second one removes, changes and restores containers. */
+/** Two snapshots for each of three hosts. The second snapshot removes, changes and restores containers. */
 const fleetOf = fc.array(fc.tuple(snapshotOf, snapshotOf), { minLength: 3, maxLength: 3 });
 
 const label = fc.record({
@@ -193,7 +193,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(pages.map(({ incomplete }) => incomplete)).toEqual([...pages.slice(1).map(() => true), undefined]);
   });
 
-  /** Creates 30 containers. Only the last one in the order by name has another command. */
+  /** Creates 30 containers. Only the last container in the order by name has a different command. */
   async function createHaystack() {
     const organization = await context.api.organization();
     const host = await organization.enroll();

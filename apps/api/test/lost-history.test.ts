@@ -11,7 +11,10 @@ import { container } from './fixtures.js';
 import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
 import { TestServer } from './listening.js';
 
-/** Changes the history that a database reports: the server, and a number that is added to the transaction horizon. */
+/**
+ * A change of the history that a database reports: another server, and a number that is added to the transaction
+ * horizon.
+ */
 interface History {
   server: string;
   ahead: bigint;
@@ -61,7 +64,7 @@ test('a history is continued only by the same server at the same or a higher hor
   expect(isSameHistory(before, { server: 'two', horizon: 11n })).toBe(false);
 });
 
-// The embedded database runs in this process, so that it cannot crash alone.
+// The embedded database runs in this process, so it cannot crash alone.
 serverOnly(test)('a crash begins another history, whether or not the server process survives the crash', async () => {
   const cluster = await startPostgresCluster();
   const db = await openDatabase({ url: cluster.url });
@@ -214,7 +217,8 @@ describe.each(testEngines())('on %s,', (engine) => {
     const written = await replicaHost.sync([db, job]);
     expect(written.revision).toBe(lost.revision);
 
-    // The first process still caches the lost snapshot. Its revision is equal to the current revision of the host.
+    // The first process still caches the lost snapshot. The revision of the lost snapshot is equal to the current
+    // revision of the host.
     const next = [container('db', { state: 'exited', status: 'Exited (0) 1 second ago' }), web];
     const { applied, digest } = await host.sync(next);
     expect(applied).toBe(true);

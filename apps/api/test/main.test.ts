@@ -191,7 +191,7 @@ const wallClockAheadBy = (ms: number) =>
     else super(...parts)}static now(){return Real.now()+${ms}}}`,
   )}`;
 
-// The embedded database uses the clock of its process, so that the two clocks cannot differ.
+// The embedded database uses the clock of its process, so the two clocks cannot differ.
 serverOnly(describe)('a process whose clock is an hour ahead of its database', () => {
   test('stores and returns times of the database’s clock, and exports the skew of its own clock', async () => {
     const db = await createTestDatabase('postgresql');

@@ -46,7 +46,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     return new TestApi(db, app, clock);
   };
 
-  /** Registers a person at the provider, who visits it next. */
+  /** Registers a person at the provider. The next browser that visits the provider is signed in as this person. */
   const registerVisitor = (profile: Profile): string => {
     const id = randomUUID();
     provider.people.set(id, profile);
@@ -60,7 +60,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     expect(answer.status).toBe(303);
     return answer.headers['location']!;
   };
-  /** Follows the provider's callback, and returns where the API redirects to. */
+  /** Follows the provider's redirect to the callback URL, and returns the location to which the API then redirects. */
   const end = async (browser: Browser, callback: string): Promise<string> => {
     const answer = await browser.get(callback.slice(PUBLIC_URL.length));
     expect(answer.status).toBe(303);
@@ -253,7 +253,8 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     const one = api();
     const browser = new Browser(one);
     const callback = await provider.visit(await begin(browser));
-    // Another browser is refused: an attacker could lure people to this URL, to sign them in to the attacker's account.
+    // Another browser is refused, because an attacker could otherwise lure people to this URL, to sign them in to the
+    // attacker's account.
     expect(await end(new Browser(one), callback)).toBe(refusalPath('mismatched'));
     const another = new Browser(one);
     await begin(another);

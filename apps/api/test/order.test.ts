@@ -9,7 +9,10 @@ const STREAMS = ['a', 'b', 'c'].map((digit) => `00000000-0000-4000-8000-00000000
 const START = Date.UTC(2026, 2, 1, 12);
 
 const stream = fc.constantFrom(...STREAMS);
-/** Instants that are equal, one millisecond apart, or about a minute apart. The rule has its limit at one minute. */
+/**
+ * Instants that are equal, one millisecond apart, or about a minute apart. One minute is the limit in the rule of
+ * `checkOrder`.
+ */
 const instant = fc
   .constantFrom(-60_001, -60_000, -59_999, -1, 0, 1, 59_999, 60_000, 60_001, 120_000)
   .map((ms) => new Date(START + ms));

@@ -1,6 +1,7 @@
 /**
- * Tests that an older state never replaces a newer one. In any interleaving, agents restart, both clocks jump, and the
- * network reorders, repeats and loses snapshots. The server never sees the true order of the observations.
+ * Tests that an older state never replaces a newer one. In any interleaving, agents restart, the clocks of the machine
+ * and the server jump, and the network reorders, repeats and loses snapshots. The server never sees the true order of
+ * the observations.
  */
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
@@ -169,8 +170,9 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
         const server = await newHost();
         const world = newWorld();
         await fc.asyncModelRun(() => ({ model: world, real: server }), commands);
-        // In every case, the server applies an observation more than a minute after the last contact, and its state
-        // is then exact. If the server's clock was set back, it must first reach the time of the last contact again.
+        // In every case, the server applies an observation that arrives more than a minute after the last contact, and
+        // the server's state is then exact. If the server's clock was set back, the clock must first reach the time of
+        // the last contact again.
         const { streamHeardAt } = await server.replicas[0]!.host();
         const aheadMs = (streamHeardAt?.getTime() ?? 0) - server.clock().getTime();
         server.clock.advance(Math.max(0, aheadMs) + 61_000);

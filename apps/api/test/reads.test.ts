@@ -311,7 +311,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
   test('end when their reader disconnects, and then free their slots', async () => {
     const server = await TestServer.start(context.api.app);
     const headers = { Authorization: `Bearer ${organization.adminKey}` };
-    // Starts exports one after another, more than may run at once.
+    // Cancels more exports than may run at the same time. Each of them must free its slot.
     for (let turn = 0; turn < 20; turn++) {
       const answer = await fetch(`${server.url}/api/export/containers?presence=all`, { headers });
       expect(answer.status).toBe(200);

@@ -35,7 +35,8 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
 
-    // A restarted process reports the last success of the step, although the step also fails in this process.
+    // A restarted process reports the last success of the step, although the step fails in the restarted process as
+    // well.
     const restarted = createRetentionService(broken, { now: clock, eventDays: 10 });
     clock.advance(3_600_000);
     await restarted.prune();

@@ -7,7 +7,10 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
-/** Number of hosts. Each has 1,000 rows of 8 kB, which is more than the buffers on the way to the reader hold. */
+/**
+ * Each of these hosts has 1,000 rows of 8 kB. Together, the rows exceed the buffers between the database and the
+ * reader.
+ */
 const HOSTS = 3;
 
 describe('an export that is read slowly', () => {

@@ -220,7 +220,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
   });
 });
 
-// The embedded database has one connection, so that no call waits for a lock of another transaction.
+// The embedded database has one connection, so no call waits for a lock of another transaction.
 serverOnly(describe).each(['postgresql'] as const)('a rotation over HTTP on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 

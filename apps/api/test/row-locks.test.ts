@@ -8,7 +8,7 @@ import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestHost } from './harness.js';
 
 // Simulates another replica that writes a large snapshot, which locks a host's row for seconds. The embedded database
-// has one connection, so that no other connection can lock a row.
+// has one connection, so no other connection can lock a row.
 serverOnly(describe)('while another transaction holds a row', () => {
   let db: Database;
   let api: TestApi;
@@ -17,7 +17,8 @@ serverOnly(describe)('while another transaction holds a row', () => {
     const clock = testClock();
     api = new TestApi(db, createApp({ db, now: clock }), clock);
   });
-  // A failing test also releases its lock, because later tests would otherwise count its connection.
+  // After a failed test, the lock is also released, because later tests would otherwise count the connection that holds
+  // the lock.
   const unlocks = new Set<() => Promise<void>>();
   afterEach(async () => {
     await Promise.all([...unlocks].map((unlock) => unlock()));
@@ -57,8 +58,8 @@ serverOnly(describe)('while another transaction holds a row', () => {
 
   /**
    * Returns the number of connections that are in use all the time, except for the connection that holds the lock. A
-   * request may wait and use a connection only briefly, to check the row. If it waits inside PostgreSQL, it keeps its
-   * connection all the time.
+   * request that waits in the API uses a connection only briefly, to check the row. A request that waits inside
+   * PostgreSQL keeps its connection all the time.
    */
   async function countHeldConnections(): Promise<number> {
     await pause(300);

@@ -32,7 +32,7 @@ describe('the scan of a body before it is parsed', () => {
       expect(await scan(text)).toEqual({ kind: 'too-many-values', element: 1 });
     }
     expect(await scan('['.repeat(100_000))).toEqual({ kind: 'too-many-values', element: 0 });
-    // Text after the array must not hide its last element.
+    // Text after the array must not prevent the check of the last element.
     expect(await scan(`[[${listOf(100_000, '0')}]] 1`)).toEqual({ kind: 'too-many-values', element: 0 });
   });
 });

@@ -3,7 +3,7 @@ import { createSemaphore } from '../src/lib/semaphore.js';
 
 const LONG_MS = 60_000;
 
-/** Records the outcome of each acquisition, in the order of the outcomes. */
+/** Records the outcomes of acquisitions, in the order in which the outcomes occur. */
 function recordOutcomes() {
   const entries: string[] = [];
   const record = async (name: string, turn: boolean | Promise<boolean>): Promise<void> => {

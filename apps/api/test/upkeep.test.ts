@@ -163,7 +163,8 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     const stopped = await createRetentionService(watched, options).prune(() => isStopped);
     expect(stopped).toMatchObject({ events: 2 });
     await Promise.all([1, 2, 3].map(() => createRetentionService(db, options).prune()));
-    // A process skips rows that another process has locked. If it finds less than a batch, it stops until its next run.
+    // A process skips rows that another process has locked. If a process finds fewer rows than a full batch, it stops
+    // until its next run.
     await createRetentionService(db, options).prune();
     for (const host of [one, two]) expect((await kinds(host)).sort()).toEqual(AFTER);
   });

@@ -8,7 +8,7 @@ import type { TestApi } from './harness.js';
 
 export const PASSWORD = 'correct horse battery';
 
-/** One hash for all people, because each hash is expensive by design. */
+/** One hash for all people, because computing a password hash is expensive by design. */
 const passwordHash = hashPassword(PASSWORD);
 
 /** A member of an organization, and a browser in which they are signed in. */

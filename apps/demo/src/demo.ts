@@ -15,7 +15,7 @@ import {
 } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { FLEET } from './fleet.js';
-import { guide } from './guide.js';
+import { readyText } from './ready-text.js';
 
 /** A part of the demo failed. The message is shown to the person who runs the demo. */
 export class DemoError extends Error {
@@ -106,7 +106,7 @@ async function perform(
   }
   await waitForHosts(client, hostCount, signal);
   const { url, adminKey: key } = api;
-  write(guide({ url, key, account, replayedHosts: FLEET.length, hasLocalEngine, durationMs }));
+  write(readyText({ url, key, account, replayedHosts: FLEET.length, hasLocalEngine, durationMs }));
   await sleep(durationMs, undefined, { signal });
   write('\nThe time is up: stopping the demo.\n');
 }

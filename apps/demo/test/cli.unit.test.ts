@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { commandLine, demo } from '../src/command.js';
 import { FLEET } from '../src/fleet.js';
-import { guide } from '../src/guide.js';
+import { readyText } from '../src/ready-text.js';
 
 commandLine.configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
 
@@ -36,6 +36,6 @@ test.each([
   [14_400_000, 'in 4 hours'],
 ])('a duration of %d ms is written as "%s"', (durationMs, words) => {
   const account = { email: 'demo@example.com', password: 'p' };
-  const text = guide({ url: 'http://h', key: 'k', account, replayedHosts: 5, hasLocalEngine: false, durationMs });
+  const text = readyText({ url: 'http://h', key: 'k', account, replayedHosts: 5, hasLocalEngine: false, durationMs });
   expect(text).toContain(`stops automatically ${words}`);
 });

@@ -9,7 +9,8 @@ import { Summary } from './summary.js';
  * key's schema. `container` and `reset` have an id (`tx-id`). A client that sends its last id as `Last-Event-ID`
  * resumes the stream without loss. The stream also sends ids without a message: at the start of each connection, and
  * every 30 s to a client whose filters match no event. Messages without an id describe the current state and are sent
- * again on each connection. Clients must ignore unknown names.
+ * again on each connection. Clients must ignore messages with an unknown
+ * `event`.
  */
 export const StreamMessages = {
   /**

@@ -49,7 +49,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1 LIMIT 1`;
 
-interface HistoryRow {
+interface AppliedMigrationRow {
   migration_name: string;
   checksum: string;
   finished_at: Date | null;
@@ -254,14 +254,14 @@ function reasonOf(error: unknown): string {
 /**
  * Returns the history of migrations, without those resolved as rolled back; null if the history's table does not exist.
  */
-async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> {
+async function readHistory(client: pg.ClientBase): Promise<AppliedMigrationRow[] | null> {
   // This does not use to_regclass(), because that function reads a cache. Within a transaction, the cache may lack a
   // table that was committed while this process waited for the lock.
   const table = await client.query(
     `SELECT FROM pg_class WHERE relname = '_prisma_migrations' AND relnamespace = current_schema()::regnamespace`,
   );
   if (table.rowCount === 0) return null;
-  const { rows } = await client.query<HistoryRow>(
+  const { rows } = await client.query<AppliedMigrationRow>(
     `SELECT migration_name, checksum, finished_at FROM "_prisma_migrations"
      WHERE rolled_back_at IS NULL ORDER BY started_at, migration_name`,
   );
@@ -272,7 +272,7 @@ async function readHistory(client: pg.ClientBase): Promise<HistoryRow[] | null> 
  * Returns the migrations that are not applied. Throws if the history contains a migration that is unknown, unfinished
  * or changed.
  */
-function pendingMigrations(history: HistoryRow[] | null, migrations: readonly Migration[]): Migration[] {
+function pendingMigrations(history: AppliedMigrationRow[] | null, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   const rows = history ?? [];
   const unknown = rows.filter((row) => !known.has(row.migration_name));

@@ -6,7 +6,7 @@ import { EngineAddress, withTls } from './address.js';
 import { EngineError } from './errors.js';
 
 /**
- * Docker's metadata of a context (cli/context/store), stored in `contexts/meta/<SHA-256 of the context's
+ * Docker's metadata of a context (see the package cli/context/store of docker/cli), stored in `contexts/meta/<SHA-256 of the context's
  * name>/meta.json`.
  */
 const ContextMeta = z.object({

@@ -28,7 +28,7 @@ export function createMusterRoute(url: URL, settings: ProxySettings): HttpRoute 
   if (proxy === null)
     return createRoute(url, url.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE));
   if (url.protocol === 'https:') return createRoute(url, new TunnelAgent(proxy));
-  // For an http API, the proxy receives absolute URLs instead of a tunnel.
+  // Requests to an `http:` URL need no tunnel. They are sent to the proxy with the absolute URL.
   const httpAgent = proxy.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE);
   return {
     ...createRoute(proxy, httpAgent),

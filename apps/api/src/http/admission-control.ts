@@ -29,7 +29,10 @@ export interface AdmissionOptions {
   requestsInWorkMax?: number;
   /** Maximum number of waiting requests, as a multiple of the requests that may run at a time. */
   waitingPerRequestMax?: number;
-  /** Maximum memory for request bodies at a time, in bytes. Counts a compressed body both as sent and decompressed. */
+  /**
+   * Maximum number of bytes that all request bodies together may occupy at a time. Both the compressed and the
+   * decompressed bytes of a body count.
+   */
   bodyBytesInWorkMax?: number;
 }
 
@@ -48,21 +51,21 @@ export interface AdmissionDependencies {
 const WAIT_MS_MAX = 2_000;
 
 /**
- * Maximum milliseconds that a request waits for a slot after its body has arrived. It exceeds `WAIT_MS_MAX`, because a
- * refused client must send its body again. Together with the waits for a first slot and for memory, it is shorter than
- * the agent's timeout of 20 seconds.
+ * Maximum milliseconds that a request waits for a slot after its body has arrived. This limit exceeds `WAIT_MS_MAX`,
+ * because a refused client must send its body again. The sum of this limit and the limits of the waits for a first slot
+ * and for memory is below the agent's timeout of 20 seconds.
  */
 const PROCESSING_WAIT_MS_MAX = 12_000;
 
 /**
  * The share of the slots that requests may hold after their bodies have arrived. The other slots are reserved for new
- * requests, so that agents are authenticated while all processing slots wait for the database.
+ * requests, so that agents can be authenticated while requests with complete bodies wait for the database.
  */
 const PROCESSING_SHARE = 3 / 4;
 
 /**
- * Milliseconds that a body may wait for memory. It exceeds `WAIT_MS_MAX`, because memory may become free only when slow
- * bodies are aborted, which takes seconds.
+ * Milliseconds that a body may wait for memory. This limit exceeds `WAIT_MS_MAX`, because memory may become free only
+ * when slow bodies are aborted, which takes seconds.
  */
 const BYTES_WAIT_MS_MAX = 5_000;
 
@@ -70,16 +73,19 @@ const BYTES_WAIT_MS_MAX = 5_000;
 const LOG_INTERVAL_MS = 5_000;
 
 /**
- * The share of the limits that each kind of call has for itself, so that no kind can starve another. Large snapshots
- * must not make other hosts look dead. A fleet that reconnects at once must not lock out operators. Callers without
- * credentials must not lock out anyone. `bodyBytesMax` limits one body, both as sent and decompressed.
+ * Each kind of call has its own share of the limits, so that no kind can starve another. Large snapshots must not make
+ * other hosts look dead. A fleet that reconnects at once must not lock out operators. Callers without credentials must
+ * not lock out anyone. `bodyBytesMax` limits the size of one body, before and after decompression.
  */
 const LIMIT_SHARES = {
-  /** Heartbeats, enrollments and token rotations. They are small and fast, and determine whether a host looks alive. */
+  /**
+   * Heartbeats, enrollments and token rotations. These calls are small and fast, and they determine whether a host
+   * looks alive.
+   */
   calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
   snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
   operators: { requests: 1 / 8, bytes: 1 / 16, bodyBytesMax: BODY_BYTES_MAX },
-  /** Calls that require no credentials, and calls without credentials. */
+  /** Calls of operations that require no credentials, and all calls that carry none. */
   anonymous: { requests: 1 / 16, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
   /** The dashboard's files, the agent's release and unknown paths, which need no database. */
   files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
@@ -116,7 +122,10 @@ const PLAIN_TARGET_PATTERN = /^\/[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
 /** Matches the scheme and authority of an absolute-form target (RFC 9112, 3.2.2). */
 const ORIGIN_PATTERN = /^[a-z][a-z0-9+.-]*:[/\\]{2}[^/\\?#]*/i;
 
-/** Returns the path of a request target in lower case, because the router ignores case; '' if it has no path. */
+/**
+ * Returns the path of a request target, or '' if the target has no path. The path is in lower case, because the router
+ * ignores case.
+ */
 function pathOf(target: string): string {
   const local = PLAIN_TARGET_PATTERN.test(target)
     ? target
@@ -129,10 +138,10 @@ function pathOf(target: string): string {
  * Limits the number of concurrent requests and the memory for bodies, before a body is read or the database is queried.
  * This also bounds the queue for database connections. Health checks are never refused.
  *
- * Many requests may wait, because waiting costs almost nothing, while a refusal costs part of a small call's CPU time
- * and makes the client retry at once. Under overload, most requests are refused, and each refusal takes CPU time from
- * the accepted requests. Refusals therefore bypass `app`, because Express alone costs more than the rest of a refusal.
- * The response equals that of an `OverloadedError` in `app`.
+ * Many requests may wait, because waiting costs almost nothing. A refusal costs a notable part of the CPU time of a
+ * small call, and makes the client retry at once. Under overload, most requests are refused, and each refusal takes CPU
+ * time from the accepted requests. Refusals therefore bypass `app`, because Express alone costs more than the rest of a
+ * refusal. The response is the same as the one that `app` sends for an `OverloadedError`.
  */
 export function createAdmissionControl(
   app: RequestListener,
@@ -222,14 +231,14 @@ export function createAdmissionControl(
 }
 
 /**
- * Returns a listener that responds like an `OverloadedError`. The response is built once. Only its request id and its
- * Retry-After vary.
+ * Returns a listener that responds to every request as `app` responds to an `OverloadedError`. Everything in the
+ * response except the request id, Retry-After and Connection is prepared once.
  */
 function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();
   const facts = { ...PROBLEMS[code], detail };
-  // A UUID is ASCII and needs no escaping in JSON, so the text around it is constant, and the body has as many bytes as
-  // characters.
+  // A UUID is ASCII and needs no escaping in JSON. The text before and after the UUID is therefore constant, and the
+  // body has as many bytes as characters.
   const [before = '', after = ''] = JSON.stringify({ ...facts, requestId: '{id}' } satisfies Problem).split('{id}');
   const headers = [
     ...securityHeadersOf(publicUrl),

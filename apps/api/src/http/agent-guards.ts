@@ -20,15 +20,15 @@ export interface AgentGuardOptions {
   delayRefusal: DelayRefusal;
 }
 
-/** The maximum number of a host's waiting requests per kind of call, and the milliseconds that each may wait. */
+/** For each host and kind of call: the maximum number of waiting requests, and the milliseconds that each may wait. */
 const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
 
 /**
  * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then
  * waits for the host's previous call to finish. The body of a waiting request is not read.
  *
- * For each host, one snapshot and one other call run at a time, so that a heartbeat never waits for a snapshot. Further
- * calls would run no sooner, because they need the lock on the host's row.
+ * For each host, one snapshot and one other call run at a time, so that a heartbeat never waits for a snapshot. More
+ * calls at a time would not be faster, because each needs the lock on the host's row.
  */
 export function createAgentGuards(options: AgentGuardOptions): AgentGuards {
   const { authenticateAgent, authenticateEnrollment, refusals, limits, enrollmentLimit, delayRefusal } = options;
@@ -67,5 +67,8 @@ export function createAgentGuards(options: AgentGuardOptions): AgentGuards {
   };
 }
 
-/** Returns the stream of a snapshot request, even if its other headers are invalid; null if the stream is invalid. */
+/**
+ * Returns the stream id in the headers of a snapshot request, even if other headers are invalid. Null if the stream id
+ * is missing or invalid.
+ */
 const readStream = (req: Request): string | null => HeartbeatHeaders.safeParse(req.headers).data?.stream ?? null;

@@ -46,7 +46,7 @@ export const requireEnrollmentAuth =
 export interface OperatorAuthOptions {
   apiKeys: { authenticate(token: string): Promise<OperatorIdentity> };
   sessions: Pick<SessionService, 'authenticate'>;
-  /** The public URL of the API. Only pages of its origin may use the session cookie. */
+  /** The public URL of the API. Only pages of this origin may use the session cookie. */
   publicUrl: string;
 }
 
@@ -80,8 +80,8 @@ async function findUserSession(
   { sessions, publicUrl }: Pick<OperatorAuthOptions, 'sessions' | 'publicUrl'>,
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
-  // Renews the cookie, or clears the cookie if the session has ended. A stream that rechecks its session cannot do so,
-  // because it has already sent its headers.
+  // Renews the session cookie, or clears it if the session has ended. This is impossible when a stream rechecks its
+  // session, because the headers of its response have already been sent.
   if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
   requireSameOrigin(req, publicUrl);

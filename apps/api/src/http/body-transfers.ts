@@ -10,14 +10,14 @@ export interface TransferPeer {
 }
 
 /**
- * Maximum number of bodies of one peer in transfer at a time. An agent makes one call at a time, many machines share an
- * enrollment token, and a browser opens six connections.
+ * Maximum number of bodies that one peer may have in transfer at a time. An agent makes one call at a time, many
+ * machines share an enrollment token, and a browser opens six connections.
  */
 const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
 
 /**
- * Maximum number of bodies from one address in transfer. A site of 500 hosts may share an address. The limit for
- * callers without credentials suffices for a few browsers.
+ * Maximum number of bodies that one address may have in transfer at a time. A site of 500 hosts may share an address.
+ * The limit for callers without credentials suffices for a few browsers.
  */
 const ADDRESS_TRANSFERS_MAX = 512;
 const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
@@ -151,7 +151,7 @@ export function createBodyTransfers(): BodyTransfers {
   };
 }
 
-/** Returns the reason to abort a body after another second; null: the transfer continues. */
+/** Called each second. Returns the reason to abort a body, or null if its transfer continues. */
 function abortReason({ recent, holder }: TrackedTransfer): DomainError | null {
   if (recent.length > AVERAGED_SECONDS) {
     recent.shift();

@@ -12,7 +12,7 @@ import { receiveBytes } from './receive-bytes.js';
  * @throws BodyTooLargeError if the body exceeds `bytesMax`. The rest of the request is read and dropped, because a
  * client that is still sending does not read the response.
  * @throws InvalidRequestError if the body is not JSON or has invalid fields, which the error names.
- * @throws OverloadedError if other bodies leave no room for this one in time.
+ * @throws OverloadedError if no memory for the body becomes available in time.
  * @throws RequestTimeoutError if the body arrives too slowly, RateLimitedError if the caller sends too many bodies at
  * once.
  */
@@ -27,7 +27,10 @@ export async function readBody(req: Request, schema: z.ZodType | null, bytesMax:
   return parsedOrThrow(parseWith(schema, parseJsonBytes(await plainBytes(body, bytesMax))));
 }
 
-/** Returns the encoding of a JSON body. @throws UnsupportedMediaTypeError if the headers declare another body. */
+/**
+ * Returns the encoding of a JSON body. @throws UnsupportedMediaTypeError if the headers declare a body that is not
+ * UTF-8 JSON, or an unsupported encoding.
+ */
 function requireJson({ headers }: Request): RawBody['encoding'] {
   const [mediaType = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';');
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
@@ -47,8 +50,8 @@ function requireJson({ headers }: Request): RawBody['encoding'] {
 
 /**
  * Reads a body within the process's memory limit for bodies. Counts the bytes that arrive, not the announced length,
- * and yields to other requests while the body arrives. Most bodies arrive with their headers. They are read without
- * releasing the slot, because the request would have to queue for the slot again.
+ * and yields to other requests while the body arrives. Most bodies arrive with their headers. Their requests keep their
+ * slots, because they would otherwise have to queue for a slot again.
  */
 async function readWithinLimit(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const slot = req.res?.locals.slot;
@@ -68,6 +71,8 @@ async function readWithinLimit(req: Request, encoding: RawBody['encoding'], byte
   return { bytes, encoding, plainBytesMax, reserve };
 }
 
-/** Validates query parameters, headers or path parameters. @throws InvalidRequestError naming the invalid ones. */
+/**
+ * Validates query parameters, headers or path parameters. @throws InvalidRequestError that names the invalid fields.
+ */
 export const parseFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
   parsedOrThrow(parseParameters(schema, fields));

@@ -83,7 +83,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
 
   async function refuseInOrder(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
     const exchanges = connections.exchanges(socket);
-    // If one of the requests is incomplete, it is the broken one. If all are complete, the broken one never became a
+    // If one of the requests is incomplete, it is the broken one. If all are complete, the broken input never became a
     // request.
     const broken = exchanges.find(({ req }) => !req.complete);
     await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(waitForResponse));
@@ -130,7 +130,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
   };
 }
 
-/** Reads and drops further input, and closes the connection once no more arrives. */
+/** Reads and drops further input, and closes the connection once no more input arrives. */
 function lingerAndClose(socket: Duplex): void {
   const close = () => socket.destroy();
   const limit = setTimeout(close, LINGER_MS_MAX);

@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 
-/** Milliseconds within which a client must read part of a pending response. */
+/** Maximum milliseconds for which a client may read nothing while data of a response is pending. */
 export const STALLED_MS_MAX = 30_000;
 
 /**

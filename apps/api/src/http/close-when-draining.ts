@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
 
 /**
- * Makes clients send their next request to another process during shutdown. For requests that were in flight when
- * draining began, the server's `drain` sets the header.
+ * Sets `Connection: close` during shutdown, so that clients send their next request to another process. For requests
+ * that were in flight when the shutdown began, the server's `drain` sets this header.
  */
 export const closeWhenDraining =
   (isDraining: () => boolean): RequestHandler =>

@@ -2,7 +2,7 @@ import compression from 'compression';
 import type { Response } from 'express';
 import { constants } from 'node:zlib';
 
-/** Smaller bodies fit into one packet of the network, with or without compression. */
+/** A smaller body fits into one network packet even without compression. */
 const BYTES_MIN = 1_024;
 
 /**
@@ -18,8 +18,8 @@ const compressionOf = compression({
 });
 
 /**
- * Compresses the JSON that is sent next, if its client accepts that. Only answers to operators' reads are compressed:
- * agents receive small answers thousands of times a second, and answers with a new secret must not be compressed
+ * Compresses the JSON that is sent next, if the client accepts compression. Call it only for answers to operators'
+ * reads. Agents receive small answers thousands of times a second. An answer with a new secret must not be compressed
  * together with text that another site may choose.
  */
 export function compressAnswer(res: Response): void {

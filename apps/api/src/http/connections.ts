@@ -48,8 +48,8 @@ interface Connection {
  * sent a request or stopped in the middle of one. Without tracking, a browser's spare connection would delay a
  * shutdown.
  *
- * Every request is tracked, including refused ones, so tracking must cost almost nothing. It creates no closures and
- * keeps no finished requests, which would make up most of the heap with thousands of idle connections.
+ * Every request is tracked, including refused ones, so tracking must cost almost nothing. No closures are created and
+ * no finished requests are kept, because with thousands of idle connections these would make up most of the heap.
  */
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Duplex, Connection>();
@@ -61,7 +61,8 @@ export function trackConnections(server: Server): Connections {
     for (let i = exchanges.length - 1; i >= 0; i--) if (!isInProgress(exchanges[i]!)) exchanges.splice(i, 1);
   }
   function onAnswered(this: ServerResponse): void {
-    // The response was sent before the request was complete. The request ends when the rest of it has been dropped.
+    // If the response was sent before the request was complete, the request ends when its remaining bytes have been
+    // dropped.
     if (this.req.complete) removeFinished(this.req.socket);
     else this.req.on('close', onClosed);
   }

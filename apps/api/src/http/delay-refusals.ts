@@ -2,8 +2,8 @@ import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
 /**
- * Limits the refusals per caller that are sent at once. The limit is high enough for an agent that ignores Retry-After
- * for a short time.
+ * Limits the refusals that one caller gets without delay. The limit is high enough for an agent that ignores
+ * Retry-After for a short time.
  */
 const IMMEDIATE_REFUSALS = { perMinute: 600, burst: 20 };
 
@@ -13,8 +13,8 @@ const DELAY_MS = 500;
 const DELAYED_REFUSALS_MAX = 2_048;
 
 /**
- * Resolves when a refusal may be sent. Null means that it may be sent now. Without a delay, a caller that retries as
- * soon as it is refused would occupy a CPU core and delay all other calls.
+ * Resolves when a refusal may be sent. Null means that the refusal may be sent now. Without a delay, a caller that
+ * retries as soon as it is refused would occupy a CPU core and delay all other calls.
  */
 export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 

@@ -5,9 +5,9 @@ import { isAwaitingContinue } from './expect-continue.js';
 const DRAIN_MS_MAX = 10_000;
 
 /**
- * Ends a response with this text. If the connection closes afterwards while the client is still sending, the rest of
- * the request is read and dropped first, because closing earlier would reset the connection, and the client would lose
- * the response. `closes` states whether the connection closes afterwards; by default, the headers of `res` decide.
+ * Sends `text` and ends the response. If the connection is to be closed while the client is still sending, the rest of
+ * the request is first read and dropped. Closing earlier would reset the connection, and the client would lose the
+ * response. `closes` states whether the connection is to be closed. By default, the headers of `res` decide.
  */
 export function endAfterRequest(res: ServerResponse, text: string, closes?: boolean): void {
   const { req } = res;
@@ -21,7 +21,7 @@ export function endAfterRequest(res: ServerResponse, text: string, closes?: bool
     return;
   }
   res.write(text);
-  // Checked only now, because a shutdown sets `Connection: close` on responses that have not begun.
+  // Checked only after the response has begun, because until then, a shutdown may set `Connection: close`.
   if (!(closes ?? closesConnection(res))) {
     res.end();
     return;

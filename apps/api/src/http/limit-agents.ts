@@ -9,24 +9,24 @@ const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Minimum bursts of snapshots: the number of snapshots, and their total cost. An agent that reconnects after a day
- * sends up to 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One
- * snapshot of 10 MiB that changes 5,000 containers also costs less than 300.
+ * Minimum bursts of a host's snapshots, by number and by total cost. An agent that reconnects after a day sends up to
+ * 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One snapshot of
+ * 10 MiB that changes 5,000 containers also costs less than 300.
  */
 const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
-/** A snapshot costs 1 for each of this many bytes of its body. */
+/** Number of body bytes that cost 1. */
 const BODY_BYTES_PER_COST = 64 * 1_024;
 
-/** A snapshot costs 1 for each of this many written rows. */
+/** Number of written rows that cost 1. */
 const ROWS_PER_COST = 50;
 
 /**
  * These limits bound the CPU time of snapshots, including snapshots that change nothing. They limit the text that is
- * parsed after decompression, and the history that is written. A snapshot with 10 MiB of text that changes nothing can
- * be compressed to 50 KiB, and takes this process 0.1 to 0.2 s. The bursts allow sixteen of the largest snapshots, and
- * 32 MiB of history. A host whose 5,000 containers all change writes 1 to 2 MiB of history.
+ * parsed after decompression, and the history that is written. A snapshot that changes nothing and has 10 MiB of text
+ * can be compressed to 50 KiB, and takes 0.1 to 0.2 s to process. The bursts allow sixteen of the largest snapshots,
+ * and 32 MiB of history. A host whose 5,000 containers all change writes 1 to 2 MiB of history.
  */
 const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
 const TEXT_BURST_MIN = 640;
@@ -47,7 +47,7 @@ export type AgentLimit = (hostId: string, res: Response) => RateLimitedError | n
 export interface AgentLimits {
   /** Limits small calls. */
   calls: AgentLimit;
-  /** Limits snapshots: refuses them until the cost of earlier ones is paid off. */
+  /** Refuses snapshots until the cost of the host's earlier snapshots is paid off. */
   snapshots: AgentLimit;
   /** Limits rotations, in addition to `calls`. */
   rotations: AgentLimit;
@@ -79,7 +79,7 @@ export interface AgentLimitOptions {
  * Limits the calls of each host's agent and reports the remaining budget in headers
  * (draft-ietf-httpapi-ratelimit-headers-11). Small calls are counted separately from snapshots, so that a host whose
  * snapshots are delayed can still send heartbeats. Snapshots are limited by number and by cost. The limits apply per
- * host, so that rotating the token does not reset them, and per process (ADR 8).
+ * host, so that rotating the token does not reset them. Each process counts separately (ADR 8).
  */
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {

@@ -2,7 +2,10 @@ import type { RequestHandler } from 'express';
 import { notFound, sendMethodNotAllowed } from './problem.js';
 import type { Route } from './route.js';
 
-/** Responds with 405 and `Allow` if routes exist for the request's path, but none of them has its method. */
+/**
+ * Responds with 405 and `Allow` if routes exist for the request's path, but none of these routes has the request's
+ * method.
+ */
 export function methodNotAllowed(routes: readonly Route[]): RequestHandler {
   const allowedByPath = allowedMethods(routes);
   return (req, res, next) => {

@@ -6,10 +6,10 @@ export interface RequestOrigin {
 }
 
 /**
- * Whether one of our own pages sent a request, according to the browser. Another site could make a visitor's browser
- * send the request with the visitor's cookies. Null if the request does not state its origin: the client is not a
- * browser, or is an old one. Like Go's `http.CrossOriginProtection`, trusts only headers that a page cannot forge:
- * Sec-Fetch-Site first, then Origin.
+ * Whether one of our own pages sent a request, as stated by the browser. The session cookie does not prove this,
+ * because another site can make a visitor's browser send requests with the visitor's cookies. Null if the request does
+ * not state its origin, because the client is an old browser or not a browser. Like Go's `http.CrossOriginProtection`,
+ * trusts only headers that a page cannot forge: Sec-Fetch-Site first, then Origin.
  */
 export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publicUrl: string): boolean | null {
   if (secFetchSite !== undefined) return secFetchSite === 'same-origin';

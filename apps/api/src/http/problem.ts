@@ -36,7 +36,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { type: ProblemType; status: n
 /** Minimum Retry-After, in seconds, for requests refused with 503. */
 const RETRY_AFTER_SECONDS = 2;
 
-/** Number of seconds over which Retry-After is randomly spread above this minimum. */
+/** Retry-After exceeds `RETRY_AFTER_SECONDS` by a random number of seconds below this number. */
 const RETRY_AFTER_SPREAD_SECONDS = 4;
 
 /** Minimum milliseconds between two log lines about requests refused with 503. */

@@ -53,7 +53,7 @@ function receive(
     const chunks: Buffer[] = [];
     let length = 0;
     let isOver = false;
-    /** The number of pending waits. Reading is paused while it is above 0. */
+    /** The number of pending waits. Reading is paused while this number is above 0. */
     let waits = 0;
     let transfer: BodyTransfer | null = null;
     let isRequested = beginTransfer === undefined;

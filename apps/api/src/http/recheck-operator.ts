@@ -12,7 +12,10 @@ export const RECHECK_MS = 3_900;
 /** Milliseconds for which all responses with the same credentials share a check. */
 const SHARED_MS = 1_000;
 
-/** The organization of a key or session. Null: it is no longer valid. 'unknown': the database is unavailable. */
+/**
+ * The organization of a key or session. Null: the key or session is no longer valid. 'unknown': the database is
+ * unavailable.
+ */
 type RecheckResult = { id: string } | null | 'unknown';
 
 /**

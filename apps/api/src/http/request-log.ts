@@ -22,7 +22,7 @@ declare global {
 /**
  * Assigns each request an id, returned as X-Request-Id, and logs the request when it ends. Successes are logged at
  * debug, because a fleet repeats the same requests all day. Only method and path are logged, because a query can
- * contain a search text, and a header a token. Nothing is computed for a level that is not logged.
+ * contain a search text, and a header can contain a token. Nothing is computed for a level that is not logged.
  */
 export const requestLog =
   (logger: Logger): RequestHandler =>

@@ -34,8 +34,8 @@ export class RequestSlot {
   constructor(private readonly options: RequestSlotOptions) {}
 
   /**
-   * Acquires a slot for a request whose body has arrived. Gives up the slot for new requests, if the request still
-   * holds it.
+   * Acquires a slot of high priority for a request whose body has arrived. If the request still holds the slot that it
+   * acquired on arrival, that slot is promoted or released.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
@@ -97,7 +97,7 @@ export class RequestSlot {
     });
   }
 
-  /** Declares that the body needs no more bytes. */
+  /** Declares that the body is complete, so that no more bytes are reserved for it. */
   completeBody(): void {
     this.options.bytes.complete();
   }

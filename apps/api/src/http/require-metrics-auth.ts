@@ -10,10 +10,10 @@ import type { Guard } from './route.js';
 export type MetricsWithoutToken = 'no one' | 'this machine';
 
 /**
- * Protects the metrics. If a token is set, any client that sends it can read them. If no token is set, `this machine`
- * allows only loopback connections whose Host is a loopback name, so that a web page cannot read the metrics through a
- * DNS name that resolves to this machine. Use `this machine` only without a public URL: a proxy on this machine also
- * connects from loopback, and may add no header that reveals it.
+ * Protects the metrics. If a token is set, any client that sends the token can read the metrics. If no token is set,
+ * `this machine` allows only loopback connections whose Host is a loopback name, so that a web page cannot read the
+ * metrics through a DNS name that resolves to this machine. Use `this machine` only without a public URL: a proxy on
+ * this machine also connects from loopback, and may add no header that reveals the proxy.
  * @throws TokenInvalidError for a missing or wrong token, ForbiddenError if no token is set and the client may not
  * read.
  */

@@ -33,7 +33,7 @@ export interface CallerOf {
 type Input<E extends Endpoint, Part extends 'params' | 'query' | 'headers' | 'body'> =
   E extends Readonly<Record<Part, infer Schema extends z.ZodType>> ? z.output<Schema> : undefined;
 
-/** One call of an operation: its caller, and its input as the contract's schemas parse it. */
+/** One call of an operation: its caller, and its input, parsed with the contract's schemas. */
 export interface Call<E extends Endpoint, Body = Input<E, 'body'>> {
   caller: CallerOf[E['access']];
   headers: Input<E, 'headers'>;
@@ -46,7 +46,7 @@ export interface Call<E extends Endpoint, Body = Input<E, 'body'>> {
 
 /**
  * The return value of a handler for one of the contract's answers. If the body is not JSON, the handler itself writes
- * it to the response.
+ * the body to the response.
  */
 type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status extends 303
   ? Redirect
@@ -54,7 +54,7 @@ type AnswerBody<E extends Endpoint, Status extends keyof E['answers']> = Status 
     ? E extends { opensSession: true }
       ? WithCookies<z.output<Schema>>
       : z.output<Schema>
-    : // The handler writes a body that is not JSON itself and returns nothing, for which `void` is the only type.
+    : // If the body is not JSON, the handler writes to the response and returns nothing. Only `void` expresses this.
       // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- see above
       void;
 
@@ -91,7 +91,7 @@ export function route(endpoint: Endpoint, handler: Route['handler'], options?: {
 
 /**
  * Authenticates a request and applies its limits before its body is read, and then calls `proceed`.
- * @throws DomainError if it refuses the request.
+ * @throws DomainError if the guard refuses the request.
  */
 export type Guard<Identity> = (
   req: Request,

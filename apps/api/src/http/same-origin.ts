@@ -15,7 +15,7 @@ const crossSiteError = () =>
 
 /**
  * For callers with a session cookie. If a request changes data, the browser's headers must state that one of our own
- * pages sent it.
+ * pages sent the request.
  * @throws ForbiddenError
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {

@@ -7,8 +7,8 @@ const HTTPS_ONLY_SECONDS = 2 * 365 * 86_400;
 /**
  * Sets the headers of OWASP's REST Security Cheat Sheet, because responses are data that must not be executed, framed,
  * sniffed or read by other origins. Routes that serve pages set their own policy. No CORS headers are set, so browsers
- * give other sites no access. `https` states whether the API is reached over https, which only its operator knows. HSTS
- * on a server without https would lock users out.
+ * give other sites no access. `https` states whether the API is reached over https. Only the operator of the API knows
+ * this. HSTS on a server without https would lock users out.
  */
 export const securityHeaders = ({ https }: { https: boolean }): RequestHandler =>
   helmet({

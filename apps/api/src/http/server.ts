@@ -12,10 +12,13 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /** Milliseconds within which the headers of a request must arrive. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** Milliseconds between two checks of whether a request exceeds one of these two timeouts. */
+/** Milliseconds between two checks of whether a request exceeds `REQUEST_TIMEOUT_MS` or `HEADERS_TIMEOUT_MS`. */
 const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 
-/** Exceeds the idle timeouts of common load balancers, so that this server never closes a connection that they use. */
+/**
+ * Exceeds the idle timeouts of common load balancers, so that this server never closes a connection that a load
+ * balancer still uses.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 
 /**
@@ -50,7 +53,7 @@ export interface HttpServer {
  * Serves `handler` on `host` and `port` (0: any free port). While the handler is not ready, requests wait. Responds to
  * malformed requests and logs them. Requests without Host or with an unknown Expect also reach the handler, because
  * Node would refuse them with an empty response.
- * @throws the system's error, such as EADDRINUSE, if the server cannot listen.
+ * @throws the operating system's error, such as EADDRINUSE, if the server cannot listen.
  */
 export async function serve(
   handler: RequestListener | Promise<RequestListener>,
@@ -65,7 +68,7 @@ export async function serve(
   // Registered before the handler, so that every request is tracked before it is answered.
   const connections = trackConnections(server);
   const broken = createBrokenRequestHandler(connections, logger);
-  // Once it is ready, the handler is called synchronously.
+  // Once the handler is ready, it is called synchronously.
   let handle: RequestListener = (req, res) => void Promise.resolve(handler).then((ready) => ready(req, res));
   if (typeof handler === 'function') handle = handler;
   else void handler.then((ready) => (handle = ready));

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * The first `chunksFree` chunks may have any size. After them, the average chunk must have at least `chunkBytesMin`
- * bytes.
+ * The first `chunksFree` chunks may have any size. If there are more chunks, the average size of all chunks must be at
+ * least `chunkBytesMin` bytes.
  */
 const BODY_LIMIT = { chunksFree: 1_024, chunkBytesMin: 256 };
 
 /**
- * The limits for the rest of an answered request. It is read only because a client that is still sending does not read
- * the response.
+ * The limits for the rest of a request whose response has been sent. The rest is read only because a client that is
+ * still sending does not read the response.
  */
 const REMAINDER_LIMIT = { chunksFree: 64, chunkBytesMin: 4_096 };
 
@@ -17,9 +17,9 @@ export const SMALL_CHUNKS = 'SMALL_CHUNKS';
 
 /**
  * Watches a body sent with `Transfer-Encoding: chunked`, and calls `refuse` once if the body arrives in many small
- * chunks. Node creates a buffer and an event for each chunk, so a million bytes sent one by one block the event loop
- * for a second and take hundreds of times their size in memory, which a byte limit does not prevent. The rest of an
- * answered request is watched as well.
+ * chunks. Node creates a buffer and an event for each chunk. A million bytes sent one by one therefore block the event
+ * loop for a second and take hundreds of times their size in memory. A byte limit does not prevent this. The rest of a
+ * request is also watched after the response has been sent.
  */
 export function limitSmallChunks(req: IncomingMessage, res: ServerResponse, refuse: (error: Error) => void): void {
   if (req.headers['transfer-encoding'] === undefined) return;
@@ -37,7 +37,7 @@ export function limitSmallChunks(req: IncomingMessage, res: ServerResponse, refu
     refuse(Object.assign(new Error('The body arrived in too many small chunks.'), { code: SMALL_CHUNKS }));
     return false;
   };
-  // Node discards an unread body after the response without calling `push`, so it is read here instead.
+  // Node discards an unread body after the response without calling `push`, so the body is read here instead.
   res.once('prefinish', () => {
     if (req.complete) return;
     req.resume();

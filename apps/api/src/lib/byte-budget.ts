@@ -43,8 +43,8 @@ interface Holder extends ByteHolder {
 /**
  * Creates a budget. Holders reserve no bytes before the bytes arrive, so together they could fill the budget and then
  * wait for each other forever. To prevent this, enough bytes for one holder are set aside. The holder that has waited
- * longest may use these bytes until it is done, so one holder can always finish. Calls of `acquire` are served in order
- * of arrival.
+ * longest may use these bytes until it is done, so one holder can always finish. All other calls of `acquire` are
+ * served in order of arrival.
  */
 export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   const { capacity, holderBytesMax, waitMsMax, onRefusal } = options;

@@ -1,4 +1,7 @@
-/** Maximum milliseconds that a reading may take. The result of a slower reading is too imprecise to use. */
+/**
+ * Maximum milliseconds that a reading of the reference may take. The result of a slower reading is too imprecise to
+ * use.
+ */
 const ROUND_TRIP_MS_MAX = 250;
 
 /** Maximum number of readings that `start` takes to get one with a short round trip. */
@@ -33,7 +36,7 @@ export interface ClockOptions {
   readReferenceMs: () => number | Promise<number>;
   /**
    * Milliseconds that a step of the reference must last before the clock follows it; 0 means that the clock follows a
-   * step at once. Set it for a reference that may briefly be wrong and that nothing else confirms, such as this
+   * step at once. Set it above 0 for a reference that may briefly be wrong and that nothing else confirms, such as this
    * machine's own wall clock.
    */
   stepConfirmedAfterMs?: number;

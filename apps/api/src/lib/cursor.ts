@@ -7,7 +7,10 @@ import { InvalidRequestError } from '../errors.js';
 export const encodeCursor = (values: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url');
 
-/** The types of cursor values, named after SQL types. `int4` and `int8` are integers in the range of such a column. */
+/**
+ * The types of cursor values, named after SQL types. `int4` and `int8` are integers in the range of a column of that
+ * type.
+ */
 type CursorKind = 'string' | 'int4' | 'int8' | 'uuid' | 'instant';
 type CursorValues<K extends readonly CursorKind[]> = { [I in keyof K]: K[I] extends 'int4' | 'int8' ? number : string };
 
@@ -34,7 +37,7 @@ const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const IS_KIND = {
   string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
   int4: (value: unknown) => isWholeNumber(value) && Math.abs(value) <= INT4_MAX,
-  // JSON numbers are exact only up to the safe integers, which none of our counters comes close to.
+  // JSON numbers are exact only up to the largest safe integer. None of our counters comes close to it.
   int8: (value: unknown) => isWholeNumber(value),
   uuid: (value: unknown) => typeof value === 'string' && UUID_PATTERN.test(value),
   instant: (value: unknown) => typeof value === 'string' && /^(?!0000)\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),
@@ -52,7 +55,7 @@ const invalidCursor = () =>
     { path: '/cursor', message: 'is not a cursor of this list in this order' },
   ]);
 
-/** Formats a sort as the query parameter does: the key, prefixed with `-` for descending order. */
+/** Formats a sort like the query parameter `sort`: the key, prefixed with `-` for descending order. */
 export const formatSort = ({ key, descending }: { key: string; descending: boolean }): string =>
   descending ? `-${key}` : key;
 

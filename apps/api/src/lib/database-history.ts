@@ -8,16 +8,16 @@ export interface HistoryPoint {
 
 /**
  * Returns whether facts read at `before` still hold at `after`. They do not hold if transactions may have been lost
- * (failover to a lagging standby, restore, crash), because the server then assigns their ids again. Comparing only the
- * horizons is not enough, because a busy server soon reaches the old horizon again.
+ * (failover to a lagging standby, restore, crash), because the server then assigns the ids of these transactions again.
+ * Comparing only the horizons is not enough, because a busy server soon reaches the old horizon again.
  */
 export const isSameHistory = (before: HistoryPoint, after: HistoryPoint): boolean =>
   before.server === after.server && before.horizon <= after.horizon;
 
 /**
- * An SQL expression that differs between servers and between runs of one server. It combines the server's start time
- * with the time when the server last discarded its statistics. After a crash, a server may recover without a new start
- * time, but it discards its statistics.
+ * An SQL expression whose value differs between servers and between runs of one server. It combines the server's start
+ * time with the time when the server last discarded its statistics. After a crash, a server may recover without a new
+ * start time, but it discards its statistics.
  */
 export const SERVER_RUN = `concat_ws('/',
       extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))`;

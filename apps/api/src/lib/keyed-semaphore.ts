@@ -21,7 +21,7 @@ export interface KeyedSemaphoreOptions {
   waitMsMax: number;
 }
 
-/** Creates the semaphores. A key uses memory only while one of its permits is acquired. */
+/** Creates the semaphores. A key uses memory only while one of its permits is held. */
 export function createKeyedSemaphore({ permits, waitingMax, waitMsMax }: KeyedSemaphoreOptions): KeyedSemaphore {
   const semaphores = new Map<string, Semaphore>();
   return {

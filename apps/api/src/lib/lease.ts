@@ -9,16 +9,16 @@ import type { Database, Prisma } from '@muster/db';
  */
 export interface Lease {
   /**
-   * Acquires the lease if no process holds it, or renews it if this process does. Resolves with true if this process
-   * holds the lease for the next `ttlMs`. A lost lease is acquired again under a new epoch. Rejects if the database
-   * does not respond.
+   * Acquires the lease if no process holds it, or renews the lease if this process holds it. Resolves with true if this
+   * process holds the lease for the next `ttlMs`. A lost lease is acquired again under a new epoch. Rejects if the
+   * database does not respond.
    */
   acquire(): Promise<boolean>;
 
   /** Renews the lease. Resolves with false if the lease is lost, that is, if another process may have acquired it. */
   renew(): Promise<boolean>;
 
-  /** Returns the milliseconds for which the lease is certainly held, without a query. 0: it may be lost. */
+  /** Returns, without a query, the milliseconds for which the lease is certainly held. 0: the lease may be lost. */
   remainingMs(): number;
 
   /**
@@ -32,8 +32,8 @@ export interface Lease {
 
   /**
    * The number of this process's current tenure; null if it does not hold the lease. The number increases with each
-   * tenure of any process. It is derived from the time, so it is not reused if the database loses the commit that
-   * acquired the lease (failover, restore).
+   * tenure of any process. The number is derived from the time, so no number is used twice, even if the database loses
+   * the commit that acquired the lease (failover, restore).
    */
   readonly epoch: bigint | null;
 }

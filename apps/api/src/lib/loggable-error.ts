@@ -2,7 +2,7 @@
 export interface LoggableError {
   type: string;
   message: string;
-  /** The error code of the system, PostgreSQL or Prisma. */
+  /** The error code from the operating system, from PostgreSQL or from Prisma. */
   code?: string;
   stack?: string;
   cause?: LoggableError;

@@ -3,17 +3,17 @@ type Priority = 'high' | 'normal';
 /** Limits the total amount of a resource that all requests share. */
 export interface Semaphore {
   /**
-   * Acquires `amount`, which must not exceed `capacity`. Call `release` later with the same amount and priority. Returns
-   * true synchronously if the amount is available at once, and false synchronously if too many callers wait already.
-   * Otherwise resolves with true once the amount is acquired, or with false if the wait times out. False means that
-   * nothing was acquired. Waiters of one priority are served in order of arrival. Those of high priority are served
-   * before all others until they have acquired `highMax`. Their number is not limited, because they may already hold
-   * another resource.
+   * Acquires `amount`, which must not exceed `capacity`. Call `release` later with the same amount and priority.
+   * Returns true synchronously if the amount is available at once, and false synchronously if too many callers wait
+   * already. Otherwise resolves with true once the amount is acquired, or with false if the wait times out. False means
+   * that nothing was acquired. Waiters of one priority are served in order of arrival. Waiters of high priority are
+   * served before all others, as long as callers of high priority hold at most `highMax`. The number of waiters of high
+   * priority is not limited, because they may already hold another resource.
    */
   acquire(amount: number, priority?: Priority): boolean | Promise<boolean>;
   /**
-   * Changes the priority of an acquired amount from normal to high. Returns false if other callers of high priority are
-   * waiting, or if these callers would exceed `highMax`.
+   * Changes the priority of an acquired amount from normal to high. Returns false if callers of high priority are
+   * waiting, or if high priority would exceed `highMax`.
    */
   promote(amount: number): boolean;
   release(amount: number, priority?: Priority): void;
@@ -56,7 +56,10 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const fits = (amount: number, priority: Priority) =>
     acquired.high + acquired.normal + amount <= capacity && (priority === 'normal' || !exceedsHighMax(amount));
 
-  /** Returns whether callers of normal priority are served: only while no caller of high priority could be served. */
+  /**
+   * Returns whether callers of normal priority are served. They are not served while a caller of high priority waits
+   * for free capacity, unless that caller would exceed `highMax`.
+   */
   function isNormalServed(): boolean {
     const [next] = waiters.high;
     return next === undefined || exceedsHighMax(next.amount);

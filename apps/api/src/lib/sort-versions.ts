@@ -10,7 +10,7 @@ export function sortVersions(versions: Iterable<string>): string[] {
     .map(({ text }) => text);
 }
 
-/** Splits a version at its dots, dashes and changes between digits and other characters. */
+/** Splits a version at its dots, at its dashes, and between digits and other characters. */
 const partsOf = (version: string): readonly string[] => version.match(/\d+|[^\d.+-]+|[+-]/g) ?? [];
 
 function compareParts(a: readonly string[], b: readonly string[]): number {

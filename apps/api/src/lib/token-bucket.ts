@@ -31,8 +31,8 @@ export interface TokenBucketOptions {
   /** Maximum tokens that a bucket can owe. Default: 0. */
   debtMax?: number;
   /**
-   * Maximum number of keys per generation. If a generation has more keys, the older generation is dropped, so the
-   * dropped buckets count as full.
+   * Maximum number of keys per generation (see `createTokenBuckets`). If a generation has more keys, the older
+   * generation is dropped, so the dropped buckets count as full.
    */
   keysMax?: number;
 }
@@ -40,7 +40,7 @@ export interface TokenBucketOptions {
 const KEYS_MAX_DEFAULT = 50_000;
 
 /**
- * Creates token buckets. Stores one number per key, the instant at which the bucket is full (generic cell rate
+ * Creates token buckets. A bucket is stored as one number: the instant at which the bucket is full (generic cell rate
  * algorithm, ITU-T I.371). A full bucket need not be stored, so two generations suffice, each as long as an empty
  * bucket takes to fill. Neither a sweep nor a timer is needed.
  */

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 
 /**
  * Maximum milliseconds that a loop may block the event loop before it yields. Another request waits for about two such
- * periods: one until the request is read, and one until the database's response to it is read.
+ * periods: first until the request is read, and later until the database's response is read.
  */
 const BLOCKED_MS_MAX = 2;
 
@@ -42,7 +42,10 @@ export async function encodeWithYields(texts: readonly string[], yielder: Yielde
   return encoded;
 }
 
-/** Maximum number of items that are stringified at a time, which takes much less than `BLOCKED_MS_MAX`. */
+/**
+ * Maximum number of items that are stringified at a time. Stringifying this many items takes much less than
+ * `BLOCKED_MS_MAX`.
+ */
 const PIECE_ITEMS_MAX = 50;
 
 /** Target length of the text of the items that are stringified at a time. */

@@ -67,9 +67,9 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
 }
 
 /**
- * Describes a query parameter. The contract parses the text of the parameter to the type that the `meta` of its schema
- * states. Replaces the keywords that zod generates for the text, and adds the default, which zod omits because it is
- * not a text.
+ * Adapts the JSON Schema of a query parameter whose text the contract parses to another type. The `meta` of the
+ * parameter's schema states that type. Removes the `enum` that zod generates for the text, and adds the default, which
+ * zod omits because the default is not a text.
  */
 function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (z.globalRegistry.get(zodSchema)?.['type'] === undefined) return;

@@ -21,7 +21,10 @@ export const SECURITY_SCHEMES = {
 
 const OPERATOR_SECURITY = [{ apiKey: [] }, { session: [] }];
 
-/** The security schemes for each kind of access. Any one of the list suffices, and an empty list requires none. */
+/**
+ * The security schemes for each kind of access. One scheme of the list suffices. An empty list means that no
+ * credentials are required.
+ */
 export const SECURITY_BY_ACCESS: Readonly<Record<Access, readonly object[]>> = {
   anybody: [],
   enroll: [{ enrollmentToken: [] }],

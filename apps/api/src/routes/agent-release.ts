@@ -19,8 +19,8 @@ const ADDRESS_DOWNLOADS_MAX = 64;
 const RETRY_MS = 5_000;
 
 /**
- * The routes for installing the agent on a machine: a shell script and the files that the script downloads.
- * `stalledMsMax` is the number of milliseconds within which a client must read part of a file.
+ * The routes for installing the agent on a machine: a shell script and the files that the script downloads. A client
+ * that reads nothing of a pending file for `stalledMsMax` milliseconds is disconnected.
  */
 export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = STALLED_MS_MAX): Route[] {
   const shares = createKeyedSemaphore({ permits: ADDRESS_DOWNLOADS_MAX, waitingMax: 0, waitMsMax: 0 });

@@ -36,8 +36,8 @@ export const createAgents = (options: AgentRouteOptions): { guards: AgentGuards;
 
 /**
  * Queue limits for enrollments with one token. A whole fleet may enroll with one token, whose row each enrollment
- * locks. Enrollments with one token therefore run one at a time, each in milliseconds, and a burst waits instead of
- * failing.
+ * locks. Enrollments with one token therefore run one at a time. Each takes milliseconds, so a burst of enrollments
+ * waits instead of failing.
  */
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 

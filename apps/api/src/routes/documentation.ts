@@ -7,7 +7,10 @@ import { sendMethodNotAllowed } from '../http/problem.js';
 import { route, type Route } from '../http/route.js';
 import { createOpenApiDocument } from '../openapi/document.js';
 
-/** The files of Swagger UI never change within a version, so the version is part of their path. */
+/**
+ * The files of Swagger UI never change within a version. Their path contains the version, so that browsers may cache
+ * the files forever.
+ */
 const require = createRequire(import.meta.url);
 const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'));
 const SWAGGER_UI_FILES = ['swagger-ui.css', 'swagger-ui-bundle.js'];
@@ -58,7 +61,7 @@ const START_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-/** The routes of the OpenAPI document, and of a page that shows the document and can send each request. */
+/** The routes of the OpenAPI document, and of a page that shows the document and can call each operation. */
 export function documentationRoutes(): Route[] {
   let text: string | null = null;
   const page = { method: 'GET', access: 'anybody' } as const;

@@ -17,7 +17,7 @@ export interface ExportRouteOptions {
   auth: Authenticate<OperatorIdentity>;
   db: Database;
   containers: ContainerReader;
-  /** Milliseconds within which a client must read part of the export. */
+  /** A client that reads nothing of a pending export for this many milliseconds is disconnected. */
   stalledMsMax?: number;
   recheckMs?: number | undefined;
 }
@@ -45,7 +45,7 @@ type ExportCall = Pick<
   'caller' | 'req' | 'res'
 >;
 
-/** The routes that export all containers or events that match a filter as a file. */
+/** The routes that return one file with all containers, or all events, that match a filter. */
 export function exportRoutes(options: ExportRouteOptions): Route[] {
   const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = options;
   const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
@@ -54,8 +54,8 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
 
   /**
    * Yields the pages of an export as long as its operator's credentials are valid. The credentials must be checked
-   * again because a slow client can make an export last for hours, and each page contains the data at the time it was
-   * read.
+   * again because a slow client can make an export last for hours, and the pages that are read later contain newer
+   * data.
    */
   async function* stopWhenRevoked(
     { caller, req, res }: ExportCall,

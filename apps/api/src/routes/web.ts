@@ -9,7 +9,7 @@ import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-sta
 const HASHED_FILES_PATH = '/assets';
 
 /**
- * The page's policy allows it to load and run only files of this server. The page has no inline scripts or styles, so
+ * The policy allows the page to load and run only files of this server. The page has no inline scripts or styles, so
  * markup in a container's name or label never runs.
  */
 const PAGE_POLICY = [
@@ -33,8 +33,8 @@ const PAGE_HEADERS = {
 
 /**
  * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the
- * dashboard routes such paths in the browser. Except at `/`, clients that do not ask for HTML do not receive it. Files
- * are looked up at each request, because the dashboard may be built after the API has started, or never.
+ * dashboard routes such paths in the browser. Except at `/`, clients that do not ask for HTML do not receive the page.
+ * Files are looked up at each request, because the dashboard may be built after the API has started, or never.
  */
 export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();
@@ -124,8 +124,8 @@ function servePage(directory: string): RequestHandler {
 
 /**
  * Whether to respond with the page. At `/`, every client that does not prefer JSON gets the page, because health checks
- * and link previews send a wildcard or no Accept. At other paths, only clients that name `text/html` get it, as
- * browsers do, so that a script with a wrong path gets 404.
+ * and link previews send a wildcard or no Accept. At other paths, only clients whose Accept contains `text/html`, such
+ * as browsers, get the page, so that a script with a wrong path gets 404.
  */
 const wantsPage = (req: Request): boolean =>
   req.path === '/' ? req.accepts(['html', 'json']) === 'html' : /(^|[\s,])text\/html\b/i.test(req.headers.accept ?? '');

@@ -25,7 +25,7 @@ export interface SnapshotMetadata {
   removedIds?: readonly string[];
   /** Digest of the body's bytes. Without a digest, even an unchanged body is compared row by row. */
   digest?: string | null;
-  /** The sync adds the number of bytes that it reads and writes to this object, even if it fails. */
+  /** Counters. The sync adds the bytes that it parses and the bytes of the events that it writes, even if it fails. */
   usage?: SnapshotUsage;
 }
 

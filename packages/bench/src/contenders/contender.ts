@@ -17,8 +17,8 @@ export interface Delivery {
 export interface Contender {
   readonly id: ContenderId;
   /**
-   * Stores a host's snapshot, and marks the host as seen. Rows of containers that the snapshot lacks are marked as
-   * exited and removed.
+   * Stores a host's snapshot, and marks the host as seen. Containers that the snapshot lacks keep their
+   * rows, which are marked both as exited and as removed.
    */
   deliver(delivery: Delivery): Promise<void>;
   close(): Promise<void>;

@@ -79,7 +79,7 @@ const HTTP_MEASURES: Readonly<Record<'http' | 'cpu' | 'wal', HttpMeasure>> = {
   },
 };
 
-/** A measure, a case, and the bounds for 8 and for 64 connections. */
+/** Each row: a measure, a case, a comparison, and the bounds for 8 and for 64 connections. */
 const HTTP_TARGETS = [
   ['http', 'unchanged', 'at least', 0.9, 0.9],
   ['http', 'heartbeat', 'at least', 0.9, 1.3],

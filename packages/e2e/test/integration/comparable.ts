@@ -29,12 +29,12 @@ const ageless = (status: string): string =>
 const byId = (a: Comparable, b: Comparable): number => (a.dockerId < b.dockerId ? -1 : 1);
 
 /** Returns all containers of the engine. */
-export async function saidByEngine(engine: DockerEngine): Promise<Comparable[]> {
+export async function readFromEngine(engine: DockerEngine): Promise<Comparable[]> {
   const listed = await engine.list();
-  return (await Promise.all(listed.map((entry) => ofEngine(engine, entry)))).sort(byId);
+  return (await Promise.all(listed.map((entry) => toComparable(engine, entry)))).sort(byId);
 }
 
-async function ofEngine(engine: DockerEngine, entry: EngineListEntry): Promise<Comparable> {
+async function toComparable(engine: DockerEngine, entry: EngineListEntry): Promise<Comparable> {
   const { State } = await engine.inspect(entry.Id);
   return {
     dockerId: entry.Id,
@@ -57,7 +57,7 @@ async function ofEngine(engine: DockerEngine, entry: EngineListEntry): Promise<C
 const millisecondsOf = (instant: string): string => `.${(/\.(\d{1,3})/.exec(instant)?.[1] ?? '').padEnd(3, '0')}`;
 
 /** Converts Muster's containers. */
-export const saidByMuster = (containers: readonly ContainerView[]): Comparable[] =>
+export const fromMuster = (containers: readonly ContainerView[]): Comparable[] =>
   containers
     .map(({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt }) => ({
       ...{ dockerId, name, image, imageId, command, state, startedAt },

@@ -13,7 +13,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { COMPARE_EVERY_MS, saidByEngine, saidByMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable.js';
 import { Muster } from '../support/muster.js';
 
 // These tests start containers.
@@ -52,7 +52,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
   const same = (): Promise<void> =>
     eventually(
       async () => {
-        const [said, real] = [saidByMuster(await muster.containers()), await saidByEngine(engine)];
+        const [said, real] = [fromMuster(await muster.containers()), await readFromEngine(engine)];
         expect(said).toEqual(real);
       },
       30_000,
@@ -87,7 +87,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     expect([await once.ended, once.stdout()]).toEqual([0, '']);
 
     expect((await muster.host()).engineId).toBe(await engine.engineId());
-    const [said, real] = [saidByMuster(await muster.containers()), await saidByEngine(engine)];
+    const [said, real] = [fromMuster(await muster.containers()), await readFromEngine(engine)];
     const ids = (each: { dockerId: string; name: string }[]) => each.map(({ dockerId, name }) => [dockerId, name]);
     expect(ids(said)).toEqual(ids(real));
     expect(await muster.text(`${Paths.hosts}/${(await muster.host()).id}/containers/${web}`)).not.toContain(

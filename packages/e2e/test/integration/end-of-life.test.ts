@@ -90,7 +90,7 @@ test('an agent keeps its token while another server answers at its address, and 
   await reporting();
 });
 
-test('an agent reports again to a database restored from a backup made before its last token rotation', async () => {
+test('an agent reports again to an API whose database was restored from a backup made before its last token rotation', async () => {
   startAgent(await muster.enrollmentToken());
   await reporting();
   await agent!.stop();

@@ -16,7 +16,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { COMPARE_EVERY_MS, saidByEngine, saidByMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable.js';
 import { startLink, type Link } from './link.js';
 import { Muster } from '../support/muster.js';
 
@@ -86,7 +86,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
   /** Resolves when Muster's containers equal the engine's in every field. */
   const same = (timeoutMs = 60_000, where = muster): Promise<void> =>
     eventually(
-      async () => expect(saidByMuster(await where.containers())).toEqual(await saidByEngine(engine)),
+      async () => expect(fromMuster(await where.containers())).toEqual(await readFromEngine(engine)),
       timeoutMs,
       COMPARE_EVERY_MS,
     );

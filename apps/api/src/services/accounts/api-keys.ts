@@ -45,7 +45,7 @@ export async function authenticateApiKey(
 }
 
 /**
- * Creates an API key. The key is contained only in this result.
+ * Creates an API key. Only this result contains the key itself.
  * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that the caller
  * uses.
  */
@@ -158,7 +158,7 @@ async function acceptConfiguredKey(
   return true;
 }
 
-/** Returns the audit entry for a change to a key that this process makes on its own, without an operator. */
+/** Returns the audit entry for a key that this process created or revoked without a request of an operator. */
 const keyAuditEntry = (
   { organizationId, id, name, role }: KeyRow,
   action: NewAuditEntry['action'],

@@ -5,9 +5,9 @@ import { hash } from 'node:crypto';
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
 
 /**
- * Wraps better-auth's database adapter to store session tokens as hashes. better-auth stores the tokens themselves, so
- * anyone who can read the database could act as any signed-in user. The wrapper stores and queries only hashes. In each
- * result, it replaces the hash by the token that better-auth passed in.
+ * Wraps better-auth's database adapter to store session tokens as hashes. better-auth would store the tokens
+ * themselves, and anyone who can read the database could then act as any signed-in user. The wrapper stores and queries
+ * only hashes. In each result, it replaces the hash with the token that better-auth passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
   wrapAdapterCalls(createAdapter, (method, call) =>
@@ -46,8 +46,8 @@ const hashCondition = (condition: Where, hashOf: (token: unknown) => unknown): W
 
 /**
  * Wraps better-auth's database adapter to convert timestamps, because better-auth can only use this machine's clock.
- * The wrapper converts the timestamps that better-auth stores and queries to database time, and the timestamps that it
- * reads to this machine's time. `skewMs` returns the milliseconds by which this machine's clock is ahead.
+ * The wrapper converts timestamps in the arguments of a call to database time, and timestamps in the result to this
+ * machine's time. `skewMs` returns the milliseconds by which this machine's clock is ahead.
  */
 export const withDatabaseClock = (createAdapter: CreateAdapter, skewMs: () => number): CreateAdapter =>
   wrapAdapterCalls(createAdapter, async (method, call) => {
@@ -97,7 +97,7 @@ const METHODS = [
   'deleteMany',
 ] as const;
 
-/** Wraps an adapter factory so that each call, including those in a transaction, goes through `wrapper`. */
+/** Wraps an adapter factory so that each call, including those in a transaction, goes through `around`. */
 const wrapAdapterCalls =
   (createAdapter: CreateAdapter, around: AdapterCallWrapper): CreateAdapter =>
   (options) => {

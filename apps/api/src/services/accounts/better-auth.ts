@@ -14,14 +14,14 @@ import { withDatabaseClock, withHashedSessions } from './better-auth-adapter.js'
 /** A session expires this many seconds after its last use. */
 const SESSION_SECONDS = 7 * 86_400;
 
-/** Minimum seconds between two updates of the last use. */
+/** Minimum seconds between two updates of the time at which a session was last used. */
 const SESSION_WRITE_SECONDS = 3_600;
 
 /** The header that passes the caller's address to better-auth. Express determines the address more reliably. */
 export const ADDRESS_HEADER = 'x-muster-address';
 
 export interface SessionAuthOptions {
-  /** The URL at which browsers reach Muster, without a path. If it is https, cookies are sent over https only. */
+  /** The URL at which browsers reach Muster, without a path. If the URL is https, cookies are sent over https only. */
   publicUrl: string;
   /** The key that signs cookies. All processes on one database need the same key. */
   secret: string;
@@ -56,11 +56,12 @@ export function createBetterAuth(
     basePath: '/api/auth',
     secret,
     telemetry: { enabled: false },
-    // better-auth also passes thrown values, which may contain requests and tokens, so only its message is logged.
+    // better-auth also passes thrown values to `log`. They may contain requests and tokens, so only the message is
+    // logged.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
-    // Muster's own limits replace better-auth's. They apply before a password is hashed, also count per account, and
-    // cover every call that takes a password.
+    // Muster's own limits replace better-auth's. Muster's limits apply before a password is hashed, also count per
+    // account, and cover every call that takes a password.
     rateLimit: { enabled: false },
     plugins: [oidcSessionsPlugin],
     emailAndPassword: { enabled: true, disableSignUp: true },
@@ -111,8 +112,8 @@ export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
 const isHttps = (url: string) => url.startsWith('https:');
 
 /**
- * Adds a missing call to better-auth's server API, which starts a session for a user whom an identity provider has
- * authenticated. The call has no path, so that no request can reach it.
+ * Adds a call to better-auth's server API that better-auth lacks. The call starts a session for a user whom an identity
+ * provider has authenticated. The call has no path, so that no HTTP request can reach it.
  */
 const oidcSessionsPlugin = {
   id: 'oidc-sessions',

@@ -5,8 +5,8 @@ import { auditedWrite, recordAuditEntry } from '../audit/index.js';
 
 /**
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
- * transaction ends. Therefore, when `revokeCredentialsCreatedBy` searches for what the operator created, all of it is
- * committed. Returns the key's expiry; null for a user and for a key without expiry.
+ * transaction ends. `revokeCredentialsCreatedBy` therefore finds every credential that the operator created: by then,
+ * each of them is committed. Returns the key's expiry; null for a user and for a key without expiry.
  * @throws TokenInvalidError if the member was removed or the key revoked after the request was authenticated.
  * @throws ForbiddenError if the member's role was changed after the request was authenticated.
  */
@@ -83,8 +83,8 @@ type RevocationReason = 'member.removed' | 'member.role_changed';
 
 /**
  * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens that the
- * person or any of these keys created. Records each revocation in the audit log with the reason. A member who became a
- * viewer (`member.role_changed`) loses only the admin keys, because a viewer may do what the other keys allow.
+ * person or any of these keys created. Records each revocation in the audit log with the reason. If the person became a
+ * viewer (`member.role_changed`), keys with the role viewer stay valid, because a viewer may do what these keys allow.
  */
 export async function revokeCredentialsCreatedBy(
   tx: Prisma.TransactionClient,
@@ -108,8 +108,8 @@ export async function revokeCredentialsCreatedBy(
       FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
     creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
     const active = keys.filter(({ isActive, role }) => isActive && (reason === 'member.removed' || role === 'admin'));
-    // While this update waits for the lock on a key, a request with that key may create another one, so search again
-    // until none is found.
+    // While this update waits for the lock on a key, a request with that key may create another key. The search is
+    // therefore repeated until it finds no active key.
     if (active.length === 0) break;
     await tx.apiKey.updateMany({ where: { id: { in: active.map(({ id }) => id) } }, data: { revokedAt: at } });
     for (const { id, name, role } of active) {
@@ -138,8 +138,8 @@ export async function revokeCredentialsCreatedBy(
 }
 
 /**
- * Revokes the open invitations that a person created, because the holder of such a link could let that person in again
- * with a role that they lost. Records each revocation in the audit log with the reason.
+ * Revokes the open invitations that a person created, because such an invitation could give the person back a role that
+ * they lost. Records each revocation in the audit log with the reason.
  */
 export async function revokeInvitationsCreatedBy(
   tx: Prisma.TransactionClient,

@@ -14,8 +14,8 @@ export interface FailedSignIns {
   /**
    * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first
    * organization and does not name the account. All failures for one account within `FAILURE_WINDOW_MS` share an entry
-   * with a count. All failures for unknown accounts also share one. An attacker can therefore neither fill the log nor
-   * hide in it. An entry contains the first `ADDRESSES_MAX` client addresses and the latest one.
+   * with a count. All failures for unknown accounts also share one entry. An attacker can therefore neither fill the
+   * log nor hide in it. An entry contains the first `ADDRESSES_MAX` client addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
@@ -38,8 +38,8 @@ interface Window {
   openedMs: number;
   entry: Promise<bigint>;
   /**
-   * Settles when the last failure is recorded. The next failure waits for this promise, so that it does not occupy a
-   * connection while it waits for the row's lock.
+   * Settles when the last failure is recorded. The next failure waits for this promise, because waiting for the row's
+   * lock in the database would occupy a connection.
    */
   recorded: Promise<unknown>;
 }

@@ -11,7 +11,8 @@ export interface IdentityProviderOptions {
   /** The URL to which the provider redirects browsers. */
   callbackUrl: string;
   /**
-   * All processes on one database need the same secret, because an attempt started in one may be completed in another.
+   * All processes on one database need the same secret, because an attempt that one process starts may be completed by
+   * another.
    */
   secret: string;
 }

@@ -25,7 +25,7 @@ const INVITATION_MS = 7 * 86_400_000;
 
 export interface InvitationService {
   /**
-   * Creates an invitation, which replaces an open one for the same address. The link is contained only in this result.
+   * Creates an invitation, which replaces an open one for the same address. Only this result contains the link.
    * @throws ConflictError if the address belongs to a member.
    */
   create(operator: OperatorIdentity, request: InvitationRequest): Promise<InvitationCreated>;
@@ -129,7 +129,7 @@ export function createInvitationService(
     },
 
     async accept(caller, { token, name, password }) {
-      // The token is checked before the password is hashed, which is expensive, and again under the lock.
+      // Check the token first, because hashing the password is expensive. Check the token again under the lock.
       const { id, email } = await find(db.prisma, token);
       const passwordHash = await hashPassword(password);
       const at = now();

@@ -15,8 +15,8 @@ export interface Redirect {
 }
 
 /**
- * Signs users in with an identity provider. After every failure of the provider, the browser is redirected to the
- * sign-in page, which shows the reason.
+ * Signs users in with an identity provider. If the provider fails, or if the provider or Muster refuses the user, the
+ * browser is redirected to the sign-in page, which shows the reason.
  */
 export interface OidcSignInService {
   /**
@@ -65,8 +65,8 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
   }
 
   /**
-   * Returns the URL of the sign-in page with the reason of a failure. Logs the failure without data sent to the
-   * provider.
+   * Returns the URL of the sign-in page with the reason of a failure. Logs the failure, but no data that was sent to
+   * the provider.
    */
   function failureLocation(error: unknown, next: string): string {
     if (error instanceof OidcSignInError) {

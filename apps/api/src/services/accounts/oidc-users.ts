@@ -7,10 +7,10 @@ import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from 
 
 /**
  * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. The
- * user is identified by the provider's id. At the first sign-in, the id is unknown, so the user is identified by the
- * email address. A person whose address the provider has not verified is refused. A member gets an additional
- * credential. An invited person becomes a member. Any other person becomes a member of the first organization with the
- * role `autoProvisionRole`. If `autoProvisionRole` is null, any other person is refused.
+ * user is identified by the provider's id for this user. At the first sign-in, Muster does not know this id, so the
+ * person is identified by the email address, and is refused if the provider has not verified this address. A member
+ * then gets an additional credential, and an invited person becomes a member. Any other person becomes a member of the
+ * first organization with the role `autoProvisionRole`, or is refused if `autoProvisionRole` is null.
  */
 export async function findOidcUser(
   db: Database,

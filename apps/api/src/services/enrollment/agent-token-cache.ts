@@ -43,7 +43,10 @@ export interface AgentTokenCache {
 export interface AgentTokenCacheOptions {
   /** Returns the milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
-  /** Finds the tokens that were revoked since an earlier poll. If it is absent, each lookup is valid for 5 seconds. */
+  /**
+   * Finds the tokens that were revoked since an earlier poll. Without this function, each lookup is valid for 5
+   * seconds.
+   */
   findRevoked?: (horizon: bigint | null) => Promise<Revocations>;
   /** Called with the error of a failed poll. */
   onPollFailed?: (error: unknown) => void;
@@ -105,8 +108,8 @@ export function createAgentTokenCache({
     const startedAt = (polledAt = elapsedMs());
     try {
       const { server, horizon, tokenIds } = await find(lastPoll?.horizon ?? null);
-      // In the new history, a transaction below the old horizon may have revoked a token. Polls do not find this
-      // revocation.
+      // If the database's history was not continued, a transaction below the old horizon may have revoked a token.
+      // Polls do not find this revocation.
       if (lastPoll !== null && !isSameHistory(lastPoll, { server, horizon })) discardAll();
       for (const tokenId of tokenIds) {
         const hash = hashesByToken.get(tokenId);

@@ -27,9 +27,9 @@ export interface AgentTokenService {
   authenticate(token: string): Promise<AgentIdentity>;
 
   /**
-   * Issues a host's next token, and records that its agent called. The presented token stays valid until the new one is
-   * first used. An agent that never receives the new token can therefore go on using the presented one. Rotating again
-   * replaces the unused token. `isClientConnected` is called just before the token is issued. If the client has
+   * Issues a host's next token, and records that the host's agent called. The presented token stays valid until the new
+   * one is first used. An agent that never receives the new token can therefore go on using the presented one. Rotating
+   * again replaces the unused token. `isClientConnected` is called just before the token is issued. If the client has
    * disconnected, no token is issued. The client may already have retried, and the token would replace the one that the
    * retry returned.
    * @throws TokenInvalidError if the presented token was revoked in the meantime.
@@ -43,7 +43,7 @@ export interface AgentTokenService {
    */
   leave(agent: AgentIdentity): Promise<void>;
 
-  /** Records that a host's agent called. Use this only for calls that do not record it themselves. */
+  /** Records that a host's agent called. Use this only for calls that are not recorded otherwise. */
   recordCall(agent: AgentIdentity): Promise<void>;
 }
 
@@ -63,8 +63,8 @@ export function createAgentTokenService(
 ): AgentTokenService {
   const { prisma } = db;
 
-  // A fleet that reconnects presents a thousand different tokens a second, and a new fleet uses as many for the first
-  // time. Lookups and first uses are therefore batched.
+  // When a fleet reconnects, a thousand different tokens arrive per second. When a new fleet connects, each token is
+  // also used for the first time. Lookups and first uses are therefore batched.
   const lookups = createBatcher<{ key: string; hash: Buffer }, AgentTokenRow | null>(
     (requested) =>
       findAgentTokens(
@@ -195,9 +195,9 @@ async function markFirstUse(
 }
 
 /**
- * Returns the time of issue for a host's next token. Call it under the lock on the host. The time is now. If another
- * replica's clock was ahead, the time is a millisecond after the host's last token. The order of tokens therefore never
- * depends on clocks.
+ * Returns the time of issue for a host's next token: `at`, but at least a millisecond after the issue of the host's
+ * last token, because another replica's clock may have been ahead. The order of tokens therefore never depends on
+ * clocks. Call it under the lock on the host.
  */
 async function nextIssuedAt(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
   const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });

@@ -61,7 +61,7 @@ export async function enrollNewHost(
     ]);
     return host?.id ?? null;
   } catch (error) {
-    // Another request enrolled the same machine concurrently, so it has a host now.
+    // Another request enrolled the same machine concurrently, so the machine has a host now.
     if (isUniqueViolation(error)) return null;
     throw error;
   }

@@ -69,7 +69,7 @@ const invalidTokenError = () => new TokenInvalidError('The enrollment token is i
 export interface EnrollmentServiceOptions {
   now: () => Date;
   cadence?: Cadence;
-  /** This process's cache of agent tokens. An enrollment drops the tokens that it revokes from the cache. */
+  /** This process's cache of agent tokens. If an enrollment revokes tokens, it drops them from this cache. */
   tokenCache?: AgentTokenCache;
 }
 
@@ -137,7 +137,7 @@ export function createEnrollmentService(
     );
   }
 
-  /** Throws if a token may not enroll a known host again. A token that was created for the host always may. */
+  /** Throws if a token may not enroll a known host again. A token that was created for the host always may do so. */
   function requireReenrollable(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
     if (host.tokensRevokedAt !== null) {

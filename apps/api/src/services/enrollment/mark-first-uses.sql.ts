@@ -7,8 +7,8 @@ export interface UnusedToken {
   hash: Buffer;
 }
 
-// Locks the hosts first, as rotations do, so that the two cannot deadlock. Skips a host whose row is locked, because
-// waiting would occupy a connection.
+// Locks the hosts first, as rotations do, so that this statement cannot deadlock with a rotation. Skips a host whose
+// row is locked, because waiting would occupy a connection.
 const MARK_FIRST_USES: Statement = {
   name: 'mark_first_uses',
   isSmall: true,

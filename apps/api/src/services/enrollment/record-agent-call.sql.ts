@@ -2,8 +2,9 @@ import { Prisma } from '@muster/db';
 
 /**
  * Records that a host's agent called. Use this only for calls that write nothing else to the host's row. Keeps a later
- * timestamp that a concurrent call wrote, but replaces a timestamp far in the future, because it comes from a wrong
- * clock. Writes nothing if another transaction has locked the host's row, because waiting would occupy a connection.
+ * timestamp that a concurrent call wrote, but replaces a timestamp far in the future, because such a timestamp comes
+ * from a wrong clock. Writes nothing if another transaction has locked the host's row, because waiting would occupy a
+ * connection.
  */
 export async function recordAgentCall(
   prisma: Pick<Prisma.TransactionClient, '$executeRaw'>,

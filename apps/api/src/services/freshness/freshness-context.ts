@@ -17,8 +17,8 @@ export function createFreshnessContext(
   liveness: LivenessService,
   { now, cadence }: { now: () => Date; cadence: Cadence },
 ): ReadFreshnessContext {
-  // The intervals are cached for as long as the outages. A host whose interval is not cached yet has only just called,
-  // so the host is online regardless of its interval.
+  // The heartbeat intervals of the hosts are cached for as long as `liveness` caches the outages. A host whose interval
+  // is not cached yet has only just called, so the host is online regardless of its interval.
   let cacheEntry: { readAt: number; heartbeats: Promise<number[]> } | null = null;
 
   function heartbeats(): Promise<number[]> {

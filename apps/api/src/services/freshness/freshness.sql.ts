@@ -3,7 +3,7 @@ import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
 
 /**
  * Returns SQL expressions equivalent to `hostFreshness` and `containersFreshness` for a row `h` of hosts. A test checks
- * that they agree with the functions.
+ * that the expressions agree with the functions.
  */
 export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);

@@ -15,7 +15,7 @@ export interface Outage {
   endedAt: Date;
 }
 
-/** The facts that determine the freshness of hosts at one instant, except the facts of each host. */
+/** Everything that determines the freshness of a host at one instant, except the host's own activity. */
 export interface FreshnessContext {
   now: Date;
   /** The cadence of hosts that have not received a cadence yet. */
@@ -49,9 +49,9 @@ export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? n
 
 /**
  * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives
- * nothing. When the outage ends, a host that was online when it began gets its full grace period again. For a host that
- * was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an outage does
- * not count.
+ * nothing. When the outage ends, a host that was online at the start of the outage gets its full grace period again.
+ * For a host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of
+ * an outage does not count.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();

@@ -13,7 +13,7 @@ const LIVENESS_INTERVAL_MS_MAX = 5_000;
 const AHEAD_MS_MAX = 1_000;
 
 /**
- * Maximum number of outages that are kept. Even 300 consecutive outages of the shortest kind last five minutes, after
+ * Maximum number of outages that are kept. Even 300 consecutive outages of the minimum length last five minutes, after
  * which a host is offline anyway.
  */
 const OUTAGES_KEPT = 300;
@@ -23,23 +23,23 @@ export interface LivenessService {
   readonly intervalMs: number;
 
   /**
-   * Writes a liveness timestamp, and records an outage if the previous timestamp of any replica is too old. Call it
-   * before the first request is answered, and every `intervalMs` from then on. If the previous timestamp is in the
-   * future, it comes from a clock that was ahead. The timestamp is then replaced, outages are shortened so that none
-   * ends in the future, and the hosts' timestamps from that clock are lowered.
+   * Writes a liveness timestamp, and records an outage if the previous timestamp, which any replica may have written,
+   * is too old. Call it before the first request is answered, and every `intervalMs` from then on. If the previous
+   * timestamp is in the future, it comes from a clock that was ahead. The timestamp is then replaced, outages are
+   * shortened so that none ends in the future, and the hosts' timestamps from that clock are lowered.
    */
   recordLiveness(): Promise<void>;
 
   /**
    * Lowers the hosts' timestamps that are in the future, because a process with a wrong clock may have written some
-   * since `recordLiveness`.
+   * after the last `recordLiveness`.
    */
   lowerFutureInstants(): Promise<void>;
 
   /**
    * Returns Muster's own outages, oldest first. They do not count as silence of a host. If the last liveness timestamp
-   * is too old, the result includes the outage from then until now, so that callers need not wait for the next
-   * timestamp. The result is at most `intervalMs` old.
+   * is too old, the result includes the outage from that timestamp until now, so that callers need not wait for the
+   * next timestamp. The result is at most `intervalMs` old.
    */
   outages(): Promise<readonly Outage[]>;
 }
@@ -148,7 +148,7 @@ export function createLivenessService(
     async outages() {
       const isFresh = cacheEntry !== null && Math.abs(now().getTime() - cacheEntry.readAt) <= intervalMs;
       let reading = await (cacheEntry !== null && isFresh ? cacheEntry.reading : refresh());
-      // If the cached reading suggests an outage, Muster may have become alive again since that reading.
+      // If the cached reading suggests an outage, a process may have written a timestamp since that reading.
       if (isFresh && openOutage(reading) !== null) reading = await refresh();
       const outageInProgress = openOutage(reading);
       return outageInProgress === null ? reading.outages : [...reading.outages, outageInProgress];

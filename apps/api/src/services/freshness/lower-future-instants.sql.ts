@@ -10,9 +10,9 @@ const COLUMNS = ['lastSeenAt', 'confirmedAt', 'streamHeardAt', 'observedAt', 'cl
 const quoted = (column: string) => Prisma.raw(`"${column}"`);
 
 /**
- * Lowers instants of hosts that are in the future to `now`, so that a host's silence counts from now. A process with a
- * wrong clock may have written them. Reads all hosts and writes only those with a future instant. Skips rows locked by
- * other transactions, so it never waits. Resolves with the number of hosts written.
+ * If a host has an instant in the future, sets that instant to `now`, so that the host's silence counts from now. A
+ * process with a wrong clock may have written such an instant. Reads all hosts and writes only those with a future
+ * instant. Skips rows locked by other transactions, so it never waits. Resolves with the number of hosts written.
  */
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
   const limit = new Date(now.getTime() + TOLERANCE_MS);

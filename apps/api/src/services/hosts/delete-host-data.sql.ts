@@ -1,6 +1,9 @@
 import type { Database } from '@muster/db';
 
-/** Maximum number of rows that one statement deletes, which keeps it below the statement timeout. */
+/**
+ * Maximum number of rows that one statement deletes. With this number, the statement takes less time than the statement
+ * timeout.
+ */
 const BATCH_ROWS = 5_000;
 
 /**

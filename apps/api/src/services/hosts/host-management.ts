@@ -40,7 +40,8 @@ export interface HostService {
   delete(operator: OperatorIdentity, hostId: string): Promise<void>;
 
   /**
-   * Deletes several hosts, all or none. Unlike `delete`, leaves their containers and history for retention to delete.
+   * Deletes several hosts in one transaction. Unlike `delete`, leaves their containers and history for retention to
+   * delete.
    */
   deleteSeveral(operator: OperatorIdentity, request: HostDeletionRequest): Promise<HostDeletionResult>;
 }
@@ -93,8 +94,8 @@ export function createHostService(
       const { organizationId } = operator;
       const at = now();
       const created = await auditedWrite(db, operator, at, async (tx, record) => {
-        // Only the most recent token may restore the host. Lock in the same order as enrollment: the tokens before the
-        // host.
+        // Only the most recent enrollment token may restore the host. The enrollment tokens are locked before the host,
+        // as in an enrollment.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
           data: { revokedAt: at },

@@ -7,7 +7,7 @@ import { toContainerEvent, type EventRow } from './event-row.js';
 const EVENTS_READ_MAX = 10_000;
 
 /**
- * Maximum bytes of `from` and `to` on a page. A page that reaches this limit ends, even if it has few events. The bytes
+ * Maximum total bytes of the events' fields `from` and `to` on a page. A page that reaches this limit ends, even if it has few events. The bytes
  * are measured as JSON text in the database, and the response may be a few times larger.
  */
 const PAGE_BYTES_MAX = 256 * 1024;

@@ -50,7 +50,7 @@ export async function findProjectsOfHosts(
 
 export interface ScannedProjects {
   projects: ProjectRow[];
-  /** The position at which the scan stopped before it found `limit` projects; null if it found all. */
+  /** The position at which the scan reached a limit of its work; null if it found `limit` projects or read all of them. */
   stoppedAt: ProjectPosition | null;
 }
 

@@ -23,7 +23,10 @@ export interface FeedCursor extends FeedCheckpoint {
 
 export interface FeedBatch extends FeedCheckpoint {
   frames: StreamFrame[];
-  /** True if the reader's position belongs to a history that the database lost. The events after it are unknown. */
+  /**
+   * True if the reader's position belongs to a history that the database lost. The events after this position are
+   * unknown.
+   */
   isReset: boolean;
   /** False if all available events have been read. */
   hasMore: boolean;
@@ -47,8 +50,8 @@ export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
 }
 
 /**
- * Returns the position of the last event at or before a position. The stream sends the event's position as an id,
- * because an event can be looked up later, but an arbitrary position cannot.
+ * Returns the position of the last event before the transaction of a position. The stream sends the event's position as
+ * an id, because an event can be looked up later, but an arbitrary position cannot.
  */
 export async function findLastPosition(
   db: Database,

@@ -1,6 +1,9 @@
 import type { Database, Statement } from '@muster/db';
 
-/** Probes the index (organizationId, tx, id) once for each of the organizations; null means all organizations. */
+/**
+ * Probes the index (organizationId, tx, id) once per organization. If the parameter is null, probes it for all
+ * organizations.
+ */
 const FIND_WITHHELD_EVENTS: Statement = {
   name: 'find_withheld_events',
   isSmall: true,

@@ -26,7 +26,7 @@ const BYTES_MAX = 512 * 1024;
  * began after a transaction that is still running. Skipped events are read later in their order, so no late commit is
  * missed.
  *
- * Takes no locks. A transaction that stays open in any database of the server delays the feed but loses nothing.
+ * Takes no locks. A transaction that stays open in any database of the server delays the feed, but no event is lost.
  */
 export async function readFeed(
   { prisma }: Database,

@@ -5,7 +5,7 @@ import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 /** A host's state, reduced to the values that suffice to detect a change. */
 export interface HostFingerprint {
   freshness: Freshness;
-  /** A hash of the API's response for this host, without the time when it was last seen. */
+  /** A hash of the API's response for this host, without the time when the host was last seen. */
   hash: string;
 }
 

@@ -10,7 +10,7 @@ export function addRetentionMetrics(
 ): void {
   new Gauge({
     name: 'muster_retention_last_success_timestamp_seconds',
-    help: 'Unix time of the last success of a retention step in any process, updated by each pass of this process.',
+    help: 'Unix time at which a retention step last succeeded in any process. Each process updates its value when it runs retention.',
     labelNames: ['step'],
     registers: [registry],
     collect() {

@@ -44,14 +44,15 @@ const EVENT_DAYS_DEFAULT = 90;
 const BATCH_PAUSE_MS = 50;
 
 /**
- * One call deletes at most this many batches of a deleted host's rows from each table. Another call deletes the rest.
+ * One call of `deleteHostData` deletes at most this many batches of a deleted host's rows from each table. Another call
+ * deletes the rest.
  */
 const DELETE_BATCHES_MAX = 100;
 
 /** Maximum number of rows that one statement deletes, so that no sync waits long for the host's lock. */
 const BATCH_ROWS = 1_000;
 
-/** Maximum number of deleted hosts that one statement deletes. A host's tokens are deleted with it. */
+/** Maximum number of deleted hosts that one statement deletes. A host's tokens are deleted with the host. */
 const HOSTS_MAX = 100;
 
 /**
@@ -60,7 +61,7 @@ const HOSTS_MAX = 100;
  */
 const CLOCK_SKEW_MS_MAX = 60_000;
 
-/** The lease lasts longer than the time between two passes, so that a process keeps it as long as it runs. */
+/** The lease lasts longer than the time between two passes, so that a running process keeps the lease. */
 export const RETENTION_LEASE = { name: 'retention', ttlMs: 15 * 60_000 };
 
 const RETENTION_STEPS = [

@@ -29,7 +29,7 @@ export interface BodyReader {
 }
 
 export interface BodyReaderOptions {
-  /** Receives the number of bytes that are read. */
+  /** A counter to which the number of read bytes is added. */
   usage?: { textBytes: number };
   /** The offsets of the containers, if they are known from an earlier scan of this body. */
   bounds?: Uint32Array | null;
@@ -120,7 +120,7 @@ function splitOrThrow(scan: BodyScan): SplitBody | null {
 /** Maximum bytes of JSON that are parsed in one call. */
 const PARSE_BYTES_MAX = 256 * 1024;
 
-/** If a body is longer, it is parsed in pieces of about this many bytes. */
+/** A body that is longer than `PARSE_BYTES_MAX` is parsed in pieces of about this many bytes. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** Parses and validates a decompressed body like `parseSnapshot`. A body that was split is parsed in pieces. */
@@ -138,8 +138,8 @@ async function parseBody(bytes: Buffer, split: SplitBody | null, yielder: Yielde
 }
 
 /**
- * The bytes of a container that is too long to be parsed in pieces are multiplied by this factor, because parsing the
- * container blocks all other requests.
+ * In `usage`, each byte of a container that is longer than `PARSE_BYTES_MAX` counts this many times, because parsing
+ * such a container blocks all other requests.
  */
 const LONG_WEIGHT = 4;
 

@@ -60,8 +60,8 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
 
 /**
  * Returns true if a change of health needs an event. Only a running container has a health, so the events `exited` and
- * `paused` already say that it has none. A new process always begins as `starting`, so its first health event is the
- * result of its first check.
+ * `paused` already say that it has none. The health always begins as `starting` after a start of the container, so the
+ * first health event is the result of the first check.
  */
 function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;

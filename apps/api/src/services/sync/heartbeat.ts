@@ -50,7 +50,7 @@ export function createHeartbeatService(
         heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();
-      // A snapshot of this host is being written, and the next heartbeat will be compared with the rows that it writes.
+      // A snapshot of this host is being written. The next heartbeat will be compared with that snapshot.
       if (reported === 'later') return { snapshotRequired: false, cadence };
       return { snapshotRequired: !reported.matched, cadence };
     },

@@ -25,7 +25,7 @@ export const isSuperseded = (stream: string): string =>
 
 /**
  * Returns the rule of `checkOrder` as a condition on the row of `hosts` that an UPDATE is about to write. The rule was
- * already checked on the unlocked row. The condition checks it again on the locked, current row.
+ * already checked on the unlocked row. The condition checks the rule again on the locked, current row.
  */
 export const orderCondition = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): string => `(
     ${stream} IS NULL OR CASE WHEN hosts.stream = ${stream}

@@ -35,7 +35,7 @@ const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
 /**
  * Returns a heartbeat's problems. An agent that supports `problems` reports all problems there, and sends `engineError`
  * only for older APIs that do not support `problems`. This function itself determines `clock_skew`. `since` is the time
- * of receipt. If the database already has an earlier `since`, it keeps that time.
+ * of receipt. If the database already has an earlier `since`, that time is kept.
  */
 export function heartbeatProblems(
   { problems, engineError }: Pick<Heartbeat, 'problems' | 'engineError'>,

@@ -27,7 +27,7 @@ export interface HostOrder {
   supersededStreams: readonly { stream: string; at: Date }[];
 }
 
-/** When a snapshot was observed (clamped to its receipt) and when it was received. */
+/** When a snapshot was observed and when it was received. `observedAt` is never later than `receivedAt`. */
 export interface SnapshotTimes {
   observedAt: Date;
   receivedAt: Date;
@@ -45,8 +45,9 @@ export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date 
  * - Superseded stream: always stale. If the snapshot was observed more than a minute after the stream was superseded, a
  *   second machine has the same token. A snapshot that was observed earlier comes from the journal of an agent that was
  *   restarted.
- * - New stream: current, regardless of its clock, because it is the agent after a restart. The exception is a late
- *   request of an earlier run: its snapshot was observed before the stored state, and the current stream is alive.
+ * - New stream: current, regardless of the agent's clock, because the stream belongs to the agent after a restart. The
+ *   exception is a late request of an earlier run: its snapshot was observed before the stored state, and the current
+ *   stream is alive.
  * - No order: always applied.
  *
  * `orderCondition` in services/sync/host-order.sql.ts implements the same rule in SQL. A test checks that both agree.

@@ -73,8 +73,8 @@ const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($
 
 /**
  * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For an incomplete
- * snapshot, reads only the rows that it names or lists as removed. For a complete snapshot, also reads all other
- * present rows. Returns null if the host does not exist or was deleted.
+ * snapshot, reads only the rows that the snapshot names or lists as removed. For a complete snapshot, also reads all
+ * other present rows. Returns null if the host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,

@@ -18,8 +18,8 @@ const RECORD_SNAPSHOT_REFUSED: Statement = {
 /**
  * Records that the API refused a host's snapshot. The record is cleared when a snapshot is applied. Writes nothing in
  * three cases:
- * - The snapshot's stream was superseded. It may belong to another machine with the same token. `stream` is null if the
- *   snapshot had no stream.
+ * - The snapshot's stream was superseded. The stream may belong to another machine with the same token. `stream` is
+ *   null if the snapshot had no stream.
  * - This reason is already recorded. A repeated refusal therefore costs only an index lookup.
  * - Another transaction has locked the host's row. Waiting would occupy a connection, and the agent's next attempt is
  *   recorded.

@@ -195,13 +195,13 @@ const ASSIGNMENTS = formatAssignments({
 const TYPED_COLUMNS = Object.entries(COLUMNS);
 const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED_COLUMNS.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
         AS entry (${TYPED_COLUMNS.map(([column]) => `"${column}"`).join(', ')})`;
-/** Selects a single report without arrays, because creating and joining arrays would be a quarter of its cost. */
+/** Selects a single report without arrays. Creating and joining arrays would be a quarter of the statement's cost. */
 const ONE_ENTRY = `SELECT ${TYPED_COLUMNS.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
  * Builds a statement that records reports of different hosts with one HOT update of each host's row. The statement
  * locks the rows in order and skips rows that another transaction has locked, so it cannot deadlock. It also never
- * waits for a slow sync of one host, which would delay the reports of all other hosts.
+ * waits for a slow sync of one host, because such a wait would delay the reports of all other hosts.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
   const whereClause = several ? 'WHERE id = ANY ($1::uuid[]) ORDER BY id' : 'WHERE id = $1::uuid';

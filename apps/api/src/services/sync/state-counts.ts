@@ -15,7 +15,7 @@ export const healthKey = (health: string): string => `health:${health}`;
 
 const HEALTH_KEYS = Health.options.map(healthKey);
 
-/** All keys except `other`. */
+/** All keys of the counts except `other`. */
 export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS];
 
 const KNOWN_STATES: ReadonlySet<string> = new Set(DOCKER_STATES);

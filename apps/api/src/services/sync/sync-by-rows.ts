@@ -35,7 +35,7 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const { db, cadence, random } = parts;
   const { hostId, order, times, complete, removedIds } = snapshot;
   const rows = await snapshot.reader.rows();
-  // Count the totals again, because another version may have counted them differently.
+  // Count the totals from the rows, because another version of Muster may have counted the stored totals differently.
   const totals = complete ? totalsOf(rows) : null;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const host = await readHostState(db, hostId, rows, { complete, removedIds });

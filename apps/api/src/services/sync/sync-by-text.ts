@@ -22,7 +22,8 @@ import type { CachedSnapshot } from './snapshot-cache.js';
  */
 export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): Promise<SyncSummary | null> {
   const cached = parts.cache.get(snapshot.hostId);
-  // Without a digest, only the revision could show that the cached rows are still current.
+  // Without a digest, only the revision could show that the cached body is still current, which is not enough (see
+  // `SnapshotWrite.base`).
   if (cached === undefined || cached.digest === null || !snapshot.complete) return null;
   const diff = await diffBodies(cached, snapshot.reader);
   return diff && applyDiff(parts, snapshot, { base: { ...cached, observedAt: null }, diff, totals: null });
@@ -36,7 +37,7 @@ const CHUNK_BYTES = 24 * 1024;
 
 /**
  * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows. Detects only
- * updates, and returns null if containers were added, removed or reordered, or if one is invalid.
+ * updates, and returns null if containers were added, removed or reordered, or if a container is invalid.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();

@@ -68,7 +68,7 @@ const LONG_INDEXED_FIELDS: ReadonlySet<ContainerFieldName> = new Set(['command',
 /**
  * Returns an expression that keeps the stored value if the new one is equal. PostgreSQL compares the bytes, and a value
  * that is stored compressed or out of line has other bytes than the same value as sent. Without this expression,
- * PostgreSQL would therefore rewrite the value in every index with the column.
+ * PostgreSQL would therefore rewrite the value in every index that contains the column.
  */
 const keepEqual = (column: string) =>
   `CASE WHEN stored.${column} = excluded.${column} THEN stored.${column} ELSE excluded.${column} END`;
@@ -121,7 +121,8 @@ const GUARD = formatAssignments({
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   ...problemAssignments('$4::boolean'),
-  // For a complete snapshot, $7 is the number of present containers. For an incomplete one, $7 is its change.
+  // For a complete snapshot, $7 is the number of present containers. For an incomplete one, $7 is the change of this
+  // number.
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
   // An older version, which may still run alongside this one, counts every state separately.
   stateCounts: `CASE WHEN $15::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (

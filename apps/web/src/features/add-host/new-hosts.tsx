@@ -6,10 +6,10 @@ import { formatCount } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 
-/** Interval at which the hosts are read, in milliseconds. It is a fallback for missing stream messages. */
+/** Interval at which the hosts are polled, in milliseconds. Polling is a fallback in case stream messages are lost. */
 const POLL_INTERVAL_MS = 3_000;
 
-/** The latest enrolled hosts first, because a large fleet has more hosts than one page. */
+/** The most recently enrolled hosts first, because a large fleet has more hosts than one page. */
 const NEWEST_HOSTS = hostsQuery({ sort: '-enrolledAt' }, 50);
 
 /** Waits for hosts that enroll after `since`, and shows each host after its first report. */

@@ -1,6 +1,6 @@
 /**
  * Elects one tab of the browser as the leader, which holds the live stream for all tabs. `onLead` is called when this tab
- * becomes the leader. Its signal is aborted when the tab loses the leadership. Returns a function that withdraws this tab
+ * becomes the leader. The signal is aborted when this tab loses the leadership. Returns a function that withdraws this tab
  * from the election.
  */
 export type Elect = (onLead: (lost: AbortSignal) => void) => () => void;

@@ -96,7 +96,7 @@ export function shareLive(
       publish();
       if (wasLive || connection.state().kind !== 'live') return;
       wasLive = true;
-      // The messages between the two connections were missed in all tabs.
+      // All tabs missed the messages that were sent after the former leader's connection ended.
       if (wasFollowing) {
         post({ kind: 'message', message: { event: 'reset', data: {} } });
         onGap();

@@ -136,7 +136,7 @@ async function openFleet({ url }: Api, adminKey: string, closers: Closers): Prom
   return { endFirst: () => first.end(), endSecond: () => void second.end() };
 }
 
-/** Sends heartbeats of a host until it is ended, even while the API is down. */
+/** Sends heartbeats of a host until `end` is called, even while the API is down. */
 async function sendHeartbeats(client: Client, agent: AgentSession): Promise<{ end: () => number }> {
   await client.send(snapshotRequest(agent, JSON.stringify(numberedSnapshot(1, 1))));
   let sentAt = performance.now();

@@ -1,5 +1,5 @@
 /** Returns the text that is shown when the demo is ready: its address, the credentials, and first commands. */
-export function guide(demo: {
+export function readyText(demo: {
   url: string;
   key: string;
   /** The credentials for the dashboard. */
