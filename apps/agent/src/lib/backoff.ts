@@ -41,8 +41,8 @@ export const retryDelayMs = (
 };
 
 /**
- * Returns the wait that a `Retry-After` header asks for, in milliseconds (RFC 9110: seconds or an HTTP date), or null
- * if the header is missing or invalid.
+ * Parses a `Retry-After` header, which contains seconds or an HTTP date (RFC 9110). Returns the wait in milliseconds,
+ * or null if the header is missing or invalid.
  */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null;
