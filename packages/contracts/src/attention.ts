@@ -10,7 +10,7 @@ const Timestamp = z.iso.datetime();
 /** Maximum number of hosts or containers in `latest`. */
 export const ATTENTION_LATEST_MAX = 5;
 
-/** Maximum number of images of one container problem that have their own group. */
+/** Maximum number of groups of one container problem, each of which is for one image. */
 export const ATTENTION_IMAGES_MAX = 20;
 
 /** Maximum number of `times` of one host problem. */
@@ -20,9 +20,9 @@ export const ATTENTION_TIMES_MAX = 5;
 export const ATTENTION_GAP_SECONDS = 300;
 
 /**
- * The host problems, most severe first. A problem other than `offline`, `engine_down` and `stale` is a code of the
- * host's `problems`; it is omitted for hosts that are offline or left, because it describes an earlier state. An engine
- * that cannot be reached is reported as `engine_down`.
+ * The host problems, most severe first. `offline`, `engine_down` and `stale` are derived from the host's freshness. All
+ * others are codes of the host's `problems`. They are omitted for hosts that are offline or left, because they describe
+ * an earlier state. An engine that cannot be reached is reported as `engine_down`.
  */
 export const HostAttentionKind = z.enum([
   'engine_down',
@@ -51,11 +51,14 @@ export const HostAttention = z.object({
   severity: z.int().min(3).max(5),
   total: Count,
   filter: HostAttentionFilter,
-  /** The earliest time at which one of the hosts got the problem; for `offline` and `stale`, at which it was last seen. */
+  /**
+   * The earliest time at which one of the hosts got the problem. For `offline` and `stale`, the earliest time at which
+   * one of the hosts was last seen.
+   */
   since: Timestamp,
   /**
-   * The latest times at which hosts got the problem, newest first, such as 1,500 hosts since 23:17. Hosts that got it
-   * at most `ATTENTION_GAP_SECONDS` after one another are counted together.
+   * The latest times at which hosts got the problem, newest first, such as 1,500 hosts since 23:17. Hosts that got the
+   * problem at most `ATTENTION_GAP_SECONDS` after one another are counted together.
    */
   times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
   /** The `ATTENTION_LATEST_MAX` hosts that got the problem last, sorted by `since`. */
@@ -104,9 +107,9 @@ export const ContainerAttention = z.object({
   totalIsExact: z.boolean(),
   filter: ContainerAttentionFilter,
   /**
-   * The containers by image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, those whose
-   * containers got the problem last. If `isComplete` is false, not all containers were read, and each number of a group
-   * is a lower bound.
+   * The containers by image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those whose
+   * containers got the problem last are included. If `isComplete` is false, not all containers were read. Each number
+   * of a group is then a lower bound.
    */
   groups: z.array(ContainerAttentionGroup),
   isComplete: z.boolean(),

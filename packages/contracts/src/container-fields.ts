@@ -27,8 +27,8 @@ interface Field<Kind extends FieldKind, SqlType> {
   /** The SQL type of the field's column. The column has the name of the field. */
   sqlType: SqlType;
   /**
-   * Maximum number of characters of a text, or of ports, labels or names. A value that exceeds it is shortened. If the
-   * limit is absent, values are never shortened.
+   * The maximum length of a text in characters, or the maximum number of ports, labels or names. A value that exceeds
+   * this limit is shortened. Without a limit, values are never shortened.
    */
   limit?: number;
   /**

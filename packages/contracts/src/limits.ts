@@ -8,8 +8,9 @@
 export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 
 /**
- * Maximum number of present containers of one host. A complete snapshot cannot exceed this number, because it holds
- * fewer containers. Incomplete snapshots can, because they add containers to those already stored.
+ * Maximum number of present containers of one host. A complete snapshot cannot exceed this number, because it holds at
+ * most `SNAPSHOT_CONTAINERS_MAX` containers. Incomplete snapshots can exceed it, because they add containers to those
+ * that are already stored.
  */
 export const HOST_CONTAINERS_MAX = 10_000;
 

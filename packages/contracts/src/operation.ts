@@ -37,11 +37,12 @@ export interface Operation {
   bodyBytesMax?: number;
   /**
    * The rate limits of an agent's call. By default, the agent's limit for ordinary calls applies. With `snapshots`, the
-   * limit for snapshots replaces it. With `rotations`, the limit for rotations applies in addition to it.
+   * limit for snapshots applies instead. With `rotations`, the limit for rotations applies as well.
    */
   limits?: 'snapshots' | 'rotations';
   /**
-   * Whether the operation signs a user in. It then returns session cookies, so pages of other sites may not call it.
+   * Whether the operation signs a user in. Such an operation returns session cookies, so pages of other sites may not
+   * call it.
    */
   opensSession?: true;
   /**

@@ -58,8 +58,8 @@ export const Ports = z
 
 /**
  * Whether `Port` would return a value unchanged. Returns false for a value with a count, because only the schema
- * handles counts. An older agent lists every port of a range, which can be thousands. This check is ten times as fast
- * as the schema.
+ * handles counts. An older agent lists every port of a range, so a container can have thousands of such ports. This
+ * check is ten times as fast as the schema.
  */
 function isSimplePort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;

@@ -2,7 +2,10 @@ import { z } from 'zod';
 
 const NUL_MESSAGE = 'must not contain a NUL character';
 
-/** The pattern of text without NUL. JSON Schema needs it, because it cannot express the refinement. */
+/**
+ * The pattern of text without NUL. The OpenAPI document needs this pattern, because JSON Schema cannot express a
+ * refinement of zod.
+ */
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
 /**

@@ -13,10 +13,11 @@ import {
 } from '../../src/limits.js';
 
 /**
- * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has all ten fields,
- * `truncated` only if it is not empty, and no other field, and each field is within its limits and in canonical form.
- * It can skip the schema, which allocates about forty objects per container. If the result is false, the schema decides
- * whether the value is valid. A test checks that both agree.
+ * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has all ten required
+ * fields, and no other field except a non-empty `truncated`. Each field is within its limits and in canonical form. The
+ * caller need not run the schema on such a value. The schema would allocate about forty objects per container. If the
+ * result is false, the schema decides whether the value is valid. A test checks that this function and the schema
+ * agree.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;
