@@ -26,7 +26,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many files open',
 };
 
-/** Paths in a data directory. Which of the last three paths exist shows the state of the database. */
+/** Paths in a data directory. The state of the database can be seen from which of the last three paths exist. */
 export interface DataDirectoryPaths {
   readonly directory: string;
   /** PostgreSQL's files. */
@@ -80,7 +80,7 @@ export async function lockDataDirectory(directory: string): Promise<DirectoryLoc
 }
 
 /**
- * Sets mode 0700 if other users have any permission. Then reads the mode, because some file systems ignore the change.
+ * Sets mode 0700 if other users have any permission. Then checks the mode, because some file systems ignore the change.
  */
 async function restrictToOwner(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -50,8 +50,8 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
     await client.query('COMMIT');
     return events;
   } catch (error) {
-    // Ignore a failed rollback: it means that the connection is lost, which also ends the transaction. `error` has the
-    // reason.
+    // Ignore a failed rollback. It means that the connection is lost, and PostgreSQL then ends the transaction. `error`
+    // contains the reason.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }

@@ -123,7 +123,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
 });
 
-// The embedded database has one connection, so that no transaction waits for another.
+// The embedded database has only one connection, so no transaction waits for another.
 serverOnly(describe).each(['postgresql'] as const)('locks on %s', (engine) => {
   test("inserting a host's rows and updating that host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);
