@@ -74,7 +74,7 @@ const SYNC = '^apps/api/src/services/sync/';
 /** The layers of the dashboard, highest first. */
 const webLayers = ['(main|app)', 'features', 'components', 'lib'].map((layer) => `^apps/web/src/${layer}(\\.tsx?$|/)`);
 
-/** Source that only tests import. It is in src/ so that tests of other packages can import it. */
+/** A source file that only tests import. It is in src/ so that tests of other packages can import it. */
 const TESTING = '^packages/db/src/testing\\.ts$';
 
 /** Forbids imports from a layer to the layers above it. */

@@ -117,7 +117,7 @@ async function* connectOnce(
         if (done) return;
         resetIdleTimer();
         for (const { data, ...event } of parser.feed(decoder.decode(value, { stream: true }))) {
-          // Skip messages that only a newer API knows.
+          // Skip messages that this client does not know. A newer API may send them.
           if (isKnownMessageName(event.event)) yield { ...event, data: JSON.parse(data) as unknown } as StreamMessage;
         }
         if (parser.lastEventId !== undefined) onId(parser.lastEventId);

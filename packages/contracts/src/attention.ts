@@ -10,10 +10,10 @@ const Timestamp = z.iso.datetime();
 /** Maximum number of hosts or containers in `latest`. */
 export const ATTENTION_LATEST_MAX = 5;
 
-/** Maximum number of groups of one container problem, each of which is for one image. */
+/** Maximum number of groups of one container problem. Each group is for one image. */
 export const ATTENTION_IMAGES_MAX = 20;
 
-/** Maximum number of `times` of one host problem. */
+/** Maximum number of entries in `times` of one host problem. */
 export const ATTENTION_TIMES_MAX = 5;
 
 /** Hosts that got a problem at most this many seconds after one another share one entry of `times`. */
@@ -37,7 +37,7 @@ export const HostAttentionKind = z.enum([
 ]);
 export type HostAttentionKind = z.output<typeof HostAttentionKind>;
 
-/** Query parameters of `GET /api/hosts` that list exactly the hosts of a group. */
+/** Query parameters with which `GET /api/hosts` lists exactly the hosts of a group. */
 export const HostAttentionFilter = z.object({
   freshness: z.array(Freshness).optional(),
   problem: z.array(HostProblemCode).optional(),
@@ -66,7 +66,7 @@ export const HostAttention = z.object({
 });
 export type HostAttention = z.output<typeof HostAttention>;
 
-/** Query parameters of `GET /api/containers` that list exactly the containers of a group. */
+/** Query parameters with which `GET /api/containers` lists exactly the containers of a group. */
 export const ContainerAttentionFilter = z.object({
   problem: z.array(ContainerProblemCode),
   hostFreshness: z.array(ContainerFreshness),
@@ -90,8 +90,8 @@ export const ContainerAttentionGroup = z.object({
   hosts: Count,
   filter: ContainerAttentionFilter,
   /**
-   * The earliest time at which one of the containers got the problem; for `crash_loop`, its first exit within the last
-   * hour.
+   * The earliest time at which one of the containers got the problem. A container gets the problem `crash_loop` at its
+   * first exit within the last hour.
    */
   since: Timestamp,
   /** The `ATTENTION_LATEST_MAX` containers that got the problem last, sorted by `since`. */
@@ -107,7 +107,7 @@ export const ContainerAttention = z.object({
   totalIsExact: z.boolean(),
   filter: ContainerAttentionFilter,
   /**
-   * The containers by image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those whose
+   * One group per image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those whose
    * containers got the problem last are included. If `isComplete` is false, not all containers were read. Each number
    * of a group is then a lower bound.
    */

@@ -55,7 +55,7 @@ interface Field<Kind extends FieldKind, SqlType> {
   digestMarker?: string;
   /** Whether a CSV export has a column for the field. */
   exported: boolean;
-  /** Whether the values may be long, so that their bytes count toward the size of a page. */
+  /** Whether the values may be long. The bytes of long values count toward the size of a page. */
   large: boolean;
 }
 

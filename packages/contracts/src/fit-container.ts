@@ -56,7 +56,7 @@ interface Fitted {
   isLost: boolean;
 }
 
-/** Functions that shorten a value, by the kind of its field. They return a value within its limit unchanged. */
+/** Functions that shorten a value, by the kind of its field. A value within its limit is returned unchanged. */
 const FIT_BY_KIND: Record<
   Exclude<FieldKind, 'instant'>,
   (value: never, limit: number, portRanges: boolean) => Fitted

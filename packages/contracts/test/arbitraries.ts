@@ -10,7 +10,10 @@ export const withFields = (fields: Record<string, unknown>): Record<string, unkn
   ...fields,
 });
 
-/** Characters that are likely to break parsers: NUL, lone surrogates, JSON Pointer separators, and plain ones. */
+/**
+ * Characters that are likely to break parsers: NUL, lone surrogates, JSON Pointer separators. Also some ordinary
+ * characters.
+ */
 const anyCharacter = fc.constantFrom(
   'a',
   'B',

@@ -43,7 +43,10 @@ export interface Database {
     values: readonly unknown[],
     timeoutMs: number,
   ): Promise<Row[]>;
-  /** Returns how many connections are in use and idle, their maximum number, and how many callers wait for one. */
+  /**
+   * Returns the numbers of busy and idle connections, their maximum number, and the number of callers that wait for
+   * one.
+   */
   connections(): { busy: number; idle: number; max: number; waiting: number };
   /**
    * Builds the large indexes that were deferred because the database had rows when it was opened, and returns the names

@@ -79,7 +79,7 @@ describe('a backup', () => {
     expect(restored.appliedMigrations).toEqual([]);
     expect(restored.rows).toBe(Object.values(full.tables).flat().length);
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
-    // A backup of the restored database is also equal.
+    // A backup of the restored database equals the first backup.
     await backUpDatabase({ dataDir: copy, file: join(folder.path, 'again.backup') });
     const content = async (name: string) =>
       gunzipSync(await readFile(join(folder.path, name)))

@@ -111,7 +111,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
           "exitCode" = ${minute}, "startedAt" = now(), "changedAt" = now(), ports = '[]', labels = (labels::text)::jsonb
         WHERE "hostId" = ${id}::uuid`;
     }
-    // Statistics arrive up to a second late from the connections of a pool.
+    // The connections of a pool report their statistics up to a second late.
     let after = await updates();
     for (let tries = 0; after.total - before.total < 1000 && tries < 40; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -7,7 +7,7 @@ import type { Container } from '@muster/contracts';
 export interface RedactionPatterns {
   /** Matches names of labels, options and variables whose values are redacted. */
   names: RegExp;
-  /** Matches parts of a text that are redacted. */
+  /** Matches the parts of a text that must be redacted. */
   values: RegExp;
 }
 
@@ -78,7 +78,7 @@ export function createRedactor(
   let charactersLeft = charactersMax;
   let withheld = 0;
 
-  /** Returns whether the limits allow a search of this many characters. If so, deducts them from the limit. */
+  /** Returns whether the limits allow a search of this many characters. If so, subtracts this number from the limit. */
   function maySearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {
       charactersLeft = 0;

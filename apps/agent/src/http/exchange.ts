@@ -41,7 +41,7 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
     });
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
-    // An upgrade, for example, closes the connection without a `response` event and without an error.
+    // A response with status 101, for example, closes the connection without a `response` event and without an error.
     outgoing.once('close', () => reject(new Error('the connection was closed without a response')));
     outgoing.end(body);
   });

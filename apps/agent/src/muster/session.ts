@@ -42,7 +42,10 @@ export interface Session {
    * are deleted but not revoked. Throws `StopError` if the API cannot be reached.
    */
   leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
-  /** Returns the API, the host and the token's time of issue, for `status`; null if this machine is not enrolled. */
+  /**
+   * Returns the API, the host and the token's time of issue, for the command `status`; null if this machine is not
+   * enrolled.
+   */
   enrollment(): Pick<Enrollment, 'musterUrl' | 'hostId' | 'issuedAt'> | null;
 }
 
@@ -51,8 +54,8 @@ export interface SessionWaits {
   /** Wait between two attempts after a dismissal. The wait grows from `minMs` to `maxMs`. */
   dismissed: { minMs: number; maxMs: number };
   /**
-   * Wait while another host with this machine's identity may be alive. It is at most `maxMs` in total, and `defaultMs`
-   * if the API sends no Retry-After.
+   * Wait while another host with this machine's identity may be alive. It is `defaultMs` if the API sends no
+   * Retry-After, and never more than `maxMs` in total.
    */
   identity: { maxMs: number; defaultMs: number };
 }
@@ -198,9 +201,9 @@ export function createSession(options: SessionOptions): Session {
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Rotates a token that is old enough. The new token is saved before it is used. The old token is saved too, because
-   * it remains valid in two cases: the new token is lost in transit, or the API is restored from a backup that does not
-   * contain the new token.
+   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved too,
+   * because it remains valid in two cases: the new token is lost in transit, or the API is restored from a backup that
+   * does not contain the new token.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;

@@ -51,13 +51,16 @@ export interface Journal {
   clear(): Promise<void>;
 }
 
-/** If either limit is exceeded, the oldest entries are dropped, so only the beginning of the history has a gap. */
+/**
+ * If either limit is exceeded, the oldest entries are dropped, so only the beginning of an outage is missing from the
+ * history.
+ */
 const ENTRIES_MAX = 500;
 const BYTES_MAX = 2 * 1024 * 1024;
 
 /**
- * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit. The file is then
- * not rewritten for every entry.
+ * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit. The file is
+ * therefore not rewritten for every entry.
  */
 const RETAINED_FRACTION = 0.75;
 

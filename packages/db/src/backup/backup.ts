@@ -54,7 +54,7 @@ export async function backUpDatabase({
   if (!(await withDataDirectoryErrors(directory, () => pathExists(postgres)))) {
     throw new BackupError(`There is no database in ${directory}.`);
   }
-  // This early check only avoids useless work. `publish` checks again, because the file may appear in the meantime.
+  // This early check only avoids useless work. `publishFile` checks again, because the file may appear in the meantime.
   if (!force && (await pathExists(target))) throw fileExistsError(target);
   const lock = await lockDataDirectory(directory);
   try {
