@@ -44,8 +44,8 @@ import { AGENT_VERSION } from './version.js';
 const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
 
 /**
- * Maximum random delay before an enrolled agent's first call, in milliseconds, so that agents that start at the same
- * time do not all call at the same time.
+ * Maximum random delay before an enrolled agent's first call, in milliseconds. It spreads the first calls of agents
+ * that start at the same time.
  */
 const START_SPREAD_MS = 5_000;
 

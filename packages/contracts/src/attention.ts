@@ -117,10 +117,10 @@ export const ContainerAttention = z.object({
 export type ContainerAttention = z.output<typeof ContainerAttention>;
 
 /**
- * What needs attention now. The problems are in a fixed order, most severe first, and problems that no host or container
- * has are omitted. A host or container with several problems is counted under each of them, but once in the totals.
- * Containers are included only if their host is online, because the state of other hosts' containers is unknown. A
- * single restart is not a problem, and neither is a container that exited with code 0 or was stopped.
+ * What needs attention now. The problems are in a fixed order, most severe first, and problems that no host or
+ * container has are omitted. A host or container with several problems is counted under each of them, but only once in
+ * the totals. Containers are included only if their host is online, because the state of other hosts' containers is
+ * unknown. A single restart is not a problem, and neither is a container that exited with code 0 or was stopped.
  */
 export const Attention = z.object({
   hosts: z.object({ total: Count, problems: z.array(HostAttention) }),

@@ -170,10 +170,10 @@ function isFieldList(names: readonly string[]): boolean {
 const VERSION_3_FIELD_COUNT = 11;
 
 /**
- * The version of the container parser. It is part of the digest of each body. When a new version parses the same bytes
- * differently, the digest therefore differs from the stored digest. Increment the first number with each change to
- * `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host (`ContainerTotals`). A new field or
- * a new version of `parseStatus` changes the version automatically.
+ * The version of the container parser. It is part of the digest of each body. After an upgrade to a new version, the
+ * digest of the same bytes therefore differs from the stored digest, and the bytes are parsed again. Increment the
+ * first number with each change to `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host
+ * (`ContainerTotals`). A new field or a new version of `parseStatus` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
   `3.${STATUS_PARSER_VERSION}`,

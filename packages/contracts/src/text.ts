@@ -72,7 +72,7 @@ export const displayName = (max: number) =>
     .transform((value) => value.toWellFormed().trim());
 
 /**
- * A name that a machine reports. Like `displayName`, but replaces a name without a visible character by `substitute`.
+ * A name that a machine reports. Like `displayName`, but replaces a name without a visible character with `substitute`.
  * Rejecting such a name would prevent the machine from enrolling.
  */
 export const machineName = (max: number, substitute: string) =>

@@ -45,7 +45,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     query_timeout: options.queryTimeoutMs,
     keepAlive: true,
     // These settings are made with a statement, because poolers such as PgBouncer reject them as startup parameters.
-    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, despite its type
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits the promise
     onConnect: (client) =>
       // JIT is off, because compiling a statement takes longer than any of our statements may run.
       client.query(

@@ -14,8 +14,9 @@ export const ENGINE_BACKOFF: BackoffLimits = { baseMs: 500, capMs: 5_000 };
 const RETRY_AFTER_MS_MAX = 86_400_000;
 
 /**
- * Returns a wait with full jitter, in milliseconds. It is uniformly distributed between 0 and the exponential backoff,
- * which spreads the retries of agents that failed together. `failures` counts from 1, and `random` is in [0, 1).
+ * Returns a wait with full jitter, in milliseconds. The wait is uniformly distributed between 0 and the exponential
+ * backoff. This spreads the retries of agents that failed together. `failures` counts from 1, and `random` is in [0,
+ * 1).
  *
  * Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */

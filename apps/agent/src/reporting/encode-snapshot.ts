@@ -25,7 +25,7 @@ export const snapshotText = (containers: readonly Container[]): string => JSON.s
 
 /**
  * Encodes the containers and compresses the text if it is large. `encoded` lists the containers that fit into
- * `bytesMax`, which are either all of them or the first ones by name.
+ * `bytesMax`: either all of them or the first ones by name.
  */
 export async function encodeSnapshot(
   containers: readonly Container[],

@@ -1,4 +1,7 @@
-/** Reference: the implementation before `CONTAINER_FIELDS`, which `before-descriptors.test.ts` compares with the one in use. */
+/**
+ * The implementation before `CONTAINER_FIELDS`. `before-descriptors.test.ts` compares it with the current
+ * implementation.
+ */
 import { comparePorts } from './canonical.js';
 import type { Container, Labels, Port } from '../../src/index.js';
 import { TRUNCATABLE_FIELDS, type TruncatableField } from '../../src/container-fields.js';

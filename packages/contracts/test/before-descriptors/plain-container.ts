@@ -1,4 +1,7 @@
-/** Reference: the implementation before `CONTAINER_FIELDS`, which `before-descriptors.test.ts` compares with the one in use. */
+/**
+ * The implementation before `CONTAINER_FIELDS`. `before-descriptors.test.ts` compares it with the current
+ * implementation.
+ */
 import { DockerIdPattern, TRUNCATABLE_FIELDS } from '../../src/container-fields.js';
 import { endsInRange, type Container, type Labels, type Port } from '../../src/index.js';
 import { MillisecondInstantPattern } from '../../src/instant.js';
