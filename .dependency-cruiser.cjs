@@ -10,7 +10,7 @@ const { join } = require('node:path');
 const npm = (...names) => `/node_modules/(@types/)?(${names.join('|')})/`;
 const escaped = (path) => path.replaceAll('.', '\\.');
 
-/** Returns patterns of the source files that a workspace exports, according to its package.json. */
+/** Returns patterns that match the source files listed under `exports` in a workspace's package.json. */
 function entries(workspace) {
   const { exports = {} } = JSON.parse(readFileSync(join(__dirname, workspace, 'package.json'), 'utf8'));
   return Object.values(exports)
@@ -22,7 +22,10 @@ const workspaces = ['apps', 'packages']
   .flatMap((folder) => readdirSync(join(__dirname, folder)).map((name) => `${folder}/${name}`))
   .filter((workspace) => existsSync(join(__dirname, workspace, 'package.json')));
 
-/** What each workspace's source may import besides itself and Node.js. Without `npm`, any npm package is allowed. */
+/**
+ * The workspaces and npm packages that each workspace's source may import. If `npm` is missing, any npm package is
+ * allowed.
+ */
 const mayImport = {
   'packages/contracts': { workspaces: [], npm: ['zod'] },
   'packages/client': { workspaces: ['packages/contracts'], npm: ['zod'] },
@@ -71,7 +74,7 @@ const SYNC = '^apps/api/src/services/sync/';
 /** The layers of the dashboard, highest first. */
 const webLayers = ['(main|app)', 'features', 'components', 'lib'].map((layer) => `^apps/web/src/${layer}(\\.tsx?$|/)`);
 
-/** Source that only tests import. It is in src/ so that tests of other packages can import it. */
+/** A source file that only tests import. It is in src/ so that tests of other packages can import it. */
 const TESTING = '^packages/db/src/testing\\.ts$';
 
 /** Forbids imports from a layer to the layers above it. */

@@ -124,7 +124,7 @@ export default defineConfig(
     },
   },
   {
-    // Routes do not return database rows, because renaming a column would then change the API.
+    // Routes do not return database rows. If they did, renaming a column would change the API.
     files: ['apps/api/src/{routes,http}/**/*.ts'],
     rules: {
       'no-restricted-imports': [

@@ -13,8 +13,8 @@ const configs = await Promise.all(
 );
 
 /**
- * Whether the command line selects tests by name, as in `pnpm test NAME`. An argument that is a config file or a number
- * is no name, but the value of an option.
+ * Whether the command line selects tests by name, as in `pnpm test NAME`. A config file or a number is the value of an
+ * option, not a name.
  */
 const isSelection = process.argv
   .slice(2)
@@ -39,7 +39,7 @@ function ignored(rootDir) {
 const RUN_OPTIONS = new Set(['maxWorkers', 'reporters', 'testTimeout']);
 
 /**
- * `pnpm test`: the tests of all packages in one run. In a package's directory, `jest` runs only the tests of that
+ * `pnpm test` runs the tests of all packages in one run. In a package's directory, `jest` runs only the tests of that
  * package.
  */
 export default {

@@ -14,7 +14,10 @@ const REAL_PARTS = new Set(['globalSetup', 'globalTeardown']);
 const hasUnitTests = ({ rootDir }) =>
   readdirSync(join(rootDir, 'test'), { recursive: true }).some((name) => name.endsWith('.unit.test.ts'));
 
-/** `pnpm test:unit`: the tests that need no server, database or process, in seconds. `pnpm test` runs them, too. */
+/**
+ * `pnpm test:unit` runs only the tests that need no server, database or process. This takes seconds. `pnpm test` also
+ * runs these tests.
+ */
 export default {
   projects: config.projects.filter(hasUnitTests).map((project) => ({
     ...Object.fromEntries(Object.entries(project).filter(([name]) => !REAL_PARTS.has(name))),

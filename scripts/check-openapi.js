@@ -28,8 +28,8 @@ const lintProblems = findings.map(
 );
 
 /**
- * Uses the generated types of the calls that most clients make. It does not compile if the generator left out one of
- * these calls.
+ * Code that uses the generated types of the calls that most clients make. It does not compile if the generator left out
+ * one of these calls.
  */
 const USAGE = `
 import type { components, paths } from './openapi.js';

@@ -44,15 +44,15 @@ import { AGENT_VERSION } from './version.js';
 const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
 
 /**
- * Maximum random delay before an enrolled agent's first call, in milliseconds, so that agents that start at the same
- * time do not all call at the same time.
+ * Maximum random delay before an enrolled agent's first call, in milliseconds. It spreads the first calls of agents
+ * that start at the same time.
  */
 const START_SPREAD_MS = 5_000;
 
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
 
-/** The objects with which every command reads the engine. */
+/** The objects that commands need to read the engine. */
 interface EngineReader {
   engine: EngineClient;
   inventory: Inventory;
@@ -67,8 +67,8 @@ interface ReportingContext extends EngineReader {
 }
 
 /**
- * The parameters of all delays. `random` returns a number in [0, 1), `coalesceMs` is the time during which events are
- * collected for one snapshot, and `waits` contains the waits of a session.
+ * The parameters of all delays. `random` returns a number in [0, 1). After a first event, further events are collected
+ * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`).
  */
 export interface Timing {
   random: () => number;

@@ -17,7 +17,7 @@ const COMMANDS = {
 export type Command = keyof typeof COMMANDS;
 
 /**
- * The parsed command line. `flags` maps the names of flags, without dashes, to their values, and contains only flags
+ * The parsed command line. `flags` maps the names of flags, without dashes, to their values. It contains only flags
  * that correspond to a setting.
  */
 export type CliRequest =
@@ -90,8 +90,9 @@ export function parseCli(args: readonly string[]): CliRequest {
 }
 
 /**
- * Creates the parser. `parseCli`, not commander, detects errors. Commander's message for an unknown option would quote
- * the value. If a flag lacks its required value (`<value>`), commander would use the next flag as the value.
+ * Creates the parser. `parseCli` detects errors instead of commander, for two reasons. Commander's message for an
+ * unknown option would quote the option's value. For a flag without its required value (`<value>`), commander would use
+ * the next flag as the value.
  */
 function createProgram(): Program {
   const program = new Program().argument('[commands...]').allowUnknownOption().helpOption(false);

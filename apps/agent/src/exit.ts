@@ -9,13 +9,14 @@ export const ExitCodes = {
   /** A flag or a setting is invalid. */
   usage: 2,
   /**
-   * The API rejects this machine's tokens or deleted its host. Only one-shot commands exit with this code, never `run`.
+   * The API rejects this machine's tokens, or the machine's host was deleted. Only one-shot commands exit with this
+   * code, never `run`.
    */
   dismissed: 3,
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];
 
-/** Ends the agent. `message` is one line for the operator. */
+/** Thrown to end the agent. `message` is one line for the operator. */
 export class StopError extends Error {
   override readonly name = 'StopError';
 

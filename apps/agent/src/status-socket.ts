@@ -29,7 +29,7 @@ const FILE_NAME = 'status.sock';
 /** Timeout of a query, in milliseconds. It is short because a running agent answers immediately. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** Serves the status on a socket in `stateDir` until it is closed. The caller must hold the directory's lock. */
+/** Serves the status on a socket in `stateDir` until `close` is called. The caller must hold the directory's lock. */
 export async function serveStatus(stateDir: string, read: () => AgentStatus): Promise<{ close(): Promise<void> }> {
   const server = createServer((connection) => {
     connection.on('error', () => connection.destroy());
@@ -58,7 +58,10 @@ export async function serveStatus(stateDir: string, read: () => AgentStatus): Pr
   };
 }
 
-/** Queries the agent that uses this state directory. Resolves with null if none is running or it cannot be reached. */
+/**
+ * Queries the agent that uses this state directory. Resolves with null if no agent is running or the agent cannot be
+ * reached.
+ */
 export const queryStatus = (stateDir: string): Promise<AgentStatus | null> =>
   withShortPath(
     stateDir,

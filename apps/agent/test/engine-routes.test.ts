@@ -184,7 +184,7 @@ describe('without an engine address', () => {
     const replayed = await startReplayedEngine({ flavour: 'podman-4.3', listen: { socketPath: podman }, seed: 1 });
     closers.push(() => replayed.close());
     const found = await locateEngine(choice({ runtimeDir }));
-    // On a machine that runs Docker, its own socket comes first.
+    // If this machine runs a rootful Docker or Podman, the socket of that engine comes first.
     const label = await reachable('/var/run/docker.sock', '/run/podman/podman.sock');
     expect(found.address.label).toBe(`unix://${label ?? podman}`);
   });

@@ -11,7 +11,7 @@ import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
 import { problem } from './scripted-muster.js';
 
 /*
- * These tests run the script as root, as if on a machine with systemd. The files are real, but in a separate mount
+ * These tests run install.sh as root, as if on a machine with systemd. The files are real, but in a separate mount
  * namespace, and systemctl is replaced by a script that records its calls. The installed executable runs the built
  * agent.
  */
@@ -21,7 +21,7 @@ const SERVICE_USER = 23_456;
 
 const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
 
-/** Sets up the machine and then runs the script from standard input. */
+/** Shell commands that set up the simulated machine and then run install.sh from standard input. */
 const MACHINE = `set -e
 mount --bind "$MACHINE/etc" /etc
 mount --bind "$MACHINE/var-lib" /var/lib
@@ -64,7 +64,7 @@ async function writeExecutable(path: string, content: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-/** Serves the files of the release. Returns the script as the API serves it. */
+/** Serves the files of the release. Returns install.sh as the API serves it. */
 async function serveRelease(): Promise<string> {
   const command = `${process.execPath} dist/main.js "$@"`;
   const files = {

@@ -25,7 +25,7 @@ beforeEach(async () => {
   refusedCalls = [];
   usedRules = new Set();
   const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
-  // The strictest possible socket proxy: it allows only these read calls.
+  // The strictest possible socket proxy: it allows only the calls in `ALLOWED`.
   proxy = createServer((from, to) => {
     const path = from.url!.split('?')[0]!.replace(/^\/v\d+\.\d+/, '');
     const rule = ALLOWED.find((pattern) => pattern.test(path));

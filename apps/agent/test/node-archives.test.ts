@@ -33,7 +33,7 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
     },
   );
   expect(result.status).toBe(1);
-  // Without a hash for the version, npm is not even called.
+  // If no hash is known for this version of Node.js, npm is not called.
   expect(result.stderr).toMatch(/UnknownArchiveError: (.* does not have the hash|no hash is known)/);
   expect(await readdir(release)).toEqual([]);
   expect(result.stderr.includes('which no longer receives security fixes')).toBe(

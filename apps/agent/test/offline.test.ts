@@ -5,7 +5,10 @@ import { Paths, type Container } from '@muster/contracts';
 import { openRig, type Rig } from './rig.js';
 import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
-/** The header of the responses that simulate an outage. Tests change the engine's containers while the agent waits. */
+/**
+ * The header of the responses that simulate an outage. Tests change the engine's containers during the second in which
+ * the agent waits.
+ */
 const RETRY_AFTER: Record<string, string> = { 'retry-after': '1' };
 
 let rig: Rig;
@@ -218,7 +221,7 @@ describe('while a call waits for its answer', () => {
       await makeThreeChanges(1);
       release(reaction);
       await rig.muster.until(isReplayComplete(3));
-      // If the answer to the first entry was lost, it is sent again unchanged.
+      // If the answer to the first entry was lost, the entry is sent again unchanged.
       const bySequence = new Map(partials().map((each) => [sequenceOf(each), statesIn(each)]));
       expect([...bySequence.values()]).toEqual([['c paused'], ['a running'], [], ['a exited']]);
       expect(statesIn(snapshotsFrom(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);

@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 
 /*
- * The tests cannot pull images, so they check the texts of the Dockerfile and the compose file. least-privilege.test.ts
- * checks which calls the agent makes to an engine.
+ * The tests cannot pull images and therefore check only the texts of the Dockerfile and the compose file.
+ * least-privilege.test.ts checks which calls the agent makes to an engine.
  */
 const read = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`../packaging/${name}`, import.meta.url)), 'utf8');

@@ -22,7 +22,7 @@ describe('a proxy', () => {
   let proxy: Server;
   /** The request lines that the proxy received, and the credentials sent with them. */
   let proxyRequests: { line: string; credentials: string | null }[];
-  /** The address that the proxy connects to for every requested address. */
+  /** The address to which the proxy always connects, regardless of the requested address. */
   let target: { host: string; port: number };
   let refusal: string | null;
 

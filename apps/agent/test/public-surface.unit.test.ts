@@ -1,4 +1,4 @@
-/** Pins the interface that installers, units and scripts rely on; see apps/api/test/public-surface.test.ts. */
+/** Pins the interface that installers, systemd units and scripts rely on; see apps/api/test/public-surface.test.ts. */
 import { describe, expect, test } from '@jest/globals';
 import { HELP } from '../src/cli.js';
 import { ExitCodes } from '../src/exit.js';

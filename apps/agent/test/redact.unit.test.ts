@@ -92,7 +92,10 @@ test('redaction of any command or label returns valid text in time', () => {
   );
 });
 
-/** For each part of the patterns, a text that matches it. Also texts whose beginning matches and whose end does not. */
+/**
+ * For each part of the patterns, a text that matches that part. Also texts whose beginning matches but whose end does
+ * not.
+ */
 const EXAMPLES = [
   'muster_agent_0123',
   'ghp_0123456789abcdefghij',

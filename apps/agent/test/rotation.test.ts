@@ -95,7 +95,7 @@ describe('a token', () => {
     expect(rig.muster.snapshots.slice(answered).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
     await rig.muster.until(() => rig.muster.heartbeats.at(-1)!.token === old);
     await after.stop();
-    // The agent keeps the newer token: if another server rejected it by mistake, the newer token is still valid.
+    // The agent keeps the newer token, which may still be valid: the two calls may have reached different servers.
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 

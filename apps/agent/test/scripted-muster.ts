@@ -44,8 +44,8 @@ export const hostileProblem = (status: number): Reaction => ({
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**
- * An API with scripted answers. It tests how an agent reacts to failures that the real API cannot produce on demand
- * (errors, hangs, refusals). packages/e2e tests the agent with the real API.
+ * An API with scripted answers. It produces failures (errors, hangs, refusals) that the real API cannot produce on
+ * demand. packages/e2e tests the agent with the real API.
  */
 export class ScriptedMuster {
   readonly receivedRequests: ReceivedRequest[] = [];

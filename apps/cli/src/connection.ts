@@ -29,7 +29,7 @@ export async function saveConnection(terminal: Terminal, connection: ApiConnecti
   // The temporary file is always new, because writeFile applies the mode only to new files.
   const temporaryFile = `${file}.${randomUUID()}`;
   await writeFile(temporaryFile, `${JSON.stringify(connection)}\n`, { mode: 0o600, flag: 'wx' });
-  // The rename prevents a half-written file.
+  // The file is written under another name and renamed, so that it is never incomplete.
   await rename(temporaryFile, file);
   return file;
 }

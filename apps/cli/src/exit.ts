@@ -12,7 +12,7 @@ export const ExitCodes = {
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];
 
-/** Ends a command with an exit code and a one-line message for the user. */
+/** Thrown to end a command with an exit code and a one-line message for the user. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 

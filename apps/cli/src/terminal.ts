@@ -15,8 +15,6 @@ export interface Terminal {
   readonly screen: Screen | null;
   /** Reads a line from standard input without echo. Prints the question only if standard input is a terminal. */
   askSecret(question: string): Promise<string>;
-  /**
-   * Aborted when the user interrupts the command (SIGINT, SIGTERM), which ends `--follow` and `--watch` with success.
-   */
+  /** Aborted when the user interrupts the command (SIGINT, SIGTERM). `--follow` and `--watch` then end with success. */
   readonly interrupted: AbortSignal;
 }

@@ -1,4 +1,4 @@
-/** Runs commands that call the API in this process against a fake server. */
+/** Tests commands that call the API. They run in this process, against a fake server. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';

@@ -16,7 +16,7 @@ one, and agents for several replayed engines whose containers start, stop, crash
 The database, the agents and their state are removed at the end.`,
 ).addOption(duration.argParser(wholeNumber(1, SECONDS_MAX)).default(SECONDS_DEFAULT, `${SECONDS_DEFAULT}, four hours`));
 
-/** The demo, for `runProgram`. */
+/** The demo as a program that `runProgram` can run. */
 export const demo = {
   name: commandLine.name(),
   parse: (args: readonly string[]) => parseArguments(commandLine, args).opts<{ for: number }>(),

@@ -39,7 +39,7 @@ export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, '
       // If this process exits early, all programs are killed.
       process.once('exit', kill);
       use(kill, () => process.off('exit', kill));
-      /** Ends the demo with an error if this program ends before the demo. The error contains the name. */
+      /** Ends the demo with an error if this program ends before the demo. The error's message contains `name`. */
       const supervise = (name: string, program: Program) => {
         programs.push(program);
         void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));

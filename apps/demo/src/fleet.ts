@@ -1,6 +1,6 @@
 import type { Flavour, Role, Temper } from '@muster/testkit/engine-replay';
 
-/** A Compose service of one container. */
+/** A Compose service with one container. */
 type Service = [project: string, name: string, image: string, temper: Temper, ports?: Role['ports'], command?: string];
 
 const toRole = ([project, name, image, temper, ports = [], command = name]: Service): Role => ({
@@ -16,7 +16,10 @@ const toRole = ([project, name, image, temper, ports = [], command = name]: Serv
 const port = (privatePort: number) => ({ privatePort });
 const published = (privatePort: number, publicPort = privatePort) => ({ privatePort, publicPort });
 
-/** `info` replaces fields of the captured `/info`, so that each host is a separate machine. */
+/**
+ * Describes a simulated host. `info` replaces fields of the captured `/info` response, so that each host has its own
+ * identity.
+ */
 function createHost(name: string, flavour: Flavour, services: readonly Service[]) {
   const id = `demo-${name}`;
   // Podman returns a new random id with each call, so agents identify its engines by their storage directories.
@@ -32,7 +35,7 @@ const shop = (webPort: number): Service[] => [
   ['shop', 'mailer', 'registry.example.com/shop/mailer:1.8', 'batch', [], 'node send-queue.js'],
 ];
 
-/** The demo's hosts, with both kinds of engines and all behaviors of containers. */
+/** The demo's hosts. They include both kinds of engines, and containers with every kind of behavior. */
 export const FLEET = [
   createHost('web-01', 'docker-28.5', shop(8081)),
   createHost('web-02', 'docker-28.5', shop(8082)),

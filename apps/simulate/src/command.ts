@@ -51,7 +51,7 @@ Exit code: 0 if the states are equal, 1 if they differ or a response was 5xx, 2 
   .option('--keep', 'do not delete the hosts at the end', false)
   .option('--json', 'print the summary as JSON to standard output, and everything else to standard error', false);
 
-/** The simulator, for `runProgram`. */
+/** The simulator as a program that `runProgram` can run. */
 export const simulator = {
   name: commandLine.name(),
   parse(args: readonly string[]): SimulateOptions {

@@ -25,7 +25,7 @@ type QueryOf<Name extends OperationName> =
 type BodyOf<Name extends OperationName> =
   OperationOf<Name> extends { body: infer Body extends z.ZodType } ? { body: z.input<Body> } : object;
 
-/** The input of an operation: those of path parameters, query and body that the operation has. */
+/** The input of an operation: path parameters, query and body, as far as the operation has them. */
 export type Input<Name extends OperationName> = ParametersOf<Name> & QueryOf<Name> & BodyOf<Name>;
 
 /** The input as an argument. The argument is optional if the operation requires no path parameter and no body. */
@@ -35,7 +35,8 @@ export type InputArguments<Name extends OperationName> =
 type AnswerOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : Schema extends null ? undefined : Response;
 
 /**
- * The result of an operation: the JSON of the response, undefined if it has no body, or the response if it is not JSON.
+ * The result of an operation: the JSON of the response, undefined for a response without a body, or the response itself
+ * if its body is not JSON.
  */
 export type Answer<Name extends OperationName> = AnswerOf<
   OperationOf<Name>['answers'][keyof OperationOf<Name>['answers']]

@@ -19,7 +19,10 @@ export interface StreamOptions {
   signal: AbortSignal;
   /** Called on each change of the connection's state. */
   onState?: (state: ConnectionState) => void;
-  /** Returns a number from 0 to 1, like Math.random. Adds jitter, so that clients do not all reconnect at once. */
+  /**
+   * Returns a number from 0 to 1, like Math.random. The delays before reconnects are random, so that clients do not all
+   * reconnect at once.
+   */
   random?: () => number;
 }
 
@@ -81,8 +84,8 @@ interface Attempt {
   lastId: string | undefined;
   signal: AbortSignal;
   /**
-   * Called with the id of the last complete block, which may contain no message, after all messages before it were
-   * handled.
+   * Called with the id of the last complete block after all messages up to this block were handled. The block itself
+   * may contain no message.
    */
   onId: (id: string) => void;
 }
@@ -114,7 +117,7 @@ async function* connectOnce(
         if (done) return;
         resetIdleTimer();
         for (const { data, ...event } of parser.feed(decoder.decode(value, { stream: true }))) {
-          // Skip messages that only a newer API knows.
+          // Skip messages that this client does not know. A newer API may send them.
           if (isKnownMessageName(event.event)) yield { ...event, data: JSON.parse(data) as unknown } as StreamMessage;
         }
         if (parser.lastEventId !== undefined) onId(parser.lastEventId);

@@ -129,7 +129,7 @@ describe('a stream', () => {
       event('reset', {}, '9-3'),
       // Older APIs send a reset without an id.
       event('reset', {}),
-      // A newer API sends an unknown message. A block can have an id, but no message.
+      // A newer API may send a message that the client does not know. A block can have an id but no message.
       event('news', {}, '9-4') + 'id: 9-5\n\n',
     ];
     const lastIds: unknown[] = [];

@@ -1,6 +1,6 @@
 /**
  * Wire types for accounts. Request bodies are strict objects, so the API refuses a misspelled field. If the API ignored
- * the field, its default would apply: for example, an API key would never expire.
+ * it, the default of the intended field would apply. For example, an API key would never expire.
  */
 import { z } from 'zod';
 import { Instant } from './instant.js';
@@ -62,7 +62,7 @@ export type Session = z.output<typeof Session>;
 /** One active session of a user. */
 export const SessionItem = z.object({
   id: z.string(),
-  /** Whether the request for this list uses this session. */
+  /** Whether the caller requested the list with this session. */
   current: z.boolean(),
   createdAt: Timestamp,
   /** Accurate to one hour. */
@@ -73,7 +73,7 @@ export const SessionItem = z.object({
 });
 export type SessionItem = z.output<typeof SessionItem>;
 
-/** Changes the caller's password. All of the caller's other sessions are ended. */
+/** Changes the caller's password and ends all of the caller's other sessions. */
 export const PasswordChange = z.strictObject({ currentPassword: Password, newPassword: NewPassword });
 export type PasswordChange = z.output<typeof PasswordChange>;
 

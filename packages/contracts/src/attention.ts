@@ -10,19 +10,19 @@ const Timestamp = z.iso.datetime();
 /** Maximum number of hosts or containers in `latest`. */
 export const ATTENTION_LATEST_MAX = 5;
 
-/** Maximum number of images of one container problem that have their own group. */
+/** Maximum number of groups of one container problem. Each group is for one image. */
 export const ATTENTION_IMAGES_MAX = 20;
 
-/** Maximum number of `times` of one host problem. */
+/** Maximum number of entries in `times` of one host problem. */
 export const ATTENTION_TIMES_MAX = 5;
 
 /** Hosts that got a problem at most this many seconds after one another share one entry of `times`. */
 export const ATTENTION_GAP_SECONDS = 300;
 
 /**
- * The host problems, most severe first. A problem other than `offline`, `engine_down` and `stale` is a code of the
- * host's `problems`; it is omitted for hosts that are offline or left, because it describes an earlier state. An engine
- * that cannot be reached is reported as `engine_down`.
+ * The host problems, most severe first. `offline`, `engine_down` and `stale` are derived from the host's freshness. All
+ * others are codes of the host's `problems`. They are omitted for hosts that are offline or left, because they describe
+ * an earlier state. An engine that cannot be reached is reported as `engine_down`.
  */
 export const HostAttentionKind = z.enum([
   'engine_down',
@@ -37,7 +37,7 @@ export const HostAttentionKind = z.enum([
 ]);
 export type HostAttentionKind = z.output<typeof HostAttentionKind>;
 
-/** Query parameters of `GET /api/hosts` that list exactly the hosts of a group. */
+/** Query parameters with which `GET /api/hosts` lists exactly the hosts of a group. */
 export const HostAttentionFilter = z.object({
   freshness: z.array(Freshness).optional(),
   problem: z.array(HostProblemCode).optional(),
@@ -51,11 +51,14 @@ export const HostAttention = z.object({
   severity: z.int().min(3).max(5),
   total: Count,
   filter: HostAttentionFilter,
-  /** The earliest time at which one of the hosts got the problem; for `offline` and `stale`, at which it was last seen. */
+  /**
+   * The earliest time at which one of the hosts got the problem. For `offline` and `stale`, the earliest time at which
+   * one of the hosts was last seen.
+   */
   since: Timestamp,
   /**
-   * The latest times at which hosts got the problem, newest first, such as 1,500 hosts since 23:17. Hosts that got it
-   * at most `ATTENTION_GAP_SECONDS` after one another are counted together.
+   * The latest times at which hosts got the problem, newest first, such as 1,500 hosts since 23:17. Hosts that got the
+   * problem at most `ATTENTION_GAP_SECONDS` after one another are counted together.
    */
   times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
   /** The `ATTENTION_LATEST_MAX` hosts that got the problem last, sorted by `since`. */
@@ -63,7 +66,7 @@ export const HostAttention = z.object({
 });
 export type HostAttention = z.output<typeof HostAttention>;
 
-/** Query parameters of `GET /api/containers` that list exactly the containers of a group. */
+/** Query parameters with which `GET /api/containers` lists exactly the containers of a group. */
 export const ContainerAttentionFilter = z.object({
   problem: z.array(ContainerProblemCode),
   hostFreshness: z.array(ContainerFreshness),
@@ -87,8 +90,8 @@ export const ContainerAttentionGroup = z.object({
   hosts: Count,
   filter: ContainerAttentionFilter,
   /**
-   * The earliest time at which one of the containers got the problem; for `crash_loop`, its first exit within the last
-   * hour.
+   * The earliest time at which one of the containers got the problem. A container gets the problem `crash_loop` at its
+   * first exit within the last hour.
    */
   since: Timestamp,
   /** The `ATTENTION_LATEST_MAX` containers that got the problem last, sorted by `since`. */
@@ -104,9 +107,9 @@ export const ContainerAttention = z.object({
   totalIsExact: z.boolean(),
   filter: ContainerAttentionFilter,
   /**
-   * The containers by image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, those whose
-   * containers got the problem last. If `isComplete` is false, not all containers were read, and each number of a group
-   * is a lower bound.
+   * One group per image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those whose
+   * containers got the problem last are included. If `isComplete` is false, not all containers were read. Each number
+   * of a group is then a lower bound.
    */
   groups: z.array(ContainerAttentionGroup),
   isComplete: z.boolean(),
@@ -114,10 +117,10 @@ export const ContainerAttention = z.object({
 export type ContainerAttention = z.output<typeof ContainerAttention>;
 
 /**
- * What needs attention now. The problems are in a fixed order, most severe first, and problems that no host or container
- * has are omitted. A host or container with several problems is counted under each of them, but once in the totals.
- * Containers are included only if their host is online, because the state of other hosts' containers is unknown. A
- * single restart is not a problem, and neither is a container that exited with code 0 or was stopped.
+ * What needs attention now. The problems are in a fixed order, most severe first, and problems that no host or
+ * container has are omitted. A host or container with several problems is counted under each of them, but only once in
+ * the totals. Containers are included only if their host is online, because the state of other hosts' containers is
+ * unknown. A single restart is not a problem, and neither is a container that exited with code 0 or was stopped.
  */
 export const Attention = z.object({
   hosts: z.object({ total: Count, problems: z.array(HostAttention) }),

@@ -2,8 +2,8 @@ import { z } from 'zod';
 
 /**
  * The reporting intervals that the server sets for an agent, in seconds: between two heartbeats, and between two
- * snapshots of an unchanged host. Every successful response to an agent contains these intervals, unless it has no
- * body, so that the server can slow down a whole fleet.
+ * snapshots of an unchanged host. The server sends these intervals in every successful response to an agent, except in
+ * responses without a body. It can therefore slow down a whole fleet.
  */
 export const Cadence = z.object({
   heartbeatSeconds: z.number().positive(),

@@ -27,8 +27,8 @@ interface Field<Kind extends FieldKind, SqlType> {
   /** The SQL type of the field's column. The column has the name of the field. */
   sqlType: SqlType;
   /**
-   * Maximum number of characters of a text, or of ports, labels or names. A value that exceeds it is shortened. If the
-   * limit is absent, values are never shortened.
+   * The maximum length of a text in characters, or the maximum number of ports, labels or names. A value that exceeds
+   * this limit is shortened. Without a limit, values are never shortened.
    */
   limit?: number;
   /**
@@ -55,7 +55,7 @@ interface Field<Kind extends FieldKind, SqlType> {
   digestMarker?: string;
   /** Whether a CSV export has a column for the field. */
   exported: boolean;
-  /** Whether the values may be long, so that their bytes count toward the size of a page. */
+  /** Whether the values may be long. The bytes of long values count toward the size of a page. */
   large: boolean;
 }
 
@@ -170,10 +170,10 @@ function isFieldList(names: readonly string[]): boolean {
 const VERSION_3_FIELD_COUNT = 11;
 
 /**
- * The version of the container parser. It is part of the digest of each body. When a new version parses the same bytes
- * differently, the digest therefore differs from the stored digest. Increment the first number with each change to
- * `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host (`ContainerTotals`). A new field or
- * a new version of `parseStatus` changes the version automatically.
+ * The version of the container parser. It is part of the digest of each body. After an upgrade to a new version, the
+ * digest of the same bytes therefore differs from the stored digest, and the bytes are parsed again. Increment the
+ * first number with each change to `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host
+ * (`ContainerTotals`). A new field or a new version of `parseStatus` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
   `3.${STATUS_PARSER_VERSION}`,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * A reason why a container needs attention, most severe first:
+ * The reasons why a container needs attention, most severe first:
  *
  * - `crash_loop`: the container exited with an error at least three times within the last hour.
  * - `unhealthy`: its health check fails.
@@ -22,7 +22,7 @@ export const STOPPED_EXIT_CODES: readonly number[] = [130, 143, 3_221_225_786];
 export const isErrorCode = (exitCode: number | null): exitCode is number =>
   exitCode !== null && exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
 
-/** The states of a container whose process has ended. Podman has `stopped` in addition. */
+/** The states of a container whose process has ended. Only Podman has the state `stopped`. */
 export const ENDED_STATES: readonly string[] = ['exited', 'stopped'];
 
 /** Returns whether a container has the problem `failed`. */

@@ -12,7 +12,7 @@ import { DOCKER_ID_LENGTH_MAX } from './limits.js';
 import { Ports } from './ports.js';
 import { storable, text } from './text.js';
 
-/** The engine's id of a container. It is unique only within its host. */
+/** The id that the engine gives a container. It is unique only within its host. */
 export const DockerId = z.string().regex(DockerIdPattern, {
   error: `must be 1 to ${DOCKER_ID_LENGTH_MAX} characters from A-Z a-z 0-9 _ . -`,
 });

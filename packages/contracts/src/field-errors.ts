@@ -94,7 +94,8 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /**
  * Parse options that replace zod's default messages with short ones, such as `must be at most 200 characters`. If a
- * schema has its own message, that message is used. No message contains the value, because it may be a mistyped secret.
+ * schema has its own message, that message is used. No message contains the value, because the value may be a mistyped
+ * secret.
  */
 export const PLAIN_MESSAGES: z.core.ParseContext<z.core.$ZodIssue> = {
   error(issue) {

@@ -31,7 +31,7 @@ export interface FitOptions {
  * - If there are more than `PORTS_MAX` ports, consecutive ports are merged into ranges, without loss. If there are then
  *   still more than `PORTS_MAX` entries, the last entries are dropped.
  *
- * Adds the names of the fields that lost data to `truncated`. Returns the same object if the container is within all
+ * Adds to `truncated` the names of the fields that lost data. Returns the same object if the container is within all
  * limits. Idempotent. If the container exceeds a limit, takes O(n log n) time in the number of its labels and ports.
  */
 export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {
@@ -56,7 +56,7 @@ interface Fitted {
   isLost: boolean;
 }
 
-/** Functions that shorten a value, by the kind of its field. They return a value within its limit unchanged. */
+/** Functions that shorten a value, by the kind of its field. A value within its limit is returned unchanged. */
 const FIT_BY_KIND: Record<
   Exclude<FieldKind, 'instant'>,
   (value: never, limit: number, portRanges: boolean) => Fitted

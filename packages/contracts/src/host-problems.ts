@@ -59,5 +59,8 @@ export const AgentProblems = z
     return [...known.values()];
   });
 
-/** Maximum difference between a host's clock and the API's in seconds. Above it, the API reports `clock_skew`. */
+/**
+ * Maximum difference, in seconds, between a host's clock and the API's. If it is exceeded, the API reports
+ * `clock_skew`.
+ */
 export const CLOCK_SKEW_SECONDS_MAX = 60;

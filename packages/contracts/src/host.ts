@@ -62,8 +62,8 @@ const Facet = z.object({ value: z.string(), hosts: z.int().positive() });
 
 /**
  * The values of the filters `engine` and `agentVersion` of `GET /api/hosts`, each with the number of hosts that the
- * filter finds. Sorted by value, versions number by number. If there are more than `FACET_VALUES_MAX` values, the most
- * frequent ones are returned, and `hasMore` is true.
+ * filter finds. Sorted by value. Versions are compared number by number, so 29.10 follows 29.9. If there are more than
+ * `FACET_VALUES_MAX` values, the most frequent ones are returned, and `hasMore` is true.
  */
 export const HostFacets = z.object({
   engines: z.object({ values: z.array(Facet), hasMore: z.boolean() }),

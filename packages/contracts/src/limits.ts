@@ -8,8 +8,9 @@
 export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 
 /**
- * Maximum number of present containers of one host. A complete snapshot cannot exceed this number, because it holds
- * fewer containers. Incomplete snapshots can, because they add containers to those already stored.
+ * Maximum number of present containers of one host. A complete snapshot cannot exceed this number, because it holds at
+ * most `SNAPSHOT_CONTAINERS_MAX` containers. Incomplete snapshots can exceed it, because they add containers to those
+ * that are already stored.
  */
 export const HOST_CONTAINERS_MAX = 10_000;
 
@@ -28,7 +29,7 @@ export const BODY_BYTES_MAX = 64 * 1024;
 /** Maximum length of a container's `dockerId`, in characters. */
 export const DOCKER_ID_LENGTH_MAX = 128;
 
-/** Maximum length of a container's name, of its image reference and of its image id, in characters each. */
+/** Maximum length, in characters, of each of these texts: a container's name, image reference and image id. */
 export const NAME_LENGTH_MAX = 1_024;
 
 /** Maximum length of a container's command, in characters. */
@@ -61,13 +62,13 @@ export const STATUS_LENGTH_MAX = 255;
 /** Maximum length of a port's host address, in characters. Suffices for an IPv6 address with a zone id. */
 export const PORT_IP_LENGTH_MAX = 64;
 
-/** Maximum length of a name that a person chooses, such as that of a host or token, in characters. */
+/** Maximum length, in characters, of a name that a person chooses, such as the name of a host or token. */
 export const DISPLAY_NAME_LENGTH_MAX = 200;
 
-/** Maximum length of a property of an agent's machine, such as engine id, version or architecture, in characters. */
+/** Maximum length, in characters, of a property of an agent's machine, such as engine id, version or architecture. */
 export const MACHINE_PROPERTY_LENGTH_MAX = 255;
 
-/** Maximum length of `engineError`, the reason why an agent cannot list its containers, in characters. */
+/** Maximum length, in characters, of `engineError`, the reason why an agent cannot list its containers. */
 export const ENGINE_ERROR_LENGTH_MAX = 1_024;
 
 /** Maximum length of a host problem's message, in characters. */

@@ -2,9 +2,14 @@ import type { z } from 'zod';
 import type { ProblemType } from './problem.js';
 
 /**
- * Who may call an operation: anyone, without authentication (`anybody`); an agent with an enrollment token (`enroll`)
- * or an agent token (`agent`); an operator with an API key or a session, and with at least this role (`viewer`,
- * `admin`, `owner`); a user with a session (`user`); or a client with the metrics token (`metrics`).
+ * Who may call an operation:
+ *
+ * - `anybody`: anyone, without authentication.
+ * - `enroll`: an agent with an enrollment token.
+ * - `agent`: an agent with an agent token.
+ * - `viewer`, `admin`, `owner`: an operator with an API key or a session, and with at least this role.
+ * - `user`: a user with a session.
+ * - `metrics`: a client with the metrics token.
  */
 export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
 
@@ -37,11 +42,12 @@ export interface Operation {
   bodyBytesMax?: number;
   /**
    * The rate limits of an agent's call. By default, the agent's limit for ordinary calls applies. With `snapshots`, the
-   * limit for snapshots replaces it. With `rotations`, the limit for rotations applies in addition to it.
+   * limit for snapshots applies instead. With `rotations`, the limit for rotations applies as well.
    */
   limits?: 'snapshots' | 'rotations';
   /**
-   * Whether the operation signs a user in. It then returns session cookies, so pages of other sites may not call it.
+   * Whether the operation signs a user in. Such an operation returns session cookies, so pages of other sites may not
+   * call it.
    */
   opensSession?: true;
   /**

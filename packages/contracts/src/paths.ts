@@ -1,6 +1,6 @@
 /**
- * Paths of operations that other code needs, or that several operations have. Parameters are written as `:name`, for
- * Express and for the OpenAPI document.
+ * The paths that code outside the table of operations needs, and the paths that several operations share. Parameters
+ * are written as `:name`, for Express and for the OpenAPI document.
  */
 export const Paths = {
   agentEnroll: '/api/agent/enroll',

@@ -42,8 +42,8 @@ export const portRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
 /**
- * Returns a port's public number minus its private number, which is equal for all ports of a range. The result for an
- * unpublished port is lower than for any published port, so unpublished ports sort first.
+ * Returns a port's public number minus its private number. The difference is equal for all ports of a range. The result
+ * for an unpublished port is lower than for any published port, so unpublished ports sort first.
  */
 const portOffset = ({ privatePort, publicPort }: Port): number =>
   publicPort === undefined ? -PORT_NUMBER_COUNT : publicPort - privatePort;

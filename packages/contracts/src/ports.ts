@@ -30,8 +30,8 @@ export const endsInRange = (privatePort: number, publicPort: number, count: numb
 
 /**
  * A container's ports. Their number has no limit, because one published range can contain thousands of ports. Parsed by
- * hand, because `z.array` collects the issues of every item. A 10 MiB body can contain three million invalid ports,
- * which took `z.array` 70 s and take this parser less than 1 s.
+ * hand, because `z.array` collects the issues of every item. For a 10 MiB body with three million invalid ports,
+ * `z.array` took 70 s. This parser takes less than 1 s.
  */
 export const Ports = z
   .custom<z.input<typeof Port>[]>((value) => Array.isArray(value), { error: 'must be an array of ports' })
@@ -58,8 +58,8 @@ export const Ports = z
 
 /**
  * Whether `Port` would return a value unchanged. Returns false for a value with a count, because only the schema
- * handles counts. An older agent lists every port of a range, which can be thousands. This check is ten times as fast
- * as the schema.
+ * handles counts. An older agent lists every port of a range, so a container can have thousands of such ports. This
+ * check is ten times as fast as the schema.
  */
 function isSimplePort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;

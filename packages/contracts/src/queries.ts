@@ -201,18 +201,19 @@ export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
 
 const ExportFormat = { format: z.enum(['csv', 'ndjson']).default('csv') };
 
-/** Query parameters of `GET /api/export/containers`: the filters of the list, without pages. */
+/** Query parameters of `GET /api/export/containers`: the filters of `GET /api/containers`, and the file format. */
 export const ContainerExportQuery = containerQuery
   .omit({ cursor: true, limit: true, sort: true, count: true })
   .extend(ExportFormat);
 export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 
-/** Query parameters of `GET /api/export/events`: the filters of the list, without pages. */
+/** Query parameters of `GET /api/export/events`: the filters of `GET /api/events`, and the file format. */
 export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).extend(ExportFormat);
 export type EventExportQuery = z.output<typeof EventExportQuery>;
 
 /**
- * Query parameters of `GET /api/sign-in/oidc`. `next` is the page to open after signing in; by default the fleet page.
+ * Query parameters of `GET /api/sign-in/oidc`. `next` is the page to open after signing in, which is the fleet page by
+ * default.
  */
 export const OidcSignInQuery = z.strictObject({
   next: z
@@ -226,7 +227,8 @@ export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 const callbackParameter = (description: string) => z.string().optional().meta({ description });
 
 /**
- * Query parameters of `GET /api/sign-in/oidc/callback`. The identity provider sends them, and may send others as well.
+ * Query parameters of `GET /api/sign-in/oidc/callback`. The identity provider sends these parameters and may send
+ * others as well.
  */
 export const OidcCallbackQuery = z.looseObject({
   state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),

@@ -15,8 +15,8 @@ export type SearchQuery = z.output<typeof SearchQuery>;
 const group = <S extends z.ZodType>(item: S) => z.object({ items: z.array(item), hasMore: z.boolean() });
 
 /**
- * The first matches of each kind, in the order of their lists. `hasMore` is true if the list of this kind may contain
- * more matches of `q`. A project on several hosts occurs only once.
+ * The first matches of each kind, in the same order as in the list of that kind. `hasMore` is true if that list may
+ * contain more matches of `q`. A project on several hosts occurs only once.
  */
 export const SearchResult = z.object({
   hosts: group(Host.pick({ id: true, name: true, freshness: true })),

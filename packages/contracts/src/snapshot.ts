@@ -15,7 +15,7 @@ export type Snapshot = z.output<typeof Snapshot>;
 
 /**
  * Parses one container and shortens fields that exceed a limit. Returns the same result as `Container.safeParse`
- * followed by `fitContainer`. For a container that needs no change, it is several times faster.
+ * followed by `fitContainer`. For a container that needs no change, this function is several times faster.
  */
 export function parseContainer(value: unknown): z.ZodSafeParseResult<Container> {
   if (isPlainContainer(value)) return { success: true, data: value };

@@ -43,7 +43,7 @@ export const StreamMessages = {
   lagging: z.object({ since: z.iso.datetime() }),
   /** Ends `lagging`: all committed events have been sent, and events arrive within seconds again. */
   'caught-up': z.object({}),
-  /** Sent every 15 s. A client that stops receiving it knows that its connection is broken. */
+  /** Sent every 15 s, so that a client can detect a broken connection. */
   heartbeat: z.object({}),
   /** The API key or session is no longer valid. This is the last message; a new connection would be refused. */
   unauthorized: z.object({}),

@@ -2,7 +2,10 @@ import { z } from 'zod';
 
 const NUL_MESSAGE = 'must not contain a NUL character';
 
-/** The pattern of text without NUL. JSON Schema needs it, because it cannot express the refinement. */
+/**
+ * The pattern of text without NUL. The OpenAPI document needs this pattern, because JSON Schema cannot express a
+ * refinement of zod.
+ */
 const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
 
 /**
@@ -69,7 +72,7 @@ export const displayName = (max: number) =>
     .transform((value) => value.toWellFormed().trim());
 
 /**
- * A name that a machine reports. Like `displayName`, but replaces a name without a visible character by `substitute`.
+ * A name that a machine reports. Like `displayName`, but replaces a name without a visible character with `substitute`.
  * Rejecting such a name would prevent the machine from enrolling.
  */
 export const machineName = (max: number, substitute: string) =>

@@ -1,7 +1,7 @@
 /**
  * A bearer token consists of a prefix for its kind, 43 base62 characters (256 random bits) and a 6-character checksum
- * of all preceding characters. With the checksum, a typo is detected without a query, and secret scanners can verify a
- * match.
+ * of all preceding characters. With the checksum, a typo is detected without a database query, and secret scanners can
+ * verify a match.
  */
 
 /** The prefix of each kind of token. */

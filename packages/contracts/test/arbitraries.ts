@@ -10,7 +10,10 @@ export const withFields = (fields: Record<string, unknown>): Record<string, unkn
   ...fields,
 });
 
-/** Characters that are likely to break parsers: NUL, lone surrogates, JSON Pointer separators, and plain ones. */
+/**
+ * Characters that are likely to break parsers: NUL, lone surrogates, JSON Pointer separators. Also some ordinary
+ * characters.
+ */
 const anyCharacter = fc.constantFrom(
   'a',
   'B',
@@ -32,7 +35,7 @@ const anyText = (maxLength: number) => fc.string({ unit: anyCharacter, maxLength
 const storableText = (constraints: { minLength?: number; maxLength: number }) =>
   fc.string({ unit: 'binary', ...constraints }).map((value) => value.replaceAll('\0', '0'));
 
-/** Label keys, including names of a prototype's properties, such as `__proto__`, which a naive copy loses. */
+/** Label keys. They include `__proto__` and other names of a prototype's properties, which a naive copy loses. */
 const labelKey = fc.oneof(
   fc.constantFrom(
     '__proto__',

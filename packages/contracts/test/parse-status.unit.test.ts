@@ -55,7 +55,7 @@ test('the results of parseStatus change only together with its version, so that 
   const read = createHash('sha256')
     .update(JSON.stringify(texts.map(parseStatus)))
     .digest('hex');
-  // If this fails, raise the version and then update the hash.
+  // If this fails, increment `STATUS_PARSER_VERSION` and then update the hash.
   expect([STATUS_PARSER_VERSION, read.slice(0, 16)]).toEqual([1, 'f7d5dd72c6a84f27']);
 });
 

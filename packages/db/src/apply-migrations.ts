@@ -84,7 +84,7 @@ export async function applyMigrations(
   options: ApplyOptions = {},
 ): Promise<string[]> {
   const applied: string[] = [];
-  // The history is first read without the lock, so that a start with nothing to apply does not wait.
+  // The history is first read without the lock, so that a process that has nothing to apply does not wait.
   const history = await readHistory(client);
   const isDeferred = ({ index }: Migration) => options.deferIndexes === true && history !== null && index !== null;
   for (const migration of pendingMigrations(history, migrations)) {
@@ -202,8 +202,8 @@ async function applyMigration(
     await client.query('COMMIT');
     return true;
   } catch (error) {
-    // Ignore a failed rollback: it means that the connection is lost, which also ends the transaction. `error` has the
-    // reason.
+    // Ignore a failed rollback. It means that the connection is lost, and PostgreSQL then ends the transaction. `error`
+    // contains the reason.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
@@ -229,7 +229,7 @@ async function insertHistory(client: pg.ClientBase, migration: Migration): Promi
   );
 }
 
-/** Returns an instruction for a failure that the operator can fix, and otherwise the database's message. */
+/** Returns an instruction if the operator can fix the failure, and otherwise the database's message. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
   const extension = /extension (?:control file )?"?(?:[^"]*\/)?(\w+)(?:\.control)?"/.exec(message)?.[1];
@@ -252,7 +252,8 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Returns the history of migrations, without those resolved as rolled back; null if the history's table does not exist.
+ * Returns the history of migrations, without those that `prisma migrate resolve` marked as rolled back. Returns null if
+ * the history's table does not exist.
  */
 async function readHistory(client: pg.ClientBase): Promise<AppliedMigrationRow[] | null> {
   // This does not use to_regclass(), because that function reads a cache. Within a transaction, the cache may lack a

@@ -16,7 +16,10 @@ const DUPLICATE_TABLE = '42P07';
 const INVALID_POLL_MS = 1_000;
 
 export interface BuildIndexesOptions {
-  /** When aborted, ends the wait. The server finishes a build that is in progress, and the next start records it. */
+  /**
+   * Aborting ends the wait for a build. The server finishes a build that is in progress, and the next start of Muster
+   * records it.
+   */
   readonly signal?: AbortSignal;
   /** Called when a build waits for other sessions, before the next attempt. */
   readonly onWait?: (wait: MigrationWait) => void;
@@ -42,7 +45,7 @@ export async function buildIndexes(
   options: BuildIndexesOptions = {},
 ): Promise<string[]> {
   const builtNames: string[] = [];
-  // A build may take any time. No other code uses this session, so the setting affects only the builds.
+  // A build may take arbitrarily long. No other code uses this session, so the setting affects only the builds.
   await client.query('SET statement_timeout = 0');
   for (const migration of await pendingIndexes(client, migrations)) {
     const { index } = migration;
@@ -97,8 +100,8 @@ async function createIndex(client: pg.ClientBase, { sql }: Migration): Promise<v
 }
 
 /**
- * Drops an invalid index. Another process may be building it, so first locks out other builds and checks again that the
- * index is invalid.
+ * Drops an invalid index. Because another process may be building the index, this function first locks out other builds
+ * and then checks again that the index is invalid.
  */
 async function dropInvalidIndex(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
   await client.query('BEGIN');

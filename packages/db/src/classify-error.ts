@@ -45,7 +45,7 @@ export class ConnectionWaitTimeoutError extends Error {
   }
 }
 
-/** Messages of node-postgres errors without a code (pg 8.23.1, pg-pool 3.14.0). */
+/** Messages of errors to which node-postgres assigns no code (pg 8.23.1, pg-pool 3.14.0). */
 const UNAVAILABLE_MESSAGES = [
   'Connection terminated',
   'Client has encountered a connection error and is not queryable',

@@ -26,14 +26,14 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many files open',
 };
 
-/** Paths in a data directory. Which of the last three paths exist shows the state of the database. */
+/** Paths in a data directory. Which of the last three paths exist depends on the state of the database. */
 export interface DataDirectoryPaths {
   readonly directory: string;
   /** PostgreSQL's files. */
   readonly postgres: string;
   /**
-   * The marker file that exists until `postgres` is complete. If it exists at a start, the first start was interrupted
-   * before it acknowledged any data.
+   * The marker file that exists until `postgres` is complete. If the file exists when Muster starts, the first start
+   * was interrupted before any data was acknowledged.
    */
   readonly unfinished: string;
   /** The directory of a restore in progress, which is renamed to `postgres` when the restore is complete. */
@@ -80,7 +80,7 @@ export async function lockDataDirectory(directory: string): Promise<DirectoryLoc
 }
 
 /**
- * Sets mode 0700 if other users have any permission. Then reads the mode, because some file systems ignore the change.
+ * Sets mode 0700 if other users have any permission. Then checks the mode, because some file systems ignore the change.
  */
 async function restrictToOwner(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -5,8 +5,8 @@ import type { PrismaClient } from './generated/prisma/client.js';
 export type DatabaseEngine = 'postgresql' | 'pglite';
 
 /**
- * A statement with a constant text, which a connection parses and plans once under the statement's name. Names must be
- * unique in the program. Values are passed as `$1`, `$2` and so on.
+ * A statement with a constant text. Each connection prepares the statement once, under its `name`. Names must be unique
+ * in the program. Values are passed as `$1`, `$2` and so on.
  */
 export interface Statement {
   readonly name: string;
@@ -27,8 +27,8 @@ export interface Database {
   /** The migrations that were applied when the database was opened. */
   readonly appliedMigrations: readonly string[];
   /**
-   * Runs a prepared statement without Prisma, which does not prepare statements. Use it for the few statements that a
-   * whole fleet runs all day. Rows are returned as by node-postgres: an int8 is a string, json is parsed, and a
+   * Runs a prepared statement without Prisma, which does not prepare statements. Use it for the few statements that run
+   * for most requests of agents. Rows are returned as by node-postgres: an int8 is a string, json is parsed, and a
    * timestamp is a Date.
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
@@ -43,7 +43,10 @@ export interface Database {
     values: readonly unknown[],
     timeoutMs: number,
   ): Promise<Row[]>;
-  /** Returns how many connections are in use and idle, their maximum number, and how many callers wait for one. */
+  /**
+   * Returns the numbers of busy and idle connections, their maximum number, and the number of callers that wait for
+   * one.
+   */
   connections(): { busy: number; idle: number; max: number; waiting: number };
   /**
    * Builds the large indexes that were deferred because the database had rows when it was opened, and returns the names

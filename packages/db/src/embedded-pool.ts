@@ -87,7 +87,7 @@ class PgliteStream extends Duplex {
       );
   }
 
-  /** Combines the five messages of a prepared query, which pg writes one after another, in one call of PGlite. */
+  /** Combines the five messages of a prepared query, which pg writes one after another, into one call of PGlite. */
   override _writev(chunks: { chunk: Buffer; encoding: BufferEncoding }[], done: Callback): void {
     const last = chunks[chunks.length - 1]?.chunk;
     if (chunks.length > 1 && last?.[0] === TERMINATE) {

@@ -8,7 +8,7 @@ import pg from 'pg';
 
 import { LongText } from './long-text.js';
 
-/** The arguments of `bind` in node-postgres's `Connection`, with which its `Query` sends a statement (pg 8.23.1). */
+/** The argument with which node-postgres's `Query` calls `bind` of its `Connection` (pg 8.23.1). */
 interface BindConfig {
   portal?: string;
   statement?: string;

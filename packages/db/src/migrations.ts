@@ -17,7 +17,10 @@ export interface Migration {
   readonly index: ConcurrentIndex | null;
 }
 
-/** A large index. In a database with rows, it is built while the API serves requests, without blocking locks. */
+/**
+ * A large index. In a database with rows, it is built while the API serves requests, without locks that block other
+ * statements.
+ */
 export interface ConcurrentIndex {
   readonly name: string;
   readonly table: string;

@@ -27,7 +27,8 @@ import { destroySocket } from './stalled-server.js';
 import { findTemplate } from './template.js';
 
 /**
- * The URL of a server, the directory of an embedded database, or an embedded database that is lost when it is closed.
+ * The database to open: on the server at `url`, embedded with its files in `dataDir`, or embedded and in memory. A
+ * database in memory is lost when it is closed.
  */
 export type DatabaseTarget = { url: string } | { dataDir: string } | { inMemory: true };
 
@@ -37,7 +38,7 @@ export interface DatabaseOptions extends Partial<PostgresPoolOptions> {
   readonly onIdleError?: (error: Error) => void;
   /** The directory of migrations to use instead of this version's own. */
   readonly migrationsDirectory?: string;
-  /** Called when a migration finds a table in use, before it retries. */
+  /** Called when a migration finds a table in use, before the migration is retried. */
   readonly onMigrationWait?: (wait: MigrationWait) => void;
 }
 
@@ -110,7 +111,7 @@ async function openServer(url: string, migrations: readonly Migration[], options
   });
 }
 
-/** Builds indexes on a separate connection. At a shutdown, the server continues a build that is in progress. */
+/** Builds indexes on a separate connection. If Muster shuts down during a build, the server continues the build. */
 async function buildServerIndexes(
   url: string,
   migrations: readonly Migration[],
@@ -149,8 +150,8 @@ async function migrateServer(
     }
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
-    // The database may have been loaded from a dump of another cluster, and then its event ids have to be rebased. For
-    // an embedded database, `restore` does this.
+    // If the database was loaded from a dump of another cluster, its event ids must be rebased. For an embedded
+    // database, `restore` does this.
     if (isOurs) await rebaseEventIds(client);
     return applied;
   } catch (error) {

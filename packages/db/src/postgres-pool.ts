@@ -17,7 +17,7 @@ export interface PostgresPoolOptions {
   /** The value of the server's statement_timeout. */
   readonly statementTimeoutMs: number;
   /**
-   * Maximum time that the client waits for a response. It must exceed the server's limit, so that the server's error
+   * Maximum time that the client waits for a response. It must exceed `statementTimeoutMs`, so that the server's error
    * arrives first.
    */
   readonly queryTimeoutMs: number;
@@ -45,7 +45,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     query_timeout: options.queryTimeoutMs,
     keepAlive: true,
     // These settings are made with a statement, because poolers such as PgBouncer reject them as startup parameters.
-    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits it, despite its type
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits the promise
     onConnect: (client) =>
       // JIT is off, because compiling a statement takes longer than any of our statements may run.
       client.query(
@@ -63,7 +63,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
   return pool;
 }
 
-/** Opens a connection outside the pool, without a time limit for statements, for migrations. */
+/** Opens a connection for migrations, which is not part of a pool and has no time limit for statements. */
 export async function connectForMigrations(url: string, options: PostgresPoolOptions): Promise<pg.Client> {
   const location = describeUrl(url);
   const client = new pg.Client({

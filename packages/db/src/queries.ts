@@ -26,8 +26,9 @@ export function createQueries(
     Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_POOL_SHARE)),
     LONG_STATEMENT_WAIT_MS_MAX,
   );
-  // If no connections are reserved for small statements, the other statements of `query` wait in this queue instead of in
-  // the pool. A small statement then waits only for the statements that run and for those of Prisma.
+  // If no connections are reserved for small statements, the other statements of `query` wait in this queue instead of
+  // in the pool. A small statement then waits only for statements that are already running and for statements of
+  // Prisma.
   const queue =
     smallPool === pool
       ? createSemaphore(pool.options.max, pool.options.connectionTimeoutMillis ?? LONG_STATEMENT_WAIT_MS_MAX)
@@ -84,8 +85,8 @@ export function createQueries(
   }
 
   /**
-   * Runs a statement on PGlite. It needs no transaction, whose only purpose on a server is to set the timeout: PGlite
-   * enforces no timeout.
+   * Runs a statement on PGlite, without a transaction. On a server, the transaction is needed only to set the timeout,
+   * which PGlite would not enforce.
    */
   const queryWithoutTimeout: Database['queryWithTimeout'] = (statement, values) =>
     query(

@@ -14,8 +14,8 @@ export function discardReadOnlyConnections(pool: pg.Pool): void {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     client.query = ((...args: unknown[]) => {
       const result = query(...args);
-      // Only `pool.query` passes a callback instead of using the promise, and it closes the connection of a failed
-      // query itself.
+      // `query` returns no promise if the caller passes a callback. Only `pool.query` does so, and `pool.query` itself
+      // closes the connection of a failed query.
       if (result instanceof Promise) {
         result.catch((error: unknown) => {
           if (isReadOnly(error)) destroySocket(client);
@@ -27,7 +27,7 @@ export function discardReadOnlyConnections(pool: pg.Pool): void {
 }
 
 /**
- * Checks that a server accepts writes. Closes the connection if it does not.
+ * Checks that a server accepts writes. Closes the connection if the server does not.
  *
  * @throws DatabaseReadOnlyError
  */

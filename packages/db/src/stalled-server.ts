@@ -28,7 +28,8 @@ const PROBE_INTERVAL_MS = 250;
 
 /**
  * A timeout makes the server suspect only if the server has not responded to any query for this many milliseconds. If
- * it has, the query itself was slow, or this process was too busy to read the response.
+ * the server has responded to another query, the timed-out query was slow, or this process was too busy to read the
+ * response.
  */
 const UNANSWERED_MS_MIN = 1_500;
 

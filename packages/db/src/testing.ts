@@ -117,7 +117,8 @@ function databaseUrl(name: string): string {
 }
 
 /**
- * Runs `action` on a connection to the server's default database. The end of the connection releases its session locks.
+ * Runs `action` on a connection to the server's default database. Closing the connection releases the locks of its
+ * session.
  */
 async function onServer(action: (server: pg.Client) => Promise<unknown>): Promise<void> {
   const server = new pg.Client({ connectionString: serverUrl() });

@@ -9,8 +9,8 @@ const ATTEMPTS_MAX = 5;
 const FIRST_DELAY_MS_MAX = 20;
 
 /**
- * Maximum milliseconds that a transaction waits for another transaction's row lock. After that, it is rolled back,
- * releases its connection, and is repeated after a pause.
+ * Maximum milliseconds that a transaction waits for another transaction's row lock. After that, the waiting transaction
+ * is rolled back and its connection is released. The transaction is repeated after a pause.
  */
 const LOCK_TIMEOUT_MS = 100;
 
@@ -25,13 +25,14 @@ export interface TransactOptions {
   maxWait?: number;
   timeout?: number;
   /**
-   * Returns a number from 0 to 1, like Math.random. Spreads attempts, so that transactions do not collide repeatedly.
+   * Returns a number from 0 to 1, like Math.random. The pauses between attempts are random, so that transactions do not
+   * collide repeatedly.
    */
   random?: () => number;
 }
 
 /**
- * Runs `action` in a transaction, and repeats it if the database rolled the transaction back. After a deadlock or
+ * Runs `action` in a transaction, and repeats the transaction if the database rolled it back. After a deadlock or
  * serialization failure, makes up to five attempts. If another transaction holds a row lock, retries for 2.5 seconds,
  * mostly without occupying a connection. Because `action` may run several times, it must have no effects other than its
  * writes through `tx`.

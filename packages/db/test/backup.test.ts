@@ -27,7 +27,7 @@ let full: { dataDir: string; tables: Record<string, string[]>; bytes: Buffer };
 let removeFull: () => Promise<void>;
 
 beforeAll(async () => {
-  // A backup of an older version is restored from the template without migrations.
+  // A restore of an older version's backup starts from the template without migrations.
   await cachedTemplate([]);
   await cachedTemplate(await loadMigrations());
   const { path, remove } = await temporaryDirectory();
@@ -79,7 +79,7 @@ describe('a backup', () => {
     expect(restored.appliedMigrations).toEqual([]);
     expect(restored.rows).toBe(Object.values(full.tables).flat().length);
     expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
-    // A backup of the restored database is also equal.
+    // A backup of the restored database equals the first backup.
     await backUpDatabase({ dataDir: copy, file: join(folder.path, 'again.backup') });
     const content = async (name: string) =>
       gunzipSync(await readFile(join(folder.path, name)))
@@ -187,7 +187,8 @@ describe('a restore', () => {
     };
     await copyFull();
     const before = await withDatabase(dataDir, async (database) => {
-      // As in an old cluster, these rows have high transaction ids. Their order differs from that of the row ids.
+      // As in an old cluster, these rows have high transaction ids. The order of the transaction ids differs from that
+      // of the row ids.
       await recordEvents(database, [
         { tx: 7_000_000_000n, id: 900n, name: 'third' },
         { tx: 6_000_000_000n, id: 901n, name: 'second' },
@@ -308,7 +309,7 @@ describe('a restore', () => {
   });
 });
 
-// `backupBytes` reads through a client of pg, which this test connects to a server.
+// `backupBytes` reads through a client of pg. In this test, the client is connected to a server.
 serverOnly(test)('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {
   const { url, drop } = await createEmptyServerDatabase();
   const database = await openDatabase({ url });

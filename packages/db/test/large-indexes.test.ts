@@ -1,4 +1,4 @@
-/** Tests migrations of a database in use: blocked statements and large indexes. */
+/** Tests migrations of a database that is in use: which statements are blocked, and how large indexes are built. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';

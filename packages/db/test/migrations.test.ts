@@ -37,7 +37,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   let target: EmptyDatabase;
   let folder: { path: string; remove: () => Promise<void> };
 
-  /** A closed embedded database with the first migration, of which tests use copies. */
+  /** A closed embedded database with the first migration. Tests use copies of this database. */
   let withFirst: EmptyDatabase;
 
   beforeAll(async () => {
@@ -269,7 +269,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   });
 });
 
-// The embedded database has one user, who may do everything.
+// The embedded database has only one user, who has all permissions.
 serverOnly(describe)('a user of a server', () => {
   test('without permission to create a needed extension gets a message that states who can create it', async () => {
     const { url, drop } = await createEmptyServerDatabase();

@@ -6,7 +6,7 @@ import { createTestDatabase, serverOnly, type TestDatabase } from '../src/testin
 import { recordEvents } from './every-table.js';
 import { createHost } from './rig.js';
 
-// In an embedded database, such events occur only after a restore: see backup.test.ts.
+// An embedded database contains events of another cluster only after a restore: see backup.test.ts.
 serverOnly(describe)('history in a server database', () => {
   let database: TestDatabase;
   beforeEach(async () => {

@@ -33,7 +33,7 @@ test('the only connection of the embedded database serves small statements befor
     expect(ended).toHaveLength(6);
   }));
 
-// The embedded database has one connection, of which none can be reserved.
+// The embedded database has only one connection, so none can be reserved.
 serverOnly(describe)('the connections to a server', () => {
   const withDatabase = (action: (database: Database) => Promise<void>) => usingDatabase('postgresql', action);
 

@@ -1,4 +1,6 @@
-/** Tests the scripts with which developers change the schema, as they run them, on copies of this package's files. */
+/**
+ * Tests the scripts with which developers change the schema. Runs them as processes, on copies of this package's files.
+ */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';

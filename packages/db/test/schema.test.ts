@@ -111,7 +111,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
           "exitCode" = ${minute}, "startedAt" = now(), "changedAt" = now(), ports = '[]', labels = (labels::text)::jsonb
         WHERE "hostId" = ${id}::uuid`;
     }
-    // Statistics arrive up to a second late from the connections of a pool.
+    // The connections of a pool report their statistics up to a second late.
     let after = await updates();
     for (let tries = 0; after.total - before.total < 1000 && tries < 40; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -123,7 +123,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
 });
 
-// The embedded database has one connection, so that no transaction waits for another.
+// The embedded database has only one connection, so no transaction waits for another.
 serverOnly(describe).each(['postgresql'] as const)('locks on %s', (engine) => {
   test("inserting a host's rows and updating that host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);

@@ -49,7 +49,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
     }));
 });
 
-// The embedded database has one connection, so that its transactions cannot deadlock.
+// The embedded database has only one connection, so its transactions cannot deadlock.
 serverOnly(describe).each(['postgresql'] as const)('concurrent transactions on %s', (engine) => {
   test('that deadlock both succeed', async () => {
     const database = await createTestDatabase(engine);

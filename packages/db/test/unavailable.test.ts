@@ -4,7 +4,8 @@ import { createEmptyServerDatabase, serverOnly } from '@muster/db/testing';
 import { eventually, startPostgresCluster } from '@muster/testkit';
 import pg from 'pg';
 
-// These tests freeze and kill a server. The embedded database runs in the process of the tests.
+// These tests freeze and kill a server. The embedded database has no server, because it runs in the process of the
+// tests.
 serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
 

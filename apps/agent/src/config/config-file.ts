@@ -20,9 +20,10 @@ export const defaultConfigPath = (
     : join(environment['XDG_CONFIG_HOME'] || join(machine.home, '.config'), 'muster-agent', 'config');
 
 /**
- * Reads lines `VARIABLE=value`, with the names of the environment variables. The file at `requestedPath` must exist. If
- * `requestedPath` is null, the file at `defaultPath` is read, which may be missing. Throws `StopError` if the file
- * cannot be read or sets an unknown variable, because a misspelled setting would otherwise have no effect.
+ * Reads the settings from lines of the form `VARIABLE=value`, in which the variables have the same names as in the
+ * environment. The file at `requestedPath` must exist. If `requestedPath` is null, the file at `defaultPath` is read if
+ * it exists. Throws `StopError` if the file cannot be read. Also throws it for an unknown variable, because a
+ * misspelled setting would otherwise have no effect.
  */
 export async function readConfigFile(requestedPath: string | null, defaultPath: string): Promise<ConfigFile> {
   const path = requestedPath ?? defaultPath;

@@ -2,7 +2,7 @@
 export interface Setting {
   /** Name in the environment and in the configuration file. */
   variable: string;
-  /** Flag without the dashes; null if only the environment and the file can set it. */
+  /** Name of the flag without the dashes; null if the setting has no flag. */
   flag: string | null;
   /** Description of the default value, as shown to people. */
   fallback: string;
@@ -163,7 +163,7 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
     .join('');
 }
 
-/** Returns the source as shown to people, which is the flag's name or the kind of source. */
+/** Returns the text that shows where a value comes from: the name of its flag, `environment` or `file`. */
 const formatOrigin = ({ flag }: Setting, origin: Origin): string => (origin === 'flag' ? `--${flag}` : origin);
 
 function formatValue({ secret }: Setting, value: string): string {

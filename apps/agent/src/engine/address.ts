@@ -17,7 +17,7 @@ export interface EngineTls {
 /** The default address of Docker, and of Podman's Docker-compatible service. */
 export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
 
-/** Parses a value of `DOCKER_HOST`. `withTls` adds the TLS settings. */
+/** Parses a value of `DOCKER_HOST`. The result has no TLS options; `withTls` adds them. */
 export const EngineAddress = z.string().transform((value, context): EngineAddress => {
   const address = parseUnixAddress(value) ?? parseTcpAddress(value) ?? parseSshAddress(value);
   if (address !== null) return address;
@@ -50,7 +50,7 @@ function parseTcpAddress(value: string): EngineAddress | null {
 function parseSshAddress(value: string): EngineAddress | null {
   if (!value.startsWith('ssh://') || !URL.canParse(value)) return null;
   const { hostname, port, username, password, pathname } = new URL(value);
-  // ssh would read a value that begins with a dash as a flag.
+  // If a value began with a dash, ssh would treat it as a flag.
   if (hostname === '' || hostname.startsWith('-') || username.startsWith('-') || password !== '') return null;
   const remotePath = pathname === '' || pathname === '/' ? null : decodeURIComponent(pathname);
   if (remotePath !== null && !/^[\w./-]+$/.test(remotePath)) return null;

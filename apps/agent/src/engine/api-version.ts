@@ -1,4 +1,4 @@
-/** The newest engine API version that this agent supports. Newer engines also support it. */
+/** The newest engine API version that this agent supports. Engines with a newer version also support this version. */
 const ENGINE_API_VERSION_MAX = '1.52';
 
 /**

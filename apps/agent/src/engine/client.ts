@@ -46,9 +46,7 @@ const TIMEOUTS_DEFAULT = { pingMs: 5_000, callMs: 15_000 };
  */
 const REPLY_BYTES_MAX = 24 * 1024 * 1024;
 
-/**
- * Creates a client, which connects when it is first called. Throws `EngineError` if the certificates cannot be read.
- */
+/** Creates a client that connects on its first call. Throws `EngineError` if the certificates cannot be read. */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   const { address, timeouts = TIMEOUTS_DEFAULT } = options;
   const route = createEngineRoute(address);

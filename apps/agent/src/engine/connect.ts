@@ -13,7 +13,7 @@ import { SshAgent } from './ssh.js';
  */
 const KEEP_ALIVE = { keepAlive: true, timeout: 4_000 };
 
-/** Creates the route to the engine at `address`. Throws `EngineError` if its certificates cannot be read. */
+/** Creates the route to the engine at `address`. Throws `EngineError` if the TLS certificates cannot be read. */
 export function createEngineRoute(address: EngineAddress): HttpRoute {
   switch (address.kind) {
     case 'unix':

@@ -6,8 +6,8 @@ import { EngineAddress, withTls } from './address.js';
 import { EngineError } from './errors.js';
 
 /**
- * Docker's metadata of a context (see the package cli/context/store of docker/cli), stored in `contexts/meta/<SHA-256 of the context's
- * name>/meta.json`.
+ * The metadata that Docker stores for a context in `contexts/meta/<SHA-256 of the context's name>/meta.json`
+ * (docker/cli, package cli/context/store).
  */
 const ContextMeta = z.object({
   Endpoints: z.object({ docker: z.object({ Host: EngineAddress, SkipTLSVerify: z.boolean().default(false) }) }),
@@ -16,9 +16,9 @@ const ContextMeta = z.object({
 const DockerConfig = z.object({ currentContext: z.string().optional() });
 
 /**
- * Returns the engine's address from the docker context `name`, or from the current context in `configDir`. Returns null
- * for docker's own `default`, which has no stored context. Throws `EngineError` if the context does not exist or cannot
- * be used.
+ * Returns the engine's address from the docker context `name`, or from the current context if `name` is null. Returns
+ * null for docker's own `default`, which has no stored context. Throws `EngineError` if the context does not exist or
+ * cannot be used.
  */
 export async function readDockerContext(configDir: string, name: string | null): Promise<EngineAddress | null> {
   const contextName = name ?? (await currentContext(configDir));

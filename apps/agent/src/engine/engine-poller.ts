@@ -31,9 +31,9 @@ export interface EngineReading {
 }
 
 /**
- * The result of reading the engine, which is either a reading or a fault. A failed list call never results in an empty
+ * The result of a poll: either a reading of the engine or a fault. A failed list call never results in an empty
  * snapshot, or in a snapshot that is marked as complete but lacks containers. `isEngineResponsive` is true if the
- * engine answered with more data than the agent accepts, so that retrying soon would not help.
+ * engine answered, but with more data than the agent accepts. Retrying soon would then not help.
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault; isEngineResponsive: boolean };
 

@@ -1,7 +1,11 @@
 /**
- * Why an engine could not be read. `unreachable`: no connection; `timeout`: no response in time; `refused`: an HTTP
- * error; `malformed`: a response with an unexpected format, including a truncated list; `too_large`: a response that is
- * longer than the agent accepts.
+ * Why an engine could not be read:
+ *
+ * - `unreachable`: no connection.
+ * - `timeout`: no response in time.
+ * - `refused`: an HTTP error.
+ * - `malformed`: a response with an unexpected format, including a truncated list.
+ * - `too_large`: a response that is longer than the agent accepts.
  */
 export type EngineFailure = 'unreachable' | 'timeout' | 'refused' | 'malformed' | 'too_large';
 

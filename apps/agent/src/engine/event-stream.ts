@@ -76,7 +76,9 @@ export async function* parseEvents(chunks: AsyncIterable<Uint8Array>): AsyncGene
   }
 }
 
-/** Returns the event of one line, or null if it is not a container event or cannot change the container list. */
+/**
+ * Parses one line. Returns null if the line is not a container event, or if the event cannot change the container list.
+ */
 export function parseEvent(line: string): EngineEvent | null {
   if (line.trim() === '') return null;
   let value: unknown;

@@ -66,7 +66,8 @@ function identityOfMachine(machineId: string | null, rootDir: string): string | 
 }
 
 /**
- * Reads the machine's id. Returns null if there is none or it is not set yet (`uninitialized` during the first boot).
+ * Reads the machine's id. Returns null if the file is missing or contains no id (`uninitialized` during the first
+ * boot).
  */
 async function readMachineId(path = '/etc/machine-id'): Promise<string | null> {
   const text = await readFile(path, 'utf8').catch(() => '');

@@ -56,8 +56,8 @@ export function createInventory(
   redaction: RedactionPatterns,
   log: Pick<Logger, 'warn'>,
 ): Inventory {
-  // `invalidate` removes the entry of a container. If an inspection of the container is in flight, it writes its
-  // outdated result to the removed entry, which is no longer used.
+  // `invalidate` removes the entry of a container. An inspection that is in flight then writes its outdated result to
+  // the removed entry, which is no longer used.
   let entries = new Map<string, Entry>();
   let watched = false;
   let isRedactionLimited = false;

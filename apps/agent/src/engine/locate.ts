@@ -9,7 +9,7 @@ export interface EngineChoice {
   address: EngineAddress | null;
   /** The context in `DOCKER_CONTEXT`; null if unset. */
   context: string | null;
-  /** The directory of docker's contexts. */
+  /** Docker's configuration directory, which contains the contexts. */
   configDir: string;
   /** The TLS options from `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`; null if TLS is off. */
   tls: EngineTls | null;

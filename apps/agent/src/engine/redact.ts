@@ -7,7 +7,7 @@ import type { Container } from '@muster/contracts';
 export interface RedactionPatterns {
   /** Matches names of labels, options and variables whose values are redacted. */
   names: RegExp;
-  /** Matches parts of a text that are redacted. */
+  /** Matches the parts of a text that must be redacted. */
   values: RegExp;
 }
 
@@ -20,8 +20,8 @@ export const REDACT_NAMES_DEFAULT =
 
 /**
  * Tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web Tokens,
- * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text: if a part of a pattern
- * follows a repetition, the repetition is bounded or ends where another match could begin.
+ * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text. A repetition in the
+ * middle of a pattern is either bounded, or stops at any point at which another match could begin.
  */
 export const REDACT_VALUES_DEFAULT = new RegExp(
   [
@@ -37,7 +37,7 @@ export const REDACT_VALUES_DEFAULT = new RegExp(
   'gi',
 );
 
-/** Number of characters of one text that are searched. The rest of a longer text is redacted. */
+/** Maximum number of characters that are searched in one text. The rest of a longer text is redacted. */
 const SEARCH_LENGTH_MAX = 16_384;
 
 /** Limits on the cost of redacting one snapshot. */
@@ -60,8 +60,8 @@ const LIMITS_DEFAULT: RedactionLimits = { charactersMax: 16 * 1024 * 1024, msMax
 /** Redacts secrets in the containers of one snapshot. */
 export interface Redactor {
   /**
-   * Returns the container with all matches in its command and in its labels' values redacted. A text that exceeds the
-   * limits is redacted as a whole, so no text is returned unsearched.
+   * Returns the container with all matches in its command and in its labels' values redacted. If the limits do not
+   * allow a text to be searched, the whole text is redacted. No text is returned unsearched.
    */
   redact(container: Container): Container;
   /** Returns the number of texts that were redacted because a limit was reached. */
@@ -78,7 +78,7 @@ export function createRedactor(
   let charactersLeft = charactersMax;
   let withheld = 0;
 
-  /** Returns whether the limits allow a search of this many characters. If so, deducts them from the limit. */
+  /** Returns whether the limits allow a search of this many characters. If so, subtracts this number from the limit. */
   function maySearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {
       charactersLeft = 0;

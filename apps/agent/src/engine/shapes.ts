@@ -10,8 +10,8 @@ import { z } from 'zod';
 const textOrEmpty = z.string().catch('');
 
 /**
- * A container's health. It is in the list of Docker >= 1.52 and in the inspections of all engines. `Status` is `""` or
- * `none` for a container without a health check.
+ * A container's health. The inspections of all engines contain it. Docker's list also contains it since API version
+ * 1.52. `Status` is `""` or `none` for a container without a health check.
  */
 const ListedHealth = z.object({ Status: textOrEmpty }).nullable().catch(null).default(null);
 
@@ -75,8 +75,8 @@ export const InfoReply = z.object({
 export type InfoReply = z.output<typeof InfoReply>;
 
 /**
- * One line of `GET /events`. All known engines send the fields below. Docker >= 1.52 omits the older fields `status`,
- * `id` and `from`.
+ * One line of `GET /events`. All known engines send the fields below. Since API version 1.52, Docker omits the older
+ * fields `status`, `id` and `from`.
  */
 export const EngineEvent = z.object({
   Type: textOrEmpty,

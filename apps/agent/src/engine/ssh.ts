@@ -5,7 +5,7 @@ import type { EngineAddress } from './address.js';
 
 type SshAddress = EngineAddress & { kind: 'ssh' };
 
-/** Maximum length of the stored end of ssh's stderr. The last lines contain the reason for a failure. */
+/** Number of characters that are kept from the end of ssh's stderr. The last lines contain the reason for a failure. */
 const STDERR_LENGTH_MAX = 2_000;
 
 /**
@@ -68,8 +68,8 @@ class CommandConnection extends Duplex {
   }
 
   /**
-   * Does nothing. Node calls this method and the next three on a kept-alive socket. A command's streams do not have
-   * these methods.
+   * This method and the next three do nothing. Node calls them on a kept-alive socket, but a command's streams do not
+   * have them.
    */
   setKeepAlive(): this {
     return this;

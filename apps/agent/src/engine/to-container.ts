@@ -43,8 +43,8 @@ export function toContainer(listed: ListedContainer, inspected: Inspected): Cont
 }
 
 /**
- * Returns the engine's start time as an instant, or null for Go's zero time (`0001-01-01T00:00:00Z`) and invalid
- * values.
+ * Converts a container's start time from the engine's format to an instant. Returns null for Go's zero time
+ * (`0001-01-01T00:00:00Z`) and for invalid values.
  */
 export function toStartedAt(value: string): string | null {
   const parsed = Instant.safeParse(value);
@@ -52,8 +52,8 @@ export function toStartedAt(value: string): string | null {
 }
 
 /**
- * Maps the engine's health status to ours. Returns null for any other text, such as `none` or `""`,
- * because the container then has no health check.
+ * Maps the engine's health status to the contract's. Returns null for any other text. Engines report `none` or `""` for
+ * a container without a health check.
  */
 export const toHealth = (word: string | undefined): Health | null =>
   word === 'healthy' || word === 'unhealthy' || word === 'starting' ? word : null;

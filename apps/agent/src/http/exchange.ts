@@ -27,7 +27,7 @@ export interface HttpCall {
 
 /**
  * Sends a request and resolves when the response's headers arrive. The caller must read or destroy the body. Redirects
- * are not followed, and failed requests are not retried. Rejects with the connection error of Node or the system.
+ * are not followed, and failed requests are not retried. Rejects with Node's error if the connection fails.
  */
 export function send(route: HttpRoute, { method, path, headers, body, signal }: HttpCall): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -41,7 +41,7 @@ export function send(route: HttpRoute, { method, path, headers, body, signal }: 
     });
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
-    // An upgrade, for example, closes the connection without a `response` event and without an error.
+    // A response with status 101, for example, closes the connection without a `response` event and without an error.
     outgoing.once('close', () => reject(new Error('the connection was closed without a response')));
     outgoing.end(body);
   });
@@ -53,8 +53,8 @@ export class ResponseTooLongError extends RangeError {
 }
 
 /**
- * Reads the whole body. Throws `ResponseTooLongError` if it is longer than `bytesMax`, and another error if it is cut
- * off.
+ * Reads the whole body. Throws `ResponseTooLongError` if the body is longer than `bytesMax`, and another error if the
+ * body is cut off.
  */
 export async function readText(response: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];

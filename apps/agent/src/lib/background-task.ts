@@ -1,6 +1,6 @@
 /**
  * Runs `task` while `call` is in flight, and aborts the task's signal when `call` settles. Waits until the call and the
- * task have settled. Rejects if the task rejected. If the task did not reject, the result is that of the call.
+ * task have settled. If the task rejected, rejects with its error. Otherwise, returns the result of the call.
  */
 export async function withBackgroundTask<T>(
   call: Promise<T>,

@@ -14,8 +14,9 @@ export const ENGINE_BACKOFF: BackoffLimits = { baseMs: 500, capMs: 5_000 };
 const RETRY_AFTER_MS_MAX = 86_400_000;
 
 /**
- * Returns a wait with full jitter, in milliseconds. It is uniformly distributed between 0 and the exponential backoff,
- * which spreads the retries of agents that failed together. `failures` counts from 1, and `random` is in [0, 1).
+ * Returns a wait with full jitter, in milliseconds. The wait is uniformly distributed between 0 and the exponential
+ * backoff. This spreads the retries of agents that failed together. `failures` counts from 1, and `random` is in [0,
+ * 1).
  *
  * Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
@@ -41,8 +42,8 @@ export const retryDelayMs = (
 };
 
 /**
- * Returns the wait that a `Retry-After` header asks for, in milliseconds (RFC 9110: seconds or an HTTP date), or null
- * if the header is missing or invalid.
+ * Parses a `Retry-After` header, which contains seconds or an HTTP date (RFC 9110). Returns the wait in milliseconds,
+ * or null if the header is missing or invalid.
  */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null;

@@ -3,8 +3,9 @@ import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../env.js';
 
 /**
- * Creates the logger: JSON lines on stderr, because stdout carries a command's output. Tokens are redacted, and control
- * characters from a server or an engine are escaped, so that they cannot control the terminal.
+ * Creates the logger, which writes JSON lines to stderr. It does not use stdout, which carries a command's output.
+ * Tokens are redacted, and control characters from a server or an engine are escaped, so that they cannot control the
+ * terminal.
  */
 export function createLog(level: LogLevel): Logger {
   // The destination is synchronous, so that the last line before an exit is not lost.

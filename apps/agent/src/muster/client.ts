@@ -60,12 +60,15 @@ export interface MusterClient {
 
 const TIMEOUT_MS_DEFAULT = 20_000;
 
-/** Maximum size of a response, in bytes. Muster's responses are less than a thousandth of that size. */
+/** Maximum size of a response, in bytes. Muster's responses are more than a thousand times smaller. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 const DIRECT: ProxySettings = { https: null, http: null, noProxy: null };
 
-/** Creates a client of the API at `musterUrl`. It connects lazily, keeps its connection and follows no redirects. */
+/**
+ * Creates a client of the API at `musterUrl`. The client connects on its first call, keeps the connection open and
+ * follows no redirects.
+ */
 export function createMusterClient(options: {
   musterUrl: string;
   proxy?: ProxySettings;
@@ -188,7 +191,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Returns the message of the innermost cause. If several addresses failed, Node's error has a code but no message. */
+/**
+ * Returns the message of the innermost cause. If connections to several addresses failed, Node's error has a code but
+ * no message.
+ */
 function toConnectionFailure(error: unknown): string {
   const { message, code, cause } = error as NodeJS.ErrnoException & { cause?: unknown };
   return cause instanceof Error ? toConnectionFailure(cause) : message || code || 'the connection failed';

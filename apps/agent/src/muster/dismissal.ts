@@ -1,4 +1,4 @@
-/** How the API refuses an agent, and messages that state what to do. */
+/** Recognizes the API's refusals of an agent, and states what to do about each of them. */
 import { ProblemTypes, type ProblemType } from '@muster/contracts';
 import type { Answer } from './client.js';
 

@@ -15,8 +15,8 @@ export function proxyFor(url: URL, { https, http, noProxy }: ProxySettings): URL
 
 /**
  * Returns whether NO_PROXY contains the host. Entries are separated by commas or whitespace. Each entry matches a host
- * and its subdomains, with or without a leading dot or `*.`; `*` matches all. An entry with a port matches only that
- * port.
+ * and its subdomains. A leading dot or `*.` makes no difference. The entry `*` matches all hosts. An entry with a port
+ * matches only that port.
  */
 function isExcluded({ hostname, protocol, port }: URL, list: string): boolean {
   const host = hostname.toLowerCase();

@@ -18,14 +18,14 @@ import { hashEnrollToken, stateForServer } from './state-for-server.js';
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; retryInMs: number };
 
-/** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
+/** Obtains, rotates and stores the tokens of an agent that is enrolled with one API. */
 export interface Session {
   isEnrolled(): boolean;
   /**
    * Makes a call with this host's token. Enrolls first if there is no token. If the API rejects the token, tries the
    * previous token, and then enrolls again if there is an enrollment token. If enrolling fails but may succeed later,
-   * returns the answer to the enrollment. Throws `StopError` only if the machine was never enrolled and cannot be
-   * enrolled.
+   * returns the API's answer to the enrollment request. Throws `StopError` only if the machine was never enrolled and
+   * cannot be enrolled.
    */
   call<T>(
     request: (agentToken: string) => Promise<Answer<T>>,
@@ -38,11 +38,14 @@ export interface Session {
    */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
   /**
-   * Revokes this host's tokens and deletes them from the state. If another agent has superseded this one, only deletes
-   * them. Throws `StopError` if the API cannot be reached.
+   * Revokes this host's tokens and deletes them from the state. If another agent has superseded this one, the tokens
+   * are deleted but not revoked. Throws `StopError` if the API cannot be reached.
    */
   leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
-  /** Returns the API, the host and the token's time of issue, for `status`; null if this machine is not enrolled. */
+  /**
+   * Returns the API, the host and the token's time of issue, for the command `status`; null if this machine is not
+   * enrolled.
+   */
   enrollment(): Pick<Enrollment, 'musterUrl' | 'hostId' | 'issuedAt'> | null;
 }
 
@@ -51,8 +54,8 @@ export interface SessionWaits {
   /** Wait between two attempts after a dismissal. The wait grows from `minMs` to `maxMs`. */
   dismissed: { minMs: number; maxMs: number };
   /**
-   * Wait while another host with this machine's identity may be alive. It is at most `maxMs` in total, and `defaultMs`
-   * if the API sends no Retry-After.
+   * Wait while another host with this machine's identity may be alive. It is `defaultMs` if the API sends no
+   * Retry-After, and never more than `maxMs` in total.
    */
   identity: { maxMs: number; defaultMs: number };
 }
@@ -99,8 +102,8 @@ const DAY_MS = 86_400_000;
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * Maximum remainder of the grace period, in milliseconds, after the agent has waited for that period. If the
- * `Retry-After` of an answer is longer than this, the other host has reported again.
+ * Tolerance for the end of the grace period, in milliseconds. If the agent has waited for the whole period and the
+ * API's `Retry-After` is still longer than this, the other host has reported again.
  */
 const REMAINING_GRACE_MS = 5_000;
 
@@ -160,8 +163,9 @@ export function createSession(options: SessionOptions): Session {
   /**
    * Enrolls with the identity `engineId`. If the API answers that a live host uses the identity, that host may be
    * another machine, or this machine before it was reinstalled. This function therefore waits for the grace period that
-   * the API states. If the other host reports again during that time, it is another machine. The waits are added up
-   * instead of measured, because a slow answer is not a wait, and a timer may fire early in a busy process.
+   * the API states. If the other host reports again during that time, it is another machine. The function adds up the
+   * requested delays instead of measuring time. The time that the API takes to answer must not count, and a timer may
+   * fire early in a busy process.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     let waitedMs = 0;
@@ -183,8 +187,8 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Generates an identity and saves it before use, so that an enrollment whose answer was lost is repeated as the same
-   * host.
+   * Generates an identity and saves it before use. If the answer to an enrollment is lost, the next attempt therefore
+   * enrolls the same host.
    */
   async function createRandomIdentity(): Promise<string> {
     const identity = `agent-${randomUUID()}`;
@@ -192,14 +196,14 @@ export function createSession(options: SessionOptions): Session {
     return identity;
   }
 
-  /** Returns whether the API has accepted the current token. Until then the previous one remains valid. */
+  /** Returns whether the API has accepted the current token. Until then, the previous token remains valid. */
   const isAccepted = ({ acceptedAt, previousToken }: Enrollment): boolean =>
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Rotates a token that is old enough. The new token is saved before it is used. The old token is saved too, because
-   * it remains valid in two cases: the new token is lost in transit, or the API is restored from a backup that does not
-   * contain the new token.
+   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved too,
+   * because it remains valid in two cases: the new token is lost in transit, or the API is restored from a backup that
+   * does not contain the new token.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;
@@ -227,8 +231,8 @@ export function createSession(options: SessionOptions): Session {
     const nowMs = wallNow().getTime();
     if (token !== agentToken) {
       log.warn('the API does not know the current token (was it restored from a backup?): using the previous one');
-      // The newer token is kept as the previous one, because the server that rejected it may not be the server that
-      // accepted the older token.
+      // The newer token is kept as the previous one. It may still be valid, because the two calls may have reached
+      // different servers.
       const swapped = { ...enrollment, agentToken: token, previousToken: agentToken };
       await saveOrKeepInMemory({ ...state, enrollment: { ...swapped, acceptedAt: new Date(nowMs).toISOString() } });
     } else if (previousToken !== null && acceptedAt === null) {
@@ -239,7 +243,7 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
-  /** Makes the call with the current token and, if that is rejected, with the previous one. */
+  /** Makes the call with the current token. If that token is rejected, repeats the call with the previous token. */
   async function callEnrolled<T>(
     enrollment: Enrollment,
     request: (agentToken: string) => Promise<Answer<T>>,

@@ -12,7 +12,10 @@ export interface EncodedSnapshot {
 /** The body of a request that only names removed containers. */
 export const EMPTY_SNAPSHOT: EncodedSnapshot = { body: Buffer.from('[]'), encoding: null };
 
-/** Minimum size of a body that is compressed, in bytes. A smaller body fits into a few packets anyway. */
+/**
+ * Minimum size of a body that is compressed, in bytes. Compression is not worthwhile for a smaller body, which fits
+ * into a few packets.
+ */
 const GZIP_BYTES_MIN = 4_096;
 
 const gzipAsync = promisify(gzip);
@@ -22,7 +25,7 @@ export const snapshotText = (containers: readonly Container[]): string => JSON.s
 
 /**
  * Encodes the containers and compresses the text if it is large. `encoded` lists the containers that fit into
- * `bytesMax`, which are either all of them or the first ones by name.
+ * `bytesMax`: either all of them or the first ones by name.
  */
 export async function encodeSnapshot(
   containers: readonly Container[],

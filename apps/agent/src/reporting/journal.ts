@@ -8,8 +8,8 @@ import { appendPrivateFile, readPrivateFile, writeFileAtomically } from '../stat
 
 /**
  * One reading of the engine that was taken while the API was unreachable. It holds the containers that changed since
- * the previous reading and the ids of the containers that were removed. The stream and the sequence of an entry never
- * change, so the API applies the entry only once, even if several runs of the agent send it.
+ * the previous reading, and the ids of those that were removed. The stream and the sequence of an entry never change,
+ * so the API applies the entry only once, even if several runs of the agent send it.
  */
 const JournalEntry = z.object({
   stream: z.guid(),
@@ -34,8 +34,9 @@ export interface Journal {
   setBaseline(containers: readonly Container[]): void;
   /**
    * Records the differences between `containers` and the last reading that the API acknowledged or the journal
-   * recorded. Ids in `presentIds` do not count as removed, because a host with too many containers reports only some of
-   * them. Never throws, because a full disk should cause only a gap in the history.
+   * recorded. A container that `containers` lacks does not count as removed if its id is in `presentIds`, because a
+   * host with too many containers reports only some of them. Never throws, because a full disk should cause only a gap
+   * in the history.
    */
   record(containers: readonly Container[], order: () => SnapshotOrder, presentIds?: ReadonlySet<string>): Promise<void>;
   /** Returns the number of entries. */
@@ -50,13 +51,16 @@ export interface Journal {
   clear(): Promise<void>;
 }
 
-/** If either limit is exceeded, the oldest entries are dropped, so only the beginning of the history has a gap. */
+/**
+ * If either limit is exceeded, the oldest entries are dropped, so only the beginning of an outage is missing from the
+ * history.
+ */
 const ENTRIES_MAX = 500;
 const BYTES_MAX = 2 * 1024 * 1024;
 
 /**
- * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit. The file is then
- * not rewritten for every entry.
+ * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit. The file is
+ * therefore not rewritten for every entry.
  */
 const RETAINED_FRACTION = 0.75;
 

@@ -27,7 +27,8 @@ export interface ReportedIds {
 const FILE_NAME = 'reported.json';
 
 /**
- * Maximum number of stored ids. If there are more, the oldest are dropped. The API holds fewer containers for one host.
+ * Maximum number of stored ids. If there are more, the oldest are dropped. The API stores fewer containers of one host
+ * than that.
  */
 const IDS_MAX = 20_000;
 

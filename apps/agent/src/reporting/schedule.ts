@@ -1,9 +1,9 @@
 import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
 
 /**
- * Schedule of the next calls. All times are milliseconds of one monotonic clock. All functions in this module are pure,
- * and those named `scheduleAfter…` return the new schedule. At most one action is due at a time, so at most one request
- * is in flight.
+ * Schedule of the next calls. All times are milliseconds of one monotonic clock. All functions in this module are pure.
+ * Those named `scheduleAfter…` return the new schedule. At most one action is due at a time, so at most one request is
+ * in flight.
  */
 export interface Schedule {
   readonly cadence: Cadence;

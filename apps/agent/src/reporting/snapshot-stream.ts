@@ -1,9 +1,7 @@
 import type { SyncSummary } from '@muster/contracts';
 import type { SnapshotOrder } from '../muster/client.js';
 
-/**
- * The order of one run's snapshots, which is given by a stream id and a sequence number that rises with each attempt.
- */
+/** Orders one run's snapshots by a stream id and a sequence number. The sequence number increases with each attempt. */
 export interface SnapshotStream {
   /** Returns the current stream id. */
   current(): string;
@@ -20,10 +18,10 @@ export interface SnapshotStream {
 export const SUPERSEDED_QUIET_MS = 600_000;
 
 /**
- * Creates a stream with ids from `uuid`. If another agent with this token supersedes the stream, the stream stays
- * superseded, because the two agents would otherwise undo each other's snapshots forever. If the host's revision has
- * not changed for `SUPERSEDED_QUIET_MS`, a new stream begins, because a stopped clone must not silence the original
- * machine permanently.
+ * Creates a stream with ids from `uuid`. If another agent with this token supersedes the stream, no new stream begins
+ * at first, because the two agents would otherwise undo each other's snapshots forever. A new stream begins only after
+ * the host's revision has not changed for `SUPERSEDED_QUIET_MS`. The other agent has then probably stopped, and this
+ * machine must not stay silent permanently.
  */
 export function createSnapshotStream(uuid: () => string): SnapshotStream {
   let stream = uuid();

@@ -38,8 +38,8 @@ export interface Enrollment {
    */
   previousToken: string | null;
   /**
-   * When the API first accepted this token, by this machine's clock; null if the API has not accepted it or the time is
-   * unknown.
+   * When the API first accepted the current token, by this machine's clock; null if the API has not accepted that token
+   * or the time is unknown.
    */
   acceptedAt: string | null;
   /** SHA-256 of the enrollment token with which the host was enrolled; null if unknown. */
@@ -144,7 +144,7 @@ async function openPrivate(path: string, flags: number): Promise<FileHandle> {
   }
 }
 
-/** Reads a file in the state directory. Rejects if it is missing or a link. */
+/** Reads a file in the state directory. Rejects if the file is missing or a link. */
 export async function readPrivateFile(path: string): Promise<string> {
   const file = await openPrivate(path, constants.O_RDONLY);
   try {
@@ -154,7 +154,7 @@ export async function readPrivateFile(path: string): Promise<string> {
   }
 }
 
-/** Appends to a file in the state directory and creates it if needed. Rejects if it is a link. */
+/** Appends to a file in the state directory and creates the file if needed. Rejects if the file is a link. */
 export async function appendPrivateFile(path: string, text: string): Promise<void> {
   const file = await openPrivate(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   try {
@@ -176,8 +176,8 @@ async function chownToDirectoryOwner(directory: string, file: FileHandle): Promi
 }
 
 /**
- * Replaces a file atomically: after a crash or a power failure, it holds either the old text or the new one. The text
- * is written to a temporary file and synced before the rename.
+ * Replaces a file atomically: after a crash or a power failure, the file holds either the old text or the new one. The
+ * text is written to a temporary file and synced before the rename.
  */
 export async function writeFileAtomically(path: string, text: string): Promise<void> {
   const temporaryPath = `${path}.${randomUUID()}.tmp`;

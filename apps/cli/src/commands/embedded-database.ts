@@ -13,7 +13,7 @@ export const dataDirOption = ({ env }: Terminal): Option =>
 
 /** Runs an action on the embedded database. Converts a DatabaseOpenError to a CommandError. */
 export async function onEmbeddedDatabase<T>(
-  // eslint-disable-next-line @typescript-eslint/consistent-type-imports -- the module's own type, which has no name
+  // eslint-disable-next-line @typescript-eslint/consistent-type-imports -- only import() can name a module's type
   action: (database: typeof import('@muster/db/backup')) => Promise<T>,
 ): Promise<T> {
   // The import is dynamic, because loading the database would slow down all other commands.

@@ -6,13 +6,13 @@ import type { Terminal } from '../terminal.js';
 /** Minimum time between two refreshes, in milliseconds. */
 const REFRESH_INTERVAL_MS = 1_000;
 
-/** Maximum time without a message before the list is refreshed anyway (ms). Messages may be delayed. */
+/** Milliseconds without a message after which the list is refreshed anyway, because messages may be delayed. */
 const IDLE_REFRESH_MS = 25_000;
 
 /**
- * Calls `show` once the stream is connected, and then after each message, but at most once a second. If the connected
- * stream sends no message for `idleRefreshMs` milliseconds, it also calls `show`, so that no change is missed. Resolves
- * when the user interrupts the command.
+ * Calls `show` once the stream is connected, and then after each message, but at most once a second. Also calls `show`
+ * if the connected stream sends no message for `idleRefreshMs` milliseconds, so that no change is missed. Resolves when
+ * the user interrupts the command.
  * @throws any error that `show` throws, and CommandError if the key is no longer valid.
  */
 export async function watchChanges(

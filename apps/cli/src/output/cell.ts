@@ -1,8 +1,6 @@
 import stringWidth from 'string-width';
 
-/**
- * A text and the number of terminal columns that it takes, which is stored because measuring non-ASCII text is slow.
- */
+/** A text and its width in terminal columns. The width is stored because measuring non-ASCII text is slow. */
 export interface Cell {
   text: string;
   width: number;

@@ -32,7 +32,7 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
   );
   const widths = screen === null ? fullWidths : shrinkWidths(fullWidths, screen.columns);
   const applyStyle = (style: Style | null | undefined, text: string) =>
-    // The stream is not validated, because `screen` already states whether the output has colors.
+    // `styleText` does not check whether a stream has colors, because `screen` already states this.
     screen?.hasColors && style ? styleText(style, text, { validateStream: false }) : text;
 
   const line = (row: readonly Cell[], styleOf: (column: number) => Style | null | undefined) =>

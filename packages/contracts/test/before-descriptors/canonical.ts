@@ -1,4 +1,7 @@
-/** Reference: the implementation before `CONTAINER_FIELDS`, which `before-descriptors.test.ts` compares with the one in use. */
+/**
+ * The implementation before `CONTAINER_FIELDS`. `before-descriptors.test.ts` compares it with the current
+ * implementation.
+ */
 import type { Container, Labels, Port } from '../../src/index.js';
 
 /** Compares strings by UTF-16 code units, as `Array.prototype.sort` does. */
@@ -6,7 +9,7 @@ const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
  * Compares ports by private port, type, address, public port and count. Engines list ports in the order of a hash map,
- * so their order means nothing. Returns 0 only for equal ports; an empty address differs from an absent one.
+ * so the order of ports means nothing. Returns 0 only for equal ports; an empty address differs from an absent one.
  */
 export const comparePorts = (a: Port, b: Port): number =>
   a.privatePort - b.privatePort ||

@@ -1,4 +1,7 @@
-/** Reference: the implementation before `CONTAINER_FIELDS`, which `before-descriptors.test.ts` compares with the one in use. */
+/**
+ * The implementation before `CONTAINER_FIELDS`. `before-descriptors.test.ts` compares it with the current
+ * implementation.
+ */
 import { comparePorts } from './canonical.js';
 import type { Container, Labels, Port } from '../../src/index.js';
 import { TRUNCATABLE_FIELDS, type TruncatableField } from '../../src/container-fields.js';
@@ -28,10 +31,10 @@ export interface FitOptions {
  * - Texts are cut at their limit, never inside a surrogate pair.
  * - Labels with a key that is too long are dropped, because two shortened keys could collide. Values are cut. If the
  *   labels are still too many or too large, the last ones in key order are dropped.
- * - More than `PORTS_MAX` ports are merged into ranges, without loss. If entries still exceed the limit, the last ones
- *   are dropped.
+ * - If there are more than `PORTS_MAX` ports, they are merged into ranges, without loss. If there are still too many
+ *   entries, the last ones are dropped.
  *
- * Adds the names of the fields that lost data to `truncated`. Returns a container within all limits unchanged (the same
+ * Adds to `truncated` the names of the fields that lost data. Returns a container within all limits unchanged (the same
  * object). Idempotent. Takes O(n log n) in the number of labels and ports of a container that exceeds a limit.
  */
 export function fitContainer(container: Container, { portRanges = true }: FitOptions = {}): Container {

@@ -1,4 +1,7 @@
-/** Reference: the implementation before `CONTAINER_FIELDS`, which `before-descriptors.test.ts` compares with the one in use. */
+/**
+ * The implementation before `CONTAINER_FIELDS`. `before-descriptors.test.ts` compares it with the current
+ * implementation.
+ */
 import { DockerIdPattern, TRUNCATABLE_FIELDS } from '../../src/container-fields.js';
 import { endsInRange, type Container, type Labels, type Port } from '../../src/index.js';
 import { MillisecondInstantPattern } from '../../src/instant.js';
@@ -13,10 +16,11 @@ import {
 } from '../../src/limits.js';
 
 /**
- * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has all ten fields,
- * `truncated` only if it is not empty, and no other field, and each field is within its limits and in canonical form.
- * It can skip the schema, which allocates about forty objects per container. If the result is false, the schema decides
- * whether the value is valid. A test checks that both agree.
+ * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has all ten required
+ * fields, and no other field except a non-empty `truncated`. Each field is within its limits and in canonical form. The
+ * caller need not run the schema on such a value. The schema would allocate about forty objects per container. If the
+ * result is false, the schema decides whether the value is valid. A test checks that this function and the schema
+ * agree.
  */
 export function isPlainContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;

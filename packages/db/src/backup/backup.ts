@@ -1,6 +1,6 @@
 /**
- * Backs up the embedded database into one file. The data directory's lock ensures that no process has the database open
- * at the same time.
+ * Backs up the embedded database into one file. The data directory's lock ensures that no other process has the
+ * database open at the same time.
  */
 import { randomUUID } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
@@ -37,8 +37,8 @@ export interface BackupSummary extends BackupCounts {
 
 /**
  * Writes all data of the embedded database into a file that only its owner can read. The file appears only when it is
- * complete. Applies no migrations, so a newer version of Muster can back up the unchanged data of an older version. It
- * can do so if its PGlite can open the data.
+ * complete. Applies no migrations. A newer version of Muster can therefore back up the data of an older version, if the
+ * newer version's PGlite can open that data.
  *
  * @throws DatabaseLockedError while a process has the database open.
  * @throws BackupError | DataDirectoryError | DatabaseUnsuitableError
@@ -54,7 +54,7 @@ export async function backUpDatabase({
   if (!(await withDataDirectoryErrors(directory, () => pathExists(postgres)))) {
     throw new BackupError(`There is no database in ${directory}.`);
   }
-  // This early check only avoids useless work. `publish` checks again, because the file may appear in the meantime.
+  // This early check only avoids useless work. `publishFile` checks again, because the file may appear in the meantime.
   if (!force && (await pathExists(target))) throw fileExistsError(target);
   const lock = await lockDataDirectory(directory);
   try {
@@ -89,7 +89,10 @@ async function dumpDatabase(postgres: string, handle: FileHandle, at: Date, coun
   }
 }
 
-/** Writes a file under a temporary name, which is removed after a failure. Resolves with the file's size in bytes. */
+/**
+ * Writes a temporary file and then gives it its final name. Deletes the temporary file after a failure. Resolves with
+ * the file's size in bytes.
+ */
 async function writeAtomically(
   file: string,
   force: boolean,
@@ -119,7 +122,7 @@ async function writeAtomically(
   }
 }
 
-/** Gives the file its final name. Without `force`, it uses link, which fails if a file of that name now exists. */
+/** Gives the file its final name. Without `force`, uses `link`, which fails if another file already has that name. */
 async function publishFile(unfinished: string, file: string, force: boolean): Promise<void> {
   try {
     await (force ? rename(unfinished, file) : link(unfinished, file));

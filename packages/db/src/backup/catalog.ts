@@ -27,7 +27,9 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
   AND c.relname <> '_prisma_migrations'
 ORDER BY c.relname`;
 
-/** Reads the schema's tables, except that of migrations. Each table follows the tables that it references. */
+/**
+ * Reads the schema's tables, except the table of applied migrations. Each table follows the tables that it references.
+ */
 export async function readTables(client: pg.ClientBase): Promise<Table[]> {
   const { rows } = await client.query<Table & { refersTo: string[] }>(TABLES);
   const pendingTables = new Map(rows.map((row) => [row.name, row]));

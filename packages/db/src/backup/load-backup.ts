@@ -33,7 +33,10 @@ export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof
   return counts;
 }
 
-/** Returns the database's table. @throws BackupError unless it has the same columns as the backup's table. */
+/**
+ * Returns the database's table. @throws BackupError unless the database's table has the same columns as the backup's
+ * table.
+ */
 function findMatchingTable(table: Table | undefined, { table: name, columns }: TableStart): Table {
   const own = table?.columns.map((column) => column.name) ?? [];
   if (table === undefined || own.join() !== columns.join()) {

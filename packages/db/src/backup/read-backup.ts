@@ -11,7 +11,7 @@ const NEWLINE = 0x0a;
 
 /**
  * Yields the lines of a backup except the last one, in order. The file is known to be complete and unchanged only when
- * the generator ends without an error, so read the file to the end once before using any line.
+ * the generator ends without an error. The caller must therefore read the whole file once before it uses any line.
  *
  * @throws BackupError
  */
@@ -38,7 +38,7 @@ export async function* readBackup(file: string): AsyncGenerator<Exclude<BackupLi
 
 async function* readLines(file: string): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
-  // An error of either stream ends the other, so that the loop below receives it.
+  // If either stream fails, `pipeline` destroys the other one, so that the loop below receives an error.
   pipeline(createReadStream(file), gunzip, () => undefined);
   let partialLine: Buffer[] = [];
   try {

@@ -66,14 +66,14 @@ export async function restoreBackup({ file, dataDir, migrationsDirectory }: Rest
   }
 }
 
-/** Reads and validates the whole file, so that nothing is created from a damaged one. Returns the header. */
+/** Reads and validates the whole file, so that nothing is created from a damaged file. Returns the header. */
 async function verifyBackup(file: string): Promise<BackupHeader> {
   let header: BackupHeader | null = null;
   for await (const line of readBackup(resolve(file))) if (line.kind === 'header') header = line.header;
   return header!;
 }
 
-/** Returns our migrations that were applied when the backup was made. */
+/** Returns those of `migrations` that were applied when the backup was made. */
 function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration.checksum]));
   const unknown = header.migrations.find(({ name, checksum }) => known.get(name) !== checksum);

@@ -23,7 +23,9 @@ export interface BackupCounts {
   rows: number;
 }
 
-/** Yields the uncompressed bytes of a backup, from one snapshot of the database. Updates `counts` in the process. */
+/**
+ * Yields the uncompressed bytes of a backup, from one snapshot of the database. Adds the tables and rows to `counts`.
+ */
 export async function* backupBytes(client: pg.ClientBase, at: Date, counts: BackupCounts): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   const toHashedBytes = (text: string): Buffer => {
@@ -65,7 +67,7 @@ async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader
 }
 
 /**
- * Reads a table in pieces limited by bytes. A single row can have many megabytes, even if it takes up much less space
+ * Reads a table in batches of limited size. A single row can have many megabytes, even if it takes up much less space
  * on disk because it is compressed. The size of a row must therefore be known before the row is fetched. One cursor
  * returns the sizes of the rows, and another returns the rows in the same order.
  */
