@@ -73,7 +73,7 @@ describeInChromium('each page, in both themes and sizes', () => {
     await dashboard.close();
   });
 
-  /** Returns a signed-in browser page for a theme and size. All tests with this theme and size share it. */
+  /** Returns a signed-in browser page for a theme and size. All tests with this theme and size share the page. */
   async function openPageFor(theme: Theme, size: Size): Promise<{ page: Page; errors: PageErrors }> {
     const key = `${theme} ${size}`;
     let entry = browserPages.get(key);
