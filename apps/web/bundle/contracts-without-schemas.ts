@@ -5,8 +5,8 @@ const VIRTUAL_ID = '\0contracts-without-schemas';
 
 /**
  * Replaces the contracts package with its data: paths, methods, statuses, names and limits. Inside this data, each
- * schema is replaced by `true`. The page validates nothing at run time, so it needs no schemas. Together with zod, they
- * would make up a sixth of the page's script. An import of an export that is not data fails the build.
+ * schema is replaced by `true`. The page validates nothing at run time, so it needs no schemas. Together with zod, the
+ * schemas would make up a sixth of the page's script. The build fails if the page imports an export that is not data.
  */
 export const contractsWithoutSchemas = (): Plugin => ({
   name: 'contracts-without-schemas',
@@ -22,7 +22,10 @@ export const contractsWithoutSchemas = (): Plugin => ({
   },
 });
 
-/** Returns whether JSON can represent the value. All other exports are functions and instances of zod's classes. */
+/**
+ * Returns whether the value is data, which JSON can represent. The package's other exports are functions and instances
+ * of zod's classes.
+ */
 function isData(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return typeof value === 'string' || typeof value === 'number';
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;

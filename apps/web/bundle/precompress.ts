@@ -9,7 +9,7 @@ const TEXT_FILES = /\.(html|js|css)$/;
 
 /**
  * Writes a Brotli (`.br`) and a gzip (`.gz`) copy of each text file of the build, at the highest compression level, so
- * that the API does not need to compress them for each request.
+ * that the API does not need to compress files for each request.
  */
 export const precompress = (): Plugin => ({
   name: 'precompress',

@@ -8,7 +8,7 @@ import { applyTheme } from './app/theme';
 import { hideLinkToken } from './features/sign-in/link-token';
 
 applyTheme();
-// The token must be removed before the router reads the URL.
+// The token of a one-time link must be removed from the URL before the router reads the URL.
 hideLinkToken();
 // If a link opens the page that is already open, only the part of the URL after `#` changes. The browser then does not
 // reload the page, so the page reloads itself to use the new token.

@@ -148,7 +148,7 @@ describe('the cached lists of hosts', () => {
     expect(keysAfter({ ...listed, freshness: 'stale' })).toContain('hosts/list');
     const unlisted = complete({ id: 'b' });
     expect(keysAfter(unlisted)).toContain('hosts/list');
-    // Its message was the first one, so its earlier state is known from now on.
+    // The message above stored the state of host b, so the next message shows that only the numbers have changed.
     expect(keysAfter({ ...unlisted, containersByState: { running: 2 } })).not.toContain('hosts/list');
     client.clear();
   });

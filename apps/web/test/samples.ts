@@ -3,7 +3,7 @@ import type { ContainerEvent, ContainerView, Host, HostProblem, HostProblemCode 
 /** The current time in tests, from which the times of the samples are computed. */
 export const NOW = Date.parse('2026-11-25T12:00:00Z');
 
-/** Returns the time that is `secondsAgo` before `NOW`. */
+/** Returns the time `secondsAgo` seconds before `NOW`. */
 export const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1_000).toISOString();
 
 export const container = (fields: Partial<ContainerView>): ContainerView => ({

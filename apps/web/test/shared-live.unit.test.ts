@@ -7,12 +7,12 @@ import { shareLive, type Channel } from '../src/lib/api/shared-live';
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;
 
-/** The channel, the locks and the storage of a browser, as far as the tabs use them. */
+/** A fake browser with the features that its tabs share: a broadcast channel, locks and storage. */
 class Browser {
   readonly channels = new Set<Channel>();
   readonly #waiting: { grant: () => void; lock: FakeLock }[] = [];
   #holder: FakeLock | null = null;
-  /** The time until the other tabs see a change of the storage (ms). */
+  /** The time until the other tabs see a change in storage, in milliseconds. */
   storageDelayMs = 0;
   readonly #seenItems = new Map<string, SeenItems>();
   readonly #latest: SeenItems = { items: new Map(), change: 0 };
@@ -272,7 +272,7 @@ describe.each([
     leader!.stream!.setState(LIVE);
     await settle();
     jest.spyOn([...browser.channels][tabs.indexOf(leader!)]!, 'postMessage').mockReturnValue(undefined);
-    // The new stream does not connect, but its tab reports that it leads.
+    // The new leader's stream does not connect, but the tab continues to report that it is the leader.
     await settle(60_000);
     expect(tabs.reduce((sum, { streamsOpened }) => sum + streamsOpened, 0)).toBe(2);
     tabs.forEach(({ live }) => live.close());

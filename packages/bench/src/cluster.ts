@@ -7,8 +7,8 @@ import { createPool } from './pool.js';
 
 /**
  * PostgreSQL's settings. Commits are durable, as in production (fsync and synchronous_commit are on). The memory
- * suffices for all tables. No checkpoint begins during a measurement, because it would slow down only one contender.
- * JIT is off, as is usual for short queries.
+ * suffices for all tables. No checkpoint begins during a measurement, because a checkpoint would slow down only one
+ * contender. JIT is off, as is usual for short queries.
  */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'on',

@@ -14,7 +14,7 @@ import { startServer, type ServerId } from './measured-server.js';
 import { HOST_HEADER } from './servers/host-header.js';
 import { verifyHost } from './verify.js';
 
-/** A load whose fleet and server are added when it is sent. */
+/** A load without its fleet and its server, which are added when the load is sent. */
 type ServerLoad = Omit<FleetLoad, 'fleet' | 'port'>;
 
 /** Sends the current snapshot of each host once. */
@@ -73,7 +73,7 @@ interface MeasuredFleetOptions extends Omit<FleetOptions, 'port' | 'hosts' | 'se
 /** A fleet, its server, and its database. */
 export type MeasuredFleet = Awaited<ReturnType<typeof startMeasuredFleet>>;
 
-/** Calls `run` with a function that starts fleets and their servers. Afterwards it stops the servers. */
+/** Calls `run` with a function that starts fleets and their servers. Afterwards, stops the servers. */
 export const withMeasuredFleets = <T>(
   bench: Bench,
   run: (start: (options: MeasuredFleetOptions) => Promise<MeasuredFleet>, use: Use) => Promise<T>,
@@ -114,7 +114,10 @@ async function startMeasuredFleet(
         unavailable: refused,
         perSecond: (1_000 * ok) / ms,
         latencyMs: okMs,
-        /** CPU microseconds per request: of the server's process, and of PostgreSQL's processes. */
+        /**
+         * CPU microseconds per request. The first field is for the server's process, and the second for PostgreSQL's
+         * processes.
+         */
         serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / ok,
         postgresCpuUs: (1_000 * postgresMs) / ok,
         /** Bytes of write-ahead log per request. */

@@ -12,7 +12,7 @@ export const SECTION_IDS = Object.keys(SECTIONS) as readonly SectionId[];
 
 /** The last run of a section. */
 export interface SectionRecord<Result> {
-  /** RFC 3339. */
+  /** The time when the section started, in RFC 3339. */
   at: string;
   /** The measured commit. A `+` at the end means that files differed from this commit. */
   commit: string;

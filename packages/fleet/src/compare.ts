@@ -18,9 +18,9 @@ export interface ExpectedHost {
   hostId: string;
   /** The containers of the last snapshot in canonical JSON; null if no snapshot was acknowledged. */
   containers: readonly string[] | null;
-  /** Ids of containers that an earlier snapshot contained, but not the last one. */
+  /** Ids of containers that an earlier snapshot contained but the last snapshot does not. */
   removed: string[];
-  /** The span in which the API received the host's last request. */
+  /** The API received the host's last request at a time within this span. */
   lastSeen: Span;
   cadence: Cadence;
 }
@@ -148,7 +148,10 @@ const HEARTBEATS_MISSED_STALE = 3;
 const HEARTBEATS_MISSED_OFFLINE = 10;
 const OFFLINE_AFTER_MS_MIN = 300_000;
 
-/** Returns the correct freshness values of a host, given the spans in which it was last seen and read. */
+/**
+ * Returns the freshness values that are correct for a host that was last seen and then read at some times within the
+ * two spans.
+ */
 export function possibleFreshness(
   { lastSeen, cadence }: Pick<ExpectedHost, 'lastSeen' | 'cadence'>,
   read: Span,

@@ -14,8 +14,8 @@ export const recordLatency = (latencies: RecordableHistogram, ms: number): void 
   latencies.record(Math.min(LATENCY_US_MAX, Math.max(1, Math.round(ms * 1_000))));
 
 /**
- * Returns percentiles in milliseconds. If there are no values, the percentiles are NaN, because the histogram's 0 would
- * look like a success.
+ * Returns percentiles in milliseconds. If there are no values, the percentiles are NaN. The histogram would return 0,
+ * which would look like a very good result.
  */
 export function latencyOf(latencies: RecordableHistogram): Latency {
   const ms = (us: number) => (latencies.count === 0 ? NaN : us / 1_000);

@@ -36,8 +36,8 @@ export interface Operator {
 const ATTEMPTS_MAX = 6;
 
 /**
- * Containers are not checked against the contract, because there are many, and callers compare each one with the sent
- * one.
+ * Containers are not checked against the contract, because there are many of them, and the callers compare each with
+ * the container that was sent.
  */
 const UncheckedPage = page(z.unknown());
 

@@ -13,8 +13,9 @@ interface Queryable {
 }
 
 /**
- * Inserts hosts without containers, with a token for each. It bypasses the API, because enrolling the hosts would take
- * longer than the measurement. Equal arguments give equal host ids, so each fleet in a database needs its own name.
+ * Inserts hosts without containers, with a token for each. The function bypasses the API, because enrolling the hosts
+ * would take longer than the measurement. Equal arguments give equal host ids, so each fleet in a database needs its
+ * own name.
  */
 export async function seedHosts(database: Queryable, fleet: string, count: number) {
   const names = Array.from({ length: count }, (_, index) => `${fleet}-${index}`);

@@ -21,7 +21,10 @@ interface FakeAnswer {
 const stops: (() => void)[] = [];
 afterEach(() => stops.splice(0).forEach((stop) => stop()));
 
-/** Starts a server that answers each request as `answerTo` says; null: it closes the connection. */
+/**
+ * Starts a server that sends the response that `answerTo` returns. If `answerTo` returns null, the server closes the
+ * connection.
+ */
 async function fakeServer(answerTo: (count: number, request: IncomingMessage) => FakeAnswer | null) {
   const received: Received[] = [];
   const server = createServer((req, res) => {
@@ -152,7 +155,7 @@ describe('the load driver', () => {
     const counts = await drive(workload(1), { ...paced, port });
     // About 22 of 30 requests were due before the first response, so the median latency is about 150 ms.
     expect(counts.okMs.p50).toBeGreaterThan(20);
-    // The first request of a storm is the call of /healthz.
+    // In a storm, the first request is the call to /healthz, so the second one is delayed.
     const slow = await fakeServer((count) => ({ delayMs: count === 2 ? 450 : 0 }));
     const skipped = await drive(workload(1), { ...paced, port: slow.port, isStorm: true });
     expect(skipped.okMs.p50).toBeLessThan(20);

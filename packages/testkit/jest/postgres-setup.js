@@ -1,12 +1,12 @@
 /**
- * Jest's globalSetup for tests on PostgreSQL: starts a server for each worker and puts their URLs, separated by spaces,
- * into MUSTER_TEST_POSTGRES_URL. If the variable is already set, the tests use the servers that it names. If PostgreSQL
- * is not installed, the tests that need it are skipped, or fail if MUSTER_TEST_REQUIRE_ALL=1.
+ * Jest's globalSetup for tests on PostgreSQL: starts a server for each worker and puts the URLs of the servers,
+ * separated by spaces, into MUSTER_TEST_POSTGRES_URL. If the variable is already set, the tests use the servers that it
+ * names. If PostgreSQL is not installed, the tests that need it are skipped, or fail if MUSTER_TEST_REQUIRE_ALL=1.
  *
  * Workers cannot share a server, because all databases of a server share transaction ids. An open transaction of one
  * test file would therefore delay the live streams of another.
  *
- * JavaScript, because jest does not compile its setup with this package's TypeScript.
+ * This file is JavaScript, because jest does not compile a globalSetup file with this package's TypeScript.
  */
 import { tsImport } from 'tsx/esm/api';
 

@@ -5,16 +5,19 @@ import { mainOf, ProgramError, startProgram, type Program, type ProgramOptions }
 import type { PreloadHandlers } from './preload.js';
 import { createCaller } from './worker.js';
 
-/** `env` adds to or replaces HOST, PORT, MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`. */
+/**
+ * Variables in `env` are added to the defaults or replace them. The defaults are HOST, PORT, MUSTER_ADMIN_KEY,
+ * `NODE_ENV=production` and `LOG_LEVEL=warn`.
+ */
 export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'detached'> {
   adminKey?: string;
   /** Default: any free port. */
   port?: number;
-  /** Enables `loop` and `longestBlockMs`. It also makes the API exit when this process exits. */
+  /** Enables `loop` and `longestBlockMs`. With this option, the API also exits when this process exits. */
   isMeasured?: boolean;
   /** Sets the process's wall clock this far ahead at its start, and enables `setClockAhead`. */
   clockAheadMs?: number;
-  /** Another server to start, which prints its URL and has a `/readyz`. Default: the built API. */
+  /** The main program of the server. It must print its URL and have a `/readyz`. Default: the built API. */
   main?: string;
   /** The interval at which the server is polled until it is ready. */
   pollMs?: number;
@@ -54,7 +57,8 @@ export async function startApi(options: ApiOptions = {}) {
     detached,
   });
   /**
-   * Stops the API, and kills it after 15 seconds. With the default signal, the API does not wait for load balancers.
+   * Stops the API, and kills it if it is still running after 15 seconds. With the default signal, the API does not wait
+   * for load balancers.
    */
   const stop = (signal: NodeJS.Signals = 'SIGINT') => program.stop(signal, STOP_MS_MAX);
   const call = createCaller<PreloadHandlers>(program);
@@ -68,8 +72,8 @@ export async function startApi(options: ApiOptions = {}) {
       /** Milliseconds from the start of the process until it was ready. */
       readyMs: performance.now() - startedAt,
       /**
-       * Returns CPU time, memory, and the event loop's delays since the last call. The next call returns delays that
-       * are measured every `resolutionMs`.
+       * Returns CPU time, memory, and the event loop's delays since the last call. `resolutionMs` is the interval at
+       * which delays are measured until the next call.
        */
       loop: (resolutionMs = 5) => call('loop', resolutionMs),
       /**
@@ -102,7 +106,7 @@ async function readyUrl(program: Program, { pollMs = 100, signal }: ApiOptions):
 export async function isReady(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
-    // An unread body would keep its connection.
+    // The connection is free for other requests only after the body has been read.
     await response.arrayBuffer();
     return response.ok;
   } catch {

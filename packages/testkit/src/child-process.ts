@@ -67,8 +67,8 @@ export function startCommand(command: readonly string[], options: CommandOptions
     /** Resolves to the exit code, or null after a signal, when the program has ended and its output is complete. */
     ended,
     /**
-     * Sends a signal to the program if it is running, and waits for its end. With `killAfterMs`, kills the program
-     * after this time.
+     * Sends a signal to the program if it is running, and waits for its end. Kills the program if it is still running
+     * after `killAfterMs`.
      */
     async stop(signal: NodeJS.Signals = 'SIGTERM', killAfterMs?: number): Promise<number | null> {
       kill(signal);
@@ -80,7 +80,7 @@ export function startCommand(command: readonly string[], options: CommandOptions
   };
 }
 
-/** Calls `action` until it succeeds. @throws the error of the last call, when `timeoutMs` has passed. */
+/** Calls `action` until it succeeds. @throws the error of the last call if no call has succeeded within `timeoutMs`. */
 export async function eventually<T>(action: () => Promise<T> | T, timeoutMs = 30_000, pollMs = 100): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -5,7 +5,7 @@ const PATHS = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium
 
 /**
  * Returns the installed Chromium, and the arguments to start it as root and without calls to the Internet. Returns null
- * if none is installed, which `isAvailable` reports.
+ * if no Chromium is installed. `isAvailable` then reports that it is missing.
  */
 export function findChromium(): { executablePath: string; args: string[] } | null {
   const executablePath = PATHS.find(existsSync);

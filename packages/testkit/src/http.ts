@@ -11,7 +11,7 @@ export interface Call {
   /** How long to wait for the response's head, and for each of its chunks. */
   timeoutMs?: number;
   /**
-   * Closes the connection without reading the response: after the request has been sent, or when the response begins.
+   * Loses the response on purpose: closes the connection after the request has been sent, or when the response begins.
    */
   lose?: 'when-sent' | 'when-answered';
 }
@@ -27,7 +27,10 @@ export interface Reply {
 
 /** The connection failed, or the response did not arrive or was incomplete. */
 export class BrokenCallError extends Error {
-  /** The error code of the system or of undici, otherwise the error's message. LOST after `lose`. */
+  /**
+   * The error code from the operating system or from undici, or the error's message if there is no code. It is LOST if
+   * the call had the option `lose`.
+   */
   readonly code: string;
 
   constructor({ method = 'GET', path }: Call, cause: Error) {
@@ -37,7 +40,7 @@ export class BrokenCallError extends Error {
   }
 }
 
-/** undici wraps the errors of the system. */
+/** undici wraps errors from the operating system. */
 function innermostCode({ cause, code, message }: NodeJS.ErrnoException): string {
   return cause instanceof Error ? innermostCode(cause) : (code ?? message);
 }
@@ -58,7 +61,7 @@ export type Http = ReturnType<typeof createHttp>;
 
 const LOST = 'LOST';
 const TIMEOUT_MS = 30_000;
-/** Connections stay open for this idle time. It is longer than any pause in a test. */
+/** How long an idle connection stays open. The time is longer than any pause in a test. */
 const KEEP_ALIVE_MS = 60_000;
 
 export function createHttp(serverUrl: string, options: HttpOptions = {}) {
@@ -113,7 +116,7 @@ export function createHttp(serverUrl: string, options: HttpOptions = {}) {
 
   return {
     send,
-    /** For libraries that take a fetch function. Its calls also use this client's connections. */
+    /** A fetch function for libraries that accept one. Its calls also use this client's connections. */
     async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
       const request = new Request(input, init);
       const { pathname: path, search } = new URL(request.url);

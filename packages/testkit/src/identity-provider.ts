@@ -49,8 +49,8 @@ export async function startIdentityProvider(port = 0) {
       await once(server, 'close');
     },
     /**
-     * Starts without cookies at a URL of the provider, and follows redirects until one leads to the client. Returns
-     * that URL.
+     * Opens a URL of the provider without cookies, and follows redirects until one leads to the client. Returns the
+     * client's URL.
      */
     async visit(startUrl: string): Promise<string> {
       const cookies = new Map<string, string>();

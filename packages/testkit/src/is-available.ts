@@ -11,6 +11,6 @@ export function isAvailable(missing: string | null): boolean {
   return false;
 }
 
-/** Returns jest's `describe` or `test` if its dependency is available, or else its `skip`. */
+/** Returns `block` (jest's `describe` or `test`) if the dependency is available, or else `block.skip`. */
 export const runIf = <Block extends { skip: unknown }>(isAvailable: boolean, block: Block): Block | Block['skip'] =>
   isAvailable ? block : block.skip;

@@ -1,14 +1,13 @@
 /**
- * Loaded into a process before its program, with `node --import`. The process that started it can request measurements
- * and set its wall clock over the IPC channel. When the channel closes, the process exits.
+ * A module that `node --import` loads into a process before the main program. Over the IPC channel, the parent process
+ * can request measurements and set the process's wall clock. When the channel closes, the process exits.
  */
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { ownCpuMs } from './proc.js';
 import { serveCalls } from './worker.js';
 
 /**
- * The environment variable with the milliseconds by which the wall clock is ahead. It does not affect the monotonic
- * clock.
+ * The environment variable with the milliseconds by which the wall clock is ahead. The monotonic clock is not affected.
  */
 const CLOCK_VARIABLE = 'MUSTER_TEST_CLOCK_AHEAD_MS';
 const TICK_MS = 5;

@@ -9,13 +9,14 @@ const KIB = 1_024;
 
 /**
  * Returns the parent of a process and two CPU times in ms. `own` is the time of the process's first thread. `reaped` is
- * the time of its children that have ended and been waited for. Returns null if the process has ended.
+ * the time of those children that have ended and for which the process has waited. Returns null if the process has
+ * ended.
  */
 function timesOf(pid: number) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const schedstat = readFileSync(`/proc/${pid}/schedstat`, 'utf8');
-    // The name, in parentheses, may contain anything. After it comes the third field of proc(5).
+    // The program's name, in parentheses, may contain any characters. The third field of proc(5) follows the name.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = Number(fields[13]) + Number(fields[14]);
     const own = Number(schedstat.slice(0, schedstat.indexOf(' '))) / 1e6;

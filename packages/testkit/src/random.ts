@@ -6,8 +6,8 @@ export type Random = () => number;
 
 /**
  * Creates a pseudorandom generator. Equal seeds give equal numbers. The seeds are mixed, so that similar seeds give
- * unrelated numbers. Each part of a simulation can therefore have its own generator, whose use does not affect the
- * other parts.
+ * unrelated numbers. Each part of a simulation can therefore have its own generator, so that using one generator does
+ * not change the numbers of another.
  */
 export function seededRandom(...seeds: readonly [number, ...number[]]): Random {
   const generator = xoroshiro128plus(seeds.reduce((mixed, seed) => mix((mixed + 0x9e3779b9) ^ seed), 0));

@@ -30,7 +30,8 @@ const HEALTH_TEXTS = { healthy: ' (healthy)', unhealthy: ' (unhealthy)', startin
 /**
  * Returns Docker's status text at `nowMs`. Podman's text is the same, but without the health (`hasHealth` is false).
  *
- * Source: `State.String` in moby's container/state.go. Tests compare it with captured lists of both engines.
+ * Source: `State.String` in moby's container/state.go. Tests compare this function's texts with captured lists of both
+ * engines.
  */
 export function statusText(facts: StatusFacts, nowMs: number, hasHealth = true): AgingText {
   const { state, health, exitCode, startedAtMs, finishedAtMs } = facts;

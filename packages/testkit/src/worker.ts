@@ -56,7 +56,8 @@ export interface WorkerOptions extends Pick<ProgramOptions, 'through'> {
 export function startWorker<H extends Handlers>(module: URL, { through = [], signal }: WorkerOptions = {}) {
   const main = fileURLToPath(module);
   const nodeArgs = ['--enable-source-maps'];
-  // Ctrl-C in a terminal must not stop the worker. The program that started the worker stops it at the right time.
+  // Ctrl-C in a terminal must not stop the worker. The program that started the worker stops it when it is no longer
+  // needed.
   const program = startProgram(main, { through, nodeArgs, ipc: true, detached: true, env: { NODE_ENV: 'production' } });
   program.child.stderr?.pipe(process.stderr);
   const kill = () => void program.stop('SIGKILL');

@@ -21,8 +21,8 @@ const acceptsText = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
 /**
- * The header's search field. The `/` key focuses it. It finds hosts, containers, images and projects on the server and
- * opens the one that the user selects.
+ * The header's search field, which the `/` key focuses. The server finds matching hosts, containers, images and
+ * projects. Selecting a match opens its page.
  */
 export function QuickSearch() {
   const [entry, setEntry] = useState('');
@@ -75,7 +75,7 @@ function noteOf(search: { isPending: boolean; error: Error | null; matches: numb
 
 type CreateOption = (key: string, content: ComboboxOption['content'], link: NavigateOptions) => ComboboxOption;
 
-/** Returns a function that creates an option that opens a page. */
+/** Returns a function that creates options. Selecting an option calls `onOpen` and opens the page of its link. */
 function useOptionFactory(onOpen: () => void): CreateOption {
   const router = useRouter();
   return (key, content, link) => ({
@@ -89,7 +89,9 @@ function useOptionFactory(onOpen: () => void): CreateOption {
   });
 }
 
-/** Returns the matches in groups. A group with more matches ends with a link to all of them. */
+/**
+ * Returns the matches in groups. If the server has more matches for a group, the group ends with a link to all of them.
+ */
 function groupsOf(
   { hosts, containers, images, projects }: SearchResult,
   q: string,
@@ -159,7 +161,7 @@ function groupsOf(
             linkOptions({ to: '/containers', search: { label: [`${PROJECT_LABEL}=${project}`] } }),
           ),
         ),
-        // The page of all projects has no search.
+        // The list of all projects cannot be searched, so the link to it does not contain the search term.
         ...(projects.hasMore
           ? [
               createOption(

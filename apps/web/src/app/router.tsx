@@ -68,7 +68,8 @@ const page = { getParentRoute: () => signedInRoute } as const;
 const fleet = createRoute({
   ...page,
   path: '/',
-  // Earlier versions filtered the fleet page by freshness. Their links lead to the list with this filter.
+  // In earlier versions, links filtered the fleet page by freshness. Such links are redirected to the list of hosts
+  // with the same filter.
   beforeLoad: ({ search }) => {
     const { freshness } = parseHostSearch(search);
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
@@ -134,7 +135,7 @@ const settings = createRoute({
 const pages = [fleet, hosts, containers, host, container, images, ports, events, addHost, settings] as const;
 const routes = root.addChildren([signIn, setup, invitation, signedInRoute.addChildren(pages)]);
 
-/** Creates the router. A page's script is loaded when the page is first opened. */
+/** Creates the router. A page's script is loaded when the user first opens the page or points at a link to it. */
 export const createAppRouter = (client: QueryClient) =>
   createRouter({
     routeTree: routes,

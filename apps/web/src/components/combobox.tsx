@@ -16,8 +16,8 @@ export interface ComboboxGroup {
 }
 
 /**
- * A text field with a list of matches below it. The first match is active, the arrow keys move to other matches, Enter
- * selects the active one, and Escape clears the field and then leaves it.
+ * A text field with a list of matches below it. At first, the first match is active. The arrow keys make other matches
+ * active, and Enter selects the active one. Escape clears the field, and a second Escape leaves the field.
  */
 export function Combobox({
   label,
@@ -38,7 +38,9 @@ export function Combobox({
   value: string;
   onChange: (value: string) => void;
   groups: readonly ComboboxGroup[];
-  /** Whether the matches belong to an earlier text. Enter then waits for the matches of the current text. */
+  /**
+   * Whether `groups` are still the matches of an earlier text. If so, Enter waits for the matches of the current text.
+   */
   isPending: boolean;
   /** The text below the matches, for example “Searching…”. May be empty. */
   note: string;
@@ -155,7 +157,8 @@ export function Combobox({
                         href={option.href}
                         className="menu-item"
                         data-highlighted={isActive ? '' : undefined}
-                        // The focus stays in the field, so that a click does not close the list before it selects.
+                        // Keeps the focus in the field. Otherwise, a click would close the list before it could select
+                        // the option.
                         onMouseDown={(event) => event.preventDefault()}
                         onClick={(event) => {
                           if (event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -2,8 +2,8 @@ import { useEffect, useId, useRef, type ReactNode } from 'react';
 import { Icon } from './icons';
 
 /**
- * A modal dialog, which is open while it is rendered. The native element traps the focus, makes the rest of the page
- * inert and restores the focus. Escape and a click outside the dialog call `onClose`.
+ * A modal dialog, which is open while it is rendered. The native `dialog` element traps the focus, makes the rest of
+ * the page inert and restores the focus. Escape and a click outside the dialog call `onClose`.
  */
 export function Dialog({ title, onClose, children }: { title: ReactNode; onClose: () => void; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null);

@@ -10,7 +10,7 @@ export function EmptyState({ title, children }: { title: string; children?: Reac
   );
 }
 
-/** The placeholder for data that is loading. It appears after a delay to avoid flicker. */
+/** A placeholder while data is loading. The placeholder appears after a delay to avoid flicker. */
 export function Loading({ what }: { what: string }) {
   return (
     <div className="loading" role="status">

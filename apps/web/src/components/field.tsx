@@ -1,6 +1,9 @@
 import { useId, type ComponentPropsWithRef, type ReactNode } from 'react';
 
-/** A text input with a label. An error replaces the hint, and screen readers read the displayed text with the input. */
+/**
+ * A text input with a label and a hint. An error is shown instead of the hint. Screen readers read the hint or the
+ * error together with the input.
+ */
 export function Field({
   label,
   hint,

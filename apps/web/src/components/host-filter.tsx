@@ -13,7 +13,9 @@ import { Icon } from './icons';
 /** Delay between the last key press and the search, in milliseconds. */
 const DEBOUNCE_MS = 150;
 
-/** The hosts by which a list is filtered, each with a button that removes it, and a field that adds a host by its name. */
+/**
+ * A filter by host: a chip for each host in the filter, which removes the host, and a field that adds a host by name.
+ */
 export function HostFilter({
   hostIds,
   onChange,

@@ -6,17 +6,17 @@ export interface RowRange {
   end: number;
 }
 
-/** Number of rows that are rendered before and after the visible rows, so that scrolling shows no gaps. */
+/** Number of rows that are rendered on each side of the visible rows, so that scrolling shows no gaps. */
 const OVERSCAN_ROWS = 12;
 
-/** Maximum number of invisible rows that are rendered at once. Rendering more of them would delay the next frame. */
+/** Maximum number of new rows outside the visible part that one call adds. More rows would delay the next frame. */
 const NEW_OVERSCAN_ROWS_MAX = 12;
 
 const NO_ROWS: RowRange = { start: 0, end: 0 };
 
 /**
  * Returns the rows to render next: all visible rows, and as many rows before and after them as can be rendered without
- * a delay. If no rows are missing, it returns `rendered` itself.
+ * a delay. Returns `rendered` itself if exactly these rows are already rendered.
  */
 export function nextRenderedRows(rendered: RowRange, visible: RowRange, rowCount: number): RowRange {
   const firstVisible = Math.max(0, Math.min(visible.start, rowCount - 1));
@@ -39,7 +39,7 @@ export function nextRenderedRows(rendered: RowRange, visible: RowRange, rowCount
 }
 
 /**
- * Returns the rows of a scrolling element to render. All rows have the same height. Rows that become visible are
+ * Returns the rows to render in a scrolling element. All rows have the same height. Rows that become visible are
  * rendered first, and the rows around them in the next frames, so that no frame takes long.
  */
 export function useRenderedRows(
@@ -62,7 +62,8 @@ export function useRenderedRows(
 
   useLayoutEffect(() => {
     const { topPx, heightPx } = viewport.current;
-    // Reading the position makes the browser lay out all new rows at once. More rows do not change the position.
+    // Reading the scroll position forces a layout of all new rows. If the rows still fill the viewport, the position
+    // cannot have changed, so the stored one is used.
     if (heightPx > 0 && topPx + heightPx <= rowCount * rowHeightPx) renderVisible();
     else update();
   }, [rowCount, rowHeightPx, renderVisible, update]);

@@ -5,7 +5,7 @@ export type StateIconName = EventStatus['icon'];
 
 /**
  * The shapes of the icons, on a grid of 16 × 16. The shape for running is filled and round, the shape for exited is
- * hollow, and shapes for problems have corners. This keeps them distinguishable in gray, with color blindness and at
+ * hollow, and shapes for problems have corners. These shapes can be distinguished in gray, with color blindness and at
  * 12 px.
  */
 const SHAPES: Readonly<Record<StateIconName, ReactNode>> = {

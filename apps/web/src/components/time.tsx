@@ -28,7 +28,7 @@ export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
 /** The time since `at`, with the exact local time as a tooltip. */
 export function Age({ at }: { at: string | null }) {
-  // The page's clock stops while no component uses it, so the time of a new component may be outdated.
+  // The shared clock stops while no component uses it, so the first component to use it again may get an outdated time.
   const shownAt = Math.max(useNow(), serverNow() - TICK_MS);
   if (at === null) return <span className="soft">never</span>;
   const date = new Date(at);

@@ -9,7 +9,7 @@ const ROW_HEIGHT_PX = 36;
 /** The height of a row on a narrow screen, in pixels. */
 const NARROW_ROW_HEIGHT_PX = 64;
 
-/** Number of remaining rows at which the next page is loaded. */
+/** The next page is loaded when fewer than this number of loaded rows remain below the rendered rows. */
 const READ_AHEAD_ROWS = 60;
 
 /** The definition of a column. */
@@ -28,8 +28,8 @@ export interface Column<Item, SortKey extends string = string> {
 const NO_SORT_KEYS: readonly never[] = [];
 
 /**
- * A table of any number of rows. It renders only the visible rows and calls `onNearEnd` when the last rows become
- * visible. The arrow keys move between rows.
+ * A table of any number of rows. It renders only the rows in and near the visible part. It calls `onNearEnd` when few
+ * rows remain below them. The arrow keys move between rows.
  */
 export function VirtualTable<Item, ColumnId extends string, SortKey extends string>({
   rows,
@@ -48,7 +48,10 @@ export function VirtualTable<Item, ColumnId extends string, SortKey extends stri
   rows: readonly Item[];
   /** The number of rows, or -1 if the number is unknown, as in `aria-rowcount`. */
   total: number;
-  /** The shown columns, in display order. The first link of a row is the row's name. */
+  /**
+   * The shown columns, in display order. The first link of a row must be the item's name, because the arrow keys move
+   * the focus to this link.
+   */
   columns: readonly ColumnId[];
   definitions: Readonly<Record<ColumnId, Column<Item, SortKey>>>;
   /** Returns a unique key of an item. */
@@ -173,7 +176,7 @@ function ColumnHeader({
   );
 }
 
-/** An item as a row. It is memoized, so that scrolling renders only rows that become visible. */
+/** The row of an item. The component is memoized, so that scrolling does not render existing rows again. */
 const Row = memo(function Row({
   item,
   columns,
@@ -205,8 +208,8 @@ const Row = memo(function Row({
 });
 
 /**
- * Moves the focus to the next row for the Down key, and to the previous row for the Up key: from a checkbox to the
- * checkbox of that row, and from anything else to its name.
+ * Moves the focus to the next row for the Down key, and to the previous row for the Up key. If a checkbox has the
+ * focus, the focus moves to the checkbox of that row. Otherwise, it moves to the name in that row.
  */
 function focusAdjacentRow(event: KeyboardEvent<HTMLElement>): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

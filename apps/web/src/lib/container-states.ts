@@ -2,7 +2,10 @@ import { useQuery } from '@tanstack/react-query';
 import { summaryQuery } from './api/queries';
 import { STATE_ORDER } from './container-status';
 
-/** Returns the states by which containers can be filtered. An engine that is newer than Muster may report further states. */
+/**
+ * Returns the states by which containers can be filtered. They include states that Muster does not know but newer
+ * engines report.
+ */
 export function useContainerStates(): readonly string[] {
   const { data: summary } = useQuery(summaryQuery);
   const reported = [summary?.containers.current, summary?.containers.lastKnown].flatMap((counts) =>

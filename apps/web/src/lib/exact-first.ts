@@ -1,4 +1,4 @@
-/** Returns the items with those whose name equals `text`, ignoring case, before the others. */
+/** Returns the items, sorted so that those whose name equals `text` (ignoring case) come first. */
 export function exactFirst<T extends { name: string }>(items: readonly T[], text: string): T[] {
   const wanted = text.toLowerCase();
   const isExact = ({ name }: T): boolean => name.toLowerCase() === wanted;

@@ -73,7 +73,7 @@ const KIND_LABELS: Readonly<Record<EventKind, string>> = {
   reappeared: 'Reappeared',
 };
 
-/** Returns the label of an event kind. It uses the same words as the rows of events. */
+/** Returns the label of an event kind. The rows of events use the same words. */
 export const formatEventKind = (kind: EventKind): string => KIND_LABELS[kind];
 
 /** Formats the value before or after a change. A value with several fields becomes a list of its fields. */

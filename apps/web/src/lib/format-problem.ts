@@ -11,7 +11,7 @@ export const PROBLEM_TITLES: Readonly<Record<HostProblemCode, string>> = {
   clock_skew: 'Clock skew',
 };
 
-/** Whether, with this problem, the displayed containers may differ from those on the host. */
+/** For each problem, whether the displayed containers of a host with the problem may differ from those on the host. */
 export const SEVERE_PROBLEMS: Readonly<Record<HostProblemCode, boolean>> = {
   engine_unreachable: true,
   list_refused: true,

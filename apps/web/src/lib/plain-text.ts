@@ -15,7 +15,10 @@ export const toPlainText = (text: string): string => text.replace(DIRECTION_MARK
 export const toVisibleText = (text: string): string =>
   ONLY_INVISIBLE_CHARACTERS.test(text) ? text.replace(INVISIBLE_CHARACTERS, '\u{fffd}') : text;
 
-/** Returns the part of a text that can be typed: the text without its invisible characters, except for spaces. */
+/**
+ * Returns the part of a text that a user can type. Removes U+FFFD, invisible characters other than spaces, and spaces
+ * at both ends.
+ */
 export const toTypedText = (text: string): string =>
   text
     .replace(INVISIBLE_CHARACTERS, (character) => (character === ' ' ? ' ' : ''))

@@ -1,7 +1,7 @@
 import type { Host } from '@muster/contracts';
 import { SEVERE_PROBLEMS } from './format-problem';
 
-/** Returns how much attention a host needs, as the API's sort order `severity` does. */
+/** Returns how much attention a host needs, as the same number by which the API sorts for `severity`. */
 export function severityOf({ freshness, problems }: Pick<Host, 'freshness' | 'problems'>): number {
   if (freshness === 'left') return 0;
   if (freshness === 'offline' || freshness === 'engine_down') return 5;

@@ -15,8 +15,8 @@ export const formatSortOrder = <Key extends string>({ key, descending }: Sort<Ke
   descending ? `-${key}` : key;
 
 /**
- * Returns the sort order after a click on the header of a column. A second click reverses the order. The columns in
- * `descendingFirst` are first sorted in descending order.
+ * Returns the sort order after a click on the header of a column. The first click sorts in ascending order, or in
+ * descending order if the column is in `descendingFirst`. A second click on the same header reverses the order.
  */
 export const sortAfterClick = <Key extends string>(
   sort: Sort<Key>,

@@ -21,10 +21,10 @@ const STATE_CHANGE_KINDS: ReadonlySet<ContainerEvent['kind']> = new Set([
 ]);
 
 /**
- * Computes the counts by state over time. The history stores only the state changes, so the counts are computed
- * backwards from those at `now`. `changes` must be sorted from newest to oldest. The returned points are
- * sorted from oldest to newest: one before and one after each change, and one at `now`. Earlier changes are unknown, so the
- * first point is the one before the oldest change.
+ * Computes the counts by state over time. The history stores only the state changes, so the function starts with the
+ * counts at `now` and computes earlier counts backwards. `changes` must be sorted from newest to oldest. The returned
+ * points are sorted from oldest to newest: one before and one after each change, and one at `now`. Earlier changes are
+ * unknown, so the first point is the one before the oldest change.
  */
 export function stateHistory(
   byState: Readonly<Record<string, number>>,

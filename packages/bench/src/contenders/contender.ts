@@ -17,8 +17,8 @@ export interface Delivery {
 export interface Contender {
   readonly id: ContenderId;
   /**
-   * Stores a host's snapshot, and marks the host as seen. Containers that the snapshot lacks keep their
-   * rows, which are marked both as exited and as removed.
+   * Stores a host's snapshot, and marks the host as seen. If a container is missing from the snapshot, its row stays,
+   * and is marked as exited and removed.
    */
   deliver(delivery: Delivery): Promise<void>;
   close(): Promise<void>;

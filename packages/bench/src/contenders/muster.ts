@@ -16,8 +16,8 @@ export async function createMuster(url: string): Promise<Contender> {
       const metadata = { order: { stream, sequence }, observedAt, complete: true, digest };
       const summary = await service.syncContainers(hostId, { bytes: body, encoding: 'identity' }, metadata);
       if (!summary.applied) throw new VerificationError(`muster: a snapshot of host ${hostId} was not applied`);
-      // Check this number for each snapshot, because the final rows do not show whether unchanged rows were written
-      // again.
+      // The number of written rows is checked for each snapshot, because the final rows do not show whether unchanged
+      // rows were written again.
       const written = summary.created + summary.updated + summary.removed;
       if (written === changes) return;
       throw new VerificationError(`muster: host ${hostId}: ${written} rows were written for ${changes} changes`);

@@ -34,9 +34,9 @@ const STATEMENT = `
 const TOUCH_HOST = `UPDATE hosts SET "lastSeenAt" = now(), "confirmedAt" = now() WHERE id = $1::uuid`;
 
 /**
- * Inserts an event for each container that was created, restarted or removed. As in Muster, a change of only the age in
- * the status text is not an event. `before` contains the old rows, because every part of a statement reads the table as
- * it was before the statement.
+ * Inserts an event for each container that was created, restarted or removed. As in Muster, there is no event if only
+ * the age in the status text has changed. `before` contains the old rows, because every part of a statement reads the
+ * table as it was before the statement.
  */
 const HISTORY = `, recorded AS (
     INSERT INTO container_events (
@@ -54,7 +54,7 @@ const HISTORY = `, recorded AS (
   )`;
 
 /**
- * One prepared statement that compares and writes all containers. Its rate is the highest that can be expected. With
+ * One prepared statement that compares and writes all containers. No implementation is expected to be faster. With
  * `history`, the statement also writes events, as Muster does. With or without history, it does not handle the order of
  * snapshots, revisions or health.
  */

@@ -35,8 +35,8 @@ export function summarizeTurns(turns: readonly LoadTurn[]) {
 
 /**
  * Lets each contender take a turn in each round, so that a disturbance of the machine affects all contenders. The first
- * round is not part of the result: it warms up caches and the compiler, and PostgreSQL writes full pages in it because
- * a checkpoint preceded it. If `takeTurn` returns null, the contender skips the round.
+ * round is not part of the result: it warms up caches and the compiler. PostgreSQL also writes more in this round,
+ * because it writes full pages after a checkpoint. If `takeTurn` returns null, the contender skips the round.
  */
 export async function takeRounds<Contender, Turn>(
   { plan: { rounds }, signal }: Pick<Bench, 'signal'> & { plan: { rounds: number } },

@@ -1,4 +1,7 @@
-/** The targets of the benchmark. A target has a bound, and computes the figure for this bound from the results. */
+/**
+ * The targets of the benchmark. A target computes a figure from the results, and states the bound that the figure must
+ * meet.
+ */
 import { formatBytes, formatMs, formatNumber, formatRatio, formatSpread, type Spread } from '@muster/testkit/report';
 import type { SectionId, Sections } from '../results.js';
 import type { HttpCell } from '../sections/http.js';
@@ -27,8 +30,8 @@ const medianOf = (ratios: Spread | null | undefined): Figure | null =>
 const CONTAINERS = 50;
 
 /**
- * Each row is a minimum for Muster's rate divided by another contender's rate. It results in two targets: one for one
- * snapshot at a time, and one for four.
+ * Each row is a minimum for Muster's rate divided by another contender's rate. Each row becomes two targets: one with
+ * one snapshot at a time, and one with four concurrent snapshots.
  */
 const SERVICE_TARGETS = [
   ['upserts', 'obvious implementation', 'restarted', 2, 100],

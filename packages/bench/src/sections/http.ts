@@ -93,7 +93,8 @@ async function runCell(
 }
 
 /**
- * Checks that the bare route marked every host as seen. It stores no containers that could be checked.
+ * Checks that the bare route marked every host as seen. The bare route stores no containers, so nothing else can be
+ * checked.
  * @throws VerificationError
  */
 async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {

@@ -88,7 +88,9 @@ async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, conte
     const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
     return { seeded, simulated, progress: NO_PROGRESS, sequence: 0 };
   });
-  /** `prepared`: the number of snapshots that were prepared so far. It determines which host is next. */
+  /**
+   * `prepared` is the number of snapshots that have been prepared so far. This number determines which host is next.
+   */
   return { contender, hosts, prepared: 0 };
 }
 
@@ -119,9 +121,9 @@ async function runCell(
 }
 
 /**
- * Returns the last round in which a contender takes part, or -1 if it takes part in none. Round 0 is the warm-up.
- * `upserts` takes part in fewer rounds if snapshots are large, because it then needs seconds for each snapshot,
- * regardless of the change.
+ * Returns the last round in which a contender takes part, or -1 if it takes part in none. Round 0 is the warm-up. If
+ * snapshots are large, `upserts` takes part in fewer rounds, because it needs seconds for each large snapshot, whatever
+ * has changed.
  */
 function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurrency: number, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;
@@ -192,7 +194,10 @@ function summarize(contender: ContenderId, turns: readonly Turn[]) {
   return {
     contender,
     snapshotsPerSecond: spread(turns.map((turn) => (1_000 * turn.snapshots) / turn.ms)),
-    /** CPU milliseconds per snapshot over all rounds: of this process, and of PostgreSQL's processes. */
+    /**
+     * CPU milliseconds per snapshot over all rounds. The first field is for this process, and the second for
+     * PostgreSQL's processes.
+     */
     nodeCpuMs: sum((turn) => turn.nodeCpuMs) / snapshots,
     postgresCpuMs: sum((turn) => turn.postgresCpuMs) / snapshots,
     snapshots,

@@ -1,8 +1,8 @@
 /**
- * The servers that Muster is compared with, selected by BENCH_ROUTE. They do not authenticate or validate, and their
- * responses are as large as Muster's. `bare` shows the highest rate that the stack allows: it updates one row with a
- * prepared statement, and stores no containers. `rows` parses the body, and executes one prepared upsert for each
- * container.
+ * The servers with which Muster is compared. BENCH_ROUTE selects one. The servers do not authenticate or validate, and
+ * their responses are as large as Muster's. `bare` shows the highest rate that the stack allows: it updates one row
+ * with a prepared statement, and stores no containers. `rows` parses the body, and executes one prepared upsert for
+ * each container.
  */
 import type { AddressInfo } from 'node:net';
 import type { Container } from '@muster/contracts';

@@ -19,7 +19,10 @@ import { seedFleet } from '../support/seed-fleet.js';
 
 const HOSTS = 500;
 
-/** A name for which no test server exists. The browser resolves it to this machine; it is not a secure origin. */
+/**
+ * A name for which no test server exists. The browser resolves the name to this machine, but does not treat its origin
+ * as secure.
+ */
 const INSECURE_HOST = 'muster.test';
 
 const LONG_NAME = 'x'.repeat(DISPLAY_NAME_LENGTH_MAX);
@@ -106,7 +109,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     expect((await rowNames()).at(-1)).toBe('zurich-web-01');
     expect(await hostRows().count()).toBeLessThan(80);
 
-    // Versions are sorted number by number.
+    // Versions are compared number by number, so 29.10.1 is higher than 29.9.0.
     await page.getByRole('button', { name: 'Engine' }).click();
     await page.getByRole('button', { name: 'Engine' }).click();
     await page.waitForURL(/sort=-engine/);
@@ -280,7 +283,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
         await other.getByRole('link', { name: 'zurich-renamed' }).waitFor();
         await other.getByText('Live', { exact: true }).waitFor();
       }
-      // More than one tab may open a stream at first, on a busy device. All but one close theirs.
+      // On a busy device, several tabs may open a stream at first. All but one then close their streams.
       await eventually(() => expect(openStreams()).toBe(1));
       expect(streams).toBeGreaterThan(1);
       await dashboard!.api.call('renameHost', { params, body: { name: 'zurich-edge-02' } });
@@ -314,7 +317,9 @@ describeLargeFleet('a fleet of 500 hosts', () => {
   });
 });
 
-/** Gives some hosts problems. Their names come last, so that no page contains them at first. */
+/**
+ * Gives some hosts problems, and names that come last in the sort order, so that no first page contains these hosts.
+ */
 async function changeHosts({ prisma }: TestDatabase): Promise<void> {
   await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-edge-01', "heartbeatSeconds" = 10,
     "lastSeenAt" = now() - interval '20 hours', "confirmedAt" = now() - interval '20 hours' WHERE name = 'host-3'`;

@@ -11,8 +11,8 @@ const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.met
 /** Right-to-left override: without an isolate, the browser draws the rest of the line from right to left. */
 const RLO = '\u202e';
 /**
- * Pop directional isolate: this character ends an isolate that was made with control characters, but not a `bdi`
- * element.
+ * Pop directional isolate: this character ends an isolate that was started by a control character, but not the isolate
+ * of a `bdi` element.
  */
 const PDI = '\u2069';
 const HOST = `host${RLO}A`;

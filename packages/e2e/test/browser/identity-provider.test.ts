@@ -36,7 +36,7 @@ describeInChromium('signing in with an identity provider', () => {
     await page.goto(`${dashboard.url}/ports?port=443`);
     await signInLink().click();
     await page.getByText('You have no account on this Muster server', { exact: false }).waitFor();
-    // Remove the session at the identity provider, too.
+    // End the session at the identity provider, too.
     await context.clearCookies();
 
     provider.visitor = 'ada';

@@ -16,7 +16,10 @@ import { seedFleet } from '../support/seed-fleet.js';
 const HOSTS = 1_000;
 const CONTAINERS_PER_HOST = 100;
 
-/** Maximum number of rows in the document. If there are more rows, the table also renders invisible ones. */
+/**
+ * Maximum number of rows in the document. More rows would mean that the table renders rows far outside the visible
+ * part.
+ */
 const ROWS_RENDERED_MAX = 80;
 
 /** Maximum duration of a task, in milliseconds. Users notice longer tasks as lag. */

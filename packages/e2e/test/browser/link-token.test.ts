@@ -25,7 +25,7 @@ describeInChromium('the token of a one-time link', () => {
   function expectHidden(token: string, path: string): void {
     expect(page.url()).toBe(dashboard.url + path);
     for (const request of requests) expect(request.headers()['referer'] ?? '').not.toContain(token);
-    // The first request is for the link itself.
+    // The first request is skipped, because it requests the link itself.
     for (const request of requests.slice(1)) expect(request.url()).not.toContain(token);
   }
 

@@ -32,7 +32,9 @@ describeInChromium('the list of containers', () => {
   const table = () => page.getByRole('table', { name: 'Containers', exact: true });
   const row = (name: string) => table().getByRole('link', { name, exact: true });
   const focusedText = () => page.evaluate(() => document.activeElement?.textContent ?? '');
-  /** Waits for the focus, because menus move it some time after the key press. */
+  /**
+   * Waits until the element with this text has the focus, because menus move the focus some time after the key press.
+   */
   const waitForFocusOn = (text: string) => eventually(async () => expect(await focusedText()).toBe(text));
 
   test.each([

@@ -215,7 +215,7 @@ describeInChromium('from the first start to a fleet', () => {
         (text) => (window as unknown as { sendToPage: (text: string) => void }).sendToPage(text),
         `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
       );
-    // Two messages that do not arrive together end the silence.
+    // The stream no longer counts as silent after two messages that arrive at different times.
     await send('heartbeat', {});
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await send('lagging', { since: new Date().toISOString() });

@@ -72,7 +72,8 @@ function ofString({ format, pattern, minLength = 0, maxLength = 40 }: JsonSchema
   if (format === 'date-time') return instants;
   const min = Math.min(minLength as number, 100);
   const text = fc.string({ minLength: min, maxLength: Math.max(min, Math.min(maxLength as number, 40)) });
-  // fast-check generates strings from simple patterns. For other patterns, any string is used.
+  // fast-check can generate strings only from simple patterns. For other patterns, this function generates arbitrary
+  // strings.
   if (typeof pattern !== 'string' || /\(\?[=!<]|\[\^|\\[pPsS]/.test(pattern)) return text;
   return fc.stringMatching(new RegExp(pattern));
 }

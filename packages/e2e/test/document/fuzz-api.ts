@@ -12,7 +12,10 @@ const NO_LIMITS = {
   MUSTER_SIGN_INS_PER_MINUTE: '0',
 };
 
-/** Starts the API on a database (null: an embedded one), and fuzzes it with the OpenAPI document that it serves. */
+/**
+ * Starts the API, and fuzzes it with the OpenAPI document that the API serves. If `databaseUrl` is null, the API uses
+ * an embedded database.
+ */
 export function fuzzApi(
   databaseUrl: string | null,
   run: Pick<DocumentFuzz, 'cases' | 'seed'>,

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { hostileValues, nearlyMatching, type JsonSchema } from './arbitrary.js';
 import { operationsOf, type Answer, type DocumentedOperation, type OpenApi, type Parameter } from './operations.js';
 
-/** The objects that exist on the server: their ids by path parameter, and credentials by security scheme. */
+/** The ids of existing objects by the name of the path parameter, and valid credentials by security scheme. */
 export interface Known {
   ids: Readonly<Record<string, string>>;
   credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -14,7 +14,10 @@ export interface DocumentFuzz {
   /** The URL of the server that is compared with `document`. */
   url: string;
   document: OpenApi;
-  /** Creates the objects that calls refer to. After a call that may have deleted one of them, it is called again. */
+  /**
+   * Creates the objects to which calls refer. The fuzzer calls `settle` again after each call that may have deleted
+   * such an object.
+   */
   settle: () => Promise<Known>;
   cases: number;
   /** The seed of the generated calls. The same seed repeats a run. */
@@ -24,7 +27,7 @@ export interface DocumentFuzz {
 export interface DocumentFuzzResult {
   cases: number;
   statuses: Map<number, number>;
-  /** The number of calls that the document does not allow. */
+  /** The number of calls that violate the document. */
   refused: number;
   /** The first failure of each kind, with the call that caused it. */
   failures: string[];
@@ -45,7 +48,7 @@ interface Call {
   query: readonly (readonly [Parameter, readonly string[]])[];
   cursor: RealCursor | string | null;
   headers: readonly (readonly [Parameter, string])[];
-  /** Null: the call has no body. */
+  /** Null if the call has no body. */
   body: Uint8Array | null;
   encoding: 'identity' | 'gzip' | 'x-gzip';
   scheme: string | null;
@@ -245,7 +248,7 @@ interface Sent {
   target: string;
   headers: Record<string, string>;
   body: Uint8Array | null;
-  /** Whether the document does not allow the call. */
+  /** Whether the call violates the document. */
   isRefused: boolean;
 }
 

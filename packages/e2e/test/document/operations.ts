@@ -57,7 +57,10 @@ export interface DocumentedOperation {
   faultOf(answer: Answer): string | null;
 }
 
-/** The statuses with which the server can refuse any call. Operations do not list them; `default` covers them. */
+/**
+ * The statuses with which the server can refuse any call. The document lists them for no operation. The `default`
+ * response covers them.
+ */
 const COMMON_REFUSALS: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
@@ -131,8 +134,8 @@ export function operationsOf(document: OpenApi): DocumentedOperation[] {
 }
 
 /**
- * Returns the integer or boolean that a text represents. Returns any other text unchanged; a schema of `type` rejects
- * it.
+ * Returns the integer or boolean that a text represents. Returns any other text unchanged, and a schema of this type
+ * then rejects the text.
  */
 function toTyped(text: string, type: unknown): number | boolean | string {
   if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);

@@ -3,9 +3,9 @@ import type { DockerEngine } from '@muster/testkit';
 import type { EngineListEntry } from '@muster/testkit/engine-replay';
 
 /*
- * The containers of Muster and of the engine in one comparable form. The mapping shares no code with the agent, so that
- * a test detects mistakes of the agent. The time of a query determines the age in a status ("Up 5 seconds"), so ages
- * are masked.
+ * Converts the containers of Muster and of the engine to one form, so that tests can compare them. The conversion
+ * shares no code with the agent, so that a test detects mistakes of the agent. Ages in a status ("Up 5 seconds") are
+ * masked, because they depend on the time of the query.
  */
 export interface Comparable {
   dockerId: string;

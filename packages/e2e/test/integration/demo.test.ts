@@ -33,8 +33,8 @@ const started: Omit<Demo, 'lines'>[] = [];
 /** Starts a demo, and waits until it is up. */
 async function startDemo(): Promise<Demo> {
   const dir = await mkdtemp(join(tmpdir(), 'muster-demo-test-'));
-  // The demo has its own temporary directory, so that the test sees the files that the demo leaves. The demo must not
-  // use this machine's engine.
+  // The demo has its own temporary directory, so that the test can check which files the demo leaves behind. The demo
+  // must not use this machine's engine.
   const program = startProgram(mainOf('demo'), {
     args: ['--for', '300'],
     env: { TMPDIR: dir, DOCKER_HOST: `unix://${dir}/none.sock` },

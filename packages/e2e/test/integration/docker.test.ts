@@ -137,7 +137,8 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     await same();
     const [gone] = await muster.containers('&q=life-after&presence=removed');
     expect(gone).toMatchObject({ dockerId: id, state: 'exited', removedAt: expect.any(String) });
-    // The agent sends changes within one second in one snapshot, so Muster may record a restart as one event or as two.
+    // The agent combines changes within one second in one snapshot, so Muster may record a restart as one event or as
+    // two.
     const recordedKinds = await kinds(id);
     for (const kind of ['created', 'started', 'paused', 'unpaused', 'renamed', 'exited', 'removed'])
       expect(recordedKinds).toContain(kind);

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 const [NEAR, FAR] = ['10.231.0.1', '10.231.0.2'];
 
-/** The port of the near end. It is always free, because no other process is in that namespace. */
+/**
+ * The port of the near end. The port is always free, because no other process is in the near end's network namespace.
+ */
 const PORT = 3_000;
 
 /** A network link between the API and a simulated remote machine. Tests can cut the link. */

@@ -26,7 +26,10 @@ const WITH_WRONG_CLOCK = ['--import', fileURLToPath(new URL('wrong-clock.js', im
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Within this time, an agent notices a change. After a change, it waits one second for more changes. */
+/**
+ * The maximum time until an agent has noticed a change. It includes the second for which the agent waits for more
+ * changes.
+ */
 const SEEN_MS = 3_000;
 
 /** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
@@ -171,8 +174,8 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // The agent has not detected the outage yet: a request hangs. Until then, the agent sends no other request, but
-    // it writes to its journal.
+    // The agent's request hangs, so the agent has not detected the outage yet. It sends no other request in the
+    // meantime, but writes changes to its journal.
     for (const act of [() => engine.act(touched, 'kill'), () => engine.act(touched, 'start')]) {
       await act();
       await sleep(SEEN_MS);

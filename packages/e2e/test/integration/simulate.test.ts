@@ -83,7 +83,9 @@ test('one container that is missing from the API’s response is detected, even 
   }
 });
 
-/** Starts a proxy of the API that omits one container from each page. `omittedName` returns its name. */
+/**
+ * Starts a proxy of the API that omits one container from each page. `omittedName` returns the name of that container.
+ */
 async function startOmittingProxy(
   url: string,
 ): Promise<{ url: string; omittedName: () => string; close: () => Server }> {

@@ -11,12 +11,12 @@ import { Muster } from './muster.js';
 
 const installed = findChromium();
 
-/** `describe` for tests of pages. They are skipped if Chromium is not installed, because only a browser can run them. */
+/** `describe` for tests of pages. The tests are skipped if Chromium is not installed. */
 export const describeInChromium: typeof describe | typeof describe.skip = runIf(installed !== null, describe);
 
 /**
- * `describe` for tests of the pages of a large fleet. They are also skipped without a PostgreSQL server, because the
- * embedded database is too slow for such a fleet.
+ * `describe` for tests of the pages of a large fleet. The tests are also skipped without a PostgreSQL server, because
+ * the embedded database is too slow for a large fleet.
  */
 export const describeLargeFleet: typeof describe | typeof describe.skip =
   installed === null ? describe.skip : serverOnly(describe);

@@ -1,9 +1,9 @@
 import type { TestDatabase } from '@muster/db/testing';
 
 /**
- * Inserts hosts and their containers directly into the database, because agents would take minutes to report that many.
- * The hosts are named `host-1`, `host-2` and so on, and the containers `app-HOST-CONTAINER`. The heartbeat interval of
- * one hour keeps the hosts online for the whole test.
+ * Inserts hosts and their containers directly into the database, because agents would take minutes to report so many
+ * containers. The hosts are named `host-1`, `host-2` and so on, and the containers `app-HOST-CONTAINER`. The heartbeat
+ * interval of one hour keeps the hosts online for the whole test.
  */
 export async function seedFleet({ prisma }: TestDatabase, hosts: number, containersPerHost: number): Promise<void> {
   const { id: organizationId } = await prisma.organization.findFirstOrThrow();

@@ -21,8 +21,8 @@ export interface Load {
   perSecond?: number;
   /**
    * A storm may have more connections than hosts. If a request is due while its connection waits for a response, a
-   * storm skips the request. Without a storm, the driver sends it late, and its latency counts from the time at which
-   * it was due.
+   * storm skips the request. Other loads send the request late, and measure its latency from the time at which it was
+   * due.
    */
   isStorm?: boolean;
 }
@@ -48,7 +48,7 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
     sent: 0,
     /** Responses with status 200. */
     ok: 0,
-    /** Responses with status 503, and in a storm those with 429. */
+    /** Responses with status 503 and, in a storm, also those with status 429. */
     refused: 0,
     refusedWithoutRetryAfter: 0,
     /** Other statuses, broken connections, and responses with status 200 that did not apply the snapshot. */
@@ -100,14 +100,14 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
   async function sendShare(share: readonly LoadHost[], connection: Connection, number: number): Promise<void> {
     const random = seededRandom(number);
     const turns = 'perHost' in until ? until.perHost * share.length : Infinity;
-    // The connections do not start at the same instant.
+    // The first requests are spread over the interval, so that the connections do not send at the same instant.
     let dueAt = startedAt + intervalMs * (isStorm ? Math.random() : number / count);
     for (let turn = 0; turn < turns; turn++) {
       const waitMs = dueAt - performance.now();
       if (intervalMs > 0 && waitMs > 0) await sleep(Math.min(waitMs, durationMs));
       if (performance.now() - startedAt >= durationMs) return;
-      // A request is late only if the server caused the delay: its connection was waiting for a response. A late timer
-      // does not count.
+      // A request counts as late only if its connection was still waiting for a response when it was due. A delay of
+      // the timer does not count.
       const isLate = !isStorm && intervalMs > 0 && waitMs < 0;
       const wasDueAt = dueAt;
       dueAt = isStorm ? Math.max(dueAt + intervalMs, performance.now()) : dueAt + intervalMs;

@@ -24,8 +24,9 @@ export interface WorkloadShape extends Omit<HostShape, 'index'> {
 }
 
 /**
- * The hosts of one server. They compress their snapshots, as agents do. `numbered`: 9 to 13 containers, which change
- * with every tenth request. `costly`: the largest allowed snapshots, in which every container changes each time.
+ * The hosts of one server. They compress their snapshots, as agents do. With `numbered`, a host has 9 to 13 containers,
+ * which change with every tenth request. With `costly`, it sends the largest allowed snapshots, and every container
+ * changes each time.
  */
 export interface StormShape {
   content: 'numbered' | 'costly';
@@ -43,9 +44,9 @@ export type Traffic =
   /** A snapshot without the first `absent` containers. Only hosts whose number is a multiple of `every` send it. */
   | { kind: 'removal'; absent: number; every: number }
   /**
-   * Half heartbeats, four tenths unchanged snapshots and one tenth changed snapshots, as in a real fleet. Workload
-   * hosts choose a kind at random, and a changed snapshot changes 2 % of their containers. Numbered and costly hosts
-   * send the kinds in a fixed order.
+   * A mix as in a real fleet: 50 % heartbeats, 40 % unchanged snapshots and 10 % changed snapshots. Workload hosts
+   * choose a kind at random, and a changed snapshot changes 2 % of their containers. Numbered and costly hosts send the
+   * kinds in a fixed order.
    */
   | { kind: 'mix' };
 
@@ -135,8 +136,8 @@ function createStormHost(
   costlyBodies: readonly [Buffer, Buffer] | null,
 ): LoadHost {
   /**
-   * The last generation that the API accepted, or 0. After a refusal, the host sends the same generation again, because
-   * it costs the API as much as a new one.
+   * The last generation that the API accepted, or 0. After a refusal, the host sends the same generation again, which
+   * costs the API as much as a new one.
    */
   let generation = 0;
   // Hosts start at different turns, so that not all send the same kind of request at once.
@@ -182,7 +183,7 @@ function costlyBody(isEven: boolean): Buffer {
 }
 
 /**
- * A snapshot, and the JSON of each of its containers. With these, a change serializes only the containers that it
- * changes.
+ * A snapshot, and the JSON of each of its containers. The JSON is kept, so that only changed containers are serialized
+ * for the next snapshot.
  */
 const createBody = (items: readonly string[]) => ({ items, bytes: Buffer.from(`[${items.join(',')}]`) });

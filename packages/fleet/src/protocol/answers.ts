@@ -35,7 +35,7 @@ export async function callApi<S extends z.ZodType>(http: Http, schema: S, call: 
   return { kind: 'refused', problemType: problem?.type ?? null, reason };
 }
 
-/** The API sends seconds. A date is ignored, because it would depend on the clock. */
+/** The API sends Retry-After in seconds. A date is ignored, because the result would depend on the clock. */
 const parseRetryAfter = (header: string | string[] | undefined): number | null =>
   typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : null;
 

@@ -25,7 +25,7 @@ export const MACHINE = {
   engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
 } as const;
 
-/** Returns the request by which a simulated machine enrolls; `engineId` identifies it. */
+/** Returns the request that enrolls a simulated machine, which `engineId` identifies. */
 export function enrollRequest(
   enrollmentToken: string,
   engineId: string,
@@ -36,7 +36,10 @@ export function enrollRequest(
   return { method: 'POST', path: Paths.agentEnroll, token: enrollmentToken, body };
 }
 
-/** Returns the next snapshot of a session. The default observation time is now. `gzip`: `body` is compressed. */
+/**
+ * Returns the next snapshot of a session. The default observation time is now. `gzip` states whether `body` is
+ * compressed.
+ */
 export function snapshotRequest(
   session: AgentSession,
   body: string | Buffer,

@@ -37,8 +37,8 @@ export interface Fleet {
   http: Http;
   metrics: Metrics;
   /**
-   * The first snapshot interval that the API sent; null before the first enrollment. It determines how often things
-   * happen to the hosts. If the API changes the interval later, only the reports change.
+   * The first snapshot interval that the API sent; null before the first enrollment. The interval determines how often
+   * simulated events happen to the hosts. If the API changes it later, only the rate of the reports changes.
    */
   intervalMs: number | null;
   /** The simulation's start, in milliseconds since 1970. */
@@ -60,7 +60,7 @@ const GZIP_LEVEL = 3;
 /** Maximum number of removed containers that are compared for each host. */
 const REMOVED_MAX = 20;
 
-/** After a request failed without a response, the API can still receive its snapshot for this long. */
+/** How long after a request fails without a response the API may still receive the request's snapshot. */
 const STRAGGLER_MS = 5_000;
 
 /** For each kind of mishap: the share of snapshots that it affects if `faults` is 1, and the maximum share. */
@@ -164,7 +164,7 @@ export class HostAgent {
         break;
       case 'network-failed':
         increment(mishaps, 'network failed');
-        // A real agent notices the end of the outage only at its next attempt, so the retry delay is added.
+        // A real agent does not notice the end of the outage before its next attempt, so the retry delay is added.
         this.pace.silence(event.untilMs + retryDelayMs(2, null, this.random()));
         break;
       case 'token-rotated':
@@ -265,8 +265,8 @@ export class HostAgent {
   }
 
   /**
-   * A snapshot was sent in two copies. Returns the response to the copy that the API applied. The API must not apply
-   * both.
+   * Returns the response to the copy that the API applied, for a snapshot that was sent twice. The API must not apply
+   * both copies.
    */
   private appliedOf(answers: readonly Answer<SyncSummary>[]): Answer<SyncSummary> {
     const applied = answers.filter((answer) => answer.kind === 'ok' && answer.data.applied);

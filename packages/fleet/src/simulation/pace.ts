@@ -13,9 +13,9 @@ const BACKOFF_MS_MAX = 60_000;
 export type Report = 'snapshot' | 'heartbeat';
 
 /**
- * Decides according to the protocol what an agent sends next, and when. It shares no code with the real agent, so that
- * a difference reveals a mistake in either of them. Times are milliseconds of one monotonic clock; `random` is in [0,
- * 1).
+ * Decides what an agent sends next, and when, as the protocol requires. The class shares no code with the real agent,
+ * so that a difference between the two reveals a mistake in one of them. Times are milliseconds of one monotonic clock;
+ * `random` is in [0, 1).
  */
 export class Pace {
   private snapshotAtMs = 0;

@@ -18,7 +18,7 @@ import { verify, verifyFreshness } from './verify.js';
 const TIMEOUT_MS = 20_000;
 const DELETE_CONCURRENCY = 8;
 
-/** The enrollment token expires this long after the planned end of the run. */
+/** The time from the planned end of the run until the enrollment token expires. */
 const TOKEN_SPARE_SECONDS = 3_600;
 
 /**
@@ -48,7 +48,8 @@ export async function simulate(
     const cpuMsBefore = ownCpuMs();
     const startedAt = performance.now();
     const now = (): number => performance.now() - startedAt;
-    // The prefix is new in each run, so that the API sees hosts that an earlier run left behind as other machines.
+    // Each run has a new prefix, so that the API does not mistake this run's hosts for hosts that an earlier run left
+    // behind.
     const engineIdPrefix = `sim-${randomUUID()}-`;
     const fleet: Fleet = {
       options,
@@ -87,7 +88,7 @@ export async function simulate(
       simulator: { cpuSeconds: (ownCpuMs() - cpuMsBefore) / 1_000, rssMiB: process.resourceUsage().maxRSS / 1_024 },
     };
   });
-  // The summary also counts the calls that delete the hosts, so it is computed after them.
+  // The summary is computed after the hosts are deleted, because it also counts these calls.
   return summarize({ options, metrics, ...run });
 }
 

@@ -20,8 +20,8 @@ const HOSTS_PER_QUERY = 50;
 const SAMPLE_HOSTS_MAX = 100;
 
 /**
- * Compares the freshness of the hosts while most of them have recently sent only heartbeats. Call it before the agents
- * send their last snapshots, because these make every host online.
+ * Compares the freshness of the hosts while most of them have recently sent only heartbeats. Call this function before
+ * the agents send their last snapshots, because these snapshots make every host online.
  */
 export async function verifyFreshness(
   operator: Operator,
@@ -33,8 +33,8 @@ export async function verifyFreshness(
     const { byId, read } = await readHosts(operator, now);
     for (const expected of fleet) {
       const host = byId.get(expected.hostId);
-      // The final comparison reports a missing host. If no snapshot was acknowledged, the freshness is unknown, because
-      // the API may still have applied one.
+      // The final comparison reports a missing host. If the API acknowledged no snapshot, the expected freshness is
+      // unknown, because the API may have applied a snapshot without a response.
       if (host === undefined || expected.containers === null) continue;
       differences.push(...compareFreshness(expected, host, read));
     }
@@ -110,7 +110,7 @@ export async function verify(
 
   await compareOrReport(differences, async () => {
     await verifyHosts();
-    // Queried by host, because the database can contain containers of other hosts.
+    // Containers are queried by host, because the database can contain other hosts.
     const starts = fleet.map((_, index) => index).filter((index) => index % HOSTS_PER_QUERY === 0);
     const groups = starts.map((start) => fleet.slice(start, start + HOSTS_PER_QUERY));
     await pMap(groups, verifyContainers, { concurrency: CONCURRENCY });

@@ -9,7 +9,7 @@ export interface DockerContainerSpec {
   labels?: Readonly<Record<string, string>>;
   /** A port without `publicPort` is exposed, but not published. */
   ports?: readonly { privatePort: number; publicPort?: number; ip?: string; type?: 'tcp' | 'udp' }[];
-  /** A shell command that succeeds while the container is healthy. Run every half second. */
+  /** A shell command that succeeds while the container is healthy. The engine runs it every half second. */
   healthCheck?: string;
   restartPolicy?: 'no' | 'always' | 'on-failure';
   env?: readonly string[];

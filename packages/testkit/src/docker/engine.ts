@@ -29,7 +29,7 @@ export function hasDockerEngine(): boolean {
 /** A real Docker engine. Its network, mounts, data and socket are separate from those of the machine. */
 export type DockerEngine = Awaited<ReturnType<typeof startDockerEngine>>;
 
-/** Starts an engine, and waits until it answers. */
+/** Starts an engine, and waits until it responds. */
 export async function startDockerEngine() {
   const dir = await mkdtemp(join(tmpdir(), 'muster-docker-'));
   const socketPath = join(dir, 'docker.sock');
@@ -60,7 +60,7 @@ export async function startDockerEngine() {
   }
 
   try {
-    // Without its own configuration file, the engine would use the machine's.
+    // Without this file, the engine would use the machine's configuration file.
     await writeFile(join(dir, 'daemon.json'), '{}');
     await start();
     await client.importImage(await createBusyboxImage(join(dir, 'image')));
@@ -92,8 +92,8 @@ export async function startDockerEngine() {
     /** Removes the containers, the engine and its data, and closes the client. */
     async close(): Promise<void> {
       try {
-        // If the engine was killed, its containers may still run. Only an engine can remove them completely, so it is
-        // started again.
+        // If the engine was killed, its containers may still run. Only a running engine can remove them completely, so
+        // the engine is started again.
         if (daemon === null) await start();
         for (const { Id } of await client.list()) await client.remove(Id);
       } finally {
@@ -105,15 +105,15 @@ export async function startDockerEngine() {
 }
 
 /**
- * Starts dockerd in new network and mount namespaces, so that it does not affect the machine's network and mounts.
+ * Starts dockerd in new network and mount namespaces, so that dockerd does not affect the machine's network and mounts.
  * `unshare` and `sh` replace themselves with dockerd, so the child's process id is the engine's.
  */
 function startDaemon(dir: string, socketPath: string): Program {
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '-p', join(dir, 'docker.pid')];
   const network = ['--iptables=false', '--ip6tables=false', '--bip', '172.31.230.1/24'];
   const config = ['-H', `unix://${socketPath}`, '--config-file', join(dir, 'daemon.json'), '--shutdown-timeout', '1'];
-  // A killed engine leaves files with its process ids. Its processes have ended, but may still exist as zombies. In
-  // this case, dockerd does not start unless the files are removed.
+  // A killed engine leaves files with its process ids. While its ended processes still exist as zombies, dockerd does
+  // not start unless these files are removed.
   const script = `ip link set lo up; rm -f "$0/docker.pid" "$0/exec/containerd/containerd.pid"
     exec dockerd "$@" >> "$0/docker.log" 2>&1`;
   return startCommand(['unshare', '--net', '--mount', 'sh', '-c', script, dir, ...config, ...paths, ...network]);

@@ -16,14 +16,18 @@ const run = promisify(execFile);
 
 /** The oldest version that Muster supports. */
 const MAJOR_VERSION_MIN = 15;
-/** Linux and macOS use higher ports for outgoing connections, so a server can restart on its port. */
+/**
+ * Linux and macOS choose ports above this range for outgoing connections, so no connection takes a server's port before
+ * the server restarts.
+ */
 const PORTS = { min: 10_000, max: 30_000 };
 const START_ATTEMPTS_MAX = 5;
 const LOG_LENGTH_MAX = 5_000;
 
 /**
- * A shell that starts the server for each line of its input and prints pg_ctl's exit code. When the input ends, the
- * shell stops the server, even a frozen one, and removes the files. The input also ends if this process is killed.
+ * A shell that starts the server for each line of its input and prints pg_ctl's exit code. When its input ends, the
+ * shell stops the server, even if the server is frozen, and removes the files. The input also ends if this process is
+ * killed.
  */
 const WATCHDOG = `
 pg_ctl() { "$1/pg_ctl" -D "$2/data" -w "$3" -l "$2/log" >/dev/null 2>&1; }
@@ -39,7 +43,7 @@ rm -rf "$2"
 /** PostgreSQL cannot be started on this machine. The message says why, and what to install. */
 export class PostgresMissingError extends Error {}
 
-/** Starts a server. Returns null if PostgreSQL is missing, which `isAvailable` reports. */
+/** Starts a server. Returns null if PostgreSQL is missing. `isAvailable` then reports what to install. */
 export const startIfInstalled = <Server>(start: () => Promise<Server>): Promise<Server | null> =>
   start().catch((error: unknown) => {
     if (!(error instanceof PostgresMissingError)) throw error;
@@ -68,7 +72,7 @@ export async function startPostgresCluster(options: PostgresClusterOptions = {})
     const password = await initialize(bin, directory, owner);
     const port = await startOnFreePort(server, { ...(durable ? {} : FAST_SETTINGS), ...settings });
     const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
-    // The URL is that of the database `postgres`, for a superuser. The version is, for example, `15.14`.
+    // The URL is for a superuser and for the database `postgres`. The version is, for example, `15.14`.
     return { url, version, ...server };
   } catch (error) {
     await server.stop();
@@ -133,7 +137,7 @@ async function startOnFreePort(server: Server, settings: Readonly<Record<string,
 
 type Server = ReturnType<typeof watch>;
 
-/** Starts the watchdog of a server with its files in this directory. */
+/** Starts the watchdog of a server whose files are in `directory`. */
 function watch(bin: string, directory: string, owner: Owner) {
   const data = join(directory, 'data');
   const watchdog = spawn('sh', ['-c', WATCHDOG, 'sh', bin, directory], {
@@ -180,11 +184,11 @@ function watch(bin: string, directory: string, owner: Owner) {
     /** After `crash`, copies the server's files. Replaces an earlier copy. */
     async saveFiles(): Promise<void> {
       await rm(`${data}.saved`, { recursive: true, force: true });
-      // PostgreSQL checks owners and modes when it starts.
+      // `-a` preserves owners and modes, because PostgreSQL checks them when it starts.
       await run('cp', ['-a', data, `${data}.saved`]);
     },
     /**
-     * Replaces the server's files with the copy. It renames directories, which takes almost no time. The server must
+     * Replaces the server's files with the copy by renaming directories, which takes almost no time. The server must
      * not be running.
      */
     async restoreFiles(): Promise<void> {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { withTemporaryDirectory } from '../disposables.js';
 import { median } from './stats.js';
 
-/** The machine and the software on which figures depend. */
+/** The properties of the machine and of its software that affect figures. */
 export type Machine = Awaited<ReturnType<typeof describeMachine>>;
 
 const FSYNC_TRIES = 50;

@@ -32,7 +32,8 @@ export function installMethods(url: string, token: string): InstallMethod[] {
       description:
         'Installs a systemd service. Needs an agent release on this server (docs/agent.md). ' +
         'Downloads are verified, and the command can safely be repeated.',
-      // The download is a separate step, because `curl … | sh` succeeds if curl fails, and would run half a script.
+      // The download is a separate step. `curl … | sh` would exit with status 0 if curl fails, and would run half a
+      // script if the download is interrupted.
       command: `script=$(curl -fsSL ${url}/install.sh) &&\n  printf '%s\\n' "$script" |\n  sudo sh -s -- --token ${token}`,
     },
   ];

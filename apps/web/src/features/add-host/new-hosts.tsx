@@ -9,7 +9,7 @@ import { StateIcon } from '../../components/state-icons';
 /** Interval at which the hosts are polled, in milliseconds. Polling is a fallback in case stream messages are lost. */
 const POLL_INTERVAL_MS = 3_000;
 
-/** The most recently enrolled hosts first, because a large fleet has more hosts than one page. */
+/** Sorted by enrollment, newest first, because the hosts of a large fleet do not fit on the page that is requested. */
 const NEWEST_HOSTS = hostsQuery({ sort: '-enrolledAt' }, 50);
 
 /** Waits for hosts that enroll after `since`, and shows each host after its first report. */

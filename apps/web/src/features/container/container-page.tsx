@@ -18,7 +18,7 @@ import { Timeline } from './timeline';
 
 const route = getRouteApi('/signed-in/hosts/$hostId/containers/$dockerId');
 
-/** The page of one container: its last reported state with its age, and its history across recreations. */
+/** The page of one container: its last reported state, how old that state is, and its history across recreations. */
 export function ContainerPage(): ReactNode {
   const { hostId, dockerId } = route.useParams();
   const { data: container, error, refetch } = useQuery(containerQuery(hostId, dockerId));

@@ -13,7 +13,8 @@ import { toPlainText } from '../../lib/plain-text';
 type Fact = (container: ContainerView) => ReactNode;
 
 /**
- * The components that show the fields in the details, in display order. A field is null if the details do not show it.
+ * The components that show the fields in the details, in display order. Null means that the details do not show the
+ * field.
  */
 const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
   image: ({ image }) => (

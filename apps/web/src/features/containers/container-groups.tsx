@@ -38,8 +38,8 @@ interface Heading {
 }
 
 /**
- * Containers in groups. The counts in the headings ignore most filters, but all filters apply to the containers in a
- * group. These containers are loaded when the group is opened.
+ * The list of containers in groups. The counts in the headings ignore most filters. The containers of a group are
+ * loaded when the user opens the group, and all filters apply to them.
  */
 export function ContainerGroups({
   group,
@@ -125,7 +125,10 @@ function AllHostGroups({ search, onChange }: GroupingProps) {
   return <GroupList what="hosts" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
-/** The hosts of the filter. They are read one by one, because a list may contain them only after many pages. */
+/**
+ * Groups for the hosts in the filter. Each host is requested by its ID, because it may be on a late page of the list of
+ * hosts.
+ */
 function ChosenHostGroups({ search, onChange, hostIds }: GroupingProps & { hostIds: readonly string[] }) {
   const queries = useQueries({ queries: hostIds.map((hostId) => hostQuery(hostId)) });
   const hosts = queries.flatMap(({ data }) => data ?? []);

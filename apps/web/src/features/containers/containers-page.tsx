@@ -20,7 +20,7 @@ import { useContainerList } from './use-container-list';
 
 const route = getRouteApi('/signed-in/containers');
 
-/** The containers of all hosts in one table. The URL contains its filters and layout. */
+/** The containers of all hosts in one table. The URL contains the filters and the layout of the table. */
 export function ContainersPage(): ReactNode {
   useTitle('Containers');
   const search = route.useSearch();

@@ -3,9 +3,7 @@ import { CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
 import { removeValue } from '../../lib/search-params';
 import type { ContainerSearch } from './search';
 
-/**
- * The change that removes all filters. The layout does not change: the sort order, group and columns.
- */
+/** The change that removes all filters. It keeps the layout: the sort order, the grouping and the columns. */
 export const NO_FILTERS: Partial<ContainerSearch> = {
   q: undefined,
   hostId: undefined,
@@ -18,7 +16,10 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   presence: undefined,
 };
 
-/** Returns one chip if the fleet page counts the selected values together. If not, returns one chip for each value. */
+/**
+ * Returns a single chip if the selected values are exactly those that the fleet page counts as current or as last
+ * known. Otherwise, returns one chip for each value.
+ */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isExactly = (values: readonly string[]): boolean =>
     hostFreshness.length === values.length &&

@@ -8,7 +8,10 @@ const HOST_ONLY: ReadonlySet<SortKey> = new Set(['state', 'changedAt']);
 export const sortKeysOf = ({ hostId }: Pick<ContainerSearch, 'hostId'>): readonly SortKey[] =>
   hostId === undefined ? SORTS.filter((key) => !HOST_ONLY.has(key)) : SORTS;
 
-/** Returns the sort order that the query parameters select, or the order by name if the API does not support it. */
+/**
+ * Returns the sort order that the query parameters select. Returns the order by name if the API does not support the
+ * selected order with these filters.
+ */
 export function parseSort({ sort = 'name', hostId }: Pick<ContainerSearch, 'sort' | 'hostId'>): Sort<SortKey> {
   const order = parseSortOrder<SortKey>(sort);
   return sortKeysOf({ hostId }).includes(order.key) ? order : { key: 'name', descending: false };
@@ -18,14 +21,16 @@ export function parseSort({ sort = 'name', hostId }: Pick<ContainerSearch, 'sort
 export const formatSort = (sort: Sort<SortKey>): ContainerSearch['sort'] =>
   sort.key === 'name' && !sort.descending ? undefined : formatSortOrder(sort);
 
-/** Returns the properties that show the sort order in a table and change it. */
+/** Returns the properties with which a table shows and changes the sort order. */
 export const sortPropsOf = (search: ContainerSearch, onChange: (search: Pick<ContainerSearch, 'sort'>) => void) => ({
   sort: parseSort(search),
   sortKeys: sortKeysOf(search),
   onSort: (sort: Sort<SortKey>) => onChange({ sort: formatSort(sort) }),
 });
 
-/** Columns that are first sorted in descending order, because recent changes are needed more often than old changes. */
+/**
+ * Columns whose first click sorts in descending order, because recent changes are needed more often than old changes.
+ */
 const DESCENDING_FIRST: ReadonlySet<SortKey> = new Set(['changedAt', 'firstSeenAt']);
 
 /** Returns the sort order after a click on the header of a column. */

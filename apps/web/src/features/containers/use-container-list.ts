@@ -6,8 +6,9 @@ import { containersQuery, type ContainerFilters } from '../../lib/api/queries';
 const NO_ROWS: readonly ContainerView[] = [];
 
 /**
- * Reads a list of containers page by page. A page is incomplete if the search for the whole page would take too long.
- * After an incomplete page, the next page is requested only on demand, or automatically while no match was found.
+ * Reads a list of containers page by page. A page is incomplete if finding enough matches to fill it would take the API
+ * too long. While no match has been found, the page after an incomplete page is requested automatically. Otherwise, it
+ * is requested only when the user asks for it.
  */
 export function useContainerList(filters: ContainerFilters) {
   const query = containersQuery(filters);
@@ -29,7 +30,7 @@ export function useContainerList(filters: ContainerFilters) {
   return {
     list,
     queryKey: query.queryKey,
-    /** The containers so far; undefined before the first page arrived. */
+    /** The containers of all loaded pages, or undefined before the first page is loaded. */
     rows: data === undefined ? undefined : rows,
     /** Number of containers, or -1 if unknown. */
     total: !hasNextPage
@@ -40,7 +41,7 @@ export function useContainerList(filters: ContainerFilters) {
     /** Lower bound of the number of containers. */
     totalMin: Math.max(rows.length, hasNextPage ? (countedTotal ?? 0) : 0),
     isIncomplete,
-    /** Whether no match was found yet, and the search continues. */
+    /** Whether the search continues because no match has been found yet. */
     isSearching,
     /** Requests the next page, for example after the user asked for it. */
     loadNextPage,

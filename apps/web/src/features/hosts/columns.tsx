@@ -14,7 +14,7 @@ import { AllHostsCheckbox, HostCheckbox } from './selection-context';
 export type HostColumnId =
   'select' | 'name' | 'freshness' | 'problems' | 'lastSeenAt' | 'containers' | 'engine' | 'agentVersion';
 
-/** The columns of the hosts page. Only users who can delete hosts see the checkboxes. */
+/** The columns of the hosts page. For users who can delete hosts, the page adds the column of checkboxes. */
 export const HOST_COLUMNS: readonly HostColumnId[] = [
   'name',
   'freshness',
@@ -100,7 +100,7 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   },
 };
 
-/** The most important problem with the time since which the host has it, and the number of other problems. */
+/** The most important problem, how long the host has had it, and the number of other problems. */
 function Problems({ problems }: { problems: Host['problems'] }) {
   const worst = problems.find(({ code }) => SEVERE_PROBLEMS[code]) ?? problems[0];
   if (worst === undefined) return null;

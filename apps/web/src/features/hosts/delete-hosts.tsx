@@ -10,14 +10,14 @@ import { isCurrent } from '../../lib/container-status';
 import { formatCount } from '../../lib/format-count';
 import { deleteInBatches } from './delete-in-batches';
 
-/** Asks once before several hosts are deleted, with their names and what is lost. */
+/** Asks for one confirmation to delete several hosts. Lists the hosts and states what is lost. */
 export function DeleteHostsDialog({
   hosts,
   onDeleted,
   onClose,
 }: {
   hosts: readonly Host[];
-  /** Called after each batch that was deleted, also if a later batch fails. */
+  /** Called after each batch is deleted, even if a later batch fails. */
   onDeleted: (hosts: readonly Host[]) => void;
   onClose: () => void;
 }) {

@@ -1,6 +1,9 @@
 import { HOST_DELETIONS_MAX, type Host } from '@muster/contracts';
 
-/** Deletes hosts in batches, because one request can delete only some, and reports each batch that was deleted. */
+/**
+ * Deletes hosts in batches, because a request can delete at most `HOST_DELETIONS_MAX` hosts. Calls `onDeleted` after
+ * each batch.
+ */
 export async function deleteInBatches(
   hosts: readonly Host[],
   deleteBatch: (hostIds: string[]) => Promise<unknown>,

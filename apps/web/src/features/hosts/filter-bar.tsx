@@ -63,7 +63,10 @@ function AddFilterMenu({ search, onChange }: { search: HostSearch; onChange: Cha
   );
 }
 
-/** The filters by engine and agent version. The menu mounts them when it opens, so that their values are current. */
+/**
+ * The filters by engine and agent version. The menu mounts this component each time it opens, so that the offered
+ * values are current.
+ */
 function FacetFilters({ search, onChange }: { search: HostSearch; onChange: ChangeSearch }) {
   const { data: facets } = useQuery(hostFacetsQuery);
   if (facets === undefined) return null;

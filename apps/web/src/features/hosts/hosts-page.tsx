@@ -22,7 +22,9 @@ import { useHostList } from './use-host-list';
 const route = getRouteApi('/signed-in/hosts');
 const idOf = ({ id }: Host): string => id;
 
-/** All hosts in one table. The URL contains its filters and sort order, which the API applies. */
+/**
+ * All hosts in one table. The URL contains the table's filters and sort order. The API does the filtering and sorting.
+ */
 export function HostsPage(): ReactNode {
   useTitle('Hosts');
   const search = route.useSearch();
@@ -112,7 +114,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
   );
 }
 
-/** Returns the value of the context with which the checkboxes change the selection. */
+/** Returns the value of `SelectionContext`, with which the checkboxes show and change the selection. */
 function useSelecting(
   rows: readonly Host[] | undefined,
   selection: Selection,

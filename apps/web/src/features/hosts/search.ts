@@ -9,7 +9,7 @@ export const PROBLEM_CODES = Object.keys(PROBLEM_TITLES) as HostProblemCode[];
 
 const SORT_PARAMETERS = HOST_SORT_KEYS.flatMap((key) => [key, `-${key}`] as const);
 
-/** The query parameters of the hosts page: the filters and the sort order. They are also those of the API. */
+/** The query parameters of the hosts page: the filters and the sort order. The API has the same parameters. */
 export interface HostSearch {
   q?: string | undefined;
   freshness?: Freshness[] | undefined;
@@ -30,13 +30,16 @@ export const parseHostSearch = (search: Record<string, unknown>): HostSearch => 
   sort: parseChoice(SORT_PARAMETERS, search['sort']),
 });
 
-/** Columns that are first sorted in descending order: the worst hosts and the hosts with most containers first. */
+/**
+ * Columns whose first click sorts in descending order: the worst hosts or the hosts with the most containers come
+ * first.
+ */
 const DESCENDING_FIRST: ReadonlySet<HostSortKey> = new Set(['severity', 'containerCount']);
 
 /** Returns the sort order that the query parameter selects. The default is the order by name. */
 export const hostSort = ({ sort = 'name' }: HostSearch): Sort<HostSortKey> => parseSortOrder<HostSortKey>(sort);
 
-/** Returns the query parameter after a click on the header of a column; undefined for the default order. */
+/** Returns the value of `sort` after a click on the header of a column, or undefined for the default order. */
 export function nextHostSort(search: HostSearch, key: HostSortKey): HostSearch['sort'] {
   const sort = formatSortOrder(sortAfterClick(hostSort(search), key, DESCENDING_FIRST));
   return sort === 'name' ? undefined : sort;

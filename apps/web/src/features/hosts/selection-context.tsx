@@ -3,17 +3,26 @@ import { createContext, use, useEffect, useRef } from 'react';
 import { toPlainText } from '../../lib/plain-text';
 import type { Selection } from './selection';
 
-/** The selection of the hosts page. A context, so that a change of the selection renders only the checkboxes. */
+/**
+ * The selection of the hosts page. It is a context, so that only the checkboxes are rendered when the selection
+ * changes.
+ */
 export const SelectionContext = createContext<{
   selection: Selection;
   /** Whether all, some or none of the loaded rows are selected. */
   part: 'all' | 'some' | 'none';
-  /** Selects or deselects a row and, if `isRange` is true, all rows up to the one that was clicked before. */
+  /**
+   * Selects or deselects a host. If `isRange` is true, does the same with all rows between this one and the last
+   * clicked one.
+   */
   onSelect: (host: Host, isSelected: boolean, isRange: boolean) => void;
   onSelectAll: (isSelected: boolean) => void;
 } | null>(null);
 
-/** The checkbox that selects a host. With the Shift key, it selects all hosts since the last one. */
+/**
+ * The checkbox that selects a host. A click with the Shift key applies to all hosts between this one and the last
+ * clicked one.
+ */
 export function HostCheckbox({ host }: { host: Host }) {
   const context = use(SelectionContext);
   if (context === null) return null;

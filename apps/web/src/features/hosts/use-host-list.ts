@@ -14,12 +14,12 @@ export function useHostList(filters: HostFilters) {
   const onNearEnd = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
-  // Hosts can be enrolled while the user scrolls, so the number of loaded rows can be larger than the first page's total.
+  // Hosts can be enrolled while the user scrolls, so more rows may be loaded than the total in the first page.
   const total = hasNextPage ? Math.max(rows.length + 1, data?.pages[0]?.total ?? 0) : rows.length;
   return {
     list,
     queryKey: query.queryKey,
-    /** The hosts so far; undefined before the first page arrived. */
+    /** The hosts of all loaded pages, or undefined before the first page is loaded. */
     rows: data === undefined ? undefined : rows,
     /** The number of hosts that match the filters, including those that are not loaded. */
     total,

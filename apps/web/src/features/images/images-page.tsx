@@ -12,7 +12,7 @@ import { StateIcon } from '../../components/state-icons';
 
 const route = getRouteApi('/signed-in/images');
 
-/** The page with the images in use. It marks an image if its name refers to different builds. */
+/** The page with the images in use. An image is marked if its name refers to different builds. */
 export function ImagesPage(): ReactNode {
   useTitle('Images');
   const { q } = route.useSearch();

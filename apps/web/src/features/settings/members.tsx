@@ -163,7 +163,8 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
 }
 
 /**
- * A dialog for a change that takes permissions from a member. A checkbox keeps the credentials that the member created.
+ * A dialog for a change that takes permissions from a member. If its checkbox is checked, the credentials that the
+ * member created are kept.
  */
 function CredentialsDialog({
   title,

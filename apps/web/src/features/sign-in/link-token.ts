@@ -10,9 +10,9 @@ const tokens = new Map<string, string>();
 const pageOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
 
 /**
- * Moves the token of a one-time link from the URL to the tab's session storage, so that it does not appear on the
- * screen or in the browser's history. The token survives a reload, and is kept until it is used or the tab is closed.
- * Returns whether the URL contained a token.
+ * Moves the token of a one-time link from the URL to the tab's session storage, so that the token does not appear on
+ * the screen or in the browser's history. The token survives a reload. It is kept until it is used or the tab is
+ * closed. Returns whether the URL contained a token.
  */
 export function hideLinkToken(): boolean {
   const page = pageOf(window.location);
@@ -35,13 +35,15 @@ export function useLinkToken(): string {
   return token;
 }
 
-/** Deletes all stored link tokens. It must be called after a token was used. */
+/** Deletes all stored link tokens. Call this function after a token has been used. */
 export function deleteLinkTokens(): void {
   tokens.clear();
   accessStorage((storage) => PAGES.forEach((page) => storage.removeItem(KEY_PREFIX + page)));
 }
 
-/** Returns the result of `access` to the tab's session storage, or null if the browser blocks storage. */
+/**
+ * Calls `access` with the tab's session storage, and returns the result. Returns null if the browser blocks storage.
+ */
 function accessStorage<T>(access: (storage: Storage) => T): T | null {
   try {
     return access(window.sessionStorage);

@@ -41,7 +41,10 @@ const BLOCK_MS_MAX = 100;
  */
 const PAGE_BYTES_MAX = 2e6;
 
-/** Number of concurrent bodies. Together they fit into the memory for bodies, so none is refused for lack of memory. */
+/**
+ * Number of concurrent bodies. Together they fit into the memory limit for bodies, so the API refuses none of them for
+ * lack of memory.
+ */
 const AT_ONCE = 3;
 
 /** The time without requests, in ms, after which a process is idle. */
@@ -53,7 +56,7 @@ const namesOf = (outcomes: readonly Outcome[]) => new Set(outcomes.map(({ name, 
 /** A response to a hostile request. */
 interface Outcome {
   name: string;
-  /** 0: no response arrived. */
+  /** 0 if no response arrived. */
   status: number;
 }
 
@@ -145,7 +148,10 @@ async function sendHostileInput({ plan, progress }: Rig, databaseUrl: string): P
 const all = <T>(count: number, action: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, action));
 
-/** Returns all calls that have a body, and one with an unknown token. With a valid token, the API reads the body. */
+/**
+ * Returns the calls that have a body, and one call with an unknown token. The API reads a body only if the token is
+ * valid.
+ */
 function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: string): Call[] {
   return [
     { method: 'POST', path: Paths.agentContainers, token: agent.token },
@@ -171,12 +177,12 @@ async function answerToBytes({ port }: Api, name: string, bytes: string): Promis
   return { name, status };
 }
 
-/** The time, in ms, that the server needs to read the heads. */
+/** The time to wait, in ms, until the server has read the heads. */
 const HEADS_READ_MS = 300;
 
 /**
- * These sizes once filled the memory that all callers shared: 48 MiB for snapshots, 8 MiB for small calls, and 8 MiB
- * for calls of operators.
+ * Returns request heads that announce bodies. Bodies of these sizes once filled the memory that all callers shared: 48
+ * MiB for snapshots, 8 MiB for small calls, and 8 MiB for calls of operators.
  */
 function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[] {
   const large = [...Array<number>(4).fill(10_485_760), 8_378_368];
@@ -192,7 +198,7 @@ function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[
   ];
 }
 
-/** Returns the responses to other clients while requests with announced bodies wait for these bodies. */
+/** Returns the responses to other clients while the API waits for bodies that were announced but not sent. */
 async function callWhileBodiesAreHeld(
   { port }: Api,
   client: Client,

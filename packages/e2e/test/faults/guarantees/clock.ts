@@ -21,19 +21,21 @@ export const clock: Guarantee = {
   ],
 };
 
-/** How far the clock is ahead. */
+/** How far the wrong clock is ahead. */
 const AHEAD_MS = 3_600_000;
-/** How long the clock is ahead. */
+/** How long the test leaves the clock wrong. */
 const AHEAD_FOR_MS = 8_000;
 /** The heartbeat interval of each agent. */
 const HEARTBEAT_SECONDS = 2;
 /** The time without a heartbeat after which a host is stale. */
 const GRACE_MS = 3 * HEARTBEAT_SECONDS * 1_000;
-/** Maximum time until a host that has ended is shown as stale. It includes time for a busy machine. */
+/**
+ * Maximum time from a host's last heartbeat until the host is shown as stale. It includes a margin for a busy machine.
+ */
 const STALE_MS_MAX = GRACE_MS + 7_000;
 /**
- * The time that a host is stale before Muster is killed. It is longer than the interval at which Muster records that it
- * is alive.
+ * How long the first host is stale before Muster is killed. The time is longer than the interval at which Muster
+ * records that it is running.
  */
 const SETTLED_MS = 4_000;
 /** How long Muster is down: longer than a host's grace period. */
@@ -121,9 +123,9 @@ async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding
 
 /** Two hosts that report to a process. */
 interface Fleet {
-  /** Ends the host `ended`, and returns the time at which its last heartbeat was sent. */
+  /** Stops the heartbeats of the host `ended`, and returns the time at which the last one was sent. */
   endFirst(): number;
-  /** Ends the host `reporting` as well. */
+  /** Stops the heartbeats of the host `reporting` as well. */
   endSecond(): void;
 }
 
@@ -153,15 +155,15 @@ async function sendHeartbeats(client: Client, agent: AgentSession): Promise<{ en
 }
 
 interface Observations {
-  /** Milliseconds from the last heartbeat of the ended host until every replica shows the host as stale. */
+  /** Milliseconds from the last heartbeat of the host `ended` until every replica shows this host as stale. */
   staleMs: number;
-  /** The number of returned hosts. */
+  /** The number of hosts in all responses together. */
   hosts: number;
-  /** The number of returned hosts with an instant in the future. */
+  /** How many of these hosts had an instant in the future. */
   future: number;
 }
 
-/** Ends a host, and polls all hosts until every replica returns the ended one as stale. */
+/** Stops the heartbeats of the host `ended`, and polls all hosts until every replica returns this host as stale. */
 async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise<Observations> {
   const observations: Observations = { staleMs: NaN, hosts: 0, future: 0 };
   const endedAt = fleet.endFirst();

@@ -78,7 +78,10 @@ interface HostOptions {
   isOver: () => boolean;
 }
 
-/** Sends reports of a host and reads them as an operator, until `isOver` returns true. Returns the last snapshot. */
+/**
+ * Sends reports of a host and reads the stored state as an operator, until `isOver` returns true. Returns the last
+ * snapshot.
+ */
 async function reportAndRead({ host, client, token, adminKey, tally, isOver }: HostOptions): Promise<LastSnapshot> {
   const agent = await enroll(client, token, `rolled-over-${host}`);
   const send = async (call: Call) => {

@@ -23,7 +23,7 @@ const HEALTH_MS_MAX = 1_000;
 
 /** Number of hosts that continue to report while nothing can be stored. */
 const HOSTS = 24;
-/** The interval in ms between two calls. */
+/** Interval between two calls of a host, in milliseconds. */
 const INTERVAL_MS = 400;
 
 /** A request and its response. */
@@ -84,7 +84,8 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
 }
 
 /**
- * Returns a function that returns the call for a turn: a snapshot, a heartbeat and a read of an operator, in rotation.
+ * Returns a function that returns the call for a turn. The calls rotate: a snapshot, a heartbeat, and a read by an
+ * operator.
  */
 function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: number) => Call {
   return (turn) => {

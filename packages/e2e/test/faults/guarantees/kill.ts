@@ -30,8 +30,8 @@ export const kill: Guarantee = {
 const NO_LIMIT = { MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' };
 
 /**
- * The maximum of the random delay, in ms, before a kill. The delay is random, so that a kill can occur at any point of
- * a request.
+ * Maximum delay before a kill, in milliseconds. The delay is random, so that a kill can occur at any point of a
+ * request.
  */
 const KILL_DELAY_MS_MAX = 200;
 

@@ -60,7 +60,7 @@ interface Flood {
   ms: number;
 }
 
-/** Simulates a host that ignores refusals and sends as many requests as it can, to each server in turn. */
+/** Simulates a host that ignores refusals and sends requests continuously, to each server in turn. */
 async function flood(agent: AgentSession, clients: readonly Client[], forMs: number): Promise<Flood> {
   const result: Flood = { sent: 0, accepted: 0, withoutRetryAfter: 0, other: 0, ms: 0 };
   const startedAt = performance.now();

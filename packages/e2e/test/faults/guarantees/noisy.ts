@@ -23,7 +23,7 @@ const NOISY_CONNECTIONS = 50;
 const RATIO_MAX = 2;
 /** Connections of the agent that sends large, completely changed snapshots as fast as responses arrive. */
 const COSTLY_CONNECTIONS = 6;
-/** Latencies below this value consist mostly of noise, so ratios use this value instead of them. */
+/** Differences between latencies below this value are mostly random, so this is the smallest denominator of a ratio. */
 const NOTICEABLE_MS = 5;
 
 async function addNoisyAgents({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {

@@ -30,7 +30,10 @@ export const overload: Guarantee = {
 const LOAD_FACTOR = 4;
 const GOODPUT_SHARE_MIN = 0.8;
 const RECOVERY_MS_MAX = 10_000;
-/** Maximum increase in memory from peak load to overload. It covers the memory reserved for bodies, and the sockets. */
+/**
+ * Maximum increase in memory from peak load to overload. It covers the sockets and the memory that the API reserves for
+ * bodies.
+ */
 const MEMORY_BYTES_MAX = 150e6;
 
 /** Connections that measure the peak. They keep the API busy, but are so few that it refuses no request. */
@@ -53,7 +56,7 @@ const ANONYMOUS_BODIES = Array.from({ length: 125 }, () => announcement(Paths.se
 const PERSON_INTERVAL_MS = 1_000;
 /** The number of simultaneous callers of /readyz. */
 const READINESS_CALLERS = 400;
-/** How long they call /readyz. */
+/** How long these callers send requests. */
 const READINESS_MS = 3_000;
 const READINESS_IDLE_MS = 11_000;
 /**
@@ -104,7 +107,8 @@ async function overloadApi({ plan, progress }: Rig, { cluster, createDatabase }:
     progress(`overload: ${perSecond(sentRate)} sent, ${perSecond(rateOf(during))} answered with 200`);
     const calm = { connections: CALM_CONNECTIONS, perSecond: CALM_SHARE * rateOf(before) };
     const after = await storm({ ...calm, durationMs: RECOVERY_MS_MAX + 3_000 });
-    // The peak is measured before and after, so that a disturbance of the machine affects both.
+    // The peak is measured before and after the overload, and the average is used, in case the machine was disturbed
+    // during one measurement.
     const again = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
     progress(`overload: peak of ${perSecond(rateOf(again))} afterwards`);
     const peak = (rateOf(before) + rateOf(again)) / 2;
@@ -158,13 +162,13 @@ const times = (ratio: number): string => `${ratio.toFixed(2)} times`;
 
 /** People who call the API during the overload. */
 interface People {
-  /** Stops the calls. Returns the number of calls, and describes those that were refused or failed. */
+  /** Stops the calls. Returns the number of calls, and descriptions of the calls that were refused or failed. */
   end(): Promise<{ calls: number; refusals: string[] }>;
 }
 
 /**
- * Starts the calls of two people: an operator reads, and a person without an account opens an invitation. They use
- * connections that they opened before the overload. No one signs in, because hashing a password takes 0.1 s of the
+ * Starts the calls of two people: an operator reads, and a person without an account opens an invitation. The calls use
+ * connections that were opened before the overload. No one signs in, because hashing a password takes 0.1 s of the
  * measured core.
  */
 async function startPeople(url: string, adminKey: string): Promise<People> {
@@ -200,7 +204,7 @@ async function startPeople(url: string, adminKey: string): Promise<People> {
   };
 }
 
-/** Calls /readyz on many connections at once, and counts the database transactions that this causes. */
+/** Calls /readyz on many connections at once, and counts the database transactions that these calls cause. */
 async function callReadiness(databaseUrl: string, port: number) {
   // After this idle time, PostgreSQL has counted all transactions of the overload.
   await sleep(READINESS_IDLE_MS);
@@ -222,8 +226,8 @@ async function callReadiness(databaseUrl: string, port: number) {
 }
 
 /**
- * Returns the transactions per second of a database. A process of PostgreSQL publishes its counts at most once per
- * second. It publishes its last counts after it has been idle for 10 s (PostgreSQL 15, pgstat_report_stat).
+ * Returns the transactions per second of a database. Each PostgreSQL process publishes its counts at most once per
+ * second. A process that becomes idle publishes its last counts after 10 s (PostgreSQL 15, pgstat_report_stat).
  */
 async function transactionsDuring(databaseUrl: string, ms: number): Promise<number> {
   const read = () =>

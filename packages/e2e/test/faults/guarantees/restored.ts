@@ -19,7 +19,7 @@ export const restored: Guarantee = {
 };
 
 const REPLICAS = 2;
-/** The number of other transactions that the restore loses, in addition to one revision of each host. */
+/** The number of transactions that the restore loses, in addition to those that stored one revision of each host. */
 const LOST_TRANSACTIONS = 2_000;
 const REJECTED_MS_MAX = 5_000;
 const STREAM_MS_MAX = 15_000;
@@ -67,8 +67,8 @@ async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabas
     await cluster.restart();
     progress('restored: the database is replaced by the copy');
 
-    // This transaction has a number that the first replica saw before the restore. The replica has read nothing since
-    // the restore.
+    // This transaction gets a number that the first replica has already read from a lost transaction. The replica has
+    // read nothing since the restore.
     await revokeTokens(databaseUrl, revoked);
     const revokedAt = performance.now();
     const sentAt = performance.now();
@@ -76,8 +76,8 @@ async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabas
       if (!/event: (container|reset)/.test(listener.text())) throw new Error('the stream sent no change and no reset');
       return performance.now() - sentAt;
     }, STREAM_MS_MAX).catch(() => NaN);
-    // These snapshots create other revisions with the numbers of the lost ones. The first replica has cached only the
-    // lost ones.
+    // These snapshots create revisions with the same numbers as the lost revisions, but with other content. The first
+    // replica has cached only the lost revisions.
     for (const agent of reporting) await send(b, snapshotRequest(agent, body('running', 'running', 'running')));
     const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
     await sleep(WATCH_MS);
@@ -141,8 +141,8 @@ const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Pro
   );
 
 /**
- * Sends heartbeats repeatedly. The returned function stops them, and returns the time at which the last accepted
- * heartbeat was sent.
+ * Sends heartbeats repeatedly. The returned function stops the heartbeats, and returns the time at which the last
+ * accepted heartbeat was sent.
  */
 function sendUntilStopped(client: Client, agent: AgentSession): () => Promise<number> {
   let isOver = false;

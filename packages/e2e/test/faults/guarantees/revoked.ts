@@ -16,7 +16,10 @@ export const revoked: Guarantee = {
 
 const REPLICAS = 2;
 const REJECTED_MS_MAX = 5_000;
-/** How long tokens are tried after their revocation: longer than they may be accepted. */
+/**
+ * How long the test uses tokens after their revocation. The API may accept a revoked token for a shorter time than
+ * this.
+ */
 const WATCH_MS = 8_000;
 const TRY_INTERVAL_MS = 50;
 

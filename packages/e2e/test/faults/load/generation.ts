@@ -1,4 +1,4 @@
-/** Checks whether the API stores exactly one numbered snapshot of a host, with its history. Without I/O. */
+/** Checks whether the API stores exactly one numbered snapshot of a host, with its history. The functions do no I/O. */
 import {
   canonicalContainer,
   parseSnapshot,

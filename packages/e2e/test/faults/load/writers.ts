@@ -18,7 +18,9 @@ export interface Comparison {
   unexpected: string[];
 }
 
-/** Hosts that post snapshots one after the other, while new hosts enroll, until `stop` is called. */
+/**
+ * Hosts, each of which posts one snapshot after the other until `stop` is called. In the meantime, new hosts enroll.
+ */
 export interface Writers {
   /** Starts sending. Resolves when the API has acknowledged a few snapshots of every host. */
   begin(): Promise<void>;
@@ -61,7 +63,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
     try {
       return await action();
     } catch {
-      // Without an acknowledgment, the snapshot may or may not have been stored. Both are correct.
+      // The API may or may not store a snapshot that it did not acknowledge. Either result is correct.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       return null;
     }

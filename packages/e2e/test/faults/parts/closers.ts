@@ -1,6 +1,6 @@
 import { withDisposables, type Use } from '@muster/testkit';
 
-/** The resources of a test, which are closed at its end, the last one first. */
+/** The resources of a test. When the test ends, they are closed in reverse order. */
 export interface Closers {
   /** Registers how to close a resource, and returns the resource. */
   add: Use;

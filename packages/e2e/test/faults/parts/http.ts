@@ -1,4 +1,4 @@
-/** An HTTP client that returns every response, regardless of its status, and its duration. */
+/** An HTTP client that returns every response with its duration, whatever the status is. */
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 
 export interface Reply {
@@ -25,7 +25,7 @@ export interface Call {
 export interface Client {
   /** @throws BrokenCallError if the connection breaks or no response arrives in time. */
   send(call: Call): Promise<Reply>;
-  /** Closes its connections. */
+  /** Closes the client's connections. */
   close(): void;
 }
 

@@ -15,7 +15,10 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** The interval in ms at which replicas are polled. It is much shorter than the drain of a replica. */
+/**
+ * The interval in ms at which replicas are polled. The interval is much shorter than the time for which a replica
+ * drains before it exits.
+ */
 const POLL_MS = 500;
 
 /** Starts a proxy for replicas, which may start later. */

@@ -15,7 +15,7 @@ const SETTINGS = { jit: 'off', shared_buffers: '256MB' };
 /** Starts a server, runs `action`, and removes the server. @throws PostgresMissingError */
 export const withServer = <T>(action: (server: Server) => Promise<T>): Promise<T> =>
   withDisposables(async (use) => {
-    // Commits are durable, as in production, so a killed server has them after a restart.
+    // Commits are durable, as in production, so they survive when the server is killed.
     const cluster = use(await requirePostgres({ durable: true, settings: SETTINGS }), (each) => each.stop());
     return action({ cluster, createDatabase: (name) => createDatabase(cluster.url, name) });
   });
