@@ -25,6 +25,7 @@ const SLOWEST = [
   'api/test/groups/sync',
   'db/test/open-database',
   'api/test/admission',
+  'api/test/announced-bodies',
   'api/test/groups/freshness',
   'e2e/test/browser/pages',
   'api/test/groups/agents',

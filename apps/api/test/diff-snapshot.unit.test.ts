@@ -202,17 +202,6 @@ test('an equal row is not written, and a new age in the status text does not mar
   expect(renamed).toMatchObject({ writes: [{ dockerId: 'a', name: 'new' }], patches: [] });
 });
 
-test('containers that differ only in the order of ports and labels have the same digest', () => {
-  const ports = [
-    { privatePort: 80, type: 'tcp' as const },
-    { privatePort: 53, type: 'udp' as const },
-  ];
-  const one = row({ ports, labels: { a: '1', b: '2' } });
-  const two = row({ ports: ports.toReversed(), labels: { b: '2', a: '1' } });
-  expect(two.digest).toBe(one.digest);
-  expect(row({ ports, labels: { a: '1', b: '3' } }).digest).not.toBe(one.digest);
-});
-
 test('a row that differs only in its truncated fields is written as a whole, without an event', () => {
   const labels = { a: 'x'.repeat(4_096) };
   const diff = diffSnapshot([storedContainer({ labels })], [row({ labels, truncated: ['labels'] })], {
@@ -220,31 +209,6 @@ test('a row that differs only in its truncated fields is written as a whole, wit
   });
   expect(diff).toMatchObject({ writes: [{ truncated: ['labels'] }], patches: [], events: [] });
   expect(diff.totalChanges.truncated).toBe(1);
-});
-
-describe('the digest of a row', () => {
-  const parsed = () => Container.parse(container('a'));
-
-  test('equals the digest that earlier versions stored, so that an upgrade rewrites no row', () => {
-    expect(toContainerRow(parsed()).digest).toBe('YdT+RRe2a/RAPHOzyjC9E/A/9UiivwEOXEGm/O9C6+s=');
-  });
-
-  test('differs between versions of the status parser, so that health and exit code are parsed again', () => {
-    const earlier = toContainerRow(parsed(), { parserVersion: 1 });
-    const later = toContainerRow(parsed(), { parserVersion: 2 });
-    expect(later.digest).not.toBe(earlier.digest);
-    const before: StoredContainer = { dockerId: 'a', equal: false, removed: false, row: { ...earlier, health: null } };
-    expect(diffSnapshot([before], [later], { complete: true }).patches).toMatchObject([{ health: 'healthy' }]);
-  });
-
-  test('differs if a port has a count or a field was truncated', () => {
-    const digests = [
-      parsed(),
-      { ...parsed(), truncated: ['labels' as const] },
-      { ...parsed(), ports: [{ ...parsed().ports[0]!, count: 2 }] },
-    ].map((one) => toContainerRow(one).digest);
-    expect(new Set(digests).size).toBe(3);
-  });
 });
 
 describe('a comparison of long lists that yields to the event loop', () => {

@@ -4,15 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type Client } from '@muster/client';
 import type { CommandIo } from '@muster/fleet/command-line';
-import {
-  mainOf,
-  startApi,
-  startProgram,
-  withDisposables,
-  withTemporaryDirectory,
-  type Program,
-  type Use,
-} from '@muster/testkit';
+import { mainOf, startApi, startProgram, withTemporaryDirectory, type Program, type Use } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { FLEET } from './fleet.js';
 import { readyText } from './ready-text.js';
@@ -31,29 +23,27 @@ const STOP_MS_MAX = 12_000;
  * @throws DemoError if a part of the demo fails. All other parts are stopped first.
  */
 export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, 'write' | 'signal'>): Promise<void> =>
-  withTemporaryDirectory((directory) =>
-    withDisposables(async (use) => {
-      const failure = new AbortController();
-      const programs: Program[] = [];
-      const kill = () => programs.forEach((program) => void program.stop('SIGKILL'));
-      // If this process exits early, all programs are killed.
-      process.once('exit', kill);
-      use(kill, () => process.off('exit', kill));
-      /** Ends the demo with an error if this program ends before the demo. The error's message contains `name`. */
-      const supervise = (name: string, program: Program) => {
-        programs.push(program);
-        void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));
-        return program;
-      };
-      try {
-        const anySignal = AbortSignal.any([signal, failure.signal]);
-        await perform(durationMs, directory, { write, use, supervise, signal: anySignal });
-      } catch (error) {
-        if (failure.signal.aborted) throw failure.signal.reason;
-        if (!signal.aborted) throw error;
-      }
-    }),
-  );
+  withTemporaryDirectory(async (directory, use) => {
+    const failure = new AbortController();
+    const programs: Program[] = [];
+    const kill = () => programs.forEach((program) => void program.stop('SIGKILL'));
+    // If this process exits early, all programs are killed.
+    process.once('exit', kill);
+    use(kill, () => process.off('exit', kill));
+    /** Ends the demo with an error if this program ends before the demo. The error contains the name. */
+    const supervise = (name: string, program: Program) => {
+      programs.push(program);
+      void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));
+      return program;
+    };
+    try {
+      const anySignal = AbortSignal.any([signal, failure.signal]);
+      await perform(durationMs, directory, { write, use, supervise, signal: anySignal });
+    } catch (error) {
+      if (failure.signal.aborted) throw failure.signal.reason;
+      if (!signal.aborted) throw error;
+    }
+  });
 
 function describeEnd(name: string, program: Program): string {
   const { exitCode, signalCode } = program.child;

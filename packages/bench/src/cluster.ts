@@ -1,7 +1,7 @@
 /** The PostgreSQL server of a benchmark, and its databases. */
 import { openDatabase } from '@muster/db';
 import { ORGANIZATION } from '@muster/fleet';
-import { createDatabase, postmasterPid, requirePostgres } from '@muster/testkit/databases';
+import { createDatabase, postmasterPid, startPostgresCluster } from '@muster/testkit/databases';
 import { familyCpuMs } from '@muster/testkit/proc';
 import { createPool } from './pool.js';
 
@@ -30,7 +30,7 @@ export type BenchDatabase = Awaited<ReturnType<typeof openBenchDatabase>>;
 
 /** Starts a server. The server ends when `stop` is called or when this process ends. @throws PostgresMissingError */
 export async function startCluster() {
-  const cluster = await requirePostgres({ durable: true, settings: SERVER_SETTINGS });
+  const cluster = await startPostgresCluster({ durable: true, settings: SERVER_SETTINGS });
   const postmaster = await postmasterPid(cluster.url);
   const databases: BenchDatabase[] = [];
   return {

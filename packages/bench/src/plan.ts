@@ -2,14 +2,6 @@ import type { ChangeKind } from '@muster/fleet';
 import type { CommandIo } from '@muster/fleet/command-line';
 import type { BenchCluster } from './cluster.js';
 
-export interface PlanOptions {
-  quick: boolean;
-  /** Replaces the plan's number of rounds. */
-  rounds?: number;
-  /** Replaces the plan's number of hosts per contender in the sections service and http. */
-  hosts?: number;
-}
-
 /** How a snapshot differs from the previous one: the kind of change, and the percentage of containers that change. */
 export interface Change {
   kind: ChangeKind;
@@ -91,12 +83,10 @@ const QUICK: Plan = {
   embedded: { ...FULL.embedded, hosts: 4, connections: 4, turnMs: 400, warmStarts: 1 },
 };
 
-/** Returns the plan for the options. */
-export function planOf({ quick, rounds, hosts }: PlanOptions): Plan {
-  const plan = structuredClone(quick ? QUICK : FULL);
-  if (rounds !== undefined) plan.rounds = rounds;
-  if (hosts !== undefined) plan.service.hosts = plan.http.hosts = hosts;
-  return plan;
+/** Returns the plan. `rounds` replaces its number of rounds. */
+export function planOf({ quick, rounds }: { quick: boolean; rounds?: number }): Plan {
+  const plan = quick ? QUICK : FULL;
+  return { ...plan, rounds: rounds ?? plan.rounds };
 }
 
 /** The parameters of a section. `signal` is aborted if the benchmark must end early. */

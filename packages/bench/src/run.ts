@@ -3,18 +3,17 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import type { CommandIo } from '@muster/fleet/command-line';
+import type { CommandIo, ReportOptions } from '@muster/fleet/command-line';
 import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { SERVER_SETTINGS, startCluster } from './cluster.js';
-import { planOf, type Bench, type PlanOptions } from './plan.js';
+import { planOf, type Bench } from './plan.js';
 import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from './report/document.js';
 import { formatResults, readSections, type SectionId, type Sections } from './results.js';
 import { SECTIONS } from './sections/index.js';
 
-export interface BenchOptions extends PlanOptions {
-  only: readonly SectionId[];
-  /** The directory for the results. If it is absent, no results are written. */
-  out?: string;
+export interface BenchOptions extends ReportOptions<SectionId> {
+  /** Default: the number of rounds in the plan. */
+  rounds?: number;
 }
 
 /**

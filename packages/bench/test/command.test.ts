@@ -31,8 +31,7 @@ describe('the command line', () => {
     [['--only', ''], /--only/],
     [['--rounds', '0'], /--rounds/],
     [['--rounds', '101'], /--rounds/],
-    [['--hosts', '1e3'], /--hosts/],
-    [['--hosts', '10001'], /--hosts/],
+    [['--rounds', '1e3'], /--rounds/],
     [['--out', ''], /--out/],
     [['--out', '--quick'], /--out/],
   ])('%j is rejected with a message that names the mistake', (args, message) => {
@@ -49,8 +48,6 @@ describe('the command line', () => {
       '--quick',
       '--rounds',
       '1 to 100',
-      '--hosts',
-      '1 to 10000',
       '--out',
       'default: docs',
       '--help',
@@ -59,9 +56,8 @@ describe('the command line', () => {
     }
   });
 
-  test('--rounds and --hosts replace the numbers of rounds and hosts in the plan', () => {
-    expect(parse(['--rounds', '9', '--hosts', '12'])).toMatchObject({ rounds: 9, hosts: 12 });
-    const plan = planOf({ quick: false, rounds: 9, hosts: 12 });
-    expect([plan.rounds, plan.service.hosts, plan.http.hosts]).toEqual([9, 12, 12]);
+  test('--rounds replaces the number of rounds in the plan', () => {
+    expect(parse(['--rounds', '9'])).toMatchObject({ rounds: 9 });
+    expect([planOf({ quick: false, rounds: 9 }).rounds, planOf({ quick: false }).rounds]).toEqual([9, 5]);
   });
 });

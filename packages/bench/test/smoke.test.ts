@@ -26,7 +26,7 @@ onPostgres('a benchmark on a real database', () => {
 
   test('a quick run of one section measures every contender, and writes the document, the tables and the results', async () => {
     const lines: string[] = [];
-    const request = { only: ['service'] as const, quick: true, rounds: 1, hosts: 4, out };
+    const request = { only: ['service'] as const, quick: true, rounds: 1, out };
     const { service } = await runBench(request, {
       write: (text) => void lines.push(text),
       progress: () => undefined,

@@ -17,6 +17,7 @@ export * from './health-checks.js';
 export * from './heartbeat.js';
 export * from './history.js';
 export * from './host-problems.js';
+export * from './host-severity.js';
 export * from './host.js';
 export * from './id.js';
 export * from './images-ports-projects.js';

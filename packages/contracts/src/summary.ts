@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Freshness } from './freshness.js';
-import type { HostProblemCode } from './host-problems.js';
+import { Freshness } from './freshness.js';
+import { HostProblemCode } from './host-problems.js';
 
 const Count = z.int().nonnegative();
 
@@ -12,28 +12,11 @@ export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealt
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
 /**
- * The numbers of hosts by freshness. A record is not suitable here: its JSON Schema does not list the keys as
- * properties, so client generators would ignore the keys.
+ * One count for each value. A record is not suitable here: its JSON Schema does not list the keys as properties, so
+ * client generators would ignore the keys.
  */
-const HostCounts = {
-  online: Count,
-  stale: Count,
-  offline: Count,
-  never: Count,
-  engine_down: Count,
-  left: Count,
-} satisfies Record<Freshness, z.ZodType>;
-
-/** The numbers of hosts by problem. A host with several problems is counted under each of them. */
-const ProblemCounts = {
-  engine_unreachable: Count,
-  list_refused: Count,
-  too_many_containers: Count,
-  snapshot_refused: Count,
-  truncated: Count,
-  clone_suspected: Count,
-  clock_skew: Count,
-} satisfies Record<HostProblemCode, z.ZodType>;
+const countOfEach = <Value extends string>(values: readonly Value[]) =>
+  z.object(Object.fromEntries(values.map((value) => [value, Count])) as Record<Value, typeof Count>);
 
 /**
  * Counts of the fleet at one instant. `containers.current` counts the containers whose `hostFreshness` is `online`;
@@ -44,9 +27,11 @@ export const Summary = z.object({
   hosts: z.object({
     total: Count,
     /** The number of hosts by freshness, including zeros. The sum is `total`. */
-    byFreshness: z.object(HostCounts),
-    /** The number of hosts with each problem, including zeros. */
-    byProblem: z.object(ProblemCounts),
+    byFreshness: countOfEach(Freshness.options),
+    /**
+     * The number of hosts with each problem, including zeros. A host with several problems is counted under each of them.
+     */
+    byProblem: countOfEach(HostProblemCode.options),
     /** The number of hosts whose token seems to have been used by two machines recently. */
     cloneSuspected: Count,
   }),

@@ -77,6 +77,33 @@ test('canonical order neither loses nor adds data', () => {
   );
 });
 
+// Agents and the API compare these bytes with those of other versions.
+test('the canonical form of a container has the same bytes in all versions', () => {
+  const container = Container.parse({
+    truncated: ['labels'],
+    startedAt: '2026-03-01T12:55:00+01:00',
+    labels: { tier: 'web', B: '1', a: '2' },
+    ports: [
+      { type: 'udp', privatePort: 53, count: 3, publicPort: 5300, ip: '::' },
+      { type: 'tcp', privatePort: 443 },
+      { privatePort: 53, type: 'tcp', ip: '0.0.0.0', count: 1 },
+    ],
+    status: 'Up 5 minutes',
+    state: 'running',
+    command: 'nginx',
+    imageId: null,
+    image: 'nginx:1',
+    name: 'web',
+    dockerId: 'a',
+  });
+  expect(JSON.stringify(canonicalContainer(container))).toBe(
+    '{"dockerId":"a","name":"web","image":"nginx:1","imageId":null,"command":"nginx","state":"running",' +
+      '"status":"Up 5 minutes","ports":[{"ip":"0.0.0.0","privatePort":53,"type":"tcp"},' +
+      '{"ip":"::","privatePort":53,"publicPort":5300,"type":"udp","count":3},{"privatePort":443,"type":"tcp"}],' +
+      '"labels":{"B":"1","a":"2","tier":"web"},"startedAt":"2026-03-01T11:55:00.000Z","truncated":["labels"]}',
+  );
+});
+
 test('canonicalSnapshot does not modify its input', () => {
   const container = Container.parse({
     ...minimalContainer,

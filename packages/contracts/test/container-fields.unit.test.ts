@@ -1,5 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { CONTAINER_FIELDS, CONTAINER_FIELD_NAMES, type ContainerField } from '../src/index.js';
+import {
+  CONTAINER_FIELDS,
+  CONTAINER_FIELD_NAMES,
+  CONTAINER_PARSER_VERSION,
+  TRUNCATABLE_FIELDS,
+  type ContainerField,
+} from '../src/index.js';
 
 const markers = CONTAINER_FIELD_NAMES.flatMap((name) => {
   const { digestMarker }: ContainerField = CONTAINER_FIELDS[name];
@@ -9,4 +15,19 @@ const markers = CONTAINER_FIELD_NAMES.flatMap((name) => {
 test('each digest marker is one character that no encoded value contains, and marks one field', () => {
   expect(new Set(markers).size).toBe(markers.length);
   for (const marker of markers) expect(marker).toMatch(/^[^\w.\-%;:,#*>/]$/);
+});
+
+test('the fields of the first release keep their order, and added fields are part of the version of the parser', () => {
+  expect(TRUNCATABLE_FIELDS.slice(0, 8)).toEqual([
+    'name',
+    'image',
+    'imageId',
+    'command',
+    'state',
+    'status',
+    'ports',
+    'labels',
+  ]);
+  const addedFields = CONTAINER_FIELD_NAMES.slice(CONTAINER_FIELD_NAMES.indexOf('truncated') + 1);
+  expect(CONTAINER_PARSER_VERSION).toBe(['3.1', ...addedFields].join('+'));
 });

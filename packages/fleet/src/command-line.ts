@@ -1,6 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
-export { Option, type Command } from 'commander';
+export { Option, type Command };
 
 export interface CommandIo {
   /** Writes to standard output. */
@@ -43,6 +43,8 @@ export const parseArguments = (command: Command, args: readonly string[]): Comma
  */
 export async function runProgram<Options>(program: {
   name: string;
+  /** Whether the program reads files in /proc. If so, it runs only on Linux. */
+  needsProc?: boolean;
   /** Parses the arguments. @throws CommanderError */
   parse: (args: readonly string[]) => Options;
   /** Returns the exit code. */
@@ -53,6 +55,10 @@ export async function runProgram<Options>(program: {
   const startedAt = performance.now();
   try {
     const options = program.parse(process.argv.slice(2));
+    if (program.needsProc && process.platform !== 'linux') {
+      process.stderr.write(`${program.name}: needs Linux, because it reads CPU times and memory figures from /proc\n`);
+      return 2;
+    }
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(name, () => (stop.signal.aborted ? process.exit(130) : stop.abort()));
     }
@@ -95,7 +101,7 @@ export const duration = (minMs: number) => (text: string) => {
 };
 
 /** Parses a comma-separated list of `words`. Returns each once, in the order of `words`. */
-export const listOf = (words: readonly string[]) => (text: string) => {
+const listOf = (words: readonly string[]) => (text: string) => {
   const listed = text.split(',');
   const unknown = listed.find((word) => !words.includes(word));
   if (unknown === undefined) return words.filter((word) => listed.includes(word));
@@ -106,7 +112,39 @@ export const listOf = (words: readonly string[]) => (text: string) => {
  * Parses a path. If a flag lacks its value, Commander uses the next flag as the value, so a path must not begin with
  * `-`.
  */
-export const path = (text: string): string => {
+const path = (text: string): string => {
   if (text !== '' && !text.startsWith('-')) return text;
   throw new InvalidArgumentError('It must be a path.');
 };
+
+/** The options of a program that writes a document. Without `out`, it writes none. */
+export interface ReportOptions<Part extends string> {
+  only: readonly Part[];
+  quick: boolean;
+  out?: string;
+}
+
+/**
+ * Returns the name and the parser of a program that runs some or all of several parts, and writes their results into a
+ * document. Adds the options to its command line. `outDefault` is relative to the root of the repository, in which pnpm
+ * runs the program.
+ */
+export function createReportProgram<Options extends ReportOptions<string>>(
+  command: Command,
+  parts: Options['only'],
+  outDefault: string,
+) {
+  const only = new Option('--only <names>', `what to run, separated by commas: ${parts.join(', ')}`);
+  command
+    .addOption(only.argParser(listOf(parts)).default(parts, 'all'))
+    .option('--quick', 'a short run, which writes nothing unless --out is given', false)
+    .option('--out <path>', `where to write the results (default: ${outDefault}); other results stay unchanged`, path);
+  return {
+    name: command.name(),
+    needsProc: true,
+    parse(args: readonly string[]): Options {
+      const options = parseArguments(command, args).opts<Options>();
+      return options.quick ? options : { out: outDefault, ...options };
+    },
+  };
+}

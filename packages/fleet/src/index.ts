@@ -1,4 +1,5 @@
 export { compareContainers } from './compare.js';
+export * from './latencies.js';
 export * from './load/client.js';
 export * from './load/connection.js';
 export type { Load, LoadResult } from './load/driver.js';

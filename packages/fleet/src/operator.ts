@@ -26,27 +26,38 @@ export class ApiError extends Error {
  */
 export interface Operator {
   call: Client['call'];
-  /** Returns the items of all pages. */
+  /** Returns the items of all pages, or of the first pages until `isEnough` returns true for the items so far. */
   all<Name extends PagedOperationName>(
     name: Name,
     input?: Input<Name>,
-  ): Promise<Answer<Name> extends { items: infer Items } ? Items : never>;
+    isEnough?: (items: Items<Name>) => boolean,
+  ): Promise<Items<Name>>;
+}
+
+type Items<Name extends PagedOperationName> = Answer<Name> extends { items: infer Each } ? Each : never;
+
+interface OperatorOptions extends ClientOptions {
+  onRetry?: () => void;
+  /** Fails at the first failed call, and also checks containers against the contract. */
+  isStrict?: boolean;
 }
 
 const ATTEMPTS_MAX = 6;
 
 /**
- * Containers are not checked against the contract, because there are many of them, and the callers compare each with
- * the container that was sent.
+ * Except with `isStrict`, containers are not checked against the contract, because there are many, and callers compare
+ * each one with the sent one.
  */
 const UncheckedPage = page(z.unknown());
 
-export function createOperator({ onRetry, ...options }: ClientOptions & { onRetry?: () => void }): Operator {
+export function createOperator({ onRetry, isStrict = false, ...options }: OperatorOptions): Operator {
   const client = createClient(options) as { call(name: OperationName, input: object): Promise<unknown> };
 
   async function call(name: OperationName, input: object = {}): Promise<unknown> {
     const schema =
-      name === 'listContainers' ? UncheckedPage : Object.values((Operations[name] as Operation).answers)[0];
+      name === 'listContainers' && !isStrict
+        ? UncheckedPage
+        : Object.values((Operations[name] as Operation).answers)[0];
     for (let attempt = 1; ; attempt++) {
       try {
         const answer = await client.call(name, input);
@@ -54,7 +65,7 @@ export function createOperator({ onRetry, ...options }: ClientOptions & { onRetr
         throw new Error('the response does not match the contract');
       } catch (error) {
         const { message } = error as Error;
-        if (attempt === ATTEMPTS_MAX || !canSucceedLater(error))
+        if (isStrict || attempt === ATTEMPTS_MAX || !canSucceedLater(error))
           throw new ApiError(`${name}: ${message}`, { cause: error });
         onRetry?.();
         const seconds = error instanceof ProblemError ? error.retryAfterSeconds : null;
@@ -63,14 +74,18 @@ export function createOperator({ onRetry, ...options }: ClientOptions & { onRetr
     }
   }
 
-  async function all(name: PagedOperationName, input: { query?: object } = {}): Promise<unknown[]> {
+  async function all(
+    name: PagedOperationName,
+    input: { query?: object } = {},
+    isEnough: (items: readonly unknown[]) => boolean = () => false,
+  ): Promise<unknown[]> {
     const items: unknown[] = [];
     let cursor: string | undefined;
     do {
       const answer = (await call(name, { query: { limit: PAGE_LIMIT_MAX, ...input.query, cursor } })) as Page<unknown>;
       items.push(...answer.items);
       cursor = answer.nextCursor ?? undefined;
-    } while (cursor !== undefined);
+    } while (cursor !== undefined && !isEnough(items));
     return items;
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { recordLatency } from '../src/latencies.js';
+import { createLatencies, latencyOf, recordLatency } from '../src/latencies.js';
 import { increment, Metrics } from '../src/simulation/metrics.js';
 import { progressLine } from '../src/simulation/progress.js';
 import { summarize, summaryText, type Run, type SimulateOptions } from '../src/simulation/summary.js';
@@ -62,6 +62,13 @@ test('a line of progress shows hosts, rates, latency, errors by kind, retries an
   expect(line).toBe(
     'running · 4/5 hosts · 12 snapshots/s · 100 heartbeats/s · p50 20 p99 20 ms · errors 429: 1, ECONNREFUSED: 1 · retries 2 · cadence 10/60 s',
   );
+});
+
+test('a percentile is the smallest value that is at least as large as the given share of the values', () => {
+  const latencies = createLatencies();
+  expect(latencyOf(latencies)).toEqual({ p50: NaN, p95: NaN, p99: NaN, max: NaN });
+  for (let us = 100; us >= 1; us--) recordLatency(latencies, us / 1_000);
+  expect(latencyOf(latencies)).toEqual({ p50: 0.05, p95: 0.095, p99: 0.099, max: 0.1 });
 });
 
 test('latencies have three significant digits, and any latency can be recorded', () => {

@@ -3,9 +3,6 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** The apps that have a main program. */
-export type App = 'api' | 'agent' | 'cli' | 'demo' | 'simulate';
-
 /** A program failed or ended early. The message contains the end of its output. */
 export class ProgramError extends Error {}
 
@@ -32,7 +29,7 @@ export interface ProgramOptions extends CommandOptions {
 export type Program = ReturnType<typeof startCommand>;
 
 /** Returns the path of an app's built main program. */
-export const mainOf = (app: App): string =>
+export const mainOf = (app: 'api' | 'agent' | 'cli' | 'demo' | 'simulate'): string =>
   fileURLToPath(new URL(`../../../apps/${app}/dist/main.js`, import.meta.url));
 
 /** Starts `node main`. */

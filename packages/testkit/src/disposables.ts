@@ -30,11 +30,11 @@ export async function withDisposables<T>(action: (use: Use) => Promise<T>): Prom
   return result as T;
 }
 
-/** Runs `action` with a new directory, and then removes the directory. */
-export function withTemporaryDirectory<T>(action: (directory: string) => Promise<T>): Promise<T> {
+/** Like `withDisposables`, with a new directory, which is removed last. */
+export function withTemporaryDirectory<T>(action: (directory: string, use: Use) => Promise<T>): Promise<T> {
   return withDisposables(async (use) => {
     const directory = await mkdtemp(join(tmpdir(), 'muster-'));
     use(directory, () => rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
-    return action(directory);
+    return action(directory, use);
   });
 }

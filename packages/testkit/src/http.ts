@@ -117,7 +117,7 @@ export function createHttp(serverUrl: string, options: HttpOptions = {}) {
   return {
     send,
     /** A fetch function for libraries that accept one. Its calls also use this client's connections. */
-    async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    fetch: async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
       const request = new Request(input, init);
       const { pathname: path, search } = new URL(request.url);
       const body = Buffer.from(await request.arrayBuffer());

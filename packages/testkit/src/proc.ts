@@ -1,4 +1,4 @@
-/** Processes on Linux: CPU time and memory from /proc, and CPU cores with util-linux's taskset. */
+/** Processes on Linux: CPU time and memory from /proc, CPU cores with util-linux's taskset, and signals. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -77,4 +77,13 @@ export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset
 export function pinFamily(pid: number, core: number): void {
   if (!canPin()) return;
   for (const member of familyOf(pid)) execFileSync('taskset', ['-cp', String(core), String(member.pid)]);
+}
+
+/** Sends a signal to a process, unless the process has ended. */
+export function signalIfRunning(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

@@ -18,7 +18,13 @@ import { hashEnrollToken, stateForServer } from './state-for-server.js';
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; retryInMs: number };
 
-/** Obtains, rotates and stores the tokens of an agent that is enrolled with one API. */
+/** An answer to a failed call. The same action is retried later. */
+export type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
+
+export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAnswer =>
+  answer.kind === 'retry' || answer.kind === 'dismissed';
+
+/** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
 export interface Session {
   isEnrolled(): boolean;
   /**

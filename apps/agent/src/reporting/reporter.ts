@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PROBLEM_MESSAGE_LENGTH_MAX, type AgentProblem, type Heartbeat, type SyncSummary } from '@muster/contracts';
+import type { AgentProblem, SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from '../lib/backoff.js';
 import { withBackgroundTask } from '../lib/background-task.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
-import type { Session, SessionAnswer } from '../muster/session.js';
+import { isFailedCall, type FailedAnswer, type Session } from '../muster/session.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
 import {
   scheduleAfterEngineChange,
@@ -20,11 +20,11 @@ import {
   scheduleAfterSnapshotDelay,
   createSchedule,
 } from './schedule.js';
-import { createReplayCall } from './journal-replay.js';
+import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js';
+import { createReplayCall, replayJournal } from './journal-replay.js';
 import { postSnapshot } from './post-snapshot.js';
 import type { ReportedIds } from './reported-ids.js';
 import type { SnapshotStream } from './snapshot-stream.js';
-import { AGENT_VERSION } from '../version.js';
 
 /** Reports one engine to one API until it is stopped. */
 export interface Reporter {
@@ -80,12 +80,6 @@ export interface ReporterOptions {
   onEngineFailure(): void;
 }
 
-/** An answer to a failed call. The same action is retried later. */
-type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
-
-const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAnswer =>
-  answer.kind === 'retry' || answer.kind === 'dismissed';
-
 /**
  * Maximum duration of one timer, in milliseconds. Longer waits are split because Node's timers overflow after 24.8
  * days.
@@ -98,11 +92,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let schedule = createSchedule(now());
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
-  let engineFault: EngineFault | null = null;
-  /** Why the last snapshot contains only some of the containers; null if it contains all. */
-  let incompleteness: string | null = null;
-  /** Why the API refused the last snapshot; null if it was not refused. */
-  let refusal: string | null = null;
+  const faults: ReportFaults = { engine: null, incompleteness: null, refusal: null };
   let engineFailures = 0;
   let serverFailures = 0;
   /** Number of consecutive snapshots that the API answered with 429. */
@@ -131,14 +121,14 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   async function sendSnapshot(signal: AbortSignal): Promise<void> {
-    if (!(await replayJournal(signal))) return;
+    if (!(await replay(signal))) return;
     schedule = scheduleAfterSnapshotStart(schedule);
     const reading = await pollEngine(signal);
     if (reading === null) return;
     unansweredReading = reading;
     // The API may have refused the last snapshot because the API still holds too many containers that an earlier run
     // reported. This run does not know the ids of these containers, but a complete snapshot removes them.
-    const isComplete = reading.incompleteness === null || refusal !== null;
+    const isComplete = reading.incompleteness === null || faults.refusal !== null;
     const answer = await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal);
     if (isFailedCall(answer)) {
       await recordUnanswered();
@@ -149,7 +139,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     recordAnswered();
     if (answer.kind === 'refused') {
       digest = null;
-      refusal = answer.reason;
+      faults.refusal = answer.reason;
       log.error({ reason: answer.reason }, 'the API refused this snapshot: retrying at the regular interval');
       schedule = scheduleAfterSnapshotAnswer(
         schedule,
@@ -159,7 +149,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       );
       return;
     }
-    refusal = null;
+    faults.refusal = null;
     // If the journal is not empty, it holds changes that are newer than this snapshot.
     if (answer.data.applied && journal.size() === 0) journal.setBaseline(reading.containers);
     await session.recordSuperseded(answer.data.reason === 'stream_superseded');
@@ -201,40 +191,36 @@ export function createReporter(options: ReporterOptions): Reporter {
       }
     });
 
-  /** Sends the journal's entries, oldest first. Returns false if the API cannot accept them yet. */
-  async function replayJournal(signal: AbortSignal): Promise<boolean> {
+  /** Sends the journal's entries. Returns false if the API cannot accept them yet. */
+  async function replay(signal: AbortSignal): Promise<boolean> {
     // Without an enrollment, the journal and the reported ids belong to an earlier enrollment of this machine.
     if (!session.isEnrolled()) {
       if (journal.size() > 0) await journal.clear();
       await reportedIds.clear();
     }
-    const initialSize = journal.size();
-    for (let sent = 0, entry = journal.first(); entry !== null; sent++, entry = journal.first()) {
-      const replay = await createReplayCall(client, entry, signal);
-      // The journal must shrink by at least one entry for every two entries sent. Otherwise, continuous changes and
-      // slow answers could keep the replay from ever finishing.
-      const mayJournalGrow = journal.size() <= initialSize - sent / 2;
-      const facts = poller.facts();
-      const answer = await (mayJournalGrow ? call(replay, facts, signal) : session.call(replay, facts, signal));
-      if (isFailedCall(answer)) {
-        recordServerFailure('snapshot', answer);
-        return false;
-      }
-      delayedSnapshots = 0;
-      recordAnswered();
-      if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refused a journal entry: skipped');
-      else if (answer.data.applied && incompleteness !== null) {
-        const ids = entry.containers.map(({ dockerId }) => dockerId);
-        await reportedIds.update(ids, entry.goneIds);
-      }
-      await journal.drop(entry);
-    }
-    return true;
+    const failed = await replayJournal(journal, {
+      async send(entry, mayJournalGrow) {
+        const request = await createReplayCall(client, entry, signal);
+        const facts = poller.facts();
+        return mayJournalGrow ? call(request, facts, signal) : session.call(request, facts, signal);
+      },
+      async recordSent(entry, answer) {
+        delayedSnapshots = 0;
+        recordAnswered();
+        if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refused a journal entry: skipped');
+        else if (answer.data.applied && faults.incompleteness !== null) {
+          const ids = entry.containers.map(({ dockerId }) => dockerId);
+          await reportedIds.update(ids, entry.goneIds);
+        }
+      },
+    });
+    if (failed !== null) recordServerFailure('snapshot', failed);
+    return failed === null;
   }
 
   function recordSummary(summary: SyncSummary): void {
     const { applied, reason, received, created, updated, removed, revision, cadence } = summary;
-    digest = applied && incompleteness === null ? summary.digest : null;
+    digest = applied && faults.incompleteness === null ? summary.digest : null;
     isSuperseded = reason === 'stream_superseded';
     const counts = { received, created, updated, removed, revision };
     if (applied) log[created + updated + removed > 0 ? 'info' : 'debug'](counts, 'snapshot applied');
@@ -245,13 +231,13 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
     // After an incomplete snapshot, the API has no digest, so it requests a snapshot at each heartbeat. The agent
     // ignores these requests.
-    const isAccepted = applied && incompleteness === null;
+    const isAccepted = applied && faults.incompleteness === null;
     schedule = scheduleAfterSnapshotAnswer(schedule, now(), { cadence, isAccepted }, random());
     if (isNewStream) markChanged();
   }
 
   async function sendHeartbeat(signal: AbortSignal): Promise<void> {
-    if (engineFault === null) {
+    if (faults.engine === null) {
       // If the engine is frozen, its event stream stays open but silent. Without this check, heartbeats would confirm
       // the engine's last state until the next time the containers are listed.
       const fault = await poller.check(signal);
@@ -261,7 +247,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
       return;
     }
-    const heartbeat = composeHeartbeat();
+    // While a change is unreported, the last snapshot does not match the current state.
+    const isCurrent = faults.engine === null && schedule.changeAt === null && journal.size() === 0;
+    const heartbeat = composeHeartbeat(faults, isCurrent ? digest : null, poller.facts(), wallNow());
     const answer = await call(
       (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
       poller.facts(),
@@ -277,35 +265,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }
 
-  function composeHeartbeat(): Heartbeat {
-    const facts = poller.facts();
-    const currentProblems = problems();
-    return {
-      // While a change is unreported, the last snapshot does not match the current state.
-      digest: engineFault === null && schedule.changeAt === null && journal.size() === 0 ? digest : null,
-      // Older APIs know only this field and ignore `problems`.
-      ...(engineFault === null ? {} : { engineError: engineFault.message }),
-      ...(currentProblems.length === 0 ? {} : { problems: currentProblems }),
-      ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
-      agentVersion: AGENT_VERSION,
-      sentAt: wallNow().toISOString(),
-    };
-  }
-
-  /** Returns the reasons why the host's state in Muster is not current or not complete. */
-  function problems(): AgentProblem[] {
-    const found: AgentProblem[] = engineFault === null ? [] : [engineFault];
-    if (incompleteness !== null) found.push({ code: 'too_many_containers', message: incompleteness });
-    if (refusal !== null) found.push({ code: 'snapshot_refused', message: refusal });
-    return found.map(({ code, message }) => ({
-      code,
-      message: message.slice(0, PROBLEM_MESSAGE_LENGTH_MAX).toWellFormed(),
-    }));
-  }
-
   function recordEngineFault(fault: EngineFault, isEngineResponsive: boolean): void {
     const { message } = fault;
-    const isNewError = message !== engineFault?.message;
+    const isNewError = message !== faults.engine?.message;
     engineFailures++;
     const delayMs = isEngineResponsive
       ? schedule.cadence.snapshotSeconds * 1_000
@@ -313,7 +275,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const details = { engineError: message, retryInMs: Math.round(delayMs) };
     if (isNewError) log.error(details, 'cannot list the containers: reporting the error instead of a snapshot');
     else log.debug(details, 'still cannot list the containers');
-    engineFault = fault;
+    faults.engine = fault;
     digest = null;
     schedule = scheduleAfterEngineFailure(schedule, now(), delayMs, isNewError);
     if (!isEngineResponsive) options.onEngineFailure();
@@ -321,12 +283,12 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function recordEngineReadable(reading: EngineReading): void {
     containers = reading.presentIds.size;
-    if (engineFault !== null) log.info({ containers }, 'the engine can be read again');
-    if (incompleteness === null && reading.incompleteness !== null) {
+    if (faults.engine !== null) log.info({ containers }, 'the engine can be read again');
+    if (faults.incompleteness === null && reading.incompleteness !== null) {
       log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
     }
-    incompleteness = reading.incompleteness;
-    engineFault = null;
+    faults.incompleteness = reading.incompleteness;
+    faults.engine = null;
     engineFailures = 0;
   }
 
@@ -374,9 +336,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       containers,
       serverError,
       isSuperseded,
-      engineError: engineFault?.message ?? null,
+      engineError: faults.engine?.message ?? null,
       journalEntries: journal.size(),
-      problems: problems(),
+      problems: problemsOf(faults),
     }),
     async run(signal) {
       try {

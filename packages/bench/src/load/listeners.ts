@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Paths, type ContainerEvent } from '@muster/contracts';
+import { createLatencies, latencyOf, recordLatency } from '@muster/fleet';
 import { serveCalls } from '@muster/testkit';
-import { latency } from '@muster/testkit/report';
 
 type Listener = Awaited<ReturnType<typeof listen>>;
 
@@ -14,6 +14,7 @@ type Listener = Awaited<ReturnType<typeof listen>>;
 const OPENING_MAX = 50;
 
 let listeners: Listener[] = [];
+const delays = createLatencies();
 
 const handlers = {
   async open({ port, key, count }: { port: number; key: string; count: number }): Promise<void> {
@@ -35,9 +36,10 @@ const handlers = {
       messages: sum(({ messages }) => messages),
       bytes: sum(({ bytes }) => bytes),
       /** Milliseconds from the recording of a change until a listener received it. */
-      delayMs: latency(listeners.flatMap(({ delaysMs }) => delaysMs)),
+      delayMs: latencyOf(delays),
     };
-    for (const listener of listeners) Object.assign(listener, { changes: 0, messages: 0, bytes: 0, delaysMs: [] });
+    for (const listener of listeners) Object.assign(listener, { changes: 0, messages: 0, bytes: 0 });
+    delays.reset();
     return received;
   },
   close(): void {
@@ -52,7 +54,7 @@ serveCalls(handlers);
 /** Opens a stream, and waits for its first message. */
 async function listen(port: number, key: string, isTimed: boolean) {
   const socket = connect({ port, host: '127.0.0.1' });
-  const listener = { socket, isClosed: false, messages: 0, changes: 0, bytes: 0, delaysMs: [] as number[] };
+  const listener = { socket, isClosed: false, messages: 0, changes: 0, bytes: 0 };
   await once(socket, 'connect');
   socket.write(`GET ${Paths.stream} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${key}\r\n\r\n`);
   let [rest, event] = ['', ''];
@@ -73,11 +75,11 @@ async function listen(port: number, key: string, isTimed: boolean) {
         resolve();
         if (event !== 'container') continue;
         listener.changes += 1;
-        if (isTimed) listener.delaysMs.push(Date.now() - recordedAt(line.slice('data: '.length)));
+        if (!isTimed) continue;
+        const { recordedAt } = JSON.parse(line.slice('data: '.length)) as ContainerEvent;
+        recordLatency(delays, Date.now() - Date.parse(recordedAt));
       }
     });
   });
   return listener;
 }
-
-const recordedAt = (data: string): number => Date.parse((JSON.parse(data) as ContainerEvent).recordedAt);

@@ -4,10 +4,7 @@
  */
 import { formatBytes, formatNumber, formatSpread, type Spread, type Table } from '@muster/testkit/report';
 
-export interface TitledTable extends Table {
-  title: string;
-}
-
+type TitledTable = Table & { title: string };
 type Row = Record<string, string>;
 type Group = Record<string, unknown>;
 

@@ -14,7 +14,6 @@ export interface Figure {
 }
 
 export interface Target {
-  id: string;
   section: SectionId;
   text: string;
   bound: readonly ['at least' | 'at most', number];
@@ -42,7 +41,6 @@ const SERVICE_TARGETS = [
 
 const serviceTargets = SERVICE_TARGETS.flatMap(([other, name, kind, percent, ratio]) =>
   [1, 4].map((concurrency): Target => ({
-    id: `service-${other}-${percent}-${kind}-${concurrency}`,
     section: 'service',
     text: `Muster / ${name}, ${percent} % ${kind}, ${concurrency === 1 ? 'one' : concurrency} at a time`,
     bound: ['at least', ratio],
@@ -98,7 +96,6 @@ const httpTargets = HTTP_TARGETS.flatMap(([id, name, direction, ...bounds]) =>
   ([8, 64] as const).map((connections, index): Target => {
     const { text, format, figure } = HTTP_MEASURES[id];
     return {
-      id: `${id}-${name}-${connections}`,
       section: 'http',
       text: `${text.replace(name === 'heartbeat' ? 'snapshot, …' : '…', name)}, ${connections} connections`,
       bound: [direction, bounds[index]!],
@@ -123,7 +120,6 @@ export const TARGETS: readonly Target[] = [
   ...serviceTargets,
   ...httpTargets,
   {
-    id: 'growth-rate',
     section: 'growth',
     text: 'rate with 10,000 hosts / with 100 hosts',
     bound: ['at least', 0.8],
@@ -131,7 +127,6 @@ export const TARGETS: readonly Target[] = [
     figure: ({ growth }) => medianOf(growth?.result.rateOfMostOverFewest),
   },
   {
-    id: 'event-loop-stall',
     section: 'http',
     text: 'longest stall of the event loop, one snapshot of 5,000 containers that all changed',
     bound: ['at most', 50],
@@ -142,7 +137,6 @@ export const TARGETS: readonly Target[] = [
     },
   },
   {
-    id: 'reads-p95',
     section: 'growth',
     text: 'GET /api/containers, p95 of the slowest read at 500,000 rows',
     bound: ['at most', READ_MS_MAX],
@@ -155,7 +149,6 @@ export const TARGETS: readonly Target[] = [
     },
   },
   {
-    id: 'reads-ratio',
     section: 'growth',
     text: 'GET /api/containers, p95 of the slowest read / of one container by its key, at 500,000 rows',
     bound: ['at most', 25],
@@ -167,7 +160,6 @@ export const TARGETS: readonly Target[] = [
     },
   },
   {
-    id: 'table-growth',
     section: 'table-growth',
     text: 'size of tables and indexes after 1,000 unchanged snapshots per host / before',
     bound: ['at most', 1.05],

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { canonicalContainer } from '@muster/contracts';
 import { compareContainers, createOperator, MACHINE, startLoad, type SeededHost, type Traffic } from '@muster/fleet';
-import { newToken, withDisposables, withTemporaryDirectory } from '@muster/testkit';
+import { newToken, withTemporaryDirectory } from '@muster/testkit';
 import { spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import { startFleet } from '../measured-fleet.js';
@@ -12,17 +12,13 @@ import { takeRounds } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 
 /** Runs the section. @throws VerificationError, or ProgramError or ApiError if a request failed. */
-export function runEmbedded(bench: Omit<Bench, 'cluster'>) {
-  return withTemporaryDirectory((directory) => runIn(join(directory, 'data'), bench));
-}
-
-function runIn(dataDirectory: string, { plan, signal, progress }: Omit<Bench, 'cluster'>) {
+export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) {
   const { hosts: count, containers, connections, turnMs, warmStarts } = plan.embedded;
   const adminKey = newToken();
-  return withDisposables(async (use) => {
+  return withTemporaryDirectory(async (directory, use) => {
     /** Starts the API. Returns the server, the milliseconds until it was ready, and its memory at that time. */
     const start = async () => {
-      const started = await startServer('muster', { MUSTER_DATA_DIR: dataDirectory }, adminKey);
+      const started = await startServer('muster', { MUSTER_DATA_DIR: join(directory, 'data') }, adminKey);
       const server = use(started, (each) => each.stop());
       return { server, ms: server.readyMs, rssBytes: (await server.loop()).rssBytes };
     };

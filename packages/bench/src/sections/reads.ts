@@ -2,8 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { CONTAINER_SORT_KEYS, HOST_ONLY_SORT_KEYS, Paths } from '@muster/contracts';
 import type pg from 'pg';
-import { openConnection } from '@muster/fleet';
-import { latency, type Latency } from '@muster/testkit/report';
+import { createLatencies, latencyOf, openConnection, recordLatency, type Latency } from '@muster/fleet';
 import { ProgramError } from '@muster/testkit';
 
 export interface ReadFigures {
@@ -179,23 +178,23 @@ export async function measureReads(
   try {
     for (const { name, route, paths, pages } of reads) {
       await readPage(paths[0]!);
-      const latencies: number[] = [];
+      const latencies = createLatencies();
       let failed = 0;
       let items = 0;
       const deadline = performance.now() + readMs;
-      for (let turn = 0; latencies.length < readRequests && (turn === 0 || performance.now() < deadline); turn++) {
+      for (let turn = 0; latencies.count < readRequests && (turn === 0 || performance.now() < deadline); turn++) {
         let path: string | null = paths[turn % paths.length]!;
         for (let page = 0; page < pages && path !== null; page++) {
           signal.throwIfAborted();
           const answer = await readPage(path);
-          latencies.push(answer.ms);
+          recordLatency(latencies, answer.ms);
           items += answer.items;
           if (answer.status !== 200) failed += 1;
           path = answer.next === null ? null : withCursor(path, answer.next);
         }
       }
-      const requests = latencies.length;
-      figures.push({ name, route, latencyMs: latency(latencies), requests, failed, items: items / requests });
+      const requests = latencies.count;
+      figures.push({ name, route, latencyMs: latencyOf(latencies), requests, failed, items: items / requests });
     }
   } finally {
     connection.close();

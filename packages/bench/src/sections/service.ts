@@ -4,14 +4,13 @@ import { advance, NO_PROGRESS, seedHosts, simulateHost, touchesOfPercent } from 
 import { withDisposables } from '@muster/testkit';
 import { ownCpuMs } from '@muster/testkit/proc';
 import { pairedRatio, spread, type Spread } from '@muster/testkit/report';
-import type { Bench } from '../plan.js';
+import type { Bench, Change } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
 import { CONTENDER_IDS, type Contender, type ContenderId, type Delivery } from '../contenders/contender.js';
 import { createMuster } from '../contenders/muster.js';
 import { createPrismaUpserts } from '../contenders/prisma-upserts.js';
 import { createRowByRow } from '../contenders/row-by-row.js';
 import { createSetBased } from '../contenders/set-based.js';
-import type { Change } from '../plan.js';
 import { takeRounds } from '../measure/turn.js';
 import { verifyHost } from '../verify.js';
 

@@ -1,4 +1,5 @@
 import type { Plan } from './plan.js';
+import { count as formatCount } from './report.js';
 
 /** A measured result, and whether it meets the requirement. */
 export interface Finding {
@@ -25,8 +26,6 @@ export interface Guarantee {
   /** Injects the faults, and returns what was measured. Leaves no process and no file behind. */
   check(rig: Rig): Promise<Finding[]>;
 }
-
-const formatCount = (value: number): string => value.toLocaleString('en-US');
 
 /**
  * Requires that `count` is 0 after `of` attempts. The requirement is not met if `of` is 0, because nothing was tested.

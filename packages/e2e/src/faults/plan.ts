@@ -1,5 +1,5 @@
 /** The extent of each test. All tests together take about twenty minutes on two cores. */
-const FULL = {
+export const FULL = {
   kill: { rounds: 30, embeddedRounds: 30, hosts: 8 },
   /** `deploys` and `requests` are minimums. */
   deploy: { deploys: 3, requests: 10_000, connections: 16 },
@@ -16,7 +16,7 @@ const FULL = {
 export type Plan = typeof FULL;
 
 /** The same faults, but fewer and shorter: about eight minutes. */
-const QUICK: Plan = {
+export const QUICK: Plan = {
   kill: { rounds: 6, embeddedRounds: 3, hosts: 8 },
   deploy: { deploys: 1, requests: 2_000, connections: 8 },
   frozen: { frozenMs: 8_000 },
@@ -28,10 +28,3 @@ const QUICK: Plan = {
   limits: { sprayMs: 6_000 },
   revoked: { hosts: 4 },
 };
-
-/** Returns the plan for a command line. `rounds` replaces the number of kills of each kind. */
-export function planOf({ quick, rounds }: { quick: boolean; rounds?: number }): Plan {
-  const plan = quick ? QUICK : FULL;
-  if (rounds === undefined) return plan;
-  return { ...plan, kill: { ...plan.kill, rounds, embeddedRounds: rounds } };
-}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startApi, withDisposables, withTemporaryDirectory } from '@muster/testkit';
+import { startApi, withTemporaryDirectory } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
 import { fuzzDocument, type DocumentFuzz, type DocumentFuzzResult } from './fuzz.js';
 import { createSettle } from './settle.js';
@@ -20,16 +20,14 @@ export function fuzzApi(
   databaseUrl: string | null,
   run: Pick<DocumentFuzz, 'cases' | 'seed'>,
 ): Promise<DocumentFuzzResult> {
-  return withTemporaryDirectory((directory) =>
-    withDisposables(async (use) => {
-      const database = databaseUrl === null ? {} : { DATABASE_URL: databaseUrl };
-      const env = { MUSTER_DATA_DIR: directory, ...database, ...NO_LIMITS };
-      const api = use(await startApi({ env }), (started) => started.stop());
-      const http = use(createHttp(api.url), (client) => client.close());
-      const link = await readFile(join(directory, 'setup-link'), 'utf8');
-      const settle = await createSettle(http, api.adminKey, link.trim());
-      const document = JSON.parse((await http.send({ path: '/openapi.json' })).text) as DocumentFuzz['document'];
-      return fuzzDocument({ url: api.url, document, settle, ...run });
-    }),
-  );
+  return withTemporaryDirectory(async (directory, use) => {
+    const database = databaseUrl === null ? {} : { DATABASE_URL: databaseUrl };
+    const env = { MUSTER_DATA_DIR: directory, ...database, ...NO_LIMITS };
+    const api = use(await startApi({ env }), (started) => started.stop());
+    const http = use(createHttp(api.url), (client) => client.close());
+    const link = await readFile(join(directory, 'setup-link'), 'utf8');
+    const settle = await createSettle(http, api.adminKey, link.trim());
+    const document = JSON.parse((await http.send({ path: '/openapi.json' })).text) as DocumentFuzz['document'];
+    return fuzzDocument({ url: api.url, document, settle, ...run });
+  });
 }

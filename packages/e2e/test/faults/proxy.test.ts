@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { eventually } from '@muster/testkit';
-import { createClient } from './parts/http.js';
+import { createHttp } from '@muster/testkit/http';
 import { startProxy, type Proxy } from './parts/proxy.js';
 
 const servers: Server[] = [];
@@ -37,7 +37,7 @@ test('requests are forwarded with their bodies to ready replicas only, and respo
   };
   const notReady: RequestListener = (req, res) => res.writeHead(req.url === '/readyz' ? 503 : 500).end();
   const proxy = await openProxy(await startReplica(notReady), await startReplica(echo));
-  const client = createClient(proxy.url);
+  const client = createHttp(proxy.url);
   for (const body of ['a', 'b'.repeat(100_000)]) {
     const reply = await client.send({ method: 'POST', path: '/x', body });
     expect(reply).toMatchObject({ status: 201, text: body, headers: { 'x-method': 'POST' } });
@@ -45,7 +45,7 @@ test('requests are forwarded with their bodies to ready replicas only, and respo
   isReady = false;
   await eventually(() => expect(proxy.ready()).toBe(0));
   expect((await client.send({ path: '/x' })).status).toBe(502);
-  client.close();
+  await client.close();
 });
 
 test('a request that a replica drops is not sent to another replica', async () => {
@@ -59,8 +59,8 @@ test('a request that a replica drops is not sent to another replica', async () =
     }
   };
   const proxy = await openProxy(await startReplica(dropRequest), await startReplica(dropRequest));
-  const client = createClient(proxy.url);
+  const client = createHttp(proxy.url);
   expect((await client.send({ path: '/x' })).status).toBe(502);
   expect(droppedRequests).toBe(1);
-  client.close();
+  await client.close();
 });

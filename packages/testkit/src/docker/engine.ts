@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isAvailable } from '../is-available.js';
 import { startCommand, type Program } from '../child-process.js';
+import { signalIfRunning } from '../proc.js';
 import { createDockerClient } from './client.js';
 
 const run = promisify(execFile);
@@ -124,13 +125,7 @@ async function endProcessesOf(dir: string): Promise<void> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const pids = await processesOf(dir);
     if (pids.length === 0) return;
-    for (const pid of pids) {
-      try {
-        process.kill(pid, attempt < 5 ? 'SIGTERM' : 'SIGKILL');
-      } catch {
-        // The process has ended in the meantime.
-      }
-    }
+    for (const pid of pids) signalIfRunning(pid, attempt < 5 ? 'SIGTERM' : 'SIGKILL');
     await sleep(100);
   }
 }

@@ -8,9 +8,6 @@ import { ReplayedEngine, type ContainerEvent } from './engine.js';
 import { matchesEventFilter, renderEvent } from './events.js';
 import { createLife, type Role } from './life.js';
 
-/** Where the server listens: a Unix socket, or a port of the loopback interface (0: any free one). */
-export type Listen = { socketPath: string } | { port: number };
-
 const ROUTES = {
   ping: /^\/_ping$/,
   version: /^\/version$/,
@@ -32,7 +29,8 @@ export type Replay = Awaited<ReturnType<typeof startReplayedEngine>>;
 
 export interface ReplayOptions {
   flavour: Flavour;
-  listen: Listen;
+  /** A Unix socket, or a port of the loopback interface (0: any free one). */
+  listen: { socketPath: string } | { port: number };
   seed: number;
   /** The containers, whose states change over time. Default: the captured containers, which do not change. */
   roles?: readonly Role[];

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isAvailable } from '../is-available.js';
+import { signalIfRunning } from '../proc.js';
 
 const run = promisify(execFile);
 
@@ -208,14 +209,6 @@ async function processes(): Promise<{ pid: number; parent: number }[]> {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,stat=']);
   const rows = [...stdout.matchAll(/^ *(\d+) +(\d+) +[^Z\s]/gm)];
   return rows.map(([, pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
-}
-
-function signalIfRunning(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 /** Returns the newest installation in PATH and in Debian's directories. @throws PostgresMissingError */

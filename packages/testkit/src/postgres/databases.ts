@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-export { PostgresMissingError, startPostgresCluster as requirePostgres } from './cluster.js';
+export { PostgresMissingError, startPostgresCluster } from './cluster.js';
 
 /** Runs `action` on a new connection. */
 export async function withConnection<T>(url: string, action: (client: pg.Client) => Promise<T>): Promise<T> {

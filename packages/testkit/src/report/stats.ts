@@ -1,14 +1,9 @@
 /** A figure that was measured in several rounds. */
 export type Spread = ReturnType<typeof spread>;
 
-/** Latencies in milliseconds. */
-export type Latency = ReturnType<typeof latency>;
-
-const ascending = (values: readonly number[]) => [...values].sort((a, b) => a - b);
-
 /** Returns the middle value, or the mean of the two middle values. Returns NaN if there are no values. */
 export function median(values: readonly number[]): number {
-  const sorted = ascending(values);
+  const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
 }
@@ -30,11 +25,4 @@ export function pairedRatio(ours: readonly (number | null)[], theirs: readonly (
     return value === null || other === null ? [] : [value / other];
   });
   return ratios.length === 0 ? null : spread(ratios);
-}
-
-/** Returns nearest-rank percentiles: p95 is the smallest value that is at least as large as 95 % of all values. */
-export function latency(values: readonly number[]) {
-  const sorted = ascending(values);
-  const at = (share: number) => sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? NaN;
-  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { latency, median, pairedRatio, spread } from '../../src/report/stats.js';
+import { median, pairedRatio, spread } from '../../src/report/stats.js';
 
 describe('figures over rounds', () => {
   test('the median is the middle value, or the mean of the two middle values', () => {
@@ -20,11 +20,5 @@ describe('figures over rounds', () => {
   test('rounds in which only one contender has a figure are left out', () => {
     expect(pairedRatio([10, 20, 30], [5])).toEqual({ median: 2, min: 2, max: 2 });
     expect(pairedRatio([10], [])).toBeNull();
-  });
-
-  test('a percentile is the smallest value that is at least as large as the given share of the values', () => {
-    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
-    expect(latency(hundred)).toEqual({ p50: 50, p95: 95, p99: 99, max: 100 });
-    expect(latency([7])).toEqual({ p50: 7, p95: 7, p99: 7, max: 7 });
   });
 });

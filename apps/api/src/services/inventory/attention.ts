@@ -3,8 +3,10 @@ import {
   ATTENTION_TIMES_MAX,
   ContainerProblemCode,
   Freshness,
+  FRESHNESS_SEVERITY,
   HostAttentionKind,
   HostProblemCode,
+  PROBLEM_SEVERITY,
   type Attention,
   type ContainerAttention,
   type ContainerAttentionFilter,
@@ -57,17 +59,7 @@ export function createGetAttention(
   });
 }
 
-const SEVERITY: Readonly<Record<HostAttentionKind, number>> = {
-  engine_down: 5,
-  offline: 5,
-  clone_suspected: 5,
-  list_refused: 5,
-  too_many_containers: 5,
-  snapshot_refused: 5,
-  stale: 4,
-  truncated: 3,
-  clock_skew: 3,
-};
+const SEVERITY = { ...FRESHNESS_SEVERITY, ...PROBLEM_SEVERITY };
 
 function toHostAttention(found: readonly HostsWithProblem[]): HostAttention[] {
   return HostAttentionKind.options.flatMap((kind) => {

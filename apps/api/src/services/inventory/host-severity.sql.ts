@@ -1,28 +1,21 @@
-import { HostProblemCode } from '@muster/contracts';
+import { Freshness, FRESHNESS_SEVERITY, HostProblemCode, PROBLEM_SEVERITY } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { hasProblem } from '../sync/index.js';
-
-/**
- * The problems that are as severe as an offline host: the stored state is not current, or belongs to another machine.
- */
-const SEVERE_PROBLEMS = [
-  'engine_unreachable',
-  'list_refused',
-  'too_many_containers',
-  'snapshot_refused',
-  'clone_suspected',
-] as const satisfies HostProblemCode[];
 
 /**
  * Returns an SQL expression for the severity of a row `h` of hosts, from 0 (its agent left) and 1 (online without
  * problems) to 5.
  */
 export function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {
-  return Prisma.sql`(CASE
-    WHEN ${freshness} = 'left' THEN 0
-    WHEN ${freshness} IN ('offline', 'engine_down') OR ${hasProblem(SEVERE_PROBLEMS, now)} THEN 5
-    WHEN ${freshness} = 'stale' THEN 4
-    WHEN ${hasProblem(HostProblemCode.options, now)} THEN 3
-    WHEN ${freshness} = 'never' THEN 2
-    ELSE 1 END)`;
+  // Each branch needs only its own values, because the branches of higher severities precede it.
+  const branches = ([5, 4, 3, 2] as const).map((level) => {
+    const values = Freshness.options.filter((value) => FRESHNESS_SEVERITY[value] === level);
+    const codes = HostProblemCode.options.filter((code) => PROBLEM_SEVERITY[code] === level);
+    const conditions = [
+      ...(values.length === 0 ? [] : [Prisma.sql`${freshness} IN (${Prisma.join(values)})`]),
+      ...(codes.length === 0 ? [] : [hasProblem(codes, now)]),
+    ];
+    return Prisma.sql`WHEN ${Prisma.join(conditions, ' OR ')} THEN ${level}::int`;
+  });
+  return Prisma.sql`(CASE WHEN ${freshness} = 'left' THEN 0 ${Prisma.join(branches, ' ')} ELSE 1 END)`;
 }

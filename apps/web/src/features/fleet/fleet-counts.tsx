@@ -5,7 +5,8 @@ import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { StateIcon } from '../../components/state-icons';
 import { CURRENT_FRESHNESS, sortStates, LAST_KNOWN_FRESHNESS, iconOfState } from '../../lib/container-status';
-import { PROBLEM_TITLES, SEVERE_PROBLEMS } from '../../lib/format-problem';
+import { PROBLEM_TITLES } from '../../lib/format-problem';
+import { isSevereProblem } from '../../lib/severity';
 import { hostCounts, type HostCount } from './host-counts';
 
 /** The filters that the counts link to. They select exactly the containers that a count includes. */
@@ -70,8 +71,8 @@ function HostCountLink({ entry: { count, freshness, problem } }: { entry: HostCo
       <strong className="number">{formatNumber(count)}</strong>
       {freshness !== undefined && <FreshnessBadge freshness={freshness} />}
       {problem !== undefined && (
-        <span className={SEVERE_PROBLEMS[problem] ? 'freshness freshness-offline' : 'freshness freshness-stale'}>
-          <StateIcon icon={SEVERE_PROBLEMS[problem] ? 'unhealthy' : 'starting'} />
+        <span className={isSevereProblem(problem) ? 'freshness freshness-offline' : 'freshness freshness-stale'}>
+          <StateIcon icon={isSevereProblem(problem) ? 'unhealthy' : 'starting'} />
           {PROBLEM_TITLES[problem].toLowerCase()}
         </span>
       )}

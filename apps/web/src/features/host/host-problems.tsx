@@ -1,7 +1,8 @@
 import type { HostProblem } from '@muster/contracts';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
-import { SEVERE_PROBLEMS, PROBLEM_TITLES } from '../../lib/format-problem';
+import { PROBLEM_TITLES } from '../../lib/format-problem';
+import { isSevereProblem } from '../../lib/severity';
 
 /** A host's problems, each with its name, start time and message. Renders nothing if there are no problems. */
 export function HostProblems({ problems }: { problems: readonly HostProblem[] }) {
@@ -9,7 +10,7 @@ export function HostProblems({ problems }: { problems: readonly HostProblem[] })
   return (
     <ul className="problems" aria-label="Problems">
       {problems.map(({ code, message, since }) => (
-        <li key={code} className={SEVERE_PROBLEMS[code] ? 'note note-trouble' : 'note note-warning'}>
+        <li key={code} className={isSevereProblem(code) ? 'note note-trouble' : 'note note-warning'}>
           <p>
             <strong>{PROBLEM_TITLES[code]}</strong> since <Age at={since} />.{' '}
             <span className="break">

@@ -7,8 +7,9 @@ import { Age } from '../../components/time';
 import type { Column } from '../../components/virtual-table';
 import { iconOfState, isCurrent, sortStates } from '../../lib/container-status';
 import { formatNumber } from '../../lib/format-count';
-import { PROBLEM_TITLES, SEVERE_PROBLEMS } from '../../lib/format-problem';
+import { PROBLEM_TITLES } from '../../lib/format-problem';
 import { toPlainText } from '../../lib/plain-text';
+import { isSevereProblem } from '../../lib/severity';
 import { AllHostsCheckbox, HostCheckbox } from './selection-context';
 
 export type HostColumnId =
@@ -102,14 +103,14 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
 
 /** The most important problem, how long the host has had it, and the number of other problems. */
 function Problems({ problems }: { problems: Host['problems'] }) {
-  const worst = problems.find(({ code }) => SEVERE_PROBLEMS[code]) ?? problems[0];
+  const worst = problems.find(({ code }) => isSevereProblem(code)) ?? problems[0];
   if (worst === undefined) return null;
   return (
     <span
       className="state host-problem"
       title={toPlainText(problems.map(({ code, message }) => `${PROBLEM_TITLES[code]}: ${message}`).join('\n'))}
     >
-      <StateIcon icon={SEVERE_PROBLEMS[worst.code] ? 'unhealthy' : 'starting'} />
+      <StateIcon icon={isSevereProblem(worst.code) ? 'unhealthy' : 'starting'} />
       <span className="clip">
         {PROBLEM_TITLES[worst.code]}
         {problems.length > 1 && ` +${problems.length - 1}`}

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
+import { newToken, withDisposables } from '@muster/testkit';
 import { peakBytes, residentBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import { type AgentSession, snapshotRequest } from '@muster/fleet';
+import { createHttp, type Call, type Http, type Reply } from '@muster/testkit/http';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import {
   announcement,
@@ -15,10 +17,8 @@ import {
   type Dribble,
 } from '../load/hostile.js';
 import { enroll } from '../parts/agent.js';
-import { newAdminKey, startApi, type Api } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
-import { createOperator } from '../parts/operator.js';
+import { startApi, type Api } from '../parts/api.js';
+import { createEnrollment, createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/report.js';
 
@@ -61,16 +61,16 @@ interface Outcome {
 }
 
 async function sendHostileInput({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
-  return withClosers(async (closers) => {
-    const adminKey = newAdminKey();
+  return withDisposables(async (use) => {
+    const adminKey = newToken();
     const env = {
       DATABASE_URL: databaseUrl,
       MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
       MUSTER_AUTH_FAILURES_PER_MINUTE: '0',
     };
-    const api = closers.add(await startApi({ env, adminKey }), (each) => each.stop());
-    const client = closers.add(createClient(api.url), (each) => each.close());
-    const enrollment = await createOperator(client, adminKey).enrollmentToken(10);
+    const api = use(await startApi({ env, adminKey }), (each) => each.stop());
+    const client = use(createHttp(api.url), (each) => each.close());
+    const enrollment = await createEnrollment(createOperator(client, adminKey), 10);
     const agent = await enroll(client, enrollment.token, 'hostile');
     await client.send(snapshotRequest(agent, '[]'));
     const bodies = await hostileBodies();
@@ -167,7 +167,7 @@ function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: strin
  * If the server refuses a request while the client is sending it, the server may close the connection. This counts as a
  * refusal.
  */
-async function answerTo(client: Client, name: string, call: Call): Promise<Outcome> {
+async function answerTo(client: Http, name: string, call: Call): Promise<Outcome> {
   const reply = await client.send(call).catch(() => null);
   return { name: `${name} to ${call.path}`, status: reply?.status ?? 0 };
 }
@@ -201,7 +201,7 @@ function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[
 /** Returns the responses to other clients while the API waits for bodies that were announced but not sent. */
 async function callWhileBodiesAreHeld(
   { port }: Api,
-  client: Client,
+  client: Http,
   { agent, victim, adminKey }: { agent: AgentSession; victim: AgentSession; adminKey: string },
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
@@ -226,7 +226,7 @@ const LARGE_COMMANDS = 10;
 const LARGE_LABELS = 140;
 
 /** Stores the largest containers that a host can send, and reads them as an operator. */
-async function readLargePages(client: Client, agent: AgentSession, adminKey: string): Promise<Reply[]> {
+async function readLargePages(client: Http, agent: AgentSession, adminKey: string): Promise<Reply[]> {
   const container = (name: string) => ({ dockerId: name, name: ` ${name}`, image: 'nginx:1', state: 'running' });
   const incomplete = async (containers: object[]) => {
     const call = snapshotRequest(agent, gzipSync(JSON.stringify(containers), { level: 1 }));

@@ -2,13 +2,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
-import { withTemporaryDirectory } from '@muster/testkit';
+import { newToken, withDisposables, withTemporaryDirectory, type Use } from '@muster/testkit';
+import { createHttp, type Http } from '@muster/testkit/http';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
-import { newAdminKey, startApi, type Api } from '../parts/api.js';
-import { withClosers, type Closers } from '../parts/closers.js';
-import { createClient, type Client } from '../parts/http.js';
-import { createOperator, type Operator } from '../parts/operator.js';
+import { startApi, type Api } from '../parts/api.js';
+import { createEnrollment, createOperator, type Operator } from '../parts/operator.js';
 import { onDatabase, withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/report.js';
 
@@ -46,16 +45,16 @@ const ENV = { MUSTER_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) };
 /** Starts one of two replicas with a clock that is an hour ahead, and then corrects the clock. */
 async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding[]> {
   const what = 'PostgreSQL';
-  return withClosers(async (closers) => {
-    const options = { env: { DATABASE_URL: databaseUrl, ...ENV }, adminKey: newAdminKey() };
+  return withDisposables(async (use) => {
+    const options = { env: { DATABASE_URL: databaseUrl, ...ENV }, adminKey: newToken() };
     const right = await startApi(options);
-    closers.add(null, () => right.program.stop('SIGKILL'));
+    use(null, () => right.program.stop('SIGKILL'));
     const wrong = await startApi({ ...options, clockAheadMs: AHEAD_MS });
-    closers.add(null, () => wrong.program.stop('SIGKILL'));
-    const fleet = await openFleet(wrong, options.adminKey, closers);
+    use(null, () => wrong.program.stop('SIGKILL'));
+    const fleet = await openFleet(wrong, options.adminKey, use);
     const [operator, other] = [right, wrong].map(({ url }) =>
       createOperator(
-        closers.add(createClient(url), (each) => each.close()),
+        use(createHttp(url), (each) => each.close()),
         options.adminKey,
       ),
     ) as [Operator, Operator];
@@ -69,7 +68,7 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
     await Promise.all([right, wrong].map(({ program }) => program.stop('SIGKILL')));
     await sleep(DOWN_MS);
     const back = await startApi({ ...options, port: right.port });
-    closers.add(null, () => back.program.stop('SIGKILL'));
+    use(null, () => back.program.stop('SIGKILL'));
     const afterwards = await freshnessOf(operator);
     progress(`clock: ${what}, after an outage: ${[...afterwards].join(' ')}`);
     const outages = await onDatabase(databaseUrl, async (client) => {
@@ -96,12 +95,12 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
 /** Runs the API on an embedded database, sets the clock of its process an hour ahead, and then corrects the clock. */
 async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding[]> {
   const what = 'PGlite';
-  return withClosers(async (closers) => {
-    const options = { env: { MUSTER_DATA_DIR: directory, ...ENV }, adminKey: newAdminKey() };
+  return withDisposables(async (use) => {
+    const options = { env: { MUSTER_DATA_DIR: directory, ...ENV }, adminKey: newToken() };
     const api = await startApi({ ...options, clockAheadMs: 0 });
-    closers.add(null, () => api.program.stop('SIGKILL'));
-    const fleet = await openFleet(api, options.adminKey, closers);
-    const client = closers.add(createClient(api.url), (each) => each.close());
+    use(null, () => api.program.stop('SIGKILL'));
+    const fleet = await openFleet(api, options.adminKey, use);
+    const client = use(createHttp(api.url), (each) => each.close());
     const operator = createOperator(client, options.adminKey);
     await api.setClockAhead(AHEAD_MS);
     await sleep(AHEAD_FOR_MS);
@@ -114,7 +113,7 @@ async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding
     await api.program.stop('SIGKILL');
     await sleep(DOWN_MS);
     const back = await startApi({ ...options, port: api.port });
-    closers.add(null, () => back.program.stop('SIGKILL'));
+    use(null, () => back.program.stop('SIGKILL'));
     const afterwards = await freshnessOf(operator);
     progress(`clock: ${what}, after an outage: ${[...afterwards].join(' ')}`);
     return report(what, observations, afterwards);
@@ -129,17 +128,17 @@ interface Fleet {
   endSecond(): void;
 }
 
-async function openFleet({ url }: Api, adminKey: string, closers: Closers): Promise<Fleet> {
-  const client = closers.add(createClient(url), (each) => each.close());
-  const { token } = await createOperator(client, adminKey).enrollmentToken(2);
+async function openFleet({ url }: Api, adminKey: string, use: Use): Promise<Fleet> {
+  const client = use(createHttp(url), (each) => each.close());
+  const { token } = await createEnrollment(createOperator(client, adminKey), 2);
   const first = await sendHeartbeats(client, await enroll(client, token, 'ended'));
   const second = await sendHeartbeats(client, await enroll(client, token, 'reporting'));
-  closers.add(null, () => [first, second].forEach((host) => host.end()));
+  use(null, () => [first, second].forEach((host) => host.end()));
   return { endFirst: () => first.end(), endSecond: () => void second.end() };
 }
 
 /** Sends heartbeats of a host until `end` is called, even while the API is down. */
-async function sendHeartbeats(client: Client, agent: AgentSession): Promise<{ end: () => number }> {
+async function sendHeartbeats(client: Http, agent: AgentSession): Promise<{ end: () => number }> {
   await client.send(snapshotRequest(agent, JSON.stringify(numberedSnapshot(1, 1))));
   let sentAt = performance.now();
   const timer = setInterval(() => {
@@ -168,7 +167,7 @@ async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise
   const observations: Observations = { staleMs: NaN, hosts: 0, future: 0 };
   const endedAt = fleet.endFirst();
   while (performance.now() - endedAt < STALE_MS_MAX + 5_000) {
-    const lists = await Promise.all(operators.map((operator) => operator.hosts()));
+    const lists = await Promise.all(operators.map((operator) => operator.all('listHosts')));
     for (const host of lists.flat()) {
       observations.hosts += 1;
       if (hasFutureInstant(host)) observations.future += 1;
@@ -192,7 +191,7 @@ const hasFutureInstant = ({ lastSeenAt, confirmedAt }: Host): boolean =>
   [lastSeenAt, confirmedAt].some((at) => at !== null && Date.parse(at) > Date.now() + AHEAD_NOTICEABLE_MS);
 
 const freshnessOf = async (operator: Operator): Promise<ReadonlyMap<string, Host['freshness']>> =>
-  new Map((await operator.hosts()).map(({ name, freshness }) => [name, freshness]));
+  new Map((await operator.all('listHosts')).map(({ name, freshness }) => [name, freshness]));
 
 function report(
   what: string,

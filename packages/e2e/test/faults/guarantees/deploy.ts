@@ -1,11 +1,10 @@
-import { eventually } from '@muster/testkit';
+import { eventually, newToken, withDisposables } from '@muster/testkit';
 import { heartbeatRequest, markerOf, numberedSnapshot, snapshotRequest } from '@muster/fleet';
+import { createHttp, type Call, type Http } from '@muster/testkit/http';
 import { never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
-import { newAdminKey, startApi, type Api, type ApiOptions } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Call, type Client } from '../parts/http.js';
-import { createOperator, type Operator } from '../parts/operator.js';
+import { startApi, type Api, type ApiOptions } from '../parts/api.js';
+import { createEnrollment, createOperator, type Operator } from '../parts/operator.js';
 import { startProxy } from '../parts/proxy.js';
 import { withServer } from '../parts/server.js';
 
@@ -24,19 +23,19 @@ interface Tally {
 }
 
 async function deployRepeatedly({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
-  return withClosers(async (closers) => {
+  return withDisposables(async (use) => {
     const options: ApiOptions = {
       env: { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' },
-      adminKey: newAdminKey(),
+      adminKey: newToken(),
     };
     const replicas: Api[] = [];
-    closers.add(replicas, (some) => Promise.all(some.map(({ program }) => program.stop('SIGKILL'))));
+    use(replicas, (some) => Promise.all(some.map(({ program }) => program.stop('SIGKILL'))));
     for (let i = 0; i < REPLICAS; i++) replicas.push(await startApi(options));
 
-    const proxy = closers.add(await startProxy(replicas.map(({ url }) => url)), (each) => each.close());
-    const client = closers.add(createClient(proxy.url), (each) => each.close());
+    const proxy = use(await startProxy(replicas.map(({ url }) => url)), (each) => each.close());
+    const client = use(createHttp(proxy.url), (each) => each.close());
     const operator = createOperator(client, options.adminKey);
-    const { token } = await operator.enrollmentToken(plan.deploy.connections);
+    const { token } = await createEnrollment(operator, plan.deploy.connections);
 
     const tally: Tally = { requests: 0, failures: [] };
     let isDeploying = true;
@@ -71,7 +70,7 @@ async function deployRepeatedly({ plan, progress }: Rig, databaseUrl: string): P
 
 interface HostOptions {
   host: number;
-  client: Client;
+  client: Http;
   token: string;
   adminKey: string;
   tally: Tally;
@@ -112,7 +111,7 @@ interface LastSnapshot {
 async function countDiffering(operator: Operator, hosts: readonly LastSnapshot[]): Promise<number> {
   let count = 0;
   for (const { host, hostId, generation } of hosts) {
-    const containers = await operator.containers(`&hostId=${hostId}`);
+    const containers = await operator.all('listContainers', { query: { hostId: [hostId] } });
     const expected = numberedSnapshot(host, generation);
     const marker = containers.find(({ dockerId }) => dockerId === markerOf(host));
     if (containers.length !== expected.length || marker?.image !== expected[0]!.image) count += 1;

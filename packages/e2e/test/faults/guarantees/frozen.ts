@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Paths, PROBLEM_MEDIA_TYPE } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
+import { newToken, withDisposables } from '@muster/testkit';
+import { createHttp, type Call, type Http, type Reply } from '@muster/testkit/http';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
-import { newAdminKey, startApi } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Call, type Client, type Reply } from '../parts/http.js';
-import { createOperator } from '../parts/operator.js';
+import { startApi } from '../parts/api.js';
+import { createEnrollment, createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { count, seconds } from '../../../src/faults/report.js';
 
@@ -37,11 +37,11 @@ interface Exchange {
 
 async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_frozen');
-  return withClosers(async (closers) => {
-    const adminKey = newAdminKey();
-    const api = closers.add(await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey }), (each) => each.stop());
-    const client = closers.add(createClient(api.url), (each) => each.close());
-    const { token } = await createOperator(client, adminKey).enrollmentToken(HOSTS);
+  return withDisposables(async (use) => {
+    const adminKey = newToken();
+    const api = use(await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey }), (each) => each.stop());
+    const client = use(createHttp(api.url), (each) => each.close());
+    const { token } = await createEnrollment(createOperator(client, adminKey), HOSTS);
     const agents: AgentSession[] = [];
     for (let i = 0; i < HOSTS; i++) agents.push(await enroll(client, token, `frozen-${i}`));
 
@@ -96,7 +96,7 @@ function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: nu
 }
 
 async function sendRepeatedly(
-  client: Client,
+  client: Http,
   exchanges: Exchange[],
   kind: Exchange['kind'],
   isOver: () => boolean,

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { eventually, withTemporaryDirectory, type PostgresCluster } from '@muster/testkit';
+import { eventually, newToken, withDisposables, withTemporaryDirectory, type PostgresCluster } from '@muster/testkit';
+import { createHttp } from '@muster/testkit/http';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { createWriters, type Comparison, type Writers } from '../load/writers.js';
-import { isReady, newAdminKey, startApi, type Api } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient } from '../parts/http.js';
+import { isReady, startApi, type Api } from '../parts/api.js';
 import { createOperator, type Operator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/report.js';
@@ -75,12 +74,12 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
 
 /** Kills the API repeatedly, and starts it again each time with the same settings and without repairs. */
 async function killApi(rig: Rig, what: string, env: Record<string, string>, count: number): Promise<Finding[]> {
-  return withClosers(async (closers) => {
-    const adminKey = newAdminKey();
+  return withDisposables(async (use) => {
+    const adminKey = newToken();
     let api: Api = await startApi({ env, adminKey });
     const { url, port } = api;
-    closers.add(null, () => api.program.stop('SIGKILL'));
-    const { operator, writers } = await openWriters(url, adminKey, rig, closers.add);
+    use(null, () => api.program.stop('SIGKILL'));
+    const { operator, writers } = await openWriters(url, adminKey, rig, use);
     const rounds: Round[] = [];
     for (let round = 1; round <= count; round++) {
       await applyLoad(writers);
@@ -101,10 +100,10 @@ async function killDatabase(
   cluster: Pick<PostgresCluster, 'crash' | 'restart'>,
 ): Promise<Finding[]> {
   const what = 'PostgreSQL';
-  return withClosers(async (closers) => {
-    const adminKey = newAdminKey();
-    const api = closers.add(await startApi({ env, adminKey }), ({ program }) => program.stop('SIGKILL'));
-    const { operator, writers } = await openWriters(api.url, adminKey, rig, closers.add);
+  return withDisposables(async (use) => {
+    const adminKey = newToken();
+    const api = use(await startApi({ env, adminKey }), ({ program }) => program.stop('SIGKILL'));
+    const { operator, writers } = await openWriters(api.url, adminKey, rig, use);
     const rounds: Round[] = [];
     for (let round = 1; round <= rig.plan.kill.rounds; round++) {
       await applyLoad(writers);
@@ -129,7 +128,7 @@ async function openWriters(
   rig: Rig,
   add: <T>(part: T, close: (part: T) => unknown) => T,
 ): Promise<{ operator: Operator; writers: Writers }> {
-  const client = add(createClient(url), (each) => each.close());
+  const client = add(createHttp(url), (each) => each.close());
   const operator = createOperator(client, adminKey);
   const writers = add(await createWriters(url, operator, rig.plan.kill.hosts), (each) => each.close());
   return { operator, writers };

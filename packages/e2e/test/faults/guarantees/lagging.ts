@@ -1,12 +1,11 @@
-import { eventually } from '@muster/testkit';
+import { eventually, newToken, withDisposables } from '@muster/testkit';
 import { Paths } from '@muster/contracts';
 import { snapshotRequest } from '@muster/fleet';
+import { createHttp, type Http } from '@muster/testkit/http';
 import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
-import { newAdminKey, startApi } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Client } from '../parts/http.js';
-import { createOperator } from '../parts/operator.js';
+import { startApi } from '../parts/api.js';
+import { createEnrollment, createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
 import { seconds } from '../../../src/faults/report.js';
@@ -24,16 +23,16 @@ const HISTORY_MS_MAX = 2_000;
 
 async function delayStream({ progress }: Rig, { createDatabase }: Server): Promise<Finding[]> {
   const [databaseUrl, otherUrl] = [await createDatabase('faults_lagging'), await createDatabase('other')];
-  return withClosers(async (closers) => {
-    const adminKey = newAdminKey();
-    const api = closers.add(await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey }), (each) => each.stop());
-    const client = closers.add(createClient(api.url), (each) => each.close());
+  return withDisposables(async (use) => {
+    const adminKey = newToken();
+    const api = use(await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey }), (each) => each.stop());
+    const client = use(createHttp(api.url), (each) => each.close());
     const operator = createOperator(client, adminKey);
-    const agent = await enroll(client, (await operator.enrollmentToken(1)).token, 'late');
+    const agent = await enroll(client, (await createEnrollment(operator, 1)).token, 'late');
     const snapshot = (image: string) =>
       client.send(snapshotRequest(agent, JSON.stringify([{ dockerId: 'c', name: 'c', image, state: 'running' }])));
     await snapshot('first:1');
-    const listener = closers.add(await listen(api.url, adminKey), (each) => each.close());
+    const listener = use(await listen(api.url, adminKey), (each) => each.close());
     const until = (pattern: RegExp, msMax: number) =>
       msUntil(() => Promise.resolve(pattern.test(listener.text())), msMax);
     await snapshot('second:1');
@@ -47,7 +46,7 @@ async function delayStream({ progress }: Rig, { createDatabase }: Server): Promi
       await snapshot('third:1');
       const result = {
         historyMs: await msUntil(async () => {
-          const [newest] = await operator.events('', () => true);
+          const [newest] = await operator.all('listEvents', {}, () => true);
           return newest?.to === 'third:1';
         }, HISTORY_MS_MAX),
         laggingMs: await until(/event: lagging\n/, LAGGING_MS_MAX),
@@ -81,5 +80,5 @@ async function msUntil(isTrue: () => Promise<boolean>, msMax: number): Promise<n
   }, msMax).catch(() => NaN);
 }
 
-const lagSeconds = async (client: Client): Promise<number> =>
+const lagSeconds = async (client: Http): Promise<number> =>
   Number(/^muster_feed_lag_seconds(?:{[^}]*})? (\S+)$/m.exec((await client.send({ path: Paths.metrics })).text)?.[1]);

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Paths } from '@muster/contracts';
-import { eventually, mainOf, newToken, startProgram, type Program } from '@muster/testkit';
+import { eventually, mainOf, newToken, startProgram, withDisposables, type Program } from '@muster/testkit';
 import { enrollRequest, snapshotRequest } from '@muster/fleet';
+import { createHttp, type Call } from '@muster/testkit/http';
 import { atLeast, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
-import { newAdminKey, startApi } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Call } from '../parts/http.js';
-import { createOperator } from '../parts/operator.js';
+import { startApi } from '../parts/api.js';
+import { createEnrollment, createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { count } from '../../../src/faults/report.js';
 
@@ -40,7 +39,7 @@ function createSecrets() {
     malformedToken: `muster_agent_${canary()}`,
     unknownAgentToken: newToken('agent'),
     unknownKey: newToken('key'),
-    adminKey: newAdminKey(),
+    adminKey: newToken(),
     databasePassword: canary(),
     misspeltKey: canary(),
   };
@@ -57,13 +56,13 @@ async function searchForSecrets({ progress }: Rig, { cluster, createDatabase }: 
   const url = new URL(databaseUrl);
   [url.username, url.password] = [role, secrets.databasePassword];
 
-  return withClosers(async (closers) => {
+  return withDisposables(async (use) => {
     const errors: string[] = [];
     // The most verbose level, so that no leak is hidden by the log level.
     const env = { DATABASE_URL: url.href, LOG_LEVEL: 'trace', MUSTER_CANARY: secrets.header };
-    const api = closers.add(await startApi({ env, adminKey: secrets.adminKey }), (each) => each.stop());
-    const client = closers.add(createClient(api.url), (each) => each.close());
-    const { token } = await createOperator(client, secrets.adminKey).enrollmentToken(10);
+    const api = use(await startApi({ env, adminKey: secrets.adminKey }), (each) => each.stop());
+    const client = use(createHttp(api.url), (each) => each.close());
+    const { token } = await createEnrollment(createOperator(client, secrets.adminKey), 10);
     const agent = await enroll(client, token, 'leaky');
     const allSecrets: Secrets & { enrollmentToken: string; agentToken: string } = {
       ...secrets,

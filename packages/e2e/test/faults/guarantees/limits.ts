@@ -1,9 +1,9 @@
 import { type AgentSession, heartbeatRequest } from '@muster/fleet';
+import { withDisposables } from '@muster/testkit';
+import { createHttp, type Http } from '@muster/testkit/http';
 import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Client } from '../parts/http.js';
-import { createOperator } from '../parts/operator.js';
+import { createEnrollment, createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
 import { count } from '../../../src/faults/report.js';
@@ -20,11 +20,11 @@ const PER_MINUTE = 600;
 const BURST = PER_MINUTE / 10;
 
 async function exceedLimits({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
-  return withClosers(async (closers) => {
+  return withDisposables(async (use) => {
     const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: String(PER_MINUTE) };
-    const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
-    const clients = replicas.map(({ url }) => closers.add(createClient(url), (each) => each.close()));
-    const { token } = await createOperator(clients[0]!, adminKey).enrollmentToken(2);
+    const { adminKey, replicas } = await startReplicas(REPLICAS, env, use);
+    const clients = replicas.map(({ url }) => use(createHttp(url), (each) => each.close()));
+    const { token } = await createEnrollment(createOperator(clients[0]!, adminKey), 2);
     const [one, all] = [await enroll(clients[0]!, token, 'one'), await enroll(clients[0]!, token, 'all')];
 
     const atOne = await flood(one, clients.slice(0, 1), plan.limits.sprayMs);
@@ -61,7 +61,7 @@ interface Flood {
 }
 
 /** Simulates a host that ignores refusals and sends requests continuously, to each server in turn. */
-async function flood(agent: AgentSession, clients: readonly Client[], forMs: number): Promise<Flood> {
+async function flood(agent: AgentSession, clients: readonly Http[], forMs: number): Promise<Flood> {
   const result: Flood = { sent: 0, accepted: 0, withoutRetryAfter: 0, other: 0, ms: 0 };
   const startedAt = performance.now();
   const run = async () => {

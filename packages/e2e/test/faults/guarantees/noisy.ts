@@ -1,8 +1,8 @@
 import { seedHosts, startLoad, type LoadResult } from '@muster/fleet';
+import { newToken, withDisposables } from '@muster/testkit';
 import { formatMs, formatNumber, median } from '@muster/testkit/report';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { newAdminKey, startApi } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
+import { startApi } from '../parts/api.js';
 import { onDatabase, withServer } from '../parts/server.js';
 import { perSecond } from '../../../src/faults/report.js';
 
@@ -27,15 +27,15 @@ const COSTLY_CONNECTIONS = 6;
 const NOTICEABLE_MS = 5;
 
 async function addNoisyAgents({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
-  return withClosers(async (closers) => {
-    const started = await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey: newAdminKey() });
-    const { port } = closers.add(started, (api) => api.stop());
+  return withDisposables(async (use) => {
+    const started = await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey: newToken() });
+    const { port } = use(started, (api) => api.stop());
     const [normal, [loud, costly]] = await onDatabase(databaseUrl, async (client) => [
       await seedHosts(client, 'normal', NORMAL_HOSTS),
       await seedHosts(client, 'noisy', 2),
     ]);
     const [normalGenerator, noisyGenerator] = [startLoad(), startLoad()].map((each) =>
-      closers.add(each, (worker) => worker.stop()),
+      use(each, (worker) => worker.stop()),
     );
     await normalGenerator!.call('create', { name: 'normal', content: 'numbered', hosts: normal });
     await noisyGenerator!.call('create', { name: 'loud', content: 'numbered', hosts: [loud!] });

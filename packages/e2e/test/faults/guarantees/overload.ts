@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Paths } from '@muster/contracts';
 import { openConnection, seedHosts, startLoad, type Load, type LoadResult } from '@muster/fleet';
-import { newToken } from '@muster/testkit';
+import { newToken, withDisposables } from '@muster/testkit';
+import { createHttp, type Call } from '@muster/testkit/http';
 import { peakBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import {
@@ -14,10 +15,8 @@ import {
   type Rig,
 } from '../../../src/faults/guarantee.js';
 import { announcement, holdOpen } from '../load/hostile.js';
-import { newAdminKey, startApi } from '../parts/api.js';
-import { withClosers } from '../parts/closers.js';
+import { startApi } from '../parts/api.js';
 import { onCore, pinServer } from '../parts/cores.js';
-import { createClient, type Call } from '../parts/http.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { percent, perSecond, seconds } from '../../../src/faults/report.js';
 
@@ -68,14 +67,14 @@ const READINESS_STATEMENTS_MAX = 20;
 async function overloadApi({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_overload');
   const { peakMs, overloadMs } = plan.overload;
-  return withClosers(async (closers) => {
+  return withDisposables(async (use) => {
     await pinServer(cluster.url, 0);
     const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0', MUSTER_SIGN_INS_PER_MINUTE: '0' };
-    const adminKey = newAdminKey();
+    const adminKey = newToken();
     const started = await startApi({ env, adminKey, through: onCore(0) });
-    const { port, program, url } = closers.add(started, (api) => api.stop());
+    const { port, program, url } = use(started, (api) => api.stop());
     const hosts = await onDatabase(databaseUrl, (client) => seedHosts(client, 'storm', plan.overload.hosts));
-    const generator = closers.add(startLoad({ through: onCore(1) }), (each) => each.stop());
+    const generator = use(startLoad({ through: onCore(1) }), (each) => each.stop());
     await generator.call('create', { name: 'storm', content: 'numbered', hosts });
     const storm = ({ durationMs, ...load }: Pick<Load, 'connections' | 'perSecond'> & { durationMs: number }) =>
       generator.call('drive', {
@@ -96,7 +95,7 @@ async function overloadApi({ plan, progress }: Rig, { cluster, createDatabase }:
     const restBytes = peakBytes(program.pid);
     const loadRate = LOAD_FACTOR * rateOf(before);
     const connections = Math.min(hosts.length, Math.max(PEAK_CONNECTIONS, Math.ceil(loadRate * RESPONSE_S_MAX)));
-    const people = closers.add(await startPeople(url, adminKey), (each) => each.end());
+    const people = use(await startPeople(url, adminKey), (each) => each.end());
     const release = await holdOpen(port, ANONYMOUS_BODIES);
     const during = await storm({ connections, perSecond: loadRate, durationMs: overloadMs });
     release();
@@ -172,7 +171,7 @@ interface People {
  * measured core.
  */
 async function startPeople(url: string, adminKey: string): Promise<People> {
-  const client = createClient(url);
+  const client = createHttp(url);
   const result = { calls: 0, refusals: [] as string[] };
   const unknownInvitation = JSON.stringify({ token: newToken('invite') });
   const calls: Call[] = [
@@ -198,7 +197,7 @@ async function startPeople(url: string, adminKey: string): Promise<People> {
     async end() {
       isOver = true;
       await Promise.all(loops);
-      client.close();
+      await client.close();
       return result;
     },
   };

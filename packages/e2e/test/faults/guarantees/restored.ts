@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '@muster/testkit';
+import { eventually, withDisposables } from '@muster/testkit';
 import { SyncSummary } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, snapshotRequest } from '@muster/fleet';
+import { createHttp, type Call, type Http } from '@muster/testkit/http';
 import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Call, type Client } from '../parts/http.js';
-import { createOperator, type Operator } from '../parts/operator.js';
+import { createEnrollment, createOperator, type Operator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
@@ -30,16 +29,13 @@ const WATCH_MS = 8_000;
 
 async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_restored');
-  return withClosers(async (closers) => {
+  return withDisposables(async (use) => {
     const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0' };
-    const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
-    const [a, b] = replicas.map(({ url }) => closers.add(createClient(url), (each) => each.close())) as [
-      Client,
-      Client,
-    ];
+    const { adminKey, replicas } = await startReplicas(REPLICAS, env, use);
+    const [a, b] = replicas.map(({ url }) => use(createHttp(url), (each) => each.close())) as [Http, Http];
     const operator = createOperator(b, adminKey);
     const { hosts: count } = plan.restored;
-    const { token } = await operator.enrollmentToken(2 * count);
+    const { token } = await createEnrollment(operator, 2 * count);
     const enrolled = async (kind: string) => {
       const agents: AgentSession[] = [];
       for (let i = 0; i < count; i++) agents.push(await enroll(a, token, `${kind}-${i}`));
@@ -59,7 +55,7 @@ async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabas
       for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');
     });
     await sleep(POLL_MS);
-    const listener = closers.add(await listen(replicas[0]!.url, adminKey), (each) => each.close());
+    const listener = use(await listen(replicas[0]!.url, adminKey), (each) => each.close());
     const attempts = revoked.map((agent) => sendUntilStopped(a, agent));
     await sleep(POLL_MS);
     await cluster.crash();
@@ -107,7 +103,7 @@ const body = (...states: string[]): string =>
   JSON.stringify(states.map((state, i) => ({ dockerId: `c${i}`, name: `c${i}`, image: 'nginx:1', state })));
 
 /** Makes a call, and repeats it until it succeeds, as an agent does. */
-async function send(client: Client, call: Call): Promise<string> {
+async function send(client: Http, call: Call): Promise<string> {
   return eventually(async () => {
     const { status, text } = await client.send(call);
     if (status !== 200) throw new Error(`${call.path} answered ${status}: ${text.slice(0, 300)}`);
@@ -119,15 +115,11 @@ async function send(client: Client, call: Call): Promise<string> {
  * Sends a host's snapshot to a replica that has cached another snapshot of the host. Compares the sent snapshot with
  * what an operator reads.
  */
-async function compare(
-  client: Client,
-  operator: Operator,
-  agent: AgentSession,
-): Promise<'equal' | 'wrong' | 'refused'> {
+async function compare(client: Http, operator: Operator, agent: AgentSession): Promise<'equal' | 'wrong' | 'refused'> {
   const states = ['exited', 'exited'];
   const { applied } = SyncSummary.parse(JSON.parse(await send(client, snapshotRequest(agent, body(...states)))));
   if (!applied) return 'refused';
-  const containers = await operator.containers(`&hostId=${agent.hostId}`);
+  const containers = await operator.all('listContainers', { query: { hostId: [agent.hostId] } });
   const found = containers.map(({ dockerId, state }) => `${dockerId} ${state}`).sort();
   return found.join() === states.map((state, i) => `c${i} ${state}`).join() ? 'equal' : 'wrong';
 }
@@ -144,7 +136,7 @@ const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Pro
  * Sends heartbeats repeatedly. The returned function stops the heartbeats, and returns the time at which the last
  * accepted heartbeat was sent.
  */
-function sendUntilStopped(client: Client, agent: AgentSession): () => Promise<number> {
+function sendUntilStopped(client: Http, agent: AgentSession): () => Promise<number> {
   let isOver = false;
   let lastAcceptedAt = 0;
   const sendHeartbeats = async () => {

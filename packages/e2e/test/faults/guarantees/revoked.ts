@@ -1,9 +1,9 @@
 import { type AgentSession, heartbeatRequest, rotationRequest } from '@muster/fleet';
+import { withDisposables } from '@muster/testkit';
+import { createHttp, type Http } from '@muster/testkit/http';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { enroll, rotatedToken } from '../parts/agent.js';
-import { withClosers } from '../parts/closers.js';
-import { createClient, type Client } from '../parts/http.js';
-import { createOperator } from '../parts/operator.js';
+import { createEnrollment, createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/report.js';
@@ -24,24 +24,24 @@ const WATCH_MS = 8_000;
 const TRY_INTERVAL_MS = 50;
 
 async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
-  return withClosers(async (closers) => {
+  return withDisposables(async (use) => {
     const env = {
       DATABASE_URL: databaseUrl,
       MUSTER_AGENT_REQUESTS_PER_MINUTE: '0',
       MUSTER_AUTH_FAILURES_PER_MINUTE: '0',
     };
-    const { adminKey, replicas } = await startReplicas(REPLICAS, env, closers);
-    const clients = replicas.map(({ url }) => closers.add(createClient(url), (each) => each.close()));
-    const [first] = clients as [Client];
+    const { adminKey, replicas } = await startReplicas(REPLICAS, env, use);
+    const clients = replicas.map(({ url }) => use(createHttp(url), (each) => each.close()));
+    const [first] = clients as [Http];
     const operator = createOperator(first, adminKey);
-    const enrollment = await operator.enrollmentToken(3 * plan.revoked.hosts);
+    const enrollment = await createEnrollment(operator, 3 * plan.revoked.hosts);
     const hosts = (kind: string) =>
       Promise.all(
         Array.from({ length: plan.revoked.hosts }, (_, i) => enroll(first, enrollment.token, `${kind}-${i}`)),
       );
 
     const [deleted, rotated] = await Promise.all([
-      watch(clients, await hosts('deleted'), 410, ({ hostId }) => operator.deleteHost(hostId)),
+      watch(clients, await hosts('deleted'), 410, ({ hostId }) => operator.call('deleteHost', { params: { hostId } })),
       watch(clients, await hosts('rotated'), 401, async (agent) => {
         const next = rotatedToken(await first.send(rotationRequest(agent)));
         // The old token is valid until the new one is used.
@@ -49,7 +49,7 @@ async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Fin
       }),
     ]);
     progress('revoked: hosts deleted, tokens rotated');
-    await operator.revokeEnrollmentToken(enrollment.id);
+    await operator.call('revokeEnrollmentToken', { params: { enrollmentTokenId: enrollment.id } });
     const results = await Promise.all(
       clients.map(async (client, i) => {
         const answer = await enroll(client, enrollment.token, `late-${i}`).catch(() => null);
@@ -89,7 +89,7 @@ const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Findi
  * after the time limit.
  */
 async function watch(
-  clients: readonly Client[],
+  clients: readonly Http[],
   agents: readonly AgentSession[],
   refusal: number,
   revokeOne: (agent: AgentSession) => Promise<void>,

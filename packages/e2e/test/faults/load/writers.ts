@@ -1,9 +1,9 @@
 import { SyncSummary, type ContainerEvent } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, markerOf, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { eventually } from '@muster/testkit';
+import { createHttp, type Http, type Reply } from '@muster/testkit/http';
 import { enroll } from '../parts/agent.js';
-import { createClient, type Client, type Reply } from '../parts/http.js';
-import type { Operator } from '../parts/operator.js';
+import { createEnrollment, type Operator } from '../parts/operator.js';
 import { generationOfValue, judgeHost } from './generation.js';
 
 /** The differences between what the API acknowledged and what it stores. */
@@ -28,7 +28,7 @@ export interface Writers {
   stop(): Promise<void>;
   /** Compares the snapshots that were acknowledged since the last comparison with the stored state. */
   compare(operator: Operator): Promise<Comparison>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Milliseconds between a failed attempt and the next one. */
@@ -47,8 +47,8 @@ interface Writer {
 
 /** Enrolls `count` hosts at `url`. After each kill, the API must listen at this URL again. */
 export async function createWriters(url: string, operator: Operator, count: number): Promise<Writers> {
-  const client = createClient(url);
-  const { token } = await operator.enrollmentToken(100_000);
+  const client = createHttp(url);
+  const { token } = await createEnrollment(operator, 100_000);
   const writers: Writer[] = [];
   for (let host = 0; host < count; host++) {
     writers.push({ agent: await enroll(client, token, `writer-${host}`), host, base: 0, acked: [], sent: 0 });
@@ -109,9 +109,9 @@ export async function createWriters(url: string, operator: Operator, count: numb
       comparison.unexpected.push(...unexpected.splice(0));
       for (const writer of writers) {
         const { agent, host, base, acked } = writer;
-        const containers = await operator.containers(`&hostId=${agent.hostId}`);
-        const query = `&hostId=${agent.hostId}&dockerId=${markerOf(host)}&kind=image_changed`;
-        const events = await operator.events(query, (some) => reachesGeneration(some, base));
+        const containers = await operator.all('listContainers', { query: { hostId: [agent.hostId] } });
+        const query = { hostId: [agent.hostId], dockerId: markerOf(host), kind: ['image_changed' as const] };
+        const events = await operator.all('listEvents', { query }, (some) => reachesGeneration(some, base));
         const { found, lost, torn } = judgeHost(writer, containers, events);
         comparison.acked += acked.length;
         if (lost !== null) comparison.lost.push(lost);
@@ -136,11 +136,11 @@ const reachesGeneration = (events: readonly ContainerEvent[], base: number): boo
  * Finds enrollments that the API acknowledged but lost: the API does not list the host, or rejects the host's token.
  */
 async function findLostEnrollments(
-  client: Client,
+  client: Http,
   operator: Operator,
   agents: readonly AgentSession[],
 ): Promise<string[]> {
-  const known = new Set((await operator.hosts()).map(({ id }) => id));
+  const known = new Set((await operator.all('listHosts')).map(({ id }) => id));
   const lost: string[] = [];
   for (const agent of agents) {
     const { status } = await client.send(heartbeatRequest(agent, null));

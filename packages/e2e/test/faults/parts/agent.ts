@@ -1,6 +1,6 @@
 import { EnrollResponse, TokenRotation } from '@muster/contracts';
 import { AgentSession, enrollRequest } from '@muster/fleet';
-import type { Client, Reply } from './http.js';
+import type { Http, Reply } from '@muster/testkit/http';
 
 /** The API rejected an enrollment. */
 class EnrollmentError extends Error {}
@@ -12,7 +12,7 @@ const RETRY_MS = 1_000;
  * Enrolls a machine. Retries after a 503, as an agent does.
  * @throws EnrollmentError if the API rejects the enrollment, BrokenCallError if no response arrives.
  */
-export async function enroll(client: Client, enrollmentToken: string, engineId: string): Promise<AgentSession> {
+export async function enroll(client: Http, enrollmentToken: string, engineId: string): Promise<AgentSession> {
   for (let tries = 1; ; tries++) {
     const reply = await client.send(enrollRequest(enrollmentToken, engineId));
     if (reply.status === 201 || reply.status === 200) {

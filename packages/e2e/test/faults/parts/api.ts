@@ -8,8 +8,6 @@ export interface ApiOptions extends testkit.ApiOptions {
   adminKey: string;
 }
 
-export const newAdminKey = (): string => testkit.newToken();
-
 /** Starts the API, and enables the measurement of its event loop. */
 export const startApi = (options: ApiOptions): Promise<testkit.Api> =>
   testkit.startApi({ ...options, isMeasured: true });

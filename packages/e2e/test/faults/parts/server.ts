@@ -1,5 +1,5 @@
 import { withDisposables, type PostgresCluster } from '@muster/testkit';
-import { createDatabase, requirePostgres } from '@muster/testkit/databases';
+import { createDatabase, startPostgresCluster } from '@muster/testkit/databases';
 
 export { withConnection as onDatabase } from '@muster/testkit/databases';
 
@@ -16,6 +16,6 @@ const SETTINGS = { jit: 'off', shared_buffers: '256MB' };
 export const withServer = <T>(action: (server: Server) => Promise<T>): Promise<T> =>
   withDisposables(async (use) => {
     // Commits are durable, as in production, so they survive when the server is killed.
-    const cluster = use(await requirePostgres({ durable: true, settings: SETTINGS }), (each) => each.stop());
+    const cluster = use(await startPostgresCluster({ durable: true, settings: SETTINGS }), (each) => each.stop());
     return action({ cluster, createDatabase: (name) => createDatabase(cluster.url, name) });
   });
