@@ -1,5 +1,5 @@
+import { count as formatCount } from './format.js';
 import type { Plan } from './plan.js';
-import { count as formatCount } from './report.js';
 
 /** A measured result, and whether it meets the requirement. */
 export interface Finding {

@@ -1,4 +1,4 @@
-import { formatNumber, markdownTable, replaceBetween, textTable } from '@muster/testkit/report';
+import { markdownTable, replaceBetween, textTable } from '@muster/testkit/report';
 import type { Finding } from './guarantee.js';
 
 /** The result of a test. */
@@ -57,8 +57,3 @@ export function renderTerminal(records: readonly GuaranteeRecord[]): string {
   const table = textTable({ columns: ['guarantee', 'measured', 'required', 'result', ''], rows });
   return `\n${table}\n\n${holding} of ${records.length} guarantees hold; this took ${Math.round(duration)} s\n`;
 }
-
-export const seconds = (ms: number): string => `${formatNumber(ms / 1_000)} s`;
-export const percent = (share: number): string => `${formatNumber(100 * share)} %`;
-export const perSecond = (rate: number): string => `${formatNumber(rate)}/s`;
-export const count = (value: number): string => value.toLocaleString('en-US');

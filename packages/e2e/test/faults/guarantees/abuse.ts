@@ -20,7 +20,7 @@ import { enroll } from '../parts/agent.js';
 import { startApi, type Api } from '../parts/api.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report.js';
+import { seconds } from '../../../src/faults/format.js';
 
 /** Hostile input is refused with bounded memory and bounded blocking of the event loop. */
 export const abuse: Guarantee = {

@@ -9,7 +9,7 @@ import { enroll } from '../parts/agent.js';
 import { startApi, type Api } from '../parts/api.js';
 import { createEnrollment, createOperator, type Operator } from '../parts/operator.js';
 import { onDatabase, withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report.js';
+import { seconds } from '../../../src/faults/format.js';
 
 /** After the wrong clock of a process is corrected, all freshness, instants and outages are correct. */
 export const clock: Guarantee = {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
-import { count } from '../../../src/faults/report.js';
+import { count } from '../../../src/faults/format.js';
 import { fuzzApi } from '../../document/fuzz-api.js';
 import { withServer } from '../parts/server.js';
 

@@ -8,7 +8,7 @@ import { enroll } from '../parts/agent.js';
 import { startApi } from '../parts/api.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
-import { count, seconds } from '../../../src/faults/report.js';
+import { count, seconds } from '../../../src/faults/format.js';
 
 /** While the database is frozen, the API answers every request in bounded time. */
 export const frozen: Guarantee = {

@@ -6,7 +6,7 @@ import { createWriters, type Comparison, type Writers } from '../load/writers.js
 import { isReady, startApi, type Api } from '../parts/api.js';
 import { createOperator, type Operator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report.js';
+import { seconds } from '../../../src/faults/format.js';
 
 /** An acknowledged write survives SIGKILL of the API or of the database. */
 export const kill: Guarantee = {

@@ -8,7 +8,7 @@ import { startApi } from '../parts/api.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
-import { seconds } from '../../../src/faults/report.js';
+import { seconds } from '../../../src/faults/format.js';
 
 /** When an open transaction delays the live stream, the stream reports the delay to its clients. */
 export const lagging: Guarantee = {

@@ -8,7 +8,7 @@ import { enroll } from '../parts/agent.js';
 import { startApi } from '../parts/api.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
-import { count } from '../../../src/faults/report.js';
+import { count } from '../../../src/faults/format.js';
 
 /** No log, error answer or failing start contains a secret. */
 export const leaks: Guarantee = {

@@ -6,7 +6,7 @@ import { enroll } from '../parts/agent.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
-import { count } from '../../../src/faults/report.js';
+import { count } from '../../../src/faults/format.js';
 
 /** Each process limits requests independently. A host can therefore send up to its limit to each replica. */
 export const limits: Guarantee = {

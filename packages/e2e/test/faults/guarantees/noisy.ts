@@ -4,7 +4,7 @@ import { formatMs, formatNumber, median } from '@muster/testkit/report';
 import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
 import { startApi } from '../parts/api.js';
 import { onDatabase, withServer } from '../parts/server.js';
-import { perSecond } from '../../../src/faults/report.js';
+import { perSecond } from '../../../src/faults/format.js';
 
 /** One noisy agent at most doubles the latency of other agents, and the API refuses no request of the others. */
 export const noisy: Guarantee = {

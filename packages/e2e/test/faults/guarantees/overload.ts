@@ -18,7 +18,7 @@ import { announcement, holdOpen } from '../load/hostile.js';
 import { startApi } from '../parts/api.js';
 import { onCore, pinServer } from '../parts/cores.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
-import { percent, perSecond, seconds } from '../../../src/faults/report.js';
+import { percent, perSecond, seconds } from '../../../src/faults/format.js';
 
 /** Under overload, the API refuses the excess and keeps its throughput. */
 export const overload: Guarantee = {

@@ -9,7 +9,7 @@ import { createEnrollment, createOperator, type Operator } from '../parts/operat
 import { startReplicas } from '../parts/replicas.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { listen } from '../parts/stream.js';
-import { seconds } from '../../../src/faults/report.js';
+import { seconds } from '../../../src/faults/format.js';
 
 /** Replicas discard cached state when the database loses its last commits while they run. */
 export const restored: Guarantee = {

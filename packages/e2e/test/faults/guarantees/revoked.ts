@@ -6,7 +6,7 @@ import { enroll, rotatedToken } from '../parts/agent.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
 import { withServer } from '../parts/server.js';
-import { seconds } from '../../../src/faults/report.js';
+import { seconds } from '../../../src/faults/format.js';
 
 /** Every replica rejects a revoked token within 5 s, although replicas cache valid tokens. */
 export const revoked: Guarantee = {
