@@ -53,7 +53,8 @@ export function createContainerReader(
     }
     for (const filter of indexedFilters(search)) {
       const { rangesOfNames } = filter;
-      if (rangesOfNames && sort.key === 'name') return walkUpTo(rowsMax, rangesOfNames);
+      // With another filter, the number of rows in the ranges that do not match is unknown.
+      if (rangesOfNames && sort.key === 'name' && search.filters.length === 1) return walkUpTo(rowsMax, rangesOfNames);
       const gathered = await findPage(db, gatherBy(search, filter), search);
       if (gathered !== null) return gathered;
     }

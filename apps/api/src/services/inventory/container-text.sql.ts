@@ -43,11 +43,12 @@ export function textFilter(
   const idIsFound = and([ofOrganization, idBegins, idMatches]);
   if (Array.from(q).length < 3) {
     const namesBegin = caseVariants(q).map((variant) => beginsWith(NAME, variant));
+    const idsFound = Prisma.sql`c.ctid = ANY (ARRAY(SELECT c.ctid FROM containers AS c WHERE ${idIsFound}))`;
     return {
       matches: or([...namesBegin, idMatches]),
       indexed: [or([inHalves(or(namesBegin)), idIsFound])],
       isExact: true,
-      rangesOfNames: [...namesBegin, and([idIsFound, Prisma.sql`NOT ${or(namesBegin)}`])],
+      rangesOfNames: [...namesBegin, and([idsFound, Prisma.sql`NOT ${or(namesBegin)}`])],
     };
   }
   // Compare an ASCII term byte by byte. In the locale of most servers, PostgreSQL would otherwise convert each text
