@@ -3,6 +3,8 @@ import {
   ContainerQuery,
   DOCKER_STATES,
   HOST_ONLY_SORT_KEYS,
+  isFailed,
+  type ContainerProblemCode,
   type ContainerView,
   type Freshness,
 } from '@muster/contracts';
@@ -67,6 +69,7 @@ const queryOf: fc.Arbitrary<Asked> = fc.record({
     nil: undefined,
     freq: 4,
   }),
+  problem: fc.option(some<ContainerProblemCode>(['unhealthy', 'failed', 'crash_loop']), { nil: undefined, freq: 4 }),
   image: fc.option(some(IMAGES), { nil: undefined, freq: 3 }),
   label: fc.option(fc.array(label, { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 2 }),
   q: fc.option(
@@ -108,11 +111,16 @@ function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness):
     (query.hostFreshness?.some((freshness) => freshness === hostFreshness) ?? true) &&
     (query.state?.some((state) => state === row.state || state === stateKey(row)) ?? true) &&
     (query.health?.some((health) => health === row.health) ?? true) &&
+    (query.problem?.some((problem) => hasProblem(row, problem)) ?? true) &&
     (query.image?.includes(row.image) ?? true) &&
     (query.label ?? []).every(({ key, value }) => labels.has(key) && (value === null || labels.get(key) === value)) &&
     (query.q === undefined || matchesSearch(query.q))
   );
 }
+
+/** Two snapshots are too few for a crash loop. */
+const hasProblem = (row: Container, problem: ContainerProblemCode): boolean =>
+  row.removedAt === null && (problem === 'failed' ? isFailed(row) : problem === row.health);
 
 function compareRows(a: Container, b: Container, { key, descending }: ContainerQuery['sort']): number {
   const cut = (text: string) => Array.from(text).slice(0, 200).join('');
@@ -191,6 +199,42 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(pages.length).toBeGreaterThan(3);
     expect(pages.flatMap(({ items }) => items.map(({ name }) => name))).toEqual(['c29']);
     expect(pages.map(({ incomplete }) => incomplete)).toEqual([...pages.slice(1).map(() => true), undefined]);
+  });
+
+  test('find a search term of common and rare words, although the index is searched for the rare words only', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const ids = Array.from({ length: 120 }, (_, index) => `c${String(index).padStart(3, '0')}`);
+    const command = (id: string) => (id === 'c118' ? 'needle: run app' : `run app${id > 'c116' ? ' needle' : ''}`);
+    const byId = container('app-needle', { name: 'z', command: 'a needle' });
+    await host.sync([...ids.map((id) => container(id, { name: id, command: command(id) })), byId]);
+    for (const rowsMax of [6, undefined]) {
+      const found = (q: string) => readAll(organization.id, { ...ContainerQuery.parse({ limit: '3' }), q }, rowsMax, 2);
+      expect(await found('app needle')).toEqual([`${host.id} c117`, `${host.id} c119`]);
+      expect(await found('run app need')).toHaveLength(2);
+      expect(await found('app-needle')).toEqual([`${host.id} app-needle`]);
+    }
+  });
+
+  test('find crash loops and other problems once each, with any budget', async () => {
+    const organization = await context.api.organization();
+    const hosts = [await organization.enroll(), await organization.enroll()];
+    const others = Array.from({ length: 20 }, (_, index) => container(`a${index}`));
+    const failed = container('failed', { state: 'exited', status: 'Exited (1) 1 second ago' });
+    const crashed = { state: 'exited', status: 'Exited (2) 1 second ago' };
+    for (let crash = 0; crash < 3; crash++) {
+      for (const host of hosts) await host.sync([...others, container('loop'), failed]);
+      for (const host of hosts) await host.sync([...others, container('loop', crashed), failed]);
+    }
+    await hosts[0]!.sync([...others, container('loop'), failed]);
+    const key = (dockerId: string) => hosts.map(({ id }) => `${id} ${dockerId}`).sort();
+    for (const rowsMax of BUDGETS) {
+      const found = (...problem: ContainerProblemCode[]) =>
+        readAll(organization.id, { ...ContainerQuery.parse({ limit: '3' }), problem }, rowsMax, 4);
+      expect(await found('crash_loop')).toEqual(key('loop'));
+      expect(await found('crash_loop', 'failed')).toEqual([...key('failed'), ...key('loop')]);
+      expect(await found('crash_loop', 'unhealthy')).toEqual(key('loop'));
+    }
   });
 
   /** Creates 30 containers. Only the last container in the order by name has a different command. */

@@ -24,8 +24,11 @@ export const isInState = (states: readonly string[]): Prisma.Sql =>
 
 const escape = (q: string) => q.replace(/[\\%_]/g, '\\$&');
 
+/** Returns the pattern of texts that contain `q`. */
+export const containing = (q: string): string => `%${escape(q)}%`;
+
 /** Returns the condition that a text contains `q`, ignoring case. */
-export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${`%${escape(q)}%`}`;
+export const contains = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} ILIKE ${containing(q)}`;
 
 /** Returns the condition that a text begins with `q`. */
 export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sql`${text} LIKE ${`${escape(q)}%`}`;

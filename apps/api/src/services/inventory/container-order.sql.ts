@@ -3,11 +3,13 @@ import { Prisma } from '@muster/db';
 import { decodeCursor, requireSameSort } from '../../lib/cursor.js';
 import { IMAGE, NAME, STATE_KEY } from './container-columns.sql.js';
 
-/** The order of a list of rows `c`, and the position after which a page of the list begins. */
+/** The order of a list of rows `c` of containers, and the position after which a page of the list begins. */
 export interface ContainerOrder {
+  /** The columns by which rows are sorted, for SELECT. The others of these terms use their names. */
+  keys: Prisma.Sql;
   /** The terms of ORDER BY. */
   by: Prisma.Sql;
-  /** The condition that a row comes after the position. */
+  /** The condition that a row `c` comes after the position. */
   isAfter: Prisma.Sql;
   /** The position of a row, as a list of texts for a cursor. */
   position: Prisma.Sql;
@@ -46,14 +48,16 @@ export function containerOrder({ sort, cursor }: Pick<ContainerQuery, 'sort' | '
     const row = Prisma.join(columns.map(([sql]) => sql));
     isAfter = Prisma.sql`(${row}) ${Prisma.raw(comparison)} (${Prisma.join(values)})`;
   }
+  const keys = columns.map(([sql, kind], index) => ({ sql, kind, key: Prisma.raw(`key${index}`) }));
   return {
-    by: Prisma.join(columns.map(([sql]) => Prisma.sql`${sql} ${Prisma.raw(direction)}`)),
+    keys: Prisma.join(keys.map(({ sql, key }) => Prisma.sql`${sql} AS ${key}`)),
+    by: Prisma.join(keys.map(({ key }) => Prisma.sql`${key} ${Prisma.raw(direction)}`)),
     isAfter,
-    position: Prisma.sql`ARRAY[${Prisma.join(columns.map(toText))}]::text[]`,
+    position: Prisma.sql`ARRAY[${Prisma.join(keys.map(({ key, kind }) => toText(key, kind)))}]::text[]`,
   };
 }
 
-const toText = ([sql, kind]: SortColumn): Prisma.Sql =>
+const toText = (key: Prisma.Sql, kind: SortColumn[1]): Prisma.Sql =>
   kind === 'instant'
-    ? Prisma.sql`to_char(${sql} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
-    : Prisma.sql`${sql}::text`;
+    ? Prisma.sql`to_char(${key} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+    : Prisma.sql`${key}::text`;

@@ -1,7 +1,8 @@
 import { CRASH_LOOP_EXITS_MIN, ENDED_STATES, STOPPED_EXIT_CODES, type ContainerProblemCode } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
-import { or } from './container-columns.sql.js';
+import { and, or } from './container-columns.sql.js';
+import type { Filter } from './container-text.sql.js';
 
 /** The period, in milliseconds, within which several exits are a crash loop. */
 const CRASH_LOOP_MS = 3_600_000;
@@ -68,36 +69,23 @@ export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
   SELECT e."hostId", e."dockerId", min(e."recordedAt") AS since FROM ${errors} AS e
   GROUP BY e."hostId", e."dockerId" HAVING count(*) >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
-/** The containers that exited often enough for a crash loop within the last hour, as a table of a FROM clause. */
-const recentLoops = (organizationId: string, now: Date): Prisma.Sql =>
-  Prisma.sql`(${repeatedExits(Prisma.sql`(${recentErrors(organizationId, now)})`)}) AS loops`;
-
-/** Returns the condition that a row `c` has one of these problems. */
-export function hasContainerProblem(
+/**
+ * Returns the filter for containers with one of these problems. Containers in a crash loop are found by their keys, and
+ * the others through the hosts that count them. `ofHosts` returns the condition that the host of a row meets a condition.
+ */
+export function problemFilter(
   codes: readonly ContainerProblemCode[],
   organizationId: string,
   now: Date,
-): Prisma.Sql {
-  return or(
-    codes.map((code) =>
-      isRowProblem(code)
-        ? ROW_PROBLEMS[code]
-        : Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (SELECT "hostId", "dockerId" FROM ${recentLoops(organizationId, now)})`,
-    ),
-  );
-}
-
-/** Returns the condition that a row `h` of hosts may have containers with one of these problems. */
-export function mayHaveContainerProblem(
-  codes: readonly ContainerProblemCode[],
-  organizationId: string,
-  now: Date,
-): Prisma.Sql {
-  return or(
-    codes.map((code) =>
-      isRowProblem(code)
-        ? Prisma.sql`${PROBLEM_COUNTS[code]} > 0`
-        : Prisma.sql`h.id IN (SELECT "hostId" FROM ${recentLoops(organizationId, now)})`,
-    ),
-  );
+  ofHosts: (condition: Prisma.Sql) => Prisma.Sql,
+): Filter {
+  const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;
+  const loops = Prisma.sql`SELECT "hostId", "dockerId" FROM (${repeatedExits(exits)}) AS loops`;
+  const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
+  const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));
+  const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);
+  if (counts.length === 0) return { matches, indexed: [isLooping], isExact: true };
+  const isCounted = Prisma.sql`(c."removedAt" IS NULL AND ${ofHosts(or(counts))})`;
+  const isOnlyLooping = counts.length < codes.length ? [and([isLooping, Prisma.sql`NOT ${isCounted}`])] : [];
+  return { matches, indexed: [isCounted, ...isOnlyLooping] };
 }

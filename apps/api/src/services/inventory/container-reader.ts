@@ -7,6 +7,7 @@ import type { OperatorIdentity } from '../identity/index.js';
 import { containerOrder } from './container-order.sql.js';
 import { isCrashLoopSearchComplete } from './container-problems.sql.js';
 import { containerSearch, type ContainerSearch } from './container-search.sql.js';
+import type { Filter } from './container-text.sql.js';
 import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './container-view.js';
 import { countByHosts } from './count-by-hosts.sql.js';
 import { countMatches, findPage, gather, walk, type Counted } from './list-containers.sql.js';
@@ -15,7 +16,10 @@ import { countMatches, findPage, gather, walk, type Counted } from './list-conta
 const ROWS_MAX = 15_000;
 
 /** A walk first reads only this share of the budget, which suffices if matches are common. */
-const FIRST_SHARE = 1 / 8;
+const FIRST_SHARE = 1 / 16;
+
+/** If the first walk finds at least this share of a page, the whole walk reads about half of the budget. */
+const PAGE_SHARE = 1 / 8;
 
 export type ContainerReader = ReturnType<typeof createContainerReader>;
 
@@ -25,29 +29,33 @@ export function createContainerReader(
   freshnessContext: ReadFreshnessContext,
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
-  /**
-   * The ways to gather rows. If the query names hosts, all their rows are read, because they are stored close together.
-   */
-  const gatherings = (search: ContainerSearch) =>
-    search.query.hostId
-      ? [gather(search, search.filters[0]!, 2 ** 31 - 1)]
-      : search.filters.filter(({ indexed }) => indexed).map((filter) => gather(search, filter, rowsMax));
+  /** The filters by whose indexes rows can be found. If the query names hosts, only the filter by hosts is used. */
+  const indexedFilters = ({ query, filters }: ContainerSearch) =>
+    query.hostId ? filters.slice(0, 1) : filters.filter(({ indexed }) => indexed);
+
+  /** Gathers all rows of named hosts, because they are stored close together. */
+  const gatherBy = (search: ContainerSearch, filter: Filter) =>
+    gather(search, filter, search.query.hostId ? 2 ** 31 - 1 : rowsMax);
 
   /**
    * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, the index of
-   * one filter finds all of them. In all other cases, the page ends when the budget is used up.
+   * one filter finds all of them, or has the order of the list and finds the first of them. In all other cases, the page
+   * ends when the budget is used up.
    */
   async function find(search: ContainerSearch) {
-    const { hostId, limit } = search.query;
-    const walkUpTo = async (max: number) => (await findPage(db, walk(search, Math.max(max, limit + 1)), search))!;
+    const { hostId, limit, sort } = search.query;
+    const walkUpTo = async (max: number, ranges?: Prisma.Sql[]) =>
+      (await findPage(db, walk(search, Math.max(max, limit + 1), ranges), search))!;
     if (!hostId) {
       const start = await walkUpTo(Math.ceil(rowsMax * FIRST_SHARE));
       if (!start.isIncomplete) return start;
-      // With this many matches in the first share, the whole walk probably finds a full page.
-      if (start.rows.length >= limit * FIRST_SHARE) return walkUpTo(rowsMax);
+      if (start.rows.length >= limit * PAGE_SHARE) return walkUpTo(rowsMax);
     }
-    for (const gathering of gatherings(search)) {
-      const gathered = await findPage(db, gathering, search);
+    for (const filter of indexedFilters(search)) {
+      const { rangesOfNames } = filter;
+      // With another filter, the number of rows in the ranges that do not match is unknown.
+      if (rangesOfNames && sort.key === 'name' && search.filters.length === 1) return walkUpTo(rowsMax, rangesOfNames);
+      const gathered = await findPage(db, gatherBy(search, filter), search);
       if (gathered !== null) return gathered;
     }
     return walkUpTo(rowsMax);
@@ -55,11 +63,12 @@ export function createContainerReader(
 
   /** Counts the containers on all pages. */
   async function count(search: ContainerSearch): Promise<Counted> {
-    for (const gathering of gatherings(search)) {
-      const counted = await countMatches(db, gathering);
+    const all = { ...search, order: containerOrder({ sort: search.query.sort }) };
+    for (const filter of indexedFilters(search)) {
+      const counted = await countMatches(db, gatherBy(all, filter));
       if (counted.totalIsExact) return counted;
     }
-    return countMatches(db, walk({ ...search, order: containerOrder({ sort: search.query.sort }) }, rowsMax));
+    return countMatches(db, walk(all, rowsMax));
   }
 
   return {
@@ -72,9 +81,10 @@ export function createContainerReader(
       const context = await freshnessContext();
       const cutoffs = freshnessCutoffs(context);
       const search = containerSearch(organizationId, query, cutoffs, context.now);
-      const { rows, next, isIncomplete } = await find(search);
+      const { rows, next, isIncomplete, total } = await find(search);
       const countFound = async (): Promise<Counted> => {
-        if (query.cursor === undefined && next === null) return { total: rows.length, totalIsExact: true };
+        const found = next === null ? rows.length : total;
+        if (query.cursor === undefined && found !== null) return { total: found, totalIsExact: true };
         return (await countByHosts(db, organizationId, query, cutoffs)) ?? count(search);
       };
       const countAll = async (): Promise<Counted> => {

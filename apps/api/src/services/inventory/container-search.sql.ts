@@ -3,7 +3,7 @@ import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { healthKey, stateKey } from '../sync/index.js';
 import { and, IMAGE, imageBeginning, isInState, or } from './container-columns.sql.js';
-import { hasContainerProblem, mayHaveContainerProblem } from './container-problems.sql.js';
+import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
 
@@ -47,10 +47,9 @@ export function containerSearch(
     SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}))`;
   // No index contains state or health, because a restart changes them. The counts stored for each host show which hosts
   // have present containers with these states or healths.
-  const ofCountingHosts = (matches: Prisma.Sql, hostMatches: Prisma.Sql): Filter =>
-    halves.includes(REMOVED) ? { matches } : { matches, indexed: [and([ofHosts(hostMatches), PRESENT])] };
+  const ofPresent = (filter: Filter): Filter => (halves.includes(REMOVED) ? { matches: filter.matches } : filter);
   const counted = (matches: Prisma.Sql, keys: string[]): Filter =>
-    ofCountingHosts(matches, Prisma.sql`h."stateCounts" ?| ${keys}::text[]`);
+    ofPresent({ matches, indexed: [and([ofHosts(Prisma.sql`h."stateCounts" ?| ${keys}::text[]`), PRESENT])] });
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
@@ -65,10 +64,7 @@ export function containerSearch(
   filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
   if (state) filters.push(counted(isInState(state), state.map(stateKey)));
   if (health) filters.push(counted(Prisma.sql`c.health = ANY (${health}::text[])`, health.map(healthKey)));
-  if (problem) {
-    const matches = hasContainerProblem(problem, organizationId, now);
-    filters.push(ofCountingHosts(matches, mayHaveContainerProblem(problem, organizationId, now)));
-  }
+  if (problem) filters.push(ofPresent(problemFilter(problem, organizationId, now, ofHosts)));
   if (hostFreshness) filters.push(exact(ofHosts(containersAreOf(hostFreshness, cutoffs))));
   return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters };
 }

@@ -1,5 +1,5 @@
 import { Prisma } from '@muster/db';
-import { and, beginsWith, contains, NAME, or } from './container-columns.sql.js';
+import { and, beginsWith, containing, contains, NAME, or } from './container-columns.sql.js';
 
 /** A condition on a row `c` of containers. */
 export interface Filter {
@@ -7,6 +7,8 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
+  /** Conditions like `indexed`, for a list by name. Each is a range of names, or few rows meet it. */
+  rangesOfNames?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
 }
@@ -15,6 +17,10 @@ export interface Filter {
  * Matches a term in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index.
  */
 const TRIGRAM_PATTERN = /[A-Za-z0-9]{3}/;
+const WORDS = /[A-Za-z0-9]{3,}/g;
+
+/** Number of containers that show which words are common. */
+const SAMPLE_ROWS = 100;
 
 const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 
@@ -36,17 +42,41 @@ export function textFilter(
   const idBegins = beginsWith(Prisma.sql`(left(c."dockerId", 12) COLLATE "C")`, q.slice(0, 12));
   const idIsFound = and([ofOrganization, idBegins, idMatches]);
   if (Array.from(q).length < 3) {
-    const nameMatches = or(caseVariants(q).map((variant) => beginsWith(NAME, variant)));
-    return { matches: or([nameMatches, idMatches]), indexed: [or([inHalves(nameMatches), idIsFound])], isExact: true };
+    const namesBegin = caseVariants(q).map((variant) => beginsWith(NAME, variant));
+    const idsFound = Prisma.sql`c.ctid = ANY (ARRAY(SELECT c.ctid FROM containers AS c WHERE ${idIsFound}))`;
+    return {
+      matches: or([...namesBegin, idMatches]),
+      indexed: [or([inHalves(or(namesBegin)), idIsFound])],
+      isExact: true,
+      rangesOfNames: [...namesBegin, and([idsFound, Prisma.sql`NOT ${or(namesBegin)}`])],
+    };
   }
   // Compare an ASCII term byte by byte. In the locale of most servers, PostgreSQL would otherwise convert each text
   // first.
   const textMatches = contains(isAscii(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
   const matches = or([textMatches, idMatches]);
   if (!TRIGRAM_PATTERN.test(q)) return { matches };
-  const textIsFound = contains(Prisma.sql`left(${TEXT}, 1000)`, q);
+  const words = q.match(WORDS) ?? [];
+  const textIsFound = Prisma.sql`left(${TEXT}, 1000) ILIKE ${indexPattern(q, words, ofOrganization)}`;
   const isLong = and([ofOrganization, UNINDEXED, textMatches, Prisma.sql`NOT ${textIsFound}`]);
-  return { matches, indexed: [textIsFound, isLong, and([idIsFound, Prisma.sql`NOT ${textMatches}`])], isExact: true };
+  const isOnlyId = and([idIsFound, Prisma.sql`NOT ${or([textMatches, textIsFound])}`]);
+  return { matches, indexed: [textIsFound, isLong, isOnlyId], isExact: words.length < 2 };
+}
+
+/**
+ * Returns a pattern for the index. It omits words of the term that most containers have, such as the name of a registry.
+ * They exclude few containers and take most of the time. The containers with the lowest ids are a random sample.
+ */
+function indexPattern(q: string, words: readonly string[], ofOrganization: Prisma.Sql): Prisma.Sql {
+  if (words.length < 2) return Prisma.sql`${containing(q)}`;
+  return Prisma.sql`(
+    WITH sample AS MATERIALIZED (
+      SELECT ${TEXT} COLLATE "C" AS text FROM containers AS c WHERE ${ofOrganization}
+      ORDER BY left(c."dockerId", 12) COLLATE "C" LIMIT ${SAMPLE_ROWS}::int
+    )
+    SELECT COALESCE('%' || string_agg(word, '%' ORDER BY number) || '%', ${containing(q)})
+    FROM unnest(${words}::text[]) WITH ORDINALITY AS words (word, number)
+    WHERE (SELECT count(*) FROM sample WHERE text ILIKE '%' || word || '%') < ${SAMPLE_ROWS / 2}::int)`;
 }
 
 /** Returns a term of one or two characters in each mixture of upper and lower case. */

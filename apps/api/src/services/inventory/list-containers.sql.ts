@@ -1,40 +1,47 @@
 import { CONTAINER_FIELDS, fieldsWith, type FieldsWith } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { and } from './container-columns.sql.js';
+import type { ContainerOrder } from './container-order.sql.js';
 import type { ContainerSearch } from './container-search.sql.js';
 import type { Filter } from './container-text.sql.js';
 import { CONTAINER_VIEW, type ContainerViewRow } from './container-view.js';
 
-/** A way to read at most `rowsMax` rows `c`. The rows have few columns, because thousands are read for one page. */
+/** A way to read at most `rowsMax` rows. The rows have few columns, because thousands are read for one page. */
 export interface Reading {
   kind: 'walk' | 'gather';
   sql: Prisma.Sql;
   rowsMax: number;
 }
 
-/** Selects the columns of each order, and whether a row meets the conditions. */
-const select = (conditions: Prisma.Sql[]) => Prisma.sql`
-  SELECT c.ctid AS at, c."hostId", c."dockerId", c.name, c.image, c.state, c."firstSeenAt", c."changedAt",
-    (${and(conditions)}) AS matches FROM containers AS c`;
+/** Selects the columns of an order, and whether a row meets the conditions. */
+const select = ({ keys }: ContainerOrder, conditions: Prisma.Sql[]) => Prisma.sql`
+  SELECT c.ctid AS at, c."hostId", ${keys}, (${and(conditions)}) AS matches FROM containers AS c`;
 
 /**
  * Reads rows in the order of the list from an index with this order. Starts at the cursor's position and ends when the
- * page has enough rows.
+ * page has enough rows. If there are ranges, reads only the rows in one of them.
  */
-export function walk({ halves, filters, order, ofOrganization }: ContainerSearch, rowsMax: number): Reading {
-  const rows = select(filters.map(({ matches }) => matches));
+export function walk(
+  { halves, filters, order, ofOrganization }: ContainerSearch,
+  rowsMax: number,
+  ranges: Prisma.Sql[] = [and([])],
+): Reading {
+  const rows = select(
+    order,
+    filters.map(({ matches }) => matches),
+  );
   const inOrder = Prisma.sql`ORDER BY ${order.by} LIMIT ${rowsMax}::int`;
-  const walks = halves.map(
-    (half) => Prisma.sql`(${rows} WHERE ${and([ofOrganization, half, order.isAfter])} ${inOrder})`,
+  const walks = halves.flatMap((half) =>
+    ranges.map((range) => Prisma.sql`(${rows} WHERE ${and([ofOrganization, half, range, order.isAfter])} ${inOrder})`),
   );
   const merged = Prisma.sql`SELECT * FROM (${Prisma.join(walks, ' UNION ALL ')}) AS c ${inOrder}`;
   return { kind: 'walk', sql: walks.length === 1 ? walks[0]! : merged, rowsMax };
 }
 
 /** Reads the rows that the indexes of a filter find, in any order. */
-export function gather({ filters, inHalves }: ContainerSearch, filter: Filter, rowsMax: number): Reading {
+export function gather({ filters, inHalves, order }: ContainerSearch, filter: Filter, rowsMax: number): Reading {
   const checked = filters.filter((other) => other !== filter || filter.isExact !== true);
-  const rows = select([inHalves(and(checked.map(({ matches }) => matches)))]);
+  const rows = select(order, [inHalves(and([...checked.map(({ matches }) => matches), order.isAfter]))]);
   const found = filter.indexed!.map((condition) => Prisma.sql`${rows} WHERE ${condition}`);
   return { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
 }
@@ -42,7 +49,7 @@ export function gather({ filters, inHalves }: ContainerSearch, filter: Filter, r
 /** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
 const tables = (reading: Reading) => Prisma.sql`gone AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL
-    ), read AS MATERIALIZED (${reading.sql}), matching AS (
+    ), read AS MATERIALIZED (${reading.sql}), matching AS NOT MATERIALIZED (
       SELECT * FROM read AS c WHERE c.matches AND c."hostId" NOT IN (SELECT id FROM gone)
     )`;
 
@@ -57,23 +64,25 @@ const octetLength = (name: FieldsWith<'large', true>): string =>
 const OCTETS = Prisma.raw(`(${fieldsWith('large', true).map(octetLength).join(' + ')} + 1000)`);
 
 /**
- * Finds a page: its rows, the position after which the list continues (null at the end), and whether it ended early
- * because the maximum of rows was read. Returns null if a gathering reached its maximum, because the rows it did not
- * read may belong on the page.
+ * Finds a page: its rows, the position after which the list continues (null at the end), whether it ended early because
+ * the maximum of rows was read, and the number of matches after the cursor if a count is requested and a gathering found
+ * them all. Returns null if a gathering reached its maximum, because the rows it did not read may belong on the page.
  */
 export async function findPage(
   db: Database,
   reading: Reading,
-  { query: { limit }, order: { by, isAfter, position } }: ContainerSearch,
+  { query: { limit, count }, order: { by, position } }: ContainerSearch,
 ) {
   // The rows of a walk are already in order. Sorting them again would read all rows.
   const page =
     reading.kind === 'walk'
       ? Prisma.sql`SELECT * FROM matching LIMIT ${limit + 1}::int`
-      : Prisma.sql`SELECT * FROM matching AS c WHERE NOT EXISTS (SELECT ${lastRead(reading)}) AND ${isAfter}
+      : Prisma.sql`SELECT * FROM matching AS c WHERE NOT EXISTS (SELECT ${lastRead(reading)})
           ORDER BY ${by} LIMIT ${limit + 1}::int`;
+  const isCounted = count && reading.kind === 'gather';
+  const matches = isCounted ? Prisma.sql`(SELECT count(*)::int FROM matching)` : Prisma.sql`NULL::int`;
   type Found = { position: string[] } & ContainerViewRow;
-  type Row = { found: number; stoppedAt: string[] | null } & (Found | { hostId: null });
+  type Row = { found: number; stoppedAt: string[] | null; matches: number | null } & (Found | { hostId: null });
   const rows = await run<Row>(
     db,
     reading,
@@ -87,18 +96,19 @@ export async function findPage(
     )
     SELECT ended.*, c.position, ${CONTAINER_VIEW}
     FROM (
-      SELECT found, CASE WHEN found <= ${limit}::int THEN (SELECT ${position} ${lastRead(reading)}) END AS "stoppedAt"
+      SELECT found, ${matches} AS matches,
+        CASE WHEN found <= ${limit}::int THEN (SELECT ${position} ${lastRead(reading)}) END AS "stoppedAt"
       FROM (SELECT count(*)::int AS found FROM page) AS page
     ) AS ended
     LEFT JOIN (sized AS c JOIN hosts AS h ON h.id = c."hostId") ON c.number = 1 OR c.bytes <= ${PAGE_BYTES_MAX}::int
     ORDER BY c.number`,
   );
-  const { found, stoppedAt } = rows[0]!;
+  const { found, stoppedAt, matches: total } = rows[0]!;
   if (reading.kind === 'gather' && stoppedAt !== null) return null;
   const fitting = rows.filter((row) => row.hostId !== null).slice(0, limit);
   // More rows may match than were requested, or than fit on the page.
   const next = found > fitting.length ? fitting.at(-1)!.position : stoppedAt;
-  return { rows: fitting, next, isIncomplete: found === fitting.length && stoppedAt !== null };
+  return { rows: fitting, next, isIncomplete: found === fitting.length && stoppedAt !== null, total };
 }
 
 /** `total` is a lower bound if `totalIsExact` is false, because not all rows were read. */
