@@ -18,10 +18,7 @@ export class TestServer {
   }
 
   /** Opens a stream, with an API key or with a browser's cookies. Resolves once the response has begun. */
-  async listen(
-    who: string | { cookie: string },
-    { query = '', lastEventId, acceptEncoding }: ListenOptions = {},
-  ) {
+  async listen(who: string | { cookie: string }, { query = '', lastEventId, acceptEncoding }: ListenOptions = {}) {
     const credentials = typeof who === 'string' ? { Authorization: `Bearer ${who}` } : { Cookie: who.cookie };
     const headers = {
       ...credentials,
