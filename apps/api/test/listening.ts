@@ -1,6 +1,8 @@
 import { StreamMessages, type StreamMessage, type StreamMessageName } from '@muster/contracts';
 import { createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 
 /** An application that listens on a free port of the loopback interface. */
 export class TestServer {
@@ -16,12 +18,13 @@ export class TestServer {
   }
 
   /** Opens a stream, with an API key or with a browser's cookies. Resolves once the response has begun. */
-  async listen(
-    who: string | { cookie: string },
-    { query = '', lastEventId }: { query?: string; lastEventId?: string } = {},
-  ) {
+  async listen(who: string | { cookie: string }, { query = '', lastEventId, acceptEncoding }: ListenOptions = {}) {
     const credentials = typeof who === 'string' ? { Authorization: `Bearer ${who}` } : { Cookie: who.cookie };
-    const headers = { ...credentials, ...(lastEventId ? { 'Last-Event-ID': lastEventId } : {}) };
+    const headers = {
+      ...credentials,
+      ...(lastEventId ? { 'Last-Event-ID': lastEventId } : {}),
+      ...(acceptEncoding ? { 'Accept-Encoding': acceptEncoding } : {}),
+    };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       get(`${this.url}/api/stream${query}`, { headers, agent: false }, resolve).on('error', reject);
     });
@@ -34,6 +37,12 @@ export class TestServer {
   }
 }
 
+interface ListenOptions {
+  query?: string;
+  lastEventId?: string;
+  acceptEncoding?: string;
+}
+
 /** A client of a stream. It checks each message against the contract. */
 export class StreamClient {
   readonly messages: StreamMessage[] = [];
@@ -42,14 +51,20 @@ export class StreamClient {
   /** The last id that was sent, with or without a message. A client would reconnect with this id. */
   lastEventId: string | undefined;
   readonly ended: Promise<void>;
+  /** Whether the stream has ended with its last byte. For a compressed stream, this includes a correct checksum. */
+  isComplete = false;
   readonly #waiting = new Set<() => void>();
   #rest = '';
 
   constructor(readonly answer: IncomingMessage) {
-    answer.setEncoding('utf8');
-    answer.on('data', (text: string) => this.#receive(text));
+    const isCompressed = answer.headers['content-encoding'] === 'gzip';
+    // The callback receives the error of a stream that is aborted.
+    const body: Readable = isCompressed ? pipeline(answer, createGunzip(), () => undefined) : answer;
+    body.setEncoding('utf8');
+    body.on('data', (text: string) => this.#receive(text));
+    body.on('end', () => (this.isComplete = true));
     // An aborted stream has ended, too.
-    this.ended = new Promise((resolve) => answer.on('close', resolve).on('error', () => undefined));
+    this.ended = new Promise((resolve) => body.on('close', resolve).on('error', () => undefined));
   }
 
   /** Returns the messages of a kind that have been received. */

@@ -3,6 +3,7 @@ import { testEngines } from '@muster/db/testing';
 import express from 'express';
 import { randomUUID } from 'node:crypto';
 import { openEventStream } from '../src/http/event-stream.js';
+import { StreamChunk } from '../src/services/live/chunk.js';
 import type { StreamSink } from '../src/services/live/listener.js';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
@@ -147,6 +148,43 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(client.of('reset')).toEqual([]);
   });
 
+  test('is compressed for clients that accept gzip, and each message arrives at once, whenever a client connected', async () => {
+    const organization = await context.api.organization();
+    const [web, db] = [await organization.enroll({ name: 'web' }), await organization.enroll({ name: 'db' })];
+    const server = await serve();
+    const plain = await server.listen(organization.adminKey, { acceptEncoding: 'gzip;q=0, br' });
+    const early = await server.listen(organization.adminKey, { acceptEncoding: 'gzip, deflate, br' });
+    await web.sync([container('a')]);
+    await early.until(() => early.of('container').length === 1);
+    const late = await server.listen(organization.adminKey, { acceptEncoding: 'gzip', lastEventId: '0-0' });
+    const ofDb = await server.listen(organization.adminKey, { acceptEncoding: 'gzip', query: `?hostId=${db.id}` });
+    for (const client of [late, ofDb]) await client.until(() => client.of('freshness').length > 0);
+    await db.sync([container('b'), container('c')]);
+    await Promise.all([plain, early, late].map((client) => client.until(() => client.of('container').length === 3)));
+    await ofDb.until(() => ofDb.of('container').length === 2);
+    for (const client of [early, late]) expect(client.of('container')).toEqual(plain.of('container'));
+    expect(ofDb.of('container')).toEqual(plain.of('container').slice(1));
+    expect(plain.answer.headers).not.toHaveProperty('content-encoding');
+    for (const { answer } of [plain, early, late, ofDb]) {
+      expect(answer.headers).toMatchObject({
+        vary: 'Accept-Encoding',
+        'cache-control': 'no-store, no-transform',
+        'x-accel-buffering': 'no',
+      });
+    }
+    expect(early.answer.headers['content-encoding']).toBe('gzip');
+
+    await context.api.db.prisma.apiKey.updateMany({
+      where: { organizationId: organization.id },
+      data: { revokedAt: context.api.clock() },
+    });
+    await Promise.all([early, late, ofDb].map(({ ended }) => ended));
+    for (const client of [early, late, ofDb]) {
+      expect(client.messages.at(-1)!.event).toBe('unauthorized');
+      expect(client.isComplete).toBe(true);
+    }
+  });
+
   test('ends with an unauthorized message when the key is revoked, and only for that key', async () => {
     const organization = await context.api.organization();
     const other = await context.api.apiKey(organization.id, 'viewer');
@@ -215,13 +253,13 @@ test('a client that does not keep up is disconnected, and no more than its backl
   const client = await server.listen('none');
   client.answer.pause();
   const [sink] = sinks;
-  const piece = Buffer.from(`: ${'x'.repeat(64 * 1024)}\n\n`);
+  const piece = new StreamChunk(Buffer.from(`: ${'x'.repeat(64 * 1024)}\n\n`));
   // The test sends far more than the system's buffers between server and client can hold.
   let sent = 0;
   while (!sink!.isClosed && sent < 256 * 1024 * 1024) {
     sink!.send(piece);
-    sent += piece.length;
-    if (sent % (16 * piece.length) === 0) await new Promise(setImmediate);
+    sent += piece.bytes.length;
+    if (sent % (16 * piece.bytes.length) === 0) await new Promise(setImmediate);
   }
   await sink!.closed;
   expect(sent).toBeLessThan(64 * 1024 * 1024);

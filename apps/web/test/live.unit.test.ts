@@ -5,7 +5,9 @@ import type { Host, StreamMessage, StreamMessageName } from '@muster/contracts';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { applyMessages } from '../src/lib/api/apply-message';
 import { connectLive, isPolling } from '../src/lib/api/live-connection';
-import { refresh, refreshOlderThan } from '../src/lib/api/refresh';
+import { recentEventsQuery, type RecentEventList } from '../src/lib/api/queries';
+import { createRefreshSchedule, refresh, refreshOlderThan } from '../src/lib/api/refresh';
+import { event } from './samples';
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;
 
@@ -98,6 +100,32 @@ describe('lists on the screen', () => {
     expect([shortList.reads, longList.reads, otherList.reads]).toEqual([3, 1, 2]);
   });
 
+  test('are refetched two seconds after a change, but under constant change only every few seconds', async () => {
+    const containers = observe(['containers', 'list']);
+    const attention = observe(['attention']);
+    await settle();
+    const schedule = createRefreshSchedule(client);
+    const changeFor = async (seconds: number) => {
+      for (let passed = 0; passed < seconds; passed += 1) {
+        for (const key of [['containers'], ['attention']]) schedule.add(key);
+        await jest.advanceTimersByTimeAsync(1_000);
+      }
+    };
+    await changeFor(3);
+    expect([containers.reads, attention.reads]).toEqual([2, 2]);
+    await changeFor(60);
+    expect([containers.reads, attention.reads]).toEqual([14, 8]);
+    await jest.advanceTimersByTimeAsync(20_000);
+    const [containerReads, attentionReads] = [containers.reads, attention.reads];
+    await changeFor(1);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect([containers.reads, attention.reads]).toEqual([containerReads + 1, attentionReads + 1]);
+    await changeFor(1);
+    schedule.clear();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect([containers.reads, attention.reads]).toEqual([containerReads + 1, attentionReads + 1]);
+  });
+
   const host = (fields: Partial<Host> = {}) =>
     ({
       id: 'h1',
@@ -130,6 +158,48 @@ describe('lists on the screen', () => {
     expect(client.getQueryState(key)!.dataUpdatedAt).toBe(readAt);
   });
 
+  const recentEvents = recentEventsQuery(new Date(0).toISOString(), 3);
+  const recentIds = () => client.getQueryData<RecentEventList>(recentEvents.queryKey)!.events.map(({ id }) => id);
+  const showEvents = (...ids: string[]) =>
+    client.setQueryData(recentEvents.queryKey, { events: ids.map((id) => event({ id })), isComplete: true });
+
+  test('of recent events gain the new events without a request, newest first, each once and up to the maximum', () => {
+    showEvents('90-7', '90-2');
+    const keys: string[] = [];
+    const events = ['100-1', '90-7', '90-3'].map((id) => message('container', event({ id })));
+    applyMessages(client, events.slice(1), (key) => keys.push(key.join('/')));
+    expect(recentIds()).toEqual(['90-7', '90-3', '90-2']);
+    expect(client.getQueryData(recentEvents.queryKey)).toMatchObject({ isComplete: true });
+    applyMessages(client, events.slice(0, 1), (key) => keys.push(key.join('/')));
+    expect(recentIds()).toEqual(['100-1', '90-7', '90-3']);
+    expect(client.getQueryData(recentEvents.queryKey)).toMatchObject({ isComplete: false });
+    expect(keys).not.toContain('recent-events');
+  });
+
+  test('of recent events lack events from before their period, and show the new name of a host', () => {
+    const { queryKey } = recentEventsQuery(event({}).recordedAt, 3);
+    client.setQueryData(queryKey, { events: [event({ id: '1-1', hostId: 'h1' })], isComplete: true });
+    const old = event({ id: '2-1', recordedAt: new Date(Date.parse(event({}).recordedAt) - 1).toISOString() });
+    applyMessages(client, [message('container', old), message('host', host({ name: 'renamed' }))], () => undefined);
+    expect(client.getQueryData<RecentEventList>(queryKey)!.events).toEqual([
+      event({ id: '1-1', hostId: 'h1', hostName: 'renamed' }),
+    ]);
+  });
+
+  test('of recent events are refetched after a change during their request, whose response may lack the change', async () => {
+    showEvents('1-1');
+    let respond: (list: RecentEventList) => void = () => undefined;
+    const request = client.query({
+      queryKey: recentEvents.queryKey,
+      queryFn: () => new Promise<RecentEventList>((resolve) => (respond = resolve)),
+      staleTime: 0,
+    });
+    expect(keysRefreshedBy(message('container', event({ id: '2-1' })))).toContain('recent-events');
+    respond({ events: [], isComplete: true });
+    await request;
+    expect(keysRefreshedBy(message('container', event({ id: '3-1' })))).not.toContain('recent-events');
+  });
+
   const showHosts = (...hosts: Host[]) =>
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: hosts, nextCursor: null }], pageParams: [null] });
 
@@ -157,12 +227,12 @@ describe('lists on the screen', () => {
         { hostId: 'h3', freshness: 'stale' },
       ],
     });
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'fleet-map', 'containers']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'fleet-map', 'containers', 'recent-events']);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });
-    // Receiving the same message again changes and refetches nothing.
-    expect(keysRefreshedBy(freshnessMessage)).toEqual([]);
+    // Receiving the same message again changes no host. Only events may be missing at the start of a connection.
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['recent-events']);
   });
 
   test('are not refetched after a message with the summary or a message that the session has ended', () => {

@@ -100,8 +100,12 @@ describe('the events of the last hour', () => {
   const items = [1, 2].map((minutes) => event({ recordedAt: new Date(NOW - minutes * 60_000).toISOString() }));
 
   test('are complete from the start of the hour or, if there are too many events, from the oldest event that was read', () => {
-    expect(toRecentEvents({ items, nextCursor: null }, start)).toEqual({ events: items, isLoaded: true, since: start });
-    expect(toRecentEvents({ items, nextCursor: 'c' }, start)).toEqual({
+    expect(toRecentEvents({ events: items, isComplete: true }, start)).toEqual({
+      events: items,
+      isLoaded: true,
+      since: start,
+    });
+    expect(toRecentEvents({ events: items, isComplete: false }, start)).toEqual({
       events: items,
       isLoaded: true,
       since: NOW - 120_000,

@@ -1,5 +1,6 @@
 import type { Response } from 'express';
-import { HEARTBEAT, type StreamSink } from '../services/live/index.js';
+import { crc32 } from 'node:zlib';
+import { HEARTBEAT, type StreamChunk, type StreamSink } from '../services/live/index.js';
 import { NO_STORE } from './problem.js';
 
 /** Milliseconds between two heartbeats, well below the idle timeouts of proxies. */
@@ -17,7 +18,11 @@ export function openEventStream(res: Response, heartbeatMs = HEARTBEAT_MS): Stre
   res.setHeader('Cache-Control', `${NO_STORE}, no-transform`);
   // Stops nginx from buffering the stream.
   res.setHeader('X-Accel-Buffering', 'no');
+  res.vary('Accept-Encoding');
+  const encoding = res.req.acceptsEncodings('gzip', 'identity') === 'gzip' ? gzip() : IDENTITY;
+  if (encoding.name !== 'identity') res.setHeader('Content-Encoding', encoding.name);
   res.flushHeaders();
+  if (encoding.head.length > 0) res.write(encoding.head);
 
   const heartbeat = setInterval(() => send(HEARTBEAT), heartbeatMs);
   const closed = new Promise<void>((resolve) => {
@@ -31,9 +36,9 @@ export function openEventStream(res: Response, heartbeatMs = HEARTBEAT_MS): Stre
   });
   const isClosed = () => res.closed || res.writableEnded;
 
-  function send(bytes: Buffer): void {
+  function send(chunk: StreamChunk): void {
     if (isClosed()) return;
-    res.write(bytes);
+    res.write(encoding.encode(chunk));
     if (res.writableLength > BACKLOG_BYTES_MAX) res.destroy();
   }
 
@@ -44,11 +49,54 @@ export function openEventStream(res: Response, heartbeatMs = HEARTBEAT_MS): Stre
       if (isClosed() || !res.writableNeedDrain) return;
       await Promise.race([closed, new Promise((resolve) => res.once('drain', resolve))]);
     },
-    end(lastBytes) {
-      if (!isClosed()) res.end(lastBytes);
+    end(lastChunk) {
+      if (lastChunk !== undefined) send(lastChunk);
+      if (!isClosed()) res.end(encoding.tail());
     },
     get isClosed() {
       return isClosed();
+    },
+  };
+}
+
+/** A content coding of one response: what precedes the chunks, the chunks, and what follows them. */
+interface Encoding {
+  name: 'gzip' | 'identity';
+  head: Buffer;
+  encode(chunk: StreamChunk): Buffer;
+  tail(): Buffer;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+const IDENTITY: Encoding = { name: 'identity', head: NOTHING, encode: ({ bytes }) => bytes, tail: () => NOTHING };
+
+/** The header of a gzip file (RFC 1952) with unknown time and system, and without optional fields. */
+const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+
+/** An empty block that is marked as the last one (RFC 1951). */
+const LAST_BLOCK = [3, 0];
+
+/**
+ * Creates one response's gzip encoding. The chunks are already compressed, so each response only adds a header and, at
+ * its end, the checksum and the length of what it sent.
+ */
+function gzip(): Encoding {
+  let checksum = 0;
+  let length = 0;
+  return {
+    name: 'gzip',
+    head: GZIP_HEAD,
+    encode({ bytes, compressed }) {
+      checksum = crc32(bytes, checksum);
+      length += bytes.length;
+      return compressed;
+    },
+    tail() {
+      const tail = Buffer.from([...LAST_BLOCK, 0, 0, 0, 0, 0, 0, 0, 0]);
+      tail.writeUInt32LE(checksum, 2);
+      tail.writeUInt32LE(length % 2 ** 32, 6);
+      return tail;
     },
   };
 }

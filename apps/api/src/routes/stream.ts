@@ -1,5 +1,5 @@
 import { Operations } from '@muster/contracts';
-import { toFrame, type LiveStream } from '../services/live/index.js';
+import { toChunk, toFrame, type LiveStream } from '../services/live/index.js';
 import { RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
 import type { Authenticate } from '../http/auth.js';
@@ -47,7 +47,7 @@ export function streamRoutes(options: StreamRouteOptions): Route[] {
         const recheck = setInterval(() => {
           void recheckOperator(req, res).then((current) => {
             if (current !== 'unknown' && current?.id !== organizationId)
-              sink.end(toFrame({ event: 'unauthorized', data: {} }).bytes);
+              sink.end(toChunk([toFrame({ event: 'unauthorized', data: {} })]));
           });
         }, recheckMs);
         void sink.closed.then(() => clearInterval(recheck));

@@ -173,10 +173,14 @@ export function Combobox({
                 </div>
               ))}
         </div>
-        <p role="status" className="combobox-note soft">
+        <p className="combobox-note soft" aria-hidden="true">
           {isShown ? note : ''}
         </p>
       </div>
+      {/* Screen readers only announce a change of an element that they already know, so this one is never hidden. */}
+      <p role="status" className="visually-hidden">
+        {isShown ? note : ''}
+      </p>
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { eventually } from '@muster/testkit';
 import type { Browser, BrowserContext, Locator, Page, Request } from 'playwright-core';
 import { findViolations } from '../support/axe.js';
 import {
+  countTraffic,
   describeLargeFleet,
   openChromium,
   openPage,
@@ -15,9 +16,15 @@ import {
   type Dashboard,
   type PageErrors,
 } from '../support/browser.js';
+import { changeContainers, countStates, failContainers } from '../support/churn.js';
 import { seedFleet } from '../support/seed-fleet.js';
 
 const HOSTS = 500;
+
+/** Maximum traffic of an idle fleet page, and the changes meanwhile: 2 % of 50 containers on each host. */
+const TRAFFIC_BYTES_PER_MINUTE_MAX = 200_000;
+const CHANGES_PER_MINUTE = 500;
+const TRAFFIC_SECONDS = 20;
 
 /**
  * A name for which no test server exists. The browser resolves the name to this machine, but does not treat its origin
@@ -66,7 +73,8 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByRole('link', { name: /^1\s*possible clone$/ }).waitFor();
     const names = await links.allInnerTexts();
     const shown = names.join(' ').replace(/\s+/g, ' ');
-    for (const part of ['500 hosts', '1 offline', '1 engine down', '1 left', '1 possible clone', '1 clock skew']) {
+    const hostParts = ['500 hosts', '1 offline', '1 engine down', '1 left', '1 possible clone', '2 clock skew'];
+    for (const part of [...hostParts, '1 dead', '2 exited', '1 unhealthy']) {
       expect(shown).toContain(part);
     }
     for (let index = 0; index < names.length; index += 1) {
@@ -81,6 +89,35 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await open('/?freshness=offline');
     await page.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
     expect(new URL(page.url()).pathname).toBe('/hosts');
+  });
+
+  test('has a list of problems in which each row leads to the host, the container or a list of exactly what it counts', async () => {
+    await open('/');
+    const links = page.getByRole('region', { name: 'Needs attention' }).getByRole('link');
+    await links.first().waitFor();
+    const targets: string[] = [];
+    for (let index = 0; index < (await links.count()); index += 1) {
+      const name = await links.nth(index).locator('strong').innerText();
+      const text = (await links.nth(index).innerText()).replace(/\s+/g, ' ');
+      await links.nth(index).click();
+      await page.waitForURL((url) => url.pathname !== '/');
+      const { pathname, search } = new URL(page.url());
+      if (search === '') await heading(name).waitFor();
+      else await page.getByText(/\d+ (?:hosts|containers)/.exec(text)![0], { exact: true }).waitFor();
+      targets.push(`${pathname.replace(/[0-9a-f-]{32,}/g, 'ID')} ${name}`);
+      await page.goBack();
+      await heading('Fleet').waitFor();
+      await links.first().waitFor();
+    }
+    expect(targets).toEqual([
+      '/hosts/ID zurich-edge-02',
+      '/hosts/ID zurich-edge-01',
+      '/hosts/ID zurich-web-01',
+      '/hosts 2 hosts',
+      '/hosts/ID/containers/ID app-8-2',
+      '/hosts/ID/containers/ID app-9-2',
+      '/containers registry.example.com/app:1',
+    ]);
   });
 
   test('has a map with one cell per host that can be used with the keyboard and has no accessibility violations', async () => {
@@ -292,35 +329,78 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     }
   });
 
-  test('is not called live behind a proxy that holds the stream back, and is polled within 20 seconds', async () => {
-    const proxy = await startHoldingProxy(dashboard!.url);
-    const held = await browser!.newContext();
+  test.each([
+    ['content', true],
+    ['headers and content', false],
+  ])(
+    'is not called live behind a proxy that holds the %s of the stream back, and is polled',
+    async (_what, sendsHeaders) => {
+      const proxy = await startHoldingProxy(dashboard!.url, sendsHeaders);
+      const held = await browser!.newContext();
+      try {
+        await held.addCookies(await context.cookies());
+        const { page: heldPage } = await openPage(held);
+        const { port } = proxy.address() as AddressInfo;
+        await heldPage.goto(`http://127.0.0.1:${port}/hosts?q=zurich`);
+        await heldPage.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
+        const openedAt = Date.now();
+        expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+        const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-01' } })).items;
+        await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
+        await heldPage.getByText('Not live', { exact: false }).waitFor();
+        await heldPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
+        expect(Date.now() - openedAt).toBeLessThan(20_000);
+        expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+        await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: 'zurich-edge-01' } });
+      } finally {
+        await held.close();
+        proxy.closeAllConnections();
+        await new Promise((resolve) => proxy.close(resolve));
+      }
+    },
+  );
+
+  test('costs an idle fleet page less than 200 kB a minute while 2 % of its containers change', async () => {
+    await failContainers(db);
+    const idle = await browser!.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
     try {
-      await held.addCookies(await context.cookies());
-      const { page: heldPage } = await openPage(held);
-      const { port } = proxy.address() as AddressInfo;
-      await heldPage.goto(`http://127.0.0.1:${port}/hosts?q=zurich`);
-      await heldPage.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
-      const openedAt = Date.now();
-      expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
-      const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-01' } })).items;
-      await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
-      await heldPage.getByText('Not live', { exact: false }).waitFor();
-      await heldPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
-      expect(Date.now() - openedAt).toBeLessThan(20_000);
-      expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+      await idle.addCookies(await context.cookies());
+      const { page: idlePage, errors: idleErrors } = await openPage(idle);
+      const traffic = await countTraffic(idlePage);
+      await idlePage.goto(dashboard!.url);
+      await idlePage.getByRole('listbox', { name: /^Map of/ }).waitFor();
+      await idlePage.getByText('Live', { exact: true }).waitFor();
+      await changeContainers(db, 1);
+      const changes = idlePage.getByRole('region', { name: 'Recent changes' }).getByRole('listitem');
+      await changes.first().waitFor();
+      traffic.takeBytes();
+      const startedAt = Date.now();
+      for (let second = 0; second < TRAFFIC_SECONDS; second += 1) {
+        await changeContainers(db, Math.ceil(CHANGES_PER_MINUTE / 60));
+        await idlePage.waitForTimeout(1_000);
+      }
+      const minutes = (Date.now() - startedAt) / 60_000;
+      const bytesByPath = traffic.takeBytes();
+      const bytes = Object.values(bytesByPath).reduce((sum, ofPath) => sum + ofPath, 0);
+      process.stderr.write(
+        `an idle fleet page received ${Math.round(bytes / minutes / 1_000)} kB a minute: ${JSON.stringify(bytesByPath)}\n`,
+      );
+      expect(bytesByPath['/api/stream']).toBeGreaterThan(0);
+      expect(bytes / minutes).toBeLessThan(TRAFFIC_BYTES_PER_MINUTE_MAX);
+
+      // The page shows the last changes, although it does not read them again.
+      const [newest] = (await dashboard!.api.call('listEvents', { query: { limit: 1 } })).items;
+      await changes.first().getByRole('link', { name: newest!.name }).waitFor();
+      expect(idleErrors.list).toEqual([]);
     } finally {
-      await held.close();
-      proxy.closeAllConnections();
-      await new Promise((resolve) => proxy.close(resolve));
+      await idle.close();
     }
   });
 });
 
-/**
- * Gives some hosts problems, and names that come last in the sort order, so that no first page contains these hosts.
- */
-async function changeHosts({ prisma }: TestDatabase): Promise<void> {
+/** Gives some hosts and containers problems. Most names of the hosts come last, so that no page contains them at first. */
+async function changeHosts(db: TestDatabase): Promise<void> {
+  const { prisma } = db;
   await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-edge-01', "heartbeatSeconds" = 10,
     "lastSeenAt" = now() - interval '20 hours', "confirmedAt" = now() - interval '20 hours' WHERE name = 'host-3'`;
   await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-edge-02', "engineError" = 'no such socket',
@@ -329,18 +409,27 @@ async function changeHosts({ prisma }: TestDatabase): Promise<void> {
     "cloneSuspectedAt" = now(), "cloneSuspectedSince" = now() - interval '2 hours' WHERE name = 'host-5'`;
   await prisma.$executeRaw`UPDATE hosts SET "leftAt" = now() WHERE name = 'host-6'`;
   const clockSkew = [{ code: 'clock_skew', message: 'The clock is wrong.', since: '2026-11-01T00:00:00.000Z' }];
-  await prisma.host.updateMany({ where: { name: 'host-7' }, data: { agentProblems: clockSkew } });
+  await prisma.host.updateMany({ where: { name: { in: ['host-7', 'host-10'] } }, data: { agentProblems: clockSkew } });
+  await prisma.container.updateMany({ where: { name: 'app-8-2' }, data: { health: 'unhealthy' } });
+  await prisma.container.updateMany({ where: { name: 'app-9-2' }, data: { state: 'dead' } });
+  const failed = { state: 'exited', exitCode: 1 };
+  await prisma.container.updateMany({ where: { name: { in: ['app-8-1', 'app-9-1'] } }, data: failed });
+  await countStates(db.prisma);
 }
 
-/** Starts a proxy that passes everything on except the content of event streams, which it holds back. */
-async function startHoldingProxy(target: string): Promise<Server> {
+/**
+ * Starts a proxy that passes everything on except the content of event streams, which it holds back, with or without the
+ * headers of the response.
+ */
+async function startHoldingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
   const { hostname, port } = new URL(target);
   const server = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming;
     const upstream = request({ hostname, port, method, path: url, headers }, (answer) => {
+      // Without a body, the headers are sent only when they are flushed.
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       if (answer.headers['content-type']?.includes('text/event-stream') === true) {
-        outgoing.flushHeaders();
+        if (sendsHeaders) outgoing.flushHeaders();
         answer.resume();
       } else answer.pipe(outgoing);
     });

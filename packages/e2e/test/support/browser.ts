@@ -150,6 +150,36 @@ export async function startDashboard(
   };
 }
 
+/** Counts the bytes that a page receives from the network, with headers and as they are compressed. */
+export async function countTraffic(page: Page): Promise<{ takeBytes: () => Record<string, number> }> {
+  const session = await page.context().newCDPSession(page);
+  const paths = new Map<string, string>();
+  const received = new Map<string, number>();
+  let bytesByPath: Record<string, number> = {};
+  const add = (requestId: string, bytes: number): void => {
+    const path = paths.get(requestId) ?? 'unknown';
+    received.set(requestId, (received.get(requestId) ?? 0) + bytes);
+    bytesByPath[path] = (bytesByPath[path] ?? 0) + bytes;
+  };
+  session.on('Network.requestWillBeSent', ({ requestId, request }) =>
+    paths.set(requestId, new URL(request.url).pathname),
+  );
+  session.on('Network.dataReceived', ({ requestId, encodedDataLength }) => add(requestId, encodedDataLength));
+  // The total also includes the headers.
+  session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) =>
+    add(requestId, encodedDataLength - (received.get(requestId) ?? 0)),
+  );
+  await session.send('Network.enable');
+  return {
+    /** Returns the bytes by path since the last call. */
+    takeBytes() {
+      const taken = bytesByPath;
+      bytesByPath = {};
+      return taken;
+    },
+  };
+}
+
 /** A task of a page's main thread, which blocks the page until it ends. */
 export interface PageTask {
   /** Milliseconds of wall-clock time. */

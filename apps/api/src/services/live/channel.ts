@@ -3,7 +3,7 @@ import type { FreshnessSource } from '../freshness/index.js';
 import type { FeedPosition } from '../inventory/index.js';
 import { findLastPosition, readHorizon } from './event-feed.js';
 import { findWithheldEvents } from './find-withheld-events.sql.js';
-import type { StreamFrame } from './frame.js';
+import { toChunk, type StreamFrame } from './frame.js';
 import { pollHosts, type HostFingerprints } from './host-changes.js';
 import type { StreamListener } from './listener.js';
 
@@ -80,10 +80,10 @@ export function laggingSince(
 /** Sends messages to those listeners of a channel whose filters match. */
 export async function emitToAll({ listeners }: Channel, frames: readonly StreamFrame[]): Promise<void> {
   if (frames.length === 0) return;
-  const allBytes = Buffer.concat(frames.map(({ bytes }) => bytes));
+  const all = toChunk(frames);
   const yielder = createYielder();
   for (const listener of [...listeners]) {
-    listener.emit(frames, allBytes);
+    listener.emit(frames, all);
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
   }
 }

@@ -1,5 +1,6 @@
 import type { StreamMessage, StreamQuery } from '@muster/contracts';
 import { formatPosition, isPositionAfter, type FeedPosition } from '../inventory/index.js';
+import { StreamChunk } from './chunk.js';
 
 /** A message encoded once for all listeners, with the fields that decide which listeners receive it. */
 export interface StreamFrame {
@@ -29,17 +30,24 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
   }
 }
 
+/** Combines messages into one chunk. */
+export const toChunk = (frames: readonly StreamFrame[]): StreamChunk =>
+  new StreamChunk(Buffer.concat(frames.map(({ bytes }) => bytes)));
+
 /** Encodes an id without a message. A client that reconnects resumes from this id. */
-export const positionBytes = (position: FeedPosition): Buffer => Buffer.from(`id: ${formatPosition(position)}\n\n`);
+export const positionFrame = (position: FeedPosition): StreamFrame => ({
+  bytes: Buffer.from(`id: ${formatPosition(position)}\n\n`),
+  position,
+});
 
 /** Encodes the delay after which a client reconnects. Callers vary it so that not all clients reconnect at once. */
-export const retryBytes = (ms: number): Buffer => Buffer.from(`retry: ${Math.round(ms)}\n\n`);
+export const retryChunk = (ms: number): StreamChunk => new StreamChunk(Buffer.from(`retry: ${Math.round(ms)}\n\n`));
 
 /**
  * Keeps the connection alive. It is a message instead of a comment, because a browser's EventSource does not report
  * comments. A client that receives no heartbeat knows that a proxy buffers the stream.
  */
-export const HEARTBEAT = toFrame({ event: 'heartbeat', data: {} }).bytes;
+export const HEARTBEAT = toChunk([toFrame({ event: 'heartbeat', data: {} })]);
 
 /**
  * Returns true if a listener with this query must receive a message. The listener has already received all events up to

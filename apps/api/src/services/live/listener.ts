@@ -1,15 +1,16 @@
 import type { StreamQuery } from '@muster/contracts';
 import { isPositionAfter, type FeedPosition } from '../inventory/index.js';
-import { matchesListener, type StreamFrame } from './frame.js';
+import type { StreamChunk } from './chunk.js';
+import { matchesListener, toChunk, type StreamFrame } from './frame.js';
 
-/** The server's end of a client's stream. The sink sends all bytes in order, or is closed. */
+/** The server's end of a client's stream. The sink sends all chunks in order, or is closed. */
 export interface StreamSink {
-  /** Queues bytes to be sent. The sink closes itself if its client does not keep up. */
-  send(bytes: Buffer): void;
-  /** Resolves when the sink can accept more bytes, or has closed. */
+  /** Queues a chunk to be sent. The sink closes itself if its client does not keep up. */
+  send(chunk: StreamChunk): void;
+  /** Resolves when the sink can accept more chunks, or has closed. */
   room(): Promise<void>;
-  /** Sends these bytes and closes the sink. */
-  end(lastBytes: Buffer): void;
+  /** Sends a last chunk, if given, and closes the sink. */
+  end(lastChunk?: StreamChunk): void;
   readonly isClosed: boolean;
   /** Resolves when the sink has closed. */
   readonly closed: Promise<void>;
@@ -31,14 +32,14 @@ export class StreamListener {
     public position: FeedPosition,
   ) {}
 
-  /** Sends messages, or buffers them until `goLive`. `allBytes` contains the bytes of all messages. */
-  emit(frames: readonly StreamFrame[], allBytes: Buffer): void {
+  /** Sends messages, or buffers them until `goLive`. `all` contains all messages. */
+  emit(frames: readonly StreamFrame[], all: StreamChunk): void {
     const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
     if (matching.length === 0) return;
     if (this.#pending === null) {
-      this.#send(matching, matching.length === frames.length ? allBytes : undefined);
+      this.#send(matching, matching.length === frames.length ? all : undefined);
     } else if (this.#pending.length + matching.length > PENDING_MAX) {
-      this.sink.end(Buffer.alloc(0));
+      this.sink.end();
     } else {
       this.#pending.push(...matching);
     }
@@ -58,7 +59,7 @@ export class StreamListener {
     return this.#wasRestarted;
   }
 
-  /** Sends messages before the buffered ones. Resolves when the sink can accept more bytes. */
+  /** Sends messages before the buffered ones. Resolves when the sink can accept more chunks. */
   async emitFirst(frames: readonly StreamFrame[]): Promise<void> {
     const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
     if (matching.length > 0) this.#send(matching);
@@ -72,8 +73,8 @@ export class StreamListener {
     if (bufferedFrames.length > 0) this.#send(bufferedFrames);
   }
 
-  #send(frames: readonly StreamFrame[], allBytes: Buffer = Buffer.concat(frames.map(({ bytes }) => bytes))): void {
-    this.sink.send(allBytes);
+  #send(frames: readonly StreamFrame[], chunk: StreamChunk = toChunk(frames)): void {
+    this.sink.send(chunk);
     for (const { position } of frames) {
       if (position !== undefined && isPositionAfter(position, this.position)) this.position = position;
     }

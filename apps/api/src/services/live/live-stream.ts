@@ -7,7 +7,7 @@ import { formatPosition, type FeedPosition, type GetSummary } from '../inventory
 import { emitToAll, laggingSince, openChannel, type Channel, type Instant } from './channel.js';
 import { findLastPosition, MISSED_EVENTS_MAX, readBatches, readMissed, resolvePosition } from './event-feed.js';
 import { findWithheldEvents } from './find-withheld-events.sql.js';
-import { positionBytes, retryBytes, toFrame, type StreamFrame } from './frame.js';
+import { positionFrame, retryChunk, toChunk, toFrame, type StreamFrame } from './frame.js';
 import { freshnessFrame, hostChangeFrames, pollHosts } from './host-changes.js';
 import { StreamListener, type StreamSink } from './listener.js';
 
@@ -161,7 +161,7 @@ export function createLiveStream(
   async function sendPosition(channel: Channel): Promise<void> {
     const { lastEvent: position } = channel;
     channel.positionSentAtMs = elapsedMs();
-    await emitToAll(channel, [{ bytes: positionBytes(position), position }]);
+    await emitToAll(channel, [positionFrame(position)]);
   }
 
   /**
@@ -204,7 +204,7 @@ export function createLiveStream(
 
   function closeAll(): void {
     for (const { listeners } of openChannels) {
-      for (const { sink } of listeners) sink.end(retryFrame());
+      for (const { sink } of listeners) sink.end(newRetry());
     }
   }
 
@@ -235,16 +235,16 @@ export function createLiveStream(
       listenerCount += 1;
       void sink.closed.then(() => removeListener(channel, listener));
       if (isDraining()) {
-        sink.end(retryFrame());
+        sink.end(newRetry());
         return;
       }
 
-      sink.send(retryFrame());
+      sink.send(newRetry());
       const summary = toFrame({ event: 'summary', data: await getSummary(organizationId) });
       const lagging = channel.laggingSince === null ? [] : [laggingFrame(channel.laggingSince)];
       await listener.emitFirst([summary, freshnessFrame(channel.hosts, query.hostId), ...lagging]);
       const isComplete = lastEventId === null || (from !== null && (await emitMissed(channel, listener, until)));
-      if (isComplete) sink.send(positionBytes(lastEvent));
+      if (isComplete) sink.send(toChunk([positionFrame(lastEvent)]));
       else await listener.emitFirst([resetFrame(lastEvent)]);
       listener.goLive();
     },
@@ -265,4 +265,4 @@ const resetFrame = (lastEvent: FeedPosition): StreamFrame =>
 
 const laggingFrame = (since: string): StreamFrame => toFrame({ event: 'lagging', data: { since } });
 
-const retryFrame = () => retryBytes(RETRY_MS_MIN + Math.random() * RETRY_MS_SPREAD);
+const newRetry = () => retryChunk(RETRY_MS_MIN + Math.random() * RETRY_MS_SPREAD);

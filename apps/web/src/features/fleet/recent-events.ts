@@ -1,7 +1,7 @@
-import type { ContainerEvent, Page } from '@muster/contracts';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import type { ContainerEvent } from '@muster/contracts';
+import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { eventsQuery } from '../../lib/api/queries';
+import { recentEventsQuery, type RecentEventList } from '../../lib/api/queries';
 
 /** The period whose events the fleet page shows, in milliseconds. */
 const WINDOW_MS = 3_600_000;
@@ -22,17 +22,17 @@ export interface RecentEvents {
 export function useRecentEvents(eventsMax: number, now: number): RecentEvents {
   // The time is rounded, so that the page does not read the events again all the time.
   const start = Math.floor((now - WINDOW_MS) / ROUNDED_TO_MS) * ROUNDED_TO_MS;
-  const { data } = useInfiniteQuery(eventsQuery({ since: new Date(start).toISOString() }, eventsMax));
-  return useMemo(() => toRecentEvents(data?.pages[0], start), [data, start]);
+  const { data } = useQuery(recentEventsQuery(new Date(start).toISOString(), eventsMax));
+  return useMemo(() => toRecentEvents(data, start), [data, start]);
 }
 
 /**
- * Returns the events of the first page and the time from which they are complete. `start` is the start of the requested
- * period (ms).
+ * Returns the events of a list and the time from which they are complete. `start` is the start of the requested period
+ * (ms).
  */
-export function toRecentEvents(page: Page<ContainerEvent> | undefined, start: number): RecentEvents {
-  const events = page?.items ?? [];
+export function toRecentEvents(list: RecentEventList | undefined, start: number): RecentEvents {
+  const events = list?.events ?? [];
   const oldestEvent = events.at(-1);
-  const isTruncated = page !== undefined && page.nextCursor !== null && oldestEvent !== undefined;
-  return { events, isLoaded: page !== undefined, since: isTruncated ? Date.parse(oldestEvent.recordedAt) : start };
+  const isTruncated = list?.isComplete === false && oldestEvent !== undefined;
+  return { events, isLoaded: list !== undefined, since: isTruncated ? Date.parse(oldestEvent.recordedAt) : start };
 }

@@ -1,8 +1,9 @@
-import type { Freshness, Host, StreamMessage } from '@muster/contracts';
+import type { ContainerEvent, Freshness, Host, StreamMessage } from '@muster/contracts';
 import type { QueryClient } from '@tanstack/react-query';
 import { cachedHosts, removeHosts, updateHosts } from './host-cache';
 import { updateFleetMap } from './fleet-map-cache';
-import { fleetMapQuery, hostQuery, staleKeysAfter, summaryQuery } from './queries';
+import { fleetMapQuery, hostQuery, RECENT_EVENTS_KEY, staleKeysAfter, summaryQuery } from './queries';
+import { updateRecentEvents } from './recent-events-cache';
 
 type Refresh = (key: readonly string[]) => void;
 
@@ -12,6 +13,7 @@ type Refresh = (key: readonly string[]) => void;
  */
 export function applyMessages(client: QueryClient, messages: readonly StreamMessage[], refresh: Refresh): void {
   const changedHosts = new Map<string, Host>();
+  const events: ContainerEvent[] = [];
   const deletedIds = new Set<string>();
   for (const message of messages) {
     switch (message.event) {
@@ -38,6 +40,8 @@ export function applyMessages(client: QueryClient, messages: readonly StreamMess
         client.setQueryData(['session'], null);
         break;
       case 'container':
+        events.push(message.data);
+        break;
       case 'hosts-changed':
       case 'reset':
       case 'lagging':
@@ -47,6 +51,7 @@ export function applyMessages(client: QueryClient, messages: readonly StreamMess
     }
     for (const key of staleKeysAfter(message.event)) refresh(key);
   }
+  if (!updateRecentEvents(client, events, changedHosts)) refresh(RECENT_EVENTS_KEY);
   applyHosts(client, changedHosts, refresh);
   if (deletedIds.size > 0) removeHosts(client, deletedIds);
 }

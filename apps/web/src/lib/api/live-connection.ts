@@ -101,7 +101,8 @@ export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }
         if (signal.aborted) return;
         if (connection.state === 'open') onOpen();
         // A proxy may also hold back the headers of the response.
-        else if (connection.state === 'connecting' && state.kind === 'connecting') expectMessageWithin(SILENCE_MS_MAX);
+        else if (connection.state === 'connecting' && state.kind === 'connecting')
+          expectMessageWithin(FIRST_MESSAGE_MS_MAX);
         else if (connection.state === 'waiting') {
           clearTimeout(silenceTimer);
           setAway('lost');

@@ -6,10 +6,7 @@ import { api } from './client';
 import { connectShared } from './connect-shared';
 import { isPolling, type LiveConnection, type LiveState } from './live-connection';
 import { FLEET_TOPICS } from './queries';
-import { refresh, refreshOlderThan } from './refresh';
-
-/** Period in which all changes are combined into a single refresh, in milliseconds. */
-const REFRESH_INTERVAL_MS = 2_000;
+import { createRefreshSchedule, refresh, refreshOlderThan } from './refresh';
 
 /** Period in which all messages are applied together, in milliseconds. */
 const APPLY_INTERVAL_MS = 200;
@@ -34,23 +31,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const [liveConnection, setLiveConnection] = useState<LiveConnection | null>(null);
 
   useEffect(() => {
-    const dueKeys = new Map<string, readonly string[]>();
-    let refreshTimer: ReturnType<typeof setTimeout> | undefined;
-    const refreshSoon = (key: readonly string[]): void => {
-      dueKeys.set(key.join(), key);
-      refreshTimer ??= setTimeout(() => {
-        refreshTimer = undefined;
-        for (const queryKey of dueKeys.values()) refresh(client, queryKey);
-        dueKeys.clear();
-      }, REFRESH_INTERVAL_MS);
-    };
+    const schedule = createRefreshSchedule(client);
     const received: StreamMessage[] = [];
     let applyTimer: ReturnType<typeof setTimeout> | undefined;
     const onMessage = (message: StreamMessage): void => {
       received.push(message);
       applyTimer ??= setTimeout(() => {
         applyTimer = undefined;
-        applyMessages(client, received.splice(0), refreshSoon);
+        applyMessages(client, received.splice(0), schedule.add);
       }, APPLY_INTERVAL_MS);
     };
     const connection = connectShared(api, { onMessage, onGap: () => refresh(client) });
@@ -66,7 +54,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     document.addEventListener('visibilitychange', refreshOldData);
     return () => {
       clearTimeout(applyTimer);
-      clearTimeout(refreshTimer);
+      schedule.clear();
       clearInterval(pollTimer);
       clearInterval(ageCheckTimer);
       document.removeEventListener('visibilitychange', refreshOldData);

@@ -1,5 +1,5 @@
 import type { Input, PagedOperationName } from '@muster/client';
-import type { StreamMessage } from '@muster/contracts';
+import type { ContainerEvent, StreamMessage } from '@muster/contracts';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, isSignedOut } from './client';
 
@@ -148,6 +148,27 @@ export const eventsQuery = (filters: EventFilters, limit?: number) => ({
   ...LIVE_QUERY_OPTIONS,
 });
 
+/** The latest events, newest first. `isComplete` is false if there are more since the same time. */
+export interface RecentEventList {
+  events: readonly ContainerEvent[];
+  isComplete: boolean;
+}
+
+/** The start of the keys of all lists of recent events. */
+export const RECENT_EVENTS_KEY = ['recent-events'] as const;
+
+/** The query for the latest events since a time, at most `eventsMax`. The live stream adds new events to its data. */
+export const recentEventsQuery = (since: string, eventsMax: number) =>
+  queryOptions({
+    queryKey: [...RECENT_EVENTS_KEY, since, eventsMax] as const,
+    queryFn: async ({ signal }): Promise<RecentEventList> => {
+      const page = await api.call('listEvents', { query: { since, limit: eventsMax } }, { signal });
+      return { events: page.items, isComplete: page.nextCursor === null };
+    },
+    placeholderData: keepPreviousData,
+    ...LIVE_QUERY_OPTIONS,
+  });
+
 export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
   pagedQuery(['images', filters], (page, options) =>
     api.call('listImages', { query: { ...filters, ...page } }, options),
@@ -180,17 +201,20 @@ export const apiKeysQuery = () =>
 const CONTAINER_TOPICS: readonly string[] = ['attention', 'containers', 'events', 'images', 'ports', 'projects'];
 
 /** The topics with data about the fleet. This data can change without any action by the user. */
-export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map', ...CONTAINER_TOPICS];
+export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map', 'recent-events', ...CONTAINER_TOPICS];
 
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message includes the containers'
- * topics, because the container messages of the same change may arrive later.
+ * topics, because the container messages of the same change may arrive later. Each connection sends a `freshness`
+ * message first, and the recent events may have been read before the stream began.
  */
 export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {
     case 'container':
     case 'host':
       return CONTAINER_TOPICS.map((topic) => [topic]);
+    case 'freshness':
+      return [RECENT_EVENTS_KEY];
     case 'host-deleted':
     case 'hosts-changed':
       return FLEET_TOPICS.map((topic) => [topic]);

@@ -19,6 +19,49 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   });
 }
 
+/** Time in which all changes are combined into a single refresh (ms). */
+const REFRESH_DELAY_MS = 2_000;
+
+/**
+ * Minimum time between two refreshes of the same key (ms). After a quiet time, a change is shown after
+ * `REFRESH_DELAY_MS`; under constant change, the cost has a limit.
+ */
+const REFRESH_GAP_MS = 5_000;
+
+/** The same for large responses (ms), by topic. In a large fleet, almost every second changes what needs attention. */
+const TOPIC_GAPS_MS: Readonly<Record<string, number>> = { attention: 10_000 };
+
+export interface RefreshSchedule {
+  /** Refreshes a key soon. */
+  add: (key: readonly string[]) => void;
+  /** Cancels all refreshes that are due. */
+  clear: () => void;
+}
+
+/** Creates a schedule that refreshes each key at a limited rate. */
+export function createRefreshSchedule(client: QueryClient): RefreshSchedule {
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+  const refreshedAt = new Map<string, number>();
+  return {
+    add(key) {
+      const name = key.join();
+      if (timers.has(name)) return;
+      const gapMs = TOPIC_GAPS_MS[key[0] ?? ''] ?? REFRESH_GAP_MS;
+      const earliestAt = (refreshedAt.get(name) ?? -Infinity) + gapMs;
+      const run = (): void => {
+        timers.delete(name);
+        refreshedAt.set(name, Date.now());
+        refresh(client, key);
+      };
+      timers.set(name, setTimeout(run, Math.max(REFRESH_DELAY_MS, earliestAt - Date.now())));
+    },
+    clear() {
+      timers.forEach(clearTimeout);
+      timers.clear();
+    },
+  };
+}
+
 /**
  * Refetches the queries on the screen that have one of these topics and were last attempted at least `ageMs` ago. Lists
  * with more than `REFRESHED_PAGES_MAX` pages are skipped.
