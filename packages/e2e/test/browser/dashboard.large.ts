@@ -8,8 +8,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@muster/db/testing';
 import { mainOf, startProgram, type Program } from '@muster/testkit';
 import { formatBytes, formatMs, formatNumber, markdownTable, median } from '@muster/testkit/report';
-import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import {
+  countTraffic,
   describeLargeFleet,
   openChromium,
   openPage,
@@ -118,10 +119,16 @@ describeLargeFleet.each([
     await page.getByText('Live', { exact: true }).waitFor();
     await takePictures(page, `${name}-${hosts}`);
     const session = await context.newCDPSession(page);
-    const traffic = await countTraffic(session);
+    const traffic = await countTraffic(page);
+    // The stream was opened before the count began.
+    await page.reload();
+    await firstHost(page).waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    let bytesByPath: Record<string, number> = {};
     const tasks = await pageTasksOf(browser!, async () => {
+      traffic.takeBytes();
       await page.waitForTimeout(MINUTE_MS);
-      traffic.stop();
+      bytesByPath = traffic.takeBytes();
       if (name === 'hosts') await scrollTo(page, 'Hosts', hosts - 1);
     });
     await session.send('HeapProfiler.collectGarbage');
@@ -133,12 +140,12 @@ describeLargeFleet.each([
       page: name,
       firstHostMs: median(firstHostMs),
       emptyPageMs: median(emptyPageMs),
-      bytesPerMinute: sum(traffic.bytesByPath.values()),
+      bytesPerMinute: sum(Object.values(bytesByPath)),
       longestTaskMs: Math.max(...tasks.map(({ workedMs }) => workedMs)),
       heapBytes,
     };
     measured.push(figures);
-    process.stderr.write(`${JSON.stringify({ ...figures, bytesByPath: [...traffic.bytesByPath] })}\n`);
+    process.stderr.write(`${JSON.stringify({ ...figures, bytesByPath })}\n`);
     await context.close();
     expect(figures.longestTaskMs).toBeLessThan(TASK_MS_MAX);
     expect(figures.firstHostMs / figures.emptyPageMs).toBeLessThan(FIRST_HOST_RATIO_MAX);
@@ -229,24 +236,6 @@ async function timeOf(page: Page, url: string, appeared: () => Promise<void>): P
   await page.goto(url, { waitUntil: 'commit' });
   await appeared();
   return performance.now() - before;
-}
-
-/** Counts the bytes that the page receives, compressed and without headers, by path. */
-async function countTraffic(session: CDPSession) {
-  const bytesByPath = new Map<string, number>();
-  const paths = new Map<string, string>();
-  let isStopped = false;
-  await session.send('Network.enable');
-  session.on('Network.requestWillBeSent', ({ requestId, request }) =>
-    paths.set(requestId, new URL(request.url).pathname),
-  );
-  session.on('Network.dataReceived', ({ requestId, encodedDataLength }) => {
-    if (isStopped) return;
-    // The stream was opened before the count began.
-    const path = paths.get(requestId) ?? '/api/stream';
-    bytesByPath.set(path, (bytesByPath.get(path) ?? 0) + encodedDataLength);
-  });
-  return { bytesByPath, stop: () => void (isStopped = true) };
 }
 
 /** Scrolls repeatedly to the end of a table's loaded rows, until a row with at least this index is rendered. */

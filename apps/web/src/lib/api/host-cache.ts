@@ -27,7 +27,7 @@ export function cachedHosts(client: QueryClient): Map<string, Host> {
 
 /**
  * Replaces hosts in all cached lists. `update` returns the same object for a host that does not change. Pages and lists
- * without a changed host stay the same objects, so that a long list costs little.
+ * without a changed host keep their identity, so that they are not rendered again.
  */
 export function updateHosts(client: QueryClient, update: (host: Host) => Host): void {
   updatePages(client, (data) => {

@@ -16,7 +16,7 @@ export function electByLock(locks: LockManager, name: string): { elect: Elect; s
   function request(options: LockOptions): void {
     const { signal } = over;
     const term = new AbortController();
-    // A request that steals cannot have a signal.
+    // The Web Locks API does not allow a signal together with `steal`.
     const lockOptions = options.steal === true ? options : { ...options, signal };
     locks
       .request(name, lockOptions, async () => {
@@ -25,7 +25,7 @@ export function electByLock(locks: LockManager, name: string): { elect: Elect; s
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
       })
       .catch(() => {
-        // Another tab took the lock. This tab waits for it again.
+        // Another tab took the lock, so this tab requests it again.
         if (!signal.aborted) request({});
       })
       .finally(() => term.abort());
@@ -121,7 +121,7 @@ export function electByLease(
         if (term !== null && readLease()?.tabId === tabId) storage.removeItem(name);
       };
       const timer = setInterval(checkAndRenew, RENEWAL_MS);
-      // Does not renew the lease here, because a renewal is a change of the storage in all other tabs.
+      // The lease is not renewed here, because each renewal causes a `storage` event in all other tabs.
       events.addEventListener('storage', check);
       events.addEventListener('pagehide', release);
       check();

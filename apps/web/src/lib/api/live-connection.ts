@@ -78,13 +78,13 @@ export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }
     lastMessageAt = -Infinity;
     laggingSince = null;
     expectMessageWithin(FIRST_MESSAGE_MS_MAX);
-    // The new connection has not been silent yet. It has FIRST_MESSAGE_MS_MAX to show that it is live.
+    // The new connection has not been silent yet. Its first message must arrive within FIRST_MESSAGE_MS_MAX.
     if (state.kind === 'silent') setState({ kind: 'lost', since: state.since });
   };
   const recordMessage = (): void => {
     const now = Date.now();
     const gapMs = now - lastMessageAt;
-    // Messages that were held back arrive together after a long time. Only a regular rhythm ends the silence.
+    // A proxy releases held-back messages together. The silence ends only when messages arrive at separate times.
     const isRegular = state.kind !== 'silent' || (gapMs >= MESSAGE_GAP_MS_MIN && gapMs <= SILENCE_MS_MAX);
     if (state.kind !== 'silent' || gapMs >= MESSAGE_GAP_MS_MIN) lastMessageAt = now;
     expectMessageWithin(SILENCE_MS_MAX);

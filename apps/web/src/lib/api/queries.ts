@@ -135,7 +135,7 @@ export const hostsQuery = (filters: HostFilters = {}, limit?: number) => ({
     limit,
   ),
   ...LIVE_QUERY_OPTIONS,
-  // Comparing all loaded hosts after each message would block the page. `updateHosts` keeps unchanged objects itself.
+  // Comparing all loaded hosts after each message would block the page. `updateHosts` already keeps unchanged objects.
   structuralSharing: false,
 });
 

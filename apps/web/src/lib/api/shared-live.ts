@@ -15,10 +15,10 @@ export interface Channel {
 /** Interval at which the leader sends its state (ms), so that other tabs notice when it is frozen. */
 const STATE_INTERVAL_MS = 5_000;
 
-/** Maximum time without a broadcast of the leader (ms). After it, this tab takes the leadership. */
+/** Maximum time without a broadcast of the leader (ms). After this time, this tab takes the leadership. */
 const LEADER_SILENCE_MS_MAX = 17_000;
 
-/** Maximum additional time (ms), which is random, so that not all tabs take the leadership at the same moment. */
+/** Maximum of a random additional delay (ms), so that not all tabs take the leadership at the same moment. */
 const TAKEOVER_SPREAD_MS = 3_000;
 
 /**
@@ -86,7 +86,7 @@ export function shareLive(
       onGap,
     });
     own = connection;
-    // The state of the former leader stays until the new connection has one.
+    // The tab keeps the former leader's state until its own connection has one.
     const publish = (): void => {
       if (connection.state().kind !== 'connecting' || !wasFollowing) setState(connection.state());
       post({ kind: 'state', state });
