@@ -10,7 +10,8 @@ export async function syncByDigest(
   { hostId, reader, order, times, complete, digest }: ReceivedSnapshot,
 ): Promise<SyncSummary | null> {
   if (!complete || digest === null) return null;
-  // If the cached digest differs, the stored digest differs too, so the statement would match no row.
+  // If the cached digest differs, the stored digest usually differs too, and the statement would match no row. With
+  // several replicas, the cache may be outdated. Such a snapshot is synced by rows, although it is unchanged.
   const cached = cache.get(hostId);
   if (cached !== undefined && cached.digest !== digest) return null;
   const { heartbeatSeconds } = cadence;

@@ -1,0 +1,102 @@
+/**
+ * Tests that replicas of version 0.2.0 keep working after a replica of this version has migrated the database.
+ * `rolling-upgrade/v0.2.0.json` contains the statements that a replica of version 0.2.0 (docs/benchmarks/baselines.json
+ * names its commit) sent for a series of requests, with their values and the numbers of rows that they returned.
+ */
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { formatToken } from '@muster/contracts';
+import { serverOnly } from '@muster/db/testing';
+import { readFileSync } from 'node:fs';
+import { hashToken } from '../src/lib/tokens.js';
+import { container } from './fixtures.js';
+import { TestHost, TestOrganization, useApi } from './harness.js';
+
+interface RecordedStatement {
+  /** The request for which the statement was sent. */
+  request: string;
+  text: string;
+  values: unknown[];
+  rows: number;
+}
+
+const STATEMENTS = JSON.parse(
+  readFileSync(new URL('rolling-upgrade/v0.2.0.json', import.meta.url), 'utf8'),
+) as RecordedStatement[];
+
+// The ids and tokens of the recorded requests.
+const ORGANIZATION = 'default';
+const KEY_ID = '44444444-4444-8444-8444-444444444444';
+const HOST_IDS = ['11111111-1111-8111-8111-111111111111', '22222222-2222-8222-8222-222222222222'] as const;
+const recordedToken = (kind: 'key' | 'agent', byte: number) => formatToken(kind, Buffer.alloc(32, byte));
+
+/** Positions of values in the statement of version 0.2.0 that patches containers. */
+const PATCH_VALUES = { revision: 1, newDigest: 4, sequence: 8, baseDigest: 17 };
+
+// Replicas cannot share an embedded database.
+serverOnly(describe)('on a database that this version migrated, a replica of version 0.2.0', () => {
+  const context = useApi('postgresql');
+  let host: TestHost;
+
+  /** Runs a recorded statement as the old replica does, and returns the rows. */
+  const run = ({ text }: RecordedStatement, index: number, values: readonly unknown[]) =>
+    context.api.db.query({ name: `old_${index}`, text }, values);
+
+  beforeAll(async () => {
+    const { db, clock } = context.api;
+    const key = recordedToken('key', 1);
+    await db.prisma.organization.create({ data: { id: ORGANIZATION, name: 'Default', slug: 'default' } });
+    await db.prisma.apiKey.create({
+      data: {
+        id: KEY_ID,
+        organizationId: ORGANIZATION,
+        hash: hashToken(key),
+        name: 'key',
+        role: 'admin',
+        createdAt: clock(),
+      },
+    });
+    for (const [index, id] of HOST_IDS.entries()) {
+      const engine = { engineId: `host-${index + 1}`, engineName: 'Docker', engineVersion: '', engineApiVersion: '' };
+      const machine = { os: '', arch: '', agentVersion: '0.2.0', enrolledAt: clock() };
+      const hash = hashToken(recordedToken('agent', 2 + index));
+      const tokens = { create: { hash, createdAt: clock(), firstUsedAt: clock() } };
+      const name = engine.engineId;
+      await db.prisma.host.create({ data: { id, organizationId: ORGANIZATION, name, ...engine, ...machine, tokens } });
+    }
+    host = new TestHost(new TestOrganization(context.api, ORGANIZATION, key), HOST_IDS[0], recordedToken('agent', 2));
+  });
+
+  test('gets the same numbers of rows from its statements as on its own schema', async () => {
+    for (const [index, statement] of STATEMENTS.entries()) {
+      const { request, values, rows } = statement;
+      const returned = await run(statement, index, values);
+      expect({ request, statement: index, rows: returned.length }).toEqual({ request, statement: index, rows });
+    }
+    expect(Object.keys(await host.present())).toEqual(['a', 'c']);
+  });
+
+  test('and this version write the same host in turn, and every write is exact', async () => {
+    // The old version does not count the failed containers. This version counts them with its first snapshot by rows.
+    const failed = container('a', { state: 'exited', status: 'Exited (1) 2 seconds ago', ports: [] });
+    const summary = await host.sync([failed, container('c')]);
+    expect(summary).toMatchObject({ applied: true, created: 0, updated: 2, removed: 0 });
+    expect(await host.host()).toMatchObject({ containerCount: 2, failedCount: 1 });
+
+    const index = STATEMENTS.findIndex(({ request }) => request === 'container failed');
+    const patch = STATEMENTS[index]!;
+    const { revision, digest } = await host.host();
+    const values = [...patch.values];
+    values[PATCH_VALUES.revision] = revision;
+    values[PATCH_VALUES.baseDigest] = digest;
+    values[PATCH_VALUES.newDigest] = 'digest of the old version';
+    values[PATCH_VALUES.sequence] = 5;
+    expect(await run(patch, index, values)).toEqual([expect.objectContaining({ revision: revision + 1 })]);
+
+    // This version has cached its own snapshot, which the old version has overwritten.
+    const last = await host.sync([container('a'), container('c'), container('d')]);
+    expect(last).toMatchObject({ applied: true, created: 1, removed: 0, revision: revision + 2 });
+    expect(Object.keys(await host.present())).toEqual(['a', 'c', 'd']);
+    expect((await host.present())['a']).toMatchObject({ state: 'running' });
+    expect(await host.host()).toMatchObject({ containerCount: 3, failedCount: 0 });
+  });
+});
