@@ -131,7 +131,8 @@ describeInChromium('the list of containers', () => {
     await filter.blur();
     await page.keyboard.press('/');
     await page.keyboard.type('nothing has this name');
-    await page.getByText('Nothing matches', { exact: false }).waitFor();
+    await page.locator('.combobox-note').filter({ hasText: 'Nothing matches' }).waitFor();
+    await page.getByRole('status').filter({ hasText: 'Nothing matches' }).waitFor();
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
