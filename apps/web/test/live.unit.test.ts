@@ -194,6 +194,7 @@ describe('lists on the screen', () => {
       queryFn: () => new Promise<RecentEventList>((resolve) => (respond = resolve)),
       staleTime: 0,
     });
+    expect(keysRefreshedBy(message('host', host()))).not.toContain('recent-events');
     expect(keysRefreshedBy(message('container', event({ id: '2-1' })))).toContain('recent-events');
     respond({ events: [], isComplete: true });
     await request;

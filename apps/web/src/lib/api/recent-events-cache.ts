@@ -4,7 +4,8 @@ import { RECENT_EVENTS_KEY, type RecentEventList, type recentEventsQuery } from 
 
 /**
  * Adds events to the cached lists of recent events, and renames changed hosts in them, so that a change does not
- * transfer the lists again. Returns false if a list is being read, because the response may lack these events.
+ * transfer the lists again. Returns false if there are events and a list is being read, because the response may lack
+ * these events.
  */
 export function updateRecentEvents(
   client: QueryClient,
@@ -20,7 +21,7 @@ export function updateRecentEvents(
       { updatedAt: state.dataUpdatedAt },
     );
   }
-  return lists.every(({ state }) => state.fetchStatus === 'idle');
+  return events.length === 0 || lists.every(({ state }) => state.fetchStatus === 'idle');
 }
 
 function addEvents(
