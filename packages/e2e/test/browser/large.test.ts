@@ -85,18 +85,17 @@ describeLargeFleet('100,000 containers', () => {
     expect(errors.list).toEqual([]);
   });
 
-  test('scroll without lag after 20,000 rows, because each task of the page uses less than 50 ms of CPU time', async () => {
+  test('scroll without lag after 60,000 rows, because each task of the page uses less than 50 ms of CPU time', async () => {
     await page.goto(`${dashboard!.url}/containers`);
     await rows().first().waitFor();
-    // `pnpm test:large` scrolls past 60,000 rows.
-    await loadRow(20_000);
+    await loadRow(60_000);
     // A busy machine can increase a thread's own CPU time but never reduce it, so the lowest of three runs is the
     // closest to the page's own work.
     const workMs: number[] = [];
     for (let run = 0; run < 3; run += 1) {
       workMs.push(longestWorkMs(await pageTasksOf(browser!, () => scrollPast(1_000))));
     }
-    process.stderr.write(`longest CPU time of a task beyond row 20,000, in ms: ${workMs.map(Math.round).join(', ')}\n`);
+    process.stderr.write(`longest CPU time of a task beyond row 60,000, in ms: ${workMs.map(Math.round).join(', ')}\n`);
     expect(Math.min(...workMs)).toBeGreaterThan(0);
     expect(Math.min(...workMs)).toBeLessThan(TASK_MS_MAX);
   });
