@@ -75,7 +75,7 @@ serverOnly(describe)('on a database that this version migrated, a replica of ver
     expect(Object.keys(await host.present())).toEqual(['a', 'c']);
   });
 
-  test('and this version write the same host in turn, and every write is exact', async () => {
+  test('and this version write the same host in turn without losing a change', async () => {
     // The old version does not count the failed containers. This version counts them with its first snapshot by rows.
     const failed = container('a', { state: 'exited', status: 'Exited (1) 2 seconds ago', ports: [] });
     const summary = await host.sync([failed, container('c')]);

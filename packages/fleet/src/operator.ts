@@ -45,8 +45,8 @@ interface OperatorOptions extends ClientOptions {
 const ATTEMPTS_MAX = 6;
 
 /**
- * Except with `isStrict`, containers are not checked against the contract, because there are many, and callers compare
- * each one with the sent one.
+ * Without `isStrict`, containers are not checked against the contract, because there are many of them, and the callers
+ * compare each with the container that was sent.
  */
 const UncheckedPage = page(z.unknown());
 

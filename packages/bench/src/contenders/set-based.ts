@@ -34,7 +34,7 @@ const STATEMENT = `
 const TOUCH_HOST = `UPDATE hosts SET "lastSeenAt" = now(), "confirmedAt" = now() WHERE id = $1::uuid`;
 
 /**
- * Inserts an event for each container that was created, restarted or removed. As in Muster, there is no event if only
+ * Inserts an event for each container that was created, restarted or removed. Like Muster, it inserts no event if only
  * the age in the status text has changed. `before` contains the old rows, because every part of a statement reads the
  * table as it was before the statement.
  */

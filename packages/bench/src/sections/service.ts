@@ -121,8 +121,8 @@ async function runCell(
 
 /**
  * Returns the last round in which a contender takes part, or -1 if it takes part in none. Round 0 is the warm-up. If
- * snapshots are large, `upserts` takes part in fewer rounds, because it needs seconds for each large snapshot, whatever
- * has changed.
+ * snapshots are large, `upserts` takes part in fewer rounds, because it needs seconds for each large snapshot, regardless
+ * of what has changed.
  */
 function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurrency: number, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;

@@ -18,7 +18,7 @@ const ROWS_MAX = 15_000;
 /** A walk first reads only this share of the budget, which suffices if matches are common. */
 const FIRST_SHARE = 1 / 16;
 
-/** If the first walk finds at least this share of a page, the whole walk reads about half of the budget. */
+/** If the first walk finds at least this share of a page, about half of the budget probably suffices for the page. */
 const PAGE_SHARE = 1 / 8;
 
 export type ContainerReader = ReturnType<typeof createContainerReader>;
