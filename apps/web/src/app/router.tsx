@@ -8,7 +8,7 @@ import {
   redirect,
   type ParsedLocation,
 } from '@tanstack/react-router';
-import { sessionQuery, summaryQuery } from '../lib/api/queries';
+import { sessionQuery } from '../lib/api/queries';
 import { Loading } from '../components/empty-state';
 import { ErrorNote } from '../components/error-note';
 import { parseContainerSearch } from '../features/containers/search';
@@ -75,10 +75,6 @@ const fleet = createRoute({
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
     if (freshness !== undefined) throw redirect({ to: '/hosts', search: { freshness } });
   },
-  // The page can request its hosts only after the summary, so the summary is requested while the page's script loads.
-  // The page requests the summary again if this fails, and shows the error.
-  loader: ({ context: { client } }) =>
-    void client.query({ ...summaryQuery, staleTime: 'static' }).catch(() => undefined),
   component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
 });
 const containers = createRoute({
