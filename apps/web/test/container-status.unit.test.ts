@@ -23,6 +23,7 @@ describe('the displayed state of a container', () => {
     [{ state: 'exited', exitCode: 0 }, 'exited (0)'],
     [{ state: 'exited', exitCode: null }, 'exited'],
     [{ state: 'exited', exitCode: 137 }, 'crashed (137)'],
+    [{ state: 'exited', exitCode: 143 }, 'exited (143)'],
     [{ state: 'restarting', exitCode: 2 }, 'restarting (2)'],
     [{ state: 'restarting', exitCode: null }, 'restarting'],
     [{ state: 'paused' }, 'paused'],
@@ -46,9 +47,12 @@ describe('the displayed state of a container', () => {
     });
   });
 
-  test('is a crash only if an exit code other than 0 is known', () => {
+  test('is a crash only with the exit code of an error', () => {
     const iconOf = (exitCode: number | null) => containerStatus(container({ state: 'exited', exitCode })).icon;
-    expect([0, null, 1].map(iconOf)).toEqual(['finished', 'finished', 'crashed']);
+    expect([0, null, 130, 143, 3_221_225_786, 1].map(iconOf)).toEqual([
+      ...Array<string>(5).fill('finished'),
+      'crashed',
+    ]);
   });
 
   test('ignores the health of a container that is not running, because engines report the health from before it stopped', () => {

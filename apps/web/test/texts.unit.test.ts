@@ -126,6 +126,7 @@ describe('an event', () => {
   test('for an exit is shown as a crash if the exit code is known and not 0', () => {
     expect(eventStatus(event({ exitCode: 0 })).label).toBe('exited (0)');
     expect(eventStatus(event({ exitCode: 137 })).label).toBe('crashed (137)');
+    expect(eventStatus(event({ exitCode: 143 })).label).toBe('exited (143)');
     expect(eventStatus(event({ exitCode: null }))).toEqual({ icon: 'finished', label: 'exited' });
     expect(formatEventValue({ labels: { a: '1' } })).toBe('labels {"a":"1"}');
   });

@@ -1,5 +1,5 @@
 import type { Client, ConnectionState } from '@muster/client';
-import { EventKind, toTerminalText, type ContainerEvent, type StreamMessage } from '@muster/contracts';
+import { EventKind, isErrorCode, toTerminalText, type ContainerEvent, type StreamMessage } from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatOption, writeList, writeOne, type Format } from '../output/format.js';
@@ -123,7 +123,7 @@ const COLUMNS: Column<ContainerEvent>[] = [
 ];
 
 const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
-  if ((kind === 'exited' && exitCode !== null && exitCode !== 0) || to === 'unhealthy') return 'red';
+  if ((kind === 'exited' && isErrorCode(exitCode)) || to === 'unhealthy') return 'red';
   if (kind === 'started' || kind === 'created' || kind === 'reappeared' || to === 'healthy') return 'green';
   return kind === 'removed' ? 'gray' : null;
 };

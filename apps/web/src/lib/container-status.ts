@@ -1,4 +1,4 @@
-import type { ContainerFreshness, ContainerView, Freshness } from '@muster/contracts';
+import { STOPPED_EXIT_CODES, type ContainerFreshness, type ContainerView, type Freshness } from '@muster/contracts';
 
 /** The icons of states. Each icon has its own shape, so that color is not needed to distinguish them. */
 export type StatusIcon =
@@ -57,9 +57,9 @@ function statusOfState(
     case 'exited':
     case 'stopped':
       if (exitCode === null) return { icon: 'finished', label: state };
-      return exitCode === 0
-        ? { icon: 'finished', label: `${state} (0)` }
-        : { icon: 'crashed', label: `crashed (${exitCode})` };
+      return isErrorCode(exitCode)
+        ? { icon: 'crashed', label: `crashed (${exitCode})` }
+        : { icon: 'finished', label: `${state} (${exitCode})` };
     case 'dead':
       return { icon: 'dead', label: 'dead' };
     case 'removing':
@@ -68,6 +68,12 @@ function statusOfState(
       return { icon: 'unknown', label: state };
   }
 }
+
+/**
+ * Returns whether an exit code means an error: whether it is neither 0 nor the code of a stopped process. This is a copy
+ * of the contracts package's function, because the page imports only data from that package.
+ */
+export const isErrorCode = (exitCode: number): boolean => exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
 
 /** Returns the icon for the count of all containers in a state. */
 export const iconOfState = (state: string): StatusIcon =>

@@ -1,5 +1,5 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
-import type { StatusIcon } from './container-status';
+import { isErrorCode, type StatusIcon } from './container-status';
 
 /** The icon and label with which an event is shown. */
 export interface EventStatus {
@@ -7,7 +7,7 @@ export interface EventStatus {
   label: string;
 }
 
-/** Returns the icon and label of an event. An exit with a code other than 0 is a crash. */
+/** Returns the icon and label of an event. An exit with an error code is a crash. */
 export function eventStatus({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode'>): EventStatus {
   switch (kind) {
     case 'created':
@@ -15,9 +15,10 @@ export function eventStatus({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' 
     case 'started':
       return { icon: 'running', label: 'started' };
     case 'exited':
-      return exitCode === null || exitCode === 0
-        ? { icon: 'finished', label: exitCode === 0 ? 'exited (0)' : 'exited' }
-        : { icon: 'crashed', label: `crashed (${exitCode})` };
+      if (exitCode === null) return { icon: 'finished', label: 'exited' };
+      return isErrorCode(exitCode)
+        ? { icon: 'crashed', label: `crashed (${exitCode})` }
+        : { icon: 'finished', label: `exited (${exitCode})` };
     case 'restarted':
       return { icon: 'restarting', label: exitCode === null ? 'restarted' : `restarted (${exitCode})` };
     case 'paused':
