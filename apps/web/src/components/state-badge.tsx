@@ -6,17 +6,21 @@ import { Age } from './time';
 
 type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
 
-/** A container's state as an icon and a word. A state that is not current is gray and marked as last known. */
+/**
+ * A container's state as an icon and a word. A state that is not current is gray and shown with its age. Only if there is
+ * no age is it marked as last known, because a column is too narrow for both.
+ */
 export function StateBadge({ container }: { container: StatusFields }) {
   const { icon, label, isCurrent: isStateCurrent } = containerStatus(container);
+  const hasAge = !isStateCurrent && container.asOf !== null;
   return (
     <span className={isStateCurrent ? 'state' : 'state is-stale'}>
       <StateIcon icon={icon} />
       <span>
         <IsolatedText text={label} />
-        {!isStateCurrent && ' (last known)'}
+        {!isStateCurrent && <span className={hasAge ? 'visually-hidden' : undefined}> (last known)</span>}
       </span>
-      {!isStateCurrent && container.asOf !== null && (
+      {hasAge && (
         <span className="as-of">
           as of <Age at={container.asOf} />
         </span>

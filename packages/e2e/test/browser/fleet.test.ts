@@ -155,11 +155,15 @@ describeLargeFleet('a fleet of 500 hosts', () => {
 
     // The links in a row add a filter, and the browser's Back button removes it. The address of a link contains all
     // filters, so that the link can also be opened in another tab.
-    const engineLink = hostRows().first().getByTitle(/show only hosts with Docker/);
+    const engineLink = hostRows()
+      .first()
+      .getByTitle(/show only hosts with Docker/);
     await engineLink.click();
     await page.getByRole('button', { name: /^Remove filter Engine/ }).waitFor();
     expect(new URL(page.url()).search).toBe('?sort=-engine&engine=Docker');
-    const versionLink = hostRows().first().getByTitle(/^Show only hosts with agent/);
+    const versionLink = hostRows()
+      .first()
+      .getByTitle(/^Show only hosts with agent/);
     expect(await versionLink.getAttribute('href')).toBe('/hosts?sort=-engine&engine=Docker&agentVersion=0.1.0');
     await versionLink.click({ modifiers: ['Control'] });
     await page.goBack();
@@ -181,6 +185,27 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await heading('zurich-web-01').waitFor();
+  });
+
+  test('shows the age of last known states in tables without cutting it off', async () => {
+    const isCutOff = (element: Element): boolean => element.scrollWidth > element.clientWidth;
+    for (const path of [
+      '/hosts?freshness=engine_down',
+      '/hosts?freshness=offline',
+      '/containers?hostFreshness=offline',
+    ]) {
+      await open(path);
+      const age = page
+        .getByRole('cell')
+        .filter({ hasText: /as of / })
+        .first();
+      await age.waitFor();
+      expect({ path, isCutOff: await age.evaluate(isCutOff) }).toEqual({ path, isCutOff: false });
+    }
+    await page.getByRole('link', { name: 'zurich-edge-01' }).first().click();
+    const state = page.getByRole('cell', { name: /^running \(last known\) as of 20 h ago$/ }).first();
+    await state.waitFor();
+    expect(await state.evaluate(isCutOff)).toBe(false);
   });
 
   test('deletes selected hosts after one question that lists their names, with an audit log entry for each', async () => {

@@ -36,7 +36,7 @@ export interface AttentionRow {
 const HOST_PROBLEMS: Readonly<Record<HostAttentionKind, { icon: StatusIcon; problem: string }>> = {
   engine_down: { icon: 'unhealthy', problem: 'Container engine not responding' },
   offline: { icon: 'dead', problem: 'Offline' },
-  clone_suspected: { icon: 'unhealthy', problem: 'Two machines report as one host (cloned VM?)' },
+  clone_suspected: { icon: 'unhealthy', problem: 'Possible clone: two machines report as one host' },
   list_refused: { icon: 'unhealthy', problem: 'Container engine refuses to list containers' },
   too_many_containers: { icon: 'unhealthy', problem: 'Too many containers for one snapshot' },
   snapshot_refused: { icon: 'unhealthy', problem: 'Muster refuses the snapshots' },

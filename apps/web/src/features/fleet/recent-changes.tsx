@@ -12,7 +12,7 @@ export function RecentChanges({ recentEvents: { events, isLoaded } }: { recentEv
       <h2 id="recent-changes-title" className="card-title">
         Recent changes
       </h2>
-      {isLoaded && events.length === 0 && <p className="soft">No changes in the last hour</p>}
+      {isLoaded && events.length === 0 && <p className="soft">No container changes in the last hour</p>}
       <ol className="events">
         {events.slice(0, EVENTS_SHOWN_MAX).map((event) => (
           <li key={event.id}>

@@ -48,7 +48,7 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   freshness: {
     title: 'Status',
     sort: 'severity',
-    width: 'minmax(13rem, 1fr)',
+    width: 'minmax(14rem, 1fr)',
     renderCell: ({ freshness, confirmedAt }) => <FreshnessBadge freshness={freshness} since={confirmedAt} />,
   },
   problems: {
