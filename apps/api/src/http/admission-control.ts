@@ -20,6 +20,7 @@ import { endAfterRequest } from './end-after-request.js';
 import { isAwaitingContinue } from './expect-continue.js';
 import { NO_STORE, PROBLEMS, randomRetryAfter } from './problem.js';
 import { securityHeaders } from './security-headers.js';
+import { REQUEST_BYTES } from './receive-bytes.js';
 import { RequestSlot } from './request-slot.js';
 import { createSemaphore } from '../lib/semaphore.js';
 import type { Metrics } from '../services/metrics/index.js';
@@ -91,9 +92,6 @@ const LIMIT_SHARES = {
   files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
 };
 type RequestClass = keyof typeof LIMIT_SHARES;
-
-/** Bytes charged for a request in addition to its body. */
-const REQUEST_BYTES = 2_048;
 
 const operations = Object.values<Operation>(Operations);
 const AGENT_PATHS: ReadonlySet<string> = new Set(

@@ -6,7 +6,7 @@ import { RequestAbortedError } from './request-aborted.js';
 import type { RequestSlot } from './request-slot.js';
 
 /** Bytes charged for a request in addition to its body. */
-const REQUEST_BYTES = 2_048;
+export const REQUEST_BYTES = 2_048;
 
 /**
  * A body that arrives within this many milliseconds does not count as a transfer, because some clients send the headers

@@ -25,7 +25,10 @@ export interface RequestSlotOptions {
   isClientConnected: () => boolean;
 }
 
-/** One request's share of the concurrency limit. The slot is held from construction. */
+/**
+ * One request's share of the concurrency limit. The request holds its slot on arrival, gives it back while its body
+ * arrives, acquires it again for the work on the body, and gives it back when the response has ended.
+ */
 export class RequestSlot {
   #priority: 'high' | 'normal' = 'normal';
   #isHeld = true;

@@ -3,7 +3,7 @@ import type { SnapshotTimes } from './order.js';
 import { formatAssignments, NOT_DELETED, cloneAssignments } from './host-order.sql.js';
 
 const RECORD_STALE_SNAPSHOT: Statement = {
-  name: 'touch_stale_host',
+  name: 'record_stale_snapshot',
   text: `
     WITH locked AS (
       SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
