@@ -134,7 +134,7 @@ describe('a deleted host', () => {
 });
 
 describe('an identity', () => {
-  test('that a live host uses is replaced by a random identity after the API’s grace period, and the random identity is stored', async () => {
+  test('that another live host already uses is replaced by a random identity after the API’s grace period, and the random identity is stored', async () => {
     // The first answer takes longer than the grace period.
     const answerEnroll = rig.muster.hold(Paths.agentEnroll);
     rig.muster.queueReactions(Paths.agentEnroll, inUseFor(30));

@@ -130,7 +130,7 @@ test.each([
   const readAt = now();
   await polls[1]!.end({ ...after, tokenIds: [] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
-  // A token read during the poll may belong to the lost history.
+  // A token read during the poll may have been read before the database lost transactions.
   cache.set('a', identity('one'), readAt);
   advance(1);
   cache.set('b', identity('two'), now());

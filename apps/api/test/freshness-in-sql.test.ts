@@ -75,7 +75,7 @@ const countsOf = (words: readonly string[]): Record<string, number> => {
 
 const MILD = ['truncated', 'clock_skew'];
 
-/** Computes the severity by which lists of hosts are sorted, from a host in a response. */
+/** Computes the severity of a host in a response. Lists of hosts are sorted by it. */
 function severityOf({ freshness, problems }: Host): number {
   if (freshness === 'left') return 0;
   const isSevere = problems.some(({ code }) => !MILD.includes(code));

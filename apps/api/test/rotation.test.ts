@@ -90,7 +90,8 @@ class Holder {
       .authenticate(by)
       .then((identity) => this.#tokens.rotate(identity))
       .catch(() => null);
-    // A call in flight has used the next token, so the agent continues with the next token.
+    // The old token was refused, because a call in flight has used the next token. So the agent continues with the next
+    // token.
     if (answer === null) return this.rotate({ lost });
     this.currentToken = by;
     this.#storeToken(by, answer, lost);

@@ -123,7 +123,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
 });
 
-// The embedded database has only one connection, so no transaction waits for another.
+// Not for the embedded database: with its single connection, two transactions never compete for a row lock.
 serverOnly(describe).each(['postgresql'] as const)('locks on %s', (engine) => {
   test("inserting a host's rows and updating that host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);

@@ -104,7 +104,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('is not reported as unavailable for errors of a query itself', async () => {
+  test('is not reported as unavailable if the query itself is wrong', async () => {
     const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url });
     try {

@@ -117,8 +117,8 @@ export const MemberOperations = {
     access: 'anybody',
     summary: 'Accept an invitation',
     description:
-      'Creates the invited person’s account and signs it in. Sets the session cookie. Fails with 403 if a browser ' +
-      'calls it from a page of another site. Fails with 401 if the invitation was used or revoked, or has ' +
+      'Creates an account for the invited person and signs the person in. Sets the session cookie. Fails with 403 if a ' +
+      'browser calls it from a page of another site. Fails with 401 if the invitation was used or revoked, or has ' +
       'expired, and with 409 if a member has its email address.',
     body: InvitationAcceptance,
     opensSession: true,

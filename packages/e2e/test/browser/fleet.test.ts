@@ -388,7 +388,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       expect(bytesByPath['/api/stream']).toBeGreaterThan(0);
       expect(bytes / minutes).toBeLessThan(TRAFFIC_BYTES_PER_MINUTE_MAX);
 
-      // The page shows the last changes, although it does not read them again.
+      // The page shows the newest change, which it got from the stream without requesting the list again.
       const [newest] = (await dashboard!.api.call('listEvents', { query: { limit: 1 } })).items;
       await changes.first().getByRole('link', { name: newest!.name }).waitFor();
       expect(idleErrors.list).toEqual([]);

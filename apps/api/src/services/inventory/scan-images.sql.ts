@@ -17,7 +17,10 @@ export interface ScannedImages {
 }
 
 export interface ImageScanLimits {
-  /** Stops after this many images. The last step may find more, if images share their first 200 characters. */
+  /**
+   * Stops after this many images. May return more, because one step reads all images that share their first 200
+   * characters.
+   */
   imagesMax: number;
   /** Stops after this many counted containers. */
   rowsMax: number;

@@ -30,7 +30,10 @@ export interface HostFacts {
   clockSkewSeconds: number | null;
 }
 
-/** A report of a host: a heartbeat, or a complete snapshot that may equal the host's stored rows. */
+/**
+ * A report from a host: a heartbeat, or a complete snapshot that is possibly equal to the stored rows. The statement
+ * compares the digests.
+ */
 export type HostReport = {
   hostId: string;
   receivedAt: Date;
