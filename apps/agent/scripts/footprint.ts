@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { formatBytes, formatNumber, markdownTable } from '@muster/testkit/report';
 import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
-import { startApi, startSubject, type Subject } from './footprint/rig.js';
+import { startApi, startSubject, type Subject } from './footprint/processes.js';
 import type { Traffic } from './footprint/relay.js';
 
 /** The limits of issue 7. */

@@ -8,7 +8,7 @@ import { createChecks } from '../src/commands/checks.js';
 import { runChecks, formatFindings } from '../src/commands/doctor.js';
 import { status } from '../src/commands/status.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 import { hostileProblem, problem, tokenInvalid } from './scripted-muster.js';
 
 const log = pino({ level: 'silent' });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EnrollRequest, Paths, ProblemTypes, formatToken } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
-import { IDENTITY_WAIT_MS_MAX, openRig, type Rig } from './rig.js';
+import { IDENTITY_WAIT_MS_MAX, openRig, type Rig } from './fixture.js';
 import { problem, tokenInvalid, type ReceivedRequest } from './scripted-muster.js';
 
 let rig: Rig;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
-import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
+import { ENROLL_TOKEN, openRig, type Rig } from './fixture.js';
 import { problem } from './scripted-muster.js';
 
 /*

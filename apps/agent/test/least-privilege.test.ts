@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Container } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 
 /** All calls that the agent may make to an engine, with any API version prefix. */
 const ALLOWED = [

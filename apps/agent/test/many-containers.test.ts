@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Paths, type Container } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 import { problem, type ReceivedRequest } from './scripted-muster.js';
 
 // Listing, encoding and sending thousands of containers is slow on a busy machine.

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, type Container } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
 /**

@@ -15,7 +15,7 @@ import {
   createSchedule,
   type Schedule,
 } from '../src/reporting/schedule.js';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 
 /** What the simulated network does with connections and responses. */
 type NetworkMode = 'open' | 'cut' | 'silent' | 'truncated';

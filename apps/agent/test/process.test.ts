@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, parseSnapshot } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 import { hostileProblem } from './scripted-muster.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));

@@ -13,7 +13,7 @@ import type { Finding } from '../src/commands/doctor.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
 import { makeCertificates } from './certificates.js';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 
 const neverAborted = new AbortController().signal;
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders, parseSnapshot, type Container } from '@muster/contracts';
 import type { Flavour } from '@muster/testkit/engine-replay';
-import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
+import { ENROLL_TOKEN, openRig, type Rig } from './fixture.js';
 
 let rig: Rig;
 afterEach(() => rig.close());

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, formatToken } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
 
 const NEXT_TOKEN = formatToken('agent', new Uint8Array(32).fill(77));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig } from './fixture.js';
 import { problem } from './scripted-muster.js';
 
 let rig: Rig;

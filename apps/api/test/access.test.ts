@@ -6,7 +6,7 @@ import { issueToken } from '../src/lib/tokens.js';
 import { guarded, type GuardedAccess, type GuardedRoute } from './access-rules.js';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 import { member, person, type TestPerson } from './users.js';
 
 /** The credentials that a call sends. */

@@ -22,7 +22,7 @@ import { requestLog } from '../src/http/request-log.js';
 import { securityHeaders } from '../src/http/security-headers.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
-import { admitted } from './admitted.js';
+import { admitted } from './with-admission.js';
 import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;

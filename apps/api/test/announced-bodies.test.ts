@@ -5,7 +5,7 @@ import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { request, type ClientRequest } from 'node:http';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
-import { admitted } from './admitted.js';
+import { admitted } from './with-admission.js';
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 

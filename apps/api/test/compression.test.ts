@@ -4,7 +4,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync, identity: (bytes: Buffer) => bytes } as const;
 

@@ -20,7 +20,7 @@ import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { clocksOf, TestApi, TestOrganization, useApi } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 const HOSTS = 300;
 const SEED = Number(process.env['MUSTER_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31);

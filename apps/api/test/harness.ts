@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:http';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
-import { documented } from './documented.js';
+import { documented } from './check-documented.js';
 import { enrollRequest } from './fixtures.js';
 
 /** A clock that moves only when a test advances it. */

@@ -9,7 +9,7 @@ import { findRevokedTokens } from '../src/services/enrollment/find-revoked-token
 import { readFeed } from '../src/services/live/read-feed.sql.js';
 import { container } from './fixtures.js';
 import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 /**
  * A change of the history that a database reports: another server, and a number that is added to the transaction

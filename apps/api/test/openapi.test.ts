@@ -8,7 +8,7 @@ import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import type { OpenApiMedia, OpenApiResponse } from '../src/openapi/document-shape.js';
 import { createOpenApiDocument } from '../src/openapi/document.js';
-import { documented, validationErrors } from './documented.js';
+import { documented, validationErrors } from './check-documented.js';
 import { useApi } from './harness.js';
 import { person } from './users.js';
 import { routesOf } from './route-table.js';

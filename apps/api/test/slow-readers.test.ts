@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { createAgentReleaseService } from '../src/services/delivery/agent-release.js';
-import { admitted } from './admitted.js';
+import { admitted } from './with-admission.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 

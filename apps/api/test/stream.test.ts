@@ -7,7 +7,7 @@ import { StreamChunk } from '../src/services/live/chunk.js';
 import type { StreamSink } from '../src/services/live/listener.js';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
-import { TestServer, type StreamClient } from './listening.js';
+import { TestServer, type StreamClient } from './test-server.js';
 import { FAST, useServers, ids, historyOf } from './streams.js';
 
 describe.each(testEngines())('the live stream on %s', (engine) => {

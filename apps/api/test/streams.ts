@@ -1,9 +1,9 @@
 import { afterEach } from '@jest/globals';
 import { createApp, type AppOptions } from '../src/app.js';
 import type { AdmissionOptions } from '../src/http/admission-control.js';
-import { admitted } from './admitted.js';
+import { admitted } from './with-admission.js';
 import type { TestApi, TestOrganization } from './harness.js';
-import { TestServer, type StreamClient } from './listening.js';
+import { TestServer, type StreamClient } from './test-server.js';
 
 /** Short intervals, so that tests do not wait. */
 export const FAST = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };

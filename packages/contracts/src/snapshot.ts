@@ -3,7 +3,7 @@ import { Container } from './container.js';
 import { fieldErrors, PLAIN_MESSAGES, type FieldError, type Parsed } from './field-errors.js';
 import { fitContainer } from './fit-container.js';
 import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
-import { isPlainContainer } from './plain-container.js';
+import { isPlainContainer } from './normalized-container.js';
 
 /**
  * The complete state of one host: the body of `POST /api/agent/containers`. This schema is for documentation and

@@ -9,7 +9,7 @@ import {
   type ContainerInput,
   type Port,
 } from '../src/index.js';
-import { isPlainContainer } from '../src/plain-container.js';
+import { isPlainContainer } from '../src/normalized-container.js';
 import { minimalContainer, oversizedContainer, ownProperties, port, validSnapshot, withFields } from './arbitraries.js';
 
 const container = (fields: Partial<ContainerInput>): Container => Container.parse(withFields(fields));

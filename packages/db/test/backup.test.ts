@@ -15,7 +15,7 @@ import { cachedTemplate } from '../src/template.js';
 import { backupBytes } from '../src/backup/write-backup.js';
 import { createEmptyServerDatabase, serverOnly } from '../src/testing.js';
 import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
-import { container, createHost, rejectionOf, temporaryDirectory } from './rig.js';
+import { container, createHost, rejectionOf, temporaryDirectory } from './fixtures.js';
 
 let folder: { path: string; remove: () => Promise<void> };
 let dataDir: string;

@@ -15,7 +15,7 @@ import { isAvailable, runIf } from '@muster/testkit';
 import { openDatabase } from '../src/open-database.js';
 import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
-import { temporaryDirectory } from './rig.js';
+import { temporaryDirectory } from './fixtures.js';
 
 // Only root on Linux may create these namespaces.
 const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;

@@ -24,7 +24,7 @@ import {
   temporaryDirectory,
   writeMigrations,
   type EmptyDatabase,
-} from './rig.js';
+} from './fixtures.js';
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
 const SECOND = { '20260102000000_second': 'CREATE TABLE second (id int PRIMARY KEY); INSERT INTO first VALUES (1);' };

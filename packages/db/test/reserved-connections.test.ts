@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { transact, type Database, type DatabaseEngine, type Statement } from '@muster/db';
 import { createTestDatabase, serverOnly } from '@muster/db/testing';
-import { createHost } from './rig.js';
+import { createHost } from './fixtures.js';
 
 const SLOW: Statement = { name: 'slow', text: 'SELECT pg_sleep(1)' };
 const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { isUniqueViolation } from '../src/classify-error.js';
 import { createTestDatabase, serverOnly, testEngines, type TestDatabase } from '../src/testing.js';
-import { container, createHost, rejectionOf } from './rig.js';
+import { container, createHost, rejectionOf } from './fixtures.js';
 
 const HASH = new Uint8Array(32);
 

@@ -8,7 +8,7 @@ import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';
 import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
-import { ENROLL_TOKEN_REFUSED, NOT_ENROLLED, describeDismissal, isDismissal, isRefusal } from './dismissal.js';
+import { ENROLL_TOKEN_REFUSED, NOT_ENROLLED, describeDismissal, isDismissal, isRefusal } from './refusals.js';
 import { hashEnrollToken, stateForServer } from './state-for-server.js';
 
 /**

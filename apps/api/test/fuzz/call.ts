@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { Operations, type Operation } from '@muster/contracts';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { hostile, almostValid } from './arbitrary-of.js';
+import { hostile, almostValid } from './schema-arbitraries.js';
 
 /** The name of the credential that the caller sends; `anonymous` sends none. */
 export type Caller = 'anonymous' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';

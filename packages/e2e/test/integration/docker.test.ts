@@ -13,7 +13,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable-containers.js';
 import { Muster } from '../support/muster.js';
 
 // These tests start containers.

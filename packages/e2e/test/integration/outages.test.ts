@@ -16,7 +16,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable-containers.js';
 import { startLink, type Link } from './link.js';
 import { Muster } from '../support/muster.js';
 

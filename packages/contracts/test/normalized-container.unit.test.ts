@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Container, fitContainer, parseContainer } from '../src/index.js';
-import { isPlainContainer } from '../src/plain-container.js';
+import { isPlainContainer } from '../src/normalized-container.js';
 import { anySnapshot, ownProperties, validSnapshot } from './arbitraries.js';
 
 const jsonRoundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

@@ -3,7 +3,7 @@ import type { ContainerEvent, ContainerView, CountedPage, Host, Summary } from '
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 describe.each(testEngines())('lists of hosts on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
