@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
-import { createAccounts, type OidcOptions } from './routes/accounts.js';
+import { createAccountRouting, type OidcOptions } from './routes/accounts.js';
 import { logThrottle } from './lib/log-throttle.js';
 import { recordRefusedCalls } from './http/auth.js';
 import { closeWhenDraining } from './http/close-when-draining.js';
@@ -13,7 +13,7 @@ import { requireMetricsAuth, type MetricsWithoutToken } from './http/require-met
 import { createEnrollmentLimit } from './http/limit-enrollments.js';
 import { limitAuthFailures } from './http/limit-failures.js';
 import { measureRequests } from './http/measure-requests.js';
-import { methodNotAllowed, refuseOptions } from './http/method-not-allowed.js';
+import { methodNotAllowed, refuseOptionsMethod } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
 import { requireProtocol } from './http/host-and-expect.js';
 import { requestLog } from './http/request-log.js';
@@ -178,7 +178,16 @@ export function createApp({
   });
   const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 
-  const accounts = createAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs });
+  const accounts = createAccountRouting(db, {
+    publicUrl,
+    secret,
+    signInsPerMinute,
+    oidc,
+    logger,
+    now,
+    skewMs,
+    elapsedMs,
+  });
 
   const source = { db, freshnessContext };
   const containers = createContainerReader(db, freshnessContext);
@@ -251,7 +260,7 @@ export function createApp({
     res.set('Cache-Control', NO_STORE);
     next();
   });
-  app.use(requireProtocol, refuseOptions(routes));
+  app.use(requireProtocol, refuseOptionsMethod(routes));
   app.use(mountRoutes(routes, guards), serveSwaggerUi(), methodNotAllowed(routes));
   if (webDir !== undefined) app.use(createWebRouter(webDir, stalledMsMax));
   app.use(notFound);

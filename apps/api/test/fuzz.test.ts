@@ -64,7 +64,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
       enroll: enrollment.token,
       admin: organization.adminKey,
       viewer: await context.api.apiKey(organization.id, 'viewer'),
-      garbage: issueToken('key').token,
+      unknownKey: issueToken('key').token,
     };
     return readState();
   }

@@ -197,9 +197,9 @@ function sharedDatabase(engine: DatabaseEngine): Promise<Database> {
 }
 
 /**
- * Creates an application for the tests of a `describe`, and closes its database after them. With `sharesDatabase`, uses a
- * database that other tests of the group also use, because creating a database takes time. That database is closed after
- * all tests of the group.
+ * Creates an application for the tests of a `describe`, and closes its database after them. With `sharesDatabase`, uses
+ * a database that other tests of the group also use, because creating a database takes time. That database is closed
+ * after all tests of the group.
  */
 export function useApi(
   engine: DatabaseEngine,

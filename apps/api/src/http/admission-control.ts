@@ -101,7 +101,7 @@ const AGENT_PATHS: ReadonlySet<string> = new Set(
 );
 const UNLIMITED_PATHS: ReadonlySet<string> = new Set([Paths.health, Paths.ready, Paths.metrics]);
 const UNAUTHENTICATED_CALLS: ReadonlySet<string> = new Set(
-  operations.filter(({ access }) => access === 'anybody').map(({ method, path }) => `${method} ${path}`),
+  operations.filter(({ access }) => access === 'public').map(({ method, path }) => `${method} ${path}`),
 );
 
 /** Returns the kind of call; null for health checks and metrics, which are never refused. */

@@ -23,14 +23,15 @@ const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
 /**
- * These limits bound the CPU time of snapshots, including snapshots that change nothing. They limit the text that is
- * parsed after decompression, and the history that is written. A snapshot that changes nothing and has 10 MiB of text
- * can be compressed to 50 KiB, and takes 0.1 to 0.2 s to process. The bursts allow sixteen of the largest snapshots,
- * and 32 MiB of history. A host whose 5,000 containers all change writes 1 to 2 MiB of history.
+ * Bytes of parsed text, after decompression, that cost 1. This limit bounds the CPU time of snapshots that change
+ * nothing. One with 10 MiB of text can be compressed to 50 KiB, and takes 0.1 to 0.2 s to process.
  */
-const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
+const TEXT_BYTES_PER_COST = 256 * 1_024;
+/** The minimum burst of text: sixteen of the largest snapshots. */
 const TEXT_BURST_MIN = 640;
-const HISTORY_BYTES_PER_TOKEN = 16 * 1_024;
+/** Bytes of written history that cost 1. A host whose 5,000 containers all change writes 1 to 2 MiB of history. */
+const HISTORY_BYTES_PER_COST = 16 * 1_024;
+/** The minimum burst of history: 32 MiB. */
 const HISTORY_BURST_MIN = 2_048;
 
 /** The limit of token rotations per host. An agent rotates once a month, and each rotation leaves a row for 30 days. */
@@ -126,8 +127,8 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();
       costs.charge(hostId, bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST, nowMs);
-      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_TOKEN, nowMs);
-      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_TOKEN, nowMs);
+      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_COST, nowMs);
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST, nowMs);
     },
   };
 }

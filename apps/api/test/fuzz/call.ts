@@ -5,7 +5,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { hostile, almostValid } from './schema-arbitraries.js';
 
 /** The name of the credential that the caller sends; `anonymous` sends none. */
-export type Caller = 'anonymous' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';
+export type Caller = 'anonymous' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'unknownKey';
 
 /** Placeholder for the id of an existing object, which the test replaces. */
 const EXISTING_ID = 'there';
@@ -42,7 +42,7 @@ const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
         : access === 'viewer'
           ? ['viewer', 'admin']
           : ['admin'];
-  const any: Caller[] = ['anonymous', 'agent', 'enroll', 'admin', 'viewer', 'garbage'];
+  const any: Caller[] = ['anonymous', 'agent', 'enroll', 'admin', 'viewer', 'unknownKey'];
   return fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(...sufficientCallers) },
     { weight: 1, arbitrary: fc.constantFrom(...any) },

@@ -101,7 +101,7 @@ export const MemberOperations = {
     method: 'POST',
     path: Paths.invitationOffer,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Get the details of an invitation',
     description:
       'Returns the email address, organization and role of an invitation. Fails with 401 if the invitation was used ' +
@@ -114,7 +114,7 @@ export const MemberOperations = {
     method: 'POST',
     path: Paths.invitationAcceptance,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Accept an invitation',
     description:
       'Creates an account for the invited person and signs the person in. Sets the session cookie. Fails with 403 if a ' +

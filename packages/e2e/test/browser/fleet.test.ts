@@ -398,7 +398,9 @@ describeLargeFleet('a fleet of 500 hosts', () => {
   });
 });
 
-/** Gives some hosts and containers problems. Most names of the hosts come last, so that no page contains them at first. */
+/**
+ * Gives some hosts and containers problems. Most names of the hosts come last, so that no page contains them at first.
+ */
 async function changeHosts(db: TestDatabase): Promise<void> {
   const { prisma } = db;
   await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-edge-01', "heartbeatSeconds" = 10,
@@ -418,8 +420,8 @@ async function changeHosts(db: TestDatabase): Promise<void> {
 }
 
 /**
- * Starts a proxy that passes everything on except the content of event streams, which it holds back, with or without the
- * headers of the response.
+ * Starts a proxy that passes everything on except the content of event streams, which it holds back, with or without
+ * the headers of the response.
  */
 async function startHoldingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
   const { hostname, port } = new URL(target);

@@ -215,9 +215,9 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     try {
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
     } finally {
-      engine.thaw();
+      engine.unfreeze();
     }
-    await engine.run({ name: 'after-the-thaw' });
+    await engine.run({ name: 'after-the-unfreeze' });
     await same();
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
   });

@@ -19,8 +19,8 @@ let agent: Program | null;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'muster-end-of-life-'));
   engine = await startReplayedEngine({
-    ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
-    roles: [{ name: 'web', temper: 'steady' }],
+    ...{ capturedEngine: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
+    roles: [{ name: 'web', behavior: 'steady' }],
   });
   // With the agent's fast clock, these intervals last one second.
   muster = new Muster(dir, {
