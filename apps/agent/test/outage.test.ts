@@ -182,7 +182,7 @@ describe('an hour without the API', () => {
     }
   });
 
-  test('is over within a minute after the API returns: each agent sends a snapshot and resumes the usual cadence', () => {
+  test('ends with a snapshot from each agent within a minute after the API returns, and then the usual cadence', () => {
     for (const { returnedAt, action, schedule } of fleet) {
       expect(returnedAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');

@@ -10,83 +10,86 @@ const containers = (index: number): Container[] => fixture.muster.snapshots[inde
 const lastSnapshot = (): Container[] => fixture.muster.snapshots.at(-1)!.json as Container[];
 const heartbeat = (index: number): Heartbeat => Heartbeat.parse(fixture.muster.heartbeats.at(index)!.json);
 
-describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])('against %s', (capturedEngine) => {
-  beforeEach(async () => {
-    fixture = await openFixture({ capturedEngine });
-  });
-
-  test('enrolls and posts all containers of the engine with the observation time and the order of the snapshot', async () => {
-    const before = Date.now();
-    fixture.run();
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
-    const [enrollment, snapshot] = fixture.muster.receivedRequests;
-    expect([enrollment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
-    expect(enrollment!.token).toBe(ENROLL_TOKEN);
-    expect(enrollment!.json).toMatchObject({
-      engine: { name: capturedEngine === 'docker-28.5' ? 'Docker' : 'Podman' },
-      engineId: expect.stringMatching(capturedEngine === 'docker-28.5' ? /^cadd123e-/ : /^(machine|agent)-/),
-      agentVersion: expect.any(String),
+describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])(
+  'an agent with a captured engine, %s,',
+  (capturedEngine) => {
+    beforeEach(async () => {
+      fixture = await openFixture({ capturedEngine });
     });
-    expect(snapshot!.token).toMatch(/^muster_agent_/);
-    const headers = SnapshotHeaders.parse(snapshot!.headers);
-    expect(headers).toMatchObject({ order: { sequence: 1 }, complete: true });
-    expect(Date.parse(headers.observedAt!)).toBeGreaterThanOrEqual(before);
-    expect(snapshot!.headers['content-type']).toBe('application/json');
-    expect(snapshot!.headers['content-encoding']).toBe('gzip');
-    expect(snapshot!.raw.length).toBeLessThan(8_192);
-    expect(parseSnapshot(snapshot!.json)).toMatchObject({ success: true });
-    expect(containers(0).map(({ dockerId }) => dockerId)).toEqual(
-      fixture.engine.capture.list.map(({ Id }) => Id).sort(),
-    );
-  });
 
-  test('inspects each container once, and again when it starts', async () => {
-    fixture.run();
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
-    const first = fixture.engineServer.calls.inspect;
-    const created = fixture.engine.capture.list.filter(({ State }) => State === 'created').length;
-    expect(first).toBe(fixture.engine.capture.list.length - created);
-    const id = fixture.engine.idOf('h5-exit3')!;
-    const startedAt = containers(0).find(({ dockerId }) => dockerId === id)!.startedAt;
+    test('enrolls and posts all containers of the engine with the observation time and the order of the snapshot', async () => {
+      const before = Date.now();
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      const [enrollment, snapshot] = fixture.muster.receivedRequests;
+      expect([enrollment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+      expect(enrollment!.token).toBe(ENROLL_TOKEN);
+      expect(enrollment!.json).toMatchObject({
+        engine: { name: capturedEngine === 'docker-28.5' ? 'Docker' : 'Podman' },
+        engineId: expect.stringMatching(capturedEngine === 'docker-28.5' ? /^cadd123e-/ : /^(machine|agent)-/),
+        agentVersion: expect.any(String),
+      });
+      expect(snapshot!.token).toMatch(/^muster_agent_/);
+      const headers = SnapshotHeaders.parse(snapshot!.headers);
+      expect(headers).toMatchObject({ order: { sequence: 1 }, complete: true });
+      expect(Date.parse(headers.observedAt!)).toBeGreaterThanOrEqual(before);
+      expect(snapshot!.headers['content-type']).toBe('application/json');
+      expect(snapshot!.headers['content-encoding']).toBe('gzip');
+      expect(snapshot!.raw.length).toBeLessThan(8_192);
+      expect(parseSnapshot(snapshot!.json)).toMatchObject({ success: true });
+      expect(containers(0).map(({ dockerId }) => dockerId)).toEqual(
+        fixture.engine.capture.list.map(({ Id }) => Id).sort(),
+      );
+    });
 
-    fixture.engine.start(id);
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
-    expect(fixture.engineServer.calls.inspect).toBe(first + 1);
-    const restarted = containers(1).find(({ dockerId }) => dockerId === id)!;
-    expect(restarted.state).toBe('running');
-    expect(restarted.startedAt! > startedAt!).toBe(true);
-  });
+    test('inspects each container once, and again when it starts', async () => {
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      const first = fixture.engineServer.calls.inspect;
+      const created = fixture.engine.capture.list.filter(({ State }) => State === 'created').length;
+      expect(first).toBe(fixture.engine.capture.list.length - created);
+      const id = fixture.engine.idOf('h5-exit3')!;
+      const startedAt = containers(0).find(({ dockerId }) => dockerId === id)!.startedAt;
 
-  test('reports each change within seconds, and a burst of changes in one snapshot', async () => {
-    fixture.run();
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
-    fixture.engine.remove(fixture.engine.idOf('h5-exit0')!);
-    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
-    fixture.engine.rename(fixture.engine.idOf('h5-none')!, 'renamed');
-    fixture.engine.create({ name: 'fresh' });
-    fixture.engine.die(fixture.engine.idOf('shop-web-1')!, 137);
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
-    const byName = new Map(lastSnapshot().map((each) => [each.name, each.state]));
-    expect(byName.has('h5-exit0')).toBe(false);
-    expect(byName.has('h5-none')).toBe(false);
-    expect([...['h5-host', 'renamed', 'fresh', 'shop-web-1'].map((name) => byName.get(name))]).toEqual([
-      'paused',
-      'running',
-      'created',
-      'exited',
-    ]);
-    const orders = fixture.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!);
-    expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
-  });
+      fixture.engine.start(id);
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+      expect(fixture.engineServer.calls.inspect).toBe(first + 1);
+      const restarted = containers(1).find(({ dockerId }) => dockerId === id)!;
+      expect(restarted.state).toBe('running');
+      expect(restarted.startedAt! > startedAt!).toBe(true);
+    });
 
-  test('reports a changed health, however the engine reports it', async () => {
-    const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
-    fixture.run();
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
-    fixture.engine.setHealth(fixture.engine.idOf('h5-healthy')!, 'unhealthy');
-    await fixture.muster.until(() => /\(unhealthy\)$/.test(health() ?? ''));
-  });
-});
+    test('reports each change within seconds, and a burst of changes in one snapshot', async () => {
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      fixture.engine.remove(fixture.engine.idOf('h5-exit0')!);
+      fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+      fixture.engine.rename(fixture.engine.idOf('h5-none')!, 'renamed');
+      fixture.engine.create({ name: 'fresh' });
+      fixture.engine.die(fixture.engine.idOf('shop-web-1')!, 137);
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+      const byName = new Map(lastSnapshot().map((each) => [each.name, each.state]));
+      expect(byName.has('h5-exit0')).toBe(false);
+      expect(byName.has('h5-none')).toBe(false);
+      expect([...['h5-host', 'renamed', 'fresh', 'shop-web-1'].map((name) => byName.get(name))]).toEqual([
+        'paused',
+        'running',
+        'created',
+        'exited',
+      ]);
+      const orders = fixture.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!);
+      expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
+    });
+
+    test('reports a changed health, however the engine reports it', async () => {
+      const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      fixture.engine.setHealth(fixture.engine.idOf('h5-healthy')!, 'unhealthy');
+      await fixture.muster.until(() => /\(unhealthy\)$/.test(health() ?? ''));
+    });
+  },
+);
 
 describe('between snapshots', () => {
   beforeEach(async () => {

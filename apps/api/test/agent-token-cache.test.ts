@@ -232,7 +232,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     expect(tokenIds.length).toBeLessThanOrEqual(2);
   });
 
-  test('is not looked up again before its revocation, and is refused after the next poll', async () => {
+  test('stays cached until the revocation, and is refused after the next poll', async () => {
     const { db } = context.api;
     const clock = testClock(context.api.clock());
     const organization = await context.api.organization();

@@ -82,7 +82,7 @@ const fields = {
 };
 const input = fc.record(fields).map((value) => ({ dockerId: 'a', ...value }));
 
-test('two containers are the same exactly if their digests are equal', () => {
+test('two containers are equal if and only if their digests are equal', () => {
   const names = Object.keys(fields) as (keyof typeof fields)[];
   const parse = (value: object): Container => parseContainer(JSON.parse(JSON.stringify(value))).data!;
   fc.assert(

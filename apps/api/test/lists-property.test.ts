@@ -191,7 +191,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(page.incomplete).toBeUndefined();
   });
 
-  test('end a page at the budget, mark it as incomplete, and continue on the next page', async () => {
+  test('end a page at the read limit, mark it as incomplete, and continue on the next page', async () => {
     const { list } = await createHaystack();
     expect(await list(1, 'hay')).toMatchObject({ items: [{}, {}, {}], total: 1, totalIsExact: false });
     const pages = [await list(1)];
@@ -216,7 +216,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     }
   });
 
-  test('find crash loops and other problems once each, with any budget', async () => {
+  test('find each crash loop and each other problem once, with any read limit', async () => {
     const organization = await context.api.organization();
     const hosts = [await organization.enroll(), await organization.enroll()];
     const others = Array.from({ length: 20 }, (_, index) => container(`a${index}`));

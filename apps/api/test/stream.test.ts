@@ -122,7 +122,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(new Set(foreign.of('host').map(({ data }) => data.id))).toEqual(new Set([strangeHost.id]));
   });
 
-  test('more than 200 hosts that change at once are sent as one message, after which no client needs a reset', async () => {
+  test('reports more than 200 hosts that change at once in one message, after which no client needs a reset', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const client = await (await serve()).listen(organization.adminKey);

@@ -333,7 +333,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     ['content', true],
     ['headers and content', false],
   ])(
-    'is not called live behind a proxy that holds the %s of the stream back, and is polled',
+    'is polled and not shown as live behind a proxy that holds back the %s of the stream',
     async (_what, sendsHeaders) => {
       const proxy = await startHoldingProxy(dashboard!.url, sendsHeaders);
       const held = await browser!.newContext();
