@@ -20,8 +20,9 @@ const IMAGES = ['nginx:1.29', 'postgres:16', `r/${'i'.repeat(300)}`, `r/${'i'.re
 const KEYS = ['tier', '__proto__', 'a"b', 'a=b', '', "it's"];
 const VALUES = ['', 'front', 'back=x', '"'];
 
-/** More labels than the label index covers, and more text than the text index covers. */
+/** More labels than the label index covers. */
 const MANY_LABELS = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`many-${i}`, 'yes']));
+/** More text than the text index covers. */
 const LONG_COMMAND = `sh -c ${'-'.repeat(1_100)} needle`;
 
 const anyContainer = fc.record({

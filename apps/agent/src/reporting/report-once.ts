@@ -7,11 +7,9 @@ import type { Session } from '../muster/session.js';
 import type { EnginePoller } from '../engine/engine-poller.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 
-/**
- * Maximum number of attempts, and maximum wait between two of them. Both are low because a person waits for the
- * command.
- */
+/** Maximum number of attempts. It is low because a person waits for the command. */
 const ATTEMPTS_MAX = 4;
+/** Maximum wait between two attempts, in milliseconds. If a wait would be longer, the command fails. */
 const WAIT_MS_MAX = 30_000;
 
 export interface ReportOnceOptions {

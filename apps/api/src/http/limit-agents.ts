@@ -9,11 +9,14 @@ const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Minimum bursts of a host's snapshots, by number and by total cost. An agent that reconnects after a day sends up to
- * 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One snapshot of
- * 10 MiB that changes 5,000 containers also costs less than 300.
+ * Minimum burst of a host's snapshots, by number. An agent that reconnects after a day sends up to 500 journal entries
+ * and then a whole snapshot.
  */
 const SNAPSHOT_BURST_MIN = 600;
+/**
+ * Minimum burst of a host's snapshots, by total cost. A journal of 2 MiB and the snapshot after it cost less than this,
+ * and so does one snapshot of 10 MiB that changes 5,000 containers.
+ */
 const COST_BURST_MIN = 300;
 
 /** Number of body bytes that cost 1. */

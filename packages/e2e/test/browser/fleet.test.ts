@@ -21,9 +21,11 @@ import { seedFleet } from '../support/seed-fleet.js';
 
 const HOSTS = 500;
 
-/** Maximum traffic of an idle fleet page, and the changes meanwhile: 2 % of 50 containers on each host. */
+/** Maximum traffic of an idle fleet page while `CHANGES_PER_MINUTE` containers change. */
 const TRAFFIC_BYTES_PER_MINUTE_MAX = 200_000;
+/** Number of containers that change: 2 % of 50 containers on each host. */
 const CHANGES_PER_MINUTE = 500;
+/** How long the traffic is measured. */
 const TRAFFIC_SECONDS = 20;
 
 /**

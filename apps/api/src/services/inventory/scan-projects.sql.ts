@@ -17,6 +17,7 @@ export type ProjectPosition = readonly [project: string, hostId: string];
 
 /** The indexed prefix of the project of a row `c`. */
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
+/** The condition that a row `c` is a present container of a project. */
 const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
 
 const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -50,7 +51,9 @@ export async function findProjectsOfHosts(
 
 export interface ScannedProjects {
   projects: ProjectRow[];
-  /** The position at which the scan reached a limit of its work; null if it found `limit` projects or read all of them. */
+  /**
+   * The position at which the scan reached a limit of its work; null if it found `limit` projects or read all of them.
+   */
   stoppedAt: ProjectPosition | null;
 }
 

@@ -18,6 +18,7 @@ import { presentCount } from './write-snapshot.sql.js';
  * One of the concurrent snapshots succeeds in each round, so few attempts are needed.
  */
 const ATTEMPTS_MAX = 30;
+/** Maximum wait before another attempt, in milliseconds. */
 const RETRY_DELAY_MS_MAX = 60;
 
 /** Maximum milliseconds that a sync waits for the host's row lock. */

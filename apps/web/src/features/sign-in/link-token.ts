@@ -2,6 +2,7 @@ import { useState } from 'react';
 
 /** The pages whose links contain a token. */
 const PAGES: ReadonlySet<string> = new Set(['/setup', '/invitation']);
+/** The beginning of the key under which session storage holds the token of a page. */
 const KEY_PREFIX = 'muster.link-token ';
 
 /** Copies of the tokens in memory, for browsers that block storage. */

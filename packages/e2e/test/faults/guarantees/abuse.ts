@@ -43,6 +43,7 @@ const DRIBBLE_MS_MAX = 20_000;
  * that V8 has not collected yet.
  */
 const MEMORY_BYTES_MAX = 150e6;
+/** Maximum time for which the event loop may be blocked. */
 const BLOCK_MS_MAX = 100;
 /**
  * Maximum bytes of a response. A page ends when it reaches its limit of bytes, so its last row can exceed the limit.
@@ -229,8 +230,9 @@ async function callWhileBodiesAreHeld(
   return outcomes;
 }
 
-/** Number of containers with a command of 9 MB, and number of containers with the maximum number of labels. */
+/** Number of containers with a command of 9 MB. */
 const LARGE_COMMANDS = 10;
+/** Number of containers with the maximum number of labels. */
 const LARGE_LABELS = 140;
 
 /** Stores the largest containers that a host can send, and reads them as an operator. */

@@ -18,7 +18,9 @@ export const lagging: Guarantee = {
 
 /** Maximum time until the stream reports its delay: 5 s after the first delayed change, and time for a busy machine. */
 const LAGGING_MS_MAX = 15_000;
+/** Maximum time until the stream sends a change, or `caught-up` after a delay. */
 const CAUGHT_UP_MS_MAX = 10_000;
+/** Maximum time until the history lists a change. */
 const HISTORY_MS_MAX = 2_000;
 
 async function delayStream({ progress }: CheckContext, { createDatabase }: Server): Promise<Finding[]> {

@@ -21,6 +21,7 @@ const REJECTED_MS_MAX = 5_000;
  * this.
  */
 const WATCH_MS = 8_000;
+/** The wait between two calls with a revoked token. */
 const TRY_INTERVAL_MS = 50;
 
 async function revoke({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
