@@ -12,7 +12,7 @@ export const ExitCodes = {
    * The API rejects this machine's tokens, or the machine's host was deleted. Only one-shot commands exit with this
    * code, never `run`.
    */
-  unauthorized: 3,
+  dismissed: 3,
 } as const;
 export type ExitCode = (typeof ExitCodes)[keyof typeof ExitCodes];
 

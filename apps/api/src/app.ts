@@ -252,7 +252,7 @@ export function createApp({
   app.use(
     requestLog(logger),
     measureRequests(metrics),
-    securityHeaders({ https: publicUrl.startsWith('https:') }),
+    securityHeaders({ isHttps: publicUrl.startsWith('https:') }),
     closeWhenDraining(isDraining),
   );
   app.use((_req, res, next) => {

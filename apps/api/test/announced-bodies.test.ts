@@ -5,7 +5,7 @@ import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { request, type ClientRequest } from 'node:http';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
-import { admitted } from './with-admission.js';
+import { withAdmission } from './with-admission.js';
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
@@ -26,7 +26,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     const clock = testClock();
     const app = createApp({ db, now: clock });
     organization = await new TestApi(db, app, clock).organization();
-    server = await serve(admitted(app, {}), { host: '127.0.0.1', port: 0 });
+    server = await serve(withAdmission(app, {}), { host: '127.0.0.1', port: 0 });
   });
   afterAll(async () => {
     await server.drain(0);

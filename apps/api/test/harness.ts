@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:http';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
-import { documented } from './check-documented.js';
+import { checkDocumented } from './check-documented.js';
 import { enrollRequest } from './fixtures.js';
 
 /** A clock that moves only when a test advances it. */
@@ -51,7 +51,7 @@ export class TestApi {
 
   /** Returns a client of the application. A response that differs from the OpenAPI document fails the test. */
   get http() {
-    return supertest.agent(this.server ?? this.app).use(documented);
+    return supertest.agent(this.server ?? this.app).use(checkDocumented);
   }
 
   /** Returns another process on the same database, with empty caches. */

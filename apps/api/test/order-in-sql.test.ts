@@ -73,8 +73,8 @@ describe.each(testEngines())('the order of snapshots on %s', (engine) => {
           observedAt,
           receivedAt,
         ]);
-        expect(row!.current).toBe(verdict.current);
-        if (!verdict.current) expect(row!.clone !== null).toBe(verdict.cloneSuspected);
+        expect(row!.current).toBe(verdict.isCurrent);
+        if (!verdict.isCurrent) expect(row!.clone !== null).toBe(verdict.isCloneSuspected);
       }),
       { numRuns: 500 },
     );

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
-import { FAST, useServers, ids, historyOf } from './streams.js';
+import { SHORT_INTERVALS, useServers, eventIds, historyOf } from './streams.js';
 
 describe.each(testEngines())('a client that reconnects to the live stream on %s', (engine) => {
   const context = useApi(engine);
@@ -20,17 +20,17 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
       const listening = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
       await listening.until(() => listening.of('freshness').length > 0);
       await host.sync([container('a', { name: `while-here-${round}` }), container(`new-${round}`)]);
-      await listening.until(() => ids(listening).length >= (round === 0 ? 2 : 3));
+      await listening.until(() => eventIds(listening).length >= (round === 0 ? 2 : 3));
       expect(listening.of('reset')).toEqual([]);
-      receivedIds.push(...ids(listening).map(String));
+      receivedIds.push(...eventIds(listening).map(String));
       lastEventId = receivedIds.at(-1);
       listening.close();
     }
     // Together, the clients receive all events except the first, which occurred before any client connected.
     const history = await historyOf(organization);
     const last = await servers[0]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
-    await last.until(() => receivedIds.length + ids(last).length >= history.length - 1);
-    expect([...receivedIds, ...ids(last)]).toEqual(history.slice(1));
+    await last.until(() => receivedIds.length + eventIds(last).length >= history.length - 1);
+    expect([...receivedIds, ...eventIds(last)]).toEqual(history.slice(1));
   });
 
   test.each([
@@ -85,7 +85,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
   test('receives the position of the stream even if its filters match nothing, and resumes there', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const server = await serve({ stream: { ...FAST, positionIntervalMs: 20, missedEventsMax: 0 } });
+    const server = await serve({ stream: { ...SHORT_INTERVALS, positionIntervalMs: 20, missedEventsMax: 0 } });
     const query = '?name=no-such-container';
     const client = await server.listen(organization.adminKey, { query });
     await client.until(() => client.lastEventId !== undefined);
@@ -145,7 +145,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     };
     expect(await resumed(own!)).toEqual(['container', 'container', 'container']);
     expect(await resumed(foreign!)).toEqual(['reset']);
-    const impatient = await serve({ stream: { ...FAST, missedEventsMax: 2 } });
+    const impatient = await serve({ stream: { ...SHORT_INTERVALS, missedEventsMax: 2 } });
     expect(await resumed(own!, impatient)).toEqual(['reset']);
     context.api.clock.advance(24 * 3_600_000 + 1);
     expect(await resumed(own!)).toEqual(['reset']);

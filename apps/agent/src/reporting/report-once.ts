@@ -35,7 +35,7 @@ export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal
     const order = stream.next(result.observedAt);
     const part = { snapshot, isComplete: incompleteness === null, removedIds: [] };
     const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), result.facts, signal);
-    if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.unauthorized);
+    if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind === 'refused') throw failureError(`the API refused the snapshot: ${answer.reason}`);
     if (answer.kind === 'ok') {
       const { applied, reason, received, created, updated, removed, unchanged, hostId } = answer.data;

@@ -263,7 +263,7 @@ function createRefusalListener(publicUrl: string, isDraining: () => boolean): Re
 /** Returns the security headers of every response, as alternating names and values. */
 function securityHeadersOf(publicUrl: string): string[] {
   const sample = new ServerResponse(new IncomingMessage(new Socket()));
-  const set = securityHeaders({ https: publicUrl.startsWith('https:') });
+  const set = securityHeaders({ isHttps: publicUrl.startsWith('https:') });
   set(sample.req as Request, sample as Response, () => undefined);
   return Object.entries(sample.getHeaders()).flatMap(([name, value]) => [name, String(value)]);
 }

@@ -23,7 +23,7 @@ export function createRefusalDelay(elapsedMs: () => number): DelayRefusal {
   const immediate = createTokenBuckets(IMMEDIATE_REFUSAL_LIMIT);
   let delayed = 0;
   return (key, res) => {
-    if (delayed >= DELAYED_REFUSALS_MAX || immediate.take(key, elapsedMs()).allowed) return null;
+    if (delayed >= DELAYED_REFUSALS_MAX || immediate.take(key, elapsedMs()).isAllowed) return null;
     delayed += 1;
     // The request must not occupy a slot during the delay.
     res.locals.slot?.release();

@@ -101,16 +101,16 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const lastSeenUpdates = createTokenBuckets({ perMinute: 60_000 / LAST_SEEN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
 
-  function setRateLimitHeaders(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
+  function setRateLimitHeaders(res: Response, { isAllowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
     res.setHeader('RateLimit-Policy', policy);
-    res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((allowed ? fullInMs : retryAfterMs) / 1000)}`);
+    res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((isAllowed ? fullInMs : retryAfterMs) / 1000)}`);
   }
 
   return {
     calls(hostId, res) {
       const result = calls.take(hostId, elapsedMs());
       setRateLimitHeaders(res, result);
-      if (result.allowed) return null;
+      if (result.isAllowed) return null;
       return new RateLimitedError(`This host's limit is ${perMinute} requests per minute.`, result.retryAfterMs);
     },
     snapshots(hostId, res) {
@@ -119,13 +119,13 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       const owedMs = Math.max(...[costs, texts, history].map((buckets) => buckets.waitMs(hostId, nowMs)));
       const result = owedMs > 0 ? { ...count, allowed: false, remaining: 0, retryAfterMs: owedMs } : count;
       setRateLimitHeaders(res, result);
-      if (result.allowed) return null;
-      const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).allowed;
+      if (result.isAllowed) return null;
+      const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).isAllowed;
       return new SnapshotDelayedError(Math.min(result.retryAfterMs, retryAfterMsMax), updatesLastSeen);
     },
     rotations(hostId) {
-      const { allowed, retryAfterMs } = rotations.take(hostId, elapsedMs());
-      return allowed ? null : new RateLimitedError('This host rotates its token too often.', retryAfterMs);
+      const { isAllowed, retryAfterMs } = rotations.take(hostId, elapsedMs());
+      return isAllowed ? null : new RateLimitedError('This host rotates its token too often.', retryAfterMs);
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();

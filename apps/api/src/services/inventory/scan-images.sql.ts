@@ -90,6 +90,6 @@ export async function scanImages(
   const last = steps.at(-1);
   const images = steps.flatMap((step) => step.images ?? []);
   const counted = images.reduce((sum, { containers }) => sum + containers, 0);
-  const stopped = last !== undefined && (images.length >= imagesMax || counted >= rowsMax || last.number >= stepsMax);
-  return { images, stoppedAt: stopped ? last.beginning : null };
+  const isStopped = last !== undefined && (images.length >= imagesMax || counted >= rowsMax || last.number >= stepsMax);
+  return { images, stoppedAt: isStopped ? last.beginning : null };
 }

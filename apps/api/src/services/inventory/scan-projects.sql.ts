@@ -70,7 +70,7 @@ export async function scanProjects(
 ): Promise<ScannedProjects> {
   type Step = ProjectRow & { number: number };
   const isRequested = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
-  const steps = await prisma.$queryRaw<(Step & { stopped: boolean })[]>(Prisma.sql`
+  const steps = await prisma.$queryRaw<(Step & { isStopped: boolean })[]>(Prisma.sql`
     WITH RECURSIVE walked AS (
       SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
         NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError",
@@ -99,13 +99,13 @@ export async function scanProjects(
     )
     SELECT project, "hostId"::text AS "hostId", "hostName", "lastSeenAt", "confirmedAt", "engineError", "leftAt",
       "heartbeatSeconds", services,
-      containers, running, unhealthy, (rows >= ${rowsMax}::int OR number >= ${stepsMax}::int) AS stopped, number
+      containers, running, unhealthy, (rows >= ${rowsMax}::int OR number >= ${stepsMax}::int) AS "isStopped", number
     FROM walked
     WHERE number > 0 AND (containers > 0 OR rows >= ${rowsMax}::int OR number >= ${stepsMax}::int)
     ORDER BY number`);
   const last = steps.at(-1);
   return {
     projects: steps.filter(({ containers }) => containers > 0),
-    stoppedAt: last?.stopped === true ? [last.project, last.hostId] : null,
+    stoppedAt: last?.isStopped === true ? [last.project, last.hostId] : null,
   };
 }
