@@ -14,11 +14,11 @@ const until = (condition: () => boolean): Promise<void> => fixture.muster.until(
 afterEach(() => fixture.close());
 
 const isComplete = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'true';
-const removedIdsIn = ({ headers }: ReceivedRequest): string[] =>
+const parseRemovedIds = ({ headers }: ReceivedRequest): string[] =>
   String(headers['snapshot-gone'] ?? '')
     .split(',')
     .filter(Boolean);
-const idsIn = ({ json }: ReceivedRequest): string[] => (json as Container[]).map(({ dockerId }) => dockerId);
+const containerIds = ({ json }: ReceivedRequest): string[] => (json as Container[]).map(({ dockerId }) => dockerId);
 const problemsOf = ({ json }: ReceivedRequest) =>
   (json as { problems?: { code: string; message: string }[] }).problems ?? [];
 const lastHeartbeat = (): ReceivedRequest => fixture.muster.heartbeats.at(-1)!;
@@ -33,8 +33,8 @@ function applySnapshots(snapshots: readonly ReceivedRequest[]): { ids: Set<strin
   let idsMax = 0;
   for (const snapshot of snapshots) {
     if (isComplete(snapshot)) ids = new Set();
-    for (const id of removedIdsIn(snapshot)) ids.delete(id);
-    for (const id of idsIn(snapshot)) ids.add(id);
+    for (const id of parseRemovedIds(snapshot)) ids.delete(id);
+    for (const id of containerIds(snapshot)) ids.add(id);
     idsMax = Math.max(idsMax, ids.size);
   }
   return { ids, idsMax };
@@ -60,7 +60,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(fixture.muster.snapshots).toHaveLength(1);
     const [snapshot] = fixture.muster.snapshots;
     expect(isComplete(snapshot!)).toBe(false);
-    expect(idsIn(snapshot!).sort()).toEqual(ids.slice(0, 5_000).sort());
+    expect(containerIds(snapshot!).sort()).toEqual(ids.slice(0, 5_000).sort());
     expect(lastHeartbeat().json).toMatchObject({ digest: null });
     expect(lastHeartbeat().json).not.toHaveProperty('engineError');
     expect(problemsOf(lastHeartbeat())).toEqual([
@@ -77,7 +77,7 @@ describe('a host with more containers than a snapshot can hold', () => {
       for (const id of ids) fixture.engine.remove(id);
       ids = create(6_000);
       await until(
-        () => fixture.muster.heartbeats.length > before && idsIn(fixture.muster.snapshots.at(-1)!).length > 0,
+        () => fixture.muster.heartbeats.length > before && containerIds(fixture.muster.snapshots.at(-1)!).length > 0,
       );
       const first = ids[0]!;
       // The snapshot with the new containers contains only the first removed ids. The next snapshots contain the
@@ -92,7 +92,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     }
     const sequences = fixture.muster.snapshots.map(({ headers }) => Number(headers['snapshot-sequence']));
     expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
-    expect(fixture.muster.snapshots.every((each) => removedIdsIn(each).length <= 100)).toBe(true);
+    expect(fixture.muster.snapshots.every((each) => parseRemovedIds(each).length <= 100)).toBe(true);
   });
 
   test('reports containers that were removed while its agent was not running', async () => {
@@ -104,7 +104,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     const sentBefore = fixture.muster.snapshots.length;
     fixture.run();
     await until(() => fixture.muster.snapshots.length > sentBefore);
-    expect(removedIdsIn(fixture.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
+    expect(parseRemovedIds(fixture.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
   });
 
   test('sends one complete snapshot if the API holds too many containers, so that the API accepts snapshots again', async () => {
@@ -135,7 +135,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     fixture.engine.remove(ids[0]!);
     await until(() => fixture.muster.snapshots.length === 2);
     expect(isComplete(fixture.muster.snapshots[1]!)).toBe(true);
-    expect(idsIn(fixture.muster.snapshots[1]!)).toHaveLength(5_000);
+    expect(containerIds(fixture.muster.snapshots[1]!)).toHaveLength(5_000);
     await until(() => (lastHeartbeat().json as { digest: unknown }).digest !== null);
     expect(problemsOf(lastHeartbeat())).toEqual([]);
     expect(existsSync(reportedFile())).toBe(false);
@@ -156,7 +156,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     fixture.muster.setReaction(Paths.agentHeartbeat, null);
     const heartbeatsBefore = fixture.muster.heartbeats.length;
     await until(() => fixture.muster.heartbeats.length > heartbeatsBefore + 1);
-    const removedIds = fixture.muster.snapshots.flatMap(removedIdsIn);
+    const removedIds = fixture.muster.snapshots.flatMap(parseRemovedIds);
     expect(new Set(removedIds)).toEqual(new Set([ids[7]]));
     expect(applySnapshots(fixture.muster.snapshots).ids.has(newId)).toBe(true);
   });

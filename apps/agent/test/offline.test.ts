@@ -21,7 +21,7 @@ afterEach(() => fixture.close());
 const sequenceOf = ({ headers }: ReceivedRequest): number => Number(headers['snapshot-sequence']);
 const isPartial = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'false';
 const partials = (): ReceivedRequest[] => fixture.muster.snapshots.filter(isPartial);
-const statesIn = ({ json }: ReceivedRequest): string[] =>
+const namesWithStates = ({ json }: ReceivedRequest): string[] =>
   (json as Container[]).map(({ name, state }) => `${name} ${state}`);
 /**
  * Waits until the journal on disk has `entries` lines. Entries that are only in memory are lost when the agent ends.
@@ -74,9 +74,14 @@ describe('after the API was unreachable', () => {
       fixture.muster.snapshots.slice(fixture.muster.snapshots.findIndex(isPartial));
     await fixture.muster.until(() => partials().length >= 3 && !isPartial(fixture.muster.snapshots.at(-1)!));
     const received = answered();
-    expect(received.map(statesIn)).toEqual([['a exited'], [], ['a running'], expect.arrayContaining(['a running'])]);
+    expect(received.map(namesWithStates)).toEqual([
+      ['a exited'],
+      [],
+      ['a running'],
+      expect.arrayContaining(['a running']),
+    ]);
     expect(received[1]!.headers['snapshot-gone']).toMatch(/^[0-9a-f]{64}$/);
-    expect(statesIn(received[3]!)).toHaveLength(2);
+    expect(namesWithStates(received[3]!)).toHaveLength(2);
     expectOrder(received);
   });
 
@@ -117,7 +122,7 @@ describe('after the API was unreachable', () => {
     );
     const received = fixture.muster.snapshots.slice(countBefore);
     expect(received.map(isPartial)).toEqual([true, true, false]);
-    expect(received.slice(0, 2).map(statesIn)).toEqual([['a exited'], ['a running']]);
+    expect(received.slice(0, 2).map(namesWithStates)).toEqual([['a exited'], ['a running']]);
     const streams = received.map(({ headers }) => headers['snapshot-stream']);
     expect(streams.slice(0, 2)).toEqual([first.headers['snapshot-stream'], first.headers['snapshot-stream']]);
     expect(streams[2]).not.toBe(streams[0]);
@@ -192,7 +197,7 @@ describe('while a call waits for its answer', () => {
       expect(fixture.engineServer.calls.list).toBe(lists + 3);
       release(reaction);
       await fixture.muster.until(isReplayComplete(1));
-      expect(snapshotsFrom(1).map(statesIn).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
+      expect(snapshotsFrom(1).map(namesWithStates).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
       expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
       expectOrder(snapshotsFrom(1));
     },
@@ -210,7 +215,12 @@ describe('while a call waits for its answer', () => {
       expect(fixture.muster.receivedRequests).toHaveLength(requests);
       release(reaction);
       await fixture.muster.until(isReplayComplete(2));
-      expect(snapshotsFrom(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+      expect(snapshotsFrom(2).map(namesWithStates).slice(0, 4)).toEqual([
+        ['c paused'],
+        ['a running'],
+        [],
+        ['a exited'],
+      ]);
       expect(snapshotsFrom(2).map(isPartial)).toEqual([true, true, true, true, false]);
       expectOrder(snapshotsFrom(1));
     },
@@ -227,9 +237,9 @@ describe('while a call waits for its answer', () => {
       release(reaction);
       await fixture.muster.until(isReplayComplete(3));
       // If the answer to the first entry was lost, the entry is sent again unchanged.
-      const bySequence = new Map(partials().map((each) => [sequenceOf(each), statesIn(each)]));
+      const bySequence = new Map(partials().map((each) => [sequenceOf(each), namesWithStates(each)]));
       expect([...bySequence.values()]).toEqual([['c paused'], ['a running'], [], ['a exited']]);
-      expect(statesIn(snapshotsFrom(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
+      expect(namesWithStates(snapshotsFrom(3).at(-1)!).sort()).toEqual(['a exited', 'c paused']);
     },
   );
 
@@ -241,7 +251,7 @@ describe('while a call waits for its answer', () => {
     await fixture.stopAll();
     fixture.run();
     await fixture.muster.until(isReplayComplete(2));
-    expect(snapshotsFrom(2).map(statesIn).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
+    expect(snapshotsFrom(2).map(namesWithStates).slice(0, 4)).toEqual([['c paused'], ['a running'], [], ['a exited']]);
   });
 });
 

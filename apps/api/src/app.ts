@@ -21,7 +21,7 @@ import { STALLED_MS_MAX } from './http/close-if-reader-stalls.js';
 import { securityHeaders } from './http/security-headers.js';
 import { mountRoutes } from './http/route.js';
 import { agentReleaseRoutes } from './routes/agent-release.js';
-import { createAgents } from './routes/agent.js';
+import { createAgentRouting } from './routes/agent.js';
 import { containerRoutes } from './routes/containers.js';
 import { documentationRoutes, serveSwaggerUi } from './routes/documentation.js';
 import { enrollmentTokenRoutes } from './routes/enrollment-tokens.js';
@@ -201,7 +201,7 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'could not measure the lag of the live stream'),
   });
 
-  const agents = createAgents({
+  const agents = createAgentRouting({
     agentTokens,
     containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
     enrollment: createEnrollmentService(db, { ...options, tokenCache }),

@@ -39,7 +39,7 @@ export interface AdmissionOptions {
 export interface AdmissionDependencies {
   logger: Logger;
   metrics: Pick<Metrics, 'recordRequest'>;
-  /** As in `createApp`. */
+  /** The URL at which agents and browsers reach this API, as in `createApp`. */
   publicUrl: string;
   isDraining: () => boolean;
 }

@@ -9,7 +9,7 @@ const withoutOrder = (list: readonly Reply[]) =>
 const withoutStatus = (list: readonly Reply[]) => withoutOrder(list).map((each) => ({ ...each, Status: undefined }));
 
 /** Splits a status text into the text without its number of seconds, and this number. */
-const aged = (status: unknown): [string, number] => {
+const splitSeconds = (status: unknown): [string, number] => {
   const seconds = /(\d+) seconds/.exec(String(status))?.[1];
   return [String(status).replace(/\d+ seconds/, 'N seconds'), Number(seconds ?? 0)];
 };
@@ -30,8 +30,8 @@ describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])(
         // This container restarted between the capture of the list and the capture of its description.
         if (Names[0] === '/h5-restarting') continue;
         // Podman took a second to respond, so the captured texts show times that differ by up to a second.
-        const [text, seconds] = aged(Status);
-        const [realText, realSeconds] = aged(real.get(Id));
+        const [text, seconds] = splitSeconds(Status);
+        const [realText, realSeconds] = splitSeconds(real.get(Id));
         expect(text).toBe(realText);
         expect(Math.abs(seconds - realSeconds)).toBeLessThanOrEqual(capturedEngine === 'podman-4.3' ? 1 : 0);
       }

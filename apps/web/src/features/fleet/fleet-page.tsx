@@ -17,7 +17,7 @@ import { useRecentEvents } from './recent-events';
 /** Maximum number of hosts that are shown as tiles. A larger fleet is shown as a map. */
 const TILES_MAX = 60;
 
-/** Numbers of events that are read: for the tiles' lines, and for the list of recent changes alone. */
+/** Number of events that are read if there are tiles, whose lines need more events than the list of recent changes. */
 const EVENTS_WITH_TILES = 200;
 
 /** The overview of the fleet: counts, problems that need attention, all hosts and recent changes. */
