@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startApi, withTemporaryDirectory } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
 import { fuzzDocument, type DocumentFuzz, type DocumentFuzzResult } from './fuzz.js';
-import { createObjectPreparer } from './settle.js';
+import { createObjectPreparer } from './prepare-objects.js';
 
 /** Disables the limits on requests and sign-ins, because they would refuse most calls. */
 const NO_LIMITS = {
