@@ -117,7 +117,8 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       const nowMs = elapsedMs();
       const count = snapshots.take(hostId, nowMs);
       const owedMs = Math.max(...[costs, texts, history].map((buckets) => buckets.waitMs(hostId, nowMs)));
-      const result = owedMs > 0 ? { ...count, allowed: false, remaining: 0, retryAfterMs: owedMs } : count;
+      const result: TakeResult =
+        owedMs > 0 ? { ...count, isAllowed: false, remaining: 0, retryAfterMs: owedMs } : count;
       setRateLimitHeaders(res, result);
       if (result.isAllowed) return null;
       const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).isAllowed;
