@@ -13,6 +13,7 @@ import { Loading } from '../components/empty-state';
 import { ErrorNote } from '../components/error-note';
 import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';
+import { prefetchFleet } from '../features/fleet/prefetch';
 import { parseHostSearch } from '../features/hosts/search';
 import { NotFoundPage } from '../components/not-found';
 import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
@@ -75,6 +76,7 @@ const fleet = createRoute({
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
     if (freshness !== undefined) throw redirect({ to: '/hosts', search: { freshness } });
   },
+  loader: ({ context: { client } }) => prefetchFleet(client),
   component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
 });
 const containers = createRoute({

@@ -155,6 +155,18 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await hostRows().filter({ hasText: '29.10.1' }).waitFor();
     expect((await rowNames()).slice(0, 2)).toEqual(['zurich-edge-02', 'zurich-web-01']);
 
+    // The links in a row add a filter, and the browser's Back button removes it. The address of a link contains all
+    // filters, so that the link can also be opened in another tab.
+    const engineLink = hostRows().first().getByTitle(/show only hosts with Docker/);
+    await engineLink.click();
+    await page.getByRole('button', { name: /^Remove filter Engine/ }).waitFor();
+    expect(new URL(page.url()).search).toBe('?sort=-engine&engine=Docker');
+    const versionLink = hostRows().first().getByTitle(/^Show only hosts with agent/);
+    expect(await versionLink.getAttribute('href')).toBe('/hosts?sort=-engine&engine=Docker&agentVersion=0.1.0');
+    await versionLink.click({ modifiers: ['Control'] });
+    await page.goBack();
+    expect(new URL(page.url()).search).toBe('?sort=-engine');
+
     await page.getByRole('button', { name: 'Filter', exact: true }).click();
     await page.getByRole('menuitemcheckbox', { name: '0.1.0', exact: true }).click();
     await page.waitForURL(/agentVersion=0\.1\.0/);

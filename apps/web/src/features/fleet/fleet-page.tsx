@@ -10,12 +10,10 @@ import { useTitle } from '../../lib/title';
 import { Attention } from './attention';
 import { FleetMap } from './fleet-map';
 import { HostTiles } from './host-tiles';
+import { TILES_MAX } from './prefetch';
 import { EVENTS_SHOWN_MAX, RecentChanges } from './recent-changes';
 import { FleetCounts } from './fleet-counts';
 import { useRecentEvents } from './recent-events';
-
-/** Maximum number of hosts that are shown as tiles. A larger fleet is shown as a map. */
-const TILES_MAX = 60;
 
 /** Number of events that are read if there are tiles, whose lines need more events than the list of recent changes. */
 const EVENTS_WITH_TILES = 200;
@@ -59,7 +57,7 @@ function Overview({ hasTiles }: { hasTiles: boolean }) {
   return (
     <div className="fleet">
       <Attention />
-      {hasTiles ? <HostTiles hostsMax={TILES_MAX} recentEvents={recentEvents} /> : <FleetMap />}
+      {hasTiles ? <HostTiles recentEvents={recentEvents} /> : <FleetMap />}
       <RecentChanges recentEvents={recentEvents} />
     </div>
   );

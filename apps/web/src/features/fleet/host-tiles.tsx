@@ -2,7 +2,6 @@ import type { ContainerEvent, Host } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
-import { hostsQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { formatNumber } from '../../lib/format-count';
@@ -13,13 +12,14 @@ import { sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { toPlainText } from '../../lib/plain-text';
 import { StateIcon } from '../../components/state-icons';
 import { compareSeverity } from './host-order';
+import { hostTilesQuery } from './prefetch';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
 import { groupBy } from '../../lib/group-by';
 
 /** A list with a tile for each host, starting with the hosts that have problems. */
-export function HostTiles({ hostsMax, recentEvents }: { hostsMax: number; recentEvents: RecentEvents }) {
-  const { data, error, refetch } = useInfiniteQuery(hostsQuery({ sort: '-severity' }, hostsMax));
+export function HostTiles({ recentEvents }: { recentEvents: RecentEvents }) {
+  const { data, error, refetch } = useInfiniteQuery(hostTilesQuery);
   const sortedHosts = useMemo(() => data?.pages.flatMap((page) => page.items).sort(compareSeverity), [data]);
   const eventsByHost = useMemo(() => groupBy(recentEvents.events, ({ hostId }) => hostId), [recentEvents.events]);
   return (

@@ -10,6 +10,7 @@ import { formatNumber } from '../../lib/format-count';
 import { PROBLEM_TITLES } from '../../lib/format-problem';
 import { toPlainText } from '../../lib/plain-text';
 import { isSevereProblem } from '../../lib/severity';
+import { FilterLink } from './filter-link';
 import { AllHostsCheckbox, HostCheckbox } from './selection-context';
 
 export type HostColumnId =
@@ -72,15 +73,9 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
     sort: 'engine',
     width: 'minmax(7.5rem, 0.8fr)',
     renderCell: ({ engine: { name, version } }) => (
-      <Link
-        from="/hosts"
-        to="/hosts"
-        search={(previous) => ({ ...previous, engine: [name] })}
-        className="clip"
-        title={toPlainText(`${name} ${version}: show only hosts with ${name}`)}
-      >
+      <FilterLink filter={{ engine: [name] }} title={toPlainText(`${name} ${version}: show only hosts with ${name}`)}>
         <IsolatedText text={name} /> <IsolatedText text={version} />
-      </Link>
+      </FilterLink>
     ),
   },
   agentVersion: {
@@ -88,15 +83,12 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
     sort: 'agentVersion',
     width: '5.5rem',
     renderCell: ({ agentVersion }) => (
-      <Link
-        from="/hosts"
-        to="/hosts"
-        search={(previous) => ({ ...previous, agentVersion: [agentVersion] })}
-        className="clip"
+      <FilterLink
+        filter={{ agentVersion: [agentVersion] }}
         title={toPlainText(`Show only hosts with agent ${agentVersion}`)}
       >
         <IsolatedText text={agentVersion} />
-      </Link>
+      </FilterLink>
     ),
   },
 };

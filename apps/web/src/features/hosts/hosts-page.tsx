@@ -13,6 +13,7 @@ import { useTitle } from '../../lib/title';
 import { EDITABLE_HOST_COLUMNS, HOST_COLUMN_DEFINITIONS, HOST_COLUMNS } from './columns';
 import { DeleteHostsDialog } from './delete-hosts';
 import { HostFilterBar } from './filter-bar';
+import { FilterLinkContext, useFilterLinks } from './filter-link';
 import { isFiltered, NO_HOST_FILTERS } from './filters';
 import { hostSort, nextHostSort, type HostSearch } from './search';
 import { EMPTY_SELECTION, rowsBetween, select, selectedPart, type Selection } from './selection';
@@ -61,6 +62,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
   const [selection, setSelection] = useState(EMPTY_SELECTION);
   const [hostsToDelete, setHostsToDelete] = useState<readonly Host[] | null>(null);
   const selecting = useSelecting(rows, selection, setSelection);
+  const filterLinks = useFilterLinks(search);
   if (list.isError && rows === undefined) {
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
@@ -89,19 +91,21 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
       {rows.length === 0 ? (
         <NoHosts search={search} onChange={onChange} />
       ) : (
-        <VirtualTable
-          label="Hosts"
-          className="grid-hosts"
-          rows={rows}
-          total={total}
-          columns={canEdit ? EDITABLE_HOST_COLUMNS : HOST_COLUMNS}
-          definitions={HOST_COLUMN_DEFINITIONS}
-          keyOf={idOf}
-          sort={hostSort(search)}
-          sortKeys={HOST_SORT_KEYS}
-          onSort={(key: HostSortKey) => onChange({ sort: nextHostSort(search, key) })}
-          onNearEnd={onNearEnd}
-        />
+        <FilterLinkContext value={filterLinks}>
+          <VirtualTable
+            label="Hosts"
+            className="grid-hosts"
+            rows={rows}
+            total={total}
+            columns={canEdit ? EDITABLE_HOST_COLUMNS : HOST_COLUMNS}
+            definitions={HOST_COLUMN_DEFINITIONS}
+            keyOf={idOf}
+            sort={hostSort(search)}
+            sortKeys={HOST_SORT_KEYS}
+            onSort={(key: HostSortKey) => onChange({ sort: nextHostSort(search, key) })}
+            onNearEnd={onNearEnd}
+          />
+        </FilterLinkContext>
       )}
       {hostsToDelete !== null && (
         <DeleteHostsDialog

@@ -1,5 +1,5 @@
 import { eventually, newToken, withDisposables } from '@muster/testkit';
-import { heartbeatRequest, markerOf, numberedSnapshot, snapshotRequest } from '@muster/fleet';
+import { heartbeatRequest, markerOf, type AgentSession, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { createHttp, type Call, type Http } from '@muster/testkit/http';
 import { never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
@@ -40,8 +40,12 @@ async function deployRepeatedly({ plan, progress }: CheckContext, databaseUrl: s
     const tally: Tally = { requests: 0, failures: [] };
     let isDeploying = true;
     const isOver = () => !isDeploying && tally.requests >= plan.deploy.requests;
-    const hosts = Array.from({ length: plan.deploy.connections }, (_, host) =>
-      reportAndRead({ host, client, token, adminKey: options.adminKey, tally, isOver }),
+    // All agents enroll before the first deploy, because a failed enrollment would end the check without a result.
+    const agents = await Promise.all(
+      Array.from({ length: plan.deploy.connections }, (_, host) => enroll(client, token, `rolled-over-${host}`)),
+    );
+    const hosts = agents.map((agent, host) =>
+      reportAndRead({ host, agent, client, adminKey: options.adminKey, tally, isOver }),
     );
     const exits: (number | null)[] = [];
     for (let round = 1; round <= plan.deploy.deploys; round++) {
@@ -70,8 +74,8 @@ async function deployRepeatedly({ plan, progress }: CheckContext, databaseUrl: s
 
 interface HostOptions {
   host: number;
+  agent: AgentSession;
   client: Http;
-  token: string;
   adminKey: string;
   tally: Tally;
   isOver: () => boolean;
@@ -81,8 +85,7 @@ interface HostOptions {
  * Sends reports of a host and reads the stored state as an operator, until `isOver` returns true. Returns the last
  * snapshot.
  */
-async function reportAndRead({ host, client, token, adminKey, tally, isOver }: HostOptions): Promise<LastSnapshot> {
-  const agent = await enroll(client, token, `rolled-over-${host}`);
+async function reportAndRead({ host, agent, client, adminKey, tally, isOver }: HostOptions): Promise<LastSnapshot> {
   const send = async (call: Call) => {
     tally.requests += 1;
     try {

@@ -1,0 +1,20 @@
+import { noop, type QueryClient } from '@tanstack/react-query';
+import { attentionQuery, fleetMapQuery, hostsQuery, summaryQuery } from '../../lib/api/queries';
+
+/** Maximum number of hosts that are shown as tiles. A larger fleet is shown as a map. */
+export const TILES_MAX = 60;
+
+/** The query for the hosts that are shown as tiles. */
+export const hostTilesQuery = hostsQuery({ sort: '-severity' }, TILES_MAX);
+
+/**
+ * Requests the data of the fleet page while the page's script loads. The number of hosts is not known yet, so both the
+ * tiles' hosts and the map are requested: the map of a small fleet and the list of 60 hosts are small. The page itself
+ * shows errors and retries.
+ */
+export function prefetchFleet(client: QueryClient): void {
+  client.query(summaryQuery).catch(noop);
+  client.infiniteQuery(hostTilesQuery).catch(noop);
+  client.query(fleetMapQuery).catch(noop);
+  client.query(attentionQuery).catch(noop);
+}

@@ -1,0 +1,49 @@
+import { useRouter } from '@tanstack/react-router';
+import { createContext, use, useMemo, type MouseEvent, type ReactNode } from 'react';
+import type { HostSearch } from './search';
+
+interface FilterLinks {
+  hrefOf: (filter: HostSearch) => string;
+  addFilter: (filter: HostSearch) => void;
+}
+
+/** What all filter links of the hosts page share. */
+export const FilterLinkContext = createContext<FilterLinks | null>(null);
+
+/** Returns the value of `FilterLinkContext` for a page with these filters. */
+export function useFilterLinks(search: HostSearch): FilterLinks {
+  const router = useRouter();
+  return useMemo(() => {
+    const hrefs = new Map<string, string>();
+    const hrefOf = (filter: HostSearch): string => {
+      const key = JSON.stringify(filter);
+      const href = hrefs.get(key) ?? router.buildLocation({ to: '/hosts', search: { ...search, ...filter } }).href;
+      hrefs.set(key, href);
+      return href;
+    };
+    return {
+      hrefOf,
+      addFilter: (filter) => void router.navigate({ to: '/hosts', search: { ...search, ...filter } }),
+    };
+  }, [router, search]);
+}
+
+/**
+ * A link that adds a filter to the hosts page. It is not a `Link` of the router: each of those builds its location and
+ * observes the current one, and two of them in each row took a third of the time that rendering a row takes.
+ */
+export function FilterLink({ filter, title, children }: { filter: HostSearch; title: string; children: ReactNode }) {
+  const links = use(FilterLinkContext);
+  if (links === null) return children;
+  const onClick = (event: MouseEvent): void => {
+    // With a modifier key, the browser opens the link in another tab or window.
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    links.addFilter(filter);
+  };
+  return (
+    <a href={links.hrefOf(filter)} className="clip" title={title} onClick={onClick}>
+      {children}
+    </a>
+  );
+}
