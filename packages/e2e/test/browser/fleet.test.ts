@@ -157,11 +157,15 @@ describeLargeFleet('a fleet of 500 hosts', () => {
 
     // The links in a row add a filter, and the browser's Back button removes it. The address of a link contains all
     // filters, so that the link can also be opened in another tab.
-    const engineLink = hostRows().first().getByTitle(/show only hosts with Docker/);
+    const engineLink = hostRows()
+      .first()
+      .getByTitle(/show only hosts with Docker/);
     await engineLink.click();
     await page.getByRole('button', { name: /^Remove filter Engine/ }).waitFor();
     expect(new URL(page.url()).search).toBe('?sort=-engine&engine=Docker');
-    const versionLink = hostRows().first().getByTitle(/^Show only hosts with agent/);
+    const versionLink = hostRows()
+      .first()
+      .getByTitle(/^Show only hosts with agent/);
     expect(await versionLink.getAttribute('href')).toBe('/hosts?sort=-engine&engine=Docker&agentVersion=0.1.0');
     await versionLink.click({ modifiers: ['Control'] });
     await page.goBack();
