@@ -18,7 +18,7 @@ describe('a token bucket', () => {
   test('of one key is never emptied by another key', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 1 });
     for (let i = 0; i < 100; i++) buckets.take('noisy', i);
-    expect(buckets.take('quiet', 100)).toMatchObject({ allowed: true });
+    expect(buckets.take('quiet', 100)).toMatchObject({ isAllowed: true });
   });
 
   test('is full again after a pause, and never holds more than its burst', () => {
@@ -56,7 +56,7 @@ describe('a token bucket', () => {
   test('admits nothing while it is in debt, and its debt is limited', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 10, debtMax: 20 });
     buckets.charge('a', 15, 0);
-    expect(buckets.take('a', 0)).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 6_000 });
+    expect(buckets.take('a', 0)).toMatchObject({ isAllowed: false, remaining: 0, retryAfterMs: 6_000 });
     expect(buckets.take('a', 5_999).isAllowed).toBe(false);
     expect(buckets.take('a', 6_000).isAllowed).toBe(true);
     buckets.charge('a', 1_000, 6_000);
