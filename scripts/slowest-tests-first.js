@@ -19,7 +19,7 @@ const SLOWEST = [
   'api/test/groups/refusals',
   'e2e/test/integration/many-containers',
   'api/test/groups/lists',
-  'api/test/sizes',
+  'api/test/size-limits',
   'e2e/test/integration/demo',
   'api/test/groups/tokens',
   'api/test/groups/sync',

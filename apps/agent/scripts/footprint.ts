@@ -17,10 +17,10 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { formatBytes, formatNumber, markdownTable } from '@muster/testkit/report';
 import { readProcessCost, type ProcessCost } from './footprint/process-cost.js';
-import { startApi, startSubject, type Subject } from './footprint/rig.js';
+import { startApi, startSubject, type Subject } from './footprint/processes.js';
 import type { Traffic } from './footprint/relay.js';
 
-/** The limits of issue 7. */
+/** The maximum resource usage of one agent: memory, CPU time, traffic per heartbeat, and list calls to the engine. */
 const LIMITS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
 /** Seconds between two samples. A list call is noticed at the next sample, so it is noticed at most this much later. */

@@ -166,7 +166,7 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
     // This call checks that the API accepts the token. If the answer to an earlier enrollment was lost, the call also
     // completes that enrollment.
     const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
-    if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
+    if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
     const enrollmentStatus = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';

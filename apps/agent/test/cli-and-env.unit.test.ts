@@ -138,7 +138,7 @@ describe('parseEnv', () => {
   });
 });
 
-describe('the layers of settings', () => {
+describe('the settings', () => {
   const layers = {
     flags: { url: 'https://flag' },
     environment: { MUSTER_URL: 'https://environment', LOG_LEVEL: 'warn', DOCKER_HOST: '', https_proxy: 'http://a:b@p' },
@@ -150,7 +150,7 @@ describe('the layers of settings', () => {
     },
   };
 
-  test('take precedence in this order: flag, environment, file; an empty value counts as unset', () => {
+  test('are taken from the flags first, then from the environment, then from the file; an empty value counts as unset', () => {
     expect(layerSettings(layers)).toEqual({
       values: {
         MUSTER_URL: 'https://flag',
@@ -186,7 +186,7 @@ describe('the layers of settings', () => {
     ]);
   });
 
-  test('include the configuration file, and the file is rejected if it sets an unknown variable', async () => {
+  test('can come from a configuration file, which is rejected if it sets an unknown variable', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'muster-config-'));
     try {
       const path = join(dir, 'config');

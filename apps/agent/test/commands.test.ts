@@ -8,55 +8,55 @@ import { createChecks } from '../src/commands/checks.js';
 import { runChecks, formatFindings } from '../src/commands/doctor.js';
 import { status } from '../src/commands/status.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 import { hostileProblem, problem, tokenInvalid } from './scripted-muster.js';
 
 const log = pino({ level: 'silent' });
 const neverAborted = new AbortController().signal;
 
-let rig: Rig;
+let fixture: Fixture;
 beforeEach(async () => {
-  rig = await openRig();
-  const { hostId, cadence } = rig.muster;
-  rig.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
-  rig.muster.setReaction(Paths.health, { status: 200, json: { status: 'ok' } });
+  fixture = await openFixture();
+  const { hostId, cadence } = fixture.muster;
+  fixture.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+  fixture.muster.setReaction(Paths.health, { status: 200, json: { status: 'ok' } });
 });
-afterEach(() => rig.close());
+afterEach(() => fixture.close());
 
 function env(overrides: Record<string, string> = {}): AgentEnv {
-  const parsed = parseEnv({ ...rig.variables, ...overrides });
+  const parsed = parseEnv({ ...fixture.variables, ...overrides });
   if (!parsed.success) throw new Error(parsed.errors.join('\n'));
   return parsed.env;
 }
 const state = async (): Promise<unknown> =>
   (
-    JSON.parse(await readFile(join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json'), 'utf8')) as {
+    JSON.parse(await readFile(join(fixture.variables['MUSTER_STATE_DIR']!, 'agent.json'), 'utf8')) as {
       enrollment: unknown;
     }
   ).enrollment;
 
 describe('enroll', () => {
   test('enrolls once and prints the host’s id', async () => {
-    expect(await enrollMachine(env(), log, neverAborted)).toContain(`is enrolled: host ${rig.muster.hostId}`);
+    expect(await enrollMachine(env(), log, neverAborted)).toContain(`is enrolled: host ${fixture.muster.hostId}`);
     expect(await enrollMachine(env(), log, neverAborted)).toContain('was already enrolled');
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
-    expect(rig.muster.snapshots).toHaveLength(0);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    expect(fixture.muster.snapshots).toHaveLength(0);
   });
 });
 
 describe('leave', () => {
   test('revokes the token and deletes it from the state', async () => {
-    await rig.once();
-    rig.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
+    await fixture.once();
+    fixture.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
     expect(await leaveMuster(env(), log, neverAborted)).toContain('has left');
     expect(await state()).toBeNull();
     expect(await leaveMuster(env(), log, neverAborted)).toBe('This machine is not enrolled.\n');
-    expect(rig.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
   });
 
   test('keeps the token if the API cannot be reached, and succeeds if the token is already invalid', async () => {
-    await rig.once();
-    rig.muster.queueReactions(Paths.agentToken, problem(503), tokenInvalid);
+    await fixture.once();
+    fixture.muster.queueReactions(Paths.agentToken, problem(503), tokenInvalid);
     await expect(leaveMuster(env(), log, neverAborted)).rejects.toThrow('cannot revoke this machine’s token in Muster');
     expect(await state()).not.toBeNull();
     await leaveMuster(env(), log, neverAborted);
@@ -66,30 +66,30 @@ describe('leave', () => {
 
 describe('leave, after another agent superseded this one,', () => {
   test('deletes the token from the state without revoking it, because the other agent uses the same token', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
-    const agent = rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded() });
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+    const agent = fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    fixture.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded() });
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
     await agent.stop();
     expect(await leaveMuster(env(), log, neverAborted)).toContain('another agent reports with it');
     expect(await state()).toBeNull();
-    expect(rig.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
 
   test('revokes the tokens as usual once the other agent has stopped', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
-    const agent = rig.run();
-    rig.muster.queueReactions(Paths.agentContainers, { status: 200, json: superseded() });
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+    const agent = fixture.run();
+    fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: superseded() });
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
     await agent.stop();
-    rig.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
+    fixture.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
     expect(await leaveMuster(env(), log, neverAborted)).toContain('has left');
-    expect(rig.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
   });
 
   const superseded = () => ({
-    hostId: rig.muster.hostId,
+    hostId: fixture.muster.hostId,
     applied: false,
     reason: 'stream_superseded',
     received: 1,
@@ -99,19 +99,19 @@ describe('leave, after another agent superseded this one,', () => {
     removed: 0,
     revision: 1,
     digest: null,
-    cadence: rig.muster.cadence,
+    cadence: fixture.muster.cadence,
   });
 });
 
 describe('status', () => {
   test('describes the running agent, or states that none is running', async () => {
     expect(await status(env(), false)).toMatchObject({ exitCode: 1, text: expect.stringContaining('not enrolled') });
-    const agent = rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const agent = fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     const running = await untilHealthy();
     expect(JSON.parse(running)).toMatchObject({
       running: { containers: 24, engine: { name: 'Docker' }, engineError: null, serverError: null, journalEntries: 0 },
-      enrollment: { hostId: rig.muster.hostId },
+      enrollment: { hostId: fixture.muster.hostId },
     });
     expect(running).not.toContain('muster_agent_');
     await agent.stop();
@@ -119,8 +119,8 @@ describe('status', () => {
   });
 
   test.each([false, true])('escapes control characters in a server’s message (JSON output: %s)', async (json) => {
-    rig.muster.setReaction(Paths.agentContainers, hostileProblem(503));
-    rig.run();
+    fixture.muster.setReaction(Paths.agentContainers, hostileProblem(503));
+    fixture.run();
     for (;;) {
       const { text } = await status(env(), json);
       expect(text).not.toMatch(/(?!\n)[\p{Cc}\u202e]/u);
@@ -149,13 +149,13 @@ describe('doctor', () => {
 
   test('reports no problem if everything works, before and after enrolling', async () => {
     expect(await verdicts()).toEqual(ALL_OK);
-    await rig.once();
+    await fixture.once();
     expect(await verdicts()).toEqual(ALL_OK);
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
   test('reports each problem with advice, and skips the checks that depend on a failed one', async () => {
-    const noEngine = await verdicts({ DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
+    const noEngine = await verdicts({ DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
     expect(noEngine).toEqual({ ...ALL_OK, engine: 'failed', permissions: 'skipped' });
     const noServer = await verdicts({ MUSTER_URL: 'http://127.0.0.1:9' });
     expect(noServer).toEqual({ ...ALL_OK, server: 'failed', clock: 'skipped', token: 'skipped' });
@@ -163,9 +163,9 @@ describe('doctor', () => {
     expect(noName).toMatchObject({ dns: 'failed', tls: 'skipped', server: 'skipped' });
     expect(await verdicts({}, () => new Date(Date.now() + 3_600_000))).toEqual({ ...ALL_OK, clock: 'failed' });
     expect(await verdicts({ MUSTER_ENROLL_TOKEN: '' })).toEqual({ ...ALL_OK, token: 'failed' });
-    rig.engineServer.setFault('events', { kind: 'status', status: 403 });
+    fixture.engineServer.setFault('events', { kind: 'status', status: 403 });
     expect(await verdicts()).toEqual({ ...ALL_OK, permissions: 'failed' });
-    const file = join(rig.dir, 'file');
+    const file = join(fixture.dir, 'file');
     await writeFile(file, '');
     expect(await verdicts({ MUSTER_STATE_DIR: join(file, 'state') })).toMatchObject({
       state: 'failed',
@@ -174,17 +174,17 @@ describe('doctor', () => {
   });
 
   test.each([false, true])('escapes control characters in a server’s message (JSON output: %s)', async (json) => {
-    await rig.once();
-    rig.muster.setReaction(Paths.agentToken, hostileProblem(503));
+    await fixture.once();
+    fixture.muster.setReaction(Paths.agentToken, hostileProblem(503));
     const { text } = formatFindings(await findings(), json);
     expect(text).toContain('2J');
     expect(text).not.toMatch(/(?!\n)[\p{Cc}\u202e]/u);
   });
 
   test('exits with an error and gives advice for every failed check', async () => {
-    await rig.once();
-    rig.muster.setReaction(Paths.agentToken, tokenInvalid);
-    const found = await findings({ DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
+    await fixture.once();
+    fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
+    const found = await findings({ DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
     const failed = found.filter(({ verdict }) => verdict === 'failed');
     expect(failed.map(({ check }) => check)).toEqual(['engine', 'token']);
     for (const { advice } of failed) expect(advice).toMatch(/\w/);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { startReplayedEngine, type Flavour } from '@muster/testkit/engine-replay';
+import { startReplayedEngine, type CapturedEngine } from '@muster/testkit/engine-replay';
 import { EngineAddress } from '../src/engine/address.js';
 import { createEngineClient, type EngineClient } from '../src/engine/client.js';
 import { WATCHED_ACTIONS, parseEvent, parseEvents } from '../src/engine/event-stream.js';
@@ -11,10 +11,10 @@ afterEach(async () => {
 });
 
 async function open(
-  flavour: Flavour,
+  capturedEngine: CapturedEngine,
   apiVersion: string | null = null,
 ): Promise<{ client: EngineClient; replay: Awaited<ReturnType<typeof startReplayedEngine>> }> {
-  const replay = await startReplayedEngine({ flavour, listen: { port: 0 }, seed: 1 });
+  const replay = await startReplayedEngine({ capturedEngine, listen: { port: 0 }, seed: 1 });
   const label = replay.server.dockerHost;
   const client = createEngineClient({
     address: EngineAddress.parse(label),
@@ -97,8 +97,8 @@ describe('engine events', () => {
   });
 
   test('are received for every change of a container, from each captured engine', async () => {
-    for (const flavour of ['docker-28.5', 'podman-4.3'] as const) {
-      const { client, replay } = await open(flavour);
+    for (const capturedEngine of ['docker-28.5', 'podman-4.3'] as const) {
+      const { client, replay } = await open(capturedEngine);
       const events = await client.openEvents(neverAborted);
       const { engine } = replay;
       const id = engine.create({ name: 'c', hasHealthCheck: true });

@@ -30,7 +30,7 @@ afterEach(async () => {
 
 async function replay(): Promise<string> {
   const socketPath = join(dir, 'engine.sock');
-  const replayed = await startReplayedEngine({ flavour: 'docker-28.5', listen: { socketPath }, seed: 1 });
+  const replayed = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen: { socketPath }, seed: 1 });
   closers.push(() => replayed.close());
   return socketPath;
 }
@@ -181,7 +181,11 @@ describe('without an engine address', () => {
     const runtimeDir = join(dir, 'run');
     await mkdir(join(runtimeDir, 'podman'), { recursive: true });
     const podman = join(runtimeDir, 'podman', 'podman.sock');
-    const replayed = await startReplayedEngine({ flavour: 'podman-4.3', listen: { socketPath: podman }, seed: 1 });
+    const replayed = await startReplayedEngine({
+      capturedEngine: 'podman-4.3',
+      listen: { socketPath: podman },
+      seed: 1,
+    });
     closers.push(() => replayed.close());
     const found = await locateEngine(choice({ runtimeDir }));
     // If this machine runs a rootful Docker or Podman, the socket of that engine comes first.

@@ -3,146 +3,148 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EnrollRequest, Paths, ProblemTypes, formatToken } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
-import { IDENTITY_WAIT_MS_MAX, openRig, type Rig } from './rig.js';
+import { IDENTITY_WAIT_MS_MAX, openFixture, type Fixture } from './fixture.js';
 import { problem, tokenInvalid, type ReceivedRequest } from './scripted-muster.js';
 
-let rig: Rig;
+let fixture: Fixture;
 beforeEach(async () => {
-  rig = await openRig();
+  fixture = await openFixture();
 });
-afterEach(() => rig.close());
+afterEach(() => fixture.close());
 
 const engineIds = (): string[] =>
-  rig.muster.requestsTo(Paths.agentEnroll).map(({ json }) => EnrollRequest.parse(json).engineId);
-const tokens = (): string[] => rig.muster.snapshots.map(({ token }) => token);
-const stateFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
+  fixture.muster.requestsTo(Paths.agentEnroll).map(({ json }) => EnrollRequest.parse(json).engineId);
+const tokens = (): string[] => fixture.muster.snapshots.map(({ token }) => token);
+const stateFile = (): string => join(fixture.variables['MUSTER_STATE_DIR']!, 'agent.json');
 const hostDeleted = problem(410, ProblemTypes.hostDeleted);
 const inUse = problem(409, ProblemTypes.engineIdInUse);
 const inUseFor = (seconds: number) => problem(409, ProblemTypes.engineIdInUse, { 'retry-after': String(seconds) });
-const rejections = () => rig.logged.filter(({ msg }) => msg.startsWith('the API rejects this machine'));
+const rejections = () => fixture.logged.filter(({ msg }) => msg.startsWith('the API rejects this machine'));
 
 test('an agent that is restarted uses the token that it stored', async () => {
-  await rig.once();
-  await rig.once({ MUSTER_ENROLL_TOKEN: '' });
-  expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+  await fixture.once();
+  await fixture.once({ MUSTER_ENROLL_TOKEN: '' });
+  expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   expect(new Set(tokens()).size).toBe(1);
-  const streams = rig.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
+  const streams = fixture.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
   expect(new Set(streams).size).toBe(2);
 });
 
 test('only the agent’s user can read the token', async () => {
-  await rig.once();
+  await fixture.once();
   expect((await stat(stateFile())).mode & 0o777).toBe(0o600);
-  expect((await stat(rig.variables['MUSTER_STATE_DIR']!)).mode & 0o777).toBe(0o700);
+  expect((await stat(fixture.variables['MUSTER_STATE_DIR']!)).mode & 0o777).toBe(0o700);
 });
 
 test('no token is ever logged', async () => {
-  await rig.once();
-  rig.muster.queueReactions(Paths.agentContainers, problem(500), tokenInvalid);
-  rig.run();
-  await rig.muster.until(() => rig.muster.snapshots.length === 4);
-  expect(JSON.stringify(rig.logged)).not.toMatch(/muster_(agent|enroll)_[0-9A-Za-z]/);
+  await fixture.once();
+  fixture.muster.queueReactions(Paths.agentContainers, problem(500), tokenInvalid);
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 4);
+  expect(JSON.stringify(fixture.logged)).not.toMatch(/muster_(agent|enroll)_[0-9A-Za-z]/);
 });
 
 describe('a token that the API rejects as invalid', () => {
   test('is replaced by enrolling again, and the call is then repeated', async () => {
-    await rig.once();
-    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
+    await fixture.once();
+    fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
     expect(engineIds()[0]).toBe(engineIds()[1]);
     expect(tokens()[2]).not.toBe(tokens()[1]);
   });
 
   test('does not stop an agent that cannot enroll again, and the agent resumes when the API accepts the token', async () => {
-    await rig.once();
+    await fixture.once();
     const storedState = await readFile(stateFile(), 'utf8');
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
-    const agent = rig.run({ MUSTER_ENROLL_TOKEN: '' });
-    await rig.muster.until(() => rig.muster.snapshots.length === 4);
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
+    const agent = fixture.run({ MUSTER_ENROLL_TOKEN: '' });
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 4);
     expect(await readFile(stateFile(), 'utf8')).toBe(storedState);
     expect(rejections()[0]).toMatchObject({ level: 50, reason: expect.stringContaining('MUSTER_ENROLL_TOKEN') });
-    rig.muster.setReaction(Paths.agentContainers, null);
-    await rig.muster.until(() => rig.muster.snapshots.length === 5 && rig.muster.heartbeats.length > 0);
+    fixture.muster.setReaction(Paths.agentContainers, null);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 5 && fixture.muster.heartbeats.length > 0);
     expect(new Set(tokens()).size).toBe(1);
     expect(await agent.stop()).toBeNull();
   });
 
   test('is retried only after a wait, and changes made during the wait are reported once the API accepts the token', async () => {
-    await rig.once();
-    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
-    rig.run({ MUSTER_ENROLL_TOKEN: '' });
-    await rig.muster.until(() => rejections().length === 1);
-    rig.engine.pause(rig.engine.idOf('h5-host')!);
-    await rig.muster.until(() => rejections().length === 3);
-    const [first, second, third] = rig.muster.snapshots.slice(1).map(({ atMs }) => atMs);
+    await fixture.once();
+    fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
+    fixture.run({ MUSTER_ENROLL_TOKEN: '' });
+    await fixture.muster.until(() => rejections().length === 1);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => rejections().length === 3);
+    const [first, second, third] = fixture.muster.snapshots.slice(1).map(({ atMs }) => atMs);
     expect(second! - first!).toBeGreaterThanOrEqual(200);
     expect(third! - second!).toBeGreaterThanOrEqual(200);
-    rig.muster.setReaction(Paths.agentContainers, null);
+    fixture.muster.setReaction(Paths.agentContainers, null);
     const isPartial = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'false';
-    await rig.muster.until(() => rig.muster.snapshots.some(isPartial) && !isPartial(rig.muster.snapshots.at(-1)!));
+    await fixture.muster.until(
+      () => fixture.muster.snapshots.some(isPartial) && !isPartial(fixture.muster.snapshots.at(-1)!),
+    );
   });
 
   test('that was just issued does not make the agent enroll endlessly', async () => {
-    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
-    const agent = rig.run();
-    await rig.muster.until(() => rejections().length === 2);
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
+    fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
+    const agent = fixture.run();
+    await fixture.muster.until(() => rejections().length === 2);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
     expect(await agent.stop()).toBeNull();
   });
 
   test('ends a one-shot command with exit code 3', async () => {
-    await rig.once();
-    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
-    await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
+    await fixture.once();
+    fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
+    await expect(fixture.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
   });
 
   test('is not replaced by enrolling again if the 401 response is not from Muster', async () => {
-    await rig.once();
-    rig.muster.queueReactions(Paths.agentContainers, { status: 401, text: '<html>proxy</html>' });
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
+    await fixture.once();
+    fixture.muster.queueReactions(Paths.agentContainers, { status: 401, text: '<html>proxy</html>' });
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 });
 
 describe('a deleted host', () => {
   test('does not stop its agent, and the agent keeps its token because a wrong server may have answered', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.queueReactions(Paths.agentHeartbeat, hostDeleted, hostDeleted);
-    const agent = rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 4);
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.muster.queueReactions(Paths.agentHeartbeat, hostDeleted, hostDeleted);
+    const agent = fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 4);
     expect(rejections().map(({ reason }) => reason)).toEqual(Array(2).fill(expect.stringContaining('deleted')));
-    expect(new Set(rig.muster.heartbeats.map(({ token }) => token)).size).toBe(1);
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    expect(new Set(fixture.muster.heartbeats.map(({ token }) => token)).size).toBe(1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     expect(await agent.stop()).toBeNull();
   });
 
   test('is enrolled again only with a new enrollment token, not with the token of its first enrollment', async () => {
-    await rig.once();
-    rig.muster.queueReactions(Paths.agentContainers, hostDeleted, hostDeleted);
-    await expect(rig.once()).rejects.toMatchObject({ exitCode: 3 });
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
-    await rig.once({ MUSTER_ENROLL_TOKEN: formatToken('enroll', new Uint8Array(32).fill(7)) });
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
-    await rig.once();
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
+    await fixture.once();
+    fixture.muster.queueReactions(Paths.agentContainers, hostDeleted, hostDeleted);
+    await expect(fixture.once()).rejects.toMatchObject({ exitCode: 3 });
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    await fixture.once({ MUSTER_ENROLL_TOKEN: formatToken('enroll', new Uint8Array(32).fill(7)) });
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
+    await fixture.once();
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(2);
   });
 });
 
 describe('an identity', () => {
-  test('that a live host uses is replaced by a random identity after the API’s grace period, and the random identity is stored', async () => {
+  test('that another live host already uses is replaced by a random identity after the API’s grace period, and the random identity is stored', async () => {
     // The first answer takes longer than the grace period.
-    const answerEnroll = rig.muster.hold(Paths.agentEnroll);
-    rig.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
+    const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
+    fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
     setTimeout(() => answerEnroll(inUseFor(1)), 2 * IDENTITY_WAIT_MS_MAX);
-    await rig.once();
-    expect(rig.logged.flatMap(({ retryInMs }) => retryInMs ?? [])).toEqual([IDENTITY_WAIT_MS_MAX]);
-    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
-    await rig.once();
+    await fixture.once();
+    expect(fixture.logged.flatMap(({ retryInMs }) => retryInMs ?? [])).toEqual([IDENTITY_WAIT_MS_MAX]);
+    fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
+    await fixture.once();
     const [own, repeated, random, stored] = engineIds();
     expect(repeated).toBe(own);
     expect(random).not.toBe(own);
@@ -150,24 +152,24 @@ describe('an identity', () => {
   });
 
   test('of a reinstalled machine is kept, because its host does not report during the grace period', async () => {
-    rig.muster.queueReactions(Paths.agentEnroll, inUseFor(1));
-    await rig.once();
+    fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1));
+    await fixture.once();
     expect(new Set(engineIds()).size).toBe(1);
     expect(engineIds()).toHaveLength(2);
   });
 
   test('that is in use delays enrolling only for a limited time, with or without a Retry-After', async () => {
-    rig.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
-    rig.muster.setReaction(Paths.agentEnroll, inUse);
-    const agent = rig.run();
-    await rig.muster.until(() => new Set(engineIds()).size === 2);
+    fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
+    fixture.muster.setReaction(Paths.agentEnroll, inUse);
+    const agent = fixture.run();
+    await fixture.muster.until(() => new Set(engineIds()).size === 2);
     await agent.stop();
   });
 
   test('that was generated for an enrollment is used again if the answer is lost and the enrollment is repeated', async () => {
-    rig.muster.queueReactions(Paths.agentEnroll, inUseFor(1), inUseFor(30), 'reset', 'reset');
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1), inUseFor(30), 'reset', 'reset');
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     const [own, , ...random] = engineIds();
     expect(random).toEqual(Array(3).fill(random[0]));
     expect(random[0]).not.toBe(own);
@@ -176,41 +178,41 @@ describe('an identity', () => {
 
 describe('enrolling', () => {
   test('with a rejected token is retried later, and ends a one-shot command with exit code 3', async () => {
-    rig.muster.queueReactions(Paths.agentEnroll, tokenInvalid, tokenInvalid, tokenInvalid);
-    await expect(rig.once()).rejects.toMatchObject({
+    fixture.muster.queueReactions(Paths.agentEnroll, tokenInvalid, tokenInvalid, tokenInvalid);
+    await expect(fixture.once()).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringContaining('MUSTER_ENROLL_TOKEN'),
     });
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
   });
 
   test('stops a new agent after an unexpected refusal, because the agent has no token to keep', async () => {
-    rig.muster.setReaction(Paths.agentEnroll, { status: 404, text: 'nothing here' });
-    expect(await rig.run().ended).toMatchObject({ exitCode: 1 });
-    expect(rig.muster.receivedRequests).toHaveLength(1);
+    fixture.muster.setReaction(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    expect(await fixture.run().ended).toMatchObject({ exitCode: 1 });
+    expect(fixture.muster.receivedRequests).toHaveLength(1);
   });
 
   test('never stops an agent that was enrolled before, even if the answer is unexpected', async () => {
-    await rig.once();
-    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
-    rig.muster.queueReactions(Paths.agentEnroll, { status: 404, text: 'nothing here' });
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
+    await fixture.once();
+    fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
+    fixture.muster.queueReactions(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
     expect(tokens()[2]).toBe(tokens()[0]);
   });
 });
 
 describe('the state directory', () => {
   test('holds a token that is never sent to an API that did not issue it', async () => {
-    await rig.once();
-    const other = await openRig();
+    await fixture.once();
+    const other = await openFixture();
     try {
       const otherServer = { MUSTER_URL: other.variables['MUSTER_URL']! };
-      await expect(rig.once({ ...otherServer, MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 2 });
+      await expect(fixture.once({ ...otherServer, MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 2 });
       expect(other.muster.receivedRequests).toHaveLength(0);
-      await rig.once(otherServer);
+      await fixture.once(otherServer);
       expect(other.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     } finally {
       await other.close();
@@ -218,26 +220,26 @@ describe('the state directory', () => {
   });
 
   test('contains the API’s address once the machine is enrolled', async () => {
-    await rig.once();
-    await rig.once({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: '' });
-    expect(rig.muster.snapshots).toHaveLength(2);
+    await fixture.once();
+    await fixture.once({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: '' });
+    expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
   test('without an enrollment requires MUSTER_URL and MUSTER_ENROLL_TOKEN', async () => {
-    await expect(rig.once({ MUSTER_URL: '' })).rejects.toMatchObject({
+    await expect(fixture.once({ MUSTER_URL: '' })).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringContaining('MUSTER_URL'),
     });
-    await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({
+    await expect(fixture.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringContaining('MUSTER_ENROLL_TOKEN'),
     });
   });
 
   test('with an invalid state file is rejected and left unchanged', async () => {
-    await rig.once();
+    await fixture.once();
     await writeFile(stateFile(), 'not json');
-    await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
+    await expect(fixture.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
     expect(await readFile(stateFile(), 'utf8')).toBe('not json');
   });
 
@@ -245,12 +247,12 @@ describe('the state directory', () => {
     ['symbolic', symlink],
     ['hard', link],
   ])('with a %s link in place of the state file is rejected, and the link’s target keeps its mode', async (_, make) => {
-    await rig.once();
-    const linkTarget = join(rig.dir, 'elsewhere.json');
+    await fixture.once();
+    const linkTarget = join(fixture.dir, 'elsewhere.json');
     await rename(stateFile(), linkTarget);
     await chmod(linkTarget, 0o644);
     await make(linkTarget, stateFile());
-    await expect(rig.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
+    await expect(fixture.once()).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining('agent.json') });
     expect((await stat(linkTarget)).mode & 0o777).toBe(0o644);
   });
 
@@ -259,18 +261,18 @@ describe('the state directory', () => {
   runIf(isAvailable(missing), test)(
     'that belongs to the service’s user stays readable for that user after root has enrolled',
     async () => {
-      await rig.once();
-      await chown(rig.variables['MUSTER_STATE_DIR']!, 12_345, 12_345);
-      rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
-      await rig.once();
+      await fixture.once();
+      await chown(fixture.variables['MUSTER_STATE_DIR']!, 12_345, 12_345);
+      fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
+      await fixture.once();
       expect(await stat(stateFile())).toMatchObject({ uid: 12_345, gid: 12_345 });
     },
   );
 
   test('is used by only one agent at a time', async () => {
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    await expect(rig.once()).rejects.toMatchObject({
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    await expect(fixture.once()).rejects.toMatchObject({
       exitCode: 1,
       message: expect.stringContaining('another muster-agent'),
     });
@@ -279,29 +281,29 @@ describe('the state directory', () => {
 
 describe('--once', () => {
   test('fails and sends nothing if the engine cannot be listed', async () => {
-    rig.engineServer.setFault('list', { kind: 'truncate' });
-    await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
-    expect(rig.muster.receivedRequests).toHaveLength(0);
+    fixture.engineServer.setFault('list', { kind: 'truncate' });
+    await expect(fixture.once()).rejects.toMatchObject({ exitCode: 1 });
+    expect(fixture.muster.receivedRequests).toHaveLength(0);
   });
 
   test('fails without a retry if the API refuses the snapshot', async () => {
-    rig.muster.setReaction(Paths.agentContainers, problem(400));
-    await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
-    expect(rig.muster.snapshots).toHaveLength(1);
+    fixture.muster.setReaction(Paths.agentContainers, problem(400));
+    await expect(fixture.once()).rejects.toMatchObject({ exitCode: 1 });
+    expect(fixture.muster.snapshots).toHaveLength(1);
   });
 
   test('retries a few times if the API may accept the snapshot later, and then fails', async () => {
-    rig.muster.queueReactions(Paths.agentContainers, problem(503), problem(503));
-    await rig.once();
-    expect(rig.muster.snapshots).toHaveLength(3);
-    rig.muster.setReaction(Paths.agentContainers, problem(503));
-    await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
-    expect(rig.muster.snapshots).toHaveLength(7);
+    fixture.muster.queueReactions(Paths.agentContainers, problem(503), problem(503));
+    await fixture.once();
+    expect(fixture.muster.snapshots).toHaveLength(3);
+    fixture.muster.setReaction(Paths.agentContainers, problem(503));
+    await expect(fixture.once()).rejects.toMatchObject({ exitCode: 1 });
+    expect(fixture.muster.snapshots).toHaveLength(7);
   });
 
   test('fails instead of waiting for a long Retry-After', async () => {
-    rig.muster.setReaction(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '3600' }));
-    await expect(rig.once()).rejects.toMatchObject({ exitCode: 1 });
-    expect(rig.muster.snapshots).toHaveLength(1);
+    fixture.muster.setReaction(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '3600' }));
+    await expect(fixture.once()).rejects.toMatchObject({ exitCode: 1 });
+    expect(fixture.muster.snapshots).toHaveLength(1);
   });
 });

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
-import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
+import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 import { problem } from './scripted-muster.js';
 
 /*
@@ -39,13 +39,13 @@ case $1 in
 esac
 `;
 
-let rig: Rig;
+let fixture: Fixture;
 let machine: string;
 let child: ChildProcess | null;
 
 beforeEach(async () => {
-  rig = await openRig();
-  machine = join(rig.dir, 'machine');
+  fixture = await openFixture();
+  machine = join(fixture.dir, 'machine');
   child = null;
   await mkdir(join(machine, 'bin'), { recursive: true });
   await mkdir(join(machine, 'var-lib'));
@@ -56,7 +56,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   if (child !== null && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
-  await rig.close();
+  await fixture.close();
 });
 
 async function writeExecutable(path: string, content: string): Promise<void> {
@@ -72,14 +72,14 @@ async function serveRelease(): Promise<string> {
     'muster-agent.service': await readFile(join(PACKAGE, 'packaging/muster-agent.service'), 'utf8'),
   };
   for (const [name, content] of Object.entries(files)) {
-    rig.muster.setReaction(`/agent-release/${name}`, { status: 200, text: content });
+    fixture.muster.setReaction(`/agent-release/${name}`, { status: 200, text: content });
   }
   const sums = Object.entries(files).map(
     ([name, text]) => `${createHash('sha256').update(text).digest('hex')}  ${name}`,
   );
   const script = await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8');
   return script
-    .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${rig.variables['MUSTER_URL']}'`)
+    .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${fixture.variables['MUSTER_URL']}'`)
     .replace("CHECKSUMS=''", `CHECKSUMS='${sums.join('\n')}'`);
 }
 
@@ -92,7 +92,7 @@ async function start(...args: string[]) {
       env: {
         PATH: `${machine}/bin:/usr/bin:/bin:/usr/sbin:/sbin`,
         MACHINE: machine,
-        DOCKER_HOST: rig.variables['DOCKER_HOST'],
+        DOCKER_HOST: fixture.variables['DOCKER_HOST'],
       },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
@@ -128,7 +128,7 @@ async function installAgent(): Promise<void> {
 /** Makes the API answer every call of an agent with 503. The release remains available, as from a cache. */
 function takeApiDown(): void {
   for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
-    rig.muster.setReaction(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
+    fixture.muster.setReaction(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
   }
 }
 
@@ -137,7 +137,7 @@ const missing = canMount ? null : 'a mount namespace cannot be created: run the 
 runIf(isAvailable(missing), describe)('install.sh', () => {
   test('enrolls, reports once and starts the service, whose user owns all state files', async () => {
     await installAgent();
-    expect(rig.muster.snapshots).toHaveLength(1);
+    expect(fixture.muster.snapshots).toHaveLength(1);
     for (const name of ['', ...(await readdir(join(machine, 'var-lib/muster-agent')))]) {
       expect((await stat(join(machine, 'var-lib/muster-agent', name))).uid).toBe(SERVICE_USER);
     }
@@ -145,13 +145,14 @@ runIf(isAvailable(missing), describe)('install.sh', () => {
 
   test('changes nothing, stops nothing and does not call the API when it is run again', async () => {
     await installAgent();
-    const calls = rig.muster.requestsTo(Paths.agentContainers).length + rig.muster.requestsTo(Paths.agentEnroll).length;
+    const calls =
+      fixture.muster.requestsTo(Paths.agentContainers).length + fixture.muster.requestsTo(Paths.agentEnroll).length;
     expect(await install()).toMatchObject({ code: 0, stderr: '' });
     expect((await systemctl()).filter((call) => /^(stop|restart)/.test(call))).toEqual([]);
     expect(await isActive()).toBe(true);
-    expect(rig.muster.requestsTo(Paths.agentContainers).length + rig.muster.requestsTo(Paths.agentEnroll).length).toBe(
-      calls,
-    );
+    expect(
+      fixture.muster.requestsTo(Paths.agentContainers).length + fixture.muster.requestsTo(Paths.agentEnroll).length,
+    ).toBe(calls);
   });
 
   test('fails with a message and leaves the service running if it is run again with a token while the API is down', async () => {
@@ -178,10 +179,10 @@ runIf(isAvailable(missing), describe)('install.sh', () => {
 
   test('restarts the service that it stopped, even if it is killed while it waits for the API', async () => {
     await installAgent();
-    rig.muster.setReaction(Paths.agentContainers, 'hang');
-    const snapshots = rig.muster.snapshots.length;
+    fixture.muster.setReaction(Paths.agentContainers, 'hang');
+    const snapshots = fixture.muster.snapshots.length;
     const { pid, result } = await start('--token', ENROLL_TOKEN);
-    await rig.muster.until(() => rig.muster.snapshots.length > snapshots);
+    await fixture.muster.until(() => fixture.muster.snapshots.length > snapshots);
     process.kill(-pid, 'SIGTERM');
     expect((await result)[0]).not.toBe(0);
     expect(await isActive()).toBe(true);

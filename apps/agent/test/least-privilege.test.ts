@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Container } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 
 /** All calls that the agent may make to an engine, with any API version prefix. */
 const ALLOWED = [
@@ -15,16 +15,16 @@ const ALLOWED = [
   /^\/events$/,
 ];
 
-let rig: Rig;
+let fixture: Fixture;
 let proxy: Server;
 let refusedCalls: string[];
 let usedRules: Set<string>;
 
 beforeEach(async () => {
-  rig = await openRig();
+  fixture = await openFixture();
   refusedCalls = [];
   usedRules = new Set();
-  const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
+  const socketPath = fixture.variables['DOCKER_HOST']!.replace('unix://', '');
   // The strictest possible socket proxy: it allows only the calls in `ALLOWED`.
   proxy = createServer((from, to) => {
     const path = from.url!.split('?')[0]!.replace(/^\/v\d+\.\d+/, '');
@@ -44,26 +44,26 @@ beforeEach(async () => {
     to.on('close', () => onward.destroy());
     onward.end();
   });
-  await new Promise<void>((resolve) => proxy.listen(join(rig.dir, 'proxy.sock'), resolve));
+  await new Promise<void>((resolve) => proxy.listen(join(fixture.dir, 'proxy.sock'), resolve));
 });
 afterEach(async () => {
-  await rig.stopAll();
+  await fixture.stopAll();
   proxy.closeAllConnections();
   await new Promise((resolve) => proxy.close(resolve));
-  await rig.close();
+  await fixture.close();
 });
 
 test('the agent needs only six read calls of an engine’s API', async () => {
-  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
-  rig.run({ DOCKER_HOST: `unix://${join(rig.dir, 'proxy.sock')}` });
-  await rig.muster.until(() => rig.muster.snapshots.length === 1);
-  rig.engine.stop(rig.engine.idOf('h5-healthy')!);
+  fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
+  fixture.run({ DOCKER_HOST: `unix://${join(fixture.dir, 'proxy.sock')}` });
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+  fixture.engine.stop(fixture.engine.idOf('h5-healthy')!);
   const isExited = (): boolean =>
-    (rig.muster.snapshots.at(-1)!.json as Container[]).some(
+    (fixture.muster.snapshots.at(-1)!.json as Container[]).some(
       ({ name, state }) => name === 'h5-healthy' && state === 'exited',
     );
-  await rig.muster.until(isExited);
-  await rig.muster.until(() => rig.muster.heartbeats.length > 1);
+  await fixture.muster.until(isExited);
+  await fixture.muster.until(() => fixture.muster.heartbeats.length > 1);
   expect(refusedCalls).toEqual([]);
   expect(usedRules.size).toBe(ALLOWED.length);
 });
@@ -71,16 +71,16 @@ test('the agent needs only six read calls of an engine’s API', async () => {
 test('a container’s environment never leaves the machine', async () => {
   const secret = 'DB_PASSWORD=kept-by-the-engine';
   // The captured replies have no environment, so it is added here.
-  for (const inspect of rig.engine.capture.inspectById.values()) {
+  for (const inspect of fixture.engine.capture.inspectById.values()) {
     (inspect as { Config?: object })['Config'] = { ...(inspect['Config'] as object), Env: [secret] };
   }
-  const socketPath = rig.variables['DOCKER_HOST']!.replace('unix://', '');
+  const socketPath = fixture.variables['DOCKER_HOST']!.replace('unix://', '');
   const answer = await new Promise<IncomingMessage>((resolve) => {
-    request({ socketPath, path: `/containers/${rig.engine.idOf('h5-healthy')}/json` }, resolve).end();
+    request({ socketPath, path: `/containers/${fixture.engine.idOf('h5-healthy')}/json` }, resolve).end();
   });
   expect(await text(answer)).toContain(secret);
-  await rig.once();
-  expect(JSON.stringify(rig.muster.receivedRequests.map(({ json, headers }) => [json, headers]))).not.toContain(
+  await fixture.once();
+  expect(JSON.stringify(fixture.muster.receivedRequests.map(({ json, headers }) => [json, headers]))).not.toContain(
     'kept-by',
   );
 });

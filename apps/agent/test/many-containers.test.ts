@@ -2,27 +2,27 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Paths, type Container } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 import { problem, type ReceivedRequest } from './scripted-muster.js';
 
 // Listing, encoding and sending thousands of containers is slow on a busy machine.
 jest.setTimeout(120_000);
 const TIMEOUT_MS = 60_000;
 
-let rig: Rig;
-const until = (condition: () => boolean): Promise<void> => rig.muster.until(condition, TIMEOUT_MS);
-afterEach(() => rig.close());
+let fixture: Fixture;
+const until = (condition: () => boolean): Promise<void> => fixture.muster.until(condition, TIMEOUT_MS);
+afterEach(() => fixture.close());
 
 const isComplete = ({ headers }: ReceivedRequest): boolean => headers['snapshot-complete'] === 'true';
-const removedIdsIn = ({ headers }: ReceivedRequest): string[] =>
+const parseRemovedIds = ({ headers }: ReceivedRequest): string[] =>
   String(headers['snapshot-gone'] ?? '')
     .split(',')
     .filter(Boolean);
-const idsIn = ({ json }: ReceivedRequest): string[] => (json as Container[]).map(({ dockerId }) => dockerId);
+const containerIds = ({ json }: ReceivedRequest): string[] => (json as Container[]).map(({ dockerId }) => dockerId);
 const problemsOf = ({ json }: ReceivedRequest) =>
   (json as { problems?: { code: string; message: string }[] }).problems ?? [];
-const lastHeartbeat = (): ReceivedRequest => rig.muster.heartbeats.at(-1)!;
-const reportedFile = (): string => join(rig.variables['MUSTER_STATE_DIR']!, 'reported.json');
+const lastHeartbeat = (): ReceivedRequest => fixture.muster.heartbeats.at(-1)!;
+const reportedFile = (): string => join(fixture.variables['MUSTER_STATE_DIR']!, 'reported.json');
 
 /**
  * Applies the snapshots in order, as the API does. Returns the ids of the containers that remain, and the largest
@@ -33,8 +33,8 @@ function applySnapshots(snapshots: readonly ReceivedRequest[]): { ids: Set<strin
   let idsMax = 0;
   for (const snapshot of snapshots) {
     if (isComplete(snapshot)) ids = new Set();
-    for (const id of removedIdsIn(snapshot)) ids.delete(id);
-    for (const id of idsIn(snapshot)) ids.add(id);
+    for (const id of parseRemovedIds(snapshot)) ids.delete(id);
+    for (const id of containerIds(snapshot)) ids.add(id);
     idsMax = Math.max(idsMax, ids.size);
   }
   return { ids, idsMax };
@@ -43,24 +43,24 @@ function applySnapshots(snapshots: readonly ReceivedRequest[]): { ids: Set<strin
 const nameOf = (index: number): string => `c-${String(index).padStart(5, '0')}`;
 /** Creates containers in the reverse order of their names. Returns their ids in the order of the names. */
 const create = (count: number): string[] =>
-  Array.from({ length: count }, (_, i) => rig.engine.create({ name: nameOf(count - 1 - i) })).reverse();
+  Array.from({ length: count }, (_, i) => fixture.engine.create({ name: nameOf(count - 1 - i) })).reverse();
 
 async function open(count: number): Promise<string[]> {
-  rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
-  rig.engine.remove(rig.engine.idOf('z')!);
-  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+  fixture = await openFixture({ roles: [{ name: 'z', behavior: 'steady' }] });
+  fixture.engine.remove(fixture.engine.idOf('z')!);
+  fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   return create(count);
 }
 
 describe('a host with more containers than a snapshot can hold', () => {
   test('reports the first containers by name in an incomplete snapshot, and a problem in its heartbeats', async () => {
     const ids = await open(6_000);
-    rig.run();
-    await until(() => rig.muster.heartbeats.length > 2);
-    expect(rig.muster.snapshots).toHaveLength(1);
-    const [snapshot] = rig.muster.snapshots;
+    fixture.run();
+    await until(() => fixture.muster.heartbeats.length > 2);
+    expect(fixture.muster.snapshots).toHaveLength(1);
+    const [snapshot] = fixture.muster.snapshots;
     expect(isComplete(snapshot!)).toBe(false);
-    expect(idsIn(snapshot!).sort()).toEqual(ids.slice(0, 5_000).sort());
+    expect(containerIds(snapshot!).sort()).toEqual(ids.slice(0, 5_000).sort());
     expect(lastHeartbeat().json).toMatchObject({ digest: null });
     expect(lastHeartbeat().json).not.toHaveProperty('engineError');
     expect(problemsOf(lastHeartbeat())).toEqual([
@@ -70,69 +70,72 @@ describe('a host with more containers than a snapshot can hold', () => {
 
   test('reports removed containers soon enough that the API never holds too many, even if all are replaced repeatedly', async () => {
     let ids = await open(6_000);
-    rig.run();
-    await until(() => rig.muster.heartbeats.length > 0);
+    fixture.run();
+    await until(() => fixture.muster.heartbeats.length > 0);
     for (let round = 0; round < 3; round++) {
-      const before = rig.muster.heartbeats.length;
-      for (const id of ids) rig.engine.remove(id);
+      const before = fixture.muster.heartbeats.length;
+      for (const id of ids) fixture.engine.remove(id);
       ids = create(6_000);
-      await until(() => rig.muster.heartbeats.length > before && idsIn(rig.muster.snapshots.at(-1)!).length > 0);
+      await until(
+        () => fixture.muster.heartbeats.length > before && containerIds(fixture.muster.snapshots.at(-1)!).length > 0,
+      );
       const first = ids[0]!;
-      // The snapshot with the new containers contains only the first removed ids. The next snapshots contain the others.
+      // The snapshot with the new containers contains only the first removed ids. The next snapshots contain the
+      // others.
       await until(() => {
-        const { ids: held } = applySnapshots(rig.muster.snapshots);
+        const { ids: held } = applySnapshots(fixture.muster.snapshots);
         return held.has(first) && held.size <= 5_000;
       });
-      const { ids: present, idsMax } = applySnapshots(rig.muster.snapshots);
+      const { ids: present, idsMax } = applySnapshots(fixture.muster.snapshots);
       expect([...present].sort()).toEqual(ids.slice(0, 5_000).sort());
       expect(idsMax).toBeLessThanOrEqual(10_000);
     }
-    const sequences = rig.muster.snapshots.map(({ headers }) => Number(headers['snapshot-sequence']));
+    const sequences = fixture.muster.snapshots.map(({ headers }) => Number(headers['snapshot-sequence']));
     expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
-    expect(rig.muster.snapshots.every((each) => removedIdsIn(each).length <= 100)).toBe(true);
+    expect(fixture.muster.snapshots.every((each) => parseRemovedIds(each).length <= 100)).toBe(true);
   });
 
   test('reports containers that were removed while its agent was not running', async () => {
     const ids = await open(5_100);
-    const first = rig.run();
-    await until(() => rig.muster.heartbeats.length > 0);
+    const first = fixture.run();
+    await until(() => fixture.muster.heartbeats.length > 0);
     await first.stop();
-    for (const id of ids.slice(0, 50)) rig.engine.remove(id);
-    const sentBefore = rig.muster.snapshots.length;
-    rig.run();
-    await until(() => rig.muster.snapshots.length > sentBefore);
-    expect(removedIdsIn(rig.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
+    for (const id of ids.slice(0, 50)) fixture.engine.remove(id);
+    const sentBefore = fixture.muster.snapshots.length;
+    fixture.run();
+    await until(() => fixture.muster.snapshots.length > sentBefore);
+    expect(parseRemovedIds(fixture.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
   });
 
   test('sends one complete snapshot if the API holds too many containers, so that the API accepts snapshots again', async () => {
     await open(5_100);
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
-    rig.muster.queueReactions(
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
+    fixture.muster.queueReactions(
       Paths.agentContainers,
-      { status: 200, json: rig.muster.summary(5_000, true) },
+      { status: 200, json: fixture.muster.summary(5_000, true) },
       problem(400),
     );
-    rig.run();
-    await until(() => rig.muster.heartbeats.some((each) => problemsOf(each).length === 2));
-    const heartbeatWithBoth = rig.muster.heartbeats.find((each) => problemsOf(each).length === 2)!;
+    fixture.run();
+    await until(() => fixture.muster.heartbeats.some((each) => problemsOf(each).length === 2));
+    const heartbeatWithBoth = fixture.muster.heartbeats.find((each) => problemsOf(each).length === 2)!;
     expect(problemsOf(heartbeatWithBoth).map(({ code }) => code)).toEqual(['too_many_containers', 'snapshot_refused']);
-    await until(() => rig.muster.snapshots.length >= 4);
-    expect(rig.muster.snapshots.slice(0, 4).map(isComplete)).toEqual([false, false, true, false]);
-    const heartbeatsBefore = rig.muster.heartbeats.length;
-    await until(() => rig.muster.heartbeats.length > heartbeatsBefore + 1);
+    await until(() => fixture.muster.snapshots.length >= 4);
+    expect(fixture.muster.snapshots.slice(0, 4).map(isComplete)).toEqual([false, false, true, false]);
+    const heartbeatsBefore = fixture.muster.heartbeats.length;
+    await until(() => fixture.muster.heartbeats.length > heartbeatsBefore + 1);
     expect(problemsOf(lastHeartbeat()).map(({ code }) => code)).toEqual(['too_many_containers']);
     expect(lastHeartbeat().json).toMatchObject({ digest: null });
   });
 
   test('sends complete snapshots again once it has few enough containers, and deletes the stored ids', async () => {
     const ids = await open(5_001);
-    rig.run();
-    await until(() => rig.muster.heartbeats.length > 0);
+    fixture.run();
+    await until(() => fixture.muster.heartbeats.length > 0);
     expect(existsSync(reportedFile())).toBe(true);
-    rig.engine.remove(ids[0]!);
-    await until(() => rig.muster.snapshots.length === 2);
-    expect(isComplete(rig.muster.snapshots[1]!)).toBe(true);
-    expect(idsIn(rig.muster.snapshots[1]!)).toHaveLength(5_000);
+    fixture.engine.remove(ids[0]!);
+    await until(() => fixture.muster.snapshots.length === 2);
+    expect(isComplete(fixture.muster.snapshots[1]!)).toBe(true);
+    expect(containerIds(fixture.muster.snapshots[1]!)).toHaveLength(5_000);
     await until(() => (lastHeartbeat().json as { digest: unknown }).digest !== null);
     expect(problemsOf(lastHeartbeat())).toEqual([]);
     expect(existsSync(reportedFile())).toBe(false);
@@ -140,33 +143,33 @@ describe('a host with more containers than a snapshot can hold', () => {
 
   test('records changes while the API is down, and does not treat unreported containers as removed', async () => {
     const ids = await open(5_001);
-    rig.run();
-    await until(() => rig.muster.heartbeats.length > 0);
-    rig.muster.setReaction(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
-    rig.muster.setReaction(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '1' }));
-    const sentBefore = rig.muster.snapshots.length;
-    const newId = rig.engine.create({ name: 'a' });
-    await until(() => rig.muster.snapshots.length > sentBefore);
-    rig.engine.remove(ids[7]!);
+    fixture.run();
+    await until(() => fixture.muster.heartbeats.length > 0);
+    fixture.muster.setReaction(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
+    fixture.muster.setReaction(Paths.agentHeartbeat, problem(503, 'about:blank', { 'retry-after': '1' }));
+    const sentBefore = fixture.muster.snapshots.length;
+    const newId = fixture.engine.create({ name: 'a' });
+    await until(() => fixture.muster.snapshots.length > sentBefore);
+    fixture.engine.remove(ids[7]!);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    rig.muster.setReaction(Paths.agentContainers, null);
-    rig.muster.setReaction(Paths.agentHeartbeat, null);
-    const heartbeatsBefore = rig.muster.heartbeats.length;
-    await until(() => rig.muster.heartbeats.length > heartbeatsBefore + 1);
-    const removedIds = rig.muster.snapshots.flatMap(removedIdsIn);
+    fixture.muster.setReaction(Paths.agentContainers, null);
+    fixture.muster.setReaction(Paths.agentHeartbeat, null);
+    const heartbeatsBefore = fixture.muster.heartbeats.length;
+    await until(() => fixture.muster.heartbeats.length > heartbeatsBefore + 1);
+    const removedIds = fixture.muster.snapshots.flatMap(parseRemovedIds);
     expect(new Set(removedIds)).toEqual(new Set([ids[7]]));
-    expect(applySnapshots(rig.muster.snapshots).ids.has(newId)).toBe(true);
+    expect(applySnapshots(fixture.muster.snapshots).ids.has(newId)).toBe(true);
   });
 });
 
 test('if the containers exceed the maximum body size, the first ones by name that fit are reported', async () => {
-  rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
-  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+  fixture = await openFixture({ roles: [{ name: 'z', behavior: 'steady' }] });
+  fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   const labels = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`l${i}`, 'é'.repeat(2_000)]));
-  for (let i = 0; i < 200; i++) rig.engine.create({ name: nameOf(i), labels });
-  rig.run();
-  await until(() => rig.muster.heartbeats.length > 0);
-  const [snapshot] = rig.muster.snapshots;
+  for (let i = 0; i < 200; i++) fixture.engine.create({ name: nameOf(i), labels });
+  fixture.run();
+  await until(() => fixture.muster.heartbeats.length > 0);
+  const [snapshot] = fixture.muster.snapshots;
   expect(isComplete(snapshot!)).toBe(false);
   const names = (snapshot!.json as Container[]).map(({ name }) => name).sort();
   expect(names.length).toBeGreaterThan(150);
@@ -184,49 +187,49 @@ describe('the heartbeat reports a problem', () => {
     ['sends a truncated list', { kind: 'truncate' }, 'list_refused'],
     ['resets the connection', { kind: 'reset' }, 'engine_unreachable'],
   ] as const)('of an engine that %s', async (_, fault, code) => {
-    rig = await openRig();
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.run();
-    await until(() => rig.muster.snapshots.length === 1);
-    rig.engineServer.setFault('list', fault);
-    rig.engine.pause(rig.engine.idOf('h5-host')!);
-    await until(() => rig.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
+    fixture = await openFixture();
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.run();
+    await until(() => fixture.muster.snapshots.length === 1);
+    fixture.engineServer.setFault('list', fault);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await until(() => fixture.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
     expect(problemsOf(lastHeartbeat())).toEqual([{ code, message: expect.any(String) }]);
     // Older APIs read only `engineError`.
     expect(lastHeartbeat().json).toMatchObject({ digest: null, engineError: expect.any(String) });
-    rig.engineServer.setFault('list', null);
+    fixture.engineServer.setFault('list', null);
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
   test('if the engine’s list is too long; the agent keeps running and retries at the regular interval', async () => {
-    rig = await openRig({ roles: [{ name: 'z', temper: 'steady' }] });
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
-    rig.run();
-    await until(() => rig.muster.snapshots.length === 1);
+    fixture = await openFixture({ roles: [{ name: 'z', behavior: 'steady' }] });
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
+    fixture.run();
+    await until(() => fixture.muster.snapshots.length === 1);
     const ids = Array.from({ length: 100 }, (_, i) =>
-      rig.engine.create({ name: nameOf(i), labels: { long: 'x'.repeat(300_000) } }),
+      fixture.engine.create({ name: nameOf(i), labels: { long: 'x'.repeat(300_000) } }),
     );
-    await until(() => rig.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
+    await until(() => fixture.muster.heartbeats.length > 0 && problemsOf(lastHeartbeat()).length > 0);
     expect(problemsOf(lastHeartbeat())).toEqual([
       { code: 'list_refused', message: expect.stringContaining('sent more data than the agent accepts') },
     ]);
-    for (const id of ids) rig.engine.remove(id);
+    for (const id of ids) fixture.engine.remove(id);
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
   test('if the API refuses a snapshot; the agent retries at the regular interval even without a change', async () => {
-    rig = await openRig();
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
-    rig.muster.queueReactions(
+    fixture = await openFixture();
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
+    fixture.muster.queueReactions(
       Paths.agentContainers,
-      { status: 200, json: rig.muster.summary(24) },
+      { status: 200, json: fixture.muster.summary(24) },
       problem(413),
       problem(413),
     );
-    rig.run();
-    await until(() => rig.muster.snapshots.length === 3);
+    fixture.run();
+    await until(() => fixture.muster.snapshots.length === 3);
     const withProblem = (): ReceivedRequest | undefined =>
-      rig.muster.heartbeats.find((each) => problemsOf(each).length > 0);
+      fixture.muster.heartbeats.find((each) => problemsOf(each).length > 0);
     await until(() => withProblem() !== undefined);
     expect(problemsOf(withProblem()!)).toEqual([
       { code: 'snapshot_refused', message: expect.stringContaining('Problem 413') },

@@ -15,14 +15,14 @@ import {
   createSchedule,
   type Schedule,
 } from '../src/reporting/schedule.js';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 
-/** What the simulated network does with connections and responses. */
-type NetworkMode = 'open' | 'cut' | 'silent' | 'truncated';
+/** What the relay does with connections and responses. */
+type RelayMode = 'open' | 'cut' | 'silent' | 'truncated';
 
 /** A TCP relay in front of a healthy server that can simulate network faults. */
-class Network {
-  mode: NetworkMode = 'open';
+class FaultyRelay {
+  mode: RelayMode = 'open';
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
@@ -36,7 +36,7 @@ class Network {
   }
 
   /** Changes the mode and resets all open connections. */
-  setMode(mode: NetworkMode): void {
+  setMode(mode: RelayMode): void {
     this.mode = mode;
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
@@ -64,24 +64,24 @@ class Network {
 }
 
 describe('while the network to the API is faulty', () => {
-  let rig: Rig;
-  let network: Network;
+  let fixture: Fixture;
+  let relay: FaultyRelay;
   let url: string;
   beforeEach(async () => {
-    rig = await openRig();
-    network = new Network(Number(new URL(rig.variables['MUSTER_URL']!).port));
-    url = await network.listen();
+    fixture = await openFixture();
+    relay = new FaultyRelay(Number(new URL(fixture.variables['MUSTER_URL']!).port));
+    url = await relay.listen();
   });
   afterEach(async () => {
-    await rig.close();
-    await network.close();
+    await fixture.close();
+    await relay.close();
   });
 
-  const failedTries = () => rig.logged.filter(({ msg }) => msg === 'the call to the API failed').length;
+  const failedTries = () => fixture.logged.filter(({ msg }) => msg === 'the call to the API failed').length;
 
   /** Returns the engine's containers, as a separate agent reads them. */
   async function readEngineState(): Promise<unknown> {
-    const parsed = parseEnv(rig.variables);
+    const parsed = parseEnv(fixture.variables);
     if (!parsed.success) throw new Error(parsed.errors.join('\n'));
     return JSON.parse(await dryRun(parsed.env, pino({ level: 'silent' }), new AbortController().signal));
   }
@@ -89,20 +89,20 @@ describe('while the network to the API is faulty', () => {
   test.each(['cut', 'truncated'] as const)(
     'the first complete snapshot after the fault equals the engine’s current state (%s)',
     async (mode) => {
-      rig.run({ MUSTER_URL: url });
-      await rig.muster.until(() => rig.muster.snapshots.length === 1);
-      network.setMode(mode);
-      rig.engine.pause(rig.engine.idOf('h5-host')!);
+      fixture.run({ MUSTER_URL: url });
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      relay.setMode(mode);
+      fixture.engine.pause(fixture.engine.idOf('h5-host')!);
       await eventually(() => failedTries() >= 2);
-      rig.engine.unpause(rig.engine.idOf('h5-host')!);
-      rig.engine.pause(rig.engine.idOf('h5-P')!);
+      fixture.engine.unpause(fixture.engine.idOf('h5-host')!);
+      fixture.engine.pause(fixture.engine.idOf('h5-P')!);
       await eventually(() => failedTries() >= 3);
       // Changes recorded during the fault arrive as incomplete snapshots.
       const completeSnapshots = () =>
-        rig.muster.snapshots.filter(({ headers }) => headers['snapshot-complete'] === 'true');
+        fixture.muster.snapshots.filter(({ headers }) => headers['snapshot-complete'] === 'true');
       const countBefore = completeSnapshots().length;
-      network.setMode('open');
-      await rig.muster.until(() => completeSnapshots().length > countBefore);
+      relay.setMode('open');
+      await fixture.muster.until(() => completeSnapshots().length > countBefore);
       const withoutAges = (snapshot: unknown) =>
         (snapshot as { status: string }[]).map((container) => ({ ...container, status: container.status.slice(0, 2) }));
       expect(withoutAges(completeSnapshots().at(-1)!.json)).toEqual(withoutAges(await readEngineState()));
@@ -113,14 +113,14 @@ describe('while the network to the API is faulty', () => {
     const client = createMusterClient({ musterUrl: url, timeoutMs: 200, wallNow: () => new Date() });
     const heartbeat = () =>
       client.heartbeat('t', { digest: null, agentVersion: '1' }, 's', new AbortController().signal);
-    network.setMode('silent');
+    relay.setMode('silent');
     expect(await heartbeat()).toMatchObject({
       kind: 'retry',
       reason: expect.stringContaining('no answer within 0.2 s'),
     });
-    network.setMode('truncated');
+    relay.setMode('truncated');
     expect(await heartbeat()).toMatchObject({ kind: 'retry' });
-    network.setMode('open');
+    relay.setMode('open');
     expect(await heartbeat()).toMatchObject({ kind: 'ok' });
     client.close();
   });
@@ -132,10 +132,10 @@ describe('while the network to the API is faulty', () => {
     ['an object with other fields', { status: 200, json: { ok: true, data: [] } }],
     ['a list', { status: 201, json: [] }],
   ])('a snapshot is sent again if the answer to it is %s', async (_what, reaction) => {
-    rig.muster.queueReactions(Paths.agentContainers, reaction);
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    expect(rig.logged.filter(({ msg }) => msg === 'the call to the API failed')).toHaveLength(1);
+    fixture.muster.queueReactions(Paths.agentContainers, reaction);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+    expect(fixture.logged.filter(({ msg }) => msg === 'the call to the API failed')).toHaveLength(1);
   });
 });
 
@@ -182,7 +182,7 @@ describe('an hour without the API', () => {
     }
   });
 
-  test('is over within a minute after the API returns: each agent sends a snapshot and resumes the usual cadence', () => {
+  test('ends with a snapshot from each agent within a minute after the API returns, and then the usual cadence', () => {
     for (const { returnedAt, action, schedule } of fleet) {
       expect(returnedAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');

@@ -6,27 +6,27 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, parseSnapshot } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 import { hostileProblem } from './scripted-muster.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-let rig: Rig;
+let fixture: Fixture;
 let children: ChildProcess[] = [];
 beforeEach(async () => {
-  rig = await openRig();
+  fixture = await openFixture();
 });
 afterEach(async () => {
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   children = [];
-  await rig.close();
+  await fixture.close();
 });
 
 /** Starts the built agent as a separate process. */
 function start(args: string[], variables: Record<string, string>) {
   const child = spawn(process.execPath, ['dist/main.js', ...args], {
     cwd: PACKAGE,
-    env: { PATH: process.env['PATH'], HOME: rig.dir, ...variables },
+    env: { PATH: process.env['PATH'], HOME: fixture.dir, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);
@@ -37,7 +37,7 @@ function start(args: string[], variables: Record<string, string>) {
   return { child, ended };
 }
 
-const run = (args: string[], variables: Record<string, string> = rig.variables) => start(args, variables).ended;
+const run = (args: string[], variables: Record<string, string> = fixture.variables) => start(args, variables).ended;
 
 describe('flags', () => {
   test('--help and --version print to stdout', async () => {
@@ -53,7 +53,7 @@ describe('flags', () => {
       stdout: '',
       stderr: "muster-agent: Unknown option '--onec' (see --help)\n",
     });
-    const bad = await run(['--once'], { ...rig.variables, MUSTER_URL: 'example.com', DOCKER_HOST: 'x' });
+    const bad = await run(['--once'], { ...fixture.variables, MUSTER_URL: 'example.com', DOCKER_HOST: 'x' });
     expect(bad.code).toBe(2);
     expect(
       bad.stderr
@@ -61,21 +61,21 @@ describe('flags', () => {
         .split('\n')
         .map((line) => line.split(' ').slice(0, 2).join(' ')),
     ).toEqual(['muster-agent: MUSTER_URL', 'muster-agent: DOCKER_HOST']);
-    expect(rig.muster.receivedRequests).toHaveLength(0);
+    expect(fixture.muster.receivedRequests).toHaveLength(0);
   });
 });
 
 describe('--dry-run', () => {
   test('prints the snapshot without a token or a server', async () => {
-    const { code, stdout, stderr } = await run(['--dry-run'], { DOCKER_HOST: rig.variables['DOCKER_HOST']! });
+    const { code, stdout, stderr } = await run(['--dry-run'], { DOCKER_HOST: fixture.variables['DOCKER_HOST']! });
     expect([code, stderr]).toEqual([0, '']);
     expect(parseSnapshot(JSON.parse(stdout))).toMatchObject({ success: true });
     expect(JSON.parse(stdout)).toHaveLength(24);
-    expect(rig.muster.receivedRequests).toHaveLength(0);
+    expect(fixture.muster.receivedRequests).toHaveLength(0);
   });
 
   test('fails with a one-line error if there is no engine', async () => {
-    const result = await run(['--dry-run'], { DOCKER_HOST: `unix://${rig.dir}/nothing.sock` });
+    const result = await run(['--dry-run'], { DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toMatch(/^muster-agent: cannot read the engine at unix:.*start the engine.*\n$/);
   });
@@ -84,12 +84,12 @@ describe('--dry-run', () => {
 describe('--once', () => {
   test('posts one snapshot and exits with 0', async () => {
     expect(await run(['--once'])).toMatchObject({ code: 0, stdout: '' });
-    expect(rig.muster.receivedRequests.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+    expect(fixture.muster.receivedRequests.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
   });
 
   test('escapes control characters in a server’s message, in its last line and in its log', async () => {
-    rig.muster.setReaction(Paths.agentContainers, hostileProblem(400));
-    rig.muster.queueReactions(Paths.agentContainers, hostileProblem(503));
+    fixture.muster.setReaction(Paths.agentContainers, hostileProblem(400));
+    fixture.muster.queueReactions(Paths.agentContainers, hostileProblem(503));
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);
     expect(stderr).toContain('2J');
@@ -98,11 +98,11 @@ describe('--once', () => {
   });
 
   test('exits with 1 and prints one line after its log if it cannot list the containers', async () => {
-    rig.engineServer.setFault('list', { kind: 'status', status: 500 });
+    fixture.engineServer.setFault('list', { kind: 'status', status: 500 });
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/muster-agent: the engine at .* answered \/containers\/json\?all=1 with 500/);
-    expect(rig.muster.receivedRequests).toHaveLength(0);
+    expect(fixture.muster.receivedRequests).toHaveLength(0);
   });
 });
 
@@ -115,22 +115,22 @@ describe('run', () => {
   }
 
   test('a second agent with the same state directory exits with a one-line error, unless the first was killed', async () => {
-    const first = start([], rig.variables);
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const first = start([], fixture.variables);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     const second = await run([]);
     expect(second).toMatchObject({
       code: 1,
-      stderr: `muster-agent: another muster-agent is running with ${rig.variables['MUSTER_STATE_DIR']} (MUSTER_STATE_DIR)\n`,
+      stderr: `muster-agent: another muster-agent is running with ${fixture.variables['MUSTER_STATE_DIR']} (MUSTER_STATE_DIR)\n`,
     });
     first.child.kill('SIGKILL');
     await first.ended;
     expect(await run(['--once'])).toMatchObject({ code: 0 });
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)('exits with 0 within two seconds after %s', async (signal) => {
-    const agent = start([], rig.variables);
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const agent = start([], fixture.variables);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     expect(await stopAndMeasure(agent, signal)).toEqual({ code: 0, isPrompt: true });
     const { stderr } = await agent.ended;
     expect(stderr).toContain(`stopped by ${signal}`);
@@ -138,27 +138,27 @@ describe('run', () => {
   });
 
   test('exits quickly after SIGTERM even while a request to the API or the engine is unanswered', async () => {
-    rig.muster.setReaction(Paths.agentContainers, 'hang');
-    const toApi = start([], rig.variables);
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    fixture.muster.setReaction(Paths.agentContainers, 'hang');
+    const toApi = start([], fixture.variables);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     expect(await stopAndMeasure(toApi)).toEqual({ code: 0, isPrompt: true });
 
-    rig.engineServer.setFault('events', { kind: 'hang' });
-    const starting = start([], rig.variables);
-    while (rig.engineServer.calls.events < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    fixture.engineServer.setFault('events', { kind: 'hang' });
+    const starting = start([], fixture.variables);
+    while (fixture.engineServer.calls.events < 2) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await stopAndMeasure(starting)).toEqual({ code: 0, isPrompt: true });
-    rig.engineServer.setFault('events', null);
+    fixture.engineServer.setFault('events', null);
 
-    rig.engineServer.setFault('list', { kind: 'hang' });
-    const lists = rig.engineServer.calls.list;
-    const toEngine = start([], rig.variables);
-    while (rig.engineServer.calls.list === lists) await new Promise((resolve) => setTimeout(resolve, 20));
+    fixture.engineServer.setFault('list', { kind: 'hang' });
+    const lists = fixture.engineServer.calls.list;
+    const toEngine = start([], fixture.variables);
+    while (fixture.engineServer.calls.list === lists) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await stopAndMeasure(toEngine)).toEqual({ code: 0, isPrompt: true });
   });
 
   test('logs JSON lines to stderr, without tokens', async () => {
-    const { child, ended } = start([], { ...rig.variables, LOG_LEVEL: 'trace' });
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    const { child, ended } = start([], { ...fixture.variables, LOG_LEVEL: 'trace' });
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     child.kill('SIGTERM');
     const { stderr, stdout } = await ended;
     expect(stdout).toBe('');

@@ -13,12 +13,12 @@ import type { Finding } from '../src/commands/doctor.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
 import { makeCertificates } from './certificates.js';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 
 const neverAborted = new AbortController().signal;
 
 describe('a proxy', () => {
-  let rig: Rig;
+  let fixture: Fixture;
   let proxy: Server;
   /** The request lines that the proxy received, and the credentials sent with them. */
   let proxyRequests: { line: string; credentials: string | null }[];
@@ -27,18 +27,18 @@ describe('a proxy', () => {
   let refusal: string | null;
 
   beforeEach(async () => {
-    rig = await openRig();
-    const { hostId, cadence } = rig.muster;
-    rig.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+    fixture = await openFixture();
+    const { hostId, cadence } = fixture.muster;
+    fixture.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
     [proxyRequests, refusal] = [[], null];
-    const { hostname, port } = new URL(rig.variables['MUSTER_URL']!);
+    const { hostname, port } = new URL(fixture.variables['MUSTER_URL']!);
     target = { host: hostname, port: Number(port) };
     proxy = createServer(serve);
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   });
   afterEach(async () => {
     proxy.close();
-    await rig.close();
+    await fixture.close();
   });
 
   function serve(client: Socket): void {
@@ -62,37 +62,37 @@ describe('a proxy', () => {
   const address = (userInfo = ''): string => `http://${userInfo}127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   const log = pino({ level: 'silent' });
   function env(overrides: Record<string, string>): AgentEnv {
-    const parsed = parseEnv({ ...rig.variables, ...overrides });
+    const parsed = parseEnv({ ...fixture.variables, ...overrides });
     if (!parsed.success) throw new Error(parsed.errors.join('\n'));
     return parsed.env;
   }
 
   test('in HTTP_PROXY carries the agent’s calls, except to hosts in NO_PROXY', async () => {
     const proxied = { HTTP_PROXY: address('me:w%40rd@'), MUSTER_URL: 'http://muster.example/base/' };
-    const { hostId, cadence } = rig.muster;
+    const { hostId, cadence } = fixture.muster;
     const agentToken = formatToken('agent', new Uint8Array(32).fill(7));
-    rig.muster.setReaction(`/base${Paths.agentEnroll}`, { status: 201, json: { hostId, agentToken, cadence } });
-    rig.muster.setReaction(`/base${Paths.agentToken}`, { status: 200, json: { hostId, cadence } });
+    fixture.muster.setReaction(`/base${Paths.agentEnroll}`, { status: 201, json: { hostId, agentToken, cadence } });
+    fixture.muster.setReaction(`/base${Paths.agentToken}`, { status: 200, json: { hostId, cadence } });
     await enrollMachine(env(proxied), log, neverAborted);
     expect(proxyRequests.map(({ line }) => line)).toEqual([
       `POST http://muster.example/base${Paths.agentEnroll} HTTP/1.1`,
       `GET http://muster.example/base${Paths.agentToken} HTTP/1.1`,
     ]);
     expect(proxyRequests[0]!.credentials).toBe(`Basic ${Buffer.from('me:w@rd').toString('base64')}`);
-    expect(rig.muster.receivedRequests.map(({ headers }) => headers.host)).toEqual([
+    expect(fixture.muster.receivedRequests.map(({ headers }) => headers.host)).toEqual([
       'muster.example',
       'muster.example',
     ]);
     proxyRequests.length = 0;
-    await mkdir(join(rig.dir, 'other'));
-    const direct = { HTTP_PROXY: address(), NO_PROXY: '127.0.0.1', MUSTER_STATE_DIR: join(rig.dir, 'other') };
+    await mkdir(join(fixture.dir, 'other'));
+    const direct = { HTTP_PROXY: address(), NO_PROXY: '127.0.0.1', MUSTER_STATE_DIR: join(fixture.dir, 'other') };
     await enrollMachine(env(direct), log, neverAborted);
     expect(proxyRequests).toEqual([]);
   });
 
   test('in HTTPS_PROXY opens a tunnel, in which the API’s own certificate is verified', async () => {
-    await makeCertificates(rig.dir);
-    const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map((name) => readFile(join(rig.dir, name))));
+    await makeCertificates(fixture.dir);
+    const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map((name) => readFile(join(fixture.dir, name))));
     const paths: string[] = [];
     const server = createHttpsServer({ cert: cert!, key: key! }, (request, response) => {
       paths.push(request.url!);
@@ -107,8 +107,8 @@ describe('a proxy', () => {
           cwd: fileURLToPath(new URL('..', import.meta.url)),
           env: {
             PATH: process.env['PATH'],
-            HOME: rig.dir,
-            ...rig.variables,
+            HOME: fixture.dir,
+            ...fixture.variables,
             MUSTER_URL: `https://127.0.0.1:${port}`,
             HTTPS_PROXY: address('me:word@'),
             ...variables,
@@ -118,7 +118,7 @@ describe('a proxy', () => {
         const findings = JSON.parse(await text(doctor.stdout)) as Finding[];
         return findings.find(({ check }) => check === 'server')!;
       };
-      expect(await checkServer({ NODE_EXTRA_CA_CERTS: join(rig.dir, 'ca.pem') })).toMatchObject({ verdict: 'ok' });
+      expect(await checkServer({ NODE_EXTRA_CA_CERTS: join(fixture.dir, 'ca.pem') })).toMatchObject({ verdict: 'ok' });
       expect(proxyRequests[0]).toEqual({
         line: `CONNECT 127.0.0.1:${port} HTTP/1.1`,
         credentials: `Basic ${Buffer.from('me:word').toString('base64')}`,

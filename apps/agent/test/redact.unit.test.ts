@@ -132,14 +132,14 @@ describe('redaction takes time linear in the length of the text', () => {
     work();
     return performance.now() - since;
   };
-  const bestOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => timeOf(work)));
+  const shortestTimeOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => timeOf(work)));
 
   /**
    * Quadratic work takes 16 times as long for four times the text. The test passes if the time is too short to measure.
    */
   function expectLinear(work: (text: string) => unknown, unit: string): void {
     if (timeOf(() => work(repeatTo(unit, LARGE))) < 50) return;
-    const [small, large] = [SMALL, LARGE].map((length) => bestOf(() => work(repeatTo(unit, length)))) as [
+    const [small, large] = [SMALL, LARGE].map((length) => shortestTimeOf(() => work(repeatTo(unit, length)))) as [
       number,
       number,
     ];
@@ -159,10 +159,10 @@ describe('redaction takes time linear in the length of the text', () => {
   });
 });
 
-describe('a limit of redaction', () => {
+describe('the limit of redaction', () => {
   const many = Array.from({ length: 10 }, (_, i) => container('x'.repeat(1_000), { [`label-${i}`]: 'plain' }));
 
-  test('is reached: all remaining texts are redacted, so that no unsearched text is sent', () => {
+  test('once reached, causes all remaining texts to be redacted, so that no unsearched text is sent', () => {
     const redactor = createRedactor(defaults, () => 0, { charactersMax: 3_100, msMax: 1 });
     const redacted = many.map((each) => redactor.redact(each));
     expect(redacted.map(({ command }) => command === REDACTED)).toEqual([
@@ -173,7 +173,7 @@ describe('a limit of redaction', () => {
     expect(redactor.withheldCount()).toBe(13);
   });
 
-  test('can also be a time limit, because an operator’s pattern may be slow', () => {
+  test('also applies to time, because an operator’s pattern may be slow', () => {
     let now = 0;
     const redactor = createRedactor(defaults, () => (now += 10), { charactersMax: 1_000_000, msMax: 45 });
     const redacted = many.map((each) => redactor.redact(each));

@@ -1,150 +1,155 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders, parseSnapshot, type Container } from '@muster/contracts';
-import type { Flavour } from '@muster/testkit/engine-replay';
-import { ENROLL_TOKEN, openRig, type Rig } from './rig.js';
+import type { CapturedEngine } from '@muster/testkit/engine-replay';
+import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 
-let rig: Rig;
-afterEach(() => rig.close());
+let fixture: Fixture;
+afterEach(() => fixture.close());
 
-const containers = (index: number): Container[] => rig.muster.snapshots[index]!.json as Container[];
-const lastSnapshot = (): Container[] => rig.muster.snapshots.at(-1)!.json as Container[];
-const heartbeat = (index: number): Heartbeat => Heartbeat.parse(rig.muster.heartbeats.at(index)!.json);
+const containers = (index: number): Container[] => fixture.muster.snapshots[index]!.json as Container[];
+const lastSnapshot = (): Container[] => fixture.muster.snapshots.at(-1)!.json as Container[];
+const heartbeat = (index: number): Heartbeat => Heartbeat.parse(fixture.muster.heartbeats.at(index)!.json);
 
-describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('against %s', (flavour) => {
-  beforeEach(async () => {
-    rig = await openRig({ flavour });
-  });
-
-  test('enrolls and posts all containers of the engine with the observation time and the order of the snapshot', async () => {
-    const before = Date.now();
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    const [enrollment, snapshot] = rig.muster.receivedRequests;
-    expect([enrollment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
-    expect(enrollment!.token).toBe(ENROLL_TOKEN);
-    expect(enrollment!.json).toMatchObject({
-      engine: { name: flavour === 'docker-28.5' ? 'Docker' : 'Podman' },
-      engineId: expect.stringMatching(flavour === 'docker-28.5' ? /^cadd123e-/ : /^(machine|agent)-/),
-      agentVersion: expect.any(String),
+describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])(
+  'an agent with a captured engine, %s,',
+  (capturedEngine) => {
+    beforeEach(async () => {
+      fixture = await openFixture({ capturedEngine });
     });
-    expect(snapshot!.token).toMatch(/^muster_agent_/);
-    const headers = SnapshotHeaders.parse(snapshot!.headers);
-    expect(headers).toMatchObject({ order: { sequence: 1 }, complete: true });
-    expect(Date.parse(headers.observedAt!)).toBeGreaterThanOrEqual(before);
-    expect(snapshot!.headers['content-type']).toBe('application/json');
-    expect(snapshot!.headers['content-encoding']).toBe('gzip');
-    expect(snapshot!.raw.length).toBeLessThan(8_192);
-    expect(parseSnapshot(snapshot!.json)).toMatchObject({ success: true });
-    expect(containers(0).map(({ dockerId }) => dockerId)).toEqual(rig.engine.capture.list.map(({ Id }) => Id).sort());
-  });
 
-  test('inspects each container once, and again when it starts', async () => {
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    const first = rig.engineServer.calls.inspect;
-    const created = rig.engine.capture.list.filter(({ State }) => State === 'created').length;
-    expect(first).toBe(rig.engine.capture.list.length - created);
-    const id = rig.engine.idOf('h5-exit3')!;
-    const startedAt = containers(0).find(({ dockerId }) => dockerId === id)!.startedAt;
+    test('enrolls and posts all containers of the engine with the observation time and the order of the snapshot', async () => {
+      const before = Date.now();
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      const [enrollment, snapshot] = fixture.muster.receivedRequests;
+      expect([enrollment!.path, snapshot!.path]).toEqual([Paths.agentEnroll, Paths.agentContainers]);
+      expect(enrollment!.token).toBe(ENROLL_TOKEN);
+      expect(enrollment!.json).toMatchObject({
+        engine: { name: capturedEngine === 'docker-28.5' ? 'Docker' : 'Podman' },
+        engineId: expect.stringMatching(capturedEngine === 'docker-28.5' ? /^cadd123e-/ : /^(machine|agent)-/),
+        agentVersion: expect.any(String),
+      });
+      expect(snapshot!.token).toMatch(/^muster_agent_/);
+      const headers = SnapshotHeaders.parse(snapshot!.headers);
+      expect(headers).toMatchObject({ order: { sequence: 1 }, complete: true });
+      expect(Date.parse(headers.observedAt!)).toBeGreaterThanOrEqual(before);
+      expect(snapshot!.headers['content-type']).toBe('application/json');
+      expect(snapshot!.headers['content-encoding']).toBe('gzip');
+      expect(snapshot!.raw.length).toBeLessThan(8_192);
+      expect(parseSnapshot(snapshot!.json)).toMatchObject({ success: true });
+      expect(containers(0).map(({ dockerId }) => dockerId)).toEqual(
+        fixture.engine.capture.list.map(({ Id }) => Id).sort(),
+      );
+    });
 
-    rig.engine.start(id);
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    expect(rig.engineServer.calls.inspect).toBe(first + 1);
-    const restarted = containers(1).find(({ dockerId }) => dockerId === id)!;
-    expect(restarted.state).toBe('running');
-    expect(restarted.startedAt! > startedAt!).toBe(true);
-  });
+    test('inspects each container once, and again when it starts', async () => {
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      const first = fixture.engineServer.calls.inspect;
+      const created = fixture.engine.capture.list.filter(({ State }) => State === 'created').length;
+      expect(first).toBe(fixture.engine.capture.list.length - created);
+      const id = fixture.engine.idOf('h5-exit3')!;
+      const startedAt = containers(0).find(({ dockerId }) => dockerId === id)!.startedAt;
 
-  test('reports each change within seconds, and a burst of changes in one snapshot', async () => {
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.engine.remove(rig.engine.idOf('h5-exit0')!);
-    rig.engine.pause(rig.engine.idOf('h5-host')!);
-    rig.engine.rename(rig.engine.idOf('h5-none')!, 'renamed');
-    rig.engine.create({ name: 'fresh' });
-    rig.engine.die(rig.engine.idOf('shop-web-1')!, 137);
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    const byName = new Map(lastSnapshot().map((each) => [each.name, each.state]));
-    expect(byName.has('h5-exit0')).toBe(false);
-    expect(byName.has('h5-none')).toBe(false);
-    expect([...['h5-host', 'renamed', 'fresh', 'shop-web-1'].map((name) => byName.get(name))]).toEqual([
-      'paused',
-      'running',
-      'created',
-      'exited',
-    ]);
-    const orders = rig.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!);
-    expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
-  });
+      fixture.engine.start(id);
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+      expect(fixture.engineServer.calls.inspect).toBe(first + 1);
+      const restarted = containers(1).find(({ dockerId }) => dockerId === id)!;
+      expect(restarted.state).toBe('running');
+      expect(restarted.startedAt! > startedAt!).toBe(true);
+    });
 
-  test('reports a changed health, however the engine reports it', async () => {
-    const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.engine.setHealth(rig.engine.idOf('h5-healthy')!, 'unhealthy');
-    await rig.muster.until(() => /\(unhealthy\)$/.test(health() ?? ''));
-  });
-});
+    test('reports each change within seconds, and a burst of changes in one snapshot', async () => {
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      fixture.engine.remove(fixture.engine.idOf('h5-exit0')!);
+      fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+      fixture.engine.rename(fixture.engine.idOf('h5-none')!, 'renamed');
+      fixture.engine.create({ name: 'fresh' });
+      fixture.engine.die(fixture.engine.idOf('shop-web-1')!, 137);
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+      const byName = new Map(lastSnapshot().map((each) => [each.name, each.state]));
+      expect(byName.has('h5-exit0')).toBe(false);
+      expect(byName.has('h5-none')).toBe(false);
+      expect([...['h5-host', 'renamed', 'fresh', 'shop-web-1'].map((name) => byName.get(name))]).toEqual([
+        'paused',
+        'running',
+        'created',
+        'exited',
+      ]);
+      const orders = fixture.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!);
+      expect(orders[1]).toEqual({ stream: orders[0]!.stream, sequence: 2 });
+    });
+
+    test('reports a changed health, however the engine reports it', async () => {
+      const health = (): string | undefined => lastSnapshot().find(({ name }) => name === 'h5-healthy')?.status;
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      fixture.engine.setHealth(fixture.engine.idOf('h5-healthy')!, 'unhealthy');
+      await fixture.muster.until(() => /\(unhealthy\)$/.test(health() ?? ''));
+    });
+  },
+);
 
 describe('between snapshots', () => {
   beforeEach(async () => {
-    rig = await openRig();
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture = await openFixture();
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   });
 
   test('heartbeats confirm the last snapshot by its digest and carry its stream', async () => {
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 2);
     expect(heartbeat(1)).toMatchObject({ digest: 'digest-1', engine: { name: 'Docker' } });
     expect(heartbeat(1).engineError).toBeUndefined();
-    expect(rig.muster.heartbeats[1]!.headers['snapshot-stream']).toBe(
-      rig.muster.snapshots[0]!.headers['snapshot-stream'],
+    expect(fixture.muster.heartbeats[1]!.headers['snapshot-stream']).toBe(
+      fixture.muster.snapshots[0]!.headers['snapshot-stream'],
     );
-    expect(rig.muster.snapshots).toHaveLength(1);
-    expect(rig.engineServer.calls.list).toBe(1);
+    expect(fixture.muster.snapshots).toHaveLength(1);
+    expect(fixture.engineServer.calls.list).toBe(1);
   });
 
   test('a snapshot is sent immediately if the answer to a heartbeat requests one', async () => {
-    rig.muster.queueReactions(Paths.agentHeartbeat, {
+    fixture.muster.queueReactions(Paths.agentHeartbeat, {
       status: 200,
-      json: { snapshotRequired: true, cadence: rig.muster.cadence },
+      json: { snapshotRequired: true, cadence: fixture.muster.cadence },
     });
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    expect(rig.muster.heartbeats).toHaveLength(1);
-    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+    expect(fixture.muster.heartbeats).toHaveLength(1);
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 2);
     expect(heartbeat(1).digest).toBe('digest-2');
   });
 
   test('the cadence in an answer replaces the previous one', async () => {
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
-    rig.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
-    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 2);
+    fixture.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
     await new Promise((resolve) => setTimeout(resolve, 400));
-    expect(rig.muster.heartbeats).toHaveLength(3);
+    expect(fixture.muster.heartbeats).toHaveLength(3);
   });
 
   test('heartbeats do not confirm a snapshot that was not applied', async () => {
-    const { hostId, cadence } = rig.muster;
+    const { hostId, cadence } = fixture.muster;
     const counts = { received: 24, created: 0, updated: 0, unchanged: 0, removed: 0, revision: 7 };
-    rig.muster.setReaction(Paths.agentContainers, {
+    fixture.muster.setReaction(Paths.agentContainers, {
       status: 200,
       json: { hostId, applied: false, reason: 'stream_superseded', ...counts, digest: 'theirs', cadence },
     });
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
     expect([0, 1, 2].map((index) => heartbeat(index).digest)).toEqual([null, null, null]);
     // Each answer to a heartbeat requests a snapshot. The agent sends none, because the API would refuse it again.
-    expect(rig.muster.snapshots).toHaveLength(1);
-    expect(rig.logged.map(({ msg }) => msg).join('\n')).toContain('another agent reports with this host’s token');
+    expect(fixture.muster.snapshots).toHaveLength(1);
+    expect(fixture.logged.map(({ msg }) => msg).join('\n')).toContain('another agent reports with this host’s token');
   });
 });
 
 describe('when the engine cannot be read', () => {
   beforeEach(async () => {
-    rig = await openRig();
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
+    fixture = await openFixture();
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
   });
 
   test.each([
@@ -154,74 +159,74 @@ describe('when the engine cannot be read', () => {
   ])(
     'because the engine %s, a heartbeat reports the error, no snapshot is sent, and reporting resumes later',
     async (_, fault) => {
-      rig.run();
-      await rig.muster.until(() => rig.muster.snapshots.length === 1);
-      rig.engineServer.setFault('list', fault);
-      await rig.muster.until(() =>
-        rig.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      fixture.engineServer.setFault('list', fault);
+      await fixture.muster.until(() =>
+        fixture.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
       );
-      const sent = rig.muster.snapshots.length;
-      const heartbeatsBefore = rig.muster.heartbeats.length;
-      await rig.muster.until(() => rig.muster.heartbeats.length >= heartbeatsBefore + 3);
+      const sent = fixture.muster.snapshots.length;
+      const heartbeatsBefore = fixture.muster.heartbeats.length;
+      await fixture.muster.until(() => fixture.muster.heartbeats.length >= heartbeatsBefore + 3);
       expect(heartbeat(-1)).toMatchObject({ digest: null, engineError: expect.any(String) });
-      expect(rig.muster.snapshots).toHaveLength(sent);
-      expect(rig.logged.filter(({ msg }) => msg.startsWith('cannot list the containers'))).toHaveLength(1);
+      expect(fixture.muster.snapshots).toHaveLength(sent);
+      expect(fixture.logged.filter(({ msg }) => msg.startsWith('cannot list the containers'))).toHaveLength(1);
 
-      rig.engineServer.setFault('list', null);
-      await rig.muster.until(() => rig.muster.snapshots.length > sent);
+      fixture.engineServer.setFault('list', null);
+      await fixture.muster.until(() => fixture.muster.snapshots.length > sent);
       expect(lastSnapshot()).toHaveLength(24);
-      await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
+      await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
     },
   );
 
   test('because the engine is frozen while its event stream is open, the next heartbeat reports the error', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 1);
-    rig.engineServer.setFault('ping', { kind: 'status', status: 503 });
-    await rig.muster.until(() =>
-      rig.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
+    fixture.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
+    fixture.engineServer.setFault('ping', { kind: 'status', status: 503 });
+    await fixture.muster.until(() =>
+      fixture.muster.heartbeats.some(({ json }) => Heartbeat.parse(json).engineError !== undefined),
     );
     expect(heartbeat(-1).digest).toBeNull();
   });
 
   test('because the engine was stopped, reporting resumes when the engine is started again', async () => {
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.engineServer.dropEventStreams();
-    await rig.muster.until(() => rig.muster.snapshots.length >= 3);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    fixture.engineServer.dropEventStreams();
+    await fixture.muster.until(() => fixture.muster.snapshots.length >= 3);
     expect(lastSnapshot()).toHaveLength(24);
-    await expect(eventually(() => rig.engineServer.eventStreams() === 1)).resolves.toBe(true);
+    await expect(eventually(() => fixture.engineServer.eventStreams() === 1)).resolves.toBe(true);
   });
 
   test('because inspections fail, all containers are still reported, without start times', async () => {
-    rig.engineServer.setFault('inspect', { kind: 'status', status: 500 });
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
+    fixture.engineServer.setFault('inspect', { kind: 'status', status: 500 });
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     expect(lastSnapshot()).toHaveLength(24);
     expect(lastSnapshot().every(({ startedAt }) => startedAt === null)).toBe(true);
   });
 });
 
 test('without engine events, the agent reports at the regular interval and inspects every container each time', async () => {
-  rig = await openRig();
-  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.2 };
-  rig.engineServer.setFault('events', { kind: 'status', status: 403 });
-  rig.run();
-  await rig.muster.until(() => rig.muster.snapshots.length === 1);
-  rig.engine.start(rig.engine.idOf('h5-exit3')!);
-  await rig.muster.until(() => lastSnapshot().find(({ name }) => name === 'h5-exit3')?.state === 'running');
+  fixture = await openFixture();
+  fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.2 };
+  fixture.engineServer.setFault('events', { kind: 'status', status: 403 });
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+  fixture.engine.start(fixture.engine.idOf('h5-exit3')!);
+  await fixture.muster.until(() => lastSnapshot().find(({ name }) => name === 'h5-exit3')?.state === 'running');
   const { startedAt } = lastSnapshot().find(({ name }) => name === 'h5-exit3')!;
   expect(Date.now() - Date.parse(startedAt!)).toBeLessThan(10_000);
 });
 
 test('a host without containers sends an uncompressed empty snapshot', async () => {
-  rig = await openRig({ roles: [{ name: 'only', temper: 'steady' }] });
-  rig.engine.remove(rig.engine.idOf('only')!);
-  rig.run();
-  await rig.muster.until(() => rig.muster.snapshots.length === 1);
-  expect(rig.muster.snapshots[0]!.raw.toString()).toBe('[]');
-  expect(rig.muster.snapshots[0]!.headers['content-encoding']).toBeUndefined();
+  fixture = await openFixture({ roles: [{ name: 'only', behavior: 'steady' }] });
+  fixture.engine.remove(fixture.engine.idOf('only')!);
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+  expect(fixture.muster.snapshots[0]!.raw.toString()).toBe('[]');
+  expect(fixture.muster.snapshots[0]!.headers['content-encoding']).toBeUndefined();
 });
 
 async function eventually(condition: () => boolean): Promise<boolean> {
@@ -230,13 +235,13 @@ async function eventually(condition: () => boolean): Promise<boolean> {
 }
 
 test('a container that exceeds a limit is shortened and names its shortened fields; other containers are unchanged', async () => {
-  rig = await openRig({ roles: [{ name: 'other', temper: 'steady', labels: { plain: 'yes' } }] });
+  fixture = await openFixture({ roles: [{ name: 'other', behavior: 'steady', labels: { plain: 'yes' } }] });
   const labels = Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`label-${i}`, '']));
-  rig.engine.create({ name: 'many-labels', labels });
-  rig.engine.create({ name: 'long', command: 'x'.repeat(5_000), labels: { long: 'y'.repeat(5_000), short: 'z' } });
-  rig.engine.create({ name: 'n'.repeat(2_000) });
-  rig.run();
-  await rig.muster.until(() => rig.muster.snapshots.length === 1);
+  fixture.engine.create({ name: 'many-labels', labels });
+  fixture.engine.create({ name: 'long', command: 'x'.repeat(5_000), labels: { long: 'y'.repeat(5_000), short: 'z' } });
+  fixture.engine.create({ name: 'n'.repeat(2_000) });
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
   const byName = new Map(lastSnapshot().map((each) => [each.name, each]));
   expect(byName.get('other')).toMatchObject({ labels: { plain: 'yes' } });
   expect(byName.get('other')).not.toHaveProperty('truncated');

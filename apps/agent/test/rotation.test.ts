@@ -2,70 +2,72 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, formatToken } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
 
 const NEXT_TOKEN = formatToken('agent', new Uint8Array(32).fill(77));
 
-let rig: Rig;
+let fixture: Fixture;
 beforeEach(async () => {
-  rig = await openRig();
-  rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-  rig.muster.setReaction(Paths.agentToken, {
+  fixture = await openFixture();
+  fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+  fixture.muster.setReaction(Paths.agentToken, {
     status: 201,
-    json: { agentToken: NEXT_TOKEN, cadence: rig.muster.cadence },
+    json: { agentToken: NEXT_TOKEN, cadence: fixture.muster.cadence },
   });
 });
-afterEach(() => rig.close());
+afterEach(() => fixture.close());
 
 interface Stored {
   enrollment: { agentToken: string; previousToken: string | null; issuedAt: string };
 }
-const statePath = () => join(rig.variables['MUSTER_STATE_DIR']!, 'agent.json');
+const statePath = () => join(fixture.variables['MUSTER_STATE_DIR']!, 'agent.json');
 const storedEnrollment = async () => (JSON.parse(await readFile(statePath(), 'utf8')) as Stored).enrollment;
 
 /** Enrolls and sets the token's age in days. */
 async function enrolledDaysAgo(days: number): Promise<string> {
-  await rig.once();
+  await fixture.once();
   const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
   state.enrollment.issuedAt = new Date(Date.now() - days * 86_400_000).toISOString();
   await writeFile(statePath(), JSON.stringify(state));
   return state.enrollment.agentToken;
 }
 
-const rotations = () => rig.muster.requestsTo(Paths.agentToken);
+const rotations = () => fixture.muster.requestsTo(Paths.agentToken);
 
 describe('a token', () => {
   test('that is old enough is rotated, and the new token is then used', async () => {
     const old = await enrolledDaysAgo(31);
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
+    fixture.run();
+    await fixture.muster.until(
+      () => fixture.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2,
+    );
     expect(rotations().map(({ token }) => token)).toEqual([old]);
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
   test('is kept if it is recent or rotation is turned off', async () => {
     await enrolledDaysAgo(20);
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
     expect(rotations()).toHaveLength(0);
-    await rig.close();
+    await fixture.close();
 
-    rig = await openRig();
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture = await openFixture();
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     await enrolledDaysAgo(4_000);
-    rig.run({ MUSTER_TOKEN_DAYS: '0' });
-    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    fixture.run({ MUSTER_TOKEN_DAYS: '0' });
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
     expect(rotations()).toHaveLength(0);
   });
 
   test('stays in use if its rotation fails, and the rotation is retried only after a long wait', async () => {
     const old = await enrolledDaysAgo(31);
-    rig.muster.setReaction(Paths.agentToken, problem(503));
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 3);
+    fixture.muster.setReaction(Paths.agentToken, problem(503));
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
     expect(rotations()).toHaveLength(1);
-    expect(rig.muster.heartbeats.every(({ token }) => token === old)).toBe(true);
+    expect(fixture.muster.heartbeats.every(({ token }) => token === old)).toBe(true);
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: null });
   });
 
@@ -74,26 +76,28 @@ describe('a token', () => {
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
     await writeFile(statePath(), JSON.stringify(state));
-    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
-    expect(rig.muster.snapshots.slice(1).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
-    await rig.muster.until(() => rig.muster.heartbeats.length > 0);
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
+    expect(fixture.muster.snapshots.slice(1).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
+    await fixture.muster.until(() => fixture.muster.heartbeats.length > 0);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
   test('that a restored database does not know is replaced by the previous one', async () => {
     const old = await enrolledDaysAgo(31);
-    const before = rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2);
+    const before = fixture.run();
+    await fixture.muster.until(
+      () => fixture.muster.heartbeats.filter(({ token }) => token === NEXT_TOKEN).length === 2,
+    );
     await before.stop();
-    const answered = rig.muster.snapshots.length;
-    rig.muster.queueReactions(Paths.agentContainers, tokenInvalid);
-    const after = rig.run({ MUSTER_ENROLL_TOKEN: '' });
-    await rig.muster.until(() => rig.muster.snapshots.length === answered + 2);
-    expect(rig.muster.snapshots.slice(answered).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
-    await rig.muster.until(() => rig.muster.heartbeats.at(-1)!.token === old);
+    const answered = fixture.muster.snapshots.length;
+    fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
+    const after = fixture.run({ MUSTER_ENROLL_TOKEN: '' });
+    await fixture.muster.until(() => fixture.muster.snapshots.length === answered + 2);
+    expect(fixture.muster.snapshots.slice(answered).map(({ token }) => token)).toEqual([NEXT_TOKEN, old]);
+    await fixture.muster.until(() => fixture.muster.heartbeats.at(-1)!.token === old);
     await after.stop();
     // The agent keeps the newer token, which may still be valid: the two calls may have reached different servers.
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
@@ -104,8 +108,8 @@ describe('a token', () => {
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
     await writeFile(statePath(), JSON.stringify(state));
-    rig.muster.setReaction(Paths.agentContainers, tokenInvalid);
-    await expect(rig.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
+    fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
+    await expect(fixture.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
@@ -115,21 +119,21 @@ describe('a token', () => {
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
     const enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old, acceptedAt };
     await writeFile(statePath(), JSON.stringify({ ...state, enrollment }));
-    await rig.once();
+    await fixture.once();
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: null });
   });
 });
 
 describe('a state file of an earlier release', () => {
   test('is read, and its token counts as new, so that the token is not rotated immediately', async () => {
-    await rig.once();
+    await fixture.once();
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
     delete state.enrollment.issuedAt;
     delete state.enrollment.previousToken;
     await writeFile(statePath(), JSON.stringify(state));
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 2);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 2);
     expect(rotations()).toHaveLength(0);
-    expect(rig.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 });

@@ -155,7 +155,7 @@ test('an engine failure is reported immediately, and the engine is read again af
   });
 });
 
-test('each answer’s cadence replaces the previous cadence, and if it slows a fleet, the fleet’s calls are spread', () => {
+test('the cadence of each answer replaces the previous one, and a slower cadence spreads the calls of a fleet', () => {
   const slow = { heartbeatSeconds: 100, snapshotSeconds: 600 };
   expect(
     nextAction(

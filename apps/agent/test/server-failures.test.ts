@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders } from '@muster/contracts';
-import { openRig, type Rig } from './rig.js';
+import { openFixture, type Fixture } from './fixture.js';
 import { problem } from './scripted-muster.js';
 
-let rig: Rig;
+let fixture: Fixture;
 beforeEach(async () => {
-  rig = await openRig();
+  fixture = await openFixture();
 });
-afterEach(() => rig.close());
+afterEach(() => fixture.close());
 
 const sequences = (): number[] =>
-  rig.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!.sequence);
+  fixture.muster.snapshots.map(({ headers }) => SnapshotHeaders.parse(headers).order!.sequence);
 
 describe('after a call that failed but may succeed later,', () => {
   test.each([
@@ -24,88 +24,88 @@ describe('after a call that failed but may succeed later,', () => {
   ])(
     'a snapshot is retried with a new reading and the next sequence number, until it is accepted (%s)',
     async (_, reaction) => {
-      rig.muster.queueReactions(Paths.agentContainers, reaction, reaction);
-      rig.run();
-      await rig.muster.until(() => rig.muster.snapshots.length === 3);
+      fixture.muster.queueReactions(Paths.agentContainers, reaction, reaction);
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
       expect(sequences()).toEqual([1, 2, 3]);
-      expect(rig.engineServer.calls.list).toBe(3);
+      expect(fixture.engineServer.calls.list).toBe(3);
       await new Promise((resolve) => setTimeout(resolve, 300));
-      expect(rig.muster.snapshots).toHaveLength(3);
+      expect(fixture.muster.snapshots).toHaveLength(3);
     },
   );
 
   test('no other request is sent while one is in flight', async () => {
-    rig.muster.queueReactions(Paths.agentContainers, 'hang');
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.engine.pause(rig.engine.idOf('h5-host')!);
+    fixture.muster.queueReactions(Paths.agentContainers, 'hang');
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(rig.muster.receivedRequests.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
+    expect(fixture.muster.receivedRequests.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
   });
 
   test('nothing is sent before the Retry-After has passed, not even a heartbeat or a change', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.queueReactions(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
-    rig.run();
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    rig.engine.pause(rig.engine.idOf('h5-host')!);
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    expect(rig.muster.snapshots[1]!.atMs - rig.muster.snapshots[0]!.atMs).toBeGreaterThanOrEqual(1_000);
-    expect(rig.muster.heartbeats).toHaveLength(0);
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.muster.queueReactions(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+    expect(fixture.muster.snapshots[1]!.atMs - fixture.muster.snapshots[0]!.atMs).toBeGreaterThanOrEqual(1_000);
+    expect(fixture.muster.heartbeats).toHaveLength(0);
   });
 
   test('a 429 for a snapshot does not delay heartbeats, but the heartbeats do not confirm the unsent state', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 1);
-    expect(Heartbeat.parse(rig.muster.heartbeats[0]!.json).digest).not.toBeNull();
-    rig.muster.queueReactions(Paths.agentContainers, problem(429, 'about:blank', { 'retry-after': '2' }));
-    rig.engine.pause(rig.engine.idOf('h5-host')!);
-    await rig.muster.until(() => rig.muster.snapshots.length === 2);
-    const before = rig.muster.heartbeats.length;
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
+    expect(Heartbeat.parse(fixture.muster.heartbeats[0]!.json).digest).not.toBeNull();
+    fixture.muster.queueReactions(Paths.agentContainers, problem(429, 'about:blank', { 'retry-after': '2' }));
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+    const before = fixture.muster.heartbeats.length;
     // A snapshot with this change must also wait.
-    rig.engine.unpause(rig.engine.idOf('h5-host')!);
-    await rig.muster.until(() => rig.muster.snapshots.length === 3);
-    expect(rig.muster.snapshots[2]!.atMs - rig.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
-    const heartbeatsDuringWait = rig.muster.heartbeats
+    fixture.engine.unpause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
+    expect(fixture.muster.snapshots[2]!.atMs - fixture.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
+    const heartbeatsDuringWait = fixture.muster.heartbeats
       .slice(before)
-      .filter(({ atMs }) => atMs < rig.muster.snapshots[2]!.atMs);
+      .filter(({ atMs }) => atMs < fixture.muster.snapshots[2]!.atMs);
     expect(heartbeatsDuringWait.length).toBeGreaterThanOrEqual(5);
     expect(heartbeatsDuringWait.map(({ json }) => Heartbeat.parse(json).digest)).toEqual(
       heartbeatsDuringWait.map(() => null),
     );
-    await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
+    await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
   });
 
   test('a 429 without Retry-After delays snapshots longer each time, even if heartbeats succeed in between', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 1);
-    rig.muster.queueReactions(Paths.agentContainers, problem(429), problem(429), problem(429), problem(429));
-    rig.engine.pause(rig.engine.idOf('h5-host')!);
-    await rig.muster.until(() => rig.muster.snapshots.length === 6);
-    const delays = rig.logged.flatMap(({ msg, retryInMs }) => (msg.includes('limits the rate') ? [retryInMs] : []));
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
+    fixture.muster.queueReactions(Paths.agentContainers, problem(429), problem(429), problem(429), problem(429));
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 6);
+    const delays = fixture.logged.flatMap(({ msg, retryInMs }) => (msg.includes('limits the rate') ? [retryInMs] : []));
     expect(delays).toEqual([100, 200, 400, 800]);
-    expect(rig.muster.heartbeats.length).toBeGreaterThanOrEqual(3);
+    expect(fixture.muster.heartbeats.length).toBeGreaterThanOrEqual(3);
   });
 
   test('the agent retries while the API is down, and then sends it one complete snapshot', async () => {
-    const { port } = new URL(rig.variables['MUSTER_URL']!);
-    await rig.muster.close();
-    rig.run();
-    await eventually(() => rig.logged.filter(({ msg }) => msg === 'the call to the API failed').length >= 3);
-    expect(rig.logged.find(({ msg }) => msg === 'the call to the API failed')!['reason']).toContain('ECONNREFUSED');
-    await rig.muster.listen(Number(port));
-    await rig.muster.until(() => rig.muster.snapshots.length === 1);
-    expect(rig.muster.snapshots[0]!.json).toHaveLength(24);
+    const { port } = new URL(fixture.variables['MUSTER_URL']!);
+    await fixture.muster.close();
+    fixture.run();
+    await eventually(() => fixture.logged.filter(({ msg }) => msg === 'the call to the API failed').length >= 3);
+    expect(fixture.logged.find(({ msg }) => msg === 'the call to the API failed')!['reason']).toContain('ECONNREFUSED');
+    await fixture.muster.listen(Number(port));
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(fixture.muster.snapshots[0]!.json).toHaveLength(24);
   });
 
   test('a heartbeat is retried', async () => {
-    rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    rig.muster.queueReactions(Paths.agentHeartbeat, problem(500), 'reset');
-    rig.run();
-    await rig.muster.until(() => rig.muster.heartbeats.length === 4);
-    expect(rig.muster.snapshots).toHaveLength(1);
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.muster.queueReactions(Paths.agentHeartbeat, problem(500), 'reset');
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 4);
+    expect(fixture.muster.snapshots).toHaveLength(1);
   });
 });
 
@@ -113,33 +113,33 @@ describe('after a call that failed permanently,', () => {
   test.each([400, 403, 404, 413, 415])(
     'a snapshot refused with %i is not sent again before a change, and heartbeats do not confirm it',
     async (status) => {
-      rig.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-      rig.muster.queueReactions(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
-      rig.run();
-      await rig.muster.until(() => rig.muster.snapshots.length === 1);
-      rig.engine.pause(rig.engine.idOf('h5-host')!);
-      await rig.muster.until(() => rig.muster.snapshots.length === 2);
-      const heartbeatsBefore = rig.muster.heartbeats.length;
-      await rig.muster.until(() => rig.muster.heartbeats.length === heartbeatsBefore + 3);
-      expect(Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json)).toMatchObject({ digest: null });
-      expect(rig.muster.snapshots).toHaveLength(2);
-      expect(rig.logged.filter(({ level }) => level === 50)).toHaveLength(1);
+      fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+      fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+      fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+      const heartbeatsBefore = fixture.muster.heartbeats.length;
+      await fixture.muster.until(() => fixture.muster.heartbeats.length === heartbeatsBefore + 3);
+      expect(Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json)).toMatchObject({ digest: null });
+      expect(fixture.muster.snapshots).toHaveLength(2);
+      expect(fixture.logged.filter(({ level }) => level === 50)).toHaveLength(1);
 
-      rig.engine.unpause(rig.engine.idOf('h5-host')!);
-      await rig.muster.until(() => rig.muster.snapshots.length === 3);
-      await rig.muster.until(() => Heartbeat.parse(rig.muster.heartbeats.at(-1)!.json).digest !== null);
+      fixture.engine.unpause(fixture.engine.idOf('h5-host')!);
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
+      await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
     },
   );
 
   test('a redirect is not followed, so the token is not sent to another server', async () => {
-    const otherServer = await openRig();
+    const otherServer = await openFixture();
     try {
-      rig.muster.setReaction(Paths.agentContainers, {
+      fixture.muster.setReaction(Paths.agentContainers, {
         status: 307,
         headers: { location: `${otherServer.variables['MUSTER_URL']}${Paths.agentContainers}` },
       });
-      rig.run();
-      await rig.muster.until(() => rig.muster.snapshots.length === 1);
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
       await new Promise((resolve) => setTimeout(resolve, 200));
       expect(otherServer.muster.receivedRequests).toHaveLength(0);
     } finally {
@@ -149,16 +149,16 @@ describe('after a call that failed permanently,', () => {
 });
 
 test('a superseded agent starts a new stream only after ten minutes without changes by the other agent', async () => {
-  rig.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+  fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
   const summary = { ...firstSummary(), applied: false, reason: 'stream_superseded' };
-  rig.muster.setReaction(Paths.agentContainers, { status: 200, json: summary });
-  rig.run();
-  await rig.muster.until(() => rig.muster.snapshots.length === 5);
-  expect(new Set(rig.muster.snapshots.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
+  fixture.muster.setReaction(Paths.agentContainers, { status: 200, json: summary });
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 5);
+  expect(new Set(fixture.muster.snapshots.map(({ headers }) => headers['snapshot-stream'])).size).toBe(1);
 });
 
 const firstSummary = () => ({
-  hostId: rig.muster.hostId,
+  hostId: fixture.muster.hostId,
   applied: true,
   received: 24,
   created: 24,
@@ -167,7 +167,7 @@ const firstSummary = () => ({
   removed: 0,
   revision: 1,
   digest: 'digest-1',
-  cadence: rig.muster.cadence,
+  cadence: fixture.muster.cadence,
 });
 
 async function eventually(condition: () => boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, DOCKER_STATES, canonicalSnapshot, parseSnapshot, parseStatus } from '@muster/contracts';
-import { loadCapture, type Flavour } from '@muster/testkit/engine-replay';
+import { loadCapture, type CapturedEngine } from '@muster/testkit/engine-replay';
 import fc from 'fast-check';
 import { snapshotText } from '../src/reporting/encode-snapshot.js';
 import { ContainerList, InspectedContainer, ListedContainer } from '../src/engine/shapes.js';
@@ -11,8 +11,8 @@ const parseListed = (fields: object): ListedContainer =>
   ListedContainer.parse({ Id: ID, Names: ['/web'], Image: 'web:1', State: 'running', ...fields });
 const convert = (fields: object): Container => toContainer(parseListed(fields), NOT_INSPECTED);
 
-async function mapCapture(flavour: Flavour): Promise<Container[]> {
-  const capture = await loadCapture(flavour);
+async function mapCapture(capturedEngine: CapturedEngine): Promise<Container[]> {
+  const capture = await loadCapture(capturedEngine);
   return ContainerList.parse(capture.list).map((each) => {
     const { State } = InspectedContainer.parse(capture.inspectById.get(each.Id));
     return toContainer(each, { startedAt: toStartedAt(State.StartedAt), health: toHealth(State.Health?.Status) });
@@ -22,16 +22,16 @@ async function mapCapture(flavour: Flavour): Promise<Container[]> {
 const findByName = (containers: readonly Container[], name: string): Container =>
   containers.find((each) => each.name === name)!;
 
-describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('every captured container of %s', (flavour) => {
+describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])('every captured container of %s', (capturedEngine) => {
   test('is converted to a container that the contract accepts unchanged', async () => {
-    const containers = await mapCapture(flavour);
+    const containers = await mapCapture(capturedEngine);
     const parsed = parseSnapshot(JSON.parse(JSON.stringify(containers)));
     expect(parsed).toEqual({ success: true, data: containers.map((each) => Container.parse(each)) });
     expect(containers.map(({ state }) => state).filter((state) => !DOCKER_STATES.includes(state as never))).toEqual([]);
   });
 
   test('gives equal bytes for any order of containers, ports and labels in the engine’s list', async () => {
-    const containers = await mapCapture(flavour);
+    const containers = await mapCapture(capturedEngine);
     const reversed = containers
       .map((each) => ({
         ...each,

@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { randomBytes } from 'node:crypto';
 import express, { type Express } from 'express';
 import { pino, type Logger } from 'pino';
-import { createAccounts, type OidcOptions } from './routes/accounts.js';
+import { createAccountRouting, type OidcOptions } from './routes/accounts.js';
 import { logThrottle } from './lib/log-throttle.js';
 import { recordRefusedCalls } from './http/auth.js';
 import { closeWhenDraining } from './http/close-when-draining.js';
@@ -13,7 +13,7 @@ import { requireMetricsAuth, type MetricsWithoutToken } from './http/require-met
 import { createEnrollmentLimit } from './http/limit-enrollments.js';
 import { limitAuthFailures } from './http/limit-failures.js';
 import { measureRequests } from './http/measure-requests.js';
-import { methodNotAllowed, refuseOptions } from './http/method-not-allowed.js';
+import { methodNotAllowed, refuseOptionsMethod } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
 import { requireProtocol } from './http/host-and-expect.js';
 import { requestLog } from './http/request-log.js';
@@ -21,7 +21,7 @@ import { STALLED_MS_MAX } from './http/close-if-reader-stalls.js';
 import { securityHeaders } from './http/security-headers.js';
 import { mountRoutes } from './http/route.js';
 import { agentReleaseRoutes } from './routes/agent-release.js';
-import { createAgents } from './routes/agent.js';
+import { createAgentRouting } from './routes/agent.js';
 import { containerRoutes } from './routes/containers.js';
 import { documentationRoutes, serveSwaggerUi } from './routes/documentation.js';
 import { enrollmentTokenRoutes } from './routes/enrollment-tokens.js';
@@ -178,7 +178,16 @@ export function createApp({
   });
   const agentTokens = createAgentTokenService(db, { ...options, elapsedMs, cache: tokenCache });
 
-  const accounts = createAccounts(db, { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs });
+  const accounts = createAccountRouting(db, {
+    publicUrl,
+    secret,
+    signInsPerMinute,
+    oidc,
+    logger,
+    now,
+    skewMs,
+    elapsedMs,
+  });
 
   const source = { db, freshnessContext };
   const containers = createContainerReader(db, freshnessContext);
@@ -192,7 +201,7 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'could not measure the lag of the live stream'),
   });
 
-  const agents = createAgents({
+  const agents = createAgentRouting({
     agentTokens,
     containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
     enrollment: createEnrollmentService(db, { ...options, tokenCache }),
@@ -243,7 +252,7 @@ export function createApp({
   app.use(
     requestLog(logger),
     measureRequests(metrics),
-    securityHeaders({ https: publicUrl.startsWith('https:') }),
+    securityHeaders({ isHttps: publicUrl.startsWith('https:') }),
     closeWhenDraining(isDraining),
   );
   app.use((_req, res, next) => {
@@ -251,7 +260,7 @@ export function createApp({
     res.set('Cache-Control', NO_STORE);
     next();
   });
-  app.use(requireProtocol, refuseOptions(routes));
+  app.use(requireProtocol, refuseOptionsMethod(routes));
   app.use(mountRoutes(routes, guards), serveSwaggerUi(), methodNotAllowed(routes));
   if (webDir !== undefined) app.use(createWebRouter(webDir, stalledMsMax));
   app.use(notFound);

@@ -48,10 +48,10 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
  * The kinds of access that require credentials, except access to metrics. The tests in metrics.test.ts cover the
  * metrics.
  */
-export type GuardedAccess = Exclude<Access, 'anybody' | 'metrics'>;
+export type GuardedAccess = Exclude<Access, 'public' | 'metrics'>;
 
 /** The routes that require credentials, according to the contract. */
 export const guarded = routes.flatMap(({ access, ...route }) =>
-  access === 'anybody' || access === 'metrics' ? [] : [{ ...route, access }],
+  access === 'public' || access === 'metrics' ? [] : [{ ...route, access }],
 );
 export type GuardedRoute = (typeof guarded)[number];

@@ -6,7 +6,7 @@ import { issueToken } from '../src/lib/tokens.js';
 import { guarded, type GuardedAccess, type GuardedRoute } from './access-rules.js';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 import { member, person, type TestPerson } from './users.js';
 
 /** The credentials that a call sends. */
@@ -25,7 +25,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   /** Invalid credentials, keyed by the reason. */
   let invalidCredentials: Record<GuardedAccess, Record<string, Credentials>>;
   let stranger: TestOrganization;
-  let strangeOwner: TestPerson;
+  let strangerOwner: TestPerson;
   let people: Record<MemberRole, TestPerson>;
   let ids: Record<string, string>;
 
@@ -38,13 +38,13 @@ describe.each(testEngines())('access on %s', (engine) => {
     await host.sync([container('a')]);
     enrollment = await organization.enrollmentToken();
     viewer = await api.apiKey(organization.id, 'viewer');
-    strangeOwner = await person(api, stranger.id, 'owner');
+    strangerOwner = await person(api, stranger.id, 'owner');
     people = {
       owner: await person(api, organization.id, 'owner'),
       admin: await person(api, organization.id, 'admin'),
       viewer: await person(api, organization.id, 'viewer'),
     };
-    ids = await idsOf(organization, host, people.viewer.id);
+    ids = await ensureObjects(organization, host, people.viewer.id);
 
     const agent = async (dates: object) => {
       const { token, hash } = issueToken('agent');
@@ -57,13 +57,13 @@ describe.each(testEngines())('access on %s', (engine) => {
       return token;
     };
     const key = (dates: object) => api.apiKey(organization.id, 'admin', dates);
-    const common = (kind: 'agent' | 'enroll' | 'key', good: string) => ({
+    const invalidTokens = (kind: 'agent' | 'enroll' | 'key', validToken: string) => ({
       malformed: 'nonsense',
-      'with a typo': `${good.slice(0, -1)}${good.endsWith('0') ? '1' : '0'}`,
+      'with a typo': `${validToken.slice(0, -1)}${validToken.endsWith('0') ? '1' : '0'}`,
       unknown: issueToken(kind).token,
     });
     const keys = {
-      ...common('key', organization.adminKey),
+      ...invalidTokens('key', organization.adminKey),
       agent: host.token,
       enroll: enrollment.token,
       revoked: await key({ revokedAt: past }),
@@ -71,14 +71,14 @@ describe.each(testEngines())('access on %s', (engine) => {
     };
     const tokens = {
       agent: {
-        ...common('agent', host.token),
+        ...invalidTokens('agent', host.token),
         key: organization.adminKey,
         enroll: enrollment.token,
         revoked: await agent({ revokedAt: past }),
         expired: await agent({ expiresAt: past }),
       },
       enroll: {
-        ...common('enroll', enrollment.token),
+        ...invalidTokens('enroll', enrollment.token),
         key: organization.adminKey,
         agent: host.token,
         revoked: await enroll({ revokedAt: past }),
@@ -89,7 +89,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     };
     const bearers = (kind: keyof typeof tokens) =>
       Object.fromEntries(Object.entries(tokens[kind]).map(([why, bearer]) => [why, { bearer }]));
-    const operators = { ...bearers('viewer'), ...(await badSessions()) };
+    const operators = { ...bearers('viewer'), ...(await invalidSessions()) };
     invalidCredentials = {
       agent: bearers('agent'),
       enroll: bearers('enroll'),
@@ -101,7 +101,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   });
 
   /** Invalid session cookies, keyed by the reason. */
-  async function badSessions(): Promise<Record<string, Credentials>> {
+  async function invalidSessions(): Promise<Record<string, Credentials>> {
     const { prisma } = context.api.db;
     const expired = await person(context.api, organization.id, 'owner');
     await prisma.session.updateMany({ where: { userId: expired.id }, data: { expiresAt: new Date(0) } });
@@ -109,13 +109,13 @@ describe.each(testEngines())('access on %s', (engine) => {
     await prisma.session.deleteMany({ where: { userId: ended.id } });
     const removed = await person(context.api, organization.id, 'owner');
     await prisma.member.delete({ where: { userId: removed.id } });
-    const good = people.owner.browser.cookie;
+    const validCookie = people.owner.browser.cookie;
     return {
       'an expired session': { cookie: expired.browser.cookie },
       'an ended session': { cookie: ended.browser.cookie },
       'a session of a removed member': { cookie: removed.browser.cookie },
-      'another cookie': { cookie: good.replace('muster_session', 'session') },
-      'a forged cookie': { cookie: good.replace(/.{12}$/, 'AAAAAAAA%3D') },
+      'another cookie': { cookie: validCookie.replace('muster_session', 'session') },
+      'a forged cookie': { cookie: validCookie.replace(/.{12}$/, 'AAAAAAAA%3D') },
       'an empty cookie': { cookie: 'muster_session=' },
     };
   }
@@ -135,7 +135,7 @@ describe.each(testEngines())('access on %s', (engine) => {
   /**
    * Creates or finds one object of each kind in the organization, including a session of the user, and returns the ids.
    */
-  async function idsOf(of: TestOrganization, { id: hostId }: TestHost, userId: string) {
+  async function ensureObjects(of: TestOrganization, { id: hostId }: TestHost, userId: string) {
     const { prisma } = context.api.db;
     const at = context.api.clock();
     const invitation = await prisma.invitation.create({
@@ -245,7 +245,7 @@ describe.each(testEngines())('access on %s', (engine) => {
 
   /** The most powerful credentials of another organization. */
   const strangerCredentials = ({ access }: GuardedRoute): Credentials =>
-    access === 'owner' || access === 'user' ? { cookie: strangeOwner.browser.cookie } : { bearer: stranger.adminKey };
+    access === 'owner' || access === 'user' ? { cookie: strangerOwner.browser.cookie } : { bearer: stranger.adminKey };
 
   test.each(guarded.filter(({ path }) => path.includes(':')))(
     "$name gives the same response for another organization's object as for a missing object",
@@ -300,7 +300,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     const other = isPersonal && route.access === 'owner' ? (await member(api, own.id, 'viewer')).id : owner?.id;
     const tokens: Partial<Record<GuardedAccess, string>> = { enroll: token, agent: ownHost.token, admin: own.adminKey };
     const credentials = owner === null ? { bearer: tokens[route.access]! } : { cookie: owner.browser.cookie };
-    const { status } = await call(route, credentials, await idsOf(own, ownHost, other ?? randomUUID()));
+    const { status } = await call(route, credentials, await ensureObjects(own, ownHost, other ?? randomUUID()));
     expect(status).toBeGreaterThanOrEqual(200);
     expect(status).toBeLessThan(300);
   });
@@ -309,7 +309,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     const own = await context.api.organization();
     const ownHost = await own.enroll();
     const { browser, id } = await person(context.api, own.id, 'owner');
-    const { status } = await call(route, { cookie: browser.cookie }, await idsOf(own, ownHost, id));
+    const { status } = await call(route, { cookie: browser.cookie }, await ensureObjects(own, ownHost, id));
     expect(status).toBeLessThan(300);
   });
 

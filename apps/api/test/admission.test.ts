@@ -22,13 +22,13 @@ import { requestLog } from '../src/http/request-log.js';
 import { securityHeaders } from '../src/http/security-headers.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
-import { admitted } from './admitted.js';
+import { withAdmission } from './with-admission.js';
 import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;
 
 /** Waits until `count` promises are fulfilled, and resolves with their values. */
-const first = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
+const firstFulfilled = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
   new Promise((resolve) => {
     const fulfilled: T[] = [];
     for (const promise of promises) {
@@ -60,7 +60,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const app = createApp({ db, now: clock });
     organization = await new TestApi(db, app, clock).organization();
     metrics = createMetrics();
-    server = await serve(admitted(app, ADMISSION, metrics), { host: '127.0.0.1', port: 0 });
+    server = await serve(withAdmission(app, ADMISSION, metrics), { host: '127.0.0.1', port: 0 });
   });
   afterEach(async () => {
     for (const req of open.splice(0)) req.destroy();
@@ -68,7 +68,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   });
 
   /** Opens a request on its own connection. The caller sends the body. */
-  function start(method: string, path: string, token: string, headers: Record<string, string | number> = {}) {
+  function startRequest(method: string, path: string, token: string, headers: Record<string, string | number> = {}) {
     const req = request(`${server.url}${path}`, {
       method,
       agent: false,
@@ -86,11 +86,11 @@ describe.each(testEngines())('admission on %s', (engine) => {
     return { status: res.statusCode ?? 0, headers: res.headers };
   }
 
-  const get = (path: string) => answerTo(start('GET', path, organization.adminKey).end());
+  const get = (path: string) => answerTo(startRequest('GET', path, organization.adminKey).end());
   const snapshot = (host: TestHost, body: Buffer | string, headers: Record<string, string> = {}) =>
-    answerTo(start('POST', Paths.agentContainers, host.token, headers).end(body));
+    answerTo(startRequest('POST', Paths.agentContainers, host.token, headers).end(body));
   const beat = (host: TestHost) =>
-    answerTo(start('POST', Paths.agentHeartbeat, host.token).end('{"digest":null,"engineError":"x"}'));
+    answerTo(startRequest('POST', Paths.agentHeartbeat, host.token).end('{"digest":null,"engineError":"x"}'));
 
   /** Locks a table, so that its readers wait until the returned function is called. */
   async function lockTable(table: 'api_keys' | 'containers') {
@@ -128,7 +128,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
     // One call is in progress, two calls wait, and two calls are refused.
-    for (const { status, headers } of await first(2, answers)) {
+    for (const { status, headers } of await firstFulfilled(2, answers)) {
       expect(status).toBe(503);
       expect(headers['content-type']).toBe('application/problem+json');
       expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(2);
@@ -148,11 +148,11 @@ describe.each(testEngines())('admission on %s', (engine) => {
       await server.drain(0);
       // Five snapshots are admitted at a time, and three are processed at a time.
       const app = createApp({ db, now: testClock() });
-      server = await serve(admitted(app, { requestsInWorkMax: 16 }, metrics), { host: '127.0.0.1', port: 0 });
+      server = await serve(withAdmission(app, { requestsInWorkMax: 16 }, metrics), { host: '127.0.0.1', port: 0 });
       const unlock = await lockTable('containers');
       const answers = hosts.map((host) => snapshot(host, '[]'));
       await waitForLocks(3);
-      const unknownToken = start('POST', Paths.agentContainers, issueToken('agent').token).end('[]');
+      const unknownToken = startRequest('POST', Paths.agentContainers, issueToken('agent').token).end('[]');
       expect((await answerTo(unknownToken)).status).toBe(401);
       await unlock();
       expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
@@ -170,7 +170,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
       open.push(req);
       return answerTo(req.end());
     });
-    expect((await first(2, answers)).map(({ status }) => status)).toEqual([503, 503]);
+    expect((await firstFulfilled(2, answers)).map(({ status }) => status)).toEqual([503, 503]);
     await unlock();
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
@@ -182,12 +182,12 @@ describe.each(testEngines())('admission on %s', (engine) => {
       fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
     );
     // Two calls find the queue full, and two calls wait for the maximum time.
-    const refused = await first(4, calls);
+    const refused = await firstFulfilled(4, calls);
     await unlock();
     await Promise.all(calls);
     const overloadedApp = express().use(
       requestLog(pino({ level: 'silent' })),
-      securityHeaders({ https: false }),
+      securityHeaders({ isHttps: false }),
       () => {
         throw new OverloadedError();
       },
@@ -207,12 +207,12 @@ describe.each(testEngines())('admission on %s', (engine) => {
 
   test('releases the slot of a disconnected client once the work begun for that client has ended', async () => {
     const unlock = await keepOperatorsWaiting();
-    const requests = Array.from({ length: 5 }, () => start('GET', Paths.hosts, organization.adminKey).end());
+    const requests = Array.from({ length: 5 }, () => startRequest('GET', Paths.hosts, organization.adminKey).end());
     const answered = requests.map(async (req) => {
       await answerTo(req);
       return req;
     });
-    const refused = await first(2, answered);
+    const refused = await firstFulfilled(2, answered);
     for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
     await unlock();
     // The first 200 response comes after the canceled requests have ended. Then three calls fit again.
@@ -225,7 +225,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const quick = await organization.enroll();
     const slow = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
     const uploads = slow.map((host) => {
-      const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
+      const req = startRequest('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
       req.write('[');
       return req;
     });
@@ -237,7 +237,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   test('receives one body of a host at a time, and refuses a second body with 429 after a wait', async () => {
     const [host, other] = [await organization.enroll(), await organization.enroll()];
     const startUpload = () => {
-      const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
+      const req = startRequest('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
       req.write('[');
       return req;
     };
@@ -263,7 +263,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
 
   test('responds with 408 to a body that arrives too slowly, and closes the connection', async () => {
     const host = await organization.enroll();
-    const req = start('POST', Paths.agentContainers, host.token, { 'Content-Length': 10 * MIB });
+    const req = startRequest('POST', Paths.agentContainers, host.token, { 'Content-Length': 10 * MIB });
     const trickle = setInterval(() => req.write(' '.repeat(100)), 500);
     const answer = await new Promise<IncomingMessage>((resolve) => void req.once('response', resolve));
     clearInterval(trickle);
@@ -310,11 +310,11 @@ describe('a flood of calls without credentials', () => {
         if (isHeld && req.url === path && req.headers.authorization === undefined) held.push(res);
         else res.end();
       };
-      server = await serve(admitted(app, ADMISSION), { host: '127.0.0.1', port: 0 });
+      server = await serve(withAdmission(app, ADMISSION), { host: '127.0.0.1', port: 0 });
       const { url } = server;
       // For each call that may be in progress, two more calls may wait.
       const answers = Array.from({ length: 4 * inWork }, () => fetch(`${url}${path}`, { method }));
-      for (const { status, headers } of await first(inWork, answers)) {
+      for (const { status, headers } of await firstFulfilled(inWork, answers)) {
         expect(status).toBe(503);
         expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
       }

@@ -11,7 +11,7 @@ const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` })
  * Creates a cache that has completed its first poll. The test controls the cache's clock and ends the cache's pending
  * polls.
  */
-async function watchingCache() {
+async function createPollingCache() {
   let at = 1_000;
   const failures: unknown[] = [];
   const polls: {
@@ -50,7 +50,7 @@ test('a token is cached for less than five seconds without polls for revocations
 });
 
 test('a token looked up after a poll is cached while polls succeed, for at most ten minutes', async () => {
-  const { cache, polls, now, advance } = await watchingCache();
+  const { cache, polls, now, advance } = await createPollingCache();
   cache.set('a', identity('host'), now());
   for (let poll = 1; poll < 300; poll++) {
     advance(2_000);
@@ -63,7 +63,7 @@ test('a token looked up after a poll is cached while polls succeed, for at most 
 });
 
 test('a token that a poll finds revoked is dropped, and other tokens stay cached', async () => {
-  const { cache, polls, now, advance } = await watchingCache();
+  const { cache, polls, now, advance } = await createPollingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
   advance(2_000);
@@ -73,7 +73,7 @@ test('a token that a poll finds revoked is dropped, and other tokens stay cached
 });
 
 test('a token is cached for only five seconds if a poll ended while the token was looked up', async () => {
-  const { cache, polls, now, advance } = await watchingCache();
+  const { cache, polls, now, advance } = await createPollingCache();
   advance(2_000);
   const readAt = now();
   cache.get('a');
@@ -89,7 +89,7 @@ test('a token is cached for only five seconds if a poll ended while the token wa
 });
 
 test('if polls fail or hang, cached tokens expire within five seconds of the last successful poll', async () => {
-  const { cache, polls, failures, now, advance } = await watchingCache();
+  const { cache, polls, failures, now, advance } = await createPollingCache();
   cache.set('a', identity('host'), now());
   advance(6_000);
   // After six idle seconds, the cached entry may be outdated.
@@ -122,7 +122,7 @@ test.each([
   ['a response with a lower horizon', { server: 'one', horizon: 6n }],
   ['a response from another server, whose horizon is higher', { server: 'two', horizon: 900n }],
 ])('after %s, no token that was cached before is used', async (_what, after) => {
-  const { cache, polls, now, advance } = await watchingCache();
+  const { cache, polls, now, advance } = await createPollingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
   advance(2_000);
@@ -130,7 +130,7 @@ test.each([
   const readAt = now();
   await polls[1]!.end({ ...after, tokenIds: [] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
-  // A token read during the poll may belong to the lost history.
+  // A token read during the poll may have been read before the database lost transactions.
   cache.set('a', identity('one'), readAt);
   advance(1);
   cache.set('b', identity('two'), now());
@@ -232,7 +232,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     expect(tokenIds.length).toBeLessThanOrEqual(2);
   });
 
-  test('is not looked up again before its revocation, and is refused after the next poll', async () => {
+  test('stays cached until the revocation, and is refused after the next poll', async () => {
     const { db } = context.api;
     const clock = testClock(context.api.clock());
     const organization = await context.api.organization();

@@ -5,7 +5,7 @@ import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { request, type ClientRequest } from 'node:http';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
-import { admitted } from './admitted.js';
+import { withAdmission } from './with-admission.js';
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
@@ -26,7 +26,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     const clock = testClock();
     const app = createApp({ db, now: clock });
     organization = await new TestApi(db, app, clock).organization();
-    server = await serve(admitted(app, {}), { host: '127.0.0.1', port: 0 });
+    server = await serve(withAdmission(app, {}), { host: '127.0.0.1', port: 0 });
   });
   afterAll(async () => {
     await server.drain(0);
@@ -120,8 +120,8 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
       req.on('error', () => undefined);
       open.push(req);
       req.write(body.slice(0, 10));
-      // All bodies are open for half a second. Then they end one by one within 4 s: slowly enough for a slow machine, but
-      // before the API checks their rate, which takes 5 s.
+      // All bodies are open for half a second. Then they end one by one within 4 s: slowly enough for a slow machine,
+      // but before the API checks their rate, which takes 5 s.
       setTimeout(() => req.end(body.slice(10)), 500 + 8 * index);
       return new Promise<number | undefined>((resolve) => {
         req.once('response', (res) => resolve(res.resume().statusCode));

@@ -29,7 +29,7 @@ const restarting = (dockerId: string, exitCode: number) =>
 const unhealthy = (dockerId: string, changes: Partial<ContainerInput> = {}) =>
   container(dockerId, { status: 'Up 5 minutes (unhealthy)', ...changes });
 
-describe.each(testEngines())('attention on %s', (engine) => {
+describe.each(testEngines())('the attention list on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
   /** Reads what needs attention, and verifies that each filter lists exactly what its group counts. */
@@ -86,7 +86,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     await host.sync([container(dockerId), ...others]);
   }
 
-  test('of a healthy fleet is empty: finished, stopped and once restarted containers need none', async () => {
+  test('of a healthy fleet is empty: finished, stopped and once restarted containers are not problems', async () => {
     const organization = await context.api.organization();
     expect(await attentionOf(organization)).toEqual(NOTHING);
     const host = await organization.enroll();
@@ -99,7 +99,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     expect(await attentionOf(organization)).toEqual(NOTHING);
   });
 
-  test('has the hosts that are offline, stale or whose engine is down, by problem, with their times', async () => {
+  test('contains the hosts that are offline, stale or whose engine is down, by problem, with their times', async () => {
     const organization = await context.api.organization();
     const { clock } = context.api;
     const old = await organization.enroll({ name: 'old' });
@@ -169,7 +169,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     expect(hostTotals(await attentionOf(organization))).toEqual([['offline', 1]]);
   });
 
-  test('has refused snapshots and possible clones', async () => {
+  test('contains hosts with refused snapshots and possible clones', async () => {
     const organization = await context.api.organization();
     const [refused, cloned] = [await organization.enroll({ name: 'refused' }), await organization.enroll()];
     await refused.sync([container('a')]);
@@ -185,7 +185,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     expect(kinds).toEqual(['clone_suspected', 'snapshot_refused']);
   });
 
-  test('has unhealthy, dead and failed containers, grouped by image', async () => {
+  test('contains unhealthy, dead and failed containers, grouped by image', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll({ name: 'one' }), await organization.enroll({ name: 'two' })];
     await one.sync([
@@ -328,7 +328,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     expect((await withLimits(organization, {})).containers.totalIsExact).toBe(true);
   });
 
-  test('does not read the exits of containers that someone stopped', async () => {
+  test('does not count the exits of containers that someone stopped toward its read limit', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     for (const code of [0, 143]) {
@@ -339,7 +339,7 @@ describe.each(testEngines())('attention on %s', (engine) => {
     expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 1)).toBe(true);
   });
 
-  test('counts the failed containers of a host that an earlier version wrote, with its next snapshot', async () => {
+  test('counts the failed containers of a host that an earlier version wrote as soon as the host sends a snapshot', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { db, clock } = context.api;
@@ -354,12 +354,12 @@ describe.each(testEngines())('attention on %s', (engine) => {
     expect(containerTotals(await attentionOf(organization))).toEqual([['failed', 1]]);
   });
 
-  test.each(['problem=none', 'problem=', 'problem=crashed'])('containers are not listed by ?%s', async (query) => {
+  test.each(['problem=none', 'problem=', 'problem=crashed'])('the list of containers refuses ?%s', async (query) => {
     const organization = await context.api.organization();
     await organization.get(`${Paths.containers}?${query}`).expect(400);
   });
 
-  test('containers are listed and exported by any of several problems', async () => {
+  test('the list and the export of containers can be filtered by several problems', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await crash(host, 'loop', 3, [unhealthy('a'), exited('b', 1), exited('c', 0)]);

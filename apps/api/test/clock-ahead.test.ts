@@ -18,7 +18,7 @@ const containerFreshness = async (host: TestHost) => {
 };
 
 /** Creates two processes on one database: one with the test's clock, and one whose clock is an hour ahead of it. */
-function processes(api: TestApi) {
+function createProcesses(api: TestApi) {
   const ahead = testClock(new Date(api.clock().getTime() + HOUR_MS));
   const { db } = api;
   const liveness = createLivenessService(db, { now: api.clock });
@@ -43,7 +43,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('a host that stops reporting becomes stale and offline at the usual times in both processes', async () => {
     const { api } = context;
-    const { liveness, ahead, runLiveness } = processes(api);
+    const { liveness, ahead, runLiveness } = createProcesses(api);
     const organization = await api.organization();
     const [one, other] = [await organization.enroll(), await organization.enroll()];
     await liveness.recordLiveness();
@@ -71,7 +71,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('a real outage of Muster is recorded, and no outage ends in the future', async () => {
     const { api } = context;
-    const { liveness, ahead, runLiveness } = processes(api);
+    const { liveness, ahead, runLiveness } = createProcesses(api);
     const host = await (await api.organization()).enroll();
     await runLiveness(5);
     await ahead.liveness.recordLiveness();
@@ -91,7 +91,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('future instants that the process wrote to hosts are shown as the current time and then lowered', async () => {
     const { api } = context;
-    const { liveness, ahead, runLiveness } = processes(api);
+    const { liveness, ahead, runLiveness } = createProcesses(api);
     const host = await (await api.organization()).enroll();
     await liveness.recordLiveness();
     await host.through(ahead.api).sync([container('a')]);
@@ -110,7 +110,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('a lastSeenAt in the future is lowered even by a call that changes nothing else', async () => {
     const { api } = context;
-    const { ahead } = processes(api);
+    const { ahead } = createProcesses(api);
     const host = await (await api.organization()).enroll();
     await host.through(ahead.api).sync([]);
     await api.http.post(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(201);
@@ -119,7 +119,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
   test('a restarted agent’s run is accepted, and a second machine is detected', async () => {
     const { api } = context;
-    const { liveness, ahead, runLiveness } = processes(api);
+    const { liveness, ahead, runLiveness } = createProcesses(api);
     const host = await (await api.organization()).enroll();
     const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
     const order = (stream: string, sequence: number, at: Date) => ({
@@ -142,7 +142,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
 
 describe('an embedded database, which uses the clock of its process', () => {
   /** The machine's clocks. The test sets them. */
-  function machine() {
+  function createMachineClocks() {
     const ms = { elapsed: 0, wall: Date.UTC(2026, 2, 1, 12) };
     const pass = (passedMs: number) => {
       ms.elapsed += passedMs;
@@ -153,7 +153,7 @@ describe('an embedded database, which uses the clock of its process', () => {
 
   test('is not affected by a wall clock that jumps an hour ahead for a moment', async () => {
     const db = await createTestDatabase('pglite');
-    const { ms, pass, clocks } = machine();
+    const { ms, pass, clocks } = createMachineClocks();
     const clock = createDatabaseClock(db, clocks);
     await clock.start();
     const liveness = createLivenessService(db, { now: clock.now });
@@ -183,7 +183,7 @@ describe('an embedded database, which uses the clock of its process', () => {
 
   test('recovers from a start with a clock that was an hour ahead', async () => {
     const db = await createTestDatabase('pglite');
-    const { ms, pass, clocks } = machine();
+    const { ms, pass, clocks } = createMachineClocks();
     const run = async () => {
       const clock = createDatabaseClock(db, clocks);
       await clock.start();

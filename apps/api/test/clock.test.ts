@@ -6,7 +6,7 @@ import { useApi } from './harness.js';
 describe.each(testEngines())("the database's clock on %s", (engine) => {
   const context = useApi(engine);
 
-  test('is read correctly', async () => {
+  test('equals the clock of this process, because both run on one machine', async () => {
     const clock = createDatabaseClock(context.api.db);
     await clock.start();
     await clock.synchronize();

@@ -4,7 +4,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync, identity: (bytes: Buffer) => bytes } as const;
 
@@ -59,13 +59,13 @@ describe('the compression of answers', () => {
     ['problems', `${Paths.hosts}?${'unknown=1&'.repeat(40)}`, 'GET', 'operator'],
     ['answers to agents', Paths.agentToken, 'GET', 'agent'],
     ['the file of an export', Paths.exportContainers, 'GET', 'operator'],
-  ])('leaves out %s', async (_what, path, method, who) => {
+  ])('is not applied to %s', async (_what, path, method, who) => {
     const { headers, bytes } = await call(path, 'br, gzip', method, who === 'agent' ? host.token : undefined);
     expect(headers).not.toHaveProperty('content-encoding');
     expect(bytes.length).toBeGreaterThan(0);
   });
 
-  test('does not apply to the live stream, because it would delay messages', async () => {
+  test('is not applied to the live stream, because it would delay messages', async () => {
     const client = await server.listen(organization.adminKey);
     expect(client.answer.headers).not.toHaveProperty('content-encoding');
     expect(client.answer.headers).toMatchObject({

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { Container, parseContainer, type ContainerInput } from '@muster/contracts';
 import fc from 'fast-check';
 import { toContainerRow } from '../src/services/sync/container-row.js';
-import { diffSnapshot, sameContainer } from '../src/services/sync/diff-snapshot.js';
+import { diffSnapshot, isSameContainer } from '../src/services/sync/diff-snapshot.js';
 import { container } from './fixtures.js';
 
 const parsed = (changes: Partial<ContainerInput> = {}) => Container.parse(container('a', changes));
@@ -82,7 +82,7 @@ const fields = {
 };
 const input = fc.record(fields).map((value) => ({ dockerId: 'a', ...value }));
 
-test('two containers are the same exactly if their digests are equal', () => {
+test('two containers are equal if and only if their digests are equal', () => {
   const names = Object.keys(fields) as (keyof typeof fields)[];
   const parse = (value: object): Container => parseContainer(JSON.parse(JSON.stringify(value))).data!;
   fc.assert(
@@ -90,7 +90,7 @@ test('two containers are the same exactly if their digests are equal', () => {
       const two = { ...one, ...Object.fromEntries(changed.map((name) => [name, other[name]])) };
       // `toContainerRow` modifies its argument.
       const [a, b] = [toContainerRow(parse(one)), toContainerRow(parse(two))];
-      expect(sameContainer(parse(one), parse(two))).toBe(a.digest === b.digest);
+      expect(isSameContainer(parse(one), parse(two))).toBe(a.digest === b.digest);
     }),
     { numRuns: 2_000 },
   );

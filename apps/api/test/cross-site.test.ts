@@ -39,7 +39,7 @@ describe('a page of another site', () => {
     ['the browser reports same-origin', { 'Sec-Fetch-Site': 'same-origin' }],
     ['its origin is the public URL', { Origin: 'http://muster.example.org' }],
     ['its origin is the requested host', { Origin: 'http://10.1.2.3:3000', Host: '10.1.2.3:3000' }],
-  ])('is not assumed if %s', async (_why, headers: Record<string, string>) => {
+  ])('is not suspected if %s', async (_why, headers: Record<string, string>) => {
     expect((await create(headers)).status).toBe(201);
   });
 
@@ -63,13 +63,13 @@ describe('a page of another site', () => {
     expect((await signIn({})).status).toBe(201);
   });
 
-  test('is detected if the Origin is invalid; without an Origin, the function cannot decide', () => {
+  test('is detected if the Origin is invalid; isSameOrigin returns null if no header names an origin', () => {
     const noOrigin = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
     expect(isSameOrigin(noOrigin, 'http://muster.example.org')).toBeNull();
     expect(isSameOrigin({ ...noOrigin, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);
   });
 
-  test('is detected for an http origin if the public URL is https, even for the requested host', () => {
+  test('is detected if its origin is http and the public URL is https, even if it names the requested host', () => {
     const plain = { secFetchSite: undefined, origin: 'http://10.1.2.3', host: '10.1.2.3' };
     expect(isSameOrigin(plain, 'https://muster.example.org')).toBe(false);
     expect(isSameOrigin({ ...plain, origin: 'https://10.1.2.3' }, 'https://muster.example.org')).toBe(true);

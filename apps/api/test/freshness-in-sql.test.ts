@@ -20,7 +20,7 @@ import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { clocksOf, TestApi, TestOrganization, useApi } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 const HOSTS = 300;
 const SEED = Number(process.env['MUSTER_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
@@ -75,7 +75,7 @@ const countsOf = (words: readonly string[]): Record<string, number> => {
 
 const MILD = ['truncated', 'clock_skew'];
 
-/** Computes the severity by which lists of hosts are sorted, from a host in a response. */
+/** Computes the severity of a host in a response. Lists of hosts are sorted by it. */
 function severityOf({ freshness, problems }: Host): number {
   if (freshness === 'left') return 0;
   const isSevere = problems.some(({ code }) => !MILD.includes(code));

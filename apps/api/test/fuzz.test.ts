@@ -11,7 +11,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { issueToken } from '../src/lib/tokens.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { callsOf, toBytes, type Call, type Caller } from './fuzz/call.js';
-import { exchange, type RawAnswer } from './fuzz/wire.js';
+import { exchange, type RawAnswer } from './fuzz/raw-exchange.js';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
 import { routesOf } from './route-table.js';
@@ -64,7 +64,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
       enroll: enrollment.token,
       admin: organization.adminKey,
       viewer: await context.api.apiKey(organization.id, 'viewer'),
-      garbage: issueToken('key').token,
+      unknownKey: issueToken('key').token,
     };
     return readState();
   }

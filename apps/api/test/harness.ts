@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:http';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { issueToken } from '../src/lib/tokens.js';
-import { documented } from './documented.js';
+import { checkDocumented } from './check-documented.js';
 import { enrollRequest } from './fixtures.js';
 
 /** A clock that moves only when a test advances it. */
@@ -51,7 +51,7 @@ export class TestApi {
 
   /** Returns a client of the application. A response that differs from the OpenAPI document fails the test. */
   get http() {
-    return supertest.agent(this.server ?? this.app).use(documented);
+    return supertest.agent(this.server ?? this.app).use(checkDocumented);
   }
 
   /** Returns another process on the same database, with empty caches. */
@@ -197,9 +197,9 @@ function sharedDatabase(engine: DatabaseEngine): Promise<Database> {
 }
 
 /**
- * Creates an application for the tests of a `describe`, and closes its database after them. With `sharesDatabase`, uses a
- * database that other tests of the group also use, because creating a database takes time. That database is closed after
- * all tests of the group.
+ * Creates an application for the tests of a `describe`, and closes its database after them. With `sharesDatabase`, uses
+ * a database that other tests of the group also use, because creating a database takes time. That database is closed
+ * after all tests of the group.
  */
 export function useApi(
   engine: DatabaseEngine,

@@ -46,7 +46,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     expect(body).toEqual({ engines: empty, agentVersions: empty });
   });
 
-  test('with very many values are the most frequent ones', async () => {
+  test('contain only the most frequent values of a fleet that has very many', async () => {
     const organization = await context.api.organization();
     for (const agentVersion of ['1', '2', '2', '3', '3']) await organization.enroll({ agentVersion });
     const { agentVersions, engines } = await getHostFacets(context.api.db, organization.id, { valuesMax: 2 });

@@ -59,7 +59,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
     });
   });
 
-  test('has numbers of which each is the total of one list', async () => {
+  test('contains only numbers that equal the total of a list', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'hibernating', status: '' })]);
@@ -133,7 +133,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
    * Creates two hosts, whose names are not in the order of their ids, and a third that is marked deleted while its rows
    * remain.
    */
-  async function fleet() {
+  async function createHosts() {
     const organization = await context.api.organization();
     const [beta, alpha, gone] = [
       await organization.enroll({ name: 'beta' }),
@@ -202,7 +202,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
   const LIMITS = [1, 2, 3, 50];
 
   test('images are counted across hosts by reference, neither skipped nor repeated at any page size', async () => {
-    const { organization } = await fleet();
+    const { organization } = await createHosts();
     const budgets: ImageListLimits[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
     const images = (q: string | undefined, limit: number, budget: ImageListLimits) =>
       readAll<ImageInUse>((cursor) => listImages(context.api.db, organization.id, { q, limit, cursor }, budget));
@@ -227,14 +227,14 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
   });
 
   test('an image with more containers than the counting limit has isExact false', async () => {
-    const { organization } = await fleet();
+    const { organization } = await createHosts();
     const query = { q: 'nginx', limit: 50 };
     const { items } = await listImages(context.api.db, organization.id, query, { rowsOfImageMax: 2 });
     expect(items).toMatchObject([{ image: 'nginx:1.29', containers: 2, isExact: false }]);
   });
 
   test('ports are listed with their containers and hosts, ordered by host and port, at any page size', async () => {
-    const { organization, alpha, beta } = await fleet();
+    const { organization, alpha, beta } = await createHosts();
     const budgets: PortListLimits[] = [{}, { rowsMax: 1 }, { rowsMax: 1, shortPageSteps: 1, emptyPageSteps: 1 }];
     const ports = async (query: object, limit: number, budget: PortListLimits) => {
       const source = { db: context.api.db, freshnessContext };
@@ -274,7 +274,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s', (e
   });
 
   test('projects are grouped by host, with their running containers, at any page size', async () => {
-    const { organization, alpha, beta } = await fleet();
+    const { organization, alpha, beta } = await createHosts();
     const budgets: ProjectListLimits[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
     const projects = async (query: object, limit: number, budget: ProjectListLimits) => {
       const source = { db: context.api.db, freshnessContext };

@@ -8,7 +8,7 @@ import { addressGroup } from '../src/lib/address-group.js';
 const MIB = 1024 * 1024;
 
 /** Creates the limits with their own clock. Each call returns whether it was admitted. */
-function limits(perMinute = 600) {
+function createTestLimits(perMinute = 600) {
   const elapsed = { ms: 0 };
   const agentLimits = createAgentLimits({
     perMinute,
@@ -28,9 +28,9 @@ function limits(perMinute = 600) {
       rowsWritten: number,
       { textBytes = 10 * MIB, historyBytes = rowsWritten * 250 } = {},
     ) => {
-      const admitted = isAdmitted(agentLimits.snapshots, hostId);
-      if (admitted) agentLimits.chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes });
-      return admitted;
+      const isSnapshotAdmitted = isAdmitted(agentLimits.snapshots, hostId);
+      if (isSnapshotAdmitted) agentLimits.chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes });
+      return isSnapshotAdmitted;
     },
   };
 }
@@ -39,7 +39,7 @@ describe('the limits of an agent', () => {
   const DAY_MINUTES = 24 * 60;
 
   test('never refuse a host that sends 10 MiB once a minute for a day, with changes of all its 5,000 containers', () => {
-    const { elapsed, beat, snapshot } = limits();
+    const { elapsed, beat, snapshot } = createTestLimits();
     let refused = 0;
     for (let minute = 0; minute < DAY_MINUTES; minute++) {
       if (!snapshot('large', 10 * 1024 * 1024, 5_000)) refused += 1;
@@ -51,7 +51,7 @@ describe('the limits of an agent', () => {
 
   test('never refuse the replay of a full journal of small or large entries, nor the snapshot after it', () => {
     for (const entries of [500, 10]) {
-      const { beat, snapshot } = limits();
+      const { beat, snapshot } = createTestLimits();
       const [bytes, rows] = [2 * 1024 * 1024, 7_000];
       for (let i = 0; i < entries; i++)
         expect(snapshot('back', bytes / entries, rows / entries, { textBytes: (100 * MIB) / entries })).toBe(true);
@@ -61,7 +61,7 @@ describe('the limits of an agent', () => {
   });
 
   test('never refuse the first full snapshots of a fleet after an upgrade', () => {
-    const { beat, snapshot } = limits();
+    const { beat, snapshot } = createTestLimits();
     let refused = 0;
     for (let host = 0; host < 10_000; host++) {
       if (!snapshot(`host ${host}`, 10 * 1024 * 1024, 5_000)) refused += 1;
@@ -71,7 +71,7 @@ describe('the limits of an agent', () => {
   });
 
   test('admit no more rows per host than the rate allows once the burst is spent', () => {
-    const { elapsed, beat, snapshot } = limits();
+    const { elapsed, beat, snapshot } = createTestLimits();
     let rows = 0;
     let refusedBeats = 0;
     for (let second = 0; second < 3_600; second++) {
@@ -90,7 +90,7 @@ describe('enrollments are limited', () => {
   const FLEET = 12_000;
 
   /** Creates the limit with its own clock. Each call returns whether it was admitted. */
-  function limit() {
+  function createTestLimit() {
     const elapsed = { ms: 0 };
     const enrollments = createEnrollmentLimit(() => elapsed.ms);
     const isAdmitted = (enrollmentTokenId: string, ip: string) => {
@@ -110,7 +110,7 @@ describe('enrollments are limited', () => {
     ['by address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
     ['by /64 network of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
   ])('%s: a fleet of 12,000 is admitted at once, and then 20 hosts a second', (_what, call) => {
-    const { elapsed, isAdmitted } = limit();
+    const { elapsed, isAdmitted } = createTestLimit();
     let refused = 0;
     for (let i = 0; i < FLEET; i++) if (!isAdmitted(...call(i))) refused += 1;
     expect(refused).toBe(0);
@@ -124,7 +124,7 @@ describe('enrollments are limited', () => {
 
 describe('the limits of an agent on text, history and rotations', () => {
   test('admit no more text per host than the rate allows, even if nothing changes and the bodies are small', () => {
-    const { elapsed, beat, snapshot } = limits();
+    const { elapsed, beat, snapshot } = createTestLimits();
     let texts = 0;
     let refusedBeats = 0;
     for (let tenth = 0; tenth < 36_000; tenth++) {
@@ -139,7 +139,7 @@ describe('the limits of an agent on text, history and rotations', () => {
   });
 
   test('admit no more history per host than the rate allows, even if few rows change', () => {
-    const { elapsed, snapshot } = limits();
+    const { elapsed, snapshot } = createTestLimits();
     let mib = 0;
     for (let second = 0; second < 3_600; second++) {
       if (snapshot('noisy', 50 * 1024, 100, { textBytes: MIB, historyBytes: 2 * MIB })) mib += 2;
@@ -149,7 +149,7 @@ describe('the limits of an agent on text, history and rotations', () => {
   });
 
   test('allow a host as many token rotations as it may need after lost responses, and no more', () => {
-    const { elapsed, beat, rotation } = limits();
+    const { elapsed, beat, rotation } = createTestLimits();
     let rotations = 0;
     let refusedBeats = 0;
     for (let second = 0; second < 3_600; second++) {

@@ -20,11 +20,12 @@ const IMAGES = ['nginx:1.29', 'postgres:16', `r/${'i'.repeat(300)}`, `r/${'i'.re
 const KEYS = ['tier', '__proto__', 'a"b', 'a=b', '', "it's"];
 const VALUES = ['', 'front', 'back=x', '"'];
 
-/** More labels than the label index covers, and more text than the text index covers. */
+/** More labels than the label index covers. */
 const MANY_LABELS = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`many-${i}`, 'yes']));
+/** More text than the text index covers. */
 const LONG_COMMAND = `sh -c ${'-'.repeat(1_100)} needle`;
 
-const containerIn = fc.record({
+const anyContainer = fc.record({
   dockerId: fc.constantFrom('a1b2c3d4e5f60', 'a1b2c3d4e5f61', 'b', 'web', 'E.x_-'),
   name: fc.constantFrom(...NAMES),
   image: fc.constantFrom(...IMAGES),
@@ -36,10 +37,10 @@ const containerIn = fc.record({
     fc.constant(MANY_LABELS),
   ),
 });
-const snapshotOf = fc.uniqueArray(containerIn, { selector: ({ dockerId }) => dockerId, maxLength: 5 });
+const anySnapshot = fc.uniqueArray(anyContainer, { selector: ({ dockerId }) => dockerId, maxLength: 5 });
 
 /** Two snapshots for each of three hosts. The second snapshot removes, changes and restores containers. */
-const fleetOf = fc.array(fc.tuple(snapshotOf, snapshotOf), { minLength: 3, maxLength: 3 });
+const anyFleet = fc.array(fc.tuple(anySnapshot, anySnapshot), { minLength: 3, maxLength: 3 });
 
 const label = fc.record({
   key: fc.constantFrom(...KEYS, 'many-3', 'absent'),
@@ -56,9 +57,9 @@ const SILENCES = [
 
 const BY_NAME = { key: 'name', descending: false } as const;
 
-type Asked = Omit<ContainerQuery, 'hostId'> & { hosts: number[] | undefined };
+type QueryForHosts = Omit<ContainerQuery, 'hostId'> & { hosts: number[] | undefined };
 
-const queryOf: fc.Arbitrary<Asked> = fc.record({
+const anyQuery: fc.Arbitrary<QueryForHosts> = fc.record({
   hosts: fc.option(some([0, 1, 2]), { nil: undefined, freq: 4 }),
   hostFreshness: fc.option(some<(typeof SILENCES)[number][0]>(['online', 'stale', 'offline']), {
     nil: undefined,
@@ -98,7 +99,7 @@ const BUDGETS = [undefined, 1, 2, 5, 9];
 const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known === state) ? state : 'other');
 
 /** A simple reference implementation of the filters. */
-function holds(row: Container, query: ContainerQuery, hostFreshness: Freshness): boolean {
+function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Freshness): boolean {
   const labels = new Map(Object.entries(row.labels as Record<string, string>));
   const matchesSearch = (q: string) =>
     row.dockerId.startsWith(q) ||
@@ -145,7 +146,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
 
   test('contain each selected row once and in order, for any page size and any way to find the rows', async () => {
     await fc.assert(
-      fc.asyncProperty(fleetOf, fc.array(queryOf, { minLength: 6, maxLength: 6 }), async (fleet, queries) => {
+      fc.asyncProperty(anyFleet, fc.array(anyQuery, { minLength: 6, maxLength: 6 }), async (fleet, queries) => {
         const organization = await context.api.organization();
         const hosts: TestHost[] = [];
         while (hosts.length < fleet.length) hosts.push(await organization.enroll());
@@ -159,8 +160,8 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
         const freshnessOf = new Map<string, Freshness>();
         for (const [index, { id }] of hosts.entries()) {
           const [freshness, silentSeconds] = SILENCES[index]!;
-          const heardAt = new Date(context.api.clock().getTime() - silentSeconds * 1_000);
-          await prisma.host.update({ where: { id }, data: { lastSeenAt: heardAt, confirmedAt: heardAt } });
+          const lastSeenAt = new Date(context.api.clock().getTime() - silentSeconds * 1_000);
+          await prisma.host.update({ where: { id }, data: { lastSeenAt, confirmedAt: lastSeenAt } });
           freshnessOf.set(id, freshness);
         }
         const rows = await prisma.container.findMany({ where: { organizationId: organization.id } });
@@ -168,7 +169,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
           const sort = indexes === undefined && HOST_ONLY_SORT_KEYS.includes(asked.sort.key) ? BY_NAME : asked.sort;
           const query: ContainerQuery = { ...asked, sort, hostId: indexes?.map((index) => hosts[index]!.id) };
           const expected = rows
-            .filter((row) => holds(row, query, freshnessOf.get(row.hostId)!))
+            .filter((row) => matchesQuery(row, query, freshnessOf.get(row.hostId)!))
             .sort((a, b) => compareRows(a, b, query.sort));
           for (const rowsMax of BUDGETS) {
             const found = await readAll(organization.id, query, rowsMax, expected.length);
@@ -191,7 +192,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(page.incomplete).toBeUndefined();
   });
 
-  test('end a page at the budget, mark it as incomplete, and continue on the next page', async () => {
+  test('end a page at the read limit, mark it as incomplete, and continue on the next page', async () => {
     const { list } = await createHaystack();
     expect(await list(1, 'hay')).toMatchObject({ items: [{}, {}, {}], total: 1, totalIsExact: false });
     const pages = [await list(1)];
@@ -216,7 +217,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     }
   });
 
-  test('find crash loops and other problems once each, with any budget', async () => {
+  test('find each crash loop and each other problem once, with any read limit', async () => {
     const organization = await context.api.organization();
     const hosts = [await organization.enroll(), await organization.enroll()];
     const others = Array.from({ length: 20 }, (_, index) => container(`a${index}`));

@@ -9,7 +9,7 @@ import { findRevokedTokens } from '../src/services/enrollment/find-revoked-token
 import { readFeed } from '../src/services/live/read-feed.sql.js';
 import { container } from './fixtures.js';
 import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 /**
  * A change of the history that a database reports: another server, and a number that is added to the transaction
@@ -56,7 +56,7 @@ function withHistory(db: Database, history: History): Database {
 
 const inTypeOf = (sample: unknown, value: bigint) => (typeof sample === 'string' ? String(value) : value);
 
-test('a history is continued only by the same server at the same or a higher horizon', () => {
+test('two points belong to one history only if the server is the same and the horizon did not decrease', () => {
   const before = { server: 'one', horizon: 10n };
   expect(isSameHistory(before, { server: 'one', horizon: 10n })).toBe(true);
   expect(isSameHistory(before, { server: 'one', horizon: 11n })).toBe(true);
@@ -65,7 +65,7 @@ test('a history is continued only by the same server at the same or a higher hor
 });
 
 // The embedded database runs in this process, so it cannot crash alone.
-serverOnly(test)('a crash begins another history, whether or not the server process survives the crash', async () => {
+serverOnly(test)('a crash starts another history, whether or not the server’s main process survives it', async () => {
   const cluster = await startPostgresCluster();
   const db = await openDatabase({ url: cluster.url });
   const poll = async () => {
@@ -107,7 +107,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await Promise.all(servers.splice(0).map((server) => server.close()));
   });
 
-  test('a database continues its own history from each statement to the next, on any connection', async () => {
+  test('all statements belong to one history, on any connection, while no transaction is lost', async () => {
     const { db } = context.api;
     for (let round = 0; round < 20; round++) {
       const [before, alike] = await Promise.all([findRevokedTokens(db, null), readFeed(db, [])]);
@@ -130,7 +130,8 @@ describe.each(testEngines())('on %s,', (engine) => {
         ['one', 'two'].map(async () => (await (await context.api.organization()).enroll()).through(api)),
       );
       const beat = async (of = host!) => (await of.beat({ digest: null })).status;
-      // A token that is looked up after a poll for revocations is cached for longer than five seconds.
+      // A token that is looked up after a poll for revocations is cached for longer than five seconds (`ENTRY_TTL_MS`),
+      // so these calls leave both tokens cached past the failover.
       for (let poll = 0; poll < 3; poll++) {
         expect([await beat(), await beat(other)]).toEqual([200, 200]);
         clock.advance(2_500);

@@ -12,7 +12,7 @@ import { container } from './fixtures.js';
 import { TestApi, testClock, useApi } from './harness.js';
 
 /** Parses metrics in Prometheus text format. Returns the value of each series, by its name and labels as written. */
-const seriesOf = (text: string): Map<string, number> =>
+const parseSeries = (text: string): Map<string, number> =>
   new Map(
     [...text.matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)].map(([, series, value]) => [series!, Number(value)] as const),
   );
@@ -22,7 +22,7 @@ async function read(api: TestApi): Promise<Map<string, number>> {
     .get(Paths.metrics)
     .expect(200)
     .expect('Content-Type', /^text\/plain; version=0\.0\.4/);
-  return seriesOf(answer.text);
+  return parseSeries(answer.text);
 }
 
 describe.each(testEngines())('metrics on %s', (engine) => {

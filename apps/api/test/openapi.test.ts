@@ -8,7 +8,7 @@ import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import type { OpenApiMedia, OpenApiResponse } from '../src/openapi/document-shape.js';
 import { createOpenApiDocument } from '../src/openapi/document.js';
-import { documented, validationErrors } from './documented.js';
+import { checkDocumented, validationErrors } from './check-documented.js';
 import { useApi } from './harness.js';
 import { person } from './users.js';
 import { routesOf } from './route-table.js';
@@ -247,7 +247,7 @@ describe('a response that differs from the document', () => {
     const app = express().get(path, (_req, res) => {
       res.set('X-Request-Id', 'x').set('ETag', 'x').status(status).json(body);
     });
-    return supertest.agent(app).use(documented);
+    return supertest.agent(app).use(checkDocumented);
   };
   const good = { status: 'ok' };
 

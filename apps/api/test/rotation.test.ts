@@ -48,7 +48,7 @@ const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const)
  * One agent and its calls in flight. The agent keeps its old token until the next token has worked. It returns to the
  * old token only if the next token may have expired before its first use.
  */
-class Holder {
+class SimulatedAgent {
   readonly #tokens;
   readonly #pendingCalls: { resume: () => void; callOutcome: Promise<unknown> }[] = [];
   #previousToken: string | null = null;
@@ -90,7 +90,8 @@ class Holder {
       .authenticate(by)
       .then((identity) => this.#tokens.rotate(identity))
       .catch(() => null);
-    // A call in flight has used the next token, so the agent continues with the next token.
+    // The old token was refused, because a call in flight has used the next token. So the agent continues with the next
+    // token.
     if (answer === null) return this.rotate({ lost });
     this.currentToken = by;
     this.#storeToken(by, answer, lost);
@@ -122,15 +123,15 @@ class Holder {
   }
 }
 
-const steps: Readonly<Record<string, (holder: Holder) => unknown>> = {
-  use: (holder) => holder.use(),
-  rotate: (holder) => holder.rotate({ lost: false }),
-  'rotate again': (holder) => holder.rotateAgain({ lost: false }),
-  'rotate, response lost': (holder) => holder.rotate({ lost: true }),
-  'rotate again, response lost': (holder) => holder.rotateAgain({ lost: true }),
-  'send a use': (holder) => holder.send('use'),
-  'send a rotation': (holder) => holder.send('rotate'),
-  deliver: (holder) => holder.deliver(),
+const steps: Readonly<Record<string, (agent: SimulatedAgent) => unknown>> = {
+  use: (agent) => agent.use(),
+  rotate: (agent) => agent.rotate({ lost: false }),
+  'rotate again': (agent) => agent.rotateAgain({ lost: false }),
+  'rotate, response lost': (agent) => agent.rotate({ lost: true }),
+  'rotate again, response lost': (agent) => agent.rotateAgain({ lost: true }),
+  'send a use': (agent) => agent.send('use'),
+  'send a rotation': (agent) => agent.send('rotate'),
+  deliver: (agent) => agent.deliver(),
   'advance one hour': ({ api }) => api.clock.advance(HOUR_MS),
   'advance one day': ({ api }) => api.clock.advance(24 * HOUR_MS),
 };
@@ -144,10 +145,10 @@ describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) =>
     const sequence = fc.array(fc.constantFrom(...Object.keys(steps)), { minLength: 3, maxLength: 14 });
     await fc.assert(
       fc.asyncProperty(sequence, async (names) => {
-        const holder = new Holder(context.api, (await enrollHost()).token);
-        for (const name of names) await steps[name]!(holder);
-        await holder.deliverAll();
-        await holder.use();
+        const agent = new SimulatedAgent(context.api, (await enrollHost()).token);
+        for (const name of names) await steps[name]!(agent);
+        await agent.deliverAll();
+        await agent.use();
       }),
       { numRuns: 100 },
     );

@@ -64,7 +64,7 @@ serverOnly(describe)('while another transaction holds a row', () => {
   async function countHeldConnections(): Promise<number> {
     await pause(300);
     let fewest = Infinity;
-    // The calls wait for at most two seconds, so the samples take as little time as possible.
+    // The calls stop waiting after two seconds, so all samples must be taken before then.
     for (let i = 0; i < 10; i++) {
       await pause(10);
       fewest = Math.min(fewest, db.connections().busy - 1);

@@ -53,7 +53,7 @@ class Client {
 }
 
 /** Parses the responses that a connection received, each with its status, headers and body. */
-function answersIn(received: string) {
+function parseResponses(received: string) {
   const answers: { status: number; headers: Record<string, string>; body: string }[] = [];
   for (let rest = received; rest !== '';) {
     const end = rest.indexOf('\r\n\r\n');
@@ -70,7 +70,7 @@ function answersIn(received: string) {
 
 /** Expects a problem document of this status as the only response, followed by the end of the connection. */
 function expectProblem(received: string, status: number): void {
-  const answers = answersIn(received);
+  const answers = parseResponses(received);
   expect(answers.map((answer) => answer.status)).toEqual([status]);
   const { headers, body } = answers[0]!;
   expect(headers).toMatchObject({ 'content-type': 'application/problem+json', connection: 'close' });
@@ -164,7 +164,7 @@ describe('draining', () => {
     await arrived.opened;
     const drained = server.drain(500);
     open();
-    const [answer] = answersIn(await client.ended);
+    const [answer] = parseResponses(await client.ended);
     expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' }, body: '"done"' });
     await drained;
   });
@@ -213,14 +213,14 @@ describe('unusual and malformed requests:', () => {
   });
 
   test('HTTP/1.0 needs no Host, and Expect: 100-continue is supported', async () => {
-    const [old] = answersIn(await exchange('GET /healthz HTTP/1.0', '', ''));
+    const [old] = parseResponses(await exchange('GET /healthz HTTP/1.0', '', ''));
     expect(old).toMatchObject({ status: 200 });
     const upload = ['Host: x', 'Expect: 100-continue', 'Content-Length: 2', 'Connection: close', '', '{}'];
-    const refused = answersIn(await exchange(`POST ${Paths.agentContainers} HTTP/1.1`, ...upload));
+    const refused = parseResponses(await exchange(`POST ${Paths.agentContainers} HTTP/1.1`, ...upload));
     expect(refused.map(({ status }) => status)).toEqual([401]);
     const host = await (await context.api.organization()).enroll();
     const good = [`Authorization: Bearer ${host.token}`, 'Content-Type: application/json', ...upload];
-    const accepted = answersIn(await exchange(`POST ${Paths.agentHeartbeat} HTTP/1.1`, ...good));
+    const accepted = parseResponses(await exchange(`POST ${Paths.agentHeartbeat} HTTP/1.1`, ...good));
     expect(accepted.map(({ status }) => status)).toEqual([100, 400]);
   });
 
@@ -237,7 +237,7 @@ describe('unusual and malformed requests:', () => {
 
   test('a valid absolute-form target is treated like its path', async () => {
     const received = await exchange('GET http://x.example/healthz HTTP/1.1', 'Host: x', 'Connection: close', '', '');
-    expect(answersIn(received)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }]);
+    expect(parseResponses(received)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }]);
   });
 
   const UPLOAD_BYTES = 9 * 1024 * 1024;
@@ -280,7 +280,7 @@ describe('unusual and malformed requests:', () => {
     await arrived.opened;
     client.send('more junk', '', '');
     open();
-    const [good, ...rest] = answersIn(await client.ended);
+    const [good, ...rest] = parseResponses(await client.ended);
     expect(good).toMatchObject({ status: 200, body: 'good' });
     expect(rest).toMatchObject([{ status: 400, headers: { 'content-type': 'application/problem+json' } }]);
   });
@@ -289,7 +289,7 @@ describe('unusual and malformed requests:', () => {
     const [slowHead, slowBody, early] = await Promise.all(slowClients.map(({ ended }) => ended));
     expectProblem(slowHead!, 408);
     expectProblem(slowBody!, 408);
-    expect(answersIn(early!)).toMatchObject([{ status: 200, body: 'early' }]);
+    expect(parseResponses(early!)).toMatchObject([{ status: 200, body: 'early' }]);
   }, 30_000);
 });
 
@@ -305,7 +305,7 @@ describe('one connection cannot overload the server:', () => {
     });
     const client = await Client.connect(server);
     client.send(CHUNKED + chunksOf(1, 100_000));
-    const [answer, ...others] = answersIn(await client.ended);
+    const [answer, ...others] = parseResponses(await client.ended);
     expect(others).toEqual([]);
     expect(answer!.status).toBe(400);
     expect(JSON.parse(answer!.body)).toMatchObject({ type: ProblemTypes.invalidRequest, title: 'Bad request' });
@@ -322,7 +322,7 @@ describe('one connection cannot overload the server:', () => {
     await client.ended;
     // The server did not wait for the time limit of requests.
     expect(performance.now() - begunAt).toBeLessThan(8_000);
-    expect(answersIn(client.received)).toMatchObject([{ status: 200 }]);
+    expect(parseResponses(client.received)).toMatchObject([{ status: 200 }]);
   });
 
   test('a body in chunks of ordinary size is received whole, and so is one with few small chunks', async () => {
@@ -355,7 +355,7 @@ describe('one connection cannot overload the server:', () => {
     const client = await Client.connect(server);
     const paths = Array.from({ length: 12 }, (_, index) => `/${index}`);
     client.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
-    while (answersIn(client.received).length < paths.length) await once(client.socket, 'data');
-    expect(answersIn(client.received).map(({ body }) => body)).toEqual(paths);
+    while (parseResponses(client.received).length < paths.length) await once(client.socket, 'data');
+    expect(parseResponses(client.received).map(({ body }) => body)).toEqual(paths);
   });
 });

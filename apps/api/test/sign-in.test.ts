@@ -5,7 +5,7 @@ import { createApp } from '../src/app.js';
 import { ADDRESSES_MAX, FAILURE_WINDOW_MS } from '../src/services/accounts/failed-sign-ins.js';
 import { Browser } from './browser.js';
 import { TestApi, testClock, useApi } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 import { PASSWORD, person } from './users.js';
 
 describe.each(testEngines())('sign-in on %s', (engine) => {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
 import { createAgentReleaseService } from '../src/services/delivery/agent-release.js';
-import { admitted } from './admitted.js';
+import { withAdmission } from './with-admission.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
@@ -43,7 +43,7 @@ describe('a client that does not read a long response', () => {
     const host = await organization.enroll();
     const rows = Array.from({ length: 1_000 }, (_, i) => container(`c${i}`, { labels: { large: 'x'.repeat(8_000) } }));
     await host.sync(rows);
-    server = await serve(admitted(app, { requestsInWorkMax: 8 }), { host: '127.0.0.1', port: 0 });
+    server = await serve(withAdmission(app, { requestsInWorkMax: 8 }), { host: '127.0.0.1', port: 0 });
   });
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.destroy();

@@ -3,7 +3,7 @@ import { Paths, type ContainerEvent } from '@muster/contracts';
 import { createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi, type TestHost } from './harness.js';
-import { FAST, useServers, ids, historyOf } from './streams.js';
+import { SHORT_INTERVALS, useServers, eventIds, historyOf } from './streams.js';
 
 describe.each(testEngines())('the live stream on %s', (engine) => {
   const context = useApi(engine);
@@ -12,7 +12,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
   test('reports that it lags while the history cannot be read, and that it has caught up afterwards', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const server = await serve({ stream: { ...FAST, laggingMs: 300 } });
+    const server = await serve({ stream: { ...SHORT_INTERVALS, laggingMs: 300 } });
     const client = await server.listen(organization.adminKey);
     await client.until(() => client.lastEventId !== undefined);
     const { prisma } = context.api.db;
@@ -133,10 +133,10 @@ serverOnly(describe)('the live stream on a server', () => {
       for (let round = 0; busy; round++) {
         const client = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
         const count = 1 + (round % 5);
-        await Promise.race([client.until(() => ids(client).length >= count), stopped]);
+        await Promise.race([client.until(() => eventIds(client).length >= count), stopped]);
         client.close();
         // Further events may have been received, too.
-        reconnectingIds.push(...ids(client).map(String));
+        reconnectingIds.push(...eventIds(client).map(String));
         expect(client.of('reset')).toEqual([]);
         lastEventId = reconnectingIds.at(-1) ?? lastEventId;
       }
@@ -157,8 +157,8 @@ serverOnly(describe)('the live stream on a server', () => {
     stop();
     await Promise.all(others);
     const history = await historyOf(organization);
-    await steadyClient.until(() => ids(steadyClient).length >= history.length);
-    expect(ids(steadyClient)).toEqual(history);
+    await steadyClient.until(() => eventIds(steadyClient).length >= history.length);
+    expect(eventIds(steadyClient)).toEqual(history);
     const from = history.indexOf(firstOfAll!) + 1;
     expect(reconnectingIds.length).toBeGreaterThan(5);
     expect(reconnectingIds).toEqual(history.slice(from, from + reconnectingIds.length));
@@ -176,6 +176,6 @@ serverOnly(describe)('the live stream on a server', () => {
     await host.post([container('a')]);
     while ((await historyOf(organization)).length === 0) await host.post([container('a')]);
     await client.until(() => client.of('container').length > 0);
-    expect(ids(client)).toEqual(await historyOf(organization));
+    expect(eventIds(client)).toEqual(await historyOf(organization));
   });
 });

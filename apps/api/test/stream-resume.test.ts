@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
-import { FAST, useServers, ids, historyOf } from './streams.js';
+import { SHORT_INTERVALS, useServers, eventIds, historyOf } from './streams.js';
 
-describe.each(testEngines())('a client of the live stream that reconnects on %s', (engine) => {
+describe.each(testEngines())('a client that reconnects to the live stream on %s', (engine) => {
   const context = useApi(engine);
   const serve = useServers(context);
 
@@ -20,24 +20,24 @@ describe.each(testEngines())('a client of the live stream that reconnects on %s'
       const listening = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
       await listening.until(() => listening.of('freshness').length > 0);
       await host.sync([container('a', { name: `while-here-${round}` }), container(`new-${round}`)]);
-      await listening.until(() => ids(listening).length >= (round === 0 ? 2 : 3));
+      await listening.until(() => eventIds(listening).length >= (round === 0 ? 2 : 3));
       expect(listening.of('reset')).toEqual([]);
-      receivedIds.push(...ids(listening).map(String));
+      receivedIds.push(...eventIds(listening).map(String));
       lastEventId = receivedIds.at(-1);
       listening.close();
     }
     // Together, the clients receive all events except the first, which occurred before any client connected.
     const history = await historyOf(organization);
     const last = await servers[0]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
-    await last.until(() => receivedIds.length + ids(last).length >= history.length - 1);
-    expect([...receivedIds, ...ids(last)]).toEqual(history.slice(1));
+    await last.until(() => receivedIds.length + eventIds(last).length >= history.length - 1);
+    expect([...receivedIds, ...eventIds(last)]).toEqual(history.slice(1));
   });
 
   test.each([
     ['a value that is not an event id', 'yesterday'],
     ['an id that no event has', '1-1'],
     ['an id out of range', '9223372036854775808-1'],
-  ])('sends a reset after %s, and continues with new changes', async (_what, lastEventId) => {
+  ])('gets a reset if it sends %s, and then gets new changes', async (_what, lastEventId) => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -49,7 +49,7 @@ describe.each(testEngines())('a client of the live stream that reconnects on %s'
     expect(client.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
   });
 
-  test('a client that has received no event yet misses none after it reconnects', async () => {
+  test('misses no event, even if it had received none before it reconnected', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve();
@@ -82,10 +82,10 @@ describe.each(testEngines())('a client of the live stream that reconnects on %s'
     expect(fourth.of('reset')).toEqual([]);
   });
 
-  test('a client whose filters match nothing receives the position of the stream, and resumes there', async () => {
+  test('receives the position of the stream even if its filters match nothing, and resumes there', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    const server = await serve({ stream: { ...FAST, positionIntervalMs: 20, missedEventsMax: 0 } });
+    const server = await serve({ stream: { ...SHORT_INTERVALS, positionIntervalMs: 20, missedEventsMax: 0 } });
     const query = '?name=no-such-container';
     const client = await server.listen(organization.adminKey, { query });
     await client.until(() => client.lastEventId !== undefined);
@@ -99,7 +99,7 @@ describe.each(testEngines())('a client of the live stream that reconnects on %s'
     expect(again.of('reset')).toEqual([]);
   });
 
-  test('a reset has the id after which the stream continues, and nothing is missed after that', async () => {
+  test('can resume after the id of a reset, and then misses nothing', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -114,7 +114,7 @@ describe.each(testEngines())('a client of the live stream that reconnects on %s'
     expect(again.of('reset')).toEqual([]);
   });
 
-  test('an id without later events is valid for days', async () => {
+  test('can resume for days after an id that no event follows', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -129,7 +129,7 @@ describe.each(testEngines())('a client of the live stream that reconnects on %s'
     }
   });
 
-  test('an id that is foreign, too old or followed by too many events causes a reset', async () => {
+  test('gets a reset if its id belongs to another organization, is too old or is followed by too many events', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     await (await stranger.enroll()).sync([container('a')]);
     const host = await organization.enroll();
@@ -145,7 +145,7 @@ describe.each(testEngines())('a client of the live stream that reconnects on %s'
     };
     expect(await resumed(own!)).toEqual(['container', 'container', 'container']);
     expect(await resumed(foreign!)).toEqual(['reset']);
-    const impatient = await serve({ stream: { ...FAST, missedEventsMax: 2 } });
+    const impatient = await serve({ stream: { ...SHORT_INTERVALS, missedEventsMax: 2 } });
     expect(await resumed(own!, impatient)).toEqual(['reset']);
     context.api.clock.advance(24 * 3_600_000 + 1);
     expect(await resumed(own!)).toEqual(['reset']);

@@ -7,8 +7,8 @@ import { StreamChunk } from '../src/services/live/chunk.js';
 import type { StreamSink } from '../src/services/live/listener.js';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
-import { TestServer, type StreamClient } from './listening.js';
-import { FAST, useServers, ids, historyOf } from './streams.js';
+import { TestServer, type StreamClient } from './test-server.js';
+import { SHORT_INTERVALS, useServers, eventIds, historyOf } from './streams.js';
 
 describe.each(testEngines())('the live stream on %s', (engine) => {
   const context = useApi(engine);
@@ -39,7 +39,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(client.of('container')[0]).toMatchObject({
       data: { kind: 'created', dockerId: 'a', hostId: host.id, hostName: 'live' },
     });
-    expect(ids(client)).toEqual((await historyOf(organization)).slice(1));
+    expect(eventIds(client)).toEqual((await historyOf(organization)).slice(1));
     expect(client.of('host')[0]!.data).toMatchObject({ id: host.id, freshness: 'online', containerCount: 1 });
     await client.until(() => client.of('summary').length > 1);
     expect(client.of('summary')[1]!.data.hosts.byFreshness).toMatchObject({ online: 1, never: 0 });
@@ -122,7 +122,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(new Set(foreign.of('host').map(({ data }) => data.id))).toEqual(new Set([strangeHost.id]));
   });
 
-  test('more than 200 hosts that change at once are sent as one message, after which no client needs a reset', async () => {
+  test('reports more than 200 hosts that change at once in one message, after which no client needs a reset', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const client = await (await serve()).listen(organization.adminKey);
@@ -219,7 +219,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
 
   test('holds no request slot, and has a limited number of clients', async () => {
     const organization = await context.api.organization();
-    const server = await serve({ stream: { ...FAST, listenersMax: 3 } }, { requestsInWorkMax: 8 });
+    const server = await serve({ stream: { ...SHORT_INTERVALS, listenersMax: 3 } }, { requestsInWorkMax: 8 });
     const clients = [1, 2, 3].map(() => server.listen(organization.adminKey));
     await Promise.all(clients);
     const headers = { Authorization: `Bearer ${organization.adminKey}` };

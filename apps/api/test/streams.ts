@@ -1,12 +1,12 @@
 import { afterEach } from '@jest/globals';
 import { createApp, type AppOptions } from '../src/app.js';
 import type { AdmissionOptions } from '../src/http/admission-control.js';
-import { admitted } from './admitted.js';
+import { withAdmission } from './with-admission.js';
 import type { TestApi, TestOrganization } from './harness.js';
-import { TestServer, type StreamClient } from './listening.js';
+import { TestServer, type StreamClient } from './test-server.js';
 
 /** Short intervals, so that tests do not wait. */
-export const FAST = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
+export const SHORT_INTERVALS = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
 
 /** Returns a function that starts servers that use the database. The servers are closed after each test. */
 export function useServers(context: { readonly api: TestApi }) {
@@ -16,14 +16,16 @@ export function useServers(context: { readonly api: TestApi }) {
   });
   return async (parts: Partial<AppOptions> = {}, admission: AdmissionOptions = {}) => {
     const { db, clock } = context.api;
-    const server = await TestServer.start(admitted(createApp({ db, now: clock, stream: FAST, ...parts }), admission));
+    const server = await TestServer.start(
+      withAdmission(createApp({ db, now: clock, stream: SHORT_INTERVALS, ...parts }), admission),
+    );
     servers.push(server);
     return server;
   };
 }
 
 /** Returns the ids of the events that a client has received. */
-export const ids = (client: StreamClient) => client.of('container').map(({ id }) => id);
+export const eventIds = (client: StreamClient) => client.of('container').map(({ id }) => id);
 
 /** Returns the ids of an organization's events, in the order of the feed. */
 export async function historyOf({ api, id }: TestOrganization): Promise<string[]> {

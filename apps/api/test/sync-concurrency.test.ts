@@ -5,7 +5,7 @@ import { container, order } from './fixtures.js';
 import { useApi } from './harness.js';
 
 /** Returns two snapshots of one host that have some containers in common. */
-const versions = (round: number) =>
+const createSnapshots = (round: number) =>
   [0, 1].map((side) =>
     Array.from({ length: 12 }, (_, i) =>
       container(`r${(round + i * (side + 1)) % 20}`, { name: `round-${round}-side-${side}-${i}` }),
@@ -22,7 +22,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
   test('of one host leave the rows of exactly one of the two snapshots, in each of 200 rounds', async () => {
     const host = await (await context.api.organization()).enroll();
     for (let round = 0; round < 200; round++) {
-      const sides = versions(round).map(unique);
+      const sides = createSnapshots(round).map(unique);
       const summaries = await Promise.all(sides.map((side) => host.sync(side)));
       expect(summaries.every(({ applied }) => applied)).toBe(true);
       const [last] = summaries.toSorted((a, b) => b.revision - a.revision);

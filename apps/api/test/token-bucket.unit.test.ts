@@ -6,24 +6,24 @@ describe('a token bucket', () => {
   test('grants its burst at once, and then a token whenever one has been refilled', () => {
     const buckets = createTokenBuckets({ perMinute: 600, burst: 60 });
     const taken = Array.from({ length: 61 }, () => buckets.take('a', 0));
-    expect(taken.map(({ allowed }) => allowed)).toEqual([...Array<boolean>(60).fill(true), false]);
+    expect(taken.map(({ isAllowed }) => isAllowed)).toEqual([...Array<boolean>(60).fill(true), false]);
     expect(taken[0]).toMatchObject({ remaining: 59, retryAfterMs: 0, fullInMs: 100 });
     expect(taken[59]).toMatchObject({ remaining: 0, fullInMs: 6000 });
     expect(taken[60]!.retryAfterMs).toBeCloseTo(100);
-    expect(buckets.take('a', 99).allowed).toBe(false);
-    expect(buckets.take('a', 100).allowed).toBe(true);
-    expect(buckets.take('a', 100).allowed).toBe(false);
+    expect(buckets.take('a', 99).isAllowed).toBe(false);
+    expect(buckets.take('a', 100).isAllowed).toBe(true);
+    expect(buckets.take('a', 100).isAllowed).toBe(false);
   });
 
   test('of one key is never emptied by another key', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 1 });
     for (let i = 0; i < 100; i++) buckets.take('noisy', i);
-    expect(buckets.take('quiet', 100)).toMatchObject({ allowed: true });
+    expect(buckets.take('quiet', 100)).toMatchObject({ isAllowed: true });
   });
 
   test('is full again after a pause, and never holds more than its burst', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 3 });
-    const burstAt = (nowMs: number) => Array.from({ length: 5 }, () => buckets.take('a', nowMs).allowed);
+    const burstAt = (nowMs: number) => Array.from({ length: 5 }, () => buckets.take('a', nowMs).isAllowed);
     expect(burstAt(0)).toEqual([true, true, true, false, false]);
     expect(burstAt(3_600_000)).toEqual([true, true, true, false, false]);
   });
@@ -43,9 +43,9 @@ describe('a token bucket', () => {
           for (const gap of gaps) {
             nowMs += gap;
             tokens = Math.min(burst, tokens + (gap * perMinute) / 60_000);
-            const { allowed, retryAfterMs } = buckets.take('a', nowMs);
-            if (Math.abs(tokens - 1) > 1e-3) expect(allowed).toBe(tokens >= 1);
-            if (allowed) tokens -= 1;
+            const { isAllowed, retryAfterMs } = buckets.take('a', nowMs);
+            if (Math.abs(tokens - 1) > 1e-3) expect(isAllowed).toBe(tokens >= 1);
+            if (isAllowed) tokens -= 1;
             else expect(retryAfterMs).toBeCloseTo(((1 - tokens) * 60_000) / perMinute, 0);
           }
         },
@@ -56,12 +56,12 @@ describe('a token bucket', () => {
   test('admits nothing while it is in debt, and its debt is limited', () => {
     const buckets = createTokenBuckets({ perMinute: 60, burst: 10, debtMax: 20 });
     buckets.charge('a', 15, 0);
-    expect(buckets.take('a', 0)).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 6_000 });
-    expect(buckets.take('a', 5_999).allowed).toBe(false);
-    expect(buckets.take('a', 6_000).allowed).toBe(true);
+    expect(buckets.take('a', 0)).toMatchObject({ isAllowed: false, remaining: 0, retryAfterMs: 6_000 });
+    expect(buckets.take('a', 5_999).isAllowed).toBe(false);
+    expect(buckets.take('a', 6_000).isAllowed).toBe(true);
     buckets.charge('a', 1_000, 6_000);
     expect(buckets.take('a', 6_000).retryAfterMs).toBe(21_000);
-    expect(buckets.take('b', 6_000).allowed).toBe(true);
+    expect(buckets.take('b', 6_000).isAllowed).toBe(true);
   });
 
   test('uses no memory once it is full, and the memory for a flood of keys is limited', () => {

@@ -33,7 +33,7 @@ function recordOperations(db: Database): { db: Database; operations: string[] } 
 }
 
 /** Returns a token of this kind whose random part differs from the given one only in its last bit. */
-function neighbourOf(kind: TokenKind, bytes: Uint8Array): string {
+function withOtherLastBit(kind: TokenKind, bytes: Uint8Array): string {
   const changed = Uint8Array.from(bytes);
   changed[31]! ^= 1;
   return formatToken(kind, changed);
@@ -82,7 +82,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
       const far = await guess(kind, issueToken(kind).token);
       expect(far.status).toBe(401);
       expect(far.operations.length).toBeGreaterThan(0);
-      expect(await guess(kind, neighbourOf(kind, bytes))).toEqual(far);
+      expect(await guess(kind, withOtherLastBit(kind, bytes))).toEqual(far);
       // The stored token itself is accepted, so the guess is indeed close to a valid one.
       expect((await guess(kind, formatToken(kind, bytes))).status).toBeLessThan(300);
     },

@@ -88,9 +88,9 @@ async function perform(
     agents.push(supervise(`the agent of ${name}`, agent));
   };
   if (hasLocalEngine) startAgent('this machine', localEngine());
-  for (const [index, { name, flavour, info, roles }] of FLEET.entries()) {
+  for (const [index, { name, capturedEngine, info, roles }] of FLEET.entries()) {
     const listen = { socketPath: join(directory, 'engines', `${name}.sock`) };
-    const replay = { flavour, listen, roles, info, seed: index + 1 };
+    const replay = { capturedEngine, listen, roles, info, seed: index + 1 };
     const engine = use(await startReplayedEngine(replay), (each) => each.close());
     startAgent(name, { DOCKER_HOST: engine.server.dockerHost });
   }

@@ -1,15 +1,22 @@
-import type { Flavour, Role, Temper } from '@muster/testkit/engine-replay';
+import type { CapturedEngine, Role, Behavior } from '@muster/testkit/engine-replay';
 
 /** A Compose service with one container. */
-type Service = [project: string, name: string, image: string, temper: Temper, ports?: Role['ports'], command?: string];
+type Service = [
+  project: string,
+  name: string,
+  image: string,
+  behavior: Behavior,
+  ports?: Role['ports'],
+  command?: string,
+];
 
-const toRole = ([project, name, image, temper, ports = [], command = name]: Service): Role => ({
+const toRole = ([project, name, image, behavior, ports = [], command = name]: Service): Role => ({
   name: `${project}-${name}-1`,
   image,
-  temper,
+  behavior,
   ports,
   command,
-  hasHealthCheck: temper === 'flapping' || temper === 'redeployed',
+  hasHealthCheck: behavior === 'flapping' || behavior === 'redeployed',
   labels: { 'com.docker.compose.project': project, 'com.docker.compose.service': name, team: project },
 });
 
@@ -20,11 +27,11 @@ const published = (privatePort: number, publicPort = privatePort) => ({ privateP
  * Describes a simulated host. `info` replaces fields of the captured `/info` response, so that each host has its own
  * identity.
  */
-function createHost(name: string, flavour: Flavour, services: readonly Service[]) {
+function createHost(name: string, capturedEngine: CapturedEngine, services: readonly Service[]) {
   const id = `demo-${name}`;
   // Podman returns a new random id with each call, so agents identify its engines by their storage directories.
-  const identity = flavour === 'podman-4.3' ? { DockerRootDir: `/var/lib/containers/${id}` } : { ID: id };
-  return { name, flavour, info: { Name: name, ...identity }, roles: services.map(toRole) };
+  const identity = capturedEngine === 'podman-4.3' ? { DockerRootDir: `/var/lib/containers/${id}` } : { ID: id };
+  return { name, capturedEngine, info: { Name: name, ...identity }, roles: services.map(toRole) };
 }
 
 const shop = (webPort: number): Service[] => [

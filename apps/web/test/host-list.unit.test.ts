@@ -51,7 +51,7 @@ describe('the URL of the hosts page', () => {
     expect(Object.values(parsed).filter((value) => value !== undefined)).toEqual([]);
   });
 
-  test('can be cleared of each filter by the filter’s chip, and of all filters at once', () => {
+  test('loses one filter value when its chip is removed, and all filters when they are cleared together', () => {
     fc.assert(
       fc.property(search, (state) => {
         let left: HostSearch = { ...state, q: undefined };

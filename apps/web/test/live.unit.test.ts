@@ -333,7 +333,7 @@ describe('the live badge', () => {
     late.live.close();
   });
 
-  test('stays silent when a proxy releases many messages at once after a long time, until they arrive regularly', async () => {
+  test('is not live if a proxy releases many messages at once after a long time, until messages arrive regularly', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive();
     setConnection({ state: 'open' });

@@ -66,7 +66,7 @@ async function openBenchDatabase(url: string) {
       await pool.query('VACUUM (ANALYZE)');
       await pool.query('CHECKPOINT');
     },
-    /** Returns the bytes of write-ahead log since the server was created. */
+    /** Returns the number of WAL bytes written since the server was created. */
     async walBytes(): Promise<number> {
       const { rows } = await pool.query<{ bytes: string }>(
         `SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes`,

@@ -35,11 +35,9 @@ const FULL = {
     turnMs: 2_500,
     /** Milliseconds without requests. During this time, the growth of an idle server's write-ahead log is measured. */
     idleMs: 6_000,
-    /**
-     * The number of containers in a large snapshot, and the number of such snapshots that are sent to measure how long
-     * each blocks the event loop.
-     */
+    /** The number of containers in a large snapshot. */
     stallContainers: 5_000,
+    /** The number of large snapshots that are sent to measure how long each blocks the event loop. */
     stallRequests: 10,
   },
   growth: {

@@ -26,7 +26,7 @@ export interface StreamOptions {
   random?: () => number;
 }
 
-/** Milliseconds before the first reconnect. The delay doubles with each failed attempt, up to the maximum. */
+/** Milliseconds before the first reconnect. The delay doubles with each failed attempt, up to `RETRY_MS_MAX`. */
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 30_000;
 

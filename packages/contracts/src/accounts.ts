@@ -65,7 +65,7 @@ export const SessionItem = z.object({
   /** Whether the caller requested the list with this session. */
   current: z.boolean(),
   createdAt: Timestamp,
-  /** Accurate to one hour. */
+  /** The time is accurate to one hour. */
   lastSeenAt: Timestamp,
   expiresAt: Timestamp,
   address: z.string().nullable(),
@@ -140,7 +140,7 @@ export const ApiKey = z.object({
   /** The creator's current name; null if it is unknown. */
   createdByName: z.string().nullable(),
   expiresAt: Timestamp.nullable(),
-  /** Accurate to one hour. */
+  /** The time is accurate to one hour. */
   lastUsedAt: Timestamp.nullable(),
   revokedAt: Timestamp.nullable(),
 });

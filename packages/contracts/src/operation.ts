@@ -4,14 +4,14 @@ import type { ProblemType } from './problem.js';
 /**
  * Who may call an operation:
  *
- * - `anybody`: anyone, without authentication.
+ * - `public`: anyone, without authentication.
  * - `enroll`: an agent with an enrollment token.
  * - `agent`: an agent with an agent token.
  * - `viewer`, `admin`, `owner`: an operator with an API key or a session, and with at least this role.
  * - `user`: a user with a session.
  * - `metrics`: a client with the metrics token.
  */
-export type Access = 'anybody' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
+export type Access = 'public' | 'enroll' | 'agent' | 'viewer' | 'admin' | 'owner' | 'user' | 'metrics';
 
 /** The parts of the API, by which the OpenAPI document groups the operations. */
 export type Tag = 'Agents' | 'Inventory' | 'History' | 'Exports' | 'Enrollment' | 'Accounts' | 'Service';

@@ -48,7 +48,7 @@ export const portRange = (first: number, count = 1): string =>
 const portOffset = ({ privatePort, publicPort }: Port): number =>
   publicPort === undefined ? -PORT_NUMBER_COUNT : publicPort - privatePort;
 
-/** Higher than any port number. */
+/** The number of different port numbers, including 0. It is higher than any port number. */
 const PORT_NUMBER_COUNT = 65_536;
 
 /** Returns a sort key for ports of one address and type. It puts consecutive ports next to each other. */

@@ -3,7 +3,7 @@ import { Container } from './container.js';
 import { fieldErrors, PLAIN_MESSAGES, type FieldError, type Parsed } from './field-errors.js';
 import { fitContainer } from './fit-container.js';
 import { PROBLEM_ERRORS_MAX, SNAPSHOT_CONTAINERS_MAX } from './limits.js';
-import { isPlainContainer } from './plain-container.js';
+import { isNormalizedContainer } from './normalized-container.js';
 
 /**
  * The complete state of one host: the body of `POST /api/agent/containers`. This schema is for documentation and
@@ -18,7 +18,7 @@ export type Snapshot = z.output<typeof Snapshot>;
  * followed by `fitContainer`. For a container that needs no change, this function is several times faster.
  */
 export function parseContainer(value: unknown): z.ZodSafeParseResult<Container> {
-  if (isPlainContainer(value)) return { success: true, data: value };
+  if (isNormalizedContainer(value)) return { success: true, data: value };
   const parsed = Container.safeParse(value, PLAIN_MESSAGES);
   return parsed.success ? { success: true, data: fitContainer(parsed.data) } : parsed;
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { HostPatch, jsonPointer, MemberPatch, parseParameters, parseWith } from '../src/index.js';
 
 /** Parses a JSON Pointer as specified in RFC 6901, section 4. */
-const keysOf = (pointer: string): string[] =>
+const parsePointer = (pointer: string): string[] =>
   pointer
     .split('/')
     .slice(1)
@@ -13,7 +13,7 @@ const keysOf = (pointer: string): string[] =>
 test('a pointer parses to the keys that it was created from', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: fc.constantFrom('~', '/', '0', '1', 'a', ''), maxLength: 6 })), (keys) => {
-      expect(keysOf(jsonPointer(keys))).toEqual(keys);
+      expect(parsePointer(jsonPointer(keys))).toEqual(keys);
     }),
   );
 });

@@ -9,7 +9,7 @@ import {
   type ContainerInput,
   type Port,
 } from '../src/index.js';
-import { isPlainContainer } from '../src/plain-container.js';
+import { isNormalizedContainer } from '../src/normalized-container.js';
 import { minimalContainer, oversizedContainer, ownProperties, port, validSnapshot, withFields } from './arbitraries.js';
 
 const container = (fields: Partial<ContainerInput>): Container => Container.parse(withFields(fields));
@@ -26,7 +26,7 @@ const anyContainer = fc.oneof(
 test('every fitted container is within all limits and has well-formed text', () => {
   fc.assert(
     fc.property(anyContainer, (input) => {
-      expect(isPlainContainer(jsonRoundTrip(fitContainer(Container.parse(input))))).toBe(true);
+      expect(isNormalizedContainer(jsonRoundTrip(fitContainer(Container.parse(input))))).toBe(true);
     }),
     { numRuns: 300 },
   );

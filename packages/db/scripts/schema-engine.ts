@@ -47,11 +47,9 @@ async function loadEngine(): Promise<EngineModule> {
 
 let loadedEngine: Promise<EngineModule> | undefined;
 
-/**
- * The ids of two types: the one-letter type of PostgreSQL's catalogs, and an array of it. adapter-pg supports only the
- * array, and the engine uses only the one-letter type.
- */
+/** The id of the one-letter type of PostgreSQL's catalogs, which the engine uses and adapter-pg does not support. */
 const CHAR: number = pg.types.builtins.CHAR;
+/** The id of the type of its arrays, which adapter-pg supports. */
 const CHAR_ARRAY = 1002;
 
 /**

@@ -27,7 +27,7 @@ export const EMBEDDED_EXTENSIONS = { pg_trgm };
 /** An open PGlite instance. Close it only with `close`. */
 export interface EmbeddedDatabase {
   readonly pglite: PGlite;
-  /** Marks the database as complete, so that its files are kept. Call it when the migrations are applied. */
+  /** Marks the database as complete, so that its files are kept. Call it once the migrations have been applied. */
   complete(): Promise<void>;
   close(): Promise<void>;
 }

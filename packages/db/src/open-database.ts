@@ -50,12 +50,10 @@ const SERVER_DEFAULTS: PostgresPoolOptions = {
   applicationName: 'muster',
 };
 
-/**
- * Number of connections to a server that are reserved for small statements. They are reserved only if the pool has at
- * least `RESERVED_FROM_POOL_MAX` connections.
- */
+/** Number of connections to a server that are reserved for small statements. */
 const SMALL_CONNECTIONS = 2;
-const RESERVED_FROM_POOL_MAX = 5;
+/** Connections are reserved only if the pool may have at least this many connections. */
+const RESERVATION_POOL_MIN = 5;
 
 /** Milliseconds that an interactive transaction waits for the embedded database's only connection. */
 const EMBEDDED_TRANSACTION_WAIT_MS = 30_000;
@@ -83,7 +81,7 @@ async function openServer(url: string, migrations: readonly Migration[], options
     options.migrationsDirectory === undefined,
     options.onMigrationWait,
   );
-  const reservedCount = poolOptions.poolMax < RESERVED_FROM_POOL_MAX ? 0 : SMALL_CONNECTIONS;
+  const reservedCount = poolOptions.poolMax < RESERVATION_POOL_MIN ? 0 : SMALL_CONNECTIONS;
   const pool = createPostgresPool(url, { ...poolOptions, poolMax: poolOptions.poolMax - reservedCount });
   const smallPool =
     reservedCount === 0

@@ -15,7 +15,7 @@ import { cachedTemplate } from '../src/template.js';
 import { backupBytes } from '../src/backup/write-backup.js';
 import { createEmptyServerDatabase, serverOnly } from '../src/testing.js';
 import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
-import { container, createHost, rejectionOf, temporaryDirectory } from './rig.js';
+import { container, createHost, rejectionOf, temporaryDirectory } from './fixtures.js';
 
 let folder: { path: string; remove: () => Promise<void> };
 let dataDir: string;
@@ -23,7 +23,7 @@ let file: string;
 let copy: string;
 
 /** A database with rows in every table, the content of its tables, and its backup. They are made only once. */
-let full: { dataDir: string; tables: Record<string, string[]>; bytes: Buffer };
+let fullDatabase: { dataDir: string; tables: Record<string, string[]>; bytes: Buffer };
 let removeFull: () => Promise<void>;
 
 beforeAll(async () => {
@@ -38,7 +38,7 @@ beforeAll(async () => {
     return tablesAsText(database);
   });
   await backUpDatabase(source);
-  full = { dataDir: source.dataDir, tables, bytes: await readFile(source.file) };
+  fullDatabase = { dataDir: source.dataDir, tables, bytes: await readFile(source.file) };
 });
 afterAll(() => removeFull());
 beforeEach(async () => {
@@ -50,7 +50,7 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 /** Copies the database with rows in every table to `dataDir`. Copying is much faster than creating a database. */
-const copyFull = (): Promise<void> => cp(full.dataDir, dataDir, { recursive: true });
+const copyFullDatabase = (): Promise<void> => cp(fullDatabase.dataDir, dataDir, { recursive: true });
 
 /** Opens a database, runs an action, and closes it. */
 async function withDatabase<T>(
@@ -68,17 +68,17 @@ async function withDatabase<T>(
 
 /** Writes the backup with changed lines, so that its hash no longer matches. */
 async function rewrite(change: (lines: string[]) => string[]): Promise<void> {
-  const lines = gunzipSync(full.bytes).toString('utf8').split('\n');
+  const lines = gunzipSync(fullDatabase.bytes).toString('utf8').split('\n');
   await writeFile(file, gzipSync(change(lines).join('\n')));
 }
 
 describe('a backup', () => {
   test('restores to a database that equals the original in every row of every table', async () => {
-    await writeFile(file, full.bytes);
+    await writeFile(file, fullDatabase.bytes);
     const restored = await restoreBackup({ file, dataDir: copy });
     expect(restored.appliedMigrations).toEqual([]);
-    expect(restored.rows).toBe(Object.values(full.tables).flat().length);
-    expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
+    expect(restored.rows).toBe(Object.values(fullDatabase.tables).flat().length);
+    expect(await withDatabase(copy, tablesAsText)).toEqual(fullDatabase.tables);
     // A backup of the restored database equals the first backup.
     await backUpDatabase({ dataDir: copy, file: join(folder.path, 'again.backup') });
     const content = async (name: string) =>
@@ -111,7 +111,7 @@ describe('a backup', () => {
   });
 
   test('replaces an existing file only with force, is readable only by its owner, and leaves no other file', async () => {
-    await copyFull();
+    await copyFullDatabase();
     await writeFile(file, 'precious', { mode: 0o644 });
     const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
     expect(refusal).toBeInstanceOf(BackupError);
@@ -124,7 +124,7 @@ describe('a backup', () => {
   });
 
   test('is rejected with an explanation while a process has the database open', async () => {
-    await copyFull();
+    await copyFullDatabase();
     await withDatabase(dataDir, async () => {
       const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
       expect(refusal).toBeInstanceOf(DatabaseLockedError);
@@ -139,7 +139,7 @@ describe('a backup', () => {
   });
 
   test('that cannot be written fails with a BackupError and leaves no file', async () => {
-    await copyFull();
+    await copyFullDatabase();
     const refusal = await rejectionOf(backUpDatabase({ dataDir, file: join(folder.path, 'none', 'muster.backup') }));
     expect(refusal).toBeInstanceOf(BackupError);
     expect(await readdir(folder.path)).toEqual(['data']);
@@ -185,7 +185,7 @@ describe('a restore', () => {
       const events = await prisma.containerEvent.findMany({ orderBy: [{ tx: 'asc' }, { id: 'asc' }] });
       return events.map(({ name }) => name);
     };
-    await copyFull();
+    await copyFullDatabase();
     const before = await withDatabase(dataDir, async (database) => {
       // As in an old cluster, these rows have high transaction ids. The order of the transaction ids differs from that
       // of the row ids.
@@ -214,7 +214,7 @@ describe('a restore', () => {
   });
 
   test('assigns no id twice', async () => {
-    await writeFile(file, full.bytes);
+    await writeFile(file, fullDatabase.bytes);
     await restoreBackup({ file, dataDir: copy });
     await withDatabase(copy, async ({ prisma }) => {
       const { id: last } = await prisma.auditEntry.findFirstOrThrow({ orderBy: { id: 'desc' } });
@@ -224,7 +224,7 @@ describe('a restore', () => {
   });
 
   test('of a file that was truncated or altered anywhere is rejected and creates nothing', async () => {
-    const whole = full.bytes;
+    const whole = fullDatabase.bytes;
     // The first ten bytes are the gzip header, which does not affect the content.
     const places = Array.from({ length: 40 }, (_, i) => 10 + Math.floor(((whole.length - 11) * i) / 39));
     for (const place of places) {
@@ -259,7 +259,7 @@ describe('a restore', () => {
     await rewrite((lines) => [lines[0]!.replace('"version":1', '"version":2'), ...lines.slice(1)]);
     expect((await rejectionOf(restoreBackup({ file, dataDir: copy }))).message).toContain('newer version of Muster');
 
-    await writeFile(file, full.bytes);
+    await writeFile(file, fullDatabase.bytes);
     const older = join(folder.path, 'older');
     await mkdir(older);
     const [first] = await loadMigrations();
@@ -270,12 +270,12 @@ describe('a restore', () => {
   });
 
   test('into a directory that is not empty is rejected and leaves the directory unchanged', async () => {
-    await writeFile(file, full.bytes);
-    await copyFull();
+    await writeFile(file, fullDatabase.bytes);
+    await copyFullDatabase();
     const refusal = await rejectionOf(restoreBackup({ file, dataDir }));
     expect(refusal).toBeInstanceOf(BackupError);
     expect(refusal.message).toContain('not empty');
-    expect(await withDatabase(dataDir, tablesAsText)).toEqual(full.tables);
+    expect(await withDatabase(dataDir, tablesAsText)).toEqual(fullDatabase.tables);
     await mkdir(copy);
     await writeFile(join(copy, 'notes'), 'precious');
     expect((await rejectionOf(restoreBackup({ file, dataDir: copy }))).message).toContain('not empty');
@@ -283,18 +283,18 @@ describe('a restore', () => {
   });
 
   test('that was interrupted leaves no usable database until it is repeated', async () => {
-    await writeFile(file, full.bytes);
+    await writeFile(file, fullDatabase.bytes);
     // State after a kill in the middle of a restore.
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
     const refusal = await rejectionOf(openDatabase({ dataDir: copy }));
     expect(refusal).toBeInstanceOf(DataDirectoryError);
     expect(refusal.message).toContain('a restore into it was interrupted');
     await restoreBackup({ file, dataDir: copy });
-    expect(await withDatabase(copy, tablesAsText)).toEqual(full.tables);
+    expect(await withDatabase(copy, tablesAsText)).toEqual(fullDatabase.tables);
   });
 
   test('that fails in the middle leaves the directory empty', async () => {
-    await writeFile(file, full.bytes);
+    await writeFile(file, fullDatabase.bytes);
     const wrong = join(folder.path, 'wrong');
     for (const { name, sql } of await loadMigrations()) {
       await mkdir(join(wrong, name), { recursive: true });

@@ -9,7 +9,7 @@ import { createEmbeddedPool } from '../src/embedded-pool.js';
 import { createPostgresPool, type PostgresPoolOptions } from '../src/postgres-pool.js';
 import { cachedTemplate } from '../src/template.js';
 import { createEmptyServerDatabase, serverOnly, testEngines } from '../src/testing.js';
-import { rejectionOf } from './rig.js';
+import { rejectionOf } from './fixtures.js';
 
 const POOL_OPTIONS: PostgresPoolOptions = {
   poolMax: 1,

@@ -15,7 +15,7 @@ import { isAvailable, runIf } from '@muster/testkit';
 import { openDatabase } from '../src/open-database.js';
 import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
-import { temporaryDirectory } from './rig.js';
+import { temporaryDirectory } from './fixtures.js';
 
 // Only root on Linux may create these namespaces.
 const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
@@ -55,8 +55,8 @@ function start(program: string, namespaces: string[], prepare = 'true') {
   });
   startedProcesses.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const says = async (): Promise<string> => String((await lines.next()).value);
-  return { child, says };
+  const nextLine = async (): Promise<string> => String((await lines.next()).value);
+  return { child, nextLine };
 }
 
 inNamespaces('an embedded database on a volume that two containers share', () => {
@@ -65,15 +65,15 @@ inNamespaces('an embedded database on a volume that two containers share', () =>
 
   test('can be open in only one container at a time, and opens in the other one as soon as the first is killed', async () => {
     const first = start('./writer.js', CONTAINER);
-    while (Number(await first.says()) < 20);
+    while (Number(await first.nextLine()) < 20);
     const second = start('./writer.js', CONTAINER);
-    expect(await second.says()).toBe(
+    expect(await second.nextLine()).toBe(
       `DatabaseLockedError: The data directory ${dataDir} is in use by another Muster process: ` +
         'stop that process, or use another directory.',
     );
     first.child.kill('SIGKILL');
     let acknowledged = 20;
-    for (let line = await first.says(); line !== 'undefined'; line = await first.says())
+    for (let line = await first.nextLine(); line !== 'undefined'; line = await first.nextLine())
       acknowledged = Number(line) + 1;
     const database = await openDatabase({ dataDir });
     expect(await database.prisma.organization.count()).toBeGreaterThanOrEqual(acknowledged);
@@ -90,8 +90,8 @@ inNamespaces('a data directory', () => {
     const database = await openDatabase({ dataDir });
     await database.prisma.organization.create({ data: { id: 'kept', name: 'o', slug: 'kept' } });
     await database.close();
-    const { says } = start('./writer.js', MOUNTS, remount('ro'));
-    expect(await says()).toBe(
+    const { nextLine } = start('./writer.js', MOUNTS, remount('ro'));
+    expect(await nextLine()).toBe(
       `DataDirectoryError: The data directory ${dataDir} cannot be used: its file system is read-only.`,
     );
     const again = await openDatabase({ dataDir });
@@ -100,16 +100,16 @@ inNamespaces('a data directory', () => {
   });
 
   test('on a disk that is too small is rejected with a message that states the reason', async () => {
-    const { says } = start('./writer.js', MOUNTS, disk('5M'));
-    expect(await says()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
+    const { nextLine } = start('./writer.js', MOUNTS, disk('5M'));
+    expect(await nextLine()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
   });
 
   test('whose disk fills up loses nothing: writes fail, reads work, and with more space writes work again', async () => {
-    const { says } = start('./disk-filler.js', MOUNTS, disk('60M'));
-    const [, written] = /^(\d+) written, then unavailable$/.exec(await says()) ?? [];
+    const { nextLine } = start('./disk-filler.js', MOUNTS, disk('60M'));
+    const [, written] = /^(\d+) written, then unavailable$/.exec(await nextLine()) ?? [];
     expect(Number(written)).toBeGreaterThan(0);
-    expect(await says()).toBe(`${written} read`);
-    expect(await says()).toBe(`${Number(written) + 1} read`);
+    expect(await nextLine()).toBe(`${written} read`);
+    expect(await nextLine()).toBe(`${Number(written) + 1} read`);
   });
 });
 
@@ -120,8 +120,8 @@ inNamespaces('a data directory of another user', () => {
     await chmod(dataDir, 0o777);
     await chown(dataDir, 12_345, 12_345);
     await chmod(folder.path, 0o755);
-    const { says } = start('./writer.js', ['--user', '--map-root-user']);
-    expect(await says()).toBe(
+    const { nextLine } = start('./writer.js', ['--user', '--map-root-user']);
+    expect(await nextLine()).toBe(
       `DataDirectoryError: The data directory ${dataDir} cannot be used: other users of this machine can enter it ` +
         '(mode 0777) and this user cannot change that; set MUSTER_DATA_DIR to another directory, for example a ' +
         'new one inside it.',

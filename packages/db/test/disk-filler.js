@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import { isUnavailable, openDatabase } from '@muster/db';
 
 const dataDir = process.argv[2] ?? '';
-const say = (words) => process.stdout.write(`${words}\n`);
+const print = (words) => process.stdout.write(`${words}\n`);
 
 const full = await openDatabase({ dataDir });
 let written = 0;
@@ -20,13 +20,13 @@ try {
     await full.prisma.organization.create({ data: { id: `${written}`, name: 'o', slug: `${written}`, metadata } });
   }
 } catch (error) {
-  say(`${written} written, then ${isUnavailable(error) ? 'unavailable' : String(error)}`);
+  print(`${written} written, then ${isUnavailable(error) ? 'unavailable' : String(error)}`);
 }
-say(`${await full.prisma.organization.count()} read`);
+print(`${await full.prisma.organization.count()} read`);
 await full.close();
 
 spawnSync('mount', ['-o', 'remount,size=600M', dirname(dataDir)], { stdio: 'inherit' });
 const roomy = await openDatabase({ dataDir });
 await roomy.prisma.organization.create({ data: { id: 'last', name: 'o', slug: 'last' } });
-say(`${await roomy.prisma.organization.count()} read`);
+print(`${await roomy.prisma.organization.count()} read`);
 await roomy.close();

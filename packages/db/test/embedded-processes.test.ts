@@ -10,7 +10,7 @@ import { openDatabase } from '../src/open-database.js';
 import { DatabaseLockedError } from '../src/errors.js';
 import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
-import { rejectionOf, temporaryDirectory } from './rig.js';
+import { rejectionOf, temporaryDirectory } from './fixtures.js';
 
 const WRITER_SCRIPT = fileURLToPath(new URL('./writer.js', import.meta.url));
 

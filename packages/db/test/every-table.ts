@@ -1,6 +1,6 @@
 /** Fills every table, and reads all tables as one comparable value. */
 import type { Database } from '../src/database.js';
-import { container, createHost } from './rig.js';
+import { container, createHost } from './fixtures.js';
 
 /** Inserts rows with values that are likely to be converted wrongly. */
 export async function fillEveryTable(database: Database): Promise<void> {

@@ -9,7 +9,7 @@ import { buildIndexes } from '../src/build-indexes.js';
 import { loadMigrations } from '../src/migrations.js';
 import { openDatabase } from '../src/open-database.js';
 import { createEmptyServerDatabase, createTestDatabase, serverOnly, testEngines } from '../src/testing.js';
-import { emptyDatabase, rejectionOf, temporaryDirectory, writeMigrations } from './rig.js';
+import { emptyDatabase, rejectionOf, temporaryDirectory, writeMigrations } from './fixtures.js';
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int, at timestamptz); INSERT INTO first VALUES (1);' };
 const COLUMN = { '20260102000000_column': 'ALTER TABLE first ADD COLUMN name text;' };

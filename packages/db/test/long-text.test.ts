@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { LongText, type Database, type Statement } from '@muster/db';
 import { createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
 import { Socket } from 'node:net';
-import { rejectionOf } from './rig.js';
+import { rejectionOf } from './fixtures.js';
 
 const PIECE = Buffer.from('ä"\\\n'.repeat(10_000));
 const long = (pieces: number) => new LongText(Array.from({ length: pieces }, () => PIECE));

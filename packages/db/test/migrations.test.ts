@@ -24,7 +24,7 @@ import {
   temporaryDirectory,
   writeMigrations,
   type EmptyDatabase,
-} from './rig.js';
+} from './fixtures.js';
 
 const FIRST = { '20260101000000_first': 'CREATE TABLE first (id int PRIMARY KEY);' };
 const SECOND = { '20260102000000_second': 'CREATE TABLE second (id int PRIMARY KEY); INSERT INTO first VALUES (1);' };
@@ -38,18 +38,18 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   let folder: { path: string; remove: () => Promise<void> };
 
   /** A closed embedded database with the first migration. Tests use copies of this database. */
-  let withFirst: EmptyDatabase;
+  let databaseWithFirst: EmptyDatabase;
 
   beforeAll(async () => {
     // Without the template, creating each of these databases would take six seconds.
     await cachedTemplate([]);
-    withFirst = await emptyDatabase(engine);
+    databaseWithFirst = await emptyDatabase(engine);
     const { path, remove } = await temporaryDirectory();
     await writeMigrations(path, FIRST);
-    await (await withFirst.open({ migrationsDirectory: path })).close();
+    await (await databaseWithFirst.open({ migrationsDirectory: path })).close();
     await remove();
   });
-  afterAll(() => withFirst.remove());
+  afterAll(() => databaseWithFirst.remove());
   beforeEach(async () => {
     folder = await temporaryDirectory();
     target = await emptyDatabase(engine);
@@ -67,9 +67,9 @@ describe.each(testEngines())('migrations on %s', (engine) => {
   /** Applies the first migration to the database and closes it. */
   async function applyFirst(): Promise<void> {
     await writeMigrations(folder.path, FIRST);
-    if (withFirst.dataDir === null || target.dataDir === null) await (await openWith(FIRST)).close();
+    if (databaseWithFirst.dataDir === null || target.dataDir === null) await (await openWith(FIRST)).close();
     // Copying a database is faster than creating one.
-    else await cp(withFirst.dataDir, target.dataDir, { recursive: true });
+    else await cp(databaseWithFirst.dataDir, target.dataDir, { recursive: true });
   }
 
   const sqlOf = (name: string) => readFile(join(migrationsDirectory, name, 'migration.sql'), 'utf8');

@@ -32,17 +32,17 @@ async function directory(): Promise<string> {
 }
 
 /** The directory of a closed database. Tests open or damage copies of it. */
-let intact: string;
+let intactDirectory: string;
 beforeAll(async () => {
-  intact = await mkdtemp(join(tmpdir(), 'muster-db-'));
-  await (await openDatabase({ dataDir: intact })).close();
+  intactDirectory = await mkdtemp(join(tmpdir(), 'muster-db-'));
+  await (await openDatabase({ dataDir: intactDirectory })).close();
 });
-afterAll(() => rm(intact, { recursive: true, force: true }));
+afterAll(() => rm(intactDirectory, { recursive: true, force: true }));
 
 /** Copies the intact database, which is faster than creating one, and returns the path of the copy. */
 async function copyOfIntact(): Promise<string> {
   const dataDir = await directory();
-  await cp(intact, dataDir, { recursive: true });
+  await cp(intactDirectory, dataDir, { recursive: true });
   return dataDir;
 }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDatabase } from '../src/open-database.js';
 import { createTestDatabase, serverOnly, type TestDatabase } from '../src/testing.js';
 import { recordEvents } from './every-table.js';
-import { createHost } from './rig.js';
+import { createHost } from './fixtures.js';
 
 // An embedded database contains events of another cluster only after a restore: see backup.test.ts.
 serverOnly(describe)('history in a server database', () => {

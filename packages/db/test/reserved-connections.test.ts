@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { transact, type Database, type DatabaseEngine, type Statement } from '@muster/db';
 import { createTestDatabase, serverOnly } from '@muster/db/testing';
-import { createHost } from './rig.js';
+import { createHost } from './fixtures.js';
 
 const SLOW: Statement = { name: 'slow', text: 'SELECT pg_sleep(1)' };
 const SMALL: Statement = { name: 'small', isSmall: true, text: 'SELECT 1' };
 const ORDINARY: Statement = { name: 'ordinary', text: 'SELECT 2' };
 
 /** Runs statements and records their names in the order in which they finish. */
-function inOrder() {
+function recordOrder() {
   const ended: string[] = [];
   const run = (name: string, statement: Promise<unknown>) => statement.then(() => void ended.push(name));
   return { ended, run };
@@ -25,7 +25,7 @@ async function usingDatabase(engine: DatabaseEngine, action: (database: Database
 
 test('the only connection of the embedded database serves small statements before others that wait', () =>
   usingDatabase('pglite', async (database) => {
-    const { ended, run } = inOrder();
+    const { ended, run } = recordOrder();
     const ordinary = Array.from({ length: 5 }, () => run('ordinary', database.query(ORDINARY, [])));
     await run('small', database.query(SMALL, []));
     expect(ended.length).toBeLessThanOrEqual(2);
@@ -39,7 +39,7 @@ serverOnly(describe)('the connections to a server', () => {
 
   test('are reserved for small statements, which never wait for large ones', () =>
     withDatabase(async (database) => {
-      const { ended, run } = inOrder();
+      const { ended, run } = recordOrder();
       const slow = Array.from({ length: 12 }, () => run('slow', database.query(SLOW, [])));
       await Promise.all([run('small', database.query(SMALL, [])), run('ping', database.ping())]);
       expect(new Set(ended)).toEqual(new Set(['small', 'ping']));
@@ -49,7 +49,7 @@ serverOnly(describe)('the connections to a server', () => {
 
   test('are only partly available to long statements, and further long statements wait without a connection', () =>
     withDatabase(async (database) => {
-      const { ended, run } = inOrder();
+      const { ended, run } = recordOrder();
       const longStatements = Array.from({ length: 6 }, () => run('long', database.queryWithTimeout(SLOW, [], 5_000)));
       await run('ordinary', database.query(ORDINARY, []));
       expect(ended).toEqual(['ordinary']);

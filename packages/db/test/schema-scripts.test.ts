@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory, schemaFile } from '../src/package-paths.js';
 import { cachedTemplate } from '../src/template.js';
-import { temporaryDirectory } from './rig.js';
+import { temporaryDirectory } from './fixtures.js';
 
 const scripts = fileURLToPath(new URL('../scripts/', import.meta.url));
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { isUniqueViolation } from '../src/classify-error.js';
 import { createTestDatabase, serverOnly, testEngines, type TestDatabase } from '../src/testing.js';
-import { container, createHost, rejectionOf } from './rig.js';
+import { container, createHost, rejectionOf } from './fixtures.js';
 
 const HASH = new Uint8Array(32);
 
@@ -123,7 +123,7 @@ describe.each(testEngines())('the schema on %s', (engine) => {
   });
 });
 
-// The embedded database has only one connection, so no transaction waits for another.
+// Not for the embedded database: with its single connection, two transactions never compete for a row lock.
 serverOnly(describe).each(['postgresql'] as const)('locks on %s', (engine) => {
   test("inserting a host's rows and updating that host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isSerializationFailure, isTimeout, isUnavailable, transact, type Database } from '@muster/db';
 import { createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
-import { createHost, rejectionOf } from './rig.js';
+import { createHost, rejectionOf } from './fixtures.js';
 
 describe.each(testEngines())('a transaction on %s', (engine) => {
   const withDatabase = async (action: (database: Database) => Promise<void>): Promise<void> => {

@@ -24,13 +24,13 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
         prisma.$transaction([prisma.organization.count()]),
       ];
       for (const error of await Promise.all(attempts.map(failure))) expect(isUnavailable(error)).toBe(true);
-      await cluster.thaw();
+      await cluster.unfreeze();
       await eventually(() => database.ping());
       expect(await prisma.organization.count()).toBe(0);
       const transaction = prisma.$transaction(async (tx) => tx.organization.count());
       expect(await transaction).toBe(0);
     } finally {
-      await cluster.thaw();
+      await cluster.unfreeze();
       await database.close();
       await cluster.stop();
     }
@@ -49,10 +49,10 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
       expect(isTimeout(await failure(database.prisma.organization.count()))).toBe(true);
       // If the queries waited for the frozen server, each would take at least a second.
       expect(performance.now() - startedAt).toBeLessThan(10_000);
-      await cluster.thaw();
+      await cluster.unfreeze();
       await eventually(() => database.ping());
     } finally {
-      await cluster.thaw();
+      await cluster.unfreeze();
       await database.close();
       await cluster.stop();
     }
@@ -62,7 +62,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     const cluster = await startPostgresCluster();
     const queryTimeoutMs = 3_000;
     const database = await openDatabase({ url: cluster.url }, { queryTimeoutMs });
-    let thawed: Promise<void> | undefined;
+    let unfrozen: Promise<void> | undefined;
     const ended = database.prisma.$transaction(
       async (tx) => {
         await tx.organization.count();
@@ -78,11 +78,11 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
       const outcome = await ended.catch((error: unknown) => ({ error, ms: 0 }));
       expect(isUnavailable(outcome.error)).toBe(true);
       expect(outcome.ms).toBeLessThan(queryTimeoutMs);
-      await (thawed = cluster.thaw());
+      await (unfrozen = cluster.unfreeze());
       await eventually(() => database.ping());
       expect(await database.prisma.organization.count()).toBe(0);
     } finally {
-      await (thawed ?? cluster.thaw());
+      await (unfrozen ?? cluster.unfreeze());
       await database.close();
       await cluster.stop();
     }
@@ -104,7 +104,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('is not reported as unavailable for errors of a query itself', async () => {
+  test('is not reported as unavailable if the query itself is wrong', async () => {
     const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url });
     try {

@@ -37,6 +37,7 @@ const SOCKET_PATH_BYTES_MAX = 103;
  * total.
  */
 const ATTEMPTS_MAX = 40;
+/** Maximum wait between two attempts, in milliseconds. */
 const PAUSE_MS_MAX = 100;
 
 /** Age in milliseconds after which the request of a dead process counts as abandoned. */

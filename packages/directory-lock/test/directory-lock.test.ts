@@ -27,14 +27,14 @@ class Holder {
     this.#lines = output[Symbol.asyncIterator]();
   }
 
-  async says(): Promise<string> {
+  async nextLine(): Promise<string> {
     return String((await this.#lines.next()).value);
   }
 
   /** Requests the lock and returns the result that the process prints. */
   requestLock(): Promise<string> {
     this.process.stdin!.write('go\n');
-    return this.says();
+    return this.nextLine();
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
@@ -51,7 +51,7 @@ let holders: Holder[];
 async function start(count = 1, where = directory): Promise<Holder[]> {
   const started = Array.from({ length: count }, () => new Holder(where));
   holders.push(...started);
-  for (const holder of started) expect(await holder.says()).toBe('ready');
+  for (const holder of started) expect(await holder.nextLine()).toBe('ready');
   return started;
 }
 

@@ -9,16 +9,16 @@ import { acquireDirectoryLock, DirectoryLockedError } from '@muster/directory-lo
 
 const directory = process.argv[2] ?? '';
 const input = createInterface({ input: process.stdin });
-const say = (word) => process.stdout.write(`${word}\n`);
+const print = (word) => process.stdout.write(`${word}\n`);
 
-say('ready');
+print('ready');
 for await (const line of input) {
   if (line !== 'go') continue;
   try {
     await acquireDirectoryLock(directory);
-    say('held');
+    print('held');
   } catch (error) {
-    say(error instanceof DirectoryLockedError ? 'refused' : String(error));
+    print(error instanceof DirectoryLockedError ? 'refused' : String(error));
   }
 }
 // Exits without a release, to test what a process leaves behind.

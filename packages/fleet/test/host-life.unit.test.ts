@@ -137,7 +137,7 @@ describe('snapshot texts', () => {
       containerTexts(life.containers, [], atMs, EPOCH_MS).map((text) => Container.parse(JSON.parse(text))),
     );
     expect(after).not.toEqual(before);
-    const ageless = (containers: Container[]) => containers.map(({ status: _, ...rest }) => rest);
-    expect(ageless(after!)).toEqual(ageless(before!));
+    const maskAge = (containers: Container[]) => containers.map(({ status: _, ...rest }) => rest);
+    expect(maskAge(after!)).toEqual(maskAge(before!));
   });
 });

@@ -4,7 +4,7 @@ import { Pace, retryDelayMs } from '../src/simulation/pace.js';
 const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
 
 /** Returns the pace of an agent that received the response to its first snapshot at 0 ms. */
-function settled(random = 0): Pace {
+function settledPace(random = 0): Pace {
   const pace = new Pace(0, () => random);
   pace.snapshotStarted();
   pace.answered('snapshot', 0, cadence);
@@ -13,7 +13,7 @@ function settled(random = 0): Pace {
 
 test('an agent starts with a snapshot, and then follows the server’s cadence', () => {
   expect(new Pace(5, () => 0).next()).toEqual({ report: 'snapshot', atMs: 5 });
-  const pace = settled();
+  const pace = settledPace();
   for (const atMs of [10_000, 20_000, 30_000, 40_000, 50_000]) {
     expect(pace.next()).toEqual({ report: 'heartbeat', atMs });
     pace.answered('heartbeat', atMs, cadence);
@@ -22,7 +22,7 @@ test('an agent starts with a snapshot, and then follows the server’s cadence',
 });
 
 test('a burst of changes causes one snapshot, a second after the first change', () => {
-  const pace = settled();
+  const pace = settledPace();
   expect(pace.hasChange).toBe(false);
   pace.containerChanged(3_000);
   pace.containerChanged(3_900);
@@ -34,14 +34,14 @@ test('a burst of changes causes one snapshot, a second after the first change', 
 });
 
 test('a snapshot that the server requires is sent immediately', () => {
-  const pace = settled(0.5);
+  const pace = settledPace(0.5);
   pace.answered('heartbeat', 10_000, cadence, true);
   expect(pace.next()).toEqual({ report: 'snapshot', atMs: 10_000 });
 });
 
 test('a new cadence applies as soon as a response contains it, and the intervals vary at random', () => {
   const quick = { heartbeatSeconds: 1, snapshotSeconds: 2 };
-  const pace = settled(0.5);
+  const pace = settledPace(0.5);
   pace.answered('heartbeat', 10_000, quick);
   expect(pace.next()).toEqual({ report: 'heartbeat', atMs: 10_950 });
   pace.silence(11_900);
@@ -49,13 +49,13 @@ test('a new cadence applies as soon as a response contains it, and the intervals
 });
 
 test('nothing is sent before the retry of a failed call, nor while the network is down', () => {
-  const heartbeat = settled();
+  const heartbeat = settledPace();
   heartbeat.failed(10_000, 700, 'heartbeat');
   expect(heartbeat.next()).toEqual({ report: 'heartbeat', atMs: 10_700 });
-  const snapshot = settled();
+  const snapshot = settledPace();
   snapshot.failed(10_000, 700, 'snapshot');
   expect(snapshot.next()).toEqual({ report: 'snapshot', atMs: 10_700 });
-  const changed = settled();
+  const changed = settledPace();
   changed.containerChanged(0);
   changed.silence(45_000);
   expect(changed.next()).toEqual({ report: 'snapshot', atMs: 45_000 });

@@ -10,7 +10,7 @@ import { startIfInstalled, startPostgresCluster } from '../src/postgres/cluster.
 import { runIf } from '../src/is-available.js';
 
 /** Returns whether a process listens on the server's port. */
-function answers(url: string): Promise<boolean> {
+function isListening(url: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(Number(new URL(url).port), '127.0.0.1');
     socket.once('connect', () => {
@@ -37,8 +37,8 @@ function isRejected(url: string): Promise<boolean> {
 }
 
 async function untilFree(url: string): Promise<void> {
-  for (let tries = 0; (await answers(url)) && tries < 200; tries += 1) await sleep(50);
-  expect(await answers(url)).toBe(false);
+  for (let tries = 0; (await isListening(url)) && tries < 200; tries += 1) await sleep(50);
+  expect(await isListening(url)).toBe(false);
 }
 
 const cluster = await startIfInstalled(startPostgresCluster);
@@ -48,13 +48,13 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
   test('answers, restarts on the same port after a crash, and ends when it is stopped', async () => {
     const server = cluster!;
     expect(Number.parseInt(server.version, 10)).toBeGreaterThanOrEqual(15);
-    expect(await answers(server.url)).toBe(true);
+    expect(await isListening(server.url)).toBe(true);
     await server.crash();
-    expect(await answers(server.url)).toBe(false);
+    expect(await isListening(server.url)).toBe(false);
     await server.restart();
-    expect(await answers(server.url)).toBe(true);
+    expect(await isListening(server.url)).toBe(true);
     await server.stop();
-    expect(await answers(server.url)).toBe(false);
+    expect(await isListening(server.url)).toBe(false);
     await server.stop();
   });
 
@@ -89,7 +89,7 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
       expect(performance.now() - startedAt).toBeLessThan(10_000);
       portHolder.close();
       await server.restart();
-      expect(await answers(server.url)).toBe(true);
+      expect(await isListening(server.url)).toBe(true);
     } finally {
       await server.stop();
     }
@@ -99,7 +99,7 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
     const server = await startPostgresCluster();
     await server.freeze();
     await server.stop();
-    expect(await answers(server.url)).toBe(false);
+    expect(await isListening(server.url)).toBe(false);
   });
 
   test('ends soon after its starter is killed, even while the server is frozen', async () => {
@@ -109,7 +109,7 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
       { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const [url] = (await once(createInterface({ input: starter.stdout }), 'line')) as [string];
-    expect(await answers(url)).toBe(true);
+    expect(await isListening(url)).toBe(true);
     starter.kill('SIGKILL');
     await untilFree(url);
   });

@@ -192,14 +192,14 @@ const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it requires cert.pem and key.pem in DOCKER_CERT_PATH',
 };
 
-function toEngineError(error: unknown, timedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {
+function toEngineError(error: unknown, isTimedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {
   if (error instanceof ResponseTooLongError) {
     return new EngineError(
       'too_large',
       `the engine at ${address.label} sent more data than the agent accepts: ${error.message}`,
     );
   }
-  if (timedOut) {
+  if (isTimedOut) {
     return new EngineError('timeout', `the engine at ${address.label} did not answer within ${timeoutMs / 1_000} s`);
   }
   const { code, message } = error as NodeJS.ErrnoException;

@@ -36,7 +36,7 @@ export interface Inventory {
    * Sets whether all of the engine's events are received. If the value changes, all stored inspections are dropped,
    * because events may have been missed.
    */
-  setWatched(watched: boolean): void;
+  setWatched(isWatched: boolean): void;
 }
 
 /** Maximum number of concurrent inspections. An inspection takes the engine about 2 ms and locks the container. */

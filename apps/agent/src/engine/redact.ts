@@ -108,8 +108,9 @@ export function createRedactor(
   };
 }
 
-/** Patterns for `NAME=value`, `--name=value` and `--name value`, where the value may be quoted. */
+/** Matches `NAME=value` and `--name=value`, where the value may be quoted. */
 const ASSIGNMENT = /(?<=^|[\s"'])(-{0,2}[\w.-]{1,128})(=)("[^"]*"|'[^']*'|[^\s"']+)/g;
+/** Matches `--name value`, where the value may be quoted. */
 const OPTION = /(?<=^|[\s"'])(-{1,2}[\w.-]{1,128})(\s+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']*)/g;
 
 /** Redacts all matches. The values of options and variables with matching names are also redacted. */

@@ -8,21 +8,21 @@ import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';
 import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
-import { ENROLL_TOKEN_REFUSED, NOT_ENROLLED, describeDismissal, isDismissal, isRefusal } from './dismissal.js';
+import { ENROLL_TOKEN_REFUSED, NOT_ENROLLED, describeTokenRejection, isTokenRejected, isRefusal } from './refusals.js';
 import { hashEnrollToken, stateForServer } from './state-for-server.js';
 
 /**
- * The result of a call with a host's token. `dismissed` means that the machine has no valid token (the API rejects the
- * current and the previous token, or has deleted the host) and cannot enroll again. The state is kept, because the
+ * The result of a call with a host's token. `unauthorized` means that the machine has no valid token (the API rejects
+ * the current and the previous token, or has deleted the host) and cannot enroll again. The state is kept, because the
  * answer may come from a wrong or restored server. The caller retries after `retryInMs`.
  */
-export type SessionAnswer<T> = Answer<T> | { kind: 'dismissed'; reason: string; retryInMs: number };
+export type SessionAnswer<T> = Answer<T> | { kind: 'unauthorized'; reason: string; retryInMs: number };
 
 /** An answer to a failed call. The same action is retried later. */
-export type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'dismissed' };
+export type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'unauthorized' };
 
 export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAnswer =>
-  answer.kind === 'retry' || answer.kind === 'dismissed';
+  answer.kind === 'retry' || answer.kind === 'unauthorized';
 
 /** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
 export interface Session {
@@ -57,8 +57,8 @@ export interface Session {
 
 /** How long the session waits, in milliseconds. */
 export interface SessionWaits {
-  /** Wait between two attempts after a dismissal. The wait grows from `minMs` to `maxMs`. */
-  dismissed: { minMs: number; maxMs: number };
+  /** Wait between two attempts while the machine is unauthorized. The wait grows from `minMs` to `maxMs`. */
+  unauthorized: { minMs: number; maxMs: number };
   /**
    * Wait while another host with this machine's identity may be alive. It is `defaultMs` if the API sends no
    * Retry-After, and never more than `maxMs` in total.
@@ -71,7 +71,7 @@ export interface SessionWaits {
  * considers a host alive for 5 minutes.
  */
 export const SESSION_WAITS_DEFAULT: SessionWaits = {
-  dismissed: { minMs: 600_000, maxMs: 3_600_000 },
+  unauthorized: { minMs: 600_000, maxMs: 3_600_000 },
   identity: { maxMs: 900_000, defaultMs: 330_000 },
 };
 
@@ -87,7 +87,7 @@ export interface SessionOptions {
   wallNow: () => Date;
   /**
    * Returns a number in [0, 1). The random number spreads the rotations of agents that were enrolled together. It also
-   * spreads the attempts after a dismissal.
+   * spreads the attempts of unauthorized machines.
    */
   random: () => number;
   log: Logger;
@@ -123,7 +123,7 @@ export function createSession(options: SessionOptions): Session {
   const startedAt = wallNow().getTime();
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
   let rotationNotBefore = 0;
-  let dismissals = 0;
+  let unauthorizedCount = 0;
 
   async function save(next: AgentState): Promise<void> {
     await store.save(next);
@@ -232,7 +232,7 @@ export function createSession(options: SessionOptions): Session {
 
   /** Records that the API accepted `token`. If it is the previous token, it becomes the current one again. */
   async function recordAccepted(enrollment: Enrollment, token: string): Promise<void> {
-    dismissals = 0;
+    unauthorizedCount = 0;
     const { agentToken, previousToken, acceptedAt } = enrollment;
     const nowMs = wallNow().getTime();
     if (token !== agentToken) {
@@ -257,11 +257,11 @@ export function createSession(options: SessionOptions): Session {
     const { agentToken, previousToken } = enrollment;
     const answer = await request(agentToken);
     if (answer.kind === 'ok') await recordAccepted(enrollment, agentToken);
-    if (!isDismissal(answer) || previousToken === null) return answer;
+    if (!isTokenRejected(answer) || previousToken === null) return answer;
     const secondAnswer = await request(previousToken);
     if (secondAnswer.kind === 'ok') await recordAccepted(enrollment, previousToken);
     // The first answer is returned, because it may state that the host was deleted.
-    return isDismissal(secondAnswer) ? answer : secondAnswer;
+    return isTokenRejected(secondAnswer) ? answer : secondAnswer;
   }
 
   /** Returns the enrollment token, unless an operator deleted the host that was enrolled with it. */
@@ -272,11 +272,11 @@ export function createSession(options: SessionOptions): Session {
     return isRefusal(refusal, ProblemTypes.hostDeleted) && isTokenOfDeletedHost ? null : enrollToken;
   }
 
-  function dismissed(reason: string): SessionAnswer<never> {
-    const { minMs, maxMs } = waits.dismissed;
-    const ceilingMs = Math.min(maxMs, minMs * 2 ** Math.min(++dismissals, 10));
+  function unauthorized(reason: string): SessionAnswer<never> {
+    const { minMs, maxMs } = waits.unauthorized;
+    const ceilingMs = Math.min(maxMs, minMs * 2 ** Math.min(++unauthorizedCount, 10));
     const retryInMs = ceilingMs / 2 + random() * (ceilingMs / 2);
-    return { kind: 'dismissed', reason, retryInMs };
+    return { kind: 'unauthorized', reason, retryInMs };
   }
 
   return {
@@ -285,12 +285,12 @@ export function createSession(options: SessionOptions): Session {
     async call(request, facts, signal) {
       if (state.enrollment !== null) {
         const answer = await callEnrolled(state.enrollment, request);
-        if (!isDismissal(answer)) {
+        if (!isTokenRejected(answer)) {
           if (answer.kind === 'ok') await rotateIfDue(signal);
           return answer;
         }
         const token = usableEnrollToken(answer);
-        if (token === null) return dismissed(describeDismissal(answer));
+        if (token === null) return unauthorized(describeTokenRejection(answer));
         if (facts === null) {
           const reason = 'the API rejects this host’s token, and enrolling again requires a readable engine';
           return { kind: 'retry', status: null, reason, retryAfterMs: null };
@@ -301,14 +301,16 @@ export function createSession(options: SessionOptions): Session {
       if (facts === null) throw new TypeError('enrolling requires the facts of the machine');
       const enrolled = await enroll(enrollToken, facts, signal);
       if (enrolled.kind === 'refused') {
-        if (enrolled.problemType === ProblemTypes.tokenInvalid) return dismissed(ENROLL_TOKEN_REFUSED);
+        if (enrolled.problemType === ProblemTypes.tokenInvalid) return unauthorized(ENROLL_TOKEN_REFUSED);
         const reason = `the API refused to enroll this machine: ${enrolled.reason}`;
-        if (state.enrollment !== null) return dismissed(reason);
+        if (state.enrollment !== null) return unauthorized(reason);
         throw new StopError(reason, ExitCodes.failed);
       }
       if (enrolled.kind !== 'ok') return enrolled;
       const firstAnswer = await callEnrolled(state.enrollment!, request);
-      return isDismissal(firstAnswer) ? dismissed('the API rejects the token that it has just issued') : firstAnswer;
+      return isTokenRejected(firstAnswer)
+        ? unauthorized('the API rejects the token that it has just issued')
+        : firstAnswer;
     },
     async recordSuperseded(isSuperseded) {
       const { enrollment } = state;
@@ -323,7 +325,7 @@ export function createSession(options: SessionOptions): Session {
       }
       const answer = await callEnrolled(enrollment, (token) => client.leave(token, signal));
       // A rejected token was revoked earlier, so there is nothing left to revoke.
-      if (answer.kind !== 'ok' && !isDismissal(answer)) {
+      if (answer.kind !== 'ok' && !isTokenRejected(answer)) {
         throw new StopError(`cannot revoke this machine’s token in Muster: ${answer.reason}`, ExitCodes.failed);
       }
       await save({ ...state, enrollment: null });

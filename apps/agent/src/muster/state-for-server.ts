@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState } from '../state/state-store.js';
-import { DELETED, ENROLL_AGAIN } from './dismissal.js';
+import { DELETED, ENROLL_AGAIN } from './refusals.js';
 
 /** Returns the part of the stored state that is valid for this API. A token is sent only to the API that issued it. */
 export function stateForServer(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {

@@ -52,10 +52,11 @@ export interface Journal {
 }
 
 /**
- * If either limit is exceeded, the oldest entries are dropped, so only the beginning of an outage is missing from the
- * history.
+ * Maximum number of entries. If this limit or `BYTES_MAX` is exceeded, the oldest entries are dropped, so only the
+ * beginning of an outage is missing from the history.
  */
 const ENTRIES_MAX = 500;
+/** Maximum size of all entries. */
 const BYTES_MAX = 2 * 1024 * 1024;
 
 /**

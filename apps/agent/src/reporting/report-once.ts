@@ -7,11 +7,9 @@ import type { Session } from '../muster/session.js';
 import type { EnginePoller } from '../engine/engine-poller.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 
-/**
- * Maximum number of attempts, and maximum wait between two of them. Both are low because a person waits for the
- * command.
- */
+/** Maximum number of attempts. It is low because a person waits for the command. */
 const ATTEMPTS_MAX = 4;
+/** Maximum wait between two attempts, in milliseconds. If a wait would be longer, the command fails. */
 const WAIT_MS_MAX = 30_000;
 
 export interface ReportOnceOptions {
@@ -37,7 +35,7 @@ export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal
     const order = stream.next(result.observedAt);
     const part = { snapshot, isComplete: incompleteness === null, removedIds: [] };
     const answer = await session.call((token) => client.postSnapshot(token, part, order, signal), result.facts, signal);
-    if (answer.kind === 'dismissed') throw new StopError(answer.reason, ExitCodes.dismissed);
+    if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.dismissed);
     if (answer.kind === 'refused') throw failureError(`the API refused the snapshot: ${answer.reason}`);
     if (answer.kind === 'ok') {
       const { applied, reason, received, created, updated, removed, unchanged, hostId } = answer.data;

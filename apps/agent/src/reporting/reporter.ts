@@ -302,7 +302,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const { reason } = answer;
     serverFailures++;
     serverError = reason;
-    if (answer.kind === 'dismissed') {
+    if (answer.kind === 'unauthorized') {
       const retryInMs = Math.round(answer.retryInMs);
       log.error({ reason, retryInMs }, 'the API rejects this machine: keeping its token and state, and retrying');
       schedule = scheduleAfterServerFailure(schedule, now(), answer.retryInMs, action);

@@ -40,7 +40,7 @@ export interface AdmissionOptions {
 export interface AdmissionDependencies {
   logger: Logger;
   metrics: Pick<Metrics, 'recordRequest'>;
-  /** As in `createApp`. */
+  /** The URL at which agents and browsers reach this API, as in `createApp`. */
   publicUrl: string;
   isDraining: () => boolean;
 }
@@ -99,7 +99,7 @@ const AGENT_PATHS: ReadonlySet<string> = new Set(
 );
 const UNLIMITED_PATHS: ReadonlySet<string> = new Set([Paths.health, Paths.ready, Paths.metrics]);
 const UNAUTHENTICATED_CALLS: ReadonlySet<string> = new Set(
-  operations.filter(({ access }) => access === 'anybody').map(({ method, path }) => `${method} ${path}`),
+  operations.filter(({ access }) => access === 'public').map(({ method, path }) => `${method} ${path}`),
 );
 
 /** Returns the kind of call; null for health checks and metrics, which are never refused. */
@@ -261,7 +261,7 @@ function createRefusalListener(publicUrl: string, isDraining: () => boolean): Re
 /** Returns the security headers of every response, as alternating names and values. */
 function securityHeadersOf(publicUrl: string): string[] {
   const sample = new ServerResponse(new IncomingMessage(new Socket()));
-  const set = securityHeaders({ https: publicUrl.startsWith('https:') });
+  const set = securityHeaders({ isHttps: publicUrl.startsWith('https:') });
   set(sample.req as Request, sample as Response, () => undefined);
   return Object.entries(sample.getHeaders()).flatMap(([name, value]) => [name, String(value)]);
 }

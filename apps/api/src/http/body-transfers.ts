@@ -17,9 +17,9 @@ const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
 
 /**
  * Maximum number of bodies that one address may have in transfer at a time. A site of 500 hosts may share an address.
- * The limit for callers without credentials suffices for a few browsers.
  */
 const ADDRESS_TRANSFERS_MAX = 512;
+/** The same limit for callers without credentials. It suffices for a few browsers. */
 const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
 
 /** Maximum number of waiting callers per peer or address. */
@@ -34,11 +34,9 @@ const BYTES_PER_SECOND_MIN = 1_024;
 /** Number of seconds over which the rate is averaged. */
 const AVERAGED_SECONDS = 5;
 
-/**
- * While other requests wait for memory, a body that holds more than `PRESSURE_HELD_BYTES_MIN` must arrive faster. It is
- * aborted if fewer than `PRESSURE_BYTES_PER_SECOND_MIN` bytes arrived in the last second.
- */
+/** While other requests wait for memory, a body that holds more bytes than this must arrive faster. */
 const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
+/** Such a body is aborted if fewer bytes than this arrived in the last second. */
 const PRESSURE_BYTES_PER_SECOND_MIN = 16 * 1_024;
 
 const TICK_MS = 1_000;

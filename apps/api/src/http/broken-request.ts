@@ -116,7 +116,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
     refuseTarget(res) {
       const requestId = randomUUID();
       logger.info({ requestId, code: 'TARGET', statusCode: TARGET_WITHOUT_PATH.status }, 'refused a malformed request');
-      securityHeaders({ https: false })(res.req as Request, res as Response, () => undefined);
+      securityHeaders({ isHttps: false })(res.req as Request, res as Response, () => undefined);
       res.writeHead(TARGET_WITHOUT_PATH.status, headOf(TARGET_WITHOUT_PATH, requestId));
       endAfterRequest(res, bodyOf(TARGET_WITHOUT_PATH, requestId), true);
     },

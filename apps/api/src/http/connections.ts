@@ -38,8 +38,9 @@ export interface Connections {
 interface Connection {
   readonly socket: Socket;
   readonly exchanges: Exchange[];
-  /** The number of bytes read at the last check, and the time since which this number has not changed. */
+  /** The number of bytes read at the last check. */
   bytesRead: number;
+  /** The time since which `bytesRead` has not changed. */
   sinceMs: number;
 }
 

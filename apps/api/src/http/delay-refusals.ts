@@ -2,10 +2,10 @@ import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
 /**
- * Limits the refusals that one caller gets without delay. The limit is high enough for an agent that ignores
- * Retry-After for a short time.
+ * The number of refusals that one caller gets without delay. It is high enough for an agent that ignores Retry-After
+ * for a short time.
  */
-const IMMEDIATE_REFUSALS = { perMinute: 600, burst: 20 };
+const IMMEDIATE_REFUSAL_LIMIT = { perMinute: 600, burst: 20 };
 
 const DELAY_MS = 500;
 
@@ -20,10 +20,10 @@ export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 
 /** Creates the refusal delay of one process. `elapsedMs` returns the milliseconds of a monotonic clock. */
 export function createRefusalDelay(elapsedMs: () => number): DelayRefusal {
-  const immediate = createTokenBuckets(IMMEDIATE_REFUSALS);
+  const immediate = createTokenBuckets(IMMEDIATE_REFUSAL_LIMIT);
   let delayed = 0;
   return (key, res) => {
-    if (delayed >= DELAYED_REFUSALS_MAX || immediate.take(key, elapsedMs()).allowed) return null;
+    if (delayed >= DELAYED_REFUSALS_MAX || immediate.take(key, elapsedMs()).isAllowed) return null;
     delayed += 1;
     // The request must not occupy a slot during the delay.
     res.locals.slot?.release();

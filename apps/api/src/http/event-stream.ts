@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { crc32 } from 'node:zlib';
-import { HEARTBEAT, type StreamChunk, type StreamSink } from '../services/live/index.js';
+import { HEARTBEAT_CHUNK, type StreamChunk, type StreamSink } from '../services/live/index.js';
 import { NO_STORE } from './problem.js';
 
 /** Milliseconds between two heartbeats, well below the idle timeouts of proxies. */
@@ -24,7 +24,7 @@ export function openEventStream(res: Response, heartbeatMs = HEARTBEAT_MS): Stre
   res.flushHeaders();
   if (encoding.head.length > 0) res.write(encoding.head);
 
-  const heartbeat = setInterval(() => send(HEARTBEAT), heartbeatMs);
+  const heartbeat = setInterval(() => send(HEARTBEAT_CHUNK), heartbeatMs);
   const closed = new Promise<void>((resolve) => {
     const close = () => {
       clearInterval(heartbeat);

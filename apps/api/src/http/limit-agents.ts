@@ -9,11 +9,14 @@ const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Minimum bursts of a host's snapshots, by number and by total cost. An agent that reconnects after a day sends up to
- * 500 journal entries, 2 MiB in total, and then a whole snapshot. Together, these cost less than 300. One snapshot of
- * 10 MiB that changes 5,000 containers also costs less than 300.
+ * Minimum burst of a host's snapshots, by number. An agent that reconnects after a day sends up to 500 journal entries
+ * and then a whole snapshot.
  */
 const SNAPSHOT_BURST_MIN = 600;
+/**
+ * Minimum burst of a host's snapshots, by total cost. A journal of 2 MiB and the snapshot after it cost less than this,
+ * and so does one snapshot of 10 MiB that changes 5,000 containers.
+ */
 const COST_BURST_MIN = 300;
 
 /** Number of body bytes that cost 1. */
@@ -23,14 +26,15 @@ const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
 /**
- * These limits bound the CPU time of snapshots, including snapshots that change nothing. They limit the text that is
- * parsed after decompression, and the history that is written. A snapshot that changes nothing and has 10 MiB of text
- * can be compressed to 50 KiB, and takes 0.1 to 0.2 s to process. The bursts allow sixteen of the largest snapshots,
- * and 32 MiB of history. A host whose 5,000 containers all change writes 1 to 2 MiB of history.
+ * Bytes of parsed text, after decompression, that cost 1. This limit bounds the CPU time of snapshots that change
+ * nothing. One with 10 MiB of text can be compressed to 50 KiB, and takes 0.1 to 0.2 s to process.
  */
-const TEXT_BYTES_PER_TOKEN = 256 * 1_024;
+const TEXT_BYTES_PER_COST = 256 * 1_024;
+/** The minimum burst of text: sixteen of the largest snapshots. */
 const TEXT_BURST_MIN = 640;
-const HISTORY_BYTES_PER_TOKEN = 16 * 1_024;
+/** Bytes of written history that cost 1. A host whose 5,000 containers all change writes 1 to 2 MiB of history. */
+const HISTORY_BYTES_PER_COST = 16 * 1_024;
+/** The minimum burst of history: 32 MiB. */
 const HISTORY_BURST_MIN = 2_048;
 
 /** The limit of token rotations per host. An agent rotates once a month, and each rotation leaves a row for 30 days. */
@@ -97,37 +101,38 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const lastSeenUpdates = createTokenBuckets({ perMinute: 60_000 / LAST_SEEN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
 
-  function setRateLimitHeaders(res: Response, { allowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
+  function setRateLimitHeaders(res: Response, { isAllowed, remaining, retryAfterMs, fullInMs }: TakeResult): void {
     res.setHeader('RateLimit-Policy', policy);
-    res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((allowed ? fullInMs : retryAfterMs) / 1000)}`);
+    res.setHeader('RateLimit', `"agent";r=${remaining};t=${Math.ceil((isAllowed ? fullInMs : retryAfterMs) / 1000)}`);
   }
 
   return {
     calls(hostId, res) {
       const result = calls.take(hostId, elapsedMs());
       setRateLimitHeaders(res, result);
-      if (result.allowed) return null;
+      if (result.isAllowed) return null;
       return new RateLimitedError(`This host's limit is ${perMinute} requests per minute.`, result.retryAfterMs);
     },
     snapshots(hostId, res) {
       const nowMs = elapsedMs();
       const count = snapshots.take(hostId, nowMs);
       const owedMs = Math.max(...[costs, texts, history].map((buckets) => buckets.waitMs(hostId, nowMs)));
-      const result = owedMs > 0 ? { ...count, allowed: false, remaining: 0, retryAfterMs: owedMs } : count;
+      const result: TakeResult =
+        owedMs > 0 ? { ...count, isAllowed: false, remaining: 0, retryAfterMs: owedMs } : count;
       setRateLimitHeaders(res, result);
-      if (result.allowed) return null;
-      const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).allowed;
+      if (result.isAllowed) return null;
+      const updatesLastSeen = lastSeenUpdates.take(hostId, nowMs).isAllowed;
       return new SnapshotDelayedError(Math.min(result.retryAfterMs, retryAfterMsMax), updatesLastSeen);
     },
     rotations(hostId) {
-      const { allowed, retryAfterMs } = rotations.take(hostId, elapsedMs());
-      return allowed ? null : new RateLimitedError('This host rotates its token too often.', retryAfterMs);
+      const { isAllowed, retryAfterMs } = rotations.take(hostId, elapsedMs());
+      return isAllowed ? null : new RateLimitedError('This host rotates its token too often.', retryAfterMs);
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();
       costs.charge(hostId, bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST, nowMs);
-      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_TOKEN, nowMs);
-      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_TOKEN, nowMs);
+      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_COST, nowMs);
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST, nowMs);
     },
   };
 }

@@ -25,8 +25,8 @@ export function createEnrollmentLimit(elapsedMs: () => number): EnrollmentLimit 
   const byMachine = createTokenBuckets(MACHINE_LIMIT);
 
   function take(buckets: typeof byToken, key: string, whose: string): void {
-    const { allowed, retryAfterMs } = buckets.take(key, elapsedMs());
-    if (!allowed) throw new RateLimitedError(`Too many enrollments ${whose}. Retry later.`, retryAfterMs);
+    const { isAllowed, retryAfterMs } = buckets.take(key, elapsedMs());
+    if (!isAllowed) throw new RateLimitedError(`Too many enrollments ${whose}. Retry later.`, retryAfterMs);
   }
 
   return {

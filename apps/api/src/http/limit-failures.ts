@@ -16,9 +16,9 @@ export function limitAuthFailures(perMinute: number, elapsedMs: () => number): E
       next(thrown);
       return;
     }
-    const { allowed, retryAfterMs } = buckets.take(addressGroup(req.ip ?? ''), elapsedMs());
+    const { isAllowed, retryAfterMs } = buckets.take(addressGroup(req.ip ?? ''), elapsedMs());
     const rateLimited = () =>
       new RateLimitedError('Too many requests without valid credentials from this address.', retryAfterMs);
-    next(allowed ? thrown : rateLimited());
+    next(isAllowed ? thrown : rateLimited());
   };
 }

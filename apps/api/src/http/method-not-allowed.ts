@@ -24,7 +24,7 @@ export function methodNotAllowed(routes: readonly Route[]): RequestHandler {
  * Responds to OPTIONS as to any unsupported method. Express would respond with 200. Browsers send OPTIONS to ask
  * whether another site may call this API, and no other site may.
  */
-export function refuseOptions(routes: readonly Route[]): RequestHandler {
+export function refuseOptionsMethod(routes: readonly Route[]): RequestHandler {
   const refuse = methodNotAllowed(routes);
   return (req, res, next) => {
     if (req.method !== 'OPTIONS') next();

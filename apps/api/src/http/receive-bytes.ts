@@ -12,10 +12,10 @@ export const REQUEST_BYTES = 2_048;
  * A body that arrives within this many milliseconds does not count as a transfer, because some clients send the headers
  * first and the body directly after them.
  */
-const GRACE_MS = 200;
+const TRANSFER_AFTER_MS = 200;
 
-/** A body counts as a transfer once more than this many bytes have arrived, even within `GRACE_MS`. */
-const GRACE_BYTES = 16 * 1_024;
+/** A body counts as a transfer once more than this many bytes have arrived, even within `TRANSFER_AFTER_MS`. */
+const TRANSFER_AFTER_BYTES = 16 * 1_024;
 
 /**
  * Receives the bytes of a body. Counts the bytes that arrive, not the announced length. Reading pauses while memory for
@@ -57,7 +57,7 @@ function receive(
     let waits = 0;
     let transfer: BodyTransfer | null = null;
     let isRequested = beginTransfer === undefined;
-    const grace = isRequested ? undefined : setTimeout(() => void requestTransfer(), GRACE_MS);
+    const grace = isRequested ? undefined : setTimeout(() => void requestTransfer(), TRANSFER_AFTER_MS);
 
     function end(): void {
       isOver = true;
@@ -115,7 +115,7 @@ function receive(
       }
       chunks.push(chunk);
       transfer?.addBytes(chunk.length);
-      if (length > GRACE_BYTES) void requestTransfer();
+      if (length > TRANSFER_AFTER_BYTES) void requestTransfer();
       const room = slot === undefined || slot.tryReserveBytes(chunk.length);
       if (room === false) refuse(new OverloadedError());
       else if (room !== true) void waitForRoom(room);

@@ -16,11 +16,11 @@ import { compressAnswer } from './compress.js';
 export type Endpoint = Omit<Operation, 'path' | 'tag' | 'summary' | 'description'> & { path: string };
 
 /**
- * The type of the caller for each kind of access. For `anybody`, the caller is not authenticated, and only the client
+ * The type of the caller for each kind of access. For `public`, the caller is not authenticated, and only the client
  * is known.
  */
 export interface CallerOf {
-  anybody: Caller;
+  public: Caller;
   enroll: EnrollmentIdentity;
   agent: AgentIdentity;
   viewer: OperatorIdentity;
@@ -178,7 +178,7 @@ function responderFor(endpoint: Endpoint): (res: Response, answer: never) => voi
 
 /** Whether the client may cache the response and revalidate it with its ETag. */
 const isRevalidated = ({ method, access, noStore }: Endpoint): boolean =>
-  method === 'GET' && access !== 'anybody' && access !== 'agent' && !noStore;
+  method === 'GET' && access !== 'public' && access !== 'agent' && !noStore;
 
 function redirect(res: Response, { location, cookies }: Redirect): void {
   setCookies(res, cookies);

@@ -14,8 +14,8 @@ const crossSiteError = () =>
   );
 
 /**
- * For callers with a session cookie. If a request changes data, the browser's headers must state that one of our own
- * pages sent the request.
+ * Checks a call with a session cookie. If the call changes data, the browser's headers must state that one of our own
+ * pages sent it.
  * @throws ForbiddenError
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {
@@ -24,8 +24,8 @@ export function requireSameOrigin(req: Request, publicUrl: string): void {
 }
 
 /**
- * For calls that set a cookie but require none. Refuses requests from other sites, which could otherwise sign a visitor
- * in as another user. Clients that do not state an origin, such as programs, are allowed.
+ * Checks a call that sets a cookie but requires none. Refuses requests from other sites, which could otherwise sign a
+ * visitor in as another user. Clients that do not state an origin, such as programs, are allowed.
  * @throws ForbiddenError
  */
 export function refuseCrossSite(req: Request, publicUrl: string): void {

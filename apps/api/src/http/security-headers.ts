@@ -7,10 +7,10 @@ const HTTPS_ONLY_SECONDS = 2 * 365 * 86_400;
 /**
  * Sets the headers of OWASP's REST Security Cheat Sheet, because responses are data that must not be executed, framed,
  * sniffed or read by other origins. Routes that serve pages set their own policy. No CORS headers are set, so browsers
- * give other sites no access. `https` states whether the API is reached over https. Only the operator of the API knows
- * this. HSTS on a server without https would lock users out.
+ * give other sites no access. `isHttps` states whether the API is reached over https. Only the operator of the API
+ * knows this. HSTS on a server without https would lock users out.
  */
-export const securityHeaders = ({ https }: { https: boolean }): RequestHandler =>
+export const securityHeaders = ({ isHttps }: { isHttps: boolean }): RequestHandler =>
   helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -18,7 +18,7 @@ export const securityHeaders = ({ https }: { https: boolean }): RequestHandler =
     },
     crossOriginResourcePolicy: { policy: 'same-origin' },
     referrerPolicy: { policy: 'no-referrer' },
-    strictTransportSecurity: https ? { maxAge: HTTPS_ONLY_SECONDS, includeSubDomains: false } : false,
+    strictTransportSecurity: isHttps ? { maxAge: HTTPS_ONLY_SECONDS, includeSubDomains: false } : false,
     xContentTypeOptions: true,
     // For browsers without support for frame-ancestors.
     xFrameOptions: { action: 'deny' },

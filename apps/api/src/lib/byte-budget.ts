@@ -52,29 +52,31 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   const waiters = new Set<Waiter>();
   let heldBytes = 0;
   /** The holder that may use the reserved bytes. */
-  let senior: Holder | null = null;
+  let reserveHolder: Holder | null = null;
 
   const remainingBytes = (holder: Holder) => Math.min(holder.bytesMax, capacity) - holder.heldBytes;
 
   function hasRoomFor(holder: Holder, bytes: number): boolean {
     if (heldBytes + bytes <= openCapacity) return true;
-    if (senior === null && heldBytes + remainingBytes(holder) <= capacity) senior = holder;
-    return senior === holder && heldBytes + bytes <= capacity;
+    if (reserveHolder === null && heldBytes + remainingBytes(holder) <= capacity) reserveHolder = holder;
+    return reserveHolder === holder && heldBytes + bytes <= capacity;
   }
 
   function admitWaiters(): void {
-    // The call of `senior` is served first, because the calls before it in the queue may be unable to proceed until
-    // `senior` is done.
-    const seniorWaiter = senior === null ? undefined : [...waiters].find(({ holder }) => holder === senior);
-    if (seniorWaiter !== undefined && hasRoomFor(seniorWaiter.holder, seniorWaiter.bytes)) seniorWaiter.settle(true);
+    // The call of `reserveHolder` is served first, because the calls before it in the queue may be unable to proceed
+    // until this holder is done.
+    const reserveWaiter =
+      reserveHolder === null ? undefined : [...waiters].find(({ holder }) => holder === reserveHolder);
+    if (reserveWaiter !== undefined && hasRoomFor(reserveWaiter.holder, reserveWaiter.bytes))
+      reserveWaiter.settle(true);
     for (const waiter of waiters) {
       if (!hasRoomFor(waiter.holder, waiter.bytes)) return;
       waiter.settle(true);
     }
   }
 
-  function endSeniority(holder: Holder): void {
-    if (senior === holder) senior = null;
+  function releaseReserve(holder: Holder): void {
+    if (reserveHolder === holder) reserveHolder = null;
     if (waiters.size > 0) admitWaiters();
   }
 
@@ -106,17 +108,17 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
             ownBytes += bytes;
             heldBytes += bytes;
           };
-          if ((waiters.size === 0 || senior === holder) && hasRoomFor(holder, bytes)) {
+          if ((waiters.size === 0 || reserveHolder === holder) && hasRoomFor(holder, bytes)) {
             add();
             return true;
           }
           return wait(holder, bytes, add);
         },
-        complete: () => endSeniority(holder),
+        complete: () => releaseReserve(holder),
         release() {
           heldBytes -= ownBytes;
           ownBytes = 0;
-          endSeniority(holder);
+          releaseReserve(holder);
         },
         get heldBytes() {
           return ownBytes;

@@ -1,4 +1,4 @@
-/** A point in a database's history, as read by one statement. */
+/** The point that the sequence of a database's transactions has reached, as read by one statement. */
 export interface HistoryPoint {
   /** Identifies the run of a server: differs between servers, and between two runs of one server. */
   server: string;

@@ -1,6 +1,6 @@
 /** The result of taking a token. */
 export interface TakeResult {
-  allowed: boolean;
+  isAllowed: boolean;
   /** The number of whole tokens left. */
   remaining: number;
   /** Milliseconds until a token is available; 0 if a token was taken. */
@@ -78,13 +78,13 @@ export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
       const fullAtAfter = fullAt + intervalMs;
       const overMs = fullAtAfter - nowMs - fillMs;
       // The tolerance of a microsecond keeps rounding errors from refusing the last token of a full bucket.
-      const allowed = overMs <= 0.001;
-      if (allowed) current.set(key, fullAtAfter);
-      const fullInMs = (allowed ? fullAtAfter : fullAt) - nowMs;
+      const isAllowed = overMs <= 0.001;
+      if (isAllowed) current.set(key, fullAtAfter);
+      const fullInMs = (isAllowed ? fullAtAfter : fullAt) - nowMs;
       return {
-        allowed,
-        remaining: allowed ? Math.max(0, Math.floor((fillMs - fullInMs) / intervalMs + 0.001)) : 0,
-        retryAfterMs: allowed ? 0 : overMs,
+        isAllowed,
+        remaining: isAllowed ? Math.max(0, Math.floor((fillMs - fullInMs) / intervalMs + 0.001)) : 0,
+        retryAfterMs: isAllowed ? 0 : overMs,
         fullInMs,
       };
     },

@@ -34,7 +34,7 @@ function problemTypesOf({ method, path, access, query, headers, body, refusals =
   return new Set<ProblemType>([
     // A path parameter may contain an invalid percent-encoding.
     ...includeIf(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
-    ...includeIf(access !== 'anybody', ProblemTypes.tokenInvalid),
+    ...includeIf(access !== 'public', ProblemTypes.tokenInvalid),
     // Writes with a session cookie must come from our own pages; other operations require a role.
     ...includeIf((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
     ...includeIf(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),

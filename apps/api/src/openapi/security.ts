@@ -26,7 +26,7 @@ const OPERATOR_SECURITY = [{ apiKey: [] }, { session: [] }];
  * credentials are required.
  */
 export const SECURITY_BY_ACCESS: Readonly<Record<Access, readonly object[]>> = {
-  anybody: [],
+  public: [],
   enroll: [{ enrollmentToken: [] }],
   agent: [{ agentToken: [] }],
   viewer: OPERATOR_SECURITY,
@@ -38,7 +38,7 @@ export const SECURITY_BY_ACCESS: Readonly<Record<Access, readonly object[]>> = {
 
 /** The last paragraph of an operation's description, which states who may call it. */
 export const ACCESS_DESCRIPTIONS: Readonly<Record<Access, string>> = {
-  anybody: 'Access: no authentication.',
+  public: 'Access: no authentication.',
   enroll: 'Access: agents with an enrollment token.',
   agent: 'Access: agents with an agent token.',
   viewer: 'Access: operators of any role, with an API key or a session.',

@@ -52,15 +52,15 @@ export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'c
   autoProvisionRole: MemberRole | null;
 }
 
-export interface Accounts {
+export interface AccountRouting {
   /** Authenticates operators. */
   auth: Authenticate<OperatorIdentity>;
-  guards: Pick<Guards, 'anybody' | 'viewer' | 'admin' | 'owner' | 'user'>;
+  guards: Pick<Guards, 'public' | 'viewer' | 'admin' | 'owner' | 'user'>;
   routes: Route[];
 }
 
-/** Creates the routes and guards of accounts and API keys. */
-export function createAccounts(db: Database, options: AccountRouteOptions): Accounts {
+/** Creates the authentication, guards and routes of accounts and API keys. */
+export function createAccountRouting(db: Database, options: AccountRouteOptions): AccountRouting {
   const { publicUrl, secret, signInsPerMinute, oidc, logger, now, skewMs, elapsedMs } = options;
   const limit = createSignInLimit(signInsPerMinute, elapsedMs);
   const failures = createFailedSignIns(db, { now, elapsedMs });
@@ -104,7 +104,7 @@ export function createAccounts(db: Database, options: AccountRouteOptions): Acco
   return {
     auth,
     guards: {
-      anybody: ({ method, opensSession }) => {
+      public: ({ method, opensSession }) => {
         const isFromOwnPages = opensSession === true && method !== 'GET';
         return async (req, _res, proceed) => {
           if (isFromOwnPages) refuseCrossSite(req, publicUrl);

@@ -25,7 +25,7 @@ export interface AgentRouteOptions {
 }
 
 /** Creates the routes that agents call, and their guards. All routes except `enroll` require an agent token. */
-export const createAgents = (options: AgentRouteOptions): { guards: AgentGuards; routes: Route[] } => ({
+export const createAgentRouting = (options: AgentRouteOptions): { guards: AgentGuards; routes: Route[] } => ({
   guards: createAgentGuards({
     ...options,
     authenticateAgent: requireAgentAuth(options.agentTokens),

@@ -64,7 +64,7 @@ const START_SCRIPT = `SwaggerUIBundle({
 /** The routes of the OpenAPI document, and of a page that shows the document and can call each operation. */
 export function documentationRoutes(): Route[] {
   let text: string | null = null;
-  const page = { method: 'GET', access: 'anybody' } as const;
+  const page = { method: 'GET', access: 'public' } as const;
   return [
     route(Operations.getOpenApi, ({ res }) => {
       // Creating the document takes some milliseconds, so it is created on first use. The document does not change

@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { Operations, type Operation } from '@muster/contracts';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { hostile, almostValid } from './arbitrary-of.js';
+import { hostileValue, almostValidInput } from './schema-arbitraries.js';
 
 /** The name of the credential that the caller sends; `anonymous` sends none. */
-export type Caller = 'anonymous' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'garbage';
+export type Caller = 'anonymous' | 'agent' | 'enroll' | 'admin' | 'viewer' | 'unknownKey';
 
 /** Placeholder for the id of an existing object, which the test replaces. */
 const EXISTING_ID = 'there';
@@ -42,7 +42,7 @@ const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
         : access === 'viewer'
           ? ['viewer', 'admin']
           : ['admin'];
-  const any: Caller[] = ['anonymous', 'agent', 'enroll', 'admin', 'viewer', 'garbage'];
+  const any: Caller[] = ['anonymous', 'agent', 'enroll', 'admin', 'viewer', 'unknownKey'];
   return fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(...sufficientCallers) },
     { weight: 1, arbitrary: fc.constantFrom(...any) },
@@ -52,12 +52,12 @@ const caller = (access: string | undefined): fc.Arbitrary<Caller> => {
 const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const cursor = fc
-  .array(fc.oneof(fc.uuid(), fc.integer(), fc.constant('2026-03-01T12:00:00.000Z'), hostile), { maxLength: 5 })
+  .array(fc.oneof(fc.uuid(), fc.integer(), fc.constant('2026-03-01T12:00:00.000Z'), hostileValue), { maxLength: 5 })
   .map((values) => Buffer.from(asText(values)).toString('base64url'));
 
 /** Generates query strings with the operation's parameters: some repeated, some unknown, some badly encoded. */
 function queryOf({ query }: Partial<Operation>): fc.Arbitrary<string> {
-  const known = query === undefined ? fc.constant({}) : almostValid(query);
+  const known = query === undefined ? fc.constant({}) : almostValidInput(query);
   const noise = fc.oneof(
     { weight: 6, arbitrary: fc.constant('') },
     fc.constantFrom(
@@ -87,7 +87,7 @@ const encode = (text: string): string => encodeURIComponent(text.toWellFormed())
 const parameter = fc.oneof(
   { weight: 6, arbitrary: fc.constant(EXISTING_ID) },
   { weight: 2, arbitrary: fc.uuid() },
-  { weight: 1, arbitrary: hostile.map((value) => encode(asText(value)).slice(0, 3_000)) },
+  { weight: 1, arbitrary: hostileValue.map((value) => encode(asText(value)).slice(0, 3_000)) },
   { weight: 1, arbitrary: fc.constantFrom('%', '%zz', '%ff%fe', '..', '%2e%2e%2f', '%00', '*', ';a=b') },
 );
 
@@ -103,7 +103,7 @@ const ENCODINGS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
 
 /** Generates a body with its content headers. */
 function bodyOf({ body: schema }: Partial<Operation>): fc.Arbitrary<{ body: Uint8Array; headers: [string, string][] }> {
-  const json = (schema === undefined ? fc.jsonValue({ maxDepth: 3 }) : almostValid(schema)).map((value) =>
+  const json = (schema === undefined ? fc.jsonValue({ maxDepth: 3 }) : almostValidInput(schema)).map((value) =>
     Buffer.from((JSON.stringify(value) as string | undefined) ?? ''),
   );
   const deep = fc.integer({ min: 10, max: 20_000 }).map((depth) => Buffer.from('['.repeat(depth)));

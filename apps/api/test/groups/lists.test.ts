@@ -5,5 +5,5 @@ import '../host-facets.test.js';
 import '../inventory.test.js';
 import '../lists-property.test.js';
 import '../operator-api.test.js';
-import '../reads.test.js';
+import '../lists-and-exports.test.js';
 import '../revoked-export.test.js';

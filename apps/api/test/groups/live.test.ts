@@ -2,4 +2,4 @@ import '../database-trouble.test.js';
 import '../stream-order.test.js';
 import '../stream-resume.test.js';
 import '../stream.test.js';
-import '../upkeep.test.js';
+import '../maintenance.test.js';

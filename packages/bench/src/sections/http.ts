@@ -58,7 +58,7 @@ export function runHttp(bench: Bench) {
   });
 }
 
-/** Returns the bytes of write-ahead log per second that are written without requests. */
+/** Returns the number of WAL bytes that the database writes per second without requests. */
 async function idleWal({ plan, signal }: Bench, database: BenchDatabase): Promise<number> {
   const before = await database.walBytes();
   await sleep(plan.http.idleMs);

@@ -11,7 +11,7 @@ import { deliverRowByRow, TOUCH_HOST } from '../contenders/row-by-row.js';
 import { createPool } from '../pool.js';
 import { HOST_HEADER } from './host-header.js';
 
-/** Muster has the same limit. */
+/** Maximum size of a body. Muster has the same limit. */
 const BODY_LIMIT = '10mb';
 
 const pool = createPool(process.env['DATABASE_URL'] ?? '');

@@ -101,7 +101,7 @@ export const MemberOperations = {
     method: 'POST',
     path: Paths.invitationOffer,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Get the details of an invitation',
     description:
       'Returns the email address, organization and role of an invitation. Fails with 401 if the invitation was used ' +
@@ -114,11 +114,11 @@ export const MemberOperations = {
     method: 'POST',
     path: Paths.invitationAcceptance,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Accept an invitation',
     description:
-      'Creates the invited person’s account and signs it in. Sets the session cookie. Fails with 403 if a browser ' +
-      'calls it from a page of another site. Fails with 401 if the invitation was used or revoked, or has ' +
+      'Creates an account for the invited person and signs the person in. Sets the session cookie. Fails with 403 if a ' +
+      'browser calls it from a page of another site. Fails with 401 if the invitation was used or revoked, or has ' +
       'expired, and with 409 if a member has its email address.',
     body: InvitationAcceptance,
     opensSession: true,

@@ -10,7 +10,7 @@ export const ServiceOperations = {
     method: 'GET',
     path: Paths.health,
     tag: 'Service',
-    access: 'anybody',
+    access: 'public',
     summary: 'Liveness check',
     description: 'Returns 200 while the process is running. Does not check the database.',
     answers: { 200: Liveness },
@@ -19,7 +19,7 @@ export const ServiceOperations = {
     method: 'GET',
     path: Paths.ready,
     tag: 'Service',
-    access: 'anybody',
+    access: 'public',
     summary: 'Readiness check',
     description:
       'Returns 200 if the process can serve requests: the database is reachable and writable, and the process is not ' +
@@ -42,7 +42,7 @@ export const ServiceOperations = {
     method: 'GET',
     path: Paths.installScript,
     tag: 'Service',
-    access: 'anybody',
+    access: 'public',
     summary: 'Get the agent’s install script',
     description:
       'Returns a shell script that installs the agent from this server. Fails with 404 if the server has no agent ' +
@@ -54,7 +54,7 @@ export const ServiceOperations = {
     method: 'GET',
     path: Paths.agentRelease,
     tag: 'Service',
-    access: 'anybody',
+    access: 'public',
     summary: 'Download a file of the agent release',
     description:
       'Returns an executable for one architecture, the checksums or the software bill of materials. Fails with 404 ' +
@@ -67,7 +67,7 @@ export const ServiceOperations = {
     method: 'GET',
     path: Paths.openApi,
     tag: 'Service',
-    access: 'anybody',
+    access: 'public',
     summary: 'Get this OpenAPI document',
     description: 'Returns this document as JSON.',
     answers: { 200: 'application/json' },

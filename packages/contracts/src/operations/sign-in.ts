@@ -13,7 +13,7 @@ export const SignInOperations = {
     method: 'GET',
     path: Paths.signInOptions,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Get the available sign-in methods',
     description:
       'Returns whether the owner’s account must still be created, and the OpenID Connect provider if one is ' +
@@ -24,7 +24,7 @@ export const SignInOperations = {
     method: 'GET',
     path: Paths.oidcSignIn,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Start a sign-in with the identity provider',
     description:
       'Redirects the browser to the OpenID Connect provider, or back to the sign-in page if the provider is ' +
@@ -37,7 +37,7 @@ export const SignInOperations = {
     method: 'GET',
     path: Paths.oidcCallback,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Complete a sign-in with the identity provider',
     description:
       'The redirect URI of the OpenID Connect provider. Sets the session cookie and redirects to the requested page. ' +
@@ -52,7 +52,7 @@ export const SignInOperations = {
     method: 'POST',
     path: Paths.setup,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Create the owner’s account',
     description:
       'Creates the first account with the token of the one-time setup link, and signs it in. Sets the session ' +
@@ -67,7 +67,7 @@ export const SignInOperations = {
     method: 'POST',
     path: Paths.session,
     tag: 'Accounts',
-    access: 'anybody',
+    access: 'public',
     summary: 'Sign in with email address and password',
     description:
       'Creates a session and sets its cookie. Fails with 403 if a browser calls it from a page of another ' +

@@ -28,20 +28,20 @@ export interface BackupCounts {
  */
 export async function* backupBytes(client: pg.ClientBase, at: Date, counts: BackupCounts): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
-  const toHashedBytes = (text: string): Buffer => {
+  const hashAndEncode = (text: string): Buffer => {
     const bytes = Buffer.from(text);
     hash.update(bytes);
     return bytes;
   };
   await client.query(TEXT_FORMAT_SETTINGS);
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  yield toHashedBytes(`${JSON.stringify(await readHeader(client, at))}\n`);
+  yield hashAndEncode(`${JSON.stringify(await readHeader(client, at))}\n`);
   for (const table of await readTables(client)) {
     const start: TableStart = { table: table.name, columns: table.columns.map(({ name }) => name) };
-    yield toHashedBytes(`${JSON.stringify(start)}\n`);
+    yield hashAndEncode(`${JSON.stringify(start)}\n`);
     for await (const rows of readRows(client, table)) {
       counts.rows += rows.length;
-      yield toHashedBytes(rows.map((row) => `${row}\n`).join(''));
+      yield hashAndEncode(rows.map((row) => `${row}\n`).join(''));
     }
     counts.tables += 1;
   }

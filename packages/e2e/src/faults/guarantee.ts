@@ -13,8 +13,8 @@ export interface Finding {
   timed: boolean;
 }
 
-/** What `check` needs to run. */
-export interface Rig {
+/** What a test of a guarantee gets from the program that runs it. */
+export interface CheckContext {
   readonly plan: Plan;
   /** Prints a line that describes the progress of the test. */
   readonly progress: (line: string) => void;
@@ -24,7 +24,7 @@ export interface Rig {
 export interface Guarantee {
   title: string;
   /** Injects the faults, and returns what was measured. Leaves no process and no file behind. */
-  check(rig: Rig): Promise<Finding[]>;
+  check(context: CheckContext): Promise<Finding[]>;
 }
 
 /**

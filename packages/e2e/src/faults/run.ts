@@ -3,7 +3,7 @@ import type { CommandIo } from '@muster/fleet/command-line';
 import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { GUARANTEES, type GuaranteeId } from '../../test/faults/guarantees/index.js';
 import type { FaultsOptions } from './command.js';
-import type { Finding, Rig } from './guarantee.js';
+import type { Finding, CheckContext } from './guarantee.js';
 import { FULL, QUICK } from './plan.js';
 import { renderTerminal, withFigures, type GuaranteeRecord } from './report.js';
 
@@ -17,14 +17,14 @@ export async function runFaults(
   { write, progress }: Pick<CommandIo, 'write' | 'progress'>,
 ): Promise<boolean> {
   const { only, out, quick } = options;
-  const rig: Rig = { plan: quick ? QUICK : FULL, progress };
+  const context: CheckContext = { plan: quick ? QUICK : FULL, progress };
   // A missing document must cause an error before the long run, not after it.
   let document = out === undefined ? undefined : await readFile(out, 'utf8');
   const { cpu, cores, node } = await describeMachine(null);
   const where = `commit ${await currentCommit()}, Node.js ${node}, ${cores} cores of ${cpu}`;
   const records: GuaranteeRecord[] = [];
   for (const id of only) {
-    const record = await runOne(id, rig);
+    const record = await runOne(id, context);
     records.push(record);
     if (out === undefined || document === undefined) continue;
     // The document is written after each test, so that a later failure does not lose its findings.
@@ -36,16 +36,16 @@ export async function runFaults(
   return records.every(({ findings }) => findings.every(({ met }) => met));
 }
 
-async function runOne(id: GuaranteeId, rig: Rig): Promise<GuaranteeRecord> {
+async function runOne(id: GuaranteeId, context: CheckContext): Promise<GuaranteeRecord> {
   const guarantee = GUARANTEES[id];
   const at = new Date().toISOString();
   const startedAt = performance.now();
   let tries = 1;
-  let findings = await guarantee.check(rig);
+  let findings = await guarantee.check(context);
   if (missedOnlyTimeLimits(findings)) {
-    rig.progress(`${id}: running once more: only time limits were exceeded, perhaps because the machine is busy`);
+    context.progress(`${id}: running once more: only time limits were exceeded, perhaps because the machine is busy`);
     tries = 2;
-    findings = await guarantee.check(rig);
+    findings = await guarantee.check(context);
   }
   return { id, title: guarantee.title, findings, tries, at, seconds: (performance.now() - startedAt) / 1_000 };
 }

@@ -25,10 +25,12 @@ const REPORT_DIRECTORY = process.env['MUSTER_TEST_REPORT_DIR'];
 const CONTAINERS_PER_HOST = 20;
 /** Share of a host's containers that change in a minute. */
 const CHURN_PER_MINUTE = 0.02;
+/** The snapshot interval that the API requests. */
 const SNAPSHOT_SECONDS = 60;
 
 /** Number of times that each page is opened. The figure is the median. */
 const OPENINGS = 7;
+
 const MINUTE_MS = 60_000;
 
 /** Maximum CPU time of a task, in milliseconds. Users notice longer tasks as lag. */

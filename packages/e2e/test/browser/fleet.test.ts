@@ -21,9 +21,11 @@ import { seedFleet } from '../support/seed-fleet.js';
 
 const HOSTS = 500;
 
-/** Maximum traffic of an idle fleet page, and the changes meanwhile: 2 % of 50 containers on each host. */
+/** Maximum traffic of an idle fleet page while `CHANGES_PER_MINUTE` containers change. */
 const TRAFFIC_BYTES_PER_MINUTE_MAX = 200_000;
+/** Number of containers that change: 2 % of 50 containers on each host. */
 const CHANGES_PER_MINUTE = 500;
+/** How long the traffic is measured. */
 const TRAFFIC_SECONDS = 20;
 
 /**
@@ -370,7 +372,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     ['content', true],
     ['headers and content', false],
   ])(
-    'is not called live behind a proxy that holds the %s of the stream back, and is polled',
+    'is polled and not shown as live behind a proxy that holds back the %s of the stream',
     async (_what, sendsHeaders) => {
       const proxy = await startHoldingProxy(dashboard!.url, sendsHeaders);
       const held = await browser!.newContext();
@@ -425,7 +427,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       expect(bytesByPath['/api/stream']).toBeGreaterThan(0);
       expect(bytes / minutes).toBeLessThan(TRAFFIC_BYTES_PER_MINUTE_MAX);
 
-      // The page shows the last changes, although it does not read them again.
+      // The page shows the newest change, which it got from the stream without requesting the list again.
       const [newest] = (await dashboard!.api.call('listEvents', { query: { limit: 1 } })).items;
       await changes.first().getByRole('link', { name: newest!.name }).waitFor();
       expect(idleErrors.list).toEqual([]);
@@ -435,7 +437,9 @@ describeLargeFleet('a fleet of 500 hosts', () => {
   });
 });
 
-/** Gives some hosts and containers problems. Most names of the hosts come last, so that no page contains them at first. */
+/**
+ * Gives some hosts and containers problems. Most names of the hosts come last, so that no page contains them at first.
+ */
 async function changeHosts(db: TestDatabase): Promise<void> {
   const { prisma } = db;
   await prisma.$executeRaw`UPDATE hosts SET name = 'zurich-edge-01', "heartbeatSeconds" = 10,
@@ -455,8 +459,8 @@ async function changeHosts(db: TestDatabase): Promise<void> {
 }
 
 /**
- * Starts a proxy that passes everything on except the content of event streams, which it holds back, with or without the
- * headers of the response.
+ * Starts a proxy that passes everything on except the content of event streams, which it holds back, with or without
+ * the headers of the response.
  */
 async function startHoldingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
   const { hostname, port } = new URL(target);

@@ -15,6 +15,7 @@ const RLO = '\u202e';
  * of a `bdi` element.
  */
 const PDI = '\u2069';
+
 const HOST = `host${RLO}A`;
 const DOCKER_ID = 'a'.repeat(64);
 

@@ -23,6 +23,7 @@ const WIDTHS = [360, 768, 1280, 1920] as const;
 const HEIGHT = 900;
 /** The widths at which the layouts differ most. Axe is slow, so it checks the pages only at these widths. */
 const CHECKED_WIDTHS: readonly number[] = [360, 1280];
+
 const THEMES = ['light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
 

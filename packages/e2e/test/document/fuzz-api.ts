@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startApi, withTemporaryDirectory } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
 import { fuzzDocument, type DocumentFuzz, type DocumentFuzzResult } from './fuzz.js';
-import { createSettle } from './settle.js';
+import { createObjectPreparer } from './prepare-objects.js';
 
 /** Disables the limits on requests and sign-ins, because they would refuse most calls. */
 const NO_LIMITS = {
@@ -26,8 +26,8 @@ export function fuzzApi(
     const api = use(await startApi({ env }), (started) => started.stop());
     const http = use(createHttp(api.url), (client) => client.close());
     const link = await readFile(join(directory, 'setup-link'), 'utf8');
-    const settle = await createSettle(http, api.adminKey, link.trim());
+    const prepareObjects = await createObjectPreparer(http, api.adminKey, link.trim());
     const document = JSON.parse((await http.send({ path: '/openapi.json' })).text) as DocumentFuzz['document'];
-    return fuzzDocument({ url: api.url, document, settle, ...run });
+    return fuzzDocument({ url: api.url, document, prepareObjects, ...run });
   });
 }

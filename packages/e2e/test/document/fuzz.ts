@@ -5,7 +5,7 @@ import { hostileValues, nearlyMatching, type JsonSchema } from './arbitrary.js';
 import { operationsOf, type Answer, type DocumentedOperation, type OpenApi, type Parameter } from './operations.js';
 
 /** The ids of existing objects by the name of the path parameter, and valid credentials by security scheme. */
-export interface Known {
+export interface KnownObjects {
   ids: Readonly<Record<string, string>>;
   credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -15,10 +15,10 @@ export interface DocumentFuzz {
   url: string;
   document: OpenApi;
   /**
-   * Creates the objects to which calls refer. The fuzzer calls `settle` again after each call that may have deleted
-   * such an object.
+   * Creates the objects to which calls refer. The fuzzer calls `prepareObjects` again after each call that may have
+   * deleted such an object.
    */
-  settle: () => Promise<Known>;
+  prepareObjects: () => Promise<KnownObjects>;
   cases: number;
   /** The seed of the generated calls. The same seed repeats a run. */
   seed: number;
@@ -68,14 +68,20 @@ const ANSWER_MS_MAX = 60_000;
  * Sends valid and nearly valid calls to a server. Checks that no response is a 5xx, that the document describes every
  * status and body, and that the server refuses every call that violates the document.
  */
-export async function fuzzDocument({ url, document, settle, cases, seed }: DocumentFuzz): Promise<DocumentFuzzResult> {
+export async function fuzzDocument({
+  url,
+  document,
+  prepareObjects,
+  cases,
+  seed,
+}: DocumentFuzz): Promise<DocumentFuzzResult> {
   const operations = operationsOf(document).filter(({ id }) => !STREAMS.has(id));
   const resolve = (ref: string) => document.components.schemas[ref.split('/').pop()!]!;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const statuses = new Map<number, number>();
   /** Cursors that lists returned, by path. */
   const cursors = new Map<string, string[]>();
-  let known = await settle();
+  let known = await prepareObjects();
   let [number, refused] = [0, 0];
   const failures = new Map<string, string>();
 
@@ -103,7 +109,7 @@ export async function fuzzDocument({ url, document, settle, cases, seed }: Docum
     }
     if (status === 200) rememberCursor(cursors, operation.path, answer.body);
     const mayHaveDeleted = operation.method === 'DELETE' || DELETING.has(operation.id);
-    if (status < 400 && mayHaveDeleted) known = await settle();
+    if (status < 400 && mayHaveDeleted) known = await prepareObjects();
     return null;
   }
 
@@ -130,7 +136,7 @@ const asText = (value: unknown): string => (typeof value === 'string' ? value : 
 function callsOf(
   operation: DocumentedOperation,
   resolve: (ref: string) => JsonSchema,
-  { credentials }: Known,
+  { credentials }: KnownObjects,
 ): fc.Arbitrary<Call> {
   const of = (place: Parameter['in']) => operation.parameters.filter((parameter) => parameter.in === place);
   const values = ({ schema }: Parameter) => nearlyMatching(schema, resolve);
@@ -252,7 +258,7 @@ interface Sent {
   isRefused: boolean;
 }
 
-function toRequest(call: Call, known: Known, cursors: ReadonlyMap<string, string[]>): Sent {
+function toRequest(call: Call, known: KnownObjects, cursors: ReadonlyMap<string, string[]>): Sent {
   const { operation, encoding, scheme } = call;
   let isRefused = false;
   const judge = (parameter: Parameter, values: readonly string[]) => {

@@ -28,7 +28,11 @@ beforeAll(async () => {
     { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
   );
   engineSocket = join(dir, 'engine.sock');
-  const replayed = await startReplayedEngine({ flavour: 'docker-28.5', listen: { socketPath: engineSocket }, seed: 1 });
+  const replayed = await startReplayedEngine({
+    capturedEngine: 'docker-28.5',
+    listen: { socketPath: engineSocket },
+    seed: 1,
+  });
   closers.unshift(() => replayed.close());
   muster = new Muster(dir, { MUSTER_AGENT_RELEASE_DIR: release });
   closers.unshift(() => muster.stop());

@@ -13,7 +13,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable-containers.js';
 import { Muster } from '../support/muster.js';
 
 // These tests start containers.
@@ -49,7 +49,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
   }, 120_000);
 
   /** Resolves when Muster's containers equal the engine's in every field. */
-  const same = (): Promise<void> =>
+  const untilSame = (): Promise<void> =>
     eventually(
       async () => {
         const [said, real] = [fromMuster(await muster.containers()), await readFromEngine(engine)];
@@ -101,7 +101,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
       const health = new Map((await muster.containers()).map(({ name, health: is }) => [name, is]));
       expect([health.get('well'), health.get('ill')]).toEqual(['healthy', 'unhealthy']);
     });
-    await same();
+    await untilSame();
     const exits = new Map((await muster.containers('&state=exited')).map(({ name, exitCode }) => [name, exitCode]));
     expect(Object.fromEntries(exits)).toEqual({ done: 0, failed: 3 });
     expect(await muster.hosts()).toHaveLength(1);
@@ -112,29 +112,29 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
       name: 'life',
       command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done'],
     });
-    await same();
+    await untilSame();
     await engine.act(id, 'start');
-    await same();
+    await untilSame();
     await engine.act(id, 'pause');
-    await same();
+    await untilSame();
     await engine.act(id, 'unpause');
-    await same();
+    await untilSame();
     await engine.act(id, 'rename?name=life-after');
-    await same();
+    await untilSame();
     const before = (await muster.containers('&q=life-after'))[0]!.startedAt!;
     await engine.act(id, 'restart?t=1');
-    await same();
+    await untilSame();
     expect((await muster.containers('&q=life-after'))[0]!.startedAt! > before).toBe(true);
     await engine.act(id, 'stop?t=1');
-    await same();
+    await untilSame();
     expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 5 });
     await engine.act(id, 'start');
-    await same();
+    await untilSame();
     await engine.act(id, 'kill');
-    await same();
+    await untilSame();
     expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 137 });
     await engine.remove(id);
-    await same();
+    await untilSame();
     const [gone] = await muster.containers('&q=life-after&presence=removed');
     expect(gone).toMatchObject({ dockerId: id, state: 'exited', removedAt: expect.any(String) });
     // The agent combines changes within one second in one snapshot, so Muster may record a restart as one event or as
@@ -154,7 +154,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     await health('unhealthy');
     expect((await kinds(id)).filter((kind) => kind === 'health_changed').length).toBeGreaterThanOrEqual(1);
     await engine.remove(id);
-    await same();
+    await untilSame();
   });
 
   test('a container in a crash loop is reported as restarting', async () => {
@@ -168,16 +168,16 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
       expect(seen).toMatchObject({ state: 'restarting', exitCode: 7 });
     });
     await engine.remove(id);
-    await same();
+    await untilSame();
     expect((await kinds(id)).at(-1)).toBe('removed');
   });
 
   test('a container and its successor with the same name are reported as two containers', async () => {
     const old = await engine.run({ name: 'service', labels: { version: '1' } });
-    await same();
+    await untilSame();
     await engine.remove(old);
     const fresh = await engine.run({ name: 'service', labels: { version: '2' } });
-    await same();
+    await untilSame();
     const all = await muster.containers('&q=service&presence=all');
     expect(new Map(all.map(({ dockerId, removedAt }) => [dockerId, removedAt !== null]))).toEqual(
       new Map([
@@ -188,7 +188,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
   });
 
   test('when the engine stops, no container is removed and the host is engine_down', async () => {
-    await same();
+    await untilSame();
     const present = (await muster.containers()).map(({ dockerId }) => dockerId);
     await engine.stop();
     await eventually(async () => {
@@ -205,7 +205,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     expect(new Set(after.map(({ hostFreshness }) => hostFreshness))).toEqual(new Set(['engine_down']));
 
     await engine.restart();
-    await same();
+    await untilSame();
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
     expect(await muster.hosts()).toHaveLength(1);
   });
@@ -215,10 +215,10 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     try {
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
     } finally {
-      engine.thaw();
+      engine.unfreeze();
     }
-    await engine.run({ name: 'after-the-thaw' });
-    await same();
+    await engine.run({ name: 'after-the-unfreeze' });
+    await untilSame();
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
   });
 
@@ -227,14 +227,14 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     await engine.run({ name: 'meanwhile' });
     await engine.remove((await engine.list()).find(({ Names }) => Names[0] === '/done')!.Id);
     await muster.start();
-    await same();
+    await untilSame();
   });
 
   test('an agent that was killed continues as the same host', async () => {
     await agent!.stop('SIGKILL');
     await engine.run({ name: 'unseen' });
     agent = startProgram(mainOf('agent'), { env: agentEnv });
-    await same();
+    await untilSame();
     expect(await muster.hosts()).toHaveLength(1);
   });
 });

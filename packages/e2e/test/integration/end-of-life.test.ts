@@ -19,8 +19,8 @@ let agent: Program | null;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'muster-end-of-life-'));
   engine = await startReplayedEngine({
-    ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
-    roles: [{ name: 'web', temper: 'steady' }],
+    ...{ capturedEngine: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
+    roles: [{ name: 'web', behavior: 'steady' }],
   });
   // With the agent's fast clock, these intervals last one second.
   muster = new Muster(dir, {
@@ -49,7 +49,7 @@ function startAgent(enrollToken = ''): Program {
 }
 
 /** Resolves when the only host has a container and has reported after this call. */
-async function reporting(): Promise<void> {
+async function untilReported(): Promise<void> {
   const since = Date.now();
   await eventually(async () => {
     const { containerCount, lastSeenAt } = await muster.host();
@@ -73,11 +73,11 @@ const readState = async (): Promise<State> => JSON.parse(await readFile(statePat
 
 test('an agent keeps its token while another server answers at its address, and then reports again', async () => {
   startAgent(await muster.enrollmentToken());
-  await reporting();
+  await untilReported();
   // Restarts the agent without the enrollment token, as on a machine where install.sh has installed it.
   await agent!.stop();
   startAgent();
-  await reporting();
+  await untilReported();
   const kept = await readFile(statePath(), 'utf8');
   await muster.stop();
   await muster.start('another');
@@ -87,12 +87,12 @@ test('an agent keeps its token while another server answers at its address, and 
   expect(await readFile(statePath(), 'utf8')).toBe(kept);
   await muster.stop();
   await muster.start();
-  await reporting();
+  await untilReported();
 });
 
 test('an agent reports again to an API whose database was restored from a backup made before its last token rotation', async () => {
   startAgent(await muster.enrollmentToken());
-  await reporting();
+  await untilReported();
   await agent!.stop();
   await muster.stop();
   await musterCommand('backup', join(dir, 'backup'), '--data-dir', join(dir, 'data'));
@@ -107,6 +107,6 @@ test('an agent reports again to an API whose database was restored from a backup
 
   await musterCommand('restore', join(dir, 'backup'), '--data-dir', join(dir, 'restored'));
   await muster.start('restored');
-  await reporting();
+  await untilReported();
   expect(agent!.stderr()).toContain('using the previous one');
 });

@@ -16,8 +16,8 @@ let agent: Program;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'muster-many-'));
   engine = await startReplayedEngine({
-    ...{ flavour: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
-    roles: [{ name: 'z', temper: 'steady' }],
+    ...{ capturedEngine: 'docker-28.5', listen: { socketPath: join(dir, 'engine.sock') }, seed: 1 },
+    roles: [{ name: 'z', behavior: 'steady' }],
   });
   muster = new Muster(dir, { MUSTER_SNAPSHOT_SECONDS: '60' });
   await muster.start();

@@ -16,7 +16,7 @@ import {
   type DockerEngine,
   type Program,
 } from '@muster/testkit';
-import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable.js';
+import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable-containers.js';
 import { startLink, type Link } from './link.js';
 import { Muster } from '../support/muster.js';
 
@@ -63,7 +63,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     closers.unshift(() => agent.stop());
     for (const name of ['steady', 'replaced', 'touched']) await engine.run({ name });
     restarted = await restartWithClockSetBack();
-    await same();
+    await untilSame();
   }, 180_000);
 
   afterAll(async () => {
@@ -87,7 +87,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     });
 
   /** Resolves when Muster's containers equal the engine's in every field. */
-  const same = (timeoutMs = 60_000, where = muster): Promise<void> =>
+  const untilSame = (timeoutMs = 60_000, where = muster): Promise<void> =>
     eventually(
       async () => expect(fromMuster(await where.containers())).toEqual(await readFromEngine(engine)),
       timeoutMs,
@@ -113,7 +113,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     const start = (): Program => startProgram(mainOf('agent'), { nodeArgs: WITH_WRONG_CLOCK, env });
     const before = start();
     closers.unshift(() => before.stop());
-    await same(60_000, other);
+    await untilSame(60_000, other);
     await before.stop('SIGKILL');
     await writeFile(clockFile, String(-DAY_MS));
     const unseenId = await engine.run({ name: 'unseen-under-a-clock' });
@@ -143,25 +143,25 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
       expect((await muster.containers()).map(({ dockerId }) => dockerId)).toEqual(before);
       await engine.restart();
-      await same();
+      await untilSame();
       await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
       const steady = await idOf('steady');
       expect((await muster.containers('&q=steady'))[0]).toMatchObject({ dockerId: steady, state: 'exited' });
       expect((await muster.history(steady)).at(-1)!.kind).toBe('exited');
       for (const name of ['steady', 'replaced', 'touched']) await engine.act(await idOf(name), 'start');
-      await same();
+      await untilSame();
     });
 
     test('leaves no removed container in Muster, even if the engine is killed several times', async () => {
       for (let round = 0; round < 3; round++) {
         const id = await engine.run({ name: `round-${round}` });
-        if (round === 1) await same();
+        if (round === 1) await untilSame();
         await engine.kill();
         await engine.restart();
         await engine.remove(id);
       }
       await engine.act(await idOf('steady'), 'start');
-      await same();
+      await untilSame();
       expect(await muster.containers('&q=round')).toEqual([]);
       expect(await muster.hosts()).toHaveLength(1);
     });
@@ -169,7 +169,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
 
   test('changes during a network outage are recorded afterwards, in order and with their original times', async () => {
     for (const name of ['replaced', 'touched']) await engine.act(await idOf(name), 'start');
-    await same();
+    await untilSame();
     const touchedBefore = (await muster.history(await idOf('touched'))).length;
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
@@ -185,23 +185,23 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     expect((await muster.host()).freshness).not.toBe('online');
 
     /** Performs an action and waits until the agent has journaled it, even while a request hangs. */
-    const seen = async (act: () => Promise<unknown>): Promise<void> => {
+    const untilJournaled = async (act: () => Promise<unknown>): Promise<void> => {
       const { journalEntries } = await status();
       await act();
       await eventually(async () => expect((await status()).journalEntries).toBeGreaterThan(journalEntries), 10_000);
     };
-    await seen(() => engine.act(touched, 'pause'));
-    await seen(() => engine.act(touched, 'unpause'));
-    await seen(() => engine.remove(old));
-    await seen(() => engine.run({ name: 'meanwhile', command: ['sleep', '1d'] }));
+    await untilJournaled(() => engine.act(touched, 'pause'));
+    await untilJournaled(() => engine.act(touched, 'unpause'));
+    await untilJournaled(() => engine.remove(old));
+    await untilJournaled(() => engine.run({ name: 'meanwhile', command: ['sleep', '1d'] }));
     const meanwhile = await idOf('meanwhile');
-    await seen(() => engine.remove(meanwhile));
+    await untilJournaled(() => engine.remove(meanwhile));
     const mendedAt = Date.now();
     // Muster has received none of these changes.
     expect(await muster.history(touched)).toHaveLength(touchedBefore);
 
     link.mend();
-    await same(RECOVERY_MS_MAX);
+    await untilSame(RECOVERY_MS_MAX);
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
     const outageEvents = (await muster.history(touched)).slice(touchedBefore);
     expect(outageEvents.map(({ kind }) => kind)).toEqual(['exited', 'started', 'paused', 'unpaused']);
@@ -228,10 +228,10 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
       await jumpClock(errorMs);
       const name = `under-a-clock-${errorMs}`;
       const id = await engine.run({ name });
-      await same();
+      await untilSame();
       await jumpClock(-errorMs);
       await engine.act(id, 'kill');
-      await same();
+      await untilSame();
       // On a busy machine, the agent may list the container between its creation and its start.
       const kinds = (await muster.history(id)).map(({ kind }) => kind);
       expect([
@@ -241,14 +241,14 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
       expect(await muster.host()).toMatchObject({ freshness: 'online', cloneSuspectedAt: null });
       expect((await status()).isSuperseded).toBe(false);
       await engine.remove(id);
-      await same();
+      await untilSame();
     });
 
     test('a day back during a restart of the agent prevents its reports for at most two minutes', async () => {
       await restarted.reports;
-      await same(60_000, restarted.muster);
+      await untilSame(60_000, restarted.muster);
       await engine.remove(restarted.unseenId);
-      await same(60_000, restarted.muster);
+      await untilSame(60_000, restarted.muster);
       expect(await restarted.muster.hosts()).toHaveLength(1);
       expect((await restarted.muster.host()).cloneSuspectedAt).toBeNull();
       expect(restarted.agent.stderr()).not.toContain('bug in the agent');

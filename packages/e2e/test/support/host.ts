@@ -25,7 +25,7 @@ export async function startHost(
 ): Promise<FleetHost> {
   const listen = { socketPath: join(directory, 'engines', `${name}.sock`) };
   const info = { ID: `browser-test-${name}`, Name: name };
-  const options = { flavour: 'docker-28.5', listen, seed: crc32(name), roles: [], info } as const;
+  const options = { capturedEngine: 'docker-28.5', listen, seed: crc32(name), roles: [], info } as const;
   const replay = await startReplayedEngine(options);
   return { ...replay, name, agent: startAgent(muster, directory, name, replay.server, enrollToken) };
 }

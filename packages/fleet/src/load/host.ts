@@ -53,7 +53,7 @@ export type Traffic =
 type Accepted = (digest: string | null | undefined) => void;
 
 export interface LoadHost {
-  /** The changes of the workload so far. */
+  /** The changes made so far to the host's containers. Numbered and costly hosts do not count theirs. */
   readonly progress: HostProgress;
   /**
    * Returns the next request and a callback. After a response with status 200, the caller passes the digest of the

@@ -20,8 +20,9 @@ const LATER_SHARE = 0.25;
 const HOUR_MS = 3_600_000;
 const EXIT_CODES = [0, 0, 1, 134, 137, 139, 143] as const;
 
-/** The engine's delay before it restarts a container. Docker doubles the delay after each crash. */
+/** Shortest delay before the engine restarts a container. Docker doubles the delay after each crash. */
 const RESTART_MS_MIN = 100;
+/** Longest delay before the engine restarts a container. */
 const RESTART_MS_MAX = 60_000;
 
 /** A simulated container. Times are milliseconds since the simulation's start; earlier times are negative. */

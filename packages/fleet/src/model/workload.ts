@@ -57,9 +57,10 @@ export const CONTAINER_DEFAULTS = Container.parse({ dockerId: '-', name: '-', im
 /** An arbitrary start of the workload's times. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
-/** Number of different ages, and the lowest age, in status texts. Docker writes all of them as "N minutes". */
-const MINUTES = 55;
-const MINUTES_MIN = 3;
+/** Number of different ages in status texts, one per minute. */
+const AGES = 55;
+/** The lowest age, in minutes. Docker writes all ages from 3 to 57 minutes as "N minutes". */
+const AGE_MINUTES_MIN = 3;
 
 /** Returns how many of the first `touches` changes affected the container at `place`. */
 export const touchesOf = (touches: number, place: number, containers: number): number =>
@@ -88,7 +89,7 @@ export function simulateHost(shape: HostShape, { remember = true } = {}) {
     if (startedMs === null) return container;
     const aged = touchesOf(ages, place, shape.containers);
     const restarted = touchesOf(restarts, place, shape.containers);
-    const age = MINUTES_MIN + ((minutes + aged + 7 * restarted) % MINUTES);
+    const age = AGE_MINUTES_MIN + ((minutes + aged + 7 * restarted) % AGES);
     return {
       ...container,
       status: `${before}${age} minutes${after}`,
@@ -156,7 +157,7 @@ function createBase({ seed, index, mix }: HostShape, place: number) {
       },
       startedAt: null,
     },
-    minutes: Math.floor(random() * MINUTES),
+    minutes: Math.floor(random() * AGES),
     before,
     after,
     startedMs: starts ? EPOCH_MS + Math.floor(random() * 86_400_000) : null,

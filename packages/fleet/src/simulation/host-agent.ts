@@ -57,14 +57,18 @@ const GZIP_BYTES_MIN = 4_096;
 /** Level 3 takes less than two thirds of the time of the default level, for 5 % more bytes. */
 const GZIP_LEVEL = 3;
 
-/** Maximum number of removed containers that are compared for each host. */
+/**
+ * Maximum number of removed containers per host that are remembered in `expected`, to check that the API shows them as
+ * removed.
+ */
 const REMOVED_MAX = 20;
 
 /** How long after a request fails without a response the API may still receive the request's snapshot. */
 const STRAGGLER_MS = 5_000;
 
-/** For each kind of mishap: the share of snapshots that it affects if `faults` is 1, and the maximum share. */
+/** The share of snapshots that each kind of mishap affects if `faults` is 1. */
 const MISHAP_SHARE = 0.005;
+/** The maximum of this share, however large `faults` is. */
 const MISHAP_SHARE_MAX = 0.2;
 
 /** The agent of one simulated host. */

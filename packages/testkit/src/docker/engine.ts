@@ -89,7 +89,7 @@ export async function startDockerEngine() {
     },
     /** Freezes the engine's process with SIGSTOP. Its socket still accepts connections. */
     freeze: () => void daemon?.child.kill('SIGSTOP'),
-    thaw: () => void daemon?.child.kill('SIGCONT'),
+    unfreeze: () => void daemon?.child.kill('SIGCONT'),
     /** Removes the containers, the engine and its data, and closes the client. */
     async close(): Promise<void> {
       try {

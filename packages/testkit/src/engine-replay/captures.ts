@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 
 /** The captured engines. */
-export type Flavour = 'docker-28.5' | 'podman-4.3';
+export type CapturedEngine = 'docker-28.5' | 'podman-4.3';
 
 /** A captured JSON object with all its fields. */
 export type Reply = Readonly<Record<string, unknown>>;
@@ -47,20 +47,20 @@ export type Capture = Awaited<ReturnType<typeof loadCapture>>;
  * The times at which the lists were captured, according to the clocks of the engines. The status texts give these times
  * to within about a second.
  */
-const CAPTURED_AT_MS: Readonly<Record<Flavour, number>> = {
+const CAPTURED_AT_MS: Readonly<Record<CapturedEngine, number>> = {
   'docker-28.5': Date.parse('2026-11-23T19:31:53.500Z'),
   'podman-4.3': Date.parse('2026-11-23T19:45:40.200Z'),
 };
 
 /** Reads a capture from this package's fixtures. */
-export async function loadCapture(flavour: Flavour) {
-  const folder = new URL(`../../fixtures/${flavour}/`, import.meta.url);
+export async function loadCapture(capturedEngine: CapturedEngine) {
+  const folder = new URL(`../../fixtures/${capturedEngine}/`, import.meta.url);
   const read = async <T>(path: string): Promise<T> => JSON.parse(await readFile(new URL(path, folder), 'utf8')) as T;
   const files = await readdir(new URL('inspect/', folder));
   const inspects = await Promise.all(files.map((name) => read<EngineInspect>(`inspect/${encodeURIComponent(name)}`)));
   return {
-    flavour,
-    capturedAtMs: CAPTURED_AT_MS[flavour],
+    capturedEngine,
+    capturedAtMs: CAPTURED_AT_MS[capturedEngine],
     list: await read<EngineListEntry[]>('containers-all.json'),
     inspectById: new Map(inspects.map((inspect) => [inspect.Id, inspect])),
     version: await read<Reply & { ApiVersion: string }>('version.json'),

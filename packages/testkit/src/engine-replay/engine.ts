@@ -57,7 +57,7 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
     private readonly options: { nowMs: () => number; random: Random },
   ) {
     super();
-    this.#isPodman = capture.flavour === 'podman-4.3';
+    this.#isPodman = capture.capturedEngine === 'podman-4.3';
   }
 
   /** Adds the captured containers. Their ages are now the same as at the time of the capture. */

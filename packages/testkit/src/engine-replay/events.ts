@@ -1,12 +1,12 @@
-import type { Flavour } from './captures.js';
+import type { CapturedEngine } from './captures.js';
 import type { ContainerEvent } from './engine.js';
 
 /** Returns an event as a line of the engine's stream, with the keys and the order of a captured line. */
-export function renderEvent(flavour: Flavour, event: ContainerEvent): string {
+export function renderEvent(capturedEngine: CapturedEngine, event: ContainerEvent): string {
   const { action, id, image, name, labels, exitCode, atMs } = event;
   const podman = { containerExitCode: String(exitCode ?? 0), podId: '' };
   const Attributes = {
-    ...(flavour === 'podman-4.3' ? podman : {}),
+    ...(capturedEngine === 'podman-4.3' ? podman : {}),
     ...(exitCode === null ? {} : { exitCode: String(exitCode) }),
     image,
     name,
@@ -31,9 +31,9 @@ export function renderEvent(flavour: Flavour, event: ContainerEvent): string {
  * `exec_create` or `exec_start` is one of the values, it compares prefixes (moby's daemon/events/filter.go). Podman
  * before version 5 compares whole actions, and its name for Docker's `die` is `died` (libpod/events/filters.go).
  */
-export function matchesEventFilter(flavour: Flavour, action: string, values: readonly string[]): boolean {
+export function matchesEventFilter(capturedEngine: CapturedEngine, action: string, values: readonly string[]): boolean {
   if (values.length === 0) return true;
-  if (flavour === 'podman-4.3') return values.includes(action === 'die' ? 'died' : action);
+  if (capturedEngine === 'podman-4.3') return values.includes(action === 'die' ? 'died' : action);
   const comparesPrefixes = values.some((value) => ['health_status', 'exec_create', 'exec_start'].includes(value));
   return values.some((value) => (comparesPrefixes ? action.startsWith(value) : action === value));
 }

@@ -7,11 +7,11 @@ import type { ContainerPlan, ReplayedEngine } from './engine.js';
  * `batch`: a job that runs, exits, and remains until its next run replaces it. `handled`: an operator stops and starts
  * it, or pauses and unpauses it.
  */
-export type Temper = 'steady' | 'crashing' | 'flapping' | 'redeployed' | 'batch' | 'handled';
+export type Behavior = 'steady' | 'crashing' | 'flapping' | 'redeployed' | 'batch' | 'handled';
 
 /** A container whose state changes over time. */
 export interface Role extends ContainerPlan {
-  temper: Temper;
+  behavior: Behavior;
 }
 
 /** The history of one container: yields the milliseconds to wait before the next change. */
@@ -53,7 +53,7 @@ function* play(engine: ReplayedEngine, role: Role, nowMs: number, random: Random
   let id = run(nowMs - wait(60, 20 * 86_400));
   for (let round = 0; ; round++) {
     yield wait(round === 0 ? 5 : 30, 60);
-    switch (role.temper) {
+    switch (role.behavior) {
       case 'steady':
         break;
       case 'crashing':

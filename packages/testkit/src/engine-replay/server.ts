@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { seededRandom } from '../random.js';
-import { loadCapture, type Flavour } from './captures.js';
+import { loadCapture, type CapturedEngine } from './captures.js';
 import { ReplayedEngine, type ContainerEvent } from './engine.js';
 import { matchesEventFilter, renderEvent } from './events.js';
 import { createLife, type Role } from './life.js';
@@ -28,7 +28,7 @@ export type Fault = { kind: 'status'; status: number } | { kind: 'truncate' } | 
 export type Replay = Awaited<ReturnType<typeof startReplayedEngine>>;
 
 export interface ReplayOptions {
-  flavour: Flavour;
+  capturedEngine: CapturedEngine;
   /** A Unix socket, or a port of the loopback interface (0: any free one). */
   listen: { socketPath: string } | { port: number };
   seed: number;
@@ -41,8 +41,8 @@ export interface ReplayOptions {
 /**
  * Starts a replayed engine and serves its read-only API. The containers change in real time until the engine is closed.
  */
-export async function startReplayedEngine({ flavour, listen, seed, roles, info }: ReplayOptions) {
-  const engine = new ReplayedEngine(await loadCapture(flavour), { nowMs: Date.now, random: seededRandom(seed) });
+export async function startReplayedEngine({ capturedEngine, listen, seed, roles, info }: ReplayOptions) {
+  const engine = new ReplayedEngine(await loadCapture(capturedEngine), { nowMs: Date.now, random: seededRandom(seed) });
   let timer: NodeJS.Timeout | undefined;
   if (roles === undefined) {
     engine.adoptCaptured();
@@ -54,7 +54,7 @@ export async function startReplayedEngine({ flavour, listen, seed, roles, info }
     advanceToNow();
   }
   const { version } = engine.capture;
-  const isPodman = flavour === 'podman-4.3';
+  const isPodman = capturedEngine === 'podman-4.3';
   const calls: Record<Route, number> = { ping: 0, version: 0, info: 0, list: 0, inspect: 0, events: 0 };
   const faults = new Map<Route, Fault>();
   const streams = new Set<ServerResponse>();
@@ -73,7 +73,7 @@ export async function startReplayedEngine({ flavour, listen, seed, roles, info }
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     if (type.length > 0 && !type.includes('container')) return;
     const writeEvent = (event: ContainerEvent): void => {
-      if (matchesEventFilter(flavour, event.action, actions)) response.write(renderEvent(flavour, event));
+      if (matchesEventFilter(capturedEngine, event.action, actions)) response.write(renderEvent(capturedEngine, event));
     };
     engine.on('event', writeEvent);
     streams.add(response);

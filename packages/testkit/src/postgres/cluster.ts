@@ -166,7 +166,7 @@ function watch(bin: string, directory: string, owner: Owner) {
     data,
     /** Stops all processes of the server with SIGSTOP. Connections stay open, but queries are not answered. */
     freeze: async (): Promise<void> => void (await signalAll('SIGSTOP')),
-    thaw: async (): Promise<void> => void (await signalAll('SIGCONT')),
+    unfreeze: async (): Promise<void> => void (await signalAll('SIGCONT')),
     /** Kills all processes of the server with SIGKILL. */
     async crash(): Promise<void> {
       const pids = await signalAll('SIGKILL');

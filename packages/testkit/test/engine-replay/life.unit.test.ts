@@ -1,19 +1,28 @@
 import { expect, test } from '@jest/globals';
-import { ReplayedEngine, createLife, loadCapture, type Flavour, type Role } from '../../src/engine-replay/index.js';
+import {
+  ReplayedEngine,
+  createLife,
+  loadCapture,
+  type CapturedEngine,
+  type Role,
+} from '../../src/engine-replay/index.js';
 import { seededRandom } from '../../src/random.js';
 
 const ROLES: Role[] = [
-  { name: 'web', temper: 'steady', ports: [{ privatePort: 80, publicPort: 8080 }] },
-  { name: 'worker', temper: 'crashing' },
-  { name: 'api', temper: 'flapping', hasHealthCheck: true },
-  { name: 'shop', temper: 'redeployed' },
-  { name: 'backup', temper: 'batch' },
-  { name: 'cache', temper: 'handled' },
+  { name: 'web', behavior: 'steady', ports: [{ privatePort: 80, publicPort: 8080 }] },
+  { name: 'worker', behavior: 'crashing' },
+  { name: 'api', behavior: 'flapping', hasHealthCheck: true },
+  { name: 'shop', behavior: 'redeployed' },
+  { name: 'backup', behavior: 'batch' },
+  { name: 'cache', behavior: 'handled' },
 ];
 
-async function runEngine(flavour: Flavour, seed: number, minutes: number) {
+async function runEngine(capturedEngine: CapturedEngine, seed: number, minutes: number) {
   let nowMs = 1_000_000;
-  const engine = new ReplayedEngine(await loadCapture(flavour), { nowMs: () => nowMs, random: seededRandom(seed) });
+  const engine = new ReplayedEngine(await loadCapture(capturedEngine), {
+    nowMs: () => nowMs,
+    random: seededRandom(seed),
+  });
   const history: string[] = [];
   engine.on('event', ({ action, name, id, exitCode, atMs }) =>
     history.push([action, name, id, exitCode, atMs].join(' ')),
@@ -29,15 +38,15 @@ test('equal seeds give equal histories, and different seeds give different histo
   expect((await runEngine('docker-28.5', 2, 10)).history).not.toEqual(history);
 });
 
-test.each<Flavour>(['docker-28.5', 'podman-4.3'])(
+test.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])(
   '%s: containers undergo every kind of change within ten minutes',
-  async (flavour) => {
-    const { engine, history } = await runEngine(flavour, 3, 10);
+  async (capturedEngine) => {
+    const { engine, history } = await runEngine(capturedEngine, 3, 10);
     const actions = new Set(history.map((line) => line.split(/[ :]/)[0]));
     for (const action of ['create', 'start', 'die', 'kill', 'pause', 'unpause', 'health_status']) {
       expect(actions).toContain(action);
     }
-    expect(actions).toContain(flavour === 'docker-28.5' ? 'destroy' : 'remove');
+    expect(actions).toContain(capturedEngine === 'docker-28.5' ? 'destroy' : 'remove');
     expect(new Set(engine.list(true).map(({ Names }) => String(Names))).size).toBe(ROLES.length);
   },
 );

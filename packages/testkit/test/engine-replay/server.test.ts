@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { startReplayedEngine, type Flavour } from '../../src/engine-replay/index.js';
+import { startReplayedEngine, type CapturedEngine } from '../../src/engine-replay/index.js';
 
 type Started = Awaited<ReturnType<typeof startReplayedEngine>>;
 let running: Started[] = [];
@@ -9,8 +9,8 @@ afterEach(async () => {
   running = [];
 });
 
-async function start(flavour: Flavour) {
-  const started = await startReplayedEngine({ flavour, listen: { port: 0 }, seed: 1 });
+async function start(capturedEngine: CapturedEngine) {
+  const started = await startReplayedEngine({ capturedEngine, listen: { port: 0 }, seed: 1 });
   running.push(started);
   return { ...started, base: started.server.dockerHost.replace('tcp:', 'http:') };
 }
@@ -33,9 +33,9 @@ async function actionsDuring(base: string, filters: object, act: () => void, cou
   return actions;
 }
 
-describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) => {
+describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (capturedEngine) => {
   test('responds to ping, version, info, list and inspect, with or without a version in the path', async () => {
-    const { base, engine } = await start(flavour);
+    const { base, engine } = await start(capturedEngine);
     const ping = await fetch(`${base}/_ping`);
     expect([ping.status, ping.headers.get('api-version')]).toEqual([200, engine.capture.version.ApiVersion]);
     expect(await (await fetch(`${base}/v1.41/version`)).json()).toEqual(engine.capture.version);
@@ -47,12 +47,12 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) 
   });
 
   test('handles a version that is too new like the real engine: Docker rejects it, and Podman accepts it', async () => {
-    const { base } = await start(flavour);
-    expect((await fetch(`${base}/v1.99/containers/json`)).status).toBe(flavour === 'docker-28.5' ? 400 : 200);
+    const { base } = await start(capturedEngine);
+    expect((await fetch(`${base}/v1.99/containers/json`)).status).toBe(capturedEngine === 'docker-28.5' ? 400 : 200);
   });
 
   test('emits only the events that pass the filter, with the same names as the real engine', async () => {
-    const { base, engine } = await start(flavour);
+    const { base, engine } = await start(capturedEngine);
     const id = engine.idOf('shop-web-1')!;
     const filters = { type: ['container'], event: ['start', 'die', 'died', 'pause', 'health_status'] };
     const actions = await actionsDuring(
@@ -66,7 +66,7 @@ describe.each<Flavour>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (flavour) 
       },
       3,
     );
-    const health = flavour === 'docker-28.5' ? 'health_status: unhealthy' : 'health_status';
+    const health = capturedEngine === 'docker-28.5' ? 'health_status: unhealthy' : 'health_status';
     expect(actions).toEqual(['pause', health, 'die']);
   });
 });

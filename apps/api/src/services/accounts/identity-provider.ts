@@ -62,9 +62,9 @@ export interface IdentityProvider {
 }
 
 /**
- * Claims of the provider must satisfy the same rules as typed input. At the provider, users may choose a name of any
- * length. When an address is converted to lower case, some non-ASCII characters become ASCII letters. Without these
- * rules, an address could turn into another user's address.
+ * The provider's claims must satisfy the same rules as a name and an address that a user enters in a form. At the
+ * provider, users may choose a name of any length. When an address is converted to lower case, some non-ASCII
+ * characters become ASCII letters. Without these rules, an address could turn into another user's address.
  */
 const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 

@@ -28,8 +28,8 @@ export function createSignInLimit(perMinute: number, elapsedMs: () => number): S
         ...(account === undefined ? [] : [() => accounts.take(account, elapsedMs())]),
       ];
       for (const take of takes) {
-        const { allowed, retryAfterMs } = take();
-        if (!allowed) throw new RateLimitedError('Too many sign-in attempts. Wait and try again.', retryAfterMs);
+        const { isAllowed, retryAfterMs } = take();
+        if (!isAllowed) throw new RateLimitedError('Too many sign-in attempts. Wait and try again.', retryAfterMs);
       }
     },
   };

@@ -108,8 +108,8 @@ export function createAgentTokenCache({
     const startedAt = (polledAt = elapsedMs());
     try {
       const { server, horizon, tokenIds } = await find(lastPoll?.horizon ?? null);
-      // If the database's history was not continued, a transaction below the old horizon may have revoked a token.
-      // Polls do not find this revocation.
+      // If the database lost transactions (failover, restore, crash), it assigns their ids again. A transaction that
+      // revoked a token may then have an id below the old horizon, and polls do not find it.
       if (lastPoll !== null && !isSameHistory(lastPoll, { server, horizon })) discardAll();
       for (const tokenId of tokenIds) {
         const hash = hashesByToken.get(tokenId);

@@ -2,8 +2,7 @@ import type { Database, Statement } from '@muster/db';
 import { type HistoryPoint, SERVER_RUN } from '../../lib/database-history.js';
 
 /**
- * Revoked tokens, as read at a point in the database's history. All revocations by transactions below the point's
- * horizon are included.
+ * Revoked tokens, as read by one statement. All revocations by transactions below the statement's horizon are included.
  */
 export interface Revocations extends HistoryPoint {
   tokenIds: string[];
@@ -26,8 +25,8 @@ const FIND_REVOKED_TOKENS: Statement = {
 /**
  * Finds the tokens revoked since the poll that returned this horizon, and some that were revoked before. In the first
  * poll, the horizon is null and no tokens are found. No revocation is missed, regardless of the process that made it
- * and the duration of its transaction. If the database's history was not continued (see `isSameHistory`), all cached
- * tokens must be discarded.
+ * and the duration of its transaction. If the database may have lost transactions since that poll (see
+ * `isSameHistory`), the caller must discard all cached tokens.
  */
 export async function findRevokedTokens(db: Database, horizon: bigint | null): Promise<Revocations> {
   const values = [horizon === null ? null : String(horizon)];

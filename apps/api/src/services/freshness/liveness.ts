@@ -94,7 +94,7 @@ export function createLivenessService(
   async function writeTimestamp(at: Date): Promise<Date | null> {
     const silentSince = new Date(at.getTime() - outageAfterMs);
     // The first CTE locks the row, so that only one of several replicas that start together records the outage.
-    const [last] = await prisma.$queryRaw<{ aliveAt: Date | null; recorded: boolean }[]>`
+    const [last] = await prisma.$queryRaw<{ aliveAt: Date | null; isRecorded: boolean }[]>`
       WITH last AS (
         SELECT "aliveAt" FROM service_liveness WHERE id = 1 FOR UPDATE
       ), alive AS (
@@ -106,8 +106,8 @@ export function createLivenessService(
         ON CONFLICT DO NOTHING
         RETURNING 1
       )
-      SELECT (SELECT "aliveAt" FROM last) AS "aliveAt", EXISTS (SELECT FROM outage) AS recorded`;
-    if (last?.recorded) {
+      SELECT (SELECT "aliveAt" FROM last) AS "aliveAt", EXISTS (SELECT FROM outage) AS "isRecorded"`;
+    if (last?.isRecorded) {
       await prisma.$executeRaw`
         DELETE FROM service_outages WHERE "startedAt" < (
           SELECT "startedAt" FROM service_outages ORDER BY "startedAt" DESC OFFSET ${OUTAGES_KEPT - 1} LIMIT 1)`;

@@ -77,7 +77,7 @@ export async function readTroubledContainers(
 
 export interface CrashLoops {
   total: number;
-  /** The number of containers in a crash loop that also have a problem of their row. */
+  /** The number of containers in a crash loop that also have one of the `ROW_PROBLEMS`. */
   counted: number;
   /** False if there were more exits than the search reads, so that there may be more crash loops. */
   isExact: boolean;

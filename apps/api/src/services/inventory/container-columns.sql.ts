@@ -4,10 +4,11 @@ import { Prisma } from '@muster/db';
 import { OTHER_STATE } from '../sync/index.js';
 
 /**
- * The beginnings of texts that are indexed. They fit into an index entry, and are ordered by code point on every
+ * The beginning of the name, which is indexed. It fits into an index entry, and is ordered by code point on every
  * database.
  */
 export const NAME = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
+/** The beginning of the image, which is indexed in the same way. */
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
 
 /** Returns the indexed beginning of an image, counting characters like PostgreSQL. */

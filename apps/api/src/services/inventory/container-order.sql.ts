@@ -5,7 +5,7 @@ import { IMAGE, NAME, STATE_KEY } from './container-columns.sql.js';
 
 /** The order of a list of rows `c` of containers, and the position after which a page of the list begins. */
 export interface ContainerOrder {
-  /** The columns by which rows are sorted, for SELECT. The others of these terms use their names. */
+  /** The columns by which rows are sorted, for SELECT. The terms below refer to them by name. */
   keys: Prisma.Sql;
   /** The terms of ORDER BY. */
   by: Prisma.Sql;

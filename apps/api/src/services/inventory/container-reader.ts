@@ -15,7 +15,10 @@ import { countMatches, findPage, gather, walk, type Counted } from './list-conta
 /** The budget: maximum number of rows that one statement reads. A query that names hosts has no budget. */
 const ROWS_MAX = 15_000;
 
-/** A walk first reads only this share of the budget, which suffices if matches are common. */
+/**
+ * The share of the budget that `walk`, which reads rows in the order of the list, reads first. It suffices if matches
+ * are common.
+ */
 const FIRST_SHARE = 1 / 16;
 
 /** If the first walk finds at least this share of a page, about half of the budget probably suffices for the page. */
@@ -39,8 +42,8 @@ export function createContainerReader(
 
   /**
    * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, the index of
-   * one filter finds all of them, or has the order of the list and finds the first of them. In all other cases, the page
-   * ends when the budget is used up.
+   * one filter finds all of them, or has the order of the list and finds the first of them. In all other cases, the
+   * page ends when the budget is used up.
    */
   async function find(search: ContainerSearch) {
     const { hostId, limit, sort } = search.query;

@@ -18,7 +18,8 @@ export async function countByHosts(
 ): Promise<Counted | null> {
   const { presence, hostId, hostFreshness, state, health, problem, image, label, q } = query;
   if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
-  // A container has at most one of these problems, so their counts can be added.
+  // A container has at most one of the problems that `isRowProblem` accepts (unhealthy, dead, failed), so their counts
+  // can be added.
   if (problem && (state || health || !problem.every(isRowProblem))) return null;
   // The states that Docker does not know are counted together, so one of them alone cannot be counted.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;

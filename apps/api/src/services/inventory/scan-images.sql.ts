@@ -17,7 +17,10 @@ export interface ScannedImages {
 }
 
 export interface ImageScanLimits {
-  /** Stops after this many images. The last step may find more, if images share their first 200 characters. */
+  /**
+   * Stops after this many images. May return more, because one step reads all images that share their first 200
+   * characters.
+   */
   imagesMax: number;
   /** Stops after this many counted containers. */
   rowsMax: number;
@@ -31,8 +34,8 @@ export interface ImageScanLimits {
  * Steps from image to image in the index, without reading the entries in between, and counts the containers of the
  * requested images. `after` is the indexed prefix of an image, and `afterImage` the whole image.
  *
- * The recursive query is lazy: PostgreSQL runs its next step only until one of the limits is reached. A step is one index
- * probe and one index range scan.
+ * The recursive query is lazy: PostgreSQL runs its next step only until one of the limits is reached. A step is one
+ * index probe and one index range scan.
  */
 export async function scanImages(
   { prisma }: Database,
@@ -87,6 +90,6 @@ export async function scanImages(
   const last = steps.at(-1);
   const images = steps.flatMap((step) => step.images ?? []);
   const counted = images.reduce((sum, { containers }) => sum + containers, 0);
-  const stopped = last !== undefined && (images.length >= imagesMax || counted >= rowsMax || last.number >= stepsMax);
-  return { images, stoppedAt: stopped ? last.beginning : null };
+  const isStopped = last !== undefined && (images.length >= imagesMax || counted >= rowsMax || last.number >= stepsMax);
+  return { images, stoppedAt: isStopped ? last.beginning : null };
 }

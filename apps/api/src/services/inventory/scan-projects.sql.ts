@@ -17,6 +17,7 @@ export type ProjectPosition = readonly [project: string, hostId: string];
 
 /** The indexed prefix of the project of a row `c`. */
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
+/** The condition that a row `c` is a present container of a project. */
 const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
 
 const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -50,7 +51,9 @@ export async function findProjectsOfHosts(
 
 export interface ScannedProjects {
   projects: ProjectRow[];
-  /** The position at which the scan reached a limit of its work; null if it found `limit` projects or read all of them. */
+  /**
+   * The position at which the scan reached a limit of its work; null if it found `limit` projects or read all of them.
+   */
   stoppedAt: ProjectPosition | null;
 }
 
@@ -67,7 +70,7 @@ export async function scanProjects(
 ): Promise<ScannedProjects> {
   type Step = ProjectRow & { number: number };
   const isRequested = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
-  const steps = await prisma.$queryRaw<(Step & { stopped: boolean })[]>(Prisma.sql`
+  const steps = await prisma.$queryRaw<(Step & { isStopped: boolean })[]>(Prisma.sql`
     WITH RECURSIVE walked AS (
       SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
         NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError",
@@ -96,13 +99,13 @@ export async function scanProjects(
     )
     SELECT project, "hostId"::text AS "hostId", "hostName", "lastSeenAt", "confirmedAt", "engineError", "leftAt",
       "heartbeatSeconds", services,
-      containers, running, unhealthy, (rows >= ${rowsMax}::int OR number >= ${stepsMax}::int) AS stopped, number
+      containers, running, unhealthy, (rows >= ${rowsMax}::int OR number >= ${stepsMax}::int) AS "isStopped", number
     FROM walked
     WHERE number > 0 AND (containers > 0 OR rows >= ${rowsMax}::int OR number >= ${stepsMax}::int)
     ORDER BY number`);
   const last = steps.at(-1);
   return {
     projects: steps.filter(({ containers }) => containers > 0),
-    stoppedAt: last?.stopped === true ? [last.project, last.hostId] : null,
+    stoppedAt: last?.isStopped === true ? [last.project, last.hostId] : null,
   };
 }

@@ -55,7 +55,7 @@ interface Order {
 /** The rank of versions that hosts began to report only after the versions were read. They sort last. */
 const RANK_MAX = 2 ** 31 - 1;
 
-/** Returns the order of a query. Versions are ranked here, because SQL has no order of versions. */
+/** Returns the order of a query. Versions are ranked here, because SQL cannot compare version numbers. */
 async function orderOf(
   db: Database,
   organizationId: string,

@@ -27,7 +27,10 @@ export interface Channel {
   /** The last event up to `position`. Listeners receive its id, from which they can resume. */
   lastEvent: FeedPosition;
   positionSentAtMs: number;
-  /** When the oldest event that is committed but withheld was recorded; null if no event is withheld. */
+  /**
+   * When the oldest withheld event was recorded; null if no event is withheld. A committed event is withheld while an
+   * earlier transaction is still open.
+   */
   withheldSince: Date | null;
   eventsRead: Instant;
   hostsRead: Instant;

@@ -24,8 +24,8 @@ export interface FeedCursor extends FeedCheckpoint {
 export interface FeedBatch extends FeedCheckpoint {
   frames: StreamFrame[];
   /**
-   * True if the reader's position belongs to a history that the database lost. The events after this position are
-   * unknown.
+   * True if the database may have lost the transactions before the reader's position. The events after this position
+   * are then unknown.
    */
   isReset: boolean;
   /** False if all available events have been read. */

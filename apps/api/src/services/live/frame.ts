@@ -47,7 +47,7 @@ export const retryChunk = (ms: number): StreamChunk => new StreamChunk(Buffer.fr
  * Keeps the connection alive. It is a message instead of a comment, because a browser's EventSource does not report
  * comments. A client that receives no heartbeat knows that a proxy buffers the stream.
  */
-export const HEARTBEAT = toChunk([toFrame({ event: 'heartbeat', data: {} })]);
+export const HEARTBEAT_CHUNK = toChunk([toFrame({ event: 'heartbeat', data: {} })]);
 
 /**
  * Returns true if a listener with this query must receive a message. The listener has already received all events up to

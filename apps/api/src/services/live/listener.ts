@@ -46,8 +46,8 @@ export class StreamListener {
   }
 
   /**
-   * Restarts the listener at a new position, because the database lost the history to which the old position belongs.
-   * Drops the buffered events of the lost history. Missed events of the lost history can no longer be sent.
+   * Restarts the listener at a new position, because the database may have lost the transactions before the old
+   * position. Drops the buffered events, which may be lost as well. Events that the listener missed cannot be sent.
    */
   restartAt(position: FeedPosition): void {
     this.position = position;

@@ -46,7 +46,7 @@ export interface LiveStreamOptions {
   missedEventsMax?: number;
 }
 
-/** Clients are asked to reconnect after this many milliseconds plus a random part of the spread. */
+/** Clients are asked to reconnect after this many milliseconds plus a random part of `RETRY_MS_SPREAD`. */
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_SPREAD = 3_000;
 

@@ -11,7 +11,7 @@ import {
   type Port,
 } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
-import { labelDiffers, portKey, samePorts, sameValues } from './field-comparison.js';
+import { labelDiffers, portKey, arePortsEqual, sameValues } from './field-comparison.js';
 
 /** A change of a container, before it is assigned a host, a time and a position in the history. */
 export interface EventDraft {
@@ -156,7 +156,7 @@ function differingPorts(
   // Ports that are listed as a range equal the same ports listed one by one. After an upgrade, an agent or engine may
   // use the other form.
   const [from, to] = [mergePorts(fromPorts), mergePorts(toPorts)];
-  return samePorts(from, to) ? null : differingItems(name, from, to, portKey);
+  return arePortsEqual(from, to) ? null : differingItems(name, from, to, portKey);
 }
 
 /** Returns the items that only one side has, and the number of items left out. */

@@ -76,8 +76,10 @@ const escaped = (name: string): string => name.replace(/[^\w.-]/gu, (character) 
 const digestMarker = (field: ContainerField): string => field.digestMarker ?? '';
 
 /** Texts and instants come first in the digest's input, then ports and labels, then the fields with a marker. */
-const DIGEST_SCALARS = CONTAINER_FIELD_NAMES.filter((name) => isScalar(name) && !digestMarker(CONTAINER_FIELDS[name]));
-const DIGEST_REST = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALARS.includes(name))
+const DIGEST_SCALAR_FIELDS = CONTAINER_FIELD_NAMES.filter(
+  (name) => isScalar(name) && !digestMarker(CONTAINER_FIELDS[name]),
+);
+const DIGEST_OTHER_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALAR_FIELDS.includes(name))
   .map((name) => ({
     name,
     marker: digestMarker(CONTAINER_FIELDS[name]),
@@ -94,8 +96,8 @@ const DIGEST_REST = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALARS.inclu
  */
 function digestOf(container: Container, parserVersion: number): string {
   let text = '';
-  for (const name of DIGEST_SCALARS) text += lengthPrefixed(container[name] as string | null);
-  for (const { name, marker, part } of DIGEST_REST) {
+  for (const name of DIGEST_SCALAR_FIELDS) text += lengthPrefixed(container[name] as string | null);
+  for (const { name, marker, part } of DIGEST_OTHER_FIELDS) {
     const value = container[name];
     if (marker === '') text += part(value);
     else if (value !== undefined && value !== null && !isEmpty(value)) text += marker + part(value);

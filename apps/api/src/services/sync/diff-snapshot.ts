@@ -148,9 +148,9 @@ const LIFECYCLE_LIST_COMPARATORS = LIFE_FIELDS.filter((name) => !isScalar(name))
   same: sameValues(name),
 }));
 
-function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): ContainerPatch {
+function toPatch(from: ContainerFacts, to: ContainerRow, isChanged: boolean): ContainerPatch {
   const { dockerId, health, exitCode, digest } = to;
-  const patch: Record<string, unknown> = { dockerId, health, exitCode, digest, changed };
+  const patch: Record<string, unknown> = { dockerId, health, exitCode, digest, changed: isChanged };
   for (const name of LIFE_SCALARS) patch[name] = to[name];
   for (const { name, same } of LIFECYCLE_LIST_COMPARATORS) patch[name] = same(from[name], to[name]) ? null : to[name];
   return patch as ContainerPatch;
@@ -160,4 +160,4 @@ function toPatch(from: ContainerFacts, to: ContainerRow, changed: boolean): Cont
  * Returns true if two rows of one container are equal. The result is the same as if their digests were compared, but
  * faster.
  */
-export const sameContainer = sameFields([...LIFE_FIELDS, ...CONFIGURATION_FIELDS]);
+export const isSameContainer = sameFields([...LIFE_FIELDS, ...CONFIGURATION_FIELDS]);

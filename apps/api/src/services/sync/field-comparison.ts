@@ -15,7 +15,7 @@ import {
  */
 export const labelDiffers = (a: Labels, b: Labels) => (key: string) => !Object.hasOwn(b, key) || a[key] !== b[key];
 
-function sameLabels(a: Labels, b: Labels): boolean {
+function areLabelsEqual(a: Labels, b: Labels): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && !keys.some(labelDiffers(a, b));
 }
@@ -24,22 +24,22 @@ export const portKey = ({ ip, privatePort, publicPort = 0, type, count = 1 }: Po
   JSON.stringify([ip ?? null, privatePort, publicPort, type, count]);
 
 /** Compares two lists of ports regardless of their order. */
-export function samePorts(a: readonly Port[], b: readonly Port[]): boolean {
+export function arePortsEqual(a: readonly Port[], b: readonly Port[]): boolean {
   if (a.length !== b.length) return false;
-  const inOrder = a.every((port, index) => comparePorts(port, b[index]!) === 0);
-  return inOrder || a.map(portKey).sort().join() === b.map(portKey).sort().join();
+  const isInOrder = a.every((port, index) => comparePorts(port, b[index]!) === 0);
+  return isInOrder || a.map(portKey).sort().join() === b.map(portKey).sort().join();
 }
 
-const sameNames = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
+const areNamesEqual = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length === b.length && a.every((name, index) => name === b[index]);
 
 /** For each kind of field, the function that compares two values. */
 const VALUE_COMPARATORS: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldValues[Kind]) => boolean } = {
   text: (a, b) => a === b,
   instant: (a, b) => a === b,
-  ports: samePorts,
-  labels: sameLabels,
-  names: sameNames,
+  ports: arePortsEqual,
+  labels: areLabelsEqual,
+  names: areNamesEqual,
 };
 
 type ValueComparator = (a: unknown, b: unknown) => boolean;

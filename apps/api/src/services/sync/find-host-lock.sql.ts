@@ -8,7 +8,7 @@ const FIND_HOST_LOCK: Statement = {
     WITH free AS (
       SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     )
-    SELECT NOT EXISTS (SELECT FROM free) AS locked FROM hosts WHERE id = $1::uuid AND ${NOT_DELETED}`,
+    SELECT NOT EXISTS (SELECT FROM free) AS "isLocked" FROM hosts WHERE id = $1::uuid AND ${NOT_DELETED}`,
 };
 
 /**
@@ -16,7 +16,7 @@ const FIND_HOST_LOCK: Statement = {
  * waits.
  */
 export async function findHostLock(db: Database, hostId: string): Promise<'free' | 'locked' | 'gone'> {
-  const [host] = await db.query<{ locked: boolean }>(FIND_HOST_LOCK, [hostId]);
+  const [host] = await db.query<{ isLocked: boolean }>(FIND_HOST_LOCK, [hostId]);
   if (host === undefined) return 'gone';
-  return host.locked ? 'locked' : 'free';
+  return host.isLocked ? 'locked' : 'free';
 }

@@ -52,7 +52,7 @@ export function createHeartbeatService(
       if (reported === null) throw new HostDeletedError();
       // A snapshot of this host is being written. The next heartbeat will be compared with that snapshot.
       if (reported === 'later') return { snapshotRequired: false, cadence };
-      return { snapshotRequired: !reported.matched, cadence };
+      return { snapshotRequired: !reported.digestMatches, cadence };
     },
   };
 }

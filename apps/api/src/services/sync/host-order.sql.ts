@@ -63,7 +63,7 @@ export const orderAssignments = ({
  * was observed earlier is resent from the agent's journal. A null `observedAt` means the time of receipt. A suspicion
  * lasts until the clone has not been seen for `CLONE_SUSPECTED_MS`.
  */
-export const cloneAssignments = (
+export const suspectedCloneAssignments = (
   call: Omit<OrderExpressions, 'sequence'>,
 ): Record<'cloneSuspectedAt' | 'cloneSuspectedSince', string> => ({
   cloneSuspectedAt: `CASE WHEN ${isClone(call)} THEN ${call.receivedAt} ELSE hosts."cloneSuspectedAt" END`,

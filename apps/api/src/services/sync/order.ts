@@ -33,7 +33,7 @@ export interface SnapshotTimes {
   receivedAt: Date;
 }
 
-export type OrderResult = { current: true } | { current: false; reason: StaleReason; cloneSuspected: boolean };
+export type OrderResult = { isCurrent: true } | { isCurrent: false; reason: StaleReason; isCloneSuspected: boolean };
 
 /** Clamps an observation to the time of receipt, because a host's clock may be ahead. */
 export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date =>
@@ -57,16 +57,16 @@ export function checkOrder(
   order: SnapshotOrder | null,
   { observedAt, receivedAt }: SnapshotTimes,
 ): OrderResult {
-  if (order === null) return { current: true };
+  if (order === null) return { isCurrent: true };
   if (order.stream === host.stream) {
     return host.sequence === null || order.sequence > host.sequence
-      ? { current: true }
-      : { current: false, reason: 'sequence_not_rising', cloneSuspected: false };
+      ? { isCurrent: true }
+      : { isCurrent: false, reason: 'sequence_not_rising', isCloneSuspected: false };
   }
   const superseded = host.supersededStreams.find(({ stream }) => stream === order.stream);
   if (superseded) {
-    const cloneSuspected = observedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
-    return { current: false, reason: 'stream_superseded', cloneSuspected };
+    const isCloneSuspected = observedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
+    return { isCurrent: false, reason: 'stream_superseded', isCloneSuspected };
   }
   // If the stored instant is in the future, the clock has moved back since, and the instant proves nothing.
   const currentIsAlive =
@@ -76,6 +76,6 @@ export function checkOrder(
     observedAt < host.observedAt &&
     host.observedAt.getTime() - receivedAt.getTime() < STREAM_ALIVE_MS;
   return currentIsAlive && isEarlier
-    ? { current: false, reason: 'observed_earlier', cloneSuspected: false }
-    : { current: true };
+    ? { isCurrent: false, reason: 'observed_earlier', isCloneSuspected: false }
+    : { isCurrent: true };
 }

@@ -1,6 +1,6 @@
 import type { Database, Statement } from '@muster/db';
 import type { SnapshotTimes } from './order.js';
-import { formatAssignments, NOT_DELETED, cloneAssignments } from './host-order.sql.js';
+import { formatAssignments, NOT_DELETED, suspectedCloneAssignments } from './host-order.sql.js';
 
 const RECORD_STALE_SNAPSHOT: Statement = {
   name: 'record_stale_snapshot',
@@ -11,7 +11,7 @@ const RECORD_STALE_SNAPSHOT: Statement = {
     UPDATE hosts SET
       "lastSeenAt" = $2::timestamptz,
       "heartbeatSeconds" = $4::int,
-      ${formatAssignments(cloneAssignments({ stream: '$3::uuid', observedAt: '$5::timestamptz', receivedAt: '$2::timestamptz' }))}
+      ${formatAssignments(suspectedCloneAssignments({ stream: '$3::uuid', observedAt: '$5::timestamptz', receivedAt: '$2::timestamptz' }))}
     FROM locked
     WHERE hosts.id = locked.id AND ${NOT_DELETED}`,
 };

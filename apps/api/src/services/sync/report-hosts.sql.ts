@@ -6,7 +6,7 @@ import {
   NOT_DELETED,
   isSuperseded,
   orderCondition,
-  cloneAssignments,
+  suspectedCloneAssignments,
   orderAssignments,
 } from './host-order.sql.js';
 
@@ -30,7 +30,10 @@ export interface HostFacts {
   clockSkewSeconds: number | null;
 }
 
-/** A report of a host: a heartbeat, or a complete snapshot that may equal the host's stored rows. */
+/**
+ * A report from a host: a heartbeat, or a complete snapshot that is possibly equal to the stored rows. The statement
+ * compares the digests.
+ */
 export type HostReport = {
   hostId: string;
   receivedAt: Date;
@@ -41,9 +44,11 @@ export type HostReport = {
   | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
 );
 
-/** The result of a recorded report. `matched` is true if the report's digest equals the stored digest of the host. */
+/**
+ * The result of a recorded report. `digestMatches` is true if the report's digest equals the stored digest of the host.
+ */
 export interface HostReported {
-  matched: boolean;
+  digestMatches: boolean;
   revision: number;
   digest: string | null;
   containerCount: number;
@@ -185,7 +190,7 @@ const ASSIGNMENTS = formatAssignments({
   os: fact('os'),
   agentVersion: fact('agentVersion'),
   clockSkewSeconds: fact('clockSkewSeconds'),
-  ...cloneAssignments(ORDER),
+  ...suspectedCloneAssignments(ORDER),
   ...onlyForSnapshot(
     { ...orderAssignments(ORDER), ...problemAssignments('TRUE') },
     { streamHeardAt: STREAM_SEEN_AT, agentProblems: AGENT_PROBLEMS },
@@ -219,7 +224,7 @@ function reportStatement({ name, several }: { name: string; several: boolean }):
     FROM entry JOIN locked ON locked.id = entry."hostId"
     WHERE hosts.id = entry."hostId" AND ${NOT_DELETED}
       AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderCondition(ORDER)}))
-    RETURNING hosts.id::text AS "hostId", COALESCE(hosts.digest = ${entry('digest')}, FALSE) AS matched,
+    RETURNING hosts.id::text AS "hostId", COALESCE(hosts.digest = ${entry('digest')}, FALSE) AS "digestMatches",
       hosts.revision, hosts.digest, hosts."containerCount"`,
   };
 }

@@ -106,8 +106,8 @@ export function differingElements(a: SplitBody, b: SplitBody): number[] {
   for (let index = 0; index < a.bounds.length / 2; index++) {
     const [aStart, aEnd] = [a.bounds[2 * index]!, a.bounds[2 * index + 1]!];
     const [bStart, bEnd] = [b.bounds[2 * index]!, b.bounds[2 * index + 1]!];
-    const equal = aEnd - aStart === bEnd - bStart && a.bytes.compare(b.bytes, bStart, bEnd, aStart, aEnd) === 0;
-    if (!equal) indexes.push(index);
+    const isEqual = aEnd - aStart === bEnd - bStart && a.bytes.compare(b.bytes, bStart, bEnd, aStart, aEnd) === 0;
+    if (!isEqual) indexes.push(index);
   }
   return indexes;
 }

@@ -18,6 +18,7 @@ import { presentCount } from './write-snapshot.sql.js';
  * One of the concurrent snapshots succeeds in each round, so few attempts are needed.
  */
 const ATTEMPTS_MAX = 30;
+/** Maximum wait before another attempt, in milliseconds. */
 const RETRY_DELAY_MS_MAX = 60;
 
 /** Maximum milliseconds that a sync waits for the host's row lock. */
@@ -41,7 +42,7 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
     const host = await readHostState(db, hostId, rows, { complete, removedIds });
     if (host === null) throw new HostDeletedError();
     const verdict = checkOrder(host.order, order, times);
-    if (!verdict.current) {
+    if (!verdict.isCurrent) {
       const { heartbeatSeconds } = cadence;
       if (order) await recordStaleSnapshot(db, hostId, order.stream, { ...times, heartbeatSeconds });
       return staleSummary(hostId, rows, host, verdict, cadence);
@@ -82,7 +83,7 @@ function staleSummary(
   hostId: string,
   rows: readonly ContainerRow[],
   { revision, digest }: HostState,
-  { reason }: OrderResult & { current: false; reason: StaleReason },
+  { reason }: OrderResult & { isCurrent: false; reason: StaleReason },
   cadence: Cadence,
 ): SyncSummary {
   const counts = { received: rows.length, created: 0, updated: 0, unchanged: 0, removed: 0 };

@@ -7,7 +7,7 @@ import {
   appendDiff,
   diffSnapshot,
   emptyDiff,
-  sameContainer,
+  isSameContainer,
   type SnapshotDiff,
   type StoredContainer,
 } from './diff-snapshot.js';
@@ -71,7 +71,7 @@ async function diffElements(
     const current = decodeElement(after, index);
     if (previous === null || current === null || previous.dockerId !== current.dockerId) return null;
     const { dockerId } = previous;
-    const equal = sameContainer(previous, current);
+    const equal = isSameContainer(previous, current);
     stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: toContainerFacts(previous) });
     rows.push(toContainerRow(current));
   }

@@ -9,7 +9,10 @@ import { StateIcon } from '../../components/state-icons';
 /** Interval at which the hosts are polled, in milliseconds. Polling is a fallback in case stream messages are lost. */
 const POLL_INTERVAL_MS = 3_000;
 
-/** Sorted by enrollment, newest first, because the hosts of a large fleet do not fit on the page that is requested. */
+/**
+ * The query for the hosts that were enrolled last. It is sorted, because the hosts of a large fleet do not fit on the
+ * page that is requested.
+ */
 const NEWEST_HOSTS = hostsQuery({ sort: '-enrolledAt' }, 50);
 
 /** Waits for hosts that enroll after `since`, and shows each host after its first report. */

@@ -3,8 +3,8 @@ import { FRESHNESS } from '../../lib/container-status';
 import { formatCount } from '../../lib/format-count';
 
 /**
- * The marks of the density map, worst first. Each mark has its own shape and color. It shows the host's freshness, or the
- * problem of a host that is online, or a severe problem of a host that is stale or has never reported.
+ * The marks of the density map, worst first. Each mark has its own shape and color. It shows the host's freshness, or
+ * the problem of a host that is online, or a severe problem of a host that is stale or has never reported.
  */
 export const MARKS = [
   'offline',
@@ -31,8 +31,9 @@ export const MARK_LABELS: Readonly<Record<Mark, string>> = {
   online: 'online, no problems',
 };
 
-/** The severities of the API from which a host has a severe or a minor problem. */
+/** A host with at least this severity, as computed by the API, has a severe problem. */
 const SEVERE = 5;
+/** A host with at least this severity, but less than `SEVERE`, has a minor problem. */
 const MINOR = 3;
 
 /** Returns the mark of a host. */
@@ -65,8 +66,8 @@ const SHAPES: Readonly<Record<Mark, string>> = {
 };
 
 /**
- * Returns one SVG path per mark with the shapes of all its hosts, so that a map of 10,000 hosts has few elements. A cell
- * is 10 units wide and high.
+ * Returns one SVG path per mark with the shapes of all its hosts, so that a map of 10,000 hosts has few elements. A
+ * cell is 10 units wide and high.
  */
 export function pathsOf(marks: readonly Mark[], columns: number): Partial<Record<Mark, string>> {
   const parts = new Map<Mark, string[]>();

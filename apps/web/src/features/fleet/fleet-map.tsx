@@ -41,7 +41,7 @@ export function FleetMap() {
 function DensityMap({ fleet }: { fleet: Fleet }) {
   const navigate = useNavigate();
   const [frame, width] = useWidth();
-  // The host and not its position, because other hosts may be added or deleted before it.
+  // Stores the host instead of its position, because other hosts may be added or deleted before it.
   const [chosenId, setChosenId] = useState<string | null>(null);
   const count = fleet.ids.length;
   const size = cellSize(count);

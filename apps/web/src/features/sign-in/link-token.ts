@@ -2,12 +2,13 @@ import { useState } from 'react';
 
 /** The pages whose links contain a token. */
 const PAGES: ReadonlySet<string> = new Set(['/setup', '/invitation']);
+/** The beginning of the key under which session storage holds the token of a page. */
 const KEY_PREFIX = 'muster.link-token ';
 
 /** Copies of the tokens in memory, for browsers that block storage. */
 const tokens = new Map<string, string>();
 
-const pageOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
+const pathOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
 
 /**
  * Moves the token of a one-time link from the URL to the tab's session storage, so that the token does not appear on
@@ -15,7 +16,7 @@ const pageOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
  * closed. Returns whether the URL contained a token.
  */
 export function hideLinkToken(): boolean {
-  const page = pageOf(window.location);
+  const page = pathOf(window.location);
   if (!PAGES.has(page)) return false;
   const { hash, search } = window.location;
   const token = new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
@@ -29,7 +30,7 @@ export function hideLinkToken(): boolean {
 /** Returns the token of the link to this page, or an empty string if the link had no token. */
 export function useLinkToken(): string {
   const [token] = useState(() => {
-    const page = pageOf(window.location);
+    const page = pathOf(window.location);
     return tokens.get(page) ?? accessStorage((storage) => storage.getItem(KEY_PREFIX + page)) ?? '';
   });
   return token;

@@ -28,7 +28,10 @@ const REFRESH_DELAY_MS = 2_000;
  */
 const REFRESH_GAP_MS = 5_000;
 
-/** The same for large responses (ms), by topic. In a large fleet, almost every second changes what needs attention. */
+/**
+ * Minimum time between two refreshes of a topic with large responses (ms). In a large fleet, almost every second
+ * changes what needs attention.
+ */
 const TOPIC_GAPS_MS: Readonly<Record<string, number>> = { attention: 10_000 };
 
 export interface RefreshSchedule {

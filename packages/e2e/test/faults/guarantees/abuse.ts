@@ -6,7 +6,14 @@ import { peakBytes, residentBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import { type AgentSession, snapshotRequest } from '@muster/fleet';
 import { createHttp, type Call, type Http, type Reply } from '@muster/testkit/http';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import {
+  always,
+  atMost,
+  never,
+  type Finding,
+  type Guarantee,
+  type CheckContext,
+} from '../../../src/faults/guarantee.js';
 import {
   announcement,
   dribble,
@@ -25,7 +32,8 @@ import { seconds } from '../../../src/faults/format.js';
 /** Hostile input is refused with bounded memory and bounded blocking of the event loop. */
 export const abuse: Guarantee = {
   title: 'Hostile input is refused at low cost',
-  check: (rig) => withServer(async ({ createDatabase }) => sendHostileInput(rig, await createDatabase('faults_abuse'))),
+  check: (context) =>
+    withServer(async ({ createDatabase }) => sendHostileInput(context, await createDatabase('faults_abuse'))),
 };
 
 const DRIBBLE_MS_MAX = 20_000;
@@ -35,6 +43,7 @@ const DRIBBLE_MS_MAX = 20_000;
  * that V8 has not collected yet.
  */
 const MEMORY_BYTES_MAX = 150e6;
+/** Maximum time for which the event loop may be blocked. */
 const BLOCK_MS_MAX = 100;
 /**
  * Maximum bytes of a response. A page ends when it reaches its limit of bytes, so its last row can exceed the limit.
@@ -60,7 +69,7 @@ interface Outcome {
   status: number;
 }
 
-async function sendHostileInput({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function sendHostileInput({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
   return withDisposables(async (use) => {
     const adminKey = newToken();
     const env = {
@@ -221,8 +230,9 @@ async function callWhileBodiesAreHeld(
   return outcomes;
 }
 
-/** Number of containers with a command of 9 MB, and number of containers with the maximum number of labels. */
+/** Number of containers with a command of 9 MB. */
 const LARGE_COMMANDS = 10;
+/** Number of containers with the maximum number of labels. */
 const LARGE_LABELS = 140;
 
 /** Stores the largest containers that a host can send, and reads them as an operator. */

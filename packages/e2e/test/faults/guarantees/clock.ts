@@ -4,7 +4,14 @@ import type { Host } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { newToken, withDisposables, withTemporaryDirectory, type Use } from '@muster/testkit';
 import { createHttp, type Http } from '@muster/testkit/http';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import {
+  always,
+  atMost,
+  never,
+  type Finding,
+  type Guarantee,
+  type CheckContext,
+} from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { startApi, type Api } from '../parts/api.js';
 import { createEnrollment, createOperator, type Operator } from '../parts/operator.js';
@@ -14,9 +21,9 @@ import { seconds } from '../../../src/faults/format.js';
 /** After the wrong clock of a process is corrected, all freshness, instants and outages are correct. */
 export const clock: Guarantee = {
   title: 'A wrong clock has no effect after it is corrected',
-  check: async (rig) => [
-    ...(await withServer(async ({ createDatabase }) => onServer(rig, await createDatabase('faults_clock')))),
-    ...(await withTemporaryDirectory((directory) => onEmbedded(rig, join(directory, 'data')))),
+  check: async (context) => [
+    ...(await withServer(async ({ createDatabase }) => onServer(context, await createDatabase('faults_clock')))),
+    ...(await withTemporaryDirectory((directory) => onEmbedded(context, join(directory, 'data')))),
   ],
 };
 
@@ -43,7 +50,7 @@ const DOWN_MS = 10_000;
 const ENV = { MUSTER_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) };
 
 /** Starts one of two replicas with a clock that is an hour ahead, and then corrects the clock. */
-async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function onServer({ progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
   const what = 'PostgreSQL';
   return withDisposables(async (use) => {
     const options = { env: { DATABASE_URL: databaseUrl, ...ENV }, adminKey: newToken() };
@@ -93,7 +100,7 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
 }
 
 /** Runs the API on an embedded database, sets the clock of its process an hour ahead, and then corrects the clock. */
-async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding[]> {
+async function onEmbedded({ progress }: CheckContext, directory: string): Promise<Finding[]> {
   const what = 'PGlite';
   return withDisposables(async (use) => {
     const options = { env: { MUSTER_DATA_DIR: directory, ...ENV }, adminKey: newToken() };

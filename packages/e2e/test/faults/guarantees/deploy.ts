@@ -1,7 +1,7 @@
 import { eventually, newToken, withDisposables } from '@muster/testkit';
 import { heartbeatRequest, markerOf, type AgentSession, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { createHttp, type Call, type Http } from '@muster/testkit/http';
-import { never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { startApi, type Api, type ApiOptions } from '../parts/api.js';
 import { createEnrollment, createOperator, type Operator } from '../parts/operator.js';
@@ -11,8 +11,8 @@ import { withServer } from '../parts/server.js';
 /** Replacing replicas one after the other under load fails no request and loses no data. */
 export const deploy: Guarantee = {
   title: 'A rolling deploy loses nothing',
-  check: (rig) =>
-    withServer(async ({ createDatabase }) => deployRepeatedly(rig, await createDatabase('faults_deploy'))),
+  check: (context) =>
+    withServer(async ({ createDatabase }) => deployRepeatedly(context, await createDatabase('faults_deploy'))),
 };
 
 const REPLICAS = 2;
@@ -22,7 +22,7 @@ interface Tally {
   failures: string[];
 }
 
-async function deployRepeatedly({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function deployRepeatedly({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
   return withDisposables(async (use) => {
     const options: ApiOptions = {
       env: { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: '0' },

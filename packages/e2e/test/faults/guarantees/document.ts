@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { count } from '../../../src/faults/format.js';
 import { fuzzApi } from '../../document/fuzz-api.js';
 import { withServer } from '../parts/server.js';
@@ -7,11 +7,11 @@ import { withServer } from '../parts/server.js';
 /** The API responds as its own OpenAPI document describes. */
 export const document: Guarantee = {
   title: 'Every answer matches the OpenAPI document',
-  check: (rig) =>
-    withServer(async ({ createDatabase }) => callOperations(rig, await createDatabase('faults_document'))),
+  check: (context) =>
+    withServer(async ({ createDatabase }) => callOperations(context, await createDatabase('faults_document'))),
 };
 
-async function callOperations({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function callOperations({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
   const seed = randomInt(2 ** 31);
   const { cases } = plan.document;
   progress(`document: ${cases} calls with seed ${seed}`);

@@ -3,7 +3,14 @@ import { Paths, PROBLEM_MEDIA_TYPE } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { newToken, withDisposables } from '@muster/testkit';
 import { createHttp, type Call, type Http, type Reply } from '@muster/testkit/http';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import {
+  always,
+  atMost,
+  never,
+  type Finding,
+  type Guarantee,
+  type CheckContext,
+} from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { startApi } from '../parts/api.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
@@ -13,7 +20,7 @@ import { count, seconds } from '../../../src/faults/format.js';
 /** While the database is frozen, the API answers every request in bounded time. */
 export const frozen: Guarantee = {
   title: 'A frozen database does not freeze the API',
-  check: (rig) => withServer((server) => freeze(rig, server)),
+  check: (context) => withServer((server) => freeze(context, server)),
 };
 
 const ANSWER_MS_MAX = 4_000;
@@ -35,7 +42,7 @@ interface Exchange {
   reply: Reply | null;
 }
 
-async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+async function freeze({ plan, progress }: CheckContext, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_frozen');
   return withDisposables(async (use) => {
     const adminKey = newToken();
@@ -71,15 +78,15 @@ async function freeze({ plan, progress }: Rig, { cluster, createDatabase }: Serv
     const frozenAt = performance.now();
     progress('frozen: PostgreSQL is stopped');
     await sleep(plan.frozen.frozenMs);
-    await cluster.thaw();
-    const thawedAt = performance.now();
+    await cluster.unfreeze();
+    const unfrozenAt = performance.now();
     progress('frozen: PostgreSQL has resumed');
     await sleep(RECOVERY_MS_MAX + ANSWER_MS_MAX);
     isOver = true;
     await Promise.all(loops);
     // When PostgreSQL resumes, it closes the connections that the API abandoned while PostgreSQL was frozen.
     const connectionsAfter = await connectionsOf(cluster.url);
-    return report(exchanges, frozenAt, thawedAt, connectionsBefore, connectionsAfter);
+    return report(exchanges, frozenAt, unfrozenAt, connectionsBefore, connectionsAfter);
   });
 }
 
@@ -125,17 +132,17 @@ const POOL_MAX = 10;
 function report(
   exchanges: readonly Exchange[],
   frozenAt: number,
-  thawedAt: number,
+  unfrozenAt: number,
   connectionsBefore: number,
   connectionsAfter: number,
 ): Finding[] {
   const during = (kind: Exchange['kind']) =>
-    exchanges.filter((each) => each.kind === kind && each.at > frozenAt && each.at + ANSWER_MS_MAX < thawedAt);
+    exchanges.filter((each) => each.kind === kind && each.at > frozenAt && each.at + ANSWER_MS_MAX < unfrozenAt);
   const [data, health, ready] = [during('data'), during('health'), during('ready')];
   const slowest = (some: readonly Exchange[]) => Math.max(...some.map(({ reply }) => reply?.ms ?? Infinity));
   const refusals = data.filter(({ reply }) => reply !== null && isRefusal(reply));
-  const after = exchanges.filter(({ at }) => at > thawedAt);
-  const lastFailure = Math.max(thawedAt, ...after.filter(({ reply }) => reply?.status !== 200).map(({ at }) => at));
+  const after = exchanges.filter(({ at }) => at > unfrozenAt);
+  const lastFailure = Math.max(unfrozenAt, ...after.filter(({ reply }) => reply?.status !== 200).map(({ at }) => at));
   const broken = exchanges.filter(({ reply }) => reply === null);
   return [
     always('answered with 503, problem+json and Retry-After', refusals.length, data.length, 'requests'),
@@ -148,7 +155,7 @@ function report(
     ),
     atMost('longest time until /healthz answers', slowest(health), HEALTH_MS_MAX, seconds),
     always('/readyz answers 503', ready.filter(({ reply }) => reply?.status === 503).length, ready.length, 'requests'),
-    atMost('last failure after the database resumed', lastFailure - thawedAt, RECOVERY_MS_MAX, seconds),
+    atMost('last failure after the database resumed', lastFailure - unfrozenAt, RECOVERY_MS_MAX, seconds),
     never('requests without an answer', broken.length, exchanges.length, 'requests'),
     atMost(
       `connections to PostgreSQL afterwards (before: ${connectionsBefore})`,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { eventually, newToken, withDisposables, withTemporaryDirectory, type PostgresCluster } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { createWriters, type Comparison, type Writers } from '../load/writers.js';
 import { isReady, startApi, type Api } from '../parts/api.js';
 import { createOperator, type Operator } from '../parts/operator.js';
@@ -11,16 +11,21 @@ import { seconds } from '../../../src/faults/format.js';
 /** An acknowledged write survives SIGKILL of the API or of the database. */
 export const kill: Guarantee = {
   title: 'Acknowledged means committed',
-  check: async (rig) => [
+  check: async (context) => [
     ...(await withServer(async ({ cluster, createDatabase }) => {
       const envOf = async (name: string) => ({ DATABASE_URL: await createDatabase(name), ...NO_LIMIT });
       return [
-        ...(await killApi(rig, 'API on PostgreSQL', await envOf('faults_kill_api'), rig.plan.kill.rounds)),
-        ...(await killDatabase(rig, await envOf('faults_kill_database'), cluster)),
+        ...(await killApi(context, 'API on PostgreSQL', await envOf('faults_kill_api'), context.plan.kill.rounds)),
+        ...(await killDatabase(context, await envOf('faults_kill_database'), cluster)),
       ];
     })),
     ...(await withTemporaryDirectory((dir) =>
-      killApi(rig, 'API on PGlite', { MUSTER_DATA_DIR: join(dir, 'data'), ...NO_LIMIT }, rig.plan.kill.embeddedRounds),
+      killApi(
+        context,
+        'API on PGlite',
+        { MUSTER_DATA_DIR: join(dir, 'data'), ...NO_LIMIT },
+        context.plan.kill.embeddedRounds,
+      ),
     )),
   ],
 };
@@ -73,21 +78,29 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
 }
 
 /** Kills the API repeatedly, and starts it again each time with the same settings and without repairs. */
-async function killApi(rig: Rig, what: string, env: Record<string, string>, count: number): Promise<Finding[]> {
+async function killApi(
+  context: CheckContext,
+  what: string,
+  env: Record<string, string>,
+  count: number,
+): Promise<Finding[]> {
   return withDisposables(async (use) => {
     const adminKey = newToken();
     let api: Api = await startApi({ env, adminKey });
     const { url, port } = api;
     use(null, () => api.program.stop('SIGKILL'));
-    const { operator, writers } = await openWriters(url, adminKey, rig, use);
+    const { operator, writers } = await openWriters(url, adminKey, context, use);
     const rounds: Round[] = [];
     for (let round = 1; round <= count; round++) {
       await applyLoad(writers);
       await api.program.stop('SIGKILL');
       await writers.stop();
       api = await startApi({ env, adminKey, port });
-      rounds.push({ comparison: logDifferences(rig, what, await writers.compare(operator)), recoveryMs: api.readyMs });
-      rig.progress(`kill: ${what}, round ${round} of ${count}`);
+      rounds.push({
+        comparison: logDifferences(context, what, await writers.compare(operator)),
+        recoveryMs: api.readyMs,
+      });
+      context.progress(`kill: ${what}, round ${round} of ${count}`);
     }
     return report(what, rounds);
   });
@@ -95,7 +108,7 @@ async function killApi(rig: Rig, what: string, env: Record<string, string>, coun
 
 /** Kills the database of a running API and starts it again. The API is not restarted. */
 async function killDatabase(
-  rig: Rig,
+  context: CheckContext,
   env: Record<string, string>,
   cluster: Pick<PostgresCluster, 'crash' | 'restart'>,
 ): Promise<Finding[]> {
@@ -103,9 +116,9 @@ async function killDatabase(
   return withDisposables(async (use) => {
     const adminKey = newToken();
     const api = use(await startApi({ env, adminKey }), ({ program }) => program.stop('SIGKILL'));
-    const { operator, writers } = await openWriters(api.url, adminKey, rig, use);
+    const { operator, writers } = await openWriters(api.url, adminKey, context, use);
     const rounds: Round[] = [];
-    for (let round = 1; round <= rig.plan.kill.rounds; round++) {
+    for (let round = 1; round <= context.plan.kill.rounds; round++) {
       await applyLoad(writers);
       await cluster.crash();
       await writers.stop();
@@ -115,8 +128,8 @@ async function killDatabase(
         if (!(await isReady(api.url))) throw new Error('the API did not reconnect to its database');
       }, RECOVERY_MS_MAX);
       const recoveryMs = performance.now() - startedAt;
-      rounds.push({ comparison: logDifferences(rig, what, await writers.compare(operator)), recoveryMs });
-      rig.progress(`kill: ${what}, round ${round} of ${rig.plan.kill.rounds}`);
+      rounds.push({ comparison: logDifferences(context, what, await writers.compare(operator)), recoveryMs });
+      context.progress(`kill: ${what}, round ${round} of ${context.plan.kill.rounds}`);
     }
     return report(what, rounds);
   });
@@ -125,12 +138,12 @@ async function killDatabase(
 async function openWriters(
   url: string,
   adminKey: string,
-  rig: Rig,
+  context: CheckContext,
   add: <T>(part: T, close: (part: T) => unknown) => T,
 ): Promise<{ operator: Operator; writers: Writers }> {
   const client = add(createHttp(url), (each) => each.close());
   const operator = createOperator(client, adminKey);
-  const writers = add(await createWriters(url, operator, rig.plan.kill.hosts), (each) => each.close());
+  const writers = add(await createWriters(url, operator, context.plan.kill.hosts), (each) => each.close());
   return { operator, writers };
 }
 
@@ -140,8 +153,8 @@ async function applyLoad(writers: Writers): Promise<void> {
 }
 
 /** Logs every difference, because the figures contain only the number of differences. */
-function logDifferences(rig: Rig, what: string, comparison: Comparison): Comparison {
+function logDifferences(context: CheckContext, what: string, comparison: Comparison): Comparison {
   for (const line of [...comparison.lost, ...comparison.torn, ...comparison.unexpected])
-    rig.progress(`kill: ${what}: ${line}`);
+    context.progress(`kill: ${what}: ${line}`);
   return comparison;
 }

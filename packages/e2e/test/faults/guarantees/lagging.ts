@@ -2,7 +2,7 @@ import { eventually, newToken, withDisposables } from '@muster/testkit';
 import { Paths } from '@muster/contracts';
 import { snapshotRequest } from '@muster/fleet';
 import { createHttp, type Http } from '@muster/testkit/http';
-import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { atLeast, atMost, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { startApi } from '../parts/api.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
@@ -13,15 +13,17 @@ import { seconds } from '../../../src/faults/format.js';
 /** When an open transaction delays the live stream, the stream reports the delay to its clients. */
 export const lagging: Guarantee = {
   title: 'A delayed live stream reports the delay',
-  check: (rig) => withServer((server) => delayStream(rig, server)),
+  check: (context) => withServer((server) => delayStream(context, server)),
 };
 
 /** Maximum time until the stream reports its delay: 5 s after the first delayed change, and time for a busy machine. */
 const LAGGING_MS_MAX = 15_000;
+/** Maximum time until the stream sends a change, or `caught-up` after a delay. */
 const CAUGHT_UP_MS_MAX = 10_000;
+/** Maximum time until the history lists a change. */
 const HISTORY_MS_MAX = 2_000;
 
-async function delayStream({ progress }: Rig, { createDatabase }: Server): Promise<Finding[]> {
+async function delayStream({ progress }: CheckContext, { createDatabase }: Server): Promise<Finding[]> {
   const [databaseUrl, otherUrl] = [await createDatabase('faults_lagging'), await createDatabase('other')];
   return withDisposables(async (use) => {
     const adminKey = newToken();

@@ -3,7 +3,7 @@ import { Paths } from '@muster/contracts';
 import { eventually, mainOf, newToken, startProgram, withDisposables, type Program } from '@muster/testkit';
 import { enrollRequest, snapshotRequest } from '@muster/fleet';
 import { createHttp, type Call } from '@muster/testkit/http';
-import { atLeast, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { atLeast, never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { startApi } from '../parts/api.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
@@ -13,7 +13,7 @@ import { count } from '../../../src/faults/format.js';
 /** No log, error answer or failing start contains a secret. */
 export const leaks: Guarantee = {
   title: 'Logs and errors contain no secrets',
-  check: (rig) => withServer((server) => searchForSecrets(rig, server)),
+  check: (context) => withServer((server) => searchForSecrets(context, server)),
 };
 
 /** Returns a unique word. It has only letters and digits, because escaping could change other characters. */
@@ -46,7 +46,7 @@ function createSecrets() {
 }
 type Secrets = ReturnType<typeof createSecrets>;
 
-async function searchForSecrets({ progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+async function searchForSecrets({ progress }: CheckContext, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_leaks');
   const secrets = createSecrets();
   const role = 'canary_role';

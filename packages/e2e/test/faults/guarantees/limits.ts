@@ -1,7 +1,7 @@
 import { type AgentSession, heartbeatRequest } from '@muster/fleet';
 import { withDisposables } from '@muster/testkit';
 import { createHttp, type Http } from '@muster/testkit/http';
-import { atLeast, atMost, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { atLeast, atMost, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
@@ -11,7 +11,8 @@ import { count } from '../../../src/faults/format.js';
 /** Each process limits requests independently. A host can therefore send up to its limit to each replica. */
 export const limits: Guarantee = {
   title: 'Rate limits hold, multiplied at most by the number of replicas',
-  check: (rig) => withServer(async ({ createDatabase }) => exceedLimits(rig, await createDatabase('faults_limits'))),
+  check: (context) =>
+    withServer(async ({ createDatabase }) => exceedLimits(context, await createDatabase('faults_limits'))),
 };
 
 const REPLICAS = 2;
@@ -19,7 +20,7 @@ const PER_MINUTE = 600;
 /** The permitted burst: a tenth of the limit per minute (ADR 8). */
 const BURST = PER_MINUTE / 10;
 
-async function exceedLimits({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function exceedLimits({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
   return withDisposables(async (use) => {
     const env = { DATABASE_URL: databaseUrl, MUSTER_AGENT_REQUESTS_PER_MINUTE: String(PER_MINUTE) };
     const { adminKey, replicas } = await startReplicas(REPLICAS, env, use);

@@ -1,7 +1,7 @@
 import { seedHosts, startLoad, type LoadResult } from '@muster/fleet';
 import { newToken, withDisposables } from '@muster/testkit';
 import { formatMs, formatNumber, median } from '@muster/testkit/report';
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { startApi } from '../parts/api.js';
 import { onDatabase, withServer } from '../parts/server.js';
 import { perSecond } from '../../../src/faults/format.js';
@@ -9,7 +9,8 @@ import { perSecond } from '../../../src/faults/format.js';
 /** One noisy agent at most doubles the latency of other agents, and the API refuses no request of the others. */
 export const noisy: Guarantee = {
   title: 'One noisy agent does not slow down the others',
-  check: (rig) => withServer(async ({ createDatabase }) => addNoisyAgents(rig, await createDatabase('faults_noisy'))),
+  check: (context) =>
+    withServer(async ({ createDatabase }) => addNoisyAgents(context, await createDatabase('faults_noisy'))),
 };
 
 const NORMAL_HOSTS = 50;
@@ -26,7 +27,7 @@ const COSTLY_CONNECTIONS = 6;
 /** Differences between latencies below this value are mostly random, so this is the smallest denominator of a ratio. */
 const NOTICEABLE_MS = 5;
 
-async function addNoisyAgents({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function addNoisyAgents({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
   return withDisposables(async (use) => {
     const started = await startApi({ env: { DATABASE_URL: databaseUrl }, adminKey: newToken() });
     const { port } = use(started, (api) => api.stop());

@@ -12,7 +12,7 @@ import {
   never,
   type Finding,
   type Guarantee,
-  type Rig,
+  type CheckContext,
 } from '../../../src/faults/guarantee.js';
 import { announcement, holdOpen } from '../load/hostile.js';
 import { startApi } from '../parts/api.js';
@@ -23,7 +23,7 @@ import { percent, perSecond, seconds } from '../../../src/faults/format.js';
 /** Under overload, the API refuses the excess and keeps its throughput. */
 export const overload: Guarantee = {
   title: 'Overload is shed, and throughput holds',
-  check: (rig) => withServer((server) => overloadApi(rig, server)),
+  check: (context) => withServer((server) => overloadApi(context, server)),
 };
 
 const LOAD_FACTOR = 4;
@@ -64,7 +64,7 @@ const READINESS_IDLE_MS = 11_000;
  */
 const READINESS_STATEMENTS_MAX = 20;
 
-async function overloadApi({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+async function overloadApi({ plan, progress }: CheckContext, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_overload');
   const { peakMs, overloadMs } = plan.overload;
   return withDisposables(async (use) => {

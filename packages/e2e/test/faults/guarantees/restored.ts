@@ -3,7 +3,14 @@ import { eventually, withDisposables } from '@muster/testkit';
 import { SyncSummary } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, snapshotRequest } from '@muster/fleet';
 import { createHttp, type Call, type Http } from '@muster/testkit/http';
-import { always, atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import {
+  always,
+  atMost,
+  never,
+  type Finding,
+  type Guarantee,
+  type CheckContext,
+} from '../../../src/faults/guarantee.js';
 import { enroll } from '../parts/agent.js';
 import { createEnrollment, createOperator, type Operator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
@@ -14,7 +21,7 @@ import { seconds } from '../../../src/faults/format.js';
 /** Replicas discard cached state when the database loses its last commits while they run. */
 export const restored: Guarantee = {
   title: 'Replicas notice when the database loses its last commits',
-  check: (rig) => withServer((server) => loseLastCommits(rig, server)),
+  check: (context) => withServer((server) => loseLastCommits(context, server)),
 };
 
 const REPLICAS = 2;
@@ -27,7 +34,10 @@ const POLL_MS = 3_000;
 /** How long the test sends heartbeats with revoked tokens. */
 const WATCH_MS = 8_000;
 
-async function loseLastCommits({ plan, progress }: Rig, { cluster, createDatabase }: Server): Promise<Finding[]> {
+async function loseLastCommits(
+  { plan, progress }: CheckContext,
+  { cluster, createDatabase }: Server,
+): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_restored');
   return withDisposables(async (use) => {
     const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0' };

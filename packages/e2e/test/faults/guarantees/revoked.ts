@@ -1,7 +1,7 @@
 import { type AgentSession, heartbeatRequest, rotationRequest } from '@muster/fleet';
 import { withDisposables } from '@muster/testkit';
 import { createHttp, type Http } from '@muster/testkit/http';
-import { atMost, never, type Finding, type Guarantee, type Rig } from '../../../src/faults/guarantee.js';
+import { atMost, never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { enroll, rotatedToken } from '../parts/agent.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { startReplicas } from '../parts/replicas.js';
@@ -11,7 +11,7 @@ import { seconds } from '../../../src/faults/format.js';
 /** Every replica rejects a revoked token within 5 s, although replicas cache valid tokens. */
 export const revoked: Guarantee = {
   title: 'Every replica rejects a revoked token within 5 s',
-  check: (rig) => withServer(async ({ createDatabase }) => revoke(rig, await createDatabase('faults_revoked'))),
+  check: (context) => withServer(async ({ createDatabase }) => revoke(context, await createDatabase('faults_revoked'))),
 };
 
 const REPLICAS = 2;
@@ -21,9 +21,10 @@ const REJECTED_MS_MAX = 5_000;
  * this.
  */
 const WATCH_MS = 8_000;
+/** The wait between two calls with a revoked token. */
 const TRY_INTERVAL_MS = 50;
 
-async function revoke({ plan, progress }: Rig, databaseUrl: string): Promise<Finding[]> {
+async function revoke({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {
   return withDisposables(async (use) => {
     const env = {
       DATABASE_URL: databaseUrl,

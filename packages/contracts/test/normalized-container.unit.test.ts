@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Container, fitContainer, parseContainer } from '../src/index.js';
-import { isPlainContainer } from '../src/plain-container.js';
+import { isNormalizedContainer } from '../src/normalized-container.js';
 import { anySnapshot, ownProperties, validSnapshot } from './arbitraries.js';
 
 const jsonRoundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
@@ -25,12 +25,12 @@ const plain: Container = {
   startedAt: '2026-03-01T12:00:00.000Z',
 };
 
-describe('a plain container', () => {
+describe('a normalized container', () => {
   test('is recognized only if the schema returns it unchanged', () => {
     fc.assert(
       fc.property(anySnapshot, (snapshot) => {
         for (const item of jsonRoundTrip(snapshot) as unknown[]) {
-          if (!isPlainContainer(item)) continue;
+          if (!isNormalizedContainer(item)) continue;
           const parsed = Container.parse(item);
           expect(parsed).toEqual(item);
           expect(fitContainer(parsed)).toBe(parsed);
@@ -43,7 +43,7 @@ describe('a plain container', () => {
   test('is recognized if it is a result of the schema', () => {
     fc.assert(
       fc.property(validSnapshot, (snapshot) => {
-        for (const item of snapshot) expect(isPlainContainer(jsonRoundTrip(parseValid(item)))).toBe(true);
+        for (const item of snapshot) expect(isNormalizedContainer(jsonRoundTrip(parseValid(item)))).toBe(true);
       }),
       { numRuns: 1_000 },
     );
@@ -90,12 +90,12 @@ describe('a plain container', () => {
     ['a repeated name in the list of shortened fields', { truncated: ['labels', 'labels'] }],
     ['an unknown name in the list of shortened fields', { truncated: ['exit'] }],
   ])('is not recognized with %s', (_what, changes) => {
-    expect(isPlainContainer(plain)).toBe(true);
-    expect(isPlainContainer(jsonRoundTrip({ ...plain, ...changes }))).toBe(false);
+    expect(isNormalizedContainer(plain)).toBe(true);
+    expect(isNormalizedContainer(jsonRoundTrip({ ...plain, ...changes }))).toBe(false);
   });
 
   test.each([null, undefined, 7, 'a', [], {}])('is not %j, which the schema refuses', (value) => {
-    expect(isPlainContainer(value)).toBe(false);
+    expect(isNormalizedContainer(value)).toBe(false);
     expect(parseContainer(value).success).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatToken } from '@muster/contracts';
-import { startReplayedEngine, type Flavour, type Role } from '@muster/testkit/engine-replay';
+import { startReplayedEngine, type CapturedEngine, type Role } from '@muster/testkit/engine-replay';
 import { pino } from 'pino';
 import { runAgent, runOnce, type Timing } from '../src/agent.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
@@ -11,11 +11,13 @@ import { ScriptedMuster } from './scripted-muster.js';
 
 export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 
-/** Maximum milliseconds that an agent of the rig waits while another host with the agent's identity may be alive. */
+/**
+ * Maximum milliseconds that an agent of the fixture waits while another host with the agent's identity may be alive.
+ */
 export const IDENTITY_WAIT_MS_MAX = 300;
 
 /** A replayed engine, a scripted API and an agent, which share a temporary directory. */
-export interface Rig {
+export interface Fixture {
   dir: string;
   muster: ScriptedMuster;
   engine: Awaited<ReturnType<typeof startReplayedEngine>>['engine'];
@@ -32,11 +34,13 @@ export interface Rig {
   close(): Promise<void>;
 }
 
-export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coalesceMs?: number } = {}): Promise<Rig> {
-  const { flavour = 'docker-28.5', roles, coalesceMs = 30 } = options;
+export async function openFixture(
+  options: { capturedEngine?: CapturedEngine; roles?: Role[]; coalesceMs?: number } = {},
+): Promise<Fixture> {
+  const { capturedEngine = 'docker-28.5', roles, coalesceMs = 30 } = options;
   const dir = await mkdtemp(join(tmpdir(), 'muster-agent-test-'));
   const replay = await startReplayedEngine({
-    flavour,
+    capturedEngine,
     listen: { socketPath: join(dir, 'engine.sock') },
     seed: 1,
     ...(roles === undefined ? {} : { roles }),
@@ -48,13 +52,13 @@ export async function openRig(options: { flavour?: Flavour; roles?: Role[]; coal
     MUSTER_STATE_DIR: join(dir, 'state'),
     DOCKER_HOST: replay.server.dockerHost,
   };
-  const logged: Rig['logged'] = [];
+  const logged: Fixture['logged'] = [];
   const log = pino(
     { level: 'debug', base: null },
     { write: (line: string) => void logged.push(JSON.parse(line) as never) },
   );
   // With `random` at 0.1, random waits are short but not zero.
-  const waits = { dismissed: { minMs: 200, maxMs: 600 }, identity: { maxMs: IDENTITY_WAIT_MS_MAX, defaultMs: 200 } };
+  const waits = { unauthorized: { minMs: 200, maxMs: 600 }, identity: { maxMs: IDENTITY_WAIT_MS_MAX, defaultMs: 200 } };
   const timing: Timing = { random: () => 0.1, coalesceMs, waits };
   const running: { stop(): Promise<unknown> }[] = [];
   return {

@@ -116,8 +116,10 @@ function checkRequest(callName: string, operation: OpenApiOperation, sent: unkno
     throw new Error(`${callName}: the request was accepted but violates the document: ${mismatch}`);
 }
 
-/** A plugin for supertest agents (`agent.use(documented)`). It checks each response against the OpenAPI document. */
-export function documented(request: object): void {
+/**
+ * A plugin for supertest agents (`agent.use(checkDocumented)`). It checks each response against the OpenAPI document.
+ */
+export function checkDocumented(request: object): void {
   const test = request as Test & { _data?: unknown };
   // supertest records a stack trace for each `expect`. This takes most of the time and would not help here, so it is
   // switched off.

@@ -3,7 +3,7 @@ import type { ContainerEvent, ContainerView, CountedPage, Host, Summary } from '
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
-import { TestServer } from './listening.js';
+import { TestServer } from './test-server.js';
 
 describe.each(testEngines())('lists of hosts on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -170,11 +170,11 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
   test('every container that keeps its place in the order is listed once while other rows change', async () => {
     const organization = await context.api.organization();
     const hosts: TestHost[] = [await organization.enroll(), await organization.enroll()];
-    const steady = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
+    const steadyIds = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
     const snapshot = (round: number) => [
-      ...steady.map((id) => container(id, { name: id, state: round % 2 === 0 ? 'running' : 'paused' })),
-      // These containers appear, disappear and change places in the list, next to the steady containers.
-      ...steady
+      ...steadyIds.map((id) => container(id, { name: id, state: round % 2 === 0 ? 'running' : 'paused' })),
+      // These containers appear, disappear and change places in the list, next to the containers above.
+      ...steadyIds
         .filter((_, i) => (i + round) % 3 === 0)
         .map((id) => container(`x${id}`, { name: `${id}-${round % 4}` })),
     ];
@@ -192,7 +192,7 @@ describe.each(testEngines())('reading while rows change on %s', (engine) => {
         for (const host of hosts) await host.sync(snapshot(round++));
       } while (cursor !== '');
       const steadySeen = seen.filter((key) => / s\d\d$/.test(key)).sort();
-      expect(steadySeen).toEqual(hosts.flatMap(({ id }) => steady.map((dockerId) => `${id} ${dockerId}`)).sort());
+      expect(steadySeen).toEqual(hosts.flatMap(({ id }) => steadyIds.map((dockerId) => `${id} ${dockerId}`)).sort());
     }
   });
 

@@ -121,7 +121,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
   const context = useApi(engine);
 
   /** Creates two hosts, each with an old history and a more recent one. */
-  async function histories() {
+  async function createHostsWithHistory() {
     const { clock } = context.api;
     const organization = await context.api.organization();
     const hosts = [await organization.enroll(), await organization.enroll()] as const;
@@ -135,7 +135,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
 
   test('deletes events after the configured days in several batches, and no audit entries', async () => {
     const { clock, db } = context.api;
-    const hosts = await histories();
+    const hosts = await createHostsWithHistory();
     const audited = await db.prisma.auditEntry.count();
     const retention = createRetentionService(db, { now: clock, eventDays: 10, eventBatchRows: 2, pauseMs: 0 });
     clock.advance(10 * DAY_MS - 1);
@@ -148,7 +148,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
 
   test('in two processes at once deletes no other events, and stops when requested', async () => {
     const { clock, db } = context.api;
-    const [one, two] = await histories();
+    const [one, two] = await createHostsWithHistory();
     clock.advance(10 * DAY_MS);
     const options = { now: clock, eventDays: 10, eventBatchRows: 2, pauseMs: 0 };
     let isStopped = false;
@@ -171,7 +171,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
 
   test('with 0 days deletes nothing', async () => {
     const { clock, db } = context.api;
-    const [host] = await histories();
+    const [host] = await createHostsWithHistory();
     clock.advance(36_500 * DAY_MS);
     expect(await createRetentionService(db, { now: clock, eventDays: 0 }).prune()).toMatchObject({ events: 0 });
     expect(await kinds(host)).toHaveLength(10);

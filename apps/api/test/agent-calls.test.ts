@@ -4,7 +4,7 @@ import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi, type TestHost } from './harness.js';
 
-describe.each(testEngines())('calls of an agent on %s', (engine) => {
+describe.each(testEngines())('agent calls on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   const enrollHost = async () => (await context.api.organization()).enroll();
   const post = (host: TestHost, path: string) => context.api.http.post(path).auth(host.token, { type: 'bearer' });

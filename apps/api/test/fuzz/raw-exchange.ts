@@ -18,7 +18,7 @@ const GIVE_UP_AFTER_MS = 150;
  * head is read. `maybeCut` means that the message may be incomplete, so the server may wait for the rest. Resolves with
  * null if the connection was closed without a response.
  */
-export function exchange(port: number, message: Buffer, maybeCut: boolean): Promise<RawAnswer | null> {
+export function exchange(port: number, message: Buffer, mayBeCut: boolean): Promise<RawAnswer | null> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     const chunks: Buffer[] = [];
@@ -36,7 +36,7 @@ export function exchange(port: number, message: Buffer, maybeCut: boolean): Prom
       else reject(error);
     });
     socket.write(message);
-    const givingUp = maybeCut ? setTimeout(() => socket.end(), GIVE_UP_AFTER_MS) : undefined;
+    const givingUp = mayBeCut ? setTimeout(() => socket.end(), GIVE_UP_AFTER_MS) : undefined;
 
     function finish(): void {
       clearTimeout(givingUp);

@@ -23,7 +23,7 @@ export interface Comparable {
 /** The interval between two comparisons. Each comparison inspects all containers of the engine. */
 export const COMPARE_EVERY_MS = 300;
 
-const ageless = (status: string): string =>
+const maskAge = (status: string): string =>
   status.replace(/(Less than a second|About an? (minute|hour)|\d+ (second|minute|hour|day)s?)/, 'AGE');
 
 const byId = (a: Comparable, b: Comparable): number => (a.dockerId < b.dockerId ? -1 : 1);
@@ -43,7 +43,7 @@ async function toComparable(engine: DockerEngine, entry: EngineListEntry): Promi
     imageId: entry.ImageID,
     command: entry.Command,
     state: entry.State,
-    status: ageless(entry.Status),
+    status: maskAge(entry.Status),
     ports: entry.Ports.map(({ IP, PrivatePort, PublicPort, Type }) =>
       PublicPort === undefined ? `${PrivatePort}/${Type}` : `${IP}:${PublicPort}->${PrivatePort}/${Type}`,
     ).sort(),
@@ -61,7 +61,7 @@ export const fromMuster = (containers: readonly ContainerView[]): Comparable[] =
   containers
     .map(({ dockerId, name, image, imageId, command, state, status, ports, labels, startedAt }) => ({
       ...{ dockerId, name, image, imageId, command, state, startedAt },
-      status: ageless(status),
+      status: maskAge(status),
       ports: ports
         .map(({ ip, privatePort, publicPort, type }) =>
           publicPort === undefined ? `${privatePort}/${type}` : `${ip}:${publicPort}->${privatePort}/${type}`,

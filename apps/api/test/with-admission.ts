@@ -4,7 +4,7 @@ import { createAdmissionControl, type AdmissionOptions } from '../src/http/admis
 import { createMetrics, type Metrics } from '../src/services/metrics/metrics.js';
 
 /** Wraps an application in admission control, as in production. */
-export const admitted = (
+export const withAdmission = (
   app: RequestListener,
   options: AdmissionOptions,
   metrics: Metrics = createMetrics(),

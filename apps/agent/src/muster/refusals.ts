@@ -9,7 +9,7 @@ export const isRefusal = (answer: Answer<unknown>, type: ProblemType): answer is
   answer.kind === 'refused' && answer.problemType === type;
 
 /** Returns whether the API rejects the token permanently. */
-export const isDismissal = (answer: Answer<unknown>): answer is Refusal =>
+export const isTokenRejected = (answer: Answer<unknown>): answer is Refusal =>
   isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
 
 export const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
@@ -20,8 +20,8 @@ export const ENROLL_TOKEN_REFUSED =
 export const DELETED = 'this host was deleted in Muster';
 export const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
 
-/** Returns why the API dismissed the agent, and what to do about it. */
-export const describeDismissal = (answer: Refusal): string =>
+/** Returns why the API rejects the token, and what to do about it. */
+export const describeTokenRejection = (answer: Refusal): string =>
   isRefusal(answer, ProblemTypes.hostDeleted)
     ? `${DELETED}; ${ENROLL_AGAIN}`
     : 'the API does not know this host’s token: it was revoked, or this is another server, or the server was ' +

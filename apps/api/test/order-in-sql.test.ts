@@ -3,7 +3,7 @@ import type { Database } from '@muster/db';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
 import { checkOrder, type HostOrder, type SnapshotOrder } from '../src/services/sync/order.js';
-import { orderCondition, cloneAssignments } from '../src/services/sync/host-order.sql.js';
+import { orderCondition, suspectedCloneAssignments } from '../src/services/sync/host-order.sql.js';
 
 const STREAMS = ['a', 'b', 'c'].map((digit) => `00000000-0000-4000-8000-00000000000${digit}`);
 const START = Date.UTC(2026, 2, 1, 12);
@@ -43,7 +43,7 @@ const ORDER = {
 const CHECK_ORDER_SQL = {
   name: 'judge',
   text: `
-    SELECT ${orderCondition(ORDER)} AS current, ${cloneAssignments(ORDER).cloneSuspectedAt} AS clone
+    SELECT ${orderCondition(ORDER)} AS current, ${suspectedCloneAssignments(ORDER).cloneSuspectedAt} AS clone
     FROM (SELECT $1::uuid AS stream, $2::bigint AS sequence, $3::timestamptz AS "observedAt",
       $4::timestamptz AS "streamHeardAt", NULL::timestamptz AS "cloneSuspectedAt",
       $5::jsonb AS "supersededStreams") AS hosts`,
@@ -73,8 +73,8 @@ describe.each(testEngines())('the order of snapshots on %s', (engine) => {
           observedAt,
           receivedAt,
         ]);
-        expect(row!.current).toBe(verdict.current);
-        if (!verdict.current) expect(row!.clone !== null).toBe(verdict.cloneSuspected);
+        expect(row!.current).toBe(verdict.isCurrent);
+        if (!verdict.isCurrent) expect(row!.clone !== null).toBe(verdict.isCloneSuspected);
       }),
       { numRuns: 500 },
     );

@@ -10,7 +10,7 @@ type FieldOf<Kind extends FieldKind> = ContainerField & { kind: Kind };
 
 /**
  * For each kind of field, a function that creates the field's check. The check returns whether a value is within its
- * limits and in canonical form.
+ * limits and in the form in which the schema returns it.
  */
 const CHECK_CREATORS: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) => boolean } = {
   text:
@@ -21,7 +21,7 @@ const CHECK_CREATORS: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: u
   ports:
     ({ limit = Number.POSITIVE_INFINITY }) =>
     (value) =>
-      Array.isArray(value) && value.length <= limit && value.every(isPlainPort),
+      Array.isArray(value) && value.length <= limit && value.every(isNormalizedPort),
   labels: () => areLabels,
   names:
     ({ limit = Number.POSITIVE_INFINITY, isValid }) =>
@@ -37,25 +37,25 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
   return {
     name,
     optional: 'optional' in field && field.optional,
-    isPlain: (CHECK_CREATORS[field.kind] as (field: ContainerField) => (value: unknown) => boolean)(field),
+    isNormalized: (CHECK_CREATORS[field.kind] as (field: ContainerField) => (value: unknown) => boolean)(field),
   };
 });
 
 /**
  * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has every required
- * field, no empty optional field and no unknown field. Each field is within its limits and in canonical form. The
- * caller need not run the schema on such a value. The schema would allocate about forty objects per container. If the
- * result is false, the schema decides whether the value is valid. A test checks that this function and the schema
- * agree.
+ * field, no empty optional field and no unknown field. Each field is within its limits and in the form in which the
+ * schema returns it. The caller need not run the schema on such a value. The schema would allocate about forty objects
+ * per container. If the result is false, the schema decides whether the value is valid. A test checks that this
+ * function and the schema agree.
  */
-export function isPlainContainer(value: unknown): value is Container {
+export function isNormalizedContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;
   const container = value as Record<string, unknown>;
   let count = 0;
-  for (const { name, optional, isPlain } of FIELDS) {
+  for (const { name, optional, isNormalized } of FIELDS) {
     const item = container[name];
     if (optional && item === undefined) continue;
-    if (!isPlain(item)) return false;
+    if (!isNormalized(item)) return false;
     count += 1;
   }
   return hasKeys(container, count);
@@ -73,7 +73,7 @@ const isText = (value: unknown, min = 0, max = Number.POSITIVE_INFINITY): value 
 const isPortNumber = (value: unknown) =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535;
 
-function isPlainPort(value: unknown): value is Port {
+function isNormalizedPort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;
   const { ip, privatePort, publicPort, type, count } = value as Partial<Record<keyof Port, unknown>>;
   const optional = Number(ip !== undefined) + Number(publicPort !== undefined) + Number(count !== undefined);
@@ -83,11 +83,11 @@ function isPlainPort(value: unknown): value is Port {
     (publicPort === undefined || isPortNumber(publicPort)) &&
     (ip === undefined || isText(ip, 0, PORT_IP_LENGTH_MAX)) &&
     (type === 'tcp' || type === 'udp' || type === 'sctp') &&
-    (count === undefined || isCount(count, privatePort as number, publicPort as number | undefined))
+    (count === undefined || isPortCount(count, privatePort as number, publicPort as number | undefined))
   );
 }
 
-const isCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
+const isPortCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
   isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count as number);
 
 function areLabels(value: unknown): boolean {

@@ -69,7 +69,7 @@ export interface Subject {
  */
 const steadyRoles = (count: number): Role[] =>
   Array.from({ length: count }, (_, i) => ({
-    temper: 'steady' as const,
+    behavior: 'steady' as const,
     name: `shop-service-${i}-1`,
     image: `registry.example.com/shop/service-${i}:1.4.2`,
     command: `/usr/local/bin/service --listen 0.0.0.0:8080 --instance ${i}`,
@@ -93,7 +93,7 @@ export async function startSubject(options: {
 }): Promise<Subject> {
   const { label, command, containers, dir, api } = options;
   const replayed = await startReplayedEngine({
-    flavour: 'docker-28.5',
+    capturedEngine: 'docker-28.5',
     seed: 1,
     roles: steadyRoles(containers),
     listen: { socketPath: join(dir, 'engine.sock') },

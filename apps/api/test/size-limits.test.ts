@@ -21,7 +21,7 @@ import { writeSnapshot } from '../src/services/sync/write-snapshot.sql.js';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
 
-describe.each(testEngines())('sizes on %s', (engine) => {
+describe.each(testEngines())('size limits on %s:', (engine) => {
   const context = useApi(engine);
 
   describe('a field over its limit', () => {

@@ -10,7 +10,7 @@ import {
   type MemberRole,
 } from '@muster/contracts';
 import type { Http } from '@muster/testkit/http';
-import type { Known } from './fuzz.js';
+import type { KnownObjects } from './fuzz.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -38,7 +38,11 @@ const container = (dockerId: string, fields: object = {}) => ({
  * Creates the owner's account with the setup link of a new installation. Returns a function that creates an object for
  * every path parameter and credentials for every security scheme.
  */
-export async function createSettle(http: Http, adminKey: string, setupLink: string): Promise<() => Promise<Known>> {
+export async function createObjectPreparer(
+  http: Http,
+  adminKey: string,
+  setupLink: string,
+): Promise<() => Promise<KnownObjects>> {
   async function call(method: 'GET' | 'POST', path: string, headers: Headers, body?: unknown) {
     const { status, text, ...reply } = await http.send({
       method,

@@ -5,7 +5,7 @@ import { z } from 'zod';
 type JsonSchema = Record<string, unknown>;
 
 /** Values that have broken parsers, databases and object copies before. */
-export const hostile = fc.oneof(
+export const hostileValue = fc.oneof(
   fc.constantFrom<unknown>(
     ...[
       '',
@@ -29,11 +29,11 @@ export const hostile = fc.oneof(
 );
 
 /** Generates inputs of a zod schema, many of them with a hostile value in place of one part. */
-export const almostValid = (schema: z.ZodType): fc.Arbitrary<unknown> =>
+export const almostValidInput = (schema: z.ZodType): fc.Arbitrary<unknown> =>
   ofJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
 
 function ofJsonSchema(schema: JsonSchema): fc.Arbitrary<unknown> {
-  return fc.oneof({ weight: 12, arbitrary: matching(schema) }, { weight: 1, arbitrary: hostile });
+  return fc.oneof({ weight: 12, arbitrary: matching(schema) }, { weight: 1, arbitrary: hostileValue });
 }
 
 function matching(schema: JsonSchema): fc.Arbitrary<unknown> {
@@ -92,4 +92,4 @@ function ofObject(schema: JsonSchema): fc.Arbitrary<unknown> {
     );
 }
 
-const entry = fc.tuple(fc.oneof(fc.constantFrom('__proto__', 'constructor', '', 'x'), fc.string()), hostile);
+const entry = fc.tuple(fc.oneof(fc.constantFrom('__proto__', 'constructor', '', 'x'), fc.string()), hostileValue);
