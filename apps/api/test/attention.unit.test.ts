@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ATTENTION_GAP_SECONDS, isErrorCode, isFailed } from '@muster/contracts';
-import { groupTimes } from '../src/services/inventory/attention.js';
+import { groupTimes } from '../src/services/inventory/attention-times.js';
 
 describe('times of problems', () => {
   test('that are close together are one group, newest first', () => {

@@ -1,5 +1,4 @@
 import {
-  ATTENTION_GAP_SECONDS,
   ATTENTION_TIMES_MAX,
   ContainerProblemCode,
   Freshness,
@@ -15,6 +14,7 @@ import {
 } from '@muster/contracts';
 import { shareReads } from '../../lib/share-reads.js';
 import type { FreshnessSource } from '../freshness/index.js';
+import { groupTimes } from './attention-times.js';
 import { readCrashLoops, readTroubledContainers, type ImageRow } from './container-attention.sql.js';
 import { isRowProblem } from './container-problems.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
@@ -86,25 +86,6 @@ const ALIVE = Freshness.options.filter((freshness) => freshness !== 'offline' &&
 function hostFilter(kind: HostAttentionKind): HostAttentionFilter {
   const code = HostProblemCode.safeParse(kind);
   return code.success ? { freshness: ALIVE, problem: [code.data] } : { freshness: [Freshness.parse(kind)] };
-}
-
-/**
- * Groups instants, in milliseconds, that are at most `ATTENTION_GAP_SECONDS` apart. Returns the groups newest first.
- */
-export function groupTimes(instants: readonly number[]): HostAttention['times'] {
-  const groups: { since: number; until: number; total: number }[] = [];
-  for (const instant of [...instants].sort((a, b) => b - a)) {
-    const group = groups.at(-1);
-    if (group !== undefined && group.since - instant <= ATTENTION_GAP_SECONDS * 1_000) {
-      group.since = instant;
-      group.total += 1;
-    } else groups.push({ since: instant, until: instant, total: 1 });
-  }
-  return groups.map(({ since, until, total }) => ({
-    since: new Date(since).toISOString(),
-    until: new Date(until).toISOString(),
-    total,
-  }));
 }
 
 function toContainerAttention(
