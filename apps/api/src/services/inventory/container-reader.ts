@@ -7,10 +7,9 @@ import type { OperatorIdentity } from '../identity/index.js';
 import { containerOrder } from './container-order.sql.js';
 import { isCrashLoopSearchComplete } from './container-problems.sql.js';
 import { containerSearch, type ContainerSearch } from './container-search.sql.js';
-import type { Filter } from './container-text.sql.js';
 import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './container-view.js';
 import { countByHosts } from './count-by-hosts.sql.js';
-import { countMatches, findPage, gather, walk, type Counted } from './list-containers.sql.js';
+import { countMatches, findHosts, findPage, gather, gatherHosts, walk, type Counted, type Reading } from './list-containers.sql.js';
 
 /** The budget: maximum number of rows that one statement reads. A query that names hosts has no budget. */
 const ROWS_MAX = 15_000;
@@ -29,13 +28,15 @@ export function createContainerReader(
   freshnessContext: ReadFreshnessContext,
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
-  /** The filters by whose indexes rows can be found. If the query names hosts, only the filter by hosts is used. */
-  const indexedFilters = ({ query, filters }: ContainerSearch) =>
-    query.hostId ? filters.slice(0, 1) : filters.filter(({ indexed }) => indexed);
-
-  /** Gathers all rows of named hosts, because they are stored close together. */
-  const gatherBy = (search: ContainerSearch, filter: Filter) =>
-    gather(search, filter, search.query.hostId ? 2 ** 31 - 1 : rowsMax);
+  /** Returns the gatherings that can find all matches, the most selective first. */
+  async function* gatherings(search: ContainerSearch): AsyncGenerator<Reading> {
+    const { query, filters, ofHosts } = search;
+    // The rows of a host are stored close together, so that the rows of named hosts are read regardless of the budget.
+    if (query.hostId) return void (yield gatherHosts(search, query.hostId));
+    const hostIds = ofHosts.length > 0 ? await findHosts(db, search, rowsMax) : null;
+    if (hostIds !== null) yield gatherHosts(search, hostIds);
+    else for (const filter of filters) if (filter.indexed) yield gather(search, filter, rowsMax);
+  }
 
   /**
    * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, the index of
@@ -43,19 +44,20 @@ export function createContainerReader(
    * ends when the budget is used up.
    */
   async function find(search: ContainerSearch) {
-    const { hostId, limit, sort } = search.query;
+    const { filters, query } = search;
+    const { hostId, limit, sort } = query;
     const walkUpTo = async (max: number, ranges?: Prisma.Sql[]) =>
       (await findPage(db, walk(search, Math.max(max, limit + 1), ranges), search))!;
     if (!hostId) {
       const start = await walkUpTo(Math.ceil(rowsMax * FIRST_SHARE));
       if (!start.isIncomplete) return start;
       if (start.rows.length >= limit * PAGE_SHARE) return walkUpTo(rowsMax);
-    }
-    for (const filter of indexedFilters(search)) {
-      const { rangesOfNames } = filter;
       // With another filter, the number of rows in the ranges that do not match is unknown.
-      if (rangesOfNames && sort.key === 'name' && search.filters.length === 1) return walkUpTo(rowsMax, rangesOfNames);
-      const gathered = await findPage(db, gatherBy(search, filter), search);
+      const ranges = filters.length === 1 && sort.key === 'name' ? filters[0]!.rangesOfNames : undefined;
+      if (ranges) return walkUpTo(rowsMax, ranges);
+    }
+    for await (const reading of gatherings(search)) {
+      const gathered = await findPage(db, reading, search);
       if (gathered !== null) return gathered;
     }
     return walkUpTo(rowsMax);
@@ -64,8 +66,8 @@ export function createContainerReader(
   /** Counts the containers on all pages. */
   async function count(search: ContainerSearch): Promise<Counted> {
     const all = { ...search, order: containerOrder({ sort: search.query.sort }) };
-    for (const filter of indexedFilters(search)) {
-      const counted = await countMatches(db, gatherBy(all, filter));
+    for await (const reading of gatherings(all)) {
+      const counted = await countMatches(db, reading);
       if (counted.totalIsExact) return counted;
     }
     return countMatches(db, walk(all, rowsMax));

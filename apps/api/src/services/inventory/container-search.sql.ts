@@ -11,13 +11,16 @@ import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
 export interface ContainerSearch {
   query: ContainerQuery;
   order: ContainerOrder;
+  organizationId: string;
   ofOrganization: Prisma.Sql;
   /** The halves of the table that can contain matches: the present rows, the removed rows or both. */
   halves: Prisma.Sql[];
   /** Returns the condition that a row of the organization is in one of the halves and meets a condition. */
   inHalves: (condition: Prisma.Sql) => Prisma.Sql;
-  /** Filters whose indexes usually find few rows come first. A filter by hosts always comes first. */
+  /** All filters except the one by named hosts. Those whose indexes usually find few rows come first. */
   filters: Filter[];
+  /** Conditions on a row `h` of hosts. Each match is of a host that meets all of them. */
+  ofHosts: Prisma.Sql[];
 }
 
 const PRESENT = Prisma.sql`c."removedAt" IS NULL`;
@@ -34,7 +37,7 @@ export function containerSearch(
   cutoffs: FreshnessCutoffs,
   now: Date,
 ): ContainerSearch {
-  const { hostId, hostFreshness, state, health, problem, image, label = [], q, presence } = query;
+  const { hostFreshness, state, health, problem, image, label = [], q, presence } = query;
   // A removed container is `exited` and has no health or problem, regardless of its last state.
   const mayBeRemoved =
     health === undefined && problem === undefined && (state === undefined || state.includes('exited'));
@@ -43,17 +46,15 @@ export function containerSearch(
   ];
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
-  const ofHosts = (condition: Prisma.Sql) => Prisma.sql`c."hostId" = ANY (ARRAY(
-    SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}))`;
   // No index contains state or health, because a restart changes them. The counts stored for each host show which hosts
   // have present containers with these states or healths.
-  const ofPresent = (filter: Filter): Filter => (halves.includes(REMOVED) ? { matches: filter.matches } : filter);
-  const counted = (matches: Prisma.Sql, keys: string[]): Filter =>
-    ofPresent({ matches, indexed: [and([ofHosts(Prisma.sql`h."stateCounts" ?| ${keys}::text[]`), PRESENT])] });
+  const counted = (matches: Prisma.Sql, keys: string[]): Filter => ({
+    matches,
+    ofHosts: Prisma.sql`h."stateCounts" ?| ${keys}::text[]`,
+  });
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
-  if (hostId) filters.push(exact(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`));
   if (presence === 'removed') filters.push(exact(and([ofOrganization, REMOVED])));
   if (image) {
     const matches = Prisma.sql`c.image = ANY (${image}::text[])`;
@@ -64,7 +65,14 @@ export function containerSearch(
   filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
   if (state) filters.push(counted(isInState(state), state.map(stateKey)));
   if (health) filters.push(counted(Prisma.sql`c.health = ANY (${health}::text[])`, health.map(healthKey)));
-  if (problem) filters.push(ofPresent(problemFilter(problem, organizationId, now, ofHosts)));
-  if (hostFreshness) filters.push(exact(ofHosts(containersAreOf(hostFreshness, cutoffs))));
-  return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters };
+  if (problem) filters.push(problemFilter(problem, organizationId, now));
+  if (hostFreshness) {
+    const condition = containersAreOf(hostFreshness, cutoffs);
+    const found = Prisma.sql`SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
+    const matches = Prisma.sql`c."hostId" IN (${found})`;
+    const indexed = halves.includes(REMOVED) ? { indexed: [Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`] } : {};
+    filters.push({ matches, ofHosts: condition, ...indexed });
+  }
+  const ofHosts = halves.includes(REMOVED) ? [] : filters.flatMap((filter) => filter.ofHosts ?? []);
+  return { query, order: containerOrder(query), organizationId, ofOrganization, halves, inHalves, filters, ofHosts };
 }

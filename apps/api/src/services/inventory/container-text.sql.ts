@@ -7,6 +7,8 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
+  /** A condition on a row `h` of hosts. If only present containers are listed, each match is of a host that meets it. */
+  ofHosts?: Prisma.Sql;
   /** Conditions like `indexed`, for a list by name. Each is a range of names, or few rows meet it. */
   rangesOfNames?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */

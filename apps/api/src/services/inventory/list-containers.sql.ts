@@ -46,6 +46,29 @@ export function gather({ filters, inHalves, order }: ContainerSearch, filter: Fi
   return { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
 }
 
+/** Reads the rows of these hosts, in any order. OFFSET prevents the planner from using the indexes of other filters. */
+export function gatherHosts({ filters, inHalves, order }: ContainerSearch, hostIds: readonly string[]): Reading {
+  const rows = select(order, [inHalves(and([...filters.map(({ matches }) => matches), order.isAfter]))]);
+  const ofHosts = Prisma.sql`${rows} WHERE c."hostId" = ANY (${[...hostIds]}::uuid[]) OFFSET 0`;
+  return { kind: 'gather', sql: Prisma.sql`SELECT * FROM (${ofHosts}) AS c WHERE c.matches`, rowsMax: 2 ** 31 - 1 };
+}
+
+/**
+ * Finds the hosts that can have matches. Returns null if they have more than `rowsMax` present containers. A tenth as
+ * many hosts usually have that many, so that the search for a common state ends there.
+ */
+export async function findHosts({ prisma }: Database, { organizationId, ofHosts }: ContainerSearch, rowsMax: number) {
+  const hostsMax = Math.ceil(rowsMax / 10);
+  const [found] = await prisma.$queryRaw<{ ids: string[] }[]>(Prisma.sql`
+    SELECT COALESCE(array_agg(h.id::text), '{}') AS ids FROM (
+      SELECT h.id, h."containerCount" FROM hosts AS h
+      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${and(ofHosts)}
+      LIMIT ${hostsMax + 1}::int
+    ) AS h
+    HAVING count(*) <= ${hostsMax}::int AND COALESCE(sum(h."containerCount"), 0) <= ${rowsMax}::int`);
+  return found?.ids ?? null;
+}
+
 /** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
 const tables = (reading: Reading) => Prisma.sql`gone AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL
