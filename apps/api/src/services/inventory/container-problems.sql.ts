@@ -73,11 +73,7 @@ export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
  * Returns the filter for containers with one of these problems. Containers in a crash loop are found by their keys, and
  * the others through the hosts that count them.
  */
-export function problemFilter(
-  codes: readonly ContainerProblemCode[],
-  organizationId: string,
-  now: Date,
-): Filter {
+export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
   const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;
   const loops = Prisma.sql`SELECT "hostId", "dockerId" FROM (${repeatedExits(exits)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;

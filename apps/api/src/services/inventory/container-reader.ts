@@ -9,7 +9,7 @@ import { isCrashLoopSearchComplete } from './container-problems.sql.js';
 import { containerSearch, type ContainerSearch } from './container-search.sql.js';
 import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './container-view.js';
 import { countByHosts } from './count-by-hosts.sql.js';
-import { countMatches, findHosts, findPage, gather, gatherHosts, walk, type Counted, type Reading } from './list-containers.sql.js';
+import { countMatches, findPage, gatherings, walk, type Counted } from './list-containers.sql.js';
 
 /** The budget: maximum number of rows that one statement reads. A query that names hosts has no budget. */
 const ROWS_MAX = 15_000;
@@ -28,24 +28,13 @@ export function createContainerReader(
   freshnessContext: ReadFreshnessContext,
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
-  /** Returns the gatherings that can find all matches, the most selective first. */
-  async function* gatherings(search: ContainerSearch): AsyncGenerator<Reading> {
-    const { query, filters, ofHosts } = search;
-    // The rows of a host are stored close together, so that the rows of named hosts are read regardless of the budget.
-    if (query.hostId) return void (yield gatherHosts(search, query.hostId));
-    const hostIds = ofHosts.length > 0 ? await findHosts(db, search, rowsMax) : null;
-    if (hostIds !== null) yield gatherHosts(search, hostIds);
-    else for (const filter of filters) if (filter.indexed) yield gather(search, filter, rowsMax);
-  }
-
   /**
    * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, the index of
    * one filter finds all of them, or has the order of the list and finds the first of them. In all other cases, the page
    * ends when the budget is used up.
    */
   async function find(search: ContainerSearch) {
-    const { filters, query } = search;
-    const { hostId, limit, sort } = query;
+    const { hostId, limit, sort } = search.query;
     const walkUpTo = async (max: number, ranges?: Prisma.Sql[]) =>
       (await findPage(db, walk(search, Math.max(max, limit + 1), ranges), search))!;
     if (!hostId) {
@@ -53,10 +42,10 @@ export function createContainerReader(
       if (!start.isIncomplete) return start;
       if (start.rows.length >= limit * PAGE_SHARE) return walkUpTo(rowsMax);
       // With another filter, the number of rows in the ranges that do not match is unknown.
-      const ranges = filters.length === 1 && sort.key === 'name' ? filters[0]!.rangesOfNames : undefined;
-      if (ranges) return walkUpTo(rowsMax, ranges);
+      const [filter] = sort.key === 'name' && search.filters.length === 1 ? search.filters : [];
+      if (filter?.rangesOfNames) return walkUpTo(rowsMax, filter.rangesOfNames);
     }
-    for await (const reading of gatherings(search)) {
+    for await (const reading of gatherings(db, search, rowsMax)) {
       const gathered = await findPage(db, reading, search);
       if (gathered !== null) return gathered;
     }
@@ -66,7 +55,7 @@ export function createContainerReader(
   /** Counts the containers on all pages. */
   async function count(search: ContainerSearch): Promise<Counted> {
     const all = { ...search, order: containerOrder({ sort: search.query.sort }) };
-    for await (const reading of gatherings(all)) {
+    for await (const reading of gatherings(db, all, rowsMax)) {
       const counted = await countMatches(db, reading);
       if (counted.totalIsExact) return counted;
     }

@@ -11,7 +11,6 @@ import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
 export interface ContainerSearch {
   query: ContainerQuery;
   order: ContainerOrder;
-  organizationId: string;
   ofOrganization: Prisma.Sql;
   /** The halves of the table that can contain matches: the present rows, the removed rows or both. */
   halves: Prisma.Sql[];
@@ -19,8 +18,8 @@ export interface ContainerSearch {
   inHalves: (condition: Prisma.Sql) => Prisma.Sql;
   /** All filters except the one by named hosts. Those whose indexes usually find few rows come first. */
   filters: Filter[];
-  /** Conditions on a row `h` of hosts. Each match is of a host that meets all of them. */
-  ofHosts: Prisma.Sql[];
+  /** Selects the hosts of all matches. Null if no filter restricts the hosts, or if removed containers can match. */
+  hosts: Prisma.Sql | null;
 }
 
 const PRESENT = Prisma.sql`c."removedAt" IS NULL`;
@@ -46,12 +45,8 @@ export function containerSearch(
   ];
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
-  // No index contains state or health, because a restart changes them. The counts stored for each host show which hosts
-  // have present containers with these states or healths.
-  const counted = (matches: Prisma.Sql, keys: string[]): Filter => ({
-    matches,
-    ofHosts: Prisma.sql`h."stateCounts" ?| ${keys}::text[]`,
-  });
+  // No index contains state or health, because a restart changes them.
+  const hostCounts = (keys: string[]) => Prisma.sql`h."stateCounts" ?| ${keys}::text[]`;
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
@@ -63,16 +58,19 @@ export function containerSearch(
   }
   if (q !== undefined) filters.push(textFilter(q, ofOrganization, inHalves));
   filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
-  if (state) filters.push(counted(isInState(state), state.map(stateKey)));
-  if (health) filters.push(counted(Prisma.sql`c.health = ANY (${health}::text[])`, health.map(healthKey)));
+  if (state) filters.push({ matches: isInState(state), ofHosts: hostCounts(state.map(stateKey)) });
+  const isOfHealth = Prisma.sql`c.health = ANY (${health}::text[])`;
+  if (health) filters.push({ matches: isOfHealth, ofHosts: hostCounts(health.map(healthKey)) });
   if (problem) filters.push(problemFilter(problem, organizationId, now));
+  const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
+    SELECT h.id, h."containerCount" FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
   if (hostFreshness) {
-    const condition = containersAreOf(hostFreshness, cutoffs);
-    const found = Prisma.sql`SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
-    const matches = Prisma.sql`c."hostId" IN (${found})`;
-    const indexed = halves.includes(REMOVED) ? { indexed: [Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`] } : {};
-    filters.push({ matches, ofHosts: condition, ...indexed });
+    const ofHosts = containersAreOf(hostFreshness, cutoffs);
+    const found = Prisma.sql`SELECT id FROM (${hostsWhere(ofHosts)}) AS h`;
+    filters.push({ ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), ofHosts });
   }
-  const ofHosts = halves.includes(REMOVED) ? [] : filters.flatMap((filter) => filter.ofHosts ?? []);
-  return { query, order: containerOrder(query), organizationId, ofOrganization, halves, inHalves, filters, ofHosts };
+  const ofHosts = filters.flatMap((filter) => filter.ofHosts ?? []);
+  // A host does not count its removed containers.
+  const hosts = ofHosts.length > 0 && !halves.includes(REMOVED) ? hostsWhere(and(ofHosts)) : null;
+  return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters, hosts };
 }

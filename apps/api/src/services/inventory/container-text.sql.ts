@@ -7,7 +7,7 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
-  /** A condition on a row `h` of hosts. If only present containers are listed, each match is of a host that meets it. */
+  /** A condition on a row `h` of hosts. Each match that is present is of a host that meets it. */
   ofHosts?: Prisma.Sql;
   /** Conditions like `indexed`, for a list by name. Each is a range of names, or few rows meet it. */
   rangesOfNames?: Prisma.Sql[];
@@ -15,10 +15,7 @@ export interface Filter {
   isExact?: boolean;
 }
 
-/**
- * Matches a term in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index.
- */
-const TRIGRAM_PATTERN = /[A-Za-z0-9]{3}/;
+/** The words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
 const WORDS = /[A-Za-z0-9]{3,}/g;
 
 /** Number of containers that show which words are common. */
@@ -57,8 +54,8 @@ export function textFilter(
   // first.
   const textMatches = contains(isAscii(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
   const matches = or([textMatches, idMatches]);
-  if (!TRIGRAM_PATTERN.test(q)) return { matches };
-  const words = q.match(WORDS) ?? [];
+  const words = q.match(WORDS);
+  if (words === null) return { matches };
   const textIsFound = Prisma.sql`left(${TEXT}, 1000) ILIKE ${indexPattern(q, words, ofOrganization)}`;
   const isLong = and([ofOrganization, UNINDEXED, textMatches, Prisma.sql`NOT ${textIsFound}`]);
   const isOnlyId = and([idIsFound, Prisma.sql`NOT ${or([textMatches, textIsFound])}`]);

@@ -26,47 +26,46 @@ export function walk(
   rowsMax: number,
   ranges: Prisma.Sql[] = [and([])],
 ): Reading {
-  const rows = select(
-    order,
-    filters.map(({ matches }) => matches),
-  );
+  const conditions = filters.map(({ matches }) => matches);
   const inOrder = Prisma.sql`ORDER BY ${order.by} LIMIT ${rowsMax}::int`;
-  const walks = halves.flatMap((half) =>
-    ranges.map((range) => Prisma.sql`(${rows} WHERE ${and([ofOrganization, half, range, order.isAfter])} ${inOrder})`),
-  );
-  const merged = Prisma.sql`SELECT * FROM (${Prisma.join(walks, ' UNION ALL ')}) AS c ${inOrder}`;
-  return { kind: 'walk', sql: walks.length === 1 ? walks[0]! : merged, rowsMax };
-}
-
-/** Reads the rows that the indexes of a filter find, in any order. */
-export function gather({ filters, inHalves, order }: ContainerSearch, filter: Filter, rowsMax: number): Reading {
-  const checked = filters.filter((other) => other !== filter || filter.isExact !== true);
-  const rows = select(order, [inHalves(and([...checked.map(({ matches }) => matches), order.isAfter]))]);
-  const found = filter.indexed!.map((condition) => Prisma.sql`${rows} WHERE ${condition}`);
-  return { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
-}
-
-/** Reads the rows of these hosts, in any order. OFFSET prevents the planner from using the indexes of other filters. */
-export function gatherHosts({ filters, inHalves, order }: ContainerSearch, hostIds: readonly string[]): Reading {
-  const rows = select(order, [inHalves(and([...filters.map(({ matches }) => matches), order.isAfter]))]);
-  const ofHosts = Prisma.sql`${rows} WHERE c."hostId" = ANY (${[...hostIds]}::uuid[]) OFFSET 0`;
-  return { kind: 'gather', sql: Prisma.sql`SELECT * FROM (${ofHosts}) AS c WHERE c.matches`, rowsMax: 2 ** 31 - 1 };
+  const parts = halves.flatMap((half) => ranges.map((range) => and([ofOrganization, half, range, order.isAfter])));
+  const walks = parts.map((part) => Prisma.sql`(${select(order, conditions)} WHERE ${part} ${inOrder})`);
+  const sql = Prisma.sql`SELECT * FROM (${Prisma.join(walks, ' UNION ALL ')}) AS c ${inOrder}`;
+  return { kind: 'walk', sql, rowsMax };
 }
 
 /**
- * Finds the hosts that can have matches. Returns null if they have more than `rowsMax` present containers. A tenth as
- * many hosts usually have that many, so that the search for a common state ends there.
+ * Returns the readings of all rows that can match, in any order. If the hosts of the matches are named or have few
+ * containers, reads their rows, which are stored close together. Otherwise, each filter's indexes are searched.
  */
-export async function findHosts({ prisma }: Database, { organizationId, ofHosts }: ContainerSearch, rowsMax: number) {
-  const hostsMax = Math.ceil(rowsMax / 10);
+export async function* gatherings(db: Database, search: ContainerSearch, rowsMax: number): AsyncGenerator<Reading> {
+  const { query, filters, inHalves, order } = search;
+  const rowsWhere = (condition: Prisma.Sql, known?: Filter) => {
+    const conditions = filters.filter((filter) => filter !== known).map(({ matches }) => matches);
+    return Prisma.sql`${select(order, [inHalves(and([...conditions, order.isAfter]))])} WHERE ${condition}`;
+  };
+  const hostIds = query.hostId ?? (await findHosts(db, search, rowsMax));
+  if (hostIds) {
+    // OFFSET prevents the planner from using the indexes of other filters.
+    const rows = rowsWhere(Prisma.sql`c."hostId" = ANY (${hostIds}::uuid[]) OFFSET 0`);
+    yield { kind: 'gather', sql: Prisma.sql`SELECT * FROM (${rows}) AS c WHERE c.matches`, rowsMax: 2 ** 31 - 1 };
+    return;
+  }
+  for (const filter of filters.filter(({ indexed }) => indexed)) {
+    const found = filter.indexed!.map((condition) => rowsWhere(condition, filter.isExact ? filter : undefined));
+    yield { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
+  }
+}
+
+/** Finds the hosts of all matches. Returns undefined if they have more than `rowsMax` present containers. */
+async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsMax: number) {
+  if (hosts === null) return undefined;
+  // With this limit, the search for a common state ends early. Fewer hosts usually have more than `rowsMax` containers.
+  const hostsMax = Math.ceil(rowsMax / 10) + 1;
   const [found] = await prisma.$queryRaw<{ ids: string[] }[]>(Prisma.sql`
-    SELECT COALESCE(array_agg(h.id::text), '{}') AS ids FROM (
-      SELECT h.id, h."containerCount" FROM hosts AS h
-      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${and(ofHosts)}
-      LIMIT ${hostsMax + 1}::int
-    ) AS h
-    HAVING count(*) <= ${hostsMax}::int AND COALESCE(sum(h."containerCount"), 0) <= ${rowsMax}::int`);
-  return found?.ids ?? null;
+    SELECT COALESCE(array_agg(id::text), '{}') AS ids FROM (${hosts} LIMIT ${hostsMax}::int) AS h
+    HAVING count(*) < ${hostsMax}::int AND COALESCE(sum("containerCount"), 0) <= ${rowsMax}::int`);
+  return found?.ids;
 }
 
 /** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
