@@ -26,8 +26,6 @@ const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 /** Matches rows whose text or labels are not completely indexed. These rows have a separate index. */
 const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
 
-const isAscii = (text: string): boolean => /^\p{ASCII}*$/u.test(text);
-
 /**
  * Returns the filter for a search term: a part of the name, image or command, or the beginning of the id. A term of one
  * or two characters is the beginning of the name or id. Case is ignored except in ids.
@@ -52,7 +50,7 @@ export function textFilter(
   }
   // Compare an ASCII term byte by byte. In the locale of most servers, PostgreSQL would otherwise convert each text
   // first.
-  const textMatches = contains(isAscii(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
+  const textMatches = contains(/^\p{ASCII}*$/u.test(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
   const matches = or([textMatches, idMatches]);
   const words = q.match(WORDS);
   if (words === null) return { matches };

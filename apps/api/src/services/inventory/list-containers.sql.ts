@@ -3,7 +3,6 @@ import { Prisma, type Database } from '@muster/db';
 import { and } from './container-columns.sql.js';
 import type { ContainerOrder } from './container-order.sql.js';
 import type { ContainerSearch } from './container-search.sql.js';
-import type { Filter } from './container-text.sql.js';
 import { CONTAINER_VIEW, type ContainerViewRow } from './container-view.js';
 
 /** A way to read at most `rowsMax` rows. The rows have few columns, because thousands are read for one page. */
@@ -21,11 +20,8 @@ const select = ({ keys }: ContainerOrder, conditions: Prisma.Sql[]) => Prisma.sq
  * Reads rows in the order of the list from an index with this order. Starts at the cursor's position and ends when the
  * page has enough rows. If there are ranges, reads only the rows in one of them.
  */
-export function walk(
-  { halves, filters, order, ofOrganization }: ContainerSearch,
-  rowsMax: number,
-  ranges: Prisma.Sql[] = [and([])],
-): Reading {
+export function walk(search: ContainerSearch, rowsMax: number, ranges = [and([])]): Reading {
+  const { halves, filters, order, ofOrganization } = search;
   const conditions = filters.map(({ matches }) => matches);
   const inOrder = Prisma.sql`ORDER BY ${order.by} LIMIT ${rowsMax}::int`;
   const parts = halves.flatMap((half) => ranges.map((range) => and([ofOrganization, half, range, order.isAfter])));
@@ -38,21 +34,15 @@ export function walk(
  * Returns the readings of all rows that can match, in any order. If the hosts of the matches are named or have few
  * containers, reads their rows, which are stored close together. Otherwise, each filter's indexes are searched.
  */
-export async function* gatherings(db: Database, search: ContainerSearch, rowsMax: number): AsyncGenerator<Reading> {
+export async function* gatherings(db: Database, search: ContainerSearch, budget: number): AsyncGenerator<Reading> {
   const { query, filters, inHalves, order } = search;
-  const rowsWhere = (condition: Prisma.Sql, known?: Filter) => {
-    const conditions = filters.filter((filter) => filter !== known).map(({ matches }) => matches);
-    return Prisma.sql`${select(order, [inHalves(and([...conditions, order.isAfter]))])} WHERE ${condition}`;
-  };
-  const hostIds = query.hostId ?? (await findHosts(db, search, rowsMax));
-  if (hostIds) {
-    // OFFSET prevents the planner from using the indexes of other filters.
-    const rows = rowsWhere(Prisma.sql`c."hostId" = ANY (${hostIds}::uuid[]) OFFSET 0`);
-    yield { kind: 'gather', sql: Prisma.sql`SELECT * FROM (${rows}) AS c WHERE c.matches`, rowsMax: 2 ** 31 - 1 };
-    return;
-  }
-  for (const filter of filters.filter(({ indexed }) => indexed)) {
-    const found = filter.indexed!.map((condition) => rowsWhere(condition, filter.isExact ? filter : undefined));
+  const hostIds = query.hostId ?? (await findHosts(db, search, budget));
+  const ofHosts = { matches: and([]), indexed: [Prisma.sql`c."hostId" = ANY (${hostIds}::uuid[])`] };
+  const rowsMax = hostIds ? 2 ** 31 - 1 : budget;
+  for (const filter of hostIds ? [ofHosts] : filters.filter(({ indexed }) => indexed)) {
+    const checked = filters.filter((other) => other !== filter || other.isExact !== true);
+    const rows = select(order, [inHalves(and([...checked.map(({ matches }) => matches), order.isAfter]))]);
+    const found = filter.indexed!.map((condition) => Prisma.sql`${rows} WHERE ${condition}`);
     yield { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
   }
 }
