@@ -1,7 +1,7 @@
 import { CRASH_LOOP_EXITS_MIN, ENDED_STATES, STOPPED_EXIT_CODES, type ContainerProblemCode } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
-import { and, or } from './container-columns.sql.js';
+import { or } from './container-columns.sql.js';
 import type { Filter } from './container-text.sql.js';
 
 /** The period, in milliseconds, within which several exits are a crash loop. */
@@ -71,21 +71,15 @@ export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
 
 /**
  * Returns the filter for containers with one of these problems. Containers in a crash loop are found by their keys, and
- * the others through the hosts that count them. `ofHosts` returns the condition that the host of a row meets a condition.
+ * the others through the hosts that count them.
  */
-export function problemFilter(
-  codes: readonly ContainerProblemCode[],
-  organizationId: string,
-  now: Date,
-  ofHosts: (condition: Prisma.Sql) => Prisma.Sql,
-): Filter {
+export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
   const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;
   const loops = Prisma.sql`SELECT "hostId", "dockerId" FROM (${repeatedExits(exits)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
   const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));
   const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);
   if (counts.length === 0) return { matches, indexed: [isLooping], isExact: true };
-  const isCounted = Prisma.sql`(c."removedAt" IS NULL AND ${ofHosts(or(counts))})`;
-  const isOnlyLooping = counts.length < codes.length ? [and([isLooping, Prisma.sql`NOT ${isCounted}`])] : [];
-  return { matches, indexed: [isCounted, ...isOnlyLooping] };
+  if (counts.length < codes.length) counts.push(Prisma.sql`h.id IN (SELECT "hostId" FROM (${loops}) AS loops)`);
+  return { matches, ofHosts: or(counts) };
 }

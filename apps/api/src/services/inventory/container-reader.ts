@@ -7,10 +7,9 @@ import type { OperatorIdentity } from '../identity/index.js';
 import { containerOrder } from './container-order.sql.js';
 import { isCrashLoopSearchComplete } from './container-problems.sql.js';
 import { containerSearch, type ContainerSearch } from './container-search.sql.js';
-import type { Filter } from './container-text.sql.js';
 import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './container-view.js';
 import { countByHosts } from './count-by-hosts.sql.js';
-import { countMatches, findPage, gather, walk, type Counted } from './list-containers.sql.js';
+import { countMatches, findPage, gatherings, walk, type Counted } from './list-containers.sql.js';
 
 /** The budget: maximum number of rows that one statement reads. A query that names hosts has no budget. */
 const ROWS_MAX = 15_000;
@@ -32,14 +31,6 @@ export function createContainerReader(
   freshnessContext: ReadFreshnessContext,
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
-  /** The filters by whose indexes rows can be found. If the query names hosts, only the filter by hosts is used. */
-  const indexedFilters = ({ query, filters }: ContainerSearch) =>
-    query.hostId ? filters.slice(0, 1) : filters.filter(({ indexed }) => indexed);
-
-  /** Gathers all rows of named hosts, because they are stored close together. */
-  const gatherBy = (search: ContainerSearch, filter: Filter) =>
-    gather(search, filter, search.query.hostId ? 2 ** 31 - 1 : rowsMax);
-
   /**
    * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, the index of
    * one filter finds all of them, or has the order of the list and finds the first of them. In all other cases, the
@@ -53,12 +44,12 @@ export function createContainerReader(
       const start = await walkUpTo(Math.ceil(rowsMax * FIRST_SHARE));
       if (!start.isIncomplete) return start;
       if (start.rows.length >= limit * PAGE_SHARE) return walkUpTo(rowsMax);
-    }
-    for (const filter of indexedFilters(search)) {
-      const { rangesOfNames } = filter;
       // With another filter, the number of rows in the ranges that do not match is unknown.
-      if (rangesOfNames && sort.key === 'name' && search.filters.length === 1) return walkUpTo(rowsMax, rangesOfNames);
-      const gathered = await findPage(db, gatherBy(search, filter), search);
+      const [filter] = sort.key === 'name' && search.filters.length === 1 ? search.filters : [];
+      if (filter?.rangesOfNames) return walkUpTo(rowsMax, filter.rangesOfNames);
+    }
+    for await (const reading of gatherings(db, search, rowsMax)) {
+      const gathered = await findPage(db, reading, search);
       if (gathered !== null) return gathered;
     }
     return walkUpTo(rowsMax);
@@ -67,8 +58,8 @@ export function createContainerReader(
   /** Counts the containers on all pages. */
   async function count(search: ContainerSearch): Promise<Counted> {
     const all = { ...search, order: containerOrder({ sort: search.query.sort }) };
-    for (const filter of indexedFilters(search)) {
-      const counted = await countMatches(db, gatherBy(all, filter));
+    for await (const reading of gatherings(db, all, rowsMax)) {
+      const counted = await countMatches(db, reading);
       if (counted.totalIsExact) return counted;
     }
     return countMatches(db, walk(all, rowsMax));

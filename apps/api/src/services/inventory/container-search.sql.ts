@@ -16,8 +16,10 @@ export interface ContainerSearch {
   halves: Prisma.Sql[];
   /** Returns the condition that a row of the organization is in one of the halves and meets a condition. */
   inHalves: (condition: Prisma.Sql) => Prisma.Sql;
-  /** Filters whose indexes usually find few rows come first. A filter by hosts always comes first. */
+  /** All filters except the one by named hosts. Those whose indexes usually find few rows come first. */
   filters: Filter[];
+  /** Selects the hosts of all matches. Null if no filter restricts the hosts, or if removed containers can match. */
+  hosts: Prisma.Sql | null;
 }
 
 const PRESENT = Prisma.sql`c."removedAt" IS NULL`;
@@ -34,7 +36,7 @@ export function containerSearch(
   cutoffs: FreshnessCutoffs,
   now: Date,
 ): ContainerSearch {
-  const { hostId, hostFreshness, state, health, problem, image, label = [], q, presence } = query;
+  const { hostFreshness, state, health, problem, image, label = [], q, presence } = query;
   // A removed container is `exited` and has no health or problem, regardless of its last state.
   const mayBeRemoved =
     health === undefined && problem === undefined && (state === undefined || state.includes('exited'));
@@ -43,17 +45,11 @@ export function containerSearch(
   ];
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
-  const ofHosts = (condition: Prisma.Sql) => Prisma.sql`c."hostId" = ANY (ARRAY(
-    SELECT h.id FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}))`;
-  // No index contains state or health, because a restart changes them. The counts stored for each host show which hosts
-  // have present containers with these states or healths.
-  const ofPresent = (filter: Filter): Filter => (halves.includes(REMOVED) ? { matches: filter.matches } : filter);
-  const counted = (matches: Prisma.Sql, keys: string[]): Filter =>
-    ofPresent({ matches, indexed: [and([ofHosts(Prisma.sql`h."stateCounts" ?| ${keys}::text[]`), PRESENT])] });
+  // No index contains state or health, because a restart changes them.
+  const hostCounts = (keys: string[]) => Prisma.sql`h."stateCounts" ?| ${keys}::text[]`;
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
-  if (hostId) filters.push(exact(Prisma.sql`c."hostId" = ANY (${hostId}::uuid[])`));
   if (presence === 'removed') filters.push(exact(and([ofOrganization, REMOVED])));
   if (image) {
     const matches = Prisma.sql`c.image = ANY (${image}::text[])`;
@@ -62,9 +58,19 @@ export function containerSearch(
   }
   if (q !== undefined) filters.push(textFilter(q, ofOrganization, inHalves));
   filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
-  if (state) filters.push(counted(isInState(state), state.map(stateKey)));
-  if (health) filters.push(counted(Prisma.sql`c.health = ANY (${health}::text[])`, health.map(healthKey)));
-  if (problem) filters.push(ofPresent(problemFilter(problem, organizationId, now, ofHosts)));
-  if (hostFreshness) filters.push(exact(ofHosts(containersAreOf(hostFreshness, cutoffs))));
-  return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters };
+  if (state) filters.push({ matches: isInState(state), ofHosts: hostCounts(state.map(stateKey)) });
+  const isOfHealth = Prisma.sql`c.health = ANY (${health}::text[])`;
+  if (health) filters.push({ matches: isOfHealth, ofHosts: hostCounts(health.map(healthKey)) });
+  if (problem) filters.push(problemFilter(problem, organizationId, now));
+  const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
+    SELECT h.id, h."containerCount" FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
+  if (hostFreshness) {
+    const ofHosts = containersAreOf(hostFreshness, cutoffs);
+    const found = Prisma.sql`SELECT id FROM (${hostsWhere(ofHosts)}) AS h`;
+    filters.push({ ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), ofHosts });
+  }
+  const ofHosts = filters.flatMap((filter) => filter.ofHosts ?? []);
+  // A host does not count its removed containers.
+  const hosts = ofHosts.length > 0 && !halves.includes(REMOVED) ? hostsWhere(and(ofHosts)) : null;
+  return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters, hosts };
 }

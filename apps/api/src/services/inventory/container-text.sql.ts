@@ -7,16 +7,15 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
+  /** A condition on a row `h` of hosts. Each match that is present is of a host that meets it. */
+  ofHosts?: Prisma.Sql;
   /** Conditions like `indexed`, for a list by name. Each is a range of names, or few rows meet it. */
   rangesOfNames?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
 }
 
-/**
- * Matches a term in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index.
- */
-const TRIGRAM_PATTERN = /[A-Za-z0-9]{3}/;
+/** The words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
 const WORDS = /[A-Za-z0-9]{3,}/g;
 
 /** Number of containers that show which words are common. */
@@ -26,8 +25,6 @@ const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 
 /** Matches rows whose text or labels are not completely indexed. These rows have a separate index. */
 const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
-
-const isAscii = (text: string): boolean => /^\p{ASCII}*$/u.test(text);
 
 /**
  * Returns the filter for a search term: a part of the name, image or command, or the beginning of the id. A term of one
@@ -53,10 +50,10 @@ export function textFilter(
   }
   // Compare an ASCII term byte by byte. In the locale of most servers, PostgreSQL would otherwise convert each text
   // first.
-  const textMatches = contains(isAscii(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
+  const textMatches = contains(/^\p{ASCII}*$/u.test(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
   const matches = or([textMatches, idMatches]);
-  if (!TRIGRAM_PATTERN.test(q)) return { matches };
-  const words = q.match(WORDS) ?? [];
+  const words = q.match(WORDS);
+  if (words === null) return { matches };
   const textIsFound = Prisma.sql`left(${TEXT}, 1000) ILIKE ${indexPattern(q, words, ofOrganization)}`;
   const isLong = and([ofOrganization, UNINDEXED, textMatches, Prisma.sql`NOT ${textIsFound}`]);
   const isOnlyId = and([idIsFound, Prisma.sql`NOT ${or([textMatches, textIsFound])}`]);

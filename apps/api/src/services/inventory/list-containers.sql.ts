@@ -3,7 +3,6 @@ import { Prisma, type Database } from '@muster/db';
 import { and } from './container-columns.sql.js';
 import type { ContainerOrder } from './container-order.sql.js';
 import type { ContainerSearch } from './container-search.sql.js';
-import type { Filter } from './container-text.sql.js';
 import { CONTAINER_VIEW, type ContainerViewRow } from './container-view.js';
 
 /** A way to read at most `rowsMax` rows. The rows have few columns, because thousands are read for one page. */
@@ -21,29 +20,42 @@ const select = ({ keys }: ContainerOrder, conditions: Prisma.Sql[]) => Prisma.sq
  * Reads rows in the order of the list from an index with this order. Starts at the cursor's position and ends when the
  * page has enough rows. If there are ranges, reads only the rows in one of them.
  */
-export function walk(
-  { halves, filters, order, ofOrganization }: ContainerSearch,
-  rowsMax: number,
-  ranges: Prisma.Sql[] = [and([])],
-): Reading {
-  const rows = select(
-    order,
-    filters.map(({ matches }) => matches),
-  );
+export function walk(search: ContainerSearch, rowsMax: number, ranges = [and([])]): Reading {
+  const { halves, filters, order, ofOrganization } = search;
+  const conditions = filters.map(({ matches }) => matches);
   const inOrder = Prisma.sql`ORDER BY ${order.by} LIMIT ${rowsMax}::int`;
-  const walks = halves.flatMap((half) =>
-    ranges.map((range) => Prisma.sql`(${rows} WHERE ${and([ofOrganization, half, range, order.isAfter])} ${inOrder})`),
-  );
-  const merged = Prisma.sql`SELECT * FROM (${Prisma.join(walks, ' UNION ALL ')}) AS c ${inOrder}`;
-  return { kind: 'walk', sql: walks.length === 1 ? walks[0]! : merged, rowsMax };
+  const parts = halves.flatMap((half) => ranges.map((range) => and([ofOrganization, half, range, order.isAfter])));
+  const walks = parts.map((part) => Prisma.sql`(${select(order, conditions)} WHERE ${part} ${inOrder})`);
+  const sql = Prisma.sql`SELECT * FROM (${Prisma.join(walks, ' UNION ALL ')}) AS c ${inOrder}`;
+  return { kind: 'walk', sql, rowsMax };
 }
 
-/** Reads the rows that the indexes of a filter find, in any order. */
-export function gather({ filters, inHalves, order }: ContainerSearch, filter: Filter, rowsMax: number): Reading {
-  const checked = filters.filter((other) => other !== filter || filter.isExact !== true);
-  const rows = select(order, [inHalves(and([...checked.map(({ matches }) => matches), order.isAfter]))]);
-  const found = filter.indexed!.map((condition) => Prisma.sql`${rows} WHERE ${condition}`);
-  return { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
+/**
+ * Returns the readings of all rows that can match, in any order. If the hosts of the matches are named or have few
+ * containers, reads their rows, which are stored close together. Otherwise, each filter's indexes are searched.
+ */
+export async function* gatherings(db: Database, search: ContainerSearch, budget: number): AsyncGenerator<Reading> {
+  const { query, filters, inHalves, order } = search;
+  const hostIds = query.hostId ?? (await findHosts(db, search, budget));
+  const ofHosts = { matches: and([]), indexed: [Prisma.sql`c."hostId" = ANY (${hostIds}::uuid[])`] };
+  const rowsMax = hostIds ? 2 ** 31 - 1 : budget;
+  for (const filter of hostIds ? [ofHosts] : filters.filter(({ indexed }) => indexed)) {
+    const checked = filters.filter((other) => other !== filter || other.isExact !== true);
+    const rows = select(order, [inHalves(and([...checked.map(({ matches }) => matches), order.isAfter]))]);
+    const found = filter.indexed!.map((condition) => Prisma.sql`${rows} WHERE ${condition}`);
+    yield { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
+  }
+}
+
+/** Finds the hosts of all matches. Returns undefined if they have more than `rowsMax` present containers. */
+async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsMax: number) {
+  if (hosts === null) return undefined;
+  // With this limit, the search for a common state ends early. Fewer hosts usually have more than `rowsMax` containers.
+  const hostsMax = Math.ceil(rowsMax / 10) + 1;
+  const [found] = await prisma.$queryRaw<{ ids: string[] }[]>(Prisma.sql`
+    SELECT COALESCE(array_agg(id::text), '{}') AS ids FROM (${hosts} LIMIT ${hostsMax}::int) AS h
+    HAVING count(*) < ${hostsMax}::int AND COALESCE(sum("containerCount"), 0) <= ${rowsMax}::int`);
+  return found?.ids;
 }
 
 /** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
