@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { canonicalContainer } from '@muster/contracts';
 import { compareContainers, createOperator, MACHINE, startLoad, type SeededHost, type Traffic } from '@muster/fleet';
 import { newToken, withTemporaryDirectory } from '@muster/testkit';
+import { createHttp } from '@muster/testkit/http';
 import { spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import { startFleet } from '../measured-fleet.js';
@@ -24,11 +25,12 @@ export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) 
     };
     const generator = use(startLoad({ signal }), (each) => each.stop());
     const { server, ...cold } = await start();
-    const operator = createOperator({ url: server.url, key: adminKey });
+    const http = use(createHttp(server.url), (each) => each.close());
+    const operator = createOperator(http, adminKey);
 
     // No other process can open this database, so the hosts enroll over HTTP.
     const { token } = await operator.call('createEnrollmentToken', { body: { name: 'bench', maxUses: count } });
-    const newHosts = createOperator({ url: server.url, key: token });
+    const newHosts = createOperator(http, token);
     const hosts: SeededHost[] = [];
     for (let i = 0; i < count; i++) {
       const name = `bench-${i}`;

@@ -37,7 +37,7 @@ export async function simulate(
     // the API needs, without making the test better. The wait for a free connection is part of the latency.
     const observe = (call: Call, result: Reply | BrokenCallError) => recordCall(metrics, call, result);
     const http = use(createHttp(url, { sockets, timeoutMs: TIMEOUT_MS, observe }), (http) => http.close());
-    const operator = createOperator({ url, key, fetch: http.fetch, onRetry: () => (metrics.retries += 1) });
+    const operator = createOperator(http, key, { onRetry: () => (metrics.retries += 1) });
     const expiresInSeconds = Math.ceil(durationMs / 1_000) + TOKEN_SPARE_SECONDS;
     const enrollment = use(
       await operator.call('createEnrollmentToken', { body: { name: `sim-${seed}`, maxUses: hosts, expiresInSeconds } }),
