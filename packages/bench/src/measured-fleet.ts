@@ -11,7 +11,6 @@ import { ProgramError, withDisposables, type Api, type Use } from '@muster/testk
 import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
 import { startServer, type ServerId } from './measured-server.js';
-import { HOST_HEADER } from './servers/host-header.js';
 import { verifyHost } from './verify.js';
 
 /** A load without its fleet and its server, which are added when the load is sent. */
@@ -30,7 +29,7 @@ interface FleetOptions extends Omit<HostShape, 'index'> {
 /** Creates a fleet that reports to one server, and has each of its hosts send its first snapshot. */
 export async function startFleet(generator: LoadGenerator, options: FleetOptions) {
   const { name, port, hosts, ...shape } = options;
-  await generator.call('create', { name, content: 'workload', hosts, hostHeader: HOST_HEADER, ...shape });
+  await generator.call('create', { name, content: 'workload', hosts, ...shape });
   /**
    * Sends a load. Throws if a request failed, because failed requests can be faster than correct ones and would distort
    * the figures.

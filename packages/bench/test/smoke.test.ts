@@ -55,7 +55,7 @@ onPostgres('a benchmark on a real database', () => {
     const contender = createSetBased(database.url, { history: true });
     const deliver = (progress: typeof NO_PROGRESS) => {
       const containers = simulated.snapshot(progress);
-      const order = { stream: host!.stream, sequence: 1, observedAt: new Date() };
+      const order = { sequence: 1, observedAt: new Date() };
       return contender.deliver({ hostId: host!.id, containers, changes: 0, body: Buffer.alloc(0), ...order });
     };
     const verify = (progress: typeof NO_PROGRESS) => verifyHost(database.pool, 'one', host!.id, simulated, progress);

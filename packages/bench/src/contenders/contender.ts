@@ -8,7 +8,6 @@ export interface Delivery {
   changes: number;
   /** The request body that an agent would send for these containers. */
   body: Buffer;
-  stream: string;
   sequence: number;
   observedAt: Date;
 }

@@ -1,5 +1,4 @@
 /** Embedded: the API with the database in its own process, as it runs without DATABASE_URL. */
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { canonicalContainer } from '@muster/contracts';
 import { compareContainers, createOperator, MACHINE, startLoad, type SeededHost, type Traffic } from '@muster/fleet';
@@ -35,7 +34,7 @@ export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) 
     for (let i = 0; i < count; i++) {
       const name = `bench-${i}`;
       const { hostId, agentToken } = await newHosts.call('enroll', { body: { ...MACHINE, name, engineId: name } });
-      hosts.push({ id: hostId, token: agentToken, stream: randomUUID() });
+      hosts.push({ id: hostId, token: agentToken });
     }
     const shape = { seed: plan.seed, containers, mix: 'running' } as const;
     const fleet = await startFleet(generator, { name: 'embedded', port: server.port, hosts, ...shape });

@@ -181,9 +181,8 @@ function nextDelivery(host: Host, { kind, percent }: Change, changes?: number): 
   host.sequence += 1;
   const containers = simulated.snapshot(host.progress);
   const body = Buffer.from(JSON.stringify(containers));
-  const { id: hostId, stream } = seeded;
-  const order = { stream, sequence: host.sequence, observedAt: new Date() };
-  return { hostId, containers, changes: changes ?? touches, body, ...order };
+  const order = { sequence: host.sequence, observedAt: new Date() };
+  return { hostId: seeded.id, containers, changes: changes ?? touches, body, ...order };
 }
 
 /** Returns the figures of one contender in one case. */

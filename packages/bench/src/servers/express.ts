@@ -5,11 +5,10 @@
  * each container.
  */
 import type { AddressInfo } from 'node:net';
-import type { Container } from '@muster/contracts';
+import { SnapshotHeaderNames, type Container } from '@muster/contracts';
 import express from 'express';
 import { deliverRowByRow, TOUCH_HOST } from '../contenders/row-by-row.js';
 import { createPool } from '../pool.js';
-import { HOST_HEADER } from './host-header.js';
 
 /** Muster has the same limit. */
 const BODY_LIMIT = '10mb';
@@ -35,7 +34,8 @@ const store: (hostId: string, body: Buffer) => Promise<number> =
       };
 
 app.post('/{*path}', async (req, res) => {
-  const hostId = String(req.headers[HOST_HEADER]);
+  // A simulated host uses its id as the id of its stream.
+  const hostId = String(req.get(SnapshotHeaderNames.stream));
   const received = await store(hostId, req.body as Buffer);
   res.json({
     ...{ hostId, applied: true, received, created: 0, updated: 0, unchanged: received, removed: 0, revision: 1 },
