@@ -101,11 +101,11 @@ async function startMeasuredFleet(
     /** Sends a load, and measures the server and the database. */
     async measure(load: ServerLoad, idleWalBytesPerSecond = 0) {
       const walBefore = await database.walBytes();
-      const before = await server.loop();
+      const before = await server.call('loop');
       const postgresBefore = cluster.cpuMs();
       const { ok, refused, ms, okMs } = await fleet.send(load);
       const postgresMs = cluster.cpuMs() - postgresBefore;
-      const after = await server.loop();
+      const after = await server.call('loop');
       const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
       return {
         requests: ok,

@@ -13,9 +13,9 @@ export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'de
   adminKey?: string;
   /** Default: any free port. */
   port?: number;
-  /** Enables `loop` and `longestBlockMs`. With this option, the API also exits when this process exits. */
+  /** Enables `call`. With this option, the API also exits when this process exits. */
   isMeasured?: boolean;
-  /** Sets the process's wall clock this far ahead at its start, and enables `setClockAhead`. */
+  /** Sets the process's wall clock this far ahead at its start, and enables `call`. */
   clockAheadMs?: number;
   /** The main program of the server. It must print its URL and have a `/readyz`. Default: the built API. */
   main?: string;
@@ -61,7 +61,6 @@ export async function startApi(options: ApiOptions = {}) {
    * for load balancers.
    */
   const stop = (signal: NodeJS.Signals = 'SIGINT') => program.stop(signal, STOP_MS_MAX);
-  const call = createCaller<PreloadHandlers>(program);
   try {
     const url = await readyUrl(program, options);
     return {
@@ -71,18 +70,8 @@ export async function startApi(options: ApiOptions = {}) {
       adminKey,
       /** Milliseconds from the start of the process until it was ready. */
       readyMs: performance.now() - startedAt,
-      /**
-       * Returns CPU time, memory, and the event loop's delays since the last call. `resolutionMs` is the interval at
-       * which delays are measured until the next call.
-       */
-      loop: (resolutionMs = 5) => call('loop', resolutionMs),
-      /**
-       * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first
-       * call starts the measuring.
-       */
-      longestBlockMs: () => call('longestBlockMs'),
-      /** Sets the process's wall clock this far ahead of the system clock. */
-      setClockAhead: (aheadMs: number) => call('setClockAhead', aheadMs),
+      /** Calls a handler of preload.ts. */
+      call: createCaller<PreloadHandlers>(program),
       stop,
     };
   } catch (error) {

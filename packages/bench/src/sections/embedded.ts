@@ -20,7 +20,7 @@ export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) 
     const start = async () => {
       const started = await startServer('muster', { MUSTER_DATA_DIR: join(directory, 'data') }, adminKey);
       const server = use(started, (each) => each.stop());
-      return { server, ms: server.readyMs, rssBytes: (await server.loop()).rssBytes };
+      return { server, ms: server.readyMs, rssBytes: (await server.call('loop')).rssBytes };
     };
     const generator = use(startLoad({ signal }), (each) => each.stop());
     const { server, ...cold } = await start();
@@ -49,7 +49,7 @@ export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) 
     const heartbeat = await measure({ kind: 'heartbeat' });
     const changed = await measure({ kind: 'changed', change: 'restarted', percent: 2 });
     // The memory after the load.
-    const { rssBytes } = await server.loop();
+    const { rssBytes } = await server.call('loop');
     for (const { id, simulated, progress } of await fleet.finish()) {
       const items = await operator.all('listContainers', { query: { presence: 'all', hostId: [id] } });
       const containers = simulated.snapshot(progress).map((each) => JSON.stringify(canonicalContainer(each)));

@@ -45,9 +45,9 @@ async function finish({ plan, signal, progress }: Bench, fleet: MeasuredFleet, i
   const { database, server, hosts, first } = fleet;
   await database.settle();
   const reads = await readsOf(database.pool);
-  await server.loop();
+  await server.call('loop');
   const figures = await measureReads(server.port, server.adminKey, reads, plan.growth, signal);
-  const after = await server.loop();
+  const after = await server.call('loop');
   const { rows } = await database.pool.query<{ rows: number; bytes: string }>(
     `SELECT count(*)::int AS rows, pg_total_relation_size('containers') AS bytes FROM containers`,
   );

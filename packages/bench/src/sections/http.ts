@@ -112,9 +112,9 @@ async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
 async function measureStalls({ plan, signal, progress }: Bench, fleet: MeasuredFleet) {
   const { stallContainers: containers, stallRequests } = plan.http;
   const requests = await takeRounds({ plan: { rounds: stallRequests }, signal }, [fleet], async ({ server, send }) => {
-    await server.loop(1);
+    await server.call('loop', 1);
     const { okMs } = await send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
-    return { stallMs: (await server.loop()).eventLoop.max, requestMs: okMs.max };
+    return { stallMs: (await server.call('loop')).eventLoop.max, requestMs: okMs.max };
   });
   await fleet.verify();
   progress(`http: ${containers} containers in one snapshot`);

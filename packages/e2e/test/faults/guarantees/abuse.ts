@@ -77,14 +77,14 @@ async function sendHostileInput({ plan, progress }: Rig, databaseUrl: string): P
     await sleep(IDLE_AFTER_MS);
     const idleBytes = residentBytes(api.program.pid);
     resetPeak(api.program.pid);
-    await api.longestBlockMs();
+    await api.call('longestBlockMs');
 
     const memory = () => `${formatBytes(peakBytes(api.program.pid) - idleBytes)} above idle so far`;
     const outcomes: Outcome[] = [];
     const worst = { name: '', busyMs: 0 };
     const measure = async (name: string, action: () => Promise<Outcome[]>) => {
       outcomes.push(...(await action()));
-      const busyMs = await api.longestBlockMs();
+      const busyMs = await api.call('longestBlockMs');
       if (busyMs > worst.busyMs) Object.assign(worst, { name, busyMs });
     };
     for (let repeat = 1; repeat <= plan.abuse.repeats; repeat++) {

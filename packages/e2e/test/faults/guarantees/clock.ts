@@ -59,7 +59,7 @@ async function onServer({ progress }: Rig, databaseUrl: string): Promise<Finding
       ),
     ) as [Operator, Operator];
     await sleep(AHEAD_FOR_MS);
-    await wrong.setClockAhead(0);
+    await wrong.call('setClockAhead', 0);
     progress(`clock: ${what}, a replica was an hour ahead for ${AHEAD_FOR_MS / 1_000} s`);
     const observations = await observeEnd(fleet, [operator, other]);
 
@@ -102,9 +102,9 @@ async function onEmbedded({ progress }: Rig, directory: string): Promise<Finding
     const fleet = await openFleet(api, options.adminKey, use);
     const client = use(createHttp(api.url), (each) => each.close());
     const operator = createOperator(client, options.adminKey);
-    await api.setClockAhead(AHEAD_MS);
+    await api.call('setClockAhead', AHEAD_MS);
     await sleep(AHEAD_FOR_MS);
-    await api.setClockAhead(0);
+    await api.call('setClockAhead', 0);
     progress(`clock: ${what}, the process was an hour ahead for ${AHEAD_FOR_MS / 1_000} s`);
     const observations = await observeEnd(fleet, [operator]);
 
