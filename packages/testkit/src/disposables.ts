@@ -10,24 +10,17 @@ export type Use = <T>(resource: T, dispose: (resource: T) => unknown) => T;
  * @throws the error of `action`, otherwise the first error of a disposal.
  */
 export async function withDisposables<T>(action: (use: Use) => Promise<T>): Promise<T> {
-  const disposals: (() => unknown)[] = [];
-  const errors: unknown[] = [];
-  const attempt = async <R>(step: () => R): Promise<Awaited<R> | undefined> => {
-    try {
-      return await step();
-    } catch (error) {
-      errors.push(error);
-      return undefined;
-    }
-  };
+  const disposals: (() => Promise<unknown>)[] = [];
   const use: Use = (resource, dispose) => {
-    disposals.unshift(() => dispose(resource));
+    disposals.unshift(async () => dispose(resource));
     return resource;
   };
-  const result = await attempt(() => action(use));
-  for (const dispose of disposals) await attempt(dispose);
+  const run = async () => action(use);
+  const [result] = await Promise.allSettled([run()]);
+  const errors: unknown[] = result.status === 'rejected' ? [result.reason] : [];
+  for (const dispose of disposals) await dispose().catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0];
-  return result as T;
+  return (result as PromiseFulfilledResult<T>).value;
 }
 
 /** Like `withDisposables`, with a new directory, which is removed last. */
