@@ -34,11 +34,6 @@ export class SimulatedContainer implements StatusFacts {
   finishedAtMs: number;
   /** Time of the next change without an external cause: a health check passes, or the engine restarts the container. */
   dueAtMs = Number.POSITIVE_INFINITY;
-  /**
-   * The canonical JSON of the container, and the time at which the age in its status changes. It is null after a change
-   * of the container.
-   */
-  text: { json: string; expiresAtMs: number } | null = null;
 
   private constructor(
     readonly role: Role,
@@ -93,7 +88,6 @@ export class SimulatedContainer implements StatusFacts {
       this.state = 'paused';
       this.settleHealth(null);
     }
-    this.text = null;
     return true;
   }
 
@@ -101,7 +95,6 @@ export class SimulatedContainer implements StatusFacts {
   proceed(): void {
     if (this.state === 'restarting') this.start(this.dueAtMs);
     else this.settleHealth('healthy');
-    this.text = null;
   }
 
   private settleHealth(health: Health | null): void {
