@@ -5,7 +5,7 @@
 import { execFile, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, chown, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -163,6 +163,7 @@ function watch(bin: string, directory: string, owner: Owner) {
   }
 
   return {
+    /** The directory of the server's files. */
     data,
     /** Stops all processes of the server with SIGSTOP. Connections stay open, but queries are not answered. */
     freeze: async (): Promise<void> => void (await signalAll('SIGSTOP')),
@@ -181,20 +182,6 @@ function watch(bin: string, directory: string, owner: Owner) {
       if (String(result).trim() === 'exit code 0') return;
       const log = await readFile(logFile, 'utf8').catch(() => '');
       throw new Error(`PostgreSQL did not start:\n${log.slice(-LOG_LENGTH_MAX)}`);
-    },
-    /** After `crash`, copies the server's files. Replaces an earlier copy. */
-    async saveFiles(): Promise<void> {
-      await rm(`${data}.saved`, { recursive: true, force: true });
-      // `-a` preserves owners and modes, because PostgreSQL checks them when it starts.
-      await run('cp', ['-a', data, `${data}.saved`]);
-    },
-    /**
-     * Replaces the server's files with the copy by renaming directories, which takes almost no time. The server must
-     * not be running.
-     */
-    async restoreFiles(): Promise<void> {
-      await rename(data, `${data}.lost`);
-      await rename(`${data}.saved`, data);
     },
     /** Stops the server and removes its files. May be called more than once. */
     async stop(): Promise<void> {

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
 import { newToken, withDisposables } from '@muster/testkit';
-import { peakBytes, residentBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import { type AgentSession, snapshotRequest } from '@muster/fleet';
 import { createHttp, type Call, type Http, type Reply } from '@muster/testkit/http';
@@ -18,6 +17,7 @@ import {
 } from '../load/hostile.js';
 import { enroll } from '../parts/agent.js';
 import { startApi, type Api } from '../parts/api.js';
+import { peakBytes, residentBytes, resetPeak } from '../parts/memory.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/format.js';
