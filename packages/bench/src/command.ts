@@ -24,16 +24,10 @@ export const bench = {
   // The directory docs gets benchmarks.md and benchmarks/.
   ...createReportProgram<BenchOptions>(commandLine, SECTION_IDS, 'docs'),
   async run(options: BenchOptions, io: CommandIo): Promise<number> {
-    io.signal.addEventListener('abort', () =>
-      process.stderr.write('muster-bench: interrupted: stopping the servers\n'),
-    );
-    try {
-      await runBench(options, io);
-      return 0;
-    } catch (error) {
-      if (io.signal.aborted) return 130;
-      throw error;
-    }
+    // All processes that the benchmark started end when this one does.
+    io.signal.addEventListener('abort', () => process.exit(130));
+    await runBench(options, io);
+    return 0;
   },
   knownErrors: [VerificationError, ProgramError, ApiError, ResultsError, DocumentError, PostgresMissingError],
 };

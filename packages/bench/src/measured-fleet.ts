@@ -78,7 +78,7 @@ export const withMeasuredFleets = <T>(
   run: (start: (options: MeasuredFleetOptions) => Promise<MeasuredFleet>, use: Use) => Promise<T>,
 ): Promise<T> =>
   withDisposables((use) => {
-    const generator = use(startLoad({ signal: bench.signal }), (each) => each.stop());
+    const generator = use(startLoad(), (each) => each.stop());
     return run((options) => startMeasuredFleet(bench, generator, use, options), use);
   });
 

@@ -22,16 +22,16 @@ export interface BenchOptions extends ReportOptions<SectionId> {
  * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ApiError,
  *   ResultsError, DocumentError.
  */
-export async function runBench(options: BenchOptions, { write, progress, signal }: CommandIo): Promise<Sections> {
+export async function runBench(options: BenchOptions, io: Pick<CommandIo, 'write' | 'progress'>): Promise<Sections> {
+  const { write, progress } = io;
   const plan = planOf(options);
   const output = options.out === undefined ? null : await openOutput(options.out);
   const commit = await currentCommit();
   let sections: Sections = {};
   for (const id of options.only) {
-    signal.throwIfAborted();
     const at = new Date().toISOString();
     const startedAt = performance.now();
-    const { result, postgres } = await runSection(id, { plan, progress, signal });
+    const { result, postgres } = await runSection(id, { plan, progress });
     const machine = await describeMachine(postgres);
     const seconds = (performance.now() - startedAt) / 1_000;
     const record = { at, commit, machine, quick: plan.quick, rounds: plan.rounds, seconds, result };

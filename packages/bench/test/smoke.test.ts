@@ -30,7 +30,6 @@ onPostgres('a benchmark on a real database', () => {
     const { service } = await runBench(request, {
       write: (text) => void lines.push(text),
       progress: () => undefined,
-      signal: new AbortController().signal,
     });
     for (const { figures, ratios } of service!.result.cells) {
       expect(figures.map(({ contender }) => contender).sort()).toEqual([

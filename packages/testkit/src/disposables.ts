@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +28,12 @@ export async function withDisposables<T>(action: (use: Use) => Promise<T>): Prom
 export function withTemporaryDirectory<T>(action: (directory: string, use: Use) => Promise<T>): Promise<T> {
   return withDisposables(async (use) => {
     const directory = await mkdtemp(join(tmpdir(), 'muster-'));
-    use(directory, () => rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+    const options = { recursive: true, force: true, maxRetries: 5, retryDelay: 100 };
+    use(directory, () => rm(directory, options));
+    // The directory is also removed if this process exits early.
+    const remove = () => rmSync(directory, options);
+    process.once('exit', remove);
+    use(remove, () => process.off('exit', remove));
     return action(directory, use);
   });
 }

@@ -41,26 +41,15 @@ export function createCaller<H extends Handlers>({ child, ended }: Program) {
   };
 }
 
-export interface WorkerOptions extends Pick<ProgramOptions, 'through'> {
-  /** Kills the process, and rejects the call in progress. */
-  signal?: AbortSignal;
-}
+export type WorkerOptions = Pick<ProgramOptions, 'through'>;
 
 /** Starts a built module that calls `serveCalls`. */
-export function startWorker<H extends Handlers>(module: URL, { through = [], signal }: WorkerOptions = {}) {
+export function startWorker<H extends Handlers>(module: URL, { through = [] }: WorkerOptions = {}) {
   const main = fileURLToPath(module);
   const nodeArgs = ['--enable-source-maps'];
   // Ctrl-C in a terminal must not stop the worker. The program that started the worker stops it when it is no longer
   // needed.
   const program = startProgram(main, { through, nodeArgs, ipc: true, detached: true, env: { NODE_ENV: 'production' } });
   program.child.stderr?.pipe(process.stderr);
-  const kill = () => void program.stop('SIGKILL');
-  signal?.addEventListener('abort', kill, { once: true });
-  return {
-    call: createCaller<H>(program),
-    async stop() {
-      signal?.removeEventListener('abort', kill);
-      await program.stop('SIGKILL');
-    },
-  };
+  return { call: createCaller<H>(program), stop: () => program.stop('SIGKILL') };
 }

@@ -12,7 +12,7 @@ import { takeRounds } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 
 /** Runs the section. @throws VerificationError, or ProgramError or ApiError if a request failed. */
-export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) {
+export function runEmbedded({ plan, progress }: Omit<Bench, 'cluster'>) {
   const { hosts: count, containers, connections, turnMs, warmStarts } = plan.embedded;
   const adminKey = newToken();
   return withTemporaryDirectory(async (directory, use) => {
@@ -22,7 +22,7 @@ export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) 
       const server = use(started, (each) => each.stop());
       return { server, ms: server.readyMs, rssBytes: (await server.call('loop')).rssBytes };
     };
-    const generator = use(startLoad({ signal }), (each) => each.stop());
+    const generator = use(startLoad(), (each) => each.stop());
     const { server, ...cold } = await start();
     const http = use(createHttp(server.url), (each) => each.close());
     const operator = createOperator(http, adminKey);
@@ -41,7 +41,7 @@ export function runEmbedded({ plan, signal, progress }: Omit<Bench, 'cluster'>) 
 
     const measure = async (traffic: Traffic) => {
       const load = { connections, traffic, until: { durationMs: turnMs } };
-      const turns = (await takeRounds({ plan, signal }, [fleet], ({ send }) => send(load))).get(fleet)!;
+      const turns = (await takeRounds(plan.rounds, [fleet], ({ send }) => send(load))).get(fleet)!;
       const perSecond = spread(turns.map(({ ok, ms }) => (1_000 * ok) / ms));
       // The latency is that of the last round.
       return { perSecond, latencyMs: turns.at(-1)!.okMs };

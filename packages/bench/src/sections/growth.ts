@@ -27,7 +27,7 @@ export function runGrowth(bench: Bench) {
       fleets.push(fleet);
     }
     const load = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs } } as const;
-    const turns = await takeRounds(bench, fleets, (fleet, round) => {
+    const turns = await takeRounds(plan.rounds, fleets, (fleet, round) => {
       progress(`growth: ingest with ${fleet.hosts.length} hosts, round ${round} of ${plan.rounds}`);
       return fleet.measure(load);
     });
@@ -41,12 +41,12 @@ export function runGrowth(bench: Bench) {
 }
 
 /** Measures reads, and returns the figures of one fleet. */
-async function finish({ plan, signal, progress }: Bench, fleet: MeasuredFleet, ingest: LoadFigures) {
+async function finish({ plan, progress }: Bench, fleet: MeasuredFleet, ingest: LoadFigures) {
   const { database, server, hosts, first } = fleet;
   await database.settle();
   const reads = await readsOf(database.pool);
   await server.call('loop');
-  const figures = await measureReads(server.port, server.adminKey, reads, plan.growth, signal);
+  const figures = await measureReads(server.port, server.adminKey, reads, plan.growth);
   const after = await server.call('loop');
   const { rows } = await database.pool.query<{ rows: number; bytes: string }>(
     `SELECT count(*)::int AS rows, pg_total_relation_size('containers') AS bytes FROM containers`,

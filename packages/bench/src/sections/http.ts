@@ -59,10 +59,9 @@ export function runHttp(bench: Bench) {
 }
 
 /** Returns the bytes of write-ahead log per second that are written without requests. */
-async function idleWal({ plan, signal }: Bench, database: BenchDatabase): Promise<number> {
+async function idleWal({ plan }: Bench, database: BenchDatabase): Promise<number> {
   const before = await database.walBytes();
   await sleep(plan.http.idleMs);
-  signal.throwIfAborted();
   return (1_000 * ((await database.walBytes()) - before)) / plan.http.idleMs;
 }
 
@@ -75,7 +74,9 @@ async function runCell(
 ) {
   const { traffic, contenders } = CASES[name]!;
   const load = { connections, traffic, until: { durationMs: bench.plan.http.turnMs } };
-  const turns = await takeRounds(bench, contenders, (id) => fleets[id].measure(load, idleWalBytesPerSecond));
+  const turns = await takeRounds(bench.plan.rounds, contenders, (id) =>
+    fleets[id].measure(load, idleWalBytesPerSecond),
+  );
   const rates = (id: ServerId) => (turns.get(id) ?? []).map(({ perSecond }) => perSecond);
   const cpu = (id: ServerId) => (turns.get(id) ?? []).map((turn) => turn.serverCpuUs + turn.postgresCpuUs);
   const figures: Partial<Record<ServerId, LoadFigures>> = Object.fromEntries(
@@ -109,9 +110,9 @@ async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
 /**
  * Measures how long very large snapshots block the event loop. In each snapshot, every container of one host changed.
  */
-async function measureStalls({ plan, signal, progress }: Bench, fleet: MeasuredFleet) {
+async function measureStalls({ plan, progress }: Bench, fleet: MeasuredFleet) {
   const { stallContainers: containers, stallRequests } = plan.http;
-  const requests = await takeRounds({ plan: { rounds: stallRequests }, signal }, [fleet], async ({ server, send }) => {
+  const requests = await takeRounds(stallRequests, [fleet], async ({ server, send }) => {
     await server.call('loop', 1);
     const { okMs } = await send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
     return { stallMs: (await server.call('loop')).eventLoop.max, requestMs: okMs.max };

@@ -163,7 +163,6 @@ export async function measureReads(
   key: string,
   reads: readonly Read[],
   { readRequests, readMs }: { readRequests: number; readMs: number },
-  signal: AbortSignal,
 ): Promise<ReadFigures[]> {
   const connection = await openConnection(port);
   const figures: ReadFigures[] = [];
@@ -185,7 +184,6 @@ export async function measureReads(
       for (let turn = 0; latencies.count < readRequests && (turn === 0 || performance.now() < deadline); turn++) {
         let path: string | null = paths[turn % paths.length]!;
         for (let page = 0; page < pages && path !== null; page++) {
-          signal.throwIfAborted();
           const answer = await readPage(path);
           recordLatency(latencies, answer.ms);
           items += answer.items;

@@ -102,7 +102,7 @@ async function runCell(
   concurrency: number,
 ) {
   const { plan, cluster } = bench;
-  const turnsByParticipant = await takeRounds(bench, participants, (participant, round) =>
+  const turnsByParticipant = await takeRounds(plan.rounds, participants, (participant, round) =>
     round > roundsOf(participant.contender.id, containers, change, concurrency, plan.rounds)
       ? Promise.resolve(null)
       : takeTurn(participant, change, concurrency, plan.service.turnMs, () => cluster.cpuMs()),
