@@ -5,7 +5,7 @@ export type { Operator } from '@muster/fleet';
 
 /** Creates an operator that uses the connections of `client`, and makes each call once. */
 export const createOperator = (client: Http, key: string): fleet.Operator =>
-  fleet.createOperator(client, key, { isStrict: true });
+  fleet.createOperator(client, key, { attemptsMax: 1 });
 
 /** Creates an enrollment token that can be used `maxUses` times. */
 export const createEnrollment = (operator: fleet.Operator, maxUses: number) =>
