@@ -4,9 +4,6 @@ import { mainOf, startApi, type Api } from '@muster/testkit';
 /** The servers that can be measured: Muster, and the routes of servers/express.ts. */
 export type ServerId = 'muster' | 'bare' | 'rows';
 
-/** Milliseconds between two polls of a starting server. The interval is short, because the start time is measured. */
-const POLL_MS = 5;
-
 /** Starts a server with production settings and no rate limits. @throws ProgramError if it does not become ready. */
 export const startServer = (id: ServerId, env: Readonly<Record<string, string>>, adminKey?: string): Promise<Api> =>
   startApi({
@@ -14,6 +11,5 @@ export const startServer = (id: ServerId, env: Readonly<Record<string, string>>,
     env: { BENCH_ROUTE: id, LOG_LEVEL: 'info', MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', ...env },
     isMeasured: true,
     detached: true,
-    pollMs: POLL_MS,
     ...(adminKey === undefined ? {} : { adminKey }),
   });

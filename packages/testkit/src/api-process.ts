@@ -19,8 +19,6 @@ export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'de
   clockAheadMs?: number;
   /** The main program of the server. It must print its URL and have a `/readyz`. Default: the built API. */
   main?: string;
-  /** The interval at which the server is polled until it is ready. */
-  pollMs?: number;
   /** Aborts the start. */
   signal?: AbortSignal;
 }
@@ -30,6 +28,8 @@ export type Api = Awaited<ReturnType<typeof startApi>>;
 
 const READY_MS_MAX = 120_000;
 const STOP_MS_MAX = 15_000;
+/** The interval at which a starting server is polled. It is short, because the start time is measured. */
+const POLL_MS = 5;
 
 /** Returns a new random token in Muster's format, by default an API key. */
 export const newToken = (kind: TokenKind = 'key'): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
@@ -80,12 +80,12 @@ export async function startApi(options: ApiOptions = {}) {
   }
 }
 
-async function readyUrl(program: Program, { pollMs = 100, signal }: ApiOptions): Promise<string> {
+async function readyUrl(program: Program, { signal }: ApiOptions): Promise<string> {
   const deadline = performance.now() + READY_MS_MAX;
   while (program.isRunning() && performance.now() < deadline) {
     const url = /^(?:Muster is listening on )?(https?:\/\/\S+)$/m.exec(program.stdout())?.[1];
     if (url !== undefined && (await isReady(url + Paths.ready))) return url;
-    await sleep(pollMs, undefined, { signal });
+    await sleep(POLL_MS, undefined, { signal });
   }
   const output = `${program.stdout()}\n${program.stderr()}`.slice(-3_000);
   throw new ProgramError(`the API ${program.isRunning() ? 'is not ready' : 'ended'}:\n${output}`);
