@@ -1,21 +1,17 @@
 /** The PostgreSQL server of a benchmark, and its databases. */
 import { openDatabase } from '@muster/db';
 import { ORGANIZATION } from '@muster/fleet';
-import { createDatabase, postmasterPid, startPostgresCluster } from '@muster/testkit/databases';
+import { createDatabase, startPostgresCluster } from '@muster/testkit/databases';
 import { familyCpuMs } from '@muster/testkit/proc';
 import { createPool } from './pool.js';
 
 /**
- * PostgreSQL's settings. Commits are durable, as in production (fsync and synchronous_commit are on). The memory
- * suffices for all tables. No checkpoint begins during a measurement, because a checkpoint would slow down only one
+ * The settings that differ from PostgreSQL's defaults. Commits are durable, as in production. The memory suffices for
+ * all tables. No checkpoint begins during a measurement, because a checkpoint would slow down only one
  * contender. JIT is off, as is usual for short queries.
  */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
-  fsync: 'on',
-  synchronous_commit: 'on',
-  full_page_writes: 'on',
   shared_buffers: '1GB',
-  effective_cache_size: '4GB',
   work_mem: '16MB',
   maintenance_work_mem: '256MB',
   max_wal_size: '16GB',
@@ -31,7 +27,7 @@ export type BenchDatabase = Awaited<ReturnType<typeof openBenchDatabase>>;
 /** Starts a server. The server ends when `stop` is called or when this process ends. @throws PostgresMissingError */
 export async function startCluster() {
   const cluster = await startPostgresCluster({ durable: true, settings: SERVER_SETTINGS });
-  const postmaster = await postmasterPid(cluster.url);
+  const postmaster = await cluster.pid();
   const databases: BenchDatabase[] = [];
   return {
     version: cluster.version,

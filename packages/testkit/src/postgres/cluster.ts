@@ -153,18 +153,22 @@ function watch(bin: string, directory: string, owner: Owner) {
   watchdog.stdin.on('error', () => undefined);
   const logFile = join(directory, 'log');
 
+  const pid = async () => Number.parseInt(await readFile(join(data, 'postmaster.pid'), 'utf8'), 10);
+
   async function signalAll(signal: NodeJS.Signals): Promise<number[]> {
-    const postmaster = Number.parseInt(await readFile(join(data, 'postmaster.pid'), 'utf8'), 10);
+    const postmaster = await pid();
     const children = (await processes()).filter(({ parent }) => parent === postmaster);
     // The postmaster gets the signal first, so that it starts no more processes.
-    const pids = [postmaster, ...children.map(({ pid }) => pid)];
-    for (const pid of pids) signalIfRunning(pid, signal);
+    const pids = [postmaster, ...children.map((child) => child.pid)];
+    for (const each of pids) signalIfRunning(each, signal);
     return pids;
   }
 
   return {
     /** The directory of the server's files. */
     data,
+    /** Returns the id of the server's first process. */
+    pid,
     /** Stops all processes of the server with SIGSTOP. Connections stay open, but queries are not answered. */
     freeze: async (): Promise<void> => void (await signalAll('SIGSTOP')),
     thaw: async (): Promise<void> => void (await signalAll('SIGCONT')),

@@ -68,7 +68,7 @@ async function overloadApi({ plan, progress }: Rig, { cluster, createDatabase }:
   const databaseUrl = await createDatabase('faults_overload');
   const { peakMs, overloadMs } = plan.overload;
   return withDisposables(async (use) => {
-    await pinServer(cluster.url, 0);
+    await pinServer(cluster, 0);
     const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0', MUSTER_SIGN_INS_PER_MINUTE: '0' };
     const adminKey = newToken();
     const started = await startApi({ env, adminKey, through: onCore(0) });

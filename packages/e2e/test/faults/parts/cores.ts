@@ -1,7 +1,7 @@
 /** Runs processes on one CPU core, with util-linux's taskset. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { postmasterPid } from '@muster/testkit/databases';
+import type { PostgresCluster } from '@muster/testkit';
 import { familyOf } from '@muster/testkit/proc';
 
 const canPin = (): boolean =>
@@ -17,8 +17,8 @@ export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset
  * Moves a PostgreSQL server to one core, if this process may use several, so that it does not slow down the load
  * generator on another core. Later processes of the server inherit the core.
  */
-export async function pinServer(url: string, core: number): Promise<void> {
-  const pid = await postmasterPid(url);
+export async function pinServer(cluster: Pick<PostgresCluster, 'pid'>, core: number): Promise<void> {
   if (!canPin()) return;
-  for (const member of familyOf(pid)) execFileSync('taskset', ['-cp', String(core), String(member.pid)]);
+  for (const member of familyOf(await cluster.pid()))
+    execFileSync('taskset', ['-cp', String(core), String(member.pid)]);
 }
