@@ -27,5 +27,5 @@ export interface Contender {
  * The contenders' names in results. `statement` is one hand-written SQL statement. `statement-history` also writes
  * history.
  */
-export const CONTENDER_IDS = ['upserts', 'rows', 'statement', 'statement-history', 'muster'] as const;
+export const CONTENDER_IDS = ['upserts', 'statement', 'statement-history', 'muster'] as const;
 export type ContenderId = (typeof CONTENDER_IDS)[number];

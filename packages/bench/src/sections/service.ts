@@ -9,7 +9,6 @@ import type { BenchDatabase } from '../cluster.js';
 import { CONTENDER_IDS, type Contender, type ContenderId, type Delivery } from '../contenders/contender.js';
 import { createMuster } from '../contenders/muster.js';
 import { createPrismaUpserts } from '../contenders/prisma-upserts.js';
-import { createRowByRow } from '../contenders/row-by-row.js';
 import { createSetBased } from '../contenders/set-based.js';
 import { takeRounds } from '../measure/turn.js';
 import { verifyHost } from '../verify.js';
@@ -37,7 +36,6 @@ export function runService(bench: Bench) {
     const { url } = database;
     const contenders = [
       await createPrismaUpserts(url),
-      createRowByRow(url),
       createSetBased(url, { history: false }),
       createSetBased(url, { history: true }),
       await createMuster(url),

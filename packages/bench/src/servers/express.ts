@@ -7,8 +7,8 @@
 import type { AddressInfo } from 'node:net';
 import { SnapshotHeaderNames, type Container } from '@muster/contracts';
 import express from 'express';
-import { deliverRowByRow, TOUCH_HOST } from '../contenders/row-by-row.js';
 import { createPool } from '../pool.js';
+import { deliverRowByRow, TOUCH_HOST } from './row-by-row.js';
 
 /** Muster has the same limit. */
 const BODY_LIMIT = '10mb';
@@ -25,7 +25,7 @@ const store: (hostId: string, body: Buffer) => Promise<number> =
   process.env['BENCH_ROUTE'] === 'rows'
     ? async (hostId, body) => {
         const containers = JSON.parse(body.toString()) as Container[];
-        await deliverRowByRow(pool, { hostId, containers });
+        await deliverRowByRow(pool, hostId, containers);
         return containers.length;
       }
     : async (hostId, body) => {
