@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import {
   seedHosts,
   simulateHost,
@@ -7,11 +8,23 @@ import {
   type LoadGenerator,
   type SeededHost,
 } from '@muster/fleet';
-import { ProgramError, withDisposables, type Api, type Use } from '@muster/testkit';
+import { mainOf, ProgramError, startApi, withDisposables, type Api, type Use } from '@muster/testkit';
 import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
-import { startServer, type ServerId } from './measured-server.js';
 import { verifyHost } from './verify.js';
+
+/** The servers that can be measured: Muster, and the routes of servers/express.ts. */
+export type ServerId = 'muster' | 'bare' | 'rows';
+
+/** Starts a server with production settings and no rate limits. @throws ProgramError if it does not become ready. */
+export const startServer = (id: ServerId, env: Readonly<Record<string, string>>, adminKey?: string): Promise<Api> =>
+  startApi({
+    main: id === 'muster' ? mainOf('api') : fileURLToPath(new URL('servers/express.js', import.meta.url)),
+    env: { BENCH_ROUTE: id, LOG_LEVEL: 'info', MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', ...env },
+    isMeasured: true,
+    detached: true,
+    ...(adminKey === undefined ? {} : { adminKey }),
+  });
 
 /** A load without its fleet and its server, which are added when the load is sent. */
 type ServerLoad = Omit<FleetLoad, 'fleet' | 'port'>;

@@ -8,8 +8,7 @@ import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { SERVER_SETTINGS, startCluster } from './cluster.js';
 import { planOf, type Bench } from './plan.js';
 import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from './report/document.js';
-import { formatResults, readSections, type SectionId, type Sections } from './results.js';
-import { SECTIONS } from './sections/index.js';
+import { formatResults, readSections, SECTIONS, type SectionId, type Sections } from './results.js';
 
 export interface BenchOptions extends ReportOptions<SectionId> {
   /** Default: the number of rounds in the plan. */

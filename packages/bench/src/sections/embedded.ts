@@ -6,8 +6,7 @@ import { newToken, withTemporaryDirectory } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
 import { spread } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
-import { startFleet } from '../measured-fleet.js';
-import { startServer } from '../measured-server.js';
+import { startFleet, startServer } from '../measured-fleet.js';
 import { takeRounds } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 

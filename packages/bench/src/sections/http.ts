@@ -4,9 +4,8 @@ import type { Traffic } from '@muster/fleet';
 import { pairedRatio } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
-import { withMeasuredFleets, type MeasuredFleet } from '../measured-fleet.js';
+import { withMeasuredFleets, type MeasuredFleet, type ServerId } from '../measured-fleet.js';
 import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
-import type { ServerId } from '../measured-server.js';
 import { VerificationError } from '../verify.js';
 
 const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });

@@ -204,22 +204,17 @@ async function processes(): Promise<{ pid: number; parent: number }[]> {
 
 /** Returns the newest installation in PATH and in Debian's directories. @throws PostgresMissingError */
 async function findNewestInstallation(): Promise<{ bin: string; version: string }> {
-  const { stdout } = await run('sh', ['-c', FIND_INSTALLATIONS]);
-  const found = [...stdout.matchAll(/^(.+)\/postgres .*? (\d+[\d.]*)/gm)].map(([, bin, version]) => ({
-    bin: bin!,
-    version: version!,
-  }));
-  found.sort((a, b) => Number.parseFloat(b.version) - Number.parseFloat(a.version));
-  const newest = found[0];
-  if (newest !== undefined && Number.parseInt(newest.version, 10) >= MAJOR_VERSION_MIN) return newest;
+  const { stdout } = await run('sh', ['-c', FIND_NEWEST]);
+  const [, version = '', bin = ''] = /^(\d[\d.]*) (.+)$/m.exec(stdout) ?? [];
+  if (Number.parseInt(version, 10) >= MAJOR_VERSION_MIN) return { bin, version };
   const how = 'Debian: apt-get install postgresql; macOS: brew install postgresql';
   throw new PostgresMissingError(`no PostgreSQL ${MAJOR_VERSION_MIN} or newer is installed (${how})`);
 }
 
-/** Prints the path and the version of each installation that has initdb. */
-const FIND_INSTALLATIONS = `
+/** Prints the version and the path of the newest installation that has initdb. */
+const FIND_NEWEST = String.raw`
 IFS=:
 for directory in $PATH $(echo /usr/lib/postgresql/*/bin | tr ' ' :); do
-  [ -x "$directory/initdb" ] && echo "$directory/postgres $("$directory/postgres" --version 2>/dev/null)"
-done
-true`;
+  [ -x "$directory/initdb" ] || continue
+  echo "$("$directory/postgres" --version 2>/dev/null | sed 's/.*) \([0-9.]*\).*/\1/') $directory"
+done | sort -V | tail -n 1`;
