@@ -50,9 +50,12 @@ async function openBenchDatabase(url: string) {
   await (await openDatabase({ url })).close();
   const pool = createPool(url, 4);
   await pool.query(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default')`, [ORGANIZATION]);
+  /** Returns the first row of a query. */
+  const first = async <Row extends object>(text: string) => (await pool.query<Row>(text)).rows[0]!;
   return {
     url,
     pool,
+    first,
     /** Removes all hosts, including their containers and history. */
     async removeHosts(): Promise<void> {
       await pool.query('TRUNCATE hosts, containers, container_events, agent_tokens CASCADE');
@@ -64,10 +67,8 @@ async function openBenchDatabase(url: string) {
     },
     /** Returns the bytes of write-ahead log since the server was created. */
     async walBytes(): Promise<number> {
-      const { rows } = await pool.query<{ bytes: string }>(
-        `SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes`,
-      );
-      return Number(rows[0]!.bytes);
+      const text = `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8 AS bytes`;
+      return (await first<{ bytes: number }>(text)).bytes;
     },
   };
 }

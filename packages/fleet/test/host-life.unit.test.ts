@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, canonicalSnapshot, parseSnapshot } from '@muster/contracts';
 import fc from 'fast-check';
-import { containerText, createRoles } from '../src/model/container-texts.js';
+import { createRoles } from '../src/model/container-life.js';
 import { HostLife, type HostLifeOptions } from '../src/model/host-life.js';
 
 const roles = createRoles(50);
@@ -10,7 +10,7 @@ const EPOCH_MS = Date.parse('2026-11-01T12:00:00Z');
 const HOUR = 3_600_000;
 
 const textsOf = ({ containers }: HostLife, atMs: number): string[] =>
-  containers.map((container) => containerText(container, atMs, EPOCH_MS));
+  containers.map((container) => container.json(atMs, EPOCH_MS));
 
 /** Returns what happened until each of these times, and the snapshot at that time. */
 function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): unknown[] {

@@ -48,16 +48,15 @@ async function finish({ plan, progress }: Bench, fleet: MeasuredFleet, ingest: L
   await server.call('loop');
   const figures = await measureReads(server.port, server.adminKey, reads, plan.growth);
   const after = await server.call('loop');
-  const { rows } = await database.pool.query<{ rows: number; bytes: string }>(
-    `SELECT count(*)::int AS rows, pg_total_relation_size('containers') AS bytes FROM containers`,
+  const table = await database.first<{ rows: number; bytes: number }>(
+    `SELECT count(*)::int AS rows, pg_total_relation_size('containers')::float8 AS bytes FROM containers`,
   );
   await fleet.verify(VERIFIED_MAX);
   progress(`growth: reads with ${hosts.length} hosts`);
   return {
     hosts: hosts.length,
     /** Rows of containers, including removed ones, and the bytes of their table and indexes. */
-    rows: rows[0]!.rows,
-    bytes: Number(rows[0]!.bytes),
+    ...table,
     /** The rate of the first snapshots, which filled the database. */
     firstSnapshotsPerSecond: (1_000 * first.ok) / first.ms,
     ingest,

@@ -25,10 +25,8 @@ export function runLive(bench: Bench) {
     const audience = use(startWorker<ListenersHandlers>(module), (each) => each.stop());
     await database.settle();
     progress(`live: ${hosts} hosts reported`);
-    const changesRecorded = async (): Promise<number> => {
-      const { rows } = await database.pool.query<{ count: string }>('SELECT count(*) FROM container_events');
-      return Number(rows[0]!.count);
-    };
+    const changesRecorded = async () =>
+      (await database.first<{ count: number }>('SELECT count(*)::int FROM container_events')).count;
 
     const load = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs }, perSecond: pace } as const;
     const turns = await takeRounds(plan.rounds, [fleet], async (measured) => {

@@ -12,7 +12,6 @@ import type { Call, Http } from '@muster/testkit/http';
 import { seededRandom, type Random } from '@muster/testkit/random';
 import type { z } from 'zod';
 import { compareCounts, type ExpectedHost, type Texts } from '../compare.js';
-import { containerText } from '../model/container-texts.js';
 import { HostLife, type HostEvent } from '../model/host-life.js';
 import type { Role } from '../model/container-life.js';
 import { callApi, type Answer } from '../protocol/answers.js';
@@ -251,7 +250,7 @@ export class HostAgent {
   /** Returns a request with the snapshot at `nowMs`. Reuses the previous body if no container text has changed. */
   private nextSnapshot(session: AgentSession, nowMs: number): Call {
     const { epochMs } = this.fleet;
-    const texts = this.life!.containers.map((container) => containerText(container, nowMs, epochMs));
+    const texts = this.life!.containers.map((container) => container.json(nowMs, epochMs));
     if (this.body === null || texts.join() !== this.texts.join()) {
       const bytes = Buffer.from(`[${texts.join()}]`);
       const gzip = bytes.length >= GZIP_BYTES_MIN;

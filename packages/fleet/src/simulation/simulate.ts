@@ -5,7 +5,7 @@ import { BrokenCallError, createHttp, type Call, type Reply } from '@muster/test
 import { ownCpuMs } from '@muster/testkit/proc';
 import pMap from 'p-map';
 import type { CommandIo } from '../command-line.js';
-import { createRoles } from '../model/container-texts.js';
+import { createRoles } from '../model/container-life.js';
 import { ApiError, createOperator, type Operator } from '../operator.js';
 import { recordLatency } from '../latencies.js';
 import { finishAgents, runAgents } from './fleet.js';

@@ -47,6 +47,8 @@ export async function startDockerEngine() {
     return (await run('docker', args, { env })).stdout.trim();
   }
 
+  const remove = (...ids: string[]) => docker('rm', '--force', '--volumes', ...ids);
+
   const isAnswering = (): Promise<boolean> =>
     http.send({ path: '/_ping', timeoutMs: PING_MS_MAX }).then(
       ({ status }) => status < 400,
@@ -92,15 +94,13 @@ export async function startDockerEngine() {
     dockerHost,
     isAnswering,
     docker,
-    /**
-     * Creates a container, with options of `docker create`, and returns its id. By default, it sleeps for a day.
-     */
+    /** Creates a container, with options of `docker create`, and returns its id. By default, it sleeps for a day. */
     create: (name: string, options: readonly string[] = [], command: readonly string[] = SLEEP) =>
       docker('create', '--name', name, ...options, IMAGE, ...command),
     /** Like `create`, and starts the container. */
     run: (name: string, options: readonly string[] = [], command: readonly string[] = SLEEP) =>
       docker('run', '--detach', '--name', name, ...options, IMAGE, ...command),
-    remove: (id: string) => docker('rm', '--force', '--volumes', id),
+    remove,
     /** Returns the engine's response to a GET request. */
     get: async <T>(path: string): Promise<T> => JSON.parse((await http.send({ path })).text) as T,
     /** Stops the engine with SIGTERM, which also stops its containers. */
@@ -125,7 +125,7 @@ export async function startDockerEngine() {
         // the engine is started again.
         if (daemon === null) await start();
         const ids = await docker('ps', '--all', '--quiet');
-        if (ids !== '') await docker('rm', '--force', '--volumes', ...ids.split('\n'));
+        if (ids !== '') await remove(...ids.split('\n'));
       } finally {
         await end('SIGTERM');
         await removeAll();
