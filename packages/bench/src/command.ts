@@ -24,8 +24,6 @@ export const bench = {
   // The directory docs gets benchmarks.md and benchmarks/.
   ...createReportProgram<BenchOptions>(commandLine, SECTION_IDS, 'docs'),
   async run(options: BenchOptions, io: CommandIo): Promise<number> {
-    // All processes that the benchmark started end when this one does.
-    io.signal.addEventListener('abort', () => process.exit(130));
     await runBench(options, io);
     return 0;
   },

@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { CommandIo } from '@muster/fleet/command-line';
+import type { CommandIo, ReportOptions } from '@muster/fleet/command-line';
 import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { GUARANTEES, type GuaranteeId } from '../../test/faults/guarantees/index.js';
-import type { FaultsOptions } from './command.js';
 import type { Finding, Rig } from './guarantee.js';
-import { FULL, QUICK } from './plan.js';
+import { planOf } from './plan.js';
 import { renderTerminal, withFigures, type GuaranteeRecord } from './report.js';
+
+export type FaultsOptions = ReportOptions<GuaranteeId>;
 
 /**
  * Runs tests one after the other, prints their findings, and writes the findings into the document. Returns whether all
@@ -17,7 +18,7 @@ export async function runFaults(
   { write, progress }: Pick<CommandIo, 'write' | 'progress'>,
 ): Promise<boolean> {
   const { only, out, quick } = options;
-  const rig: Rig = { plan: quick ? QUICK : FULL, progress };
+  const rig: Rig = { plan: planOf(quick), progress };
   // A missing document must cause an error before the long run, not after it.
   let document = out === undefined ? undefined : await readFile(out, 'utf8');
   const { cpu, cores, node } = await describeMachine(null);
