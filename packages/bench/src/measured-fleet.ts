@@ -11,7 +11,7 @@ import {
 import { mainOf, ProgramError, startApi, withDisposables, type Api, type Use } from '@muster/testkit';
 import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
-import { verifyHost } from './verify.js';
+import { verifyHost, type HostState } from './verify.js';
 
 /** The servers that can be measured: Muster, and the routes of servers/express.ts. */
 export type ServerId = 'muster' | 'bare' | 'rows';
@@ -66,11 +66,9 @@ export async function startFleet(generator: LoadGenerator, options: FleetOptions
     async finish() {
       await send(EVERY_HOST_ONCE);
       const progress = await generator.call('progress', name);
-      return hosts.map(({ id }, index) => ({
-        id,
-        simulated: simulateHost({ ...shape, index }),
-        progress: progress[index]!,
-      }));
+      return hosts.map(({ id }, index): HostState => {
+        return { id, simulated: simulateHost({ ...shape, index }), progress: progress[index]! };
+      });
     },
   };
 }
@@ -143,9 +141,7 @@ async function startMeasuredFleet(
      * @throws VerificationError
      */
     async verify(max = count) {
-      for (const { id, simulated, progress } of (await fleet.finish()).slice(0, max)) {
-        await verifyHost(database.pool, options.name, id, simulated, progress);
-      }
+      for (const host of (await fleet.finish()).slice(0, max)) await verifyHost(database.pool, options.name, host);
     },
   };
 }

@@ -57,7 +57,8 @@ onPostgres('a benchmark on a real database', () => {
       const order = { sequence: 1, observedAt: new Date() };
       return contender.deliver({ hostId: host!.id, containers, changes: 0, body: Buffer.alloc(0), ...order });
     };
-    const verify = (progress: typeof NO_PROGRESS) => verifyHost(database.pool, 'one', host!.id, simulated, progress);
+    const verify = (progress: typeof NO_PROGRESS) =>
+      verifyHost(database.pool, 'one', { id: host!.id, simulated, progress });
     try {
       await deliver(NO_PROGRESS);
       await verify(NO_PROGRESS);

@@ -18,13 +18,13 @@ export const createCommandLine = (name: string, description: string): Command =>
     .helpOption('-h, --help', 'print this help')
     .configureOutput({
       // The value of an unknown option can be a secret.
-      outputError: (text, write) =>
-        write(
-          `${name}: ${text
-            .replace(/^error: /, '')
-            .replace(/=.*'/s, "'")
-            .replace(/\.?\s*$/, '')} (see --help)\n`,
-        ),
+      outputError(text, write) {
+        const message = text
+          .replace(/^error: /, '')
+          .replace(/=.*'/s, "'")
+          .replace(/\.?\s*$/, '');
+        write(`${name}: ${message} (see --help)\n`);
+      },
     })
     .exitOverride();
 

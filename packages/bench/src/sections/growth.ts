@@ -46,7 +46,7 @@ async function finish({ plan, progress }: Bench, fleet: MeasuredFleet, ingest: L
   await database.settle();
   const reads = await readsOf(database.pool);
   await server.call('loop');
-  const figures = await measureReads(server.port, server.adminKey, reads, plan.growth);
+  const figures = await measureReads(server, reads, plan.growth);
   const after = await server.call('loop');
   const table = await database.first<{ rows: number; bytes: number }>(
     `SELECT count(*)::int AS rows, pg_total_relation_size('containers')::float8 AS bytes FROM containers`,

@@ -39,7 +39,7 @@ export function runHttp(bench: Bench) {
       muster: await startFleet('muster'),
     };
     await database.settle();
-    const idleWalBytesPerSecond = await idleWal(bench, database);
+    const idleWalBytesPerSecond = await measureIdleWal(bench, database);
     const cells: HttpCell[] = [];
     for (const count of connections) {
       for (const name of Object.keys(CASES)) {
@@ -58,24 +58,16 @@ export function runHttp(bench: Bench) {
 }
 
 /** Returns the bytes of write-ahead log per second that are written without requests. */
-async function idleWal({ plan }: Bench, database: BenchDatabase): Promise<number> {
+async function measureIdleWal({ plan }: Bench, database: BenchDatabase): Promise<number> {
   const before = await database.walBytes();
   await sleep(plan.http.idleMs);
   return (1_000 * ((await database.walBytes()) - before)) / plan.http.idleMs;
 }
 
-async function runCell(
-  bench: Bench,
-  fleets: MeasuredFleets,
-  name: string,
-  connections: number,
-  idleWalBytesPerSecond: number,
-) {
+async function runCell(bench: Bench, fleets: MeasuredFleets, name: string, connections: number, idleWalPerS: number) {
   const { traffic, contenders } = CASES[name]!;
   const load = { connections, traffic, until: { durationMs: bench.plan.http.turnMs } };
-  const turns = await takeRounds(bench.plan.rounds, contenders, (id) =>
-    fleets[id].measure(load, idleWalBytesPerSecond),
-  );
+  const turns = await takeRounds(bench.plan.rounds, contenders, (id) => fleets[id].measure(load, idleWalPerS));
   const rates = (id: ServerId) => (turns.get(id) ?? []).map(({ perSecond }) => perSecond);
   const cpu = (id: ServerId) => (turns.get(id) ?? []).map((turn) => turn.serverCpuUs + turn.postgresCpuUs);
   const figures: Partial<Record<ServerId, LoadFigures>> = Object.fromEntries(

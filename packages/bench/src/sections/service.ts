@@ -81,9 +81,9 @@ async function createParticipants(
 
 async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, contender: Contender, containers: number) {
   const count = Math.max(4, Math.min(plan.service.hosts, Math.floor(ROWS_MAX / containers)));
-  const hosts = (await seedHosts(pool, `${contender.id}-${containers}`, count)).map((seeded, index) => {
+  const hosts = (await seedHosts(pool, `${contender.id}-${containers}`, count)).map(({ id }, index) => {
     const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
-    return { seeded, simulated, progress: NO_PROGRESS, sequence: 0 };
+    return { id, simulated, progress: NO_PROGRESS, sequence: 0 };
   });
   /**
    * `prepared` is the number of snapshots that have been prepared so far. This number determines which host is next.
@@ -173,14 +173,14 @@ async function takeTurn(
  * (default: the containers that the change affects).
  */
 function nextDelivery(host: Host, { kind, percent }: Change, changes?: number): Delivery {
-  const { simulated, seeded } = host;
+  const { id: hostId, simulated } = host;
   const touches = touchesOfPercent(percent, simulated.shape.containers);
   host.progress = advance(host.progress, kind, touches);
   host.sequence += 1;
   const containers = simulated.snapshot(host.progress);
   const body = Buffer.from(JSON.stringify(containers));
   const order = { sequence: host.sequence, observedAt: new Date() };
-  return { hostId: seeded.id, containers, changes: changes ?? touches, body, ...order };
+  return { hostId, containers, changes: changes ?? touches, body, ...order };
 }
 
 /** Returns the figures of one contender in one case. */
@@ -206,8 +206,6 @@ async function verifyParticipants(database: BenchDatabase, participants: readonl
     const host = hosts[0]!;
     host.progress = { ...host.progress, absent: 1, added: 1 };
     await contender.deliver(nextDelivery(host, NO_CHANGE, 2));
-    for (const { seeded, simulated, progress } of hosts) {
-      await verifyHost(database.pool, contender.id, seeded.id, simulated, progress);
-    }
+    for (const each of hosts) await verifyHost(database.pool, contender.id, each);
   }
 }
