@@ -91,10 +91,8 @@ async function runCell(bench: Bench, fleets: MeasuredFleets, name: string, conne
  */
 async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
   const ids = (await fleet.finish()).map(({ id }) => id);
-  const { rowCount } = await fleet.database.pool.query(
-    'SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL',
-    [ids],
-  );
+  const neverSeen = 'SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL';
+  const { rowCount } = await fleet.database.pool.query(neverSeen, [ids]);
   if (rowCount !== 0) throw new VerificationError(`bare: ${rowCount} hosts were never marked as seen`);
 }
 

@@ -25,6 +25,9 @@ const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 type Participant = Awaited<ReturnType<typeof createParticipant>>;
 type Host = Participant['hosts'][number];
 
+/** A change of snapshots with this many containers, some of which are written concurrently. */
+type Case = Change & { containers: number; concurrency: number };
+
 /** What a contender wrote in a round, and how long it took. */
 type Turn = Awaited<ReturnType<typeof takeTurn>>;
 
@@ -46,10 +49,9 @@ export function runService(bench: Bench) {
       for (const concurrency of bench.plan.service.concurrencies) {
         for (const change of bench.plan.service.changes) {
           await database.settle();
-          cells.push(await runCell(bench, participants, containers, change, concurrency));
-          bench.progress(
-            `service: ${containers} containers, ${change.percent} % ${change.kind}, ${concurrency} at once`,
-          );
+          cells.push(await runCell(bench, participants, { ...change, containers, concurrency }));
+          const { kind, percent } = change;
+          bench.progress(`service: ${containers} containers, ${percent} % ${kind}, ${concurrency} at once`);
         }
       }
       await verifyParticipants(database, participants);
@@ -91,19 +93,10 @@ async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, conte
   return { contender, hosts, prepared: 0 };
 }
 
-/** Measures one case: a size, a change, and a number of concurrent snapshots. */
-async function runCell(
-  bench: Bench,
-  participants: readonly Participant[],
-  containers: number,
-  change: Change,
-  concurrency: number,
-) {
-  const { plan, cluster } = bench;
-  const turnsByParticipant = await takeRounds(plan.rounds, participants, (participant, round) =>
-    round > roundsOf(participant.contender.id, containers, change, concurrency, plan.rounds)
-      ? Promise.resolve(null)
-      : takeTurn(participant, change, concurrency, plan.service.turnMs, () => cluster.cpuMs()),
+async function runCell(bench: Bench, participants: readonly Participant[], cell: Case) {
+  const { rounds } = bench.plan;
+  const turnsByParticipant = await takeRounds(rounds, participants, async (participant, round) =>
+    round > roundsOf(participant.contender.id, cell, rounds) ? null : takeTurn(bench, participant, cell),
   );
   const turns = new Map([...turnsByParticipant].map(([{ contender }, each]) => [contender.id, each]));
   const rates = (id: ContenderId) => turns.get(id)!.map(({ snapshots, ms }) => (1_000 * snapshots) / ms);
@@ -114,7 +107,7 @@ async function runCell(
     if (ratio !== null) ratios[id] = ratio;
   }
   const figures = [...turns].flatMap(([id, each]) => (each.length > 0 ? summarize(id, each) : []));
-  return { ...change, containers, concurrency, figures, ratios };
+  return { ...cell, figures, ratios };
 }
 
 /**
@@ -122,7 +115,7 @@ async function runCell(
  * snapshots are large, `upserts` takes part in fewer rounds, because it needs seconds for each large snapshot, regardless
  * of what has changed.
  */
-function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurrency: number, rounds: number): number {
+function roundsOf(id: ContenderId, { containers, kind, concurrency }: Case, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;
   if (containers <= 200) return Math.min(rounds, 3);
   if (concurrency > 1 || kind !== 'restarted') return -1;
@@ -133,15 +126,10 @@ function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurr
  * Lets a contender write snapshots for about `turnMs`. Snapshots are prepared in batches, outside of the measured time.
  * The rate so far determines the size of the next batch.
  */
-async function takeTurn(
-  participant: Participant,
-  change: Change,
-  concurrency: number,
-  turnMs: number,
-  postgresCpuMs: () => number,
-) {
+async function takeTurn({ plan, cluster }: Bench, participant: Participant, cell: Case) {
   const turn = { snapshots: 0, ms: 0, nodeCpuMs: 0, postgresCpuMs: 0 };
-  const { containers } = participant.hosts[0]!.simulated.shape;
+  const { containers, concurrency } = cell;
+  const { turnMs } = plan.service;
   const sizeMax = Math.floor(PREPARED_MAX / containers / concurrency) * concurrency;
   let size = concurrency;
   while (turn.ms < turnMs) {
@@ -149,9 +137,9 @@ async function takeTurn(
     const queues: Delivery[][] = Array.from({ length: concurrency }, () => []);
     for (let i = 0; i < size; i++) {
       const index = participant.prepared++ % participant.hosts.length;
-      queues[index % concurrency]!.push(nextDelivery(participant.hosts[index]!, change));
+      queues[index % concurrency]!.push(nextDelivery(participant.hosts[index]!, cell));
     }
-    const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
+    const before = { node: ownCpuMs(), postgres: cluster.cpuMs() };
     const startedAt = performance.now();
     await Promise.all(
       queues.map(async (queue) => {
@@ -160,7 +148,7 @@ async function takeTurn(
     );
     turn.ms += performance.now() - startedAt;
     turn.nodeCpuMs += ownCpuMs() - before.node;
-    turn.postgresCpuMs += postgresCpuMs() - before.postgres;
+    turn.postgresCpuMs += cluster.cpuMs() - before.postgres;
     turn.snapshots += size;
     const wanted = Math.ceil(((turnMs - turn.ms) * turn.snapshots) / turn.ms / concurrency) * concurrency;
     size = Math.max(concurrency, Math.min(wanted, sizeMax));

@@ -13,10 +13,7 @@ export type FaultsOptions = ReportOptions<GuaranteeId>;
  * tested guarantees hold.
  * @throws PostgresMissingError, DocumentError, or any error that a test throws.
  */
-export async function runFaults(
-  options: FaultsOptions,
-  { write, progress }: Pick<CommandIo, 'write' | 'progress'>,
-): Promise<boolean> {
+export async function runFaults(options: FaultsOptions, { write, progress }: CommandIo): Promise<boolean> {
   const { only, out, quick } = options;
   const rig: Rig = { plan: planOf(quick), progress };
   // A missing document must cause an error before the long run, not after it.

@@ -26,10 +26,7 @@ const TOKEN_SPARE_SECONDS = 3_600;
  * the expected state, and deletes the hosts.
  * @throws ApiError if the API cannot be used.
  */
-export async function simulate(
-  options: SimulateOptions,
-  { progress: write, signal: stop }: Pick<CommandIo, 'progress' | 'signal'>,
-): Promise<Summary> {
+export async function simulate(options: SimulateOptions, io: Pick<CommandIo, 'progress' | 'signal'>): Promise<Summary> {
   const { url, key, seed, hosts, sockets, durationMs } = options;
   const metrics = new Metrics();
   const run = await withDisposables(async (use) => {
@@ -64,10 +61,10 @@ export async function simulate(
     const agents = Array.from({ length: hosts }, (_, host) => new HostAgent(fleet, host));
     const enrolled = () => agents.flatMap(({ expected }) => expected ?? []);
     const state = () => ({ enrolled: enrolled().length, hosts, cadence: enrolled()[0]?.cadence ?? null });
-    const progress = use(showProgress(write, metrics, state), ({ stop }) => stop());
+    const progress = use(showProgress(io.progress, metrics, state), ({ stop }) => stop());
     if (!options.keep) use(operator, () => deleteHosts(operator, engineIdPrefix, (stage) => progress.enter(stage)));
 
-    await runAgents(agents, { durationMs, stop, now });
+    await runAgents(agents, { durationMs, stop: io.signal, now });
     const seconds = now() / 1_000;
     progress.enter('comparing the freshness');
     const wrongFreshness = await verifyFreshness(operator, enrolled(), now);
