@@ -30,13 +30,13 @@ export function createOperator(
   key: string,
   { onRetry, attemptsMax = ATTEMPTS_MAX }: { onRetry?: () => void; attemptsMax?: number } = {},
 ): Operator {
-  const { urlOf } = createClient({ url: '' }) as { urlOf(name: OperationName, input: AnyInput): string };
+  const client = createClient({ url: '' }) as { urlOf(name: OperationName, input: AnyInput): string };
 
   async function call(name: OperationName, input: AnyInput = {}): Promise<unknown> {
     const { method, answers }: Operation = Operations[name];
     const [schema] = Object.values(answers);
     const body = input.body === undefined ? {} : { body: JSON.stringify(input.body) };
-    const request = { method, path: urlOf(name, input), token: key, ...body };
+    const request = { method, path: client.urlOf(name, input), token: key, ...body };
     for (let attempt = 1; ; attempt++) {
       const answer = await callApi(http, z.unknown(), request);
       if (answer.kind === 'ok') {
