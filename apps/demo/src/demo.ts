@@ -38,7 +38,7 @@ export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, '
     };
     try {
       const anySignal = AbortSignal.any([signal, failure.signal]);
-      await perform(durationMs, directory, { write, use, supervise, signal: anySignal });
+      await perform(durationMs, { directory, write, use, supervise, signal: anySignal });
     } catch (error) {
       if (failure.signal.aborted) throw failure.signal.reason;
       if (!signal.aborted) throw error;
@@ -52,19 +52,13 @@ function describeEnd(name: string, program: Program): string {
   return `${name} ended ${how}${lastLines === '' ? '' : `:\n  ${lastLines}`}`;
 }
 
-async function perform(
-  durationMs: number,
-  directory: string,
-  {
-    write,
-    signal,
-    use,
-    supervise,
-  }: Pick<CommandIo, 'write' | 'signal'> & {
-    use: Use;
-    supervise: (name: string, program: Program) => Program;
-  },
-): Promise<void> {
+interface Stage extends Pick<CommandIo, 'write' | 'signal'> {
+  directory: string;
+  use: Use;
+  supervise: (name: string, program: Program) => Program;
+}
+
+async function perform(durationMs: number, { directory, write, signal, use, supervise }: Stage): Promise<void> {
   write('Starting the API on a temporary database …\n');
   const data = join(directory, 'data');
   const env = { ...environment('LANG', 'NODE_EXTRA_CA_CERTS'), MUSTER_DATA_DIR: data, MUSTER_DRAIN_SECONDS: '0' };

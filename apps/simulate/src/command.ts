@@ -28,19 +28,9 @@ A second Ctrl-C exits immediately and leaves the hosts in Muster.
 Exit code: 0 if the states are equal, 1 if they differ or a response was 5xx, 2 for an invalid option.`,
 )
   .addOption(new Option('--url <url>', 'URL of the API').env('MUSTER_URL'))
-  .addOption(
-    new Option(
-      '--key <key>',
-      'API key of an admin, muster_key_…; set the variable to hide the key from other users of this machine',
-    ).env('MUSTER_KEY'),
-  )
+  .addOption(new Option('--key <key>', 'API key of an admin; the variable hides it from other users').env('MUSTER_KEY'))
   .option('--hosts <n>', `number of hosts, 1 to ${HOSTS_MAX}`, wholeNumber(1, HOSTS_MAX), 100)
-  .option(
-    '--containers <n>',
-    `number of containers per host, 0 to ${CONTAINERS_MAX}`,
-    wholeNumber(0, CONTAINERS_MAX),
-    20,
-  )
+  .option('--containers <n>', `containers per host, 0 to ${CONTAINERS_MAX}`, wholeNumber(0, CONTAINERS_MAX), 20)
   .option('--churn <share>', 'share of containers that change in each snapshot interval, 0 to 1', decimal(0, 1), 0.02)
   .option('--seed <n>', 'seed of the random generator: equal seeds give equal hosts', wholeNumber(0, 4_294_967_295), 1)
   .addOption(ramp.argParser(duration(0)))

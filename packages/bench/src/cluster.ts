@@ -1,21 +1,17 @@
 /** The PostgreSQL server of a benchmark, and its databases. */
 import { openDatabase } from '@muster/db';
 import { ORGANIZATION } from '@muster/fleet';
-import { createDatabase, postmasterPid, startPostgresCluster } from '@muster/testkit/databases';
+import { createDatabase, startPostgresCluster } from '@muster/testkit/databases';
 import { familyCpuMs } from '@muster/testkit/proc';
 import { createPool } from './pool.js';
 
 /**
- * PostgreSQL's settings. Commits are durable, as in production (fsync and synchronous_commit are on). The memory
- * suffices for all tables. No checkpoint begins during a measurement, because a checkpoint would slow down only one
+ * The settings that differ from PostgreSQL's defaults. Commits are durable, as in production. The memory suffices for
+ * all tables. No checkpoint begins during a measurement, because a checkpoint would slow down only one
  * contender. JIT is off, as is usual for short queries.
  */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
-  fsync: 'on',
-  synchronous_commit: 'on',
-  full_page_writes: 'on',
   shared_buffers: '1GB',
-  effective_cache_size: '4GB',
   work_mem: '16MB',
   maintenance_work_mem: '256MB',
   max_wal_size: '16GB',
@@ -31,7 +27,7 @@ export type BenchDatabase = Awaited<ReturnType<typeof openBenchDatabase>>;
 /** Starts a server. The server ends when `stop` is called or when this process ends. @throws PostgresMissingError */
 export async function startCluster() {
   const cluster = await startPostgresCluster({ durable: true, settings: SERVER_SETTINGS });
-  const postmaster = await postmasterPid(cluster.url);
+  const postmaster = await cluster.pid();
   const databases: BenchDatabase[] = [];
   return {
     version: cluster.version,
@@ -54,9 +50,12 @@ async function openBenchDatabase(url: string) {
   await (await openDatabase({ url })).close();
   const pool = createPool(url, 4);
   await pool.query(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default')`, [ORGANIZATION]);
+  /** Returns the first row of a query. */
+  const first = async <Row extends object>(text: string) => (await pool.query<Row>(text)).rows[0]!;
   return {
     url,
     pool,
+    first,
     /** Removes all hosts, including their containers and history. */
     async removeHosts(): Promise<void> {
       await pool.query('TRUNCATE hosts, containers, container_events, agent_tokens CASCADE');
@@ -68,10 +67,8 @@ async function openBenchDatabase(url: string) {
     },
     /** Returns the number of WAL bytes written since the server was created. */
     async walBytes(): Promise<number> {
-      const { rows } = await pool.query<{ bytes: string }>(
-        `SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes`,
-      );
-      return Number(rows[0]!.bytes);
+      const text = `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8 AS bytes`;
+      return (await first<{ bytes: number }>(text)).bytes;
     },
   };
 }

@@ -8,32 +8,21 @@ import { runBench, type BenchOptions } from './run.js';
 import { VerificationError } from './verify.js';
 
 const ROUNDS_MAX = 100;
+const ROUNDS = `number of measured rounds, 1 to ${ROUNDS_MAX}; a warm-up round precedes them`;
 
 export const commandLine = createCommandLine(
   'muster-bench',
   'Compares Muster with other implementations of the same work. ' +
     'It starts a temporary PostgreSQL server and removes it afterwards.',
-).option(
-  '--rounds <n>',
-  `number of measured rounds, 1 to ${ROUNDS_MAX}; a warm-up round precedes them`,
-  wholeNumber(1, ROUNDS_MAX),
-);
+).option('--rounds <n>', ROUNDS, wholeNumber(1, ROUNDS_MAX));
 
 /** The benchmark as a program for `runProgram`. */
 export const bench = {
   // The directory docs gets benchmarks.md and benchmarks/.
   ...createReportProgram<BenchOptions>(commandLine, SECTION_IDS, 'docs'),
   async run(options: BenchOptions, io: CommandIo): Promise<number> {
-    io.signal.addEventListener('abort', () =>
-      process.stderr.write('muster-bench: interrupted: stopping the servers\n'),
-    );
-    try {
-      await runBench(options, io);
-      return 0;
-    } catch (error) {
-      if (io.signal.aborted) return 130;
-      throw error;
-    }
+    await runBench(options, io);
+    return 0;
   },
   knownErrors: [VerificationError, ProgramError, ApiError, ResultsError, DocumentError, PostgresMissingError],
 };

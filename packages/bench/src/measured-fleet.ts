@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import {
   seedHosts,
   simulateHost,
@@ -7,12 +8,23 @@ import {
   type LoadGenerator,
   type SeededHost,
 } from '@muster/fleet';
-import { ProgramError, withDisposables, type Api, type Use } from '@muster/testkit';
+import { mainOf, ProgramError, startApi, withDisposables, type Api, type Use } from '@muster/testkit';
 import type { Bench } from './plan.js';
 import type { BenchDatabase } from './cluster.js';
-import { startServer, type ServerId } from './measured-server.js';
-import { HOST_HEADER } from './servers/host-header.js';
-import { verifyHost } from './verify.js';
+import { verifyHost, type HostState } from './verify.js';
+
+/** The servers that can be measured: Muster, and the routes of servers/express.ts. */
+export type ServerId = 'muster' | 'bare' | 'rows';
+
+/** Starts a server with production settings and no rate limits. @throws ProgramError if it does not become ready. */
+export const startServer = (id: ServerId, env: Readonly<Record<string, string>>, adminKey?: string): Promise<Api> =>
+  startApi({
+    main: id === 'muster' ? mainOf('api') : fileURLToPath(new URL('servers/express.js', import.meta.url)),
+    env: { BENCH_ROUTE: id, LOG_LEVEL: 'info', MUSTER_AGENT_REQUESTS_PER_MINUTE: '0', ...env },
+    isMeasured: true,
+    detached: true,
+    ...(adminKey === undefined ? {} : { adminKey }),
+  });
 
 /** A load without its fleet and its server, which are added when the load is sent. */
 type ServerLoad = Omit<FleetLoad, 'fleet' | 'port'>;
@@ -30,7 +42,7 @@ interface FleetOptions extends Omit<HostShape, 'index'> {
 /** Creates a fleet that reports to one server, and has each of its hosts send its first snapshot. */
 export async function startFleet(generator: LoadGenerator, options: FleetOptions) {
   const { name, port, hosts, ...shape } = options;
-  await generator.call('create', { name, content: 'workload', hosts, hostHeader: HOST_HEADER, ...shape });
+  await generator.call('create', { name, content: 'workload', hosts, ...shape });
   /**
    * Sends a load. Throws if a request failed, because failed requests can be faster than correct ones and would distort
    * the figures.
@@ -54,11 +66,9 @@ export async function startFleet(generator: LoadGenerator, options: FleetOptions
     async finish() {
       await send(EVERY_HOST_ONCE);
       const progress = await generator.call('progress', name);
-      return hosts.map(({ id }, index) => ({
-        id,
-        simulated: simulateHost({ ...shape, index }),
-        progress: progress[index]!,
-      }));
+      return hosts.map(({ id }, index): HostState => {
+        return { id, simulated: simulateHost({ ...shape, index }), progress: progress[index]! };
+      });
     },
   };
 }
@@ -79,7 +89,7 @@ export const withMeasuredFleets = <T>(
   run: (start: (options: MeasuredFleetOptions) => Promise<MeasuredFleet>, use: Use) => Promise<T>,
 ): Promise<T> =>
   withDisposables((use) => {
-    const generator = use(startLoad({ signal: bench.signal }), (each) => each.stop());
+    const generator = use(startLoad(), (each) => each.stop());
     return run((options) => startMeasuredFleet(bench, generator, use, options), use);
   });
 
@@ -102,11 +112,11 @@ async function startMeasuredFleet(
     /** Sends a load, and measures the server and the database. */
     async measure(load: ServerLoad, idleWalBytesPerSecond = 0) {
       const walBefore = await database.walBytes();
-      const before = await server.loop();
+      const before = await server.call('loop');
       const postgresBefore = cluster.cpuMs();
       const { ok, refused, ms, okMs } = await fleet.send(load);
       const postgresMs = cluster.cpuMs() - postgresBefore;
-      const after = await server.loop();
+      const after = await server.call('loop');
       const walBytes = (await database.walBytes()) - walBefore - (idleWalBytesPerSecond * ms) / 1_000;
       return {
         requests: ok,
@@ -131,9 +141,7 @@ async function startMeasuredFleet(
      * @throws VerificationError
      */
     async verify(max = count) {
-      for (const { id, simulated, progress } of (await fleet.finish()).slice(0, max)) {
-        await verifyHost(database.pool, options.name, id, simulated, progress);
-      }
+      for (const host of (await fleet.finish()).slice(0, max)) await verifyHost(database.pool, options.name, host);
     },
   };
 }

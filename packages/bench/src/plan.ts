@@ -87,8 +87,8 @@ export function planOf({ quick, rounds }: { quick: boolean; rounds?: number }): 
   return { ...plan, rounds: rounds ?? plan.rounds };
 }
 
-/** The parameters of a section. `signal` is aborted if the benchmark must end early. */
-export interface Bench extends Pick<CommandIo, 'progress' | 'signal'> {
+/** The parameters of a section. */
+export interface Bench extends Pick<CommandIo, 'progress'> {
   readonly cluster: BenchCluster;
   readonly plan: Plan;
 }

@@ -2,12 +2,26 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Machine } from '@muster/testkit/report';
-import { SECTIONS } from './sections/index.js';
+import { runEmbedded } from './sections/embedded.js';
+import { runGrowth } from './sections/growth.js';
+import { runHttp } from './sections/http.js';
+import { runLive } from './sections/live.js';
+import { runService } from './sections/service.js';
+import { runTableGrowth } from './sections/table-growth.js';
+
+/** The sections of the benchmark, in the order in which they run. */
+export const SECTIONS = {
+  service: runService,
+  http: runHttp,
+  growth: runGrowth,
+  live: runLive,
+  'table-growth': runTableGrowth,
+  embedded: runEmbedded,
+};
 
 export type SectionId = keyof typeof SECTIONS;
 export type SectionResults = { [Id in SectionId]: Awaited<ReturnType<(typeof SECTIONS)[Id]>> };
 
-/** The sections, in the order in which they run. */
 export const SECTION_IDS = Object.keys(SECTIONS) as readonly SectionId[];
 
 /** The last run of a section. */

@@ -8,8 +8,7 @@ import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { SERVER_SETTINGS, startCluster } from './cluster.js';
 import { planOf, type Bench } from './plan.js';
 import { EMPTY_DOCUMENT, renderTables, renderTerminal, withTargets } from './report/document.js';
-import { formatResults, readSections, type SectionId, type Sections } from './results.js';
-import { SECTIONS } from './sections/index.js';
+import { formatResults, readSections, SECTIONS, type SectionId, type Sections } from './results.js';
 
 export interface BenchOptions extends ReportOptions<SectionId> {
   /** Default: the number of rounds in the plan. */
@@ -22,16 +21,16 @@ export interface BenchOptions extends ReportOptions<SectionId> {
  * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ApiError,
  *   ResultsError, DocumentError.
  */
-export async function runBench(options: BenchOptions, { write, progress, signal }: CommandIo): Promise<Sections> {
+export async function runBench(options: BenchOptions, io: Pick<CommandIo, 'write' | 'progress'>): Promise<Sections> {
+  const { write, progress } = io;
   const plan = planOf(options);
   const output = options.out === undefined ? null : await openOutput(options.out);
   const commit = await currentCommit();
   let sections: Sections = {};
   for (const id of options.only) {
-    signal.throwIfAborted();
     const at = new Date().toISOString();
     const startedAt = performance.now();
-    const { result, postgres } = await runSection(id, { plan, progress, signal });
+    const { result, postgres } = await runSection(id, { plan, progress });
     const machine = await describeMachine(postgres);
     const seconds = (performance.now() - startedAt) / 1_000;
     const record = { at, commit, machine, quick: plan.quick, rounds: plan.rounds, seconds, result };

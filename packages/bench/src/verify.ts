@@ -5,6 +5,13 @@ import type pg from 'pg';
 /** Thrown if a contender did not do its work, for example if its rows differ from the snapshots. */
 export class VerificationError extends Error {}
 
+/** A host, and what it has sent so far. */
+export interface HostState {
+  id: string;
+  simulated: SimulatedHost;
+  progress: HostProgress;
+}
+
 interface Row extends Omit<Container, 'startedAt'> {
   startedAt: Date | null;
   removedAt: Date | null;
@@ -15,27 +22,21 @@ interface Row extends Omit<Container, 'startedAt'> {
  * removed, and that there are no other rows.
  * @throws VerificationError with the first difference.
  */
-export async function verifyHost(
-  pool: pg.Pool,
-  who: string,
-  hostId: string,
-  host: SimulatedHost,
-  progress: HostProgress,
-): Promise<void> {
+export async function verifyHost(pool: pg.Pool, who: string, { id, simulated, progress }: HostState): Promise<void> {
   const { rows } = await pool.query<Row>(
     `SELECT "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt", "removedAt"
      FROM containers WHERE "hostId" = $1`,
-    [hostId],
+    [id],
   );
   const found = new Map(rows.map((row) => [row.dockerId, textOf(row)]));
-  const expected = new Map(host.absentIds(progress).map((dockerId) => [dockerId, 'removed, exited ""']));
-  for (const container of host.snapshot(progress)) {
+  const expected = new Map(simulated.absentIds(progress).map((dockerId) => [dockerId, 'removed, exited ""']));
+  for (const container of simulated.snapshot(progress)) {
     expected.set(container.dockerId, JSON.stringify(canonicalContainer(container)));
   }
   for (const dockerId of new Set([...expected.keys(), ...found.keys()])) {
     const [ours, theirs] = [expected, found].map((containers) => containers.get(dockerId) ?? 'absent');
     if (ours !== theirs) {
-      throw new VerificationError(`${who}: host ${hostId}, container ${dockerId} should be ${ours} but is ${theirs}`);
+      throw new VerificationError(`${who}: host ${id}, container ${dockerId} should be ${ours} but is ${theirs}`);
     }
   }
 }

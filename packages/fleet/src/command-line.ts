@@ -18,13 +18,13 @@ export const createCommandLine = (name: string, description: string): Command =>
     .helpOption('-h, --help', 'print this help')
     .configureOutput({
       // The value of an unknown option can be a secret.
-      outputError: (text, write) =>
-        write(
-          `${name}: ${text
-            .replace(/^error: /, '')
-            .replace(/=.*'/s, "'")
-            .replace(/\.?\s*$/, '')} (see --help)\n`,
-        ),
+      outputError(text, write) {
+        const message = text
+          .replace(/^error: /, '')
+          .replace(/=.*'/s, "'")
+          .replace(/\.?\s*$/, '');
+        write(`${name}: ${message} (see --help)\n`);
+      },
     })
     .exitOverride();
 
@@ -43,8 +43,11 @@ export const parseArguments = (command: Command, args: readonly string[]): Comma
  */
 export async function runProgram<Options>(program: {
   name: string;
-  /** Whether the program reads files in /proc. If so, it runs only on Linux. */
-  needsProc?: boolean;
+  /**
+   * Whether the program measures other processes. Such a program runs only on Linux, because it reads files in /proc. A
+   * signal ends it immediately, and all processes that it started end with it.
+   */
+  isMeasurement?: boolean;
   /** Parses the arguments. @throws CommanderError */
   parse: (args: readonly string[]) => Options;
   /** Returns the exit code. */
@@ -55,12 +58,12 @@ export async function runProgram<Options>(program: {
   const startedAt = performance.now();
   try {
     const options = program.parse(process.argv.slice(2));
-    if (program.needsProc && process.platform !== 'linux') {
+    if (program.isMeasurement && process.platform !== 'linux') {
       process.stderr.write(`${program.name}: needs Linux, because it reads CPU times and memory figures from /proc\n`);
       return 2;
     }
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(name, () => (stop.signal.aborted ? process.exit(130) : stop.abort()));
+      process.on(name, () => (program.isMeasurement || stop.signal.aborted ? process.exit(130) : stop.abort()));
     }
     return await program.run(options, {
       write: (text) => void process.stdout.write(text),
@@ -141,7 +144,7 @@ export function createReportProgram<Options extends ReportOptions<string>>(
     .option('--out <path>', `where to write the results (default: ${outDefault}); other results stay unchanged`, path);
   return {
     name: command.name(),
-    needsProc: true,
+    isMeasurement: true,
     parse(args: readonly string[]): Options {
       const options = parseArguments(command, args).opts<Options>();
       return options.quick ? options : { out: outDefault, ...options };

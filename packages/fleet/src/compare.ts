@@ -152,10 +152,7 @@ const OFFLINE_AFTER_MS_MIN = 300_000;
  * Returns the freshness values that are correct for a host that was last seen and then read at some times within the
  * two spans.
  */
-export function possibleFreshness(
-  { lastSeen, cadence }: Pick<ExpectedHost, 'lastSeen' | 'cadence'>,
-  read: Span,
-): Freshness[] {
+export function possibleFreshness({ lastSeen, cadence }: Pick<ExpectedHost, 'lastSeen' | 'cadence'>, read: Span) {
   const heartbeatMs = cadence.heartbeatSeconds * 1_000;
   const staleAfterMs = HEARTBEATS_MISSED_STALE * heartbeatMs;
   const offlineAfterMs = Math.max(OFFLINE_AFTER_MS_MIN, HEARTBEATS_MISSED_OFFLINE * heartbeatMs);

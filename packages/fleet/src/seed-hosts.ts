@@ -22,8 +22,6 @@ export async function seedHosts(database: Queryable, fleet: string, count: numbe
   const hosts = names.map((name) => ({
     id: uuidOf(`host ${name}`),
     token: formatToken('agent', hashOf(`token ${name}`)),
-    /** Identifies one run of the host's agent. */
-    stream: uuidOf(`stream ${name}`),
   }));
   const ids = hosts.map(({ id }) => id);
   await database.query(

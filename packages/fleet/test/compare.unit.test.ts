@@ -16,7 +16,7 @@ import {
   possibleFreshness,
   type ExpectedHost,
 } from '../src/compare.js';
-import { containerTexts, createRoles } from '../src/model/container-texts.js';
+import { createRoles } from '../src/model/container-life.js';
 import { HostLife } from '../src/model/host-life.js';
 
 const life = new HostLife({ seed: 1, host: 0, roles: createRoles(20), churn: 0.5, intervalMs: 60_000, faults: 0 });
@@ -24,7 +24,7 @@ life.advance(600_000);
 const hostId = '01a20b37-2f61-7c1c-9a52-3c5a2a0a4c3e';
 const expected: ExpectedHost = {
   ...{ name: 'sim-1-1', hostId, removed: ['gone1', 'gone2'] },
-  containers: containerTexts(life.containers, [], 600_000, Date.parse('2026-11-01T12:00:00Z')),
+  containers: life.containers.map((each) => each.json(600_000, Date.parse('2026-11-01T12:00:00Z'))),
   lastSeen: { fromMs: 1_000, untilMs: 1_100 },
   cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 },
 };

@@ -49,8 +49,7 @@ async function fakeServer(answerTo: (count: number, request: IncomingMessage) =>
   return { port: (server.address() as AddressInfo).port, received };
 }
 
-const hostsOf = (count: number) =>
-  Array.from({ length: count }, (_, i) => ({ id: `host-${i}`, token: `token-${i}`, stream: `stream-${i}` }));
+const hostsOf = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `host-${i}`, token: `token-${i}` }));
 const workload = (count: number): LoadHost[] =>
   createFleet({ content: 'workload', hosts: hostsOf(count), seed: 1, containers: 5, mix: 'running' });
 const numbered = (count: number): LoadHost[] =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, canonicalSnapshot, parseSnapshot } from '@muster/contracts';
 import fc from 'fast-check';
-import { containerTexts, createRoles } from '../src/model/container-texts.js';
+import { createRoles } from '../src/model/container-life.js';
 import { HostLife, type HostLifeOptions } from '../src/model/host-life.js';
 
 const roles = createRoles(50);
@@ -9,14 +9,15 @@ const options: HostLifeOptions = { seed: 1, host: 7, roles, churn: 0.1, interval
 const EPOCH_MS = Date.parse('2026-11-01T12:00:00Z');
 const HOUR = 3_600_000;
 
+const textsOf = ({ containers }: HostLife, atMs: number): string[] =>
+  containers.map((container) => container.json(atMs, EPOCH_MS));
+
 /** Returns what happened until each of these times, and the snapshot at that time. */
 function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): unknown[] {
   const life = new HostLife({ ...options, ...of });
-  let texts: readonly string[] = [];
   return momentsMs.map((atMs) => {
     const happened = life.advance(atMs);
-    texts = containerTexts(life.containers, texts, atMs, EPOCH_MS);
-    return { happened, snapshot: `[${texts.join(',')}]`, nextAtMs: life.nextAtMs() };
+    return { happened, snapshot: `[${textsOf(life, atMs).join(',')}]`, nextAtMs: life.nextAtMs() };
   });
 }
 
@@ -55,9 +56,7 @@ test('faults of the agent and the network do not affect the containers', () => {
   const { events } = troubled.advance(HOUR / 4);
   expect(events.length).toBeGreaterThan(0);
   expect(events).not.toContainEqual({ kind: 'gone' });
-  expect(containerTexts(troubled.containers, [], HOUR / 4, EPOCH_MS)).toEqual(
-    containerTexts(calm.containers, [], HOUR / 4, EPOCH_MS),
-  );
+  expect(textsOf(troubled, HOUR / 4)).toEqual(textsOf(calm, HOUR / 4));
 });
 
 describe('the share of containers that change', () => {
@@ -125,16 +124,15 @@ test('nothing happens on a host that is gone', () => {
 });
 
 describe('snapshot texts', () => {
-  test('are the same array as long as no container and no age changes', () => {
+  test('are equal as long as no container and no age changes', () => {
     const life = new HostLife({ ...options, churn: 0, faults: 0 });
-    const texts = containerTexts(life.containers, [], 0, EPOCH_MS);
-    expect(containerTexts(life.containers, texts, 0, EPOCH_MS)).toBe(texts);
+    expect(textsOf(life, 1)).toEqual(textsOf(life, 0));
   });
 
   test('differ only in the status if only the ages change', () => {
     const life = new HostLife({ ...options, churn: 0, faults: 0, host: 3 });
     const [before, after] = [0, HOUR].map((atMs) =>
-      containerTexts(life.containers, [], atMs, EPOCH_MS).map((text) => Container.parse(JSON.parse(text))),
+      textsOf(life, atMs).map((text) => Container.parse(JSON.parse(text))),
     );
     expect(after).not.toEqual(before);
     const maskAge = (containers: Container[]) => containers.map(({ status: _, ...rest }) => rest);

@@ -82,7 +82,7 @@ describe('the workload', () => {
 
 describe('what a fleet sends', () => {
   const shape: FleetShape = {
-    ...{ content: 'workload', hosts: [{ id: 'host', token: 'token', stream: 'stream' }], hostHeader: 'bench-host-id' },
+    ...{ content: 'workload', hosts: [{ id: 'host', token: 'token' }] },
     ...{ seed: 1, containers: 7, mix: 'running' },
   };
 
@@ -121,8 +121,7 @@ describe('what a fleet sends', () => {
       'Authorization: Bearer token',
       'Content-Type: application/json',
       `Content-Length: ${length}`,
-      'bench-host-id: host',
-      'Snapshot-Stream: stream',
+      'Snapshot-Stream: host',
       'Snapshot-Sequence: 1',
       'Snapshot-Observed-At: NOW',
       '',
@@ -133,7 +132,7 @@ describe('what a fleet sends', () => {
 
 describe('what a fleet with numbered snapshots sends', () => {
   const sent = (refuses: boolean) => {
-    const [host] = createFleet({ content: 'numbered', hosts: [{ id: 'host', token: 'token', stream: 'stream' }] });
+    const [host] = createFleet({ content: 'numbered', hosts: [{ id: 'host', token: 'token' }] });
     return Array.from({ length: 21 }, () => {
       const turn = host!.next({ kind: 'mix' }, 0);
       if (!refuses) turn.accepted(undefined);

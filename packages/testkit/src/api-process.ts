@@ -13,14 +13,12 @@ export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'de
   adminKey?: string;
   /** Default: any free port. */
   port?: number;
-  /** Enables `loop` and `longestBlockMs`. With this option, the API also exits when this process exits. */
+  /** Enables `call`. With this option, the API also exits when this process exits. */
   isMeasured?: boolean;
-  /** Sets the process's wall clock this far ahead at its start, and enables `setClockAhead`. */
+  /** Sets the process's wall clock this far ahead at its start, and enables `call`. */
   clockAheadMs?: number;
   /** The main program of the server. It must print its URL and have a `/readyz`. Default: the built API. */
   main?: string;
-  /** The interval at which the server is polled until it is ready. */
-  pollMs?: number;
   /** Aborts the start. */
   signal?: AbortSignal;
 }
@@ -30,6 +28,8 @@ export type Api = Awaited<ReturnType<typeof startApi>>;
 
 const READY_MS_MAX = 120_000;
 const STOP_MS_MAX = 15_000;
+/** The interval at which a starting server is polled. It is short, because the start time is measured. */
+const POLL_MS = 5;
 
 /** Returns a new random token in Muster's format, by default an API key. */
 export const newToken = (kind: TokenKind = 'key'): string => formatToken(kind, randomBytes(TOKEN_RANDOM_BYTES));
@@ -61,7 +61,6 @@ export async function startApi(options: ApiOptions = {}) {
    * for load balancers.
    */
   const stop = (signal: NodeJS.Signals = 'SIGINT') => program.stop(signal, STOP_MS_MAX);
-  const call = createCaller<PreloadHandlers>(program);
   try {
     const url = await readyUrl(program, options);
     return {
@@ -71,18 +70,8 @@ export async function startApi(options: ApiOptions = {}) {
       adminKey,
       /** Milliseconds from the start of the process until it was ready. */
       readyMs: performance.now() - startedAt,
-      /**
-       * Returns CPU time, memory, and the event loop's delays since the last call. `resolutionMs` is the interval at
-       * which delays are measured until the next call.
-       */
-      loop: (resolutionMs = 5) => call('loop', resolutionMs),
-      /**
-       * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first
-       * call starts the measuring.
-       */
-      longestBlockMs: () => call('longestBlockMs'),
-      /** Sets the process's wall clock this far ahead of the system clock. */
-      setClockAhead: (aheadMs: number) => call('setClockAhead', aheadMs),
+      /** Calls a handler of preload.ts. */
+      call: createCaller<PreloadHandlers>(program),
       stop,
     };
   } catch (error) {
@@ -91,12 +80,12 @@ export async function startApi(options: ApiOptions = {}) {
   }
 }
 
-async function readyUrl(program: Program, { pollMs = 100, signal }: ApiOptions): Promise<string> {
+async function readyUrl(program: Program, { signal }: ApiOptions): Promise<string> {
   const deadline = performance.now() + READY_MS_MAX;
   while (program.isRunning() && performance.now() < deadline) {
     const url = /^(?:Muster is listening on )?(https?:\/\/\S+)$/m.exec(program.stdout())?.[1];
     if (url !== undefined && (await isReady(url + Paths.ready))) return url;
-    await sleep(pollMs, undefined, { signal });
+    await sleep(POLL_MS, undefined, { signal });
   }
   const output = `${program.stdout()}\n${program.stderr()}`.slice(-3_000);
   throw new ProgramError(`the API ${program.isRunning() ? 'is not ready' : 'ended'}:\n${output}`);

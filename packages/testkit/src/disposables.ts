@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,31 +11,29 @@ export type Use = <T>(resource: T, dispose: (resource: T) => unknown) => T;
  * @throws the error of `action`, otherwise the first error of a disposal.
  */
 export async function withDisposables<T>(action: (use: Use) => Promise<T>): Promise<T> {
-  const disposals: (() => unknown)[] = [];
-  const errors: unknown[] = [];
-  const attempt = async <R>(step: () => R): Promise<Awaited<R> | undefined> => {
-    try {
-      return await step();
-    } catch (error) {
-      errors.push(error);
-      return undefined;
-    }
-  };
+  const disposals: (() => Promise<unknown>)[] = [];
   const use: Use = (resource, dispose) => {
-    disposals.unshift(() => dispose(resource));
+    disposals.unshift(async () => dispose(resource));
     return resource;
   };
-  const result = await attempt(() => action(use));
-  for (const dispose of disposals) await attempt(dispose);
+  const run = async () => action(use);
+  const [result] = await Promise.allSettled([run()]);
+  const errors: unknown[] = result.status === 'rejected' ? [result.reason] : [];
+  for (const dispose of disposals) await dispose().catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0];
-  return result as T;
+  return (result as PromiseFulfilledResult<T>).value;
 }
 
 /** Like `withDisposables`, with a new directory, which is removed last. */
 export function withTemporaryDirectory<T>(action: (directory: string, use: Use) => Promise<T>): Promise<T> {
   return withDisposables(async (use) => {
     const directory = await mkdtemp(join(tmpdir(), 'muster-'));
-    use(directory, () => rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+    const options = { recursive: true, force: true, maxRetries: 5, retryDelay: 100 };
+    use(directory, () => rm(directory, options));
+    // The directory is also removed if this process exits early.
+    const remove = () => rmSync(directory, options);
+    process.once('exit', remove);
+    use(remove, () => process.off('exit', remove));
     return action(directory, use);
   });
 }

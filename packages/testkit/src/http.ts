@@ -1,8 +1,9 @@
+import type { Operation } from '@muster/contracts';
 import { Pool } from 'undici';
 
 /** A request. */
 export interface Call {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method?: Operation['method'];
   path: string;
   token?: string;
   headers?: Readonly<Record<string, string>>;
@@ -116,23 +117,6 @@ export function createHttp(serverUrl: string, options: HttpOptions = {}) {
 
   return {
     send,
-    /** A fetch function for libraries that accept one. Its calls also use this client's connections. */
-    fetch: async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-      const request = new Request(input, init);
-      const { pathname: path, search } = new URL(request.url);
-      const body = Buffer.from(await request.arrayBuffer());
-      const reply = await send({
-        method: request.method as 'GET',
-        path: path.slice(basePath.length) + search,
-        headers: Object.fromEntries(request.headers),
-        ...(body.length === 0 ? {} : { body }),
-      });
-      const hasBody = ![101, 204, 205, 304].includes(reply.status);
-      const headers = Object.entries(reply.headers).flatMap(([name, values = []]) =>
-        [values].flat().map((value): [string, string] => [name, value]),
-      );
-      return new Response(hasBody ? reply.text : null, { status: reply.status, headers });
-    },
     close: () => pool.destroy(),
   };
 }

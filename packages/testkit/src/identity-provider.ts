@@ -48,26 +48,6 @@ export async function startIdentityProvider(port = 0) {
       server.close();
       await once(server, 'close');
     },
-    /**
-     * Opens a URL of the provider without cookies, and follows redirects until one leads to the client. Returns the
-     * client's URL.
-     */
-    async visit(startUrl: string): Promise<string> {
-      const cookies = new Map<string, string>();
-      let url = startUrl;
-      for (let steps = 0; !url.startsWith(callbackUrl); steps += 1) {
-        const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
-        const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
-        const location = response.headers.get('location');
-        if (location === null || steps > 10) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-        for (const line of response.headers.getSetCookie()) {
-          const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-          cookies.set(name, value);
-        }
-        url = new URL(location, url).href;
-      }
-      return url;
-    },
   };
   return state;
 

@@ -15,6 +15,7 @@ const TICK_MS = 5;
 const handlers = {
   loop: readLoop,
   longestBlockMs: readLongestBlock,
+  /** Sets the process's wall clock this far ahead of the system clock. */
   setClockAhead: (ms: number): void => void (aheadMs = ms),
 };
 export type PreloadHandlers = typeof handlers;
@@ -39,8 +40,9 @@ let longestBlockMs: number | null = null;
 
 /**
  * Returns the CPU time of all threads, the memory, and the event loop's delays since the last call. Times are in ms.
+ * Delays are measured at this interval until the next call.
  */
-function readLoop(nextResolutionMs: number) {
+function readLoop(nextResolutionMs = TICK_MS) {
   // The histogram contains the times between two timer events, so the interval is subtracted.
   const delay = (nanoseconds = 0) => Math.max(0, nanoseconds / 1e6 - (delays?.resolutionMs ?? 0));
   const p99 = delay(delays?.histogram.percentile(99));
@@ -51,6 +53,10 @@ function readLoop(nextResolutionMs: number) {
   return { cpuMs: ownCpuMs(), rssBytes: process.memoryUsage.rss(), eventLoop: { p99, max } };
 }
 
+/**
+ * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call starts
+ * the measuring.
+ */
 function readLongestBlock(): number {
   if (longestBlockMs === null) startTicking();
   const readMs = longestBlockMs ?? 0;

@@ -1,11 +1,8 @@
-/** Processes on Linux: CPU time and memory from /proc, CPU cores with util-linux's taskset, and signals. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+/** Processes on Linux: CPU time from /proc, and signals. */
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Milliseconds of one clock tick: USER_HZ is 100 on every Linux that Node runs on. */
 const TICK_MS = 10;
-const KIB = 1_024;
 
 /**
  * Returns the parent of a process and two CPU times in ms. `own` is the time of the process's first thread. `reaped` is
@@ -27,7 +24,7 @@ function timesOf(pid: number) {
 }
 
 /** Returns a process and its running children. */
-function familyOf(pid: number) {
+export function familyOf(pid: number) {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const all = pids.map((name) => timesOf(Number(name))).filter((times) => times !== null);
   return all.filter((times) => times.pid === pid || times.parent === pid);
@@ -45,38 +42,6 @@ export const familyCpuMs = (pid: number): number =>
 export function ownCpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
-}
-
-function memoryField(pid: number, name: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * KIB;
-}
-
-/** Returns the resident memory of a process. */
-export const residentBytes = (pid: number): number => memoryField(pid, 'VmRSS');
-
-/** Returns the maximum resident memory of a process since `resetPeak` or its start, as recorded by the kernel. */
-export const peakBytes = (pid: number): number => memoryField(pid, 'VmHWM');
-
-/** Resets the peak to the current resident memory (proc(5), clear_refs). */
-export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');
-
-const canPin = (): boolean =>
-  availableParallelism() > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
-
-/**
- * Returns the command prefix that runs a program on one core. The prefix is empty if this process may use only one
- * core.
- */
-export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset', '-c', String(core)] : []);
-
-/**
- * Moves a process and its children to one core, if this process may use several. Later children of the process inherit
- * the core.
- */
-export function pinFamily(pid: number, core: number): void {
-  if (!canPin()) return;
-  for (const member of familyOf(pid)) execFileSync('taskset', ['-cp', String(core), String(member.pid)]);
 }
 
 /** Sends a signal to a process, unless the process has ended. */

@@ -7,12 +7,6 @@ export interface StatusFacts {
   finishedAtMs: number | null;
 }
 
-/** A text, and the time at which the text changes: Infinity if it never changes. */
-export interface AgingText {
-  text: string;
-  agesAtMs: number;
-}
-
 /**
  * The text of each state. AGE is replaced by the time since the start or the exit, and CODE by the exit code. States
  * that are not listed have the text of an exited container.
@@ -33,16 +27,14 @@ const HEALTH_TEXTS = { healthy: ' (healthy)', unhealthy: ' (unhealthy)', startin
  * Source: `State.String` in moby's container/state.go. Tests compare this function's texts with captured lists of both
  * engines.
  */
-export function statusText(facts: StatusFacts, nowMs: number, hasHealth = true): AgingText {
+export function statusText(facts: StatusFacts, nowMs: number, hasHealth = true): string {
   const { state, health, exitCode, startedAtMs, finishedAtMs } = facts;
   const template = TEMPLATES[state] ?? (finishedAtMs === null ? '' : 'Exited (CODE) AGE ago');
-  if (!template.includes('AGE')) return { text: template, agesAtMs: Number.POSITIVE_INFINITY };
   const isUp = state === 'running' || state === 'paused';
   const atMs = (isUp ? startedAtMs : finishedAtMs) ?? nowMs;
-  const { text: age, agesAtMs } = ageText(Math.max(0, nowMs - atMs));
-  const text = template.replace('AGE', age).replace('CODE', String(exitCode));
+  const age = ageText(Math.max(0, nowMs - atMs));
   const healthText = state === 'running' && hasHealth && health !== null ? HEALTH_TEXTS[health] : '';
-  return { text: text + healthText, agesAtMs: atMs + agesAtMs };
+  return template.replace('AGE', age).replace('CODE', String(exitCode)) + healthText;
 }
 
 const SECOND = 1_000;
@@ -65,17 +57,10 @@ const UNITS = [
   { unit: 'years', one: '1 years', ms: 365 * DAY, untilMs: Number.POSITIVE_INFINITY, roundedMs: 0 },
 ] as const;
 
-/**
- * Returns Docker's text for an age, and the age at which the text changes.
- *
- * Source: `HumanDuration` in docker/go-units' duration.go.
- */
-export function ageText(ageMs: number): AgingText {
-  if (ageMs < SECOND) return { text: 'Less than a second', agesAtMs: SECOND };
-  const { unit, one, ms, untilMs, roundedMs } = UNITS.find((each) => ageMs + each.roundedMs < each.untilMs)!;
+/** Returns Docker's text for an age. Source: `HumanDuration` in docker/go-units' duration.go. */
+export function ageText(ageMs: number): string {
+  if (ageMs < SECOND) return 'Less than a second';
+  const { unit, one, ms, roundedMs } = UNITS.find((each) => ageMs + each.roundedMs < each.untilMs)!;
   const count = Math.floor((ageMs + roundedMs) / ms);
-  return {
-    text: count === 1 ? one : `${count} ${unit}`,
-    agesAtMs: Math.min((count + 1) * ms, untilMs) - roundedMs,
-  };
+  return count === 1 ? one : `${count} ${unit}`;
 }

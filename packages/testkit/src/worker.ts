@@ -23,50 +23,33 @@ export function serveCalls(handlers: Handlers): void {
 }
 
 /** Returns a function that calls the handlers of a program with an IPC channel. Only one call may be in progress. */
-export function createCaller<H extends Handlers>({ child }: Program) {
+export function createCaller<H extends Handlers>({ child, ended }: Program) {
+  const failed = ended.then((exitCode): never => {
+    throw new ProgramError(`a program ended before it answered: exit code ${exitCode}`);
+  });
+  failed.catch(() => undefined);
   /** @throws ProgramError if the handler failed or the process ended. */
   return async <K extends keyof H & string>(
     call: K,
     ...[argument]: Parameters<H[K]>
   ): Promise<Awaited<ReturnType<H[K]>>> => {
-    const exit = new AbortController();
-    const onExit = () =>
-      exit.abort(new ProgramError(`a program ended before it answered: exit code ${child.exitCode}`));
-    child.once('exit', onExit);
-    try {
-      const message = once(child, 'message', { signal: exit.signal });
-      child.send({ call, argument });
-      const [answer] = (await message) as [Answer];
-      if ('error' in answer) throw new ProgramError(`a call of ${call} failed: ${answer.error}`);
-      return answer.result as never;
-    } catch (error) {
-      throw exit.signal.aborted ? exit.signal.reason : error;
-    } finally {
-      child.off('exit', onExit);
-    }
+    const answered = once(child, 'message') as Promise<[Answer]>;
+    child.send({ call, argument });
+    const [answer] = await Promise.race([answered, failed]);
+    if ('error' in answer) throw new ProgramError(`a call of ${call} failed: ${answer.error}`);
+    return answer.result as never;
   };
 }
 
-export interface WorkerOptions extends Pick<ProgramOptions, 'through'> {
-  /** Kills the process, and rejects the call in progress. */
-  signal?: AbortSignal;
-}
+export type WorkerOptions = Pick<ProgramOptions, 'through'>;
 
 /** Starts a built module that calls `serveCalls`. */
-export function startWorker<H extends Handlers>(module: URL, { through = [], signal }: WorkerOptions = {}) {
+export function startWorker<H extends Handlers>(module: URL, { through = [] }: WorkerOptions = {}) {
   const main = fileURLToPath(module);
   const nodeArgs = ['--enable-source-maps'];
   // Ctrl-C in a terminal must not stop the worker. The program that started the worker stops it when it is no longer
   // needed.
   const program = startProgram(main, { through, nodeArgs, ipc: true, detached: true, env: { NODE_ENV: 'production' } });
   program.child.stderr?.pipe(process.stderr);
-  const kill = () => void program.stop('SIGKILL');
-  signal?.addEventListener('abort', kill, { once: true });
-  return {
-    call: createCaller<H>(program),
-    async stop() {
-      signal?.removeEventListener('abort', kill);
-      await program.stop('SIGKILL');
-    },
-  };
+  return { call: createCaller<H>(program), stop: () => program.stop('SIGKILL') };
 }

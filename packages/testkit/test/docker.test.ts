@@ -13,12 +13,8 @@ runIf(hasDockerEngine(), test)(
     const engine = await startDockerEngine();
     const dir = dirname(engine.socketPath);
     try {
-      const id = await engine.run({
-        name: 'one',
-        labels: { a: 'b' },
-        ports: [{ privatePort: 80, publicPort: 18080, ip: '127.0.0.1' }],
-      });
-      expect(await engine.list()).toMatchObject([
+      const id = await engine.run('one', ['--label', 'a=b', '--publish', '127.0.0.1:18080:80']);
+      expect(await engine.get('/containers/json?all=1')).toMatchObject([
         {
           Id: id,
           Names: ['/one'],
@@ -30,7 +26,7 @@ runIf(hasDockerEngine(), test)(
       await engine.kill();
       expect(await engine.isAnswering()).toBe(false);
       await engine.restart();
-      expect(await engine.list()).toMatchObject([{ Id: id }]);
+      expect(await engine.get('/containers/json?all=1')).toMatchObject([{ Id: id }]);
       await engine.stop();
     } finally {
       await engine.close();

@@ -72,11 +72,3 @@ test('the error of a refused connection has the error code of the operating syst
   await expect(closed.send({ path: '/' })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   await closed.close();
 });
-
-test('fetch sends a request to its URL and returns a Response', async () => {
-  const { port } = server.address() as AddressInfo;
-  const response = await http.fetch(`http://127.0.0.1:${port}/base/f?q=1`, { method: 'POST', body: '{"a":1}' });
-  expect([response.status, response.headers.get('Retry-After')]).toEqual([503, '7']);
-  expect(await response.json()).toEqual({ title: 'busy' });
-  expect(received.at(-1)).toMatchObject({ method: 'POST', path: '/base/f?q=1', body: '{"a":1}' });
-});

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { ageText, statusText, type StatusFacts } from '../src/status-text.js';
 
 const SECOND = 1_000;
@@ -31,20 +30,7 @@ test.each([
   [2 * 365 * DAY, '2 years'],
   [3 * 365 * DAY, '3 years'],
 ])('an age of %d ms is written as "%s"', (ageMs, text) => {
-  expect(ageText(ageMs).text).toBe(text);
-});
-
-test('the text of an age stays the same until agesAtMs, and changes at agesAtMs', () => {
-  fc.assert(
-    fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (share) => {
-      const ageMs = Math.floor((5 * 365 * DAY) ** share);
-      const { text, agesAtMs } = ageText(ageMs);
-      expect(agesAtMs).toBeGreaterThan(ageMs);
-      expect(ageText(agesAtMs - 1).text).toBe(text);
-      expect(ageText(agesAtMs).text).not.toBe(text);
-    }),
-    { numRuns: 2_000 },
-  );
+  expect(ageText(ageMs)).toBe(text);
 });
 
 const facts: StatusFacts = { state: 'running', health: null, exitCode: 137, startedAtMs: 0, finishedAtMs: MINUTE };
@@ -63,9 +49,9 @@ test.each<[Partial<StatusFacts>, string]>([
   [{ state: 'dead' }, 'Dead'],
   [{ state: 'removing' }, 'Removal In Progress'],
 ])("Docker's status of a container with %j is '%s'", (some, text) => {
-  expect(statusText({ ...facts, ...some }, 5 * MINUTE).text).toBe(text);
+  expect(statusText({ ...facts, ...some }, 5 * MINUTE)).toBe(text);
 });
 
 test("Podman's status does not contain the health", () => {
-  expect(statusText({ ...facts, health: 'healthy' }, 5 * MINUTE, false).text).toBe('Up 5 minutes');
+  expect(statusText({ ...facts, health: 'healthy' }, 5 * MINUTE, false)).toBe('Up 5 minutes');
 });

@@ -8,7 +8,6 @@ export interface Delivery {
   changes: number;
   /** The request body that an agent would send for these containers. */
   body: Buffer;
-  stream: string;
   sequence: number;
   observedAt: Date;
 }
@@ -28,5 +27,5 @@ export interface Contender {
  * The contenders' names in results. `statement` is one hand-written SQL statement. `statement-history` also writes
  * history.
  */
-export const CONTENDER_IDS = ['upserts', 'rows', 'statement', 'statement-history', 'muster'] as const;
+export const CONTENDER_IDS = ['upserts', 'statement', 'statement-history', 'muster'] as const;
 export type ContenderId = (typeof CONTENDER_IDS)[number];

@@ -11,9 +11,9 @@ export async function createMuster(url: string): Promise<Contender> {
   const service = createContainerService(db, { now: () => new Date() });
   return {
     id: 'muster',
-    async deliver({ hostId, body, changes, stream, sequence, observedAt }) {
+    async deliver({ hostId, body, changes, sequence, observedAt }) {
       const digest = createHash('sha256').update('1:identity:').update(body).digest('base64url');
-      const metadata = { order: { stream, sequence }, observedAt, complete: true, digest };
+      const metadata = { order: { stream: hostId, sequence }, observedAt, complete: true, digest };
       const summary = await service.syncContainers(hostId, { bytes: body, encoding: 'identity' }, metadata);
       if (!summary.applied) throw new VerificationError(`muster: a snapshot of host ${hostId} was not applied`);
       // The number of written rows is checked for each snapshot, because the final rows do not show whether unchanged

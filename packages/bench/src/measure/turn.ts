@@ -1,6 +1,5 @@
 import { median, spread } from '@muster/testkit/report';
 import type { MeasuredFleet } from '../measured-fleet.js';
-import type { Bench } from '../plan.js';
 
 /** The measurements of one turn of load on a server. */
 export type LoadTurn = Awaited<ReturnType<MeasuredFleet['measure']>>;
@@ -39,14 +38,13 @@ export function summarizeTurns(turns: readonly LoadTurn[]) {
  * because it writes full pages after a checkpoint. If `takeTurn` returns null, the contender skips the round.
  */
 export async function takeRounds<Contender, Turn>(
-  { plan: { rounds }, signal }: Pick<Bench, 'signal'> & { plan: { rounds: number } },
+  rounds: number,
   contenders: readonly Contender[],
   takeTurn: (contender: Contender, round: number) => Promise<Turn | null>,
 ): Promise<Map<Contender, Turn[]>> {
   const turns = new Map(contenders.map((contender): [Contender, Turn[]] => [contender, []]));
   for (let round = 0; round <= rounds; round++) {
     for (const [contender, contenderTurns] of turns) {
-      signal.throwIfAborted();
       const turn = await takeTurn(contender, round);
       if (turn !== null && round > 0) contenderTurns.push(turn);
     }

@@ -26,12 +26,10 @@ The figures of a quick run are not meaningful.`;
  */
 export function renderTables(sections: Sections, settings: Readonly<Record<string, string>>): string {
   const records = SECTION_IDS.flatMap((id) => (sections[id] ? [{ id, ...sections[id] }] : []));
+  const runs = records.map(({ result: _result, ...run }) => run);
   const tables = [
     ...records.flatMap(({ id, result }) => tablesOf(id, [result])),
-    ...tablesOf(
-      'Runs',
-      records.map(({ result: _result, ...run }) => run),
-    ),
+    ...tablesOf('Runs', runs),
     ...tablesOf('PostgreSQL settings that differ from the defaults', [settings]),
   ];
   return [INTRODUCTION, ...tables.flatMap((table) => [`## ${table.title}`, markdownTable(table)]), ''].join('\n\n');

@@ -58,51 +58,47 @@ const serviceTargets = SERVICE_TARGETS.flatMap(([other, name, kind, percent, rat
   })),
 );
 
-type HttpMeasure = Pick<Target, 'format'> & { text: string; figure: (cell: HttpCell) => Figure | null };
-
-/** In `text`, `…` is replaced by the name of the case. */
-const HTTP_MEASURES: Readonly<Record<'http' | 'cpu' | 'wal', HttpMeasure>> = {
-  http: {
-    text: 'snapshot, …: Muster / bare Express route',
-    format: formatRatio,
-    figure: ({ rateOverBare }) => medianOf(rateOverBare),
-  },
-  cpu: {
-    text: 'snapshot, …: CPU of a row loop / of Muster',
-    format: formatRatio,
-    figure: ({ cpuOfRowsOverMuster }) => medianOf(cpuOfRowsOverMuster),
-  },
-  wal: {
-    text: 'write-ahead log per snapshot, …',
-    format: formatBytes,
-    figure: ({ figures: { muster, bare } }) =>
-      muster ? { value: muster.walBytes, detail: bare ? `bare route: ${formatBytes(bare.walBytes)}` : '' } : null,
-  },
+/** What is measured in a case of the HTTP section. In `text`, `…` is replaced by the name of the case. */
+const RATE = {
+  text: 'snapshot, …: Muster / bare Express route',
+  format: formatRatio,
+  figure: ({ rateOverBare }: HttpCell) => medianOf(rateOverBare),
+};
+const CPU = {
+  text: 'snapshot, …: CPU of a row loop / of Muster',
+  format: formatRatio,
+  figure: ({ cpuOfRowsOverMuster }: HttpCell) => medianOf(cpuOfRowsOverMuster),
+};
+const WAL = {
+  text: 'write-ahead log per snapshot, …',
+  format: formatBytes,
+  figure: ({ figures: { muster, bare } }: HttpCell) =>
+    muster ? { value: muster.walBytes, detail: bare ? `bare route: ${formatBytes(bare.walBytes)}` : '' } : null,
 };
 
 /** Each row: a measure, a case, a comparison, and the bounds for 8 and for 64 connections. */
 const HTTP_TARGETS = [
-  ['http', 'unchanged', 'at least', 0.9, 0.9],
-  ['http', 'heartbeat', 'at least', 0.9, 1.3],
-  ['http', '2 % changed', 'at least', 0.5, 0.5],
-  ['http', '100 % changed', 'at least', 0.25, 0.25],
-  ['cpu', '2 % changed', 'at least', 5, 5],
-  ['cpu', '100 % changed', 'at least', 2.5, 2.5],
-  ['wal', 'unchanged', 'at most', 200, 200],
-  ['wal', '2 % changed', 'at most', 2_000, 2_000],
+  [RATE, 'unchanged', 'at least', 0.9, 0.9],
+  [RATE, 'heartbeat', 'at least', 0.9, 1.3],
+  [RATE, '2 % changed', 'at least', 0.5, 0.5],
+  [RATE, '100 % changed', 'at least', 0.25, 0.25],
+  [CPU, '2 % changed', 'at least', 5, 5],
+  [CPU, '100 % changed', 'at least', 2.5, 2.5],
+  [WAL, 'unchanged', 'at most', 200, 200],
+  [WAL, '2 % changed', 'at most', 2_000, 2_000],
 ] as const;
 
-const httpTargets = HTTP_TARGETS.flatMap(([id, name, direction, ...bounds]) =>
+const httpTargets = HTTP_TARGETS.flatMap(([measure, name, direction, ...bounds]) =>
   ([8, 64] as const).map((connections, index): Target => {
-    const { text, format, figure } = HTTP_MEASURES[id];
+    const text = measure.text.replace(name === 'heartbeat' ? 'snapshot, …' : '…', name);
     return {
       section: 'http',
-      text: `${text.replace(name === 'heartbeat' ? 'snapshot, …' : '…', name)}, ${connections} connections`,
+      text: `${text}, ${connections} connections`,
       bound: [direction, bounds[index]!],
-      format,
+      format: measure.format,
       figure({ http }) {
         const cell = http?.result.cells.find((each) => each.case === name && each.connections === connections);
-        return cell && figure(cell);
+        return cell && measure.figure(cell);
       },
     };
   }),

@@ -27,7 +27,7 @@ export function runGrowth(bench: Bench) {
       fleets.push(fleet);
     }
     const load = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs } } as const;
-    const turns = await takeRounds(bench, fleets, (fleet, round) => {
+    const turns = await takeRounds(plan.rounds, fleets, (fleet, round) => {
       progress(`growth: ingest with ${fleet.hosts.length} hosts, round ${round} of ${plan.rounds}`);
       return fleet.measure(load);
     });
@@ -41,23 +41,22 @@ export function runGrowth(bench: Bench) {
 }
 
 /** Measures reads, and returns the figures of one fleet. */
-async function finish({ plan, signal, progress }: Bench, fleet: MeasuredFleet, ingest: LoadFigures) {
+async function finish({ plan, progress }: Bench, fleet: MeasuredFleet, ingest: LoadFigures) {
   const { database, server, hosts, first } = fleet;
   await database.settle();
   const reads = await readsOf(database.pool);
-  await server.loop();
-  const figures = await measureReads(server.port, server.adminKey, reads, plan.growth, signal);
-  const after = await server.loop();
-  const { rows } = await database.pool.query<{ rows: number; bytes: string }>(
-    `SELECT count(*)::int AS rows, pg_total_relation_size('containers') AS bytes FROM containers`,
+  await server.call('loop');
+  const figures = await measureReads(server, reads, plan.growth);
+  const after = await server.call('loop');
+  const table = await database.first<{ rows: number; bytes: number }>(
+    `SELECT count(*)::int AS rows, pg_total_relation_size('containers')::float8 AS bytes FROM containers`,
   );
   await fleet.verify(VERIFIED_MAX);
   progress(`growth: reads with ${hosts.length} hosts`);
   return {
     hosts: hosts.length,
     /** Rows of containers, including removed ones, and the bytes of their table and indexes. */
-    rows: rows[0]!.rows,
-    bytes: Number(rows[0]!.bytes),
+    ...table,
     /** The rate of the first snapshots, which filled the database. */
     firstSnapshotsPerSecond: (1_000 * first.ok) / first.ms,
     ingest,

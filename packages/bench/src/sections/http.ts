@@ -4,9 +4,8 @@ import type { Traffic } from '@muster/fleet';
 import { pairedRatio } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import type { BenchDatabase } from '../cluster.js';
-import { withMeasuredFleets, type MeasuredFleet } from '../measured-fleet.js';
+import { withMeasuredFleets, type MeasuredFleet, type ServerId } from '../measured-fleet.js';
 import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
-import type { ServerId } from '../measured-server.js';
 import { VerificationError } from '../verify.js';
 
 const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
@@ -40,7 +39,7 @@ export function runHttp(bench: Bench) {
       muster: await startFleet('muster'),
     };
     await database.settle();
-    const idleWalBytesPerSecond = await idleWal(bench, database);
+    const idleWalBytesPerSecond = await measureIdleWal(bench, database);
     const cells: HttpCell[] = [];
     for (const count of connections) {
       for (const name of Object.keys(CASES)) {
@@ -59,23 +58,16 @@ export function runHttp(bench: Bench) {
 }
 
 /** Returns the number of WAL bytes that the database writes per second without requests. */
-async function idleWal({ plan, signal }: Bench, database: BenchDatabase): Promise<number> {
+async function measureIdleWal({ plan }: Bench, database: BenchDatabase): Promise<number> {
   const before = await database.walBytes();
   await sleep(plan.http.idleMs);
-  signal.throwIfAborted();
   return (1_000 * ((await database.walBytes()) - before)) / plan.http.idleMs;
 }
 
-async function runCell(
-  bench: Bench,
-  fleets: MeasuredFleets,
-  name: string,
-  connections: number,
-  idleWalBytesPerSecond: number,
-) {
+async function runCell(bench: Bench, fleets: MeasuredFleets, name: string, connections: number, idleWalPerS: number) {
   const { traffic, contenders } = CASES[name]!;
   const load = { connections, traffic, until: { durationMs: bench.plan.http.turnMs } };
-  const turns = await takeRounds(bench, contenders, (id) => fleets[id].measure(load, idleWalBytesPerSecond));
+  const turns = await takeRounds(bench.plan.rounds, contenders, (id) => fleets[id].measure(load, idleWalPerS));
   const rates = (id: ServerId) => (turns.get(id) ?? []).map(({ perSecond }) => perSecond);
   const cpu = (id: ServerId) => (turns.get(id) ?? []).map((turn) => turn.serverCpuUs + turn.postgresCpuUs);
   const figures: Partial<Record<ServerId, LoadFigures>> = Object.fromEntries(
@@ -99,22 +91,20 @@ async function runCell(
  */
 async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
   const ids = (await fleet.finish()).map(({ id }) => id);
-  const { rowCount } = await fleet.database.pool.query(
-    'SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL',
-    [ids],
-  );
+  const neverSeen = 'SELECT FROM hosts WHERE id = ANY ($1) AND "lastSeenAt" IS NULL';
+  const { rowCount } = await fleet.database.pool.query(neverSeen, [ids]);
   if (rowCount !== 0) throw new VerificationError(`bare: ${rowCount} hosts were never marked as seen`);
 }
 
 /**
  * Measures how long very large snapshots block the event loop. In each snapshot, every container of one host changed.
  */
-async function measureStalls({ plan, signal, progress }: Bench, fleet: MeasuredFleet) {
+async function measureStalls({ plan, progress }: Bench, fleet: MeasuredFleet) {
   const { stallContainers: containers, stallRequests } = plan.http;
-  const requests = await takeRounds({ plan: { rounds: stallRequests }, signal }, [fleet], async ({ server, send }) => {
-    await server.loop(1);
+  const requests = await takeRounds(stallRequests, [fleet], async ({ server, send }) => {
+    await server.call('loop', 1);
     const { okMs } = await send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
-    return { stallMs: (await server.loop()).eventLoop.max, requestMs: okMs.max };
+    return { stallMs: (await server.call('loop')).eventLoop.max, requestMs: okMs.max };
   });
   await fleet.verify();
   progress(`http: ${containers} containers in one snapshot`);

@@ -16,22 +16,20 @@ const DELIVERED_MS = 3_000;
  * @throws VerificationError if a listener did not receive all changes, or ProgramError if a request failed.
  */
 export function runLive(bench: Bench) {
-  const { cluster, plan, signal, progress } = bench;
+  const { cluster, plan, progress } = bench;
   const { hosts, containers, connections, pace, listeners, turnMs } = plan.live;
   return withMeasuredFleets(bench, async (start, use) => {
     const database = await cluster.createDatabase('bench_live');
     const fleet = await start({ name: 'live', database, hosts, containers, mix: 'running' });
     const module = new URL('../load/listeners.js', import.meta.url);
-    const audience = use(startWorker<ListenersHandlers>(module, { signal }), (each) => each.stop());
+    const audience = use(startWorker<ListenersHandlers>(module), (each) => each.stop());
     await database.settle();
     progress(`live: ${hosts} hosts reported`);
-    const changesRecorded = async (): Promise<number> => {
-      const { rows } = await database.pool.query<{ count: string }>('SELECT count(*) FROM container_events');
-      return Number(rows[0]!.count);
-    };
+    const changesRecorded = async () =>
+      (await database.first<{ count: number }>('SELECT count(*)::int FROM container_events')).count;
 
     const load = { connections, traffic: { kind: 'mix' }, until: { durationMs: turnMs }, perSecond: pace } as const;
-    const turns = await takeRounds(bench, [fleet], async (measured) => {
+    const turns = await takeRounds(plan.rounds, [fleet], async (measured) => {
       const { server } = measured;
       const alone = await measured.measure(load);
       await audience.call('open', { port: server.port, key: server.adminKey, count: listeners });

@@ -3,7 +3,8 @@ import { performance } from 'node:perf_hooks';
 import { CONTAINER_SORT_KEYS, HOST_ONLY_SORT_KEYS, Paths } from '@muster/contracts';
 import type pg from 'pg';
 import { createLatencies, latencyOf, openConnection, recordLatency, type Latency } from '@muster/fleet';
-import { ProgramError } from '@muster/testkit';
+import { ProgramError, type Api } from '@muster/testkit';
+import type { Plan } from '../plan.js';
 
 export interface ReadFigures {
   name: string;
@@ -49,13 +50,10 @@ export async function readsOf(pool: pg.Pool) {
   const firstPages = inBothDirections(FLEET_SORT_KEYS).map((sort) =>
     read(Paths.containers, `first page, sort=${sort}`, [`sort=${sort}`]),
   );
-  const hostPages = inBothDirections(HOST_ONLY_SORT_KEYS).map((sort) =>
-    read(
-      Paths.containers,
-      `hostId, sort=${sort}`,
-      hostIds.map((hostId) => `${hostId}&sort=${sort}`),
-    ),
-  );
+  const hostPages = inBothDirections(HOST_ONLY_SORT_KEYS).map((sort) => {
+    const queries = hostIds.map((hostId) => `${hostId}&sort=${sort}`);
+    return read(Paths.containers, `hostId, sort=${sort}`, queries);
+  });
   const one = samples.map(({ hostId, dockerId }) =>
     Paths.hostContainer.replace(':hostId', hostId).replace(':dockerId', dockerId),
   );
@@ -158,18 +156,13 @@ const cursorOf = (sort: string, position: readonly unknown[]): string =>
  * `readRequests` requests or after `readMs`, whichever comes first.
  * @throws ProgramError if a status is neither 200 nor 503, for example because a route is missing.
  */
-export async function measureReads(
-  port: number,
-  key: string,
-  reads: readonly Read[],
-  { readRequests, readMs }: { readRequests: number; readMs: number },
-  signal: AbortSignal,
-): Promise<ReadFigures[]> {
+export async function measureReads({ port, adminKey: token }: Api, reads: readonly Read[], plan: Plan['growth']) {
+  const { readRequests, readMs } = plan;
   const connection = await openConnection(port);
   const figures: ReadFigures[] = [];
   const readPage = async (path: string) => {
     const startedAt = performance.now();
-    const { status, body } = await connection.send({ method: 'GET', path, token: key });
+    const { status, body } = await connection.send({ method: 'GET', path, token });
     const ms = performance.now() - startedAt;
     if (![200, 503].includes(status)) throw new ProgramError(`${path}: ${status} ${body.toString()}`);
     const page = status === 200 ? (JSON.parse(body.toString()) as { items?: unknown[]; nextCursor?: string }) : null;
@@ -185,7 +178,6 @@ export async function measureReads(
       for (let turn = 0; latencies.count < readRequests && (turn === 0 || performance.now() < deadline); turn++) {
         let path: string | null = paths[turn % paths.length]!;
         for (let page = 0; page < pages && path !== null; page++) {
-          signal.throwIfAborted();
           const answer = await readPage(path);
           recordLatency(latencies, answer.ms);
           items += answer.items;

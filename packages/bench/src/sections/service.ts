@@ -9,7 +9,6 @@ import type { BenchDatabase } from '../cluster.js';
 import { CONTENDER_IDS, type Contender, type ContenderId, type Delivery } from '../contenders/contender.js';
 import { createMuster } from '../contenders/muster.js';
 import { createPrismaUpserts } from '../contenders/prisma-upserts.js';
-import { createRowByRow } from '../contenders/row-by-row.js';
 import { createSetBased } from '../contenders/set-based.js';
 import { takeRounds } from '../measure/turn.js';
 import { verifyHost } from '../verify.js';
@@ -26,6 +25,9 @@ const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 type Participant = Awaited<ReturnType<typeof createParticipant>>;
 type Host = Participant['hosts'][number];
 
+/** A change of snapshots with this many containers, some of which are written concurrently. */
+type Case = Change & { containers: number; concurrency: number };
+
 /** What a contender wrote in a round, and how long it took. */
 type Turn = Awaited<ReturnType<typeof takeTurn>>;
 
@@ -37,7 +39,6 @@ export function runService(bench: Bench) {
     const { url } = database;
     const contenders = [
       await createPrismaUpserts(url),
-      createRowByRow(url),
       createSetBased(url, { history: false }),
       createSetBased(url, { history: true }),
       await createMuster(url),
@@ -48,10 +49,9 @@ export function runService(bench: Bench) {
       for (const concurrency of bench.plan.service.concurrencies) {
         for (const change of bench.plan.service.changes) {
           await database.settle();
-          cells.push(await runCell(bench, participants, containers, change, concurrency));
-          bench.progress(
-            `service: ${containers} containers, ${change.percent} % ${change.kind}, ${concurrency} at once`,
-          );
+          cells.push(await runCell(bench, participants, { ...change, containers, concurrency }));
+          const { kind, percent } = change;
+          bench.progress(`service: ${containers} containers, ${percent} % ${kind}, ${concurrency} at once`);
         }
       }
       await verifyParticipants(database, participants);
@@ -83,9 +83,9 @@ async function createParticipants(
 
 async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, contender: Contender, containers: number) {
   const count = Math.max(4, Math.min(plan.service.hosts, Math.floor(ROWS_MAX / containers)));
-  const hosts = (await seedHosts(pool, `${contender.id}-${containers}`, count)).map((seeded, index) => {
+  const hosts = (await seedHosts(pool, `${contender.id}-${containers}`, count)).map(({ id }, index) => {
     const simulated = simulateHost({ seed: plan.seed, index, containers, mix: 'running' });
-    return { seeded, simulated, progress: NO_PROGRESS, sequence: 0 };
+    return { id, simulated, progress: NO_PROGRESS, sequence: 0 };
   });
   /**
    * `prepared` is the number of snapshots that have been prepared so far. This number determines which host is next.
@@ -93,19 +93,10 @@ async function createParticipant({ plan }: Bench, { pool }: BenchDatabase, conte
   return { contender, hosts, prepared: 0 };
 }
 
-/** Measures one case: a size, a change, and a number of concurrent snapshots. */
-async function runCell(
-  bench: Bench,
-  participants: readonly Participant[],
-  containers: number,
-  change: Change,
-  concurrency: number,
-) {
-  const { plan, cluster } = bench;
-  const turnsByParticipant = await takeRounds(bench, participants, (participant, round) =>
-    round > roundsOf(participant.contender.id, containers, change, concurrency, plan.rounds)
-      ? Promise.resolve(null)
-      : takeTurn(participant, change, concurrency, plan.service.turnMs, () => cluster.cpuMs()),
+async function runCell(bench: Bench, participants: readonly Participant[], cell: Case) {
+  const { rounds } = bench.plan;
+  const turnsByParticipant = await takeRounds(rounds, participants, async (participant, round) =>
+    round > roundsOf(participant.contender.id, cell, rounds) ? null : takeTurn(bench, participant, cell),
   );
   const turns = new Map([...turnsByParticipant].map(([{ contender }, each]) => [contender.id, each]));
   const rates = (id: ContenderId) => turns.get(id)!.map(({ snapshots, ms }) => (1_000 * snapshots) / ms);
@@ -116,7 +107,7 @@ async function runCell(
     if (ratio !== null) ratios[id] = ratio;
   }
   const figures = [...turns].flatMap(([id, each]) => (each.length > 0 ? summarize(id, each) : []));
-  return { ...change, containers, concurrency, figures, ratios };
+  return { ...cell, figures, ratios };
 }
 
 /**
@@ -124,7 +115,7 @@ async function runCell(
  * snapshots are large, `upserts` takes part in fewer rounds, because it needs seconds for each large snapshot, regardless
  * of what has changed.
  */
-function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurrency: number, rounds: number): number {
+function roundsOf(id: ContenderId, { containers, kind, concurrency }: Case, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;
   if (containers <= 200) return Math.min(rounds, 3);
   if (concurrency > 1 || kind !== 'restarted') return -1;
@@ -135,15 +126,10 @@ function roundsOf(id: ContenderId, containers: number, { kind }: Change, concurr
  * Lets a contender write snapshots for about `turnMs`. Snapshots are prepared in batches, outside of the measured time.
  * The rate so far determines the size of the next batch.
  */
-async function takeTurn(
-  participant: Participant,
-  change: Change,
-  concurrency: number,
-  turnMs: number,
-  postgresCpuMs: () => number,
-) {
+async function takeTurn({ plan, cluster }: Bench, participant: Participant, cell: Case) {
   const turn = { snapshots: 0, ms: 0, nodeCpuMs: 0, postgresCpuMs: 0 };
-  const { containers } = participant.hosts[0]!.simulated.shape;
+  const { containers, concurrency } = cell;
+  const { turnMs } = plan.service;
   const sizeMax = Math.floor(PREPARED_MAX / containers / concurrency) * concurrency;
   let size = concurrency;
   while (turn.ms < turnMs) {
@@ -151,9 +137,9 @@ async function takeTurn(
     const queues: Delivery[][] = Array.from({ length: concurrency }, () => []);
     for (let i = 0; i < size; i++) {
       const index = participant.prepared++ % participant.hosts.length;
-      queues[index % concurrency]!.push(nextDelivery(participant.hosts[index]!, change));
+      queues[index % concurrency]!.push(nextDelivery(participant.hosts[index]!, cell));
     }
-    const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
+    const before = { node: ownCpuMs(), postgres: cluster.cpuMs() };
     const startedAt = performance.now();
     await Promise.all(
       queues.map(async (queue) => {
@@ -162,7 +148,7 @@ async function takeTurn(
     );
     turn.ms += performance.now() - startedAt;
     turn.nodeCpuMs += ownCpuMs() - before.node;
-    turn.postgresCpuMs += postgresCpuMs() - before.postgres;
+    turn.postgresCpuMs += cluster.cpuMs() - before.postgres;
     turn.snapshots += size;
     const wanted = Math.ceil(((turnMs - turn.ms) * turn.snapshots) / turn.ms / concurrency) * concurrency;
     size = Math.max(concurrency, Math.min(wanted, sizeMax));
@@ -175,14 +161,13 @@ async function takeTurn(
  * (default: the containers that the change affects).
  */
 function nextDelivery(host: Host, { kind, percent }: Change, changes?: number): Delivery {
-  const { simulated, seeded } = host;
+  const { id: hostId, simulated } = host;
   const touches = touchesOfPercent(percent, simulated.shape.containers);
   host.progress = advance(host.progress, kind, touches);
   host.sequence += 1;
   const containers = simulated.snapshot(host.progress);
   const body = Buffer.from(JSON.stringify(containers));
-  const { id: hostId, stream } = seeded;
-  const order = { stream, sequence: host.sequence, observedAt: new Date() };
+  const order = { sequence: host.sequence, observedAt: new Date() };
   return { hostId, containers, changes: changes ?? touches, body, ...order };
 }
 
@@ -209,8 +194,6 @@ async function verifyParticipants(database: BenchDatabase, participants: readonl
     const host = hosts[0]!;
     host.progress = { ...host.progress, absent: 1, added: 1 };
     await contender.deliver(nextDelivery(host, NO_CHANGE, 2));
-    for (const { seeded, simulated, progress } of hosts) {
-      await verifyHost(database.pool, contender.id, seeded.id, simulated, progress);
-    }
+    for (const each of hosts) await verifyHost(database.pool, contender.id, each);
   }
 }

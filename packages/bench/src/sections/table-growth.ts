@@ -21,9 +21,8 @@ export function runTableGrowth(bench: Bench) {
 }
 
 /** Returns the bytes of the tables `hosts` and `containers`, including their indexes. */
-async function tableBytes({ pool }: BenchDatabase) {
-  const { rows } = await pool.query<{ hosts: string; containers: string }>(
-    `SELECT pg_total_relation_size('hosts') AS hosts, pg_total_relation_size('containers') AS containers`,
+const tableBytes = ({ first }: BenchDatabase) =>
+  first<{ hosts: number; containers: number }>(
+    `SELECT pg_total_relation_size('hosts')::float8 AS hosts,
+       pg_total_relation_size('containers')::float8 AS containers`,
   );
-  return { hosts: Number(rows[0]!.hosts), containers: Number(rows[0]!.containers) };
-}

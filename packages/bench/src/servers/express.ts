@@ -5,11 +5,10 @@
  * each container.
  */
 import type { AddressInfo } from 'node:net';
-import type { Container } from '@muster/contracts';
+import { SnapshotHeaderNames, type Container } from '@muster/contracts';
 import express from 'express';
-import { deliverRowByRow, TOUCH_HOST } from '../contenders/row-by-row.js';
 import { createPool } from '../pool.js';
-import { HOST_HEADER } from './host-header.js';
+import { deliverRowByRow, TOUCH_HOST } from './row-by-row.js';
 
 /** Maximum size of a body. Muster has the same limit. */
 const BODY_LIMIT = '10mb';
@@ -26,7 +25,7 @@ const store: (hostId: string, body: Buffer) => Promise<number> =
   process.env['BENCH_ROUTE'] === 'rows'
     ? async (hostId, body) => {
         const containers = JSON.parse(body.toString()) as Container[];
-        await deliverRowByRow(pool, { hostId, containers });
+        await deliverRowByRow(pool, hostId, containers);
         return containers.length;
       }
     : async (hostId, body) => {
@@ -35,7 +34,8 @@ const store: (hostId: string, body: Buffer) => Promise<number> =
       };
 
 app.post('/{*path}', async (req, res) => {
-  const hostId = String(req.headers[HOST_HEADER]);
+  // A simulated host uses its id as the id of its stream.
+  const hostId = String(req.get(SnapshotHeaderNames.stream));
   const received = await store(hostId, req.body as Buffer);
   res.json({
     ...{ hostId, applied: true, received, created: 0, updated: 0, unchanged: received, removed: 0, revision: 1 },

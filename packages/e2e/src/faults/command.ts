@@ -1,7 +1,8 @@
-import { createCommandLine, createReportProgram, type ReportOptions } from '@muster/fleet/command-line';
+import { createCommandLine, createReportProgram, type CommandIo } from '@muster/fleet/command-line';
+import { PostgresMissingError } from '@muster/testkit/databases';
+import { DocumentError } from '@muster/testkit/report';
 import { GUARANTEES, type GuaranteeId } from '../../test/faults/guarantees/index.js';
-
-export type FaultsOptions = ReportOptions<GuaranteeId>;
+import { runFaults, type FaultsOptions } from './run.js';
 
 export const commandLine = createCommandLine(
   'muster-faults',
@@ -9,8 +10,9 @@ export const commandLine = createCommandLine(
 Exits with 1 if a guarantee does not hold.`,
 );
 
-export const faults = createReportProgram<FaultsOptions>(
-  commandLine,
-  Object.keys(GUARANTEES) as GuaranteeId[],
-  'docs/reliability.md',
-);
+/** The fault tests as a program for `runProgram`. */
+export const faults = {
+  ...createReportProgram<FaultsOptions>(commandLine, Object.keys(GUARANTEES) as GuaranteeId[], 'docs/reliability.md'),
+  run: async (options: FaultsOptions, io: CommandIo): Promise<number> => ((await runFaults(options, io)) ? 0 : 1),
+  knownErrors: [PostgresMissingError, DocumentError],
+};

@@ -28,20 +28,14 @@ export function withFigures(
   record: GuaranteeRecord,
   { where, quick }: { where: string; quick: boolean },
 ): string {
-  const marker = `<!-- figures of ${record.id}, by pnpm test:faults -->`;
-  return replaceBetween(document, marker, END, toMarkdown(record, where, quick));
-}
-
-function toMarkdown(
-  { findings, tries, at, seconds: duration }: GuaranteeRecord,
-  where: string,
-  quick: boolean,
-): string {
+  const { id, findings, tries, at, seconds } = record;
   const rows = findings.map(({ what, required, figure, met }) => [what, required, figure, met ? 'yes' : '**no**']);
-  const remarks = [`Last run: ${at.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(duration)} s, ${where}`];
+  const remarks = [`Last run: ${at.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(seconds)} s, ${where}`];
   if (quick) remarks.push('quick run');
   if (tries > 1) remarks.push('second try: the first missed a time limit on a busy machine');
-  return `${markdownTable({ columns: ['measured', 'required', 'result', 'met'], rows })}\n\n${remarks.join('; ')}.`;
+  const table = markdownTable({ columns: ['measured', 'required', 'result', 'met'], rows });
+  const marker = `<!-- figures of ${id}, by pnpm test:faults -->`;
+  return replaceBetween(document, marker, END, `${table}\n\n${remarks.join('; ')}.`);
 }
 
 /** Returns a table of all findings, and the number of guarantees that hold. */

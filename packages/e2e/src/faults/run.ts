@@ -1,23 +1,21 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { CommandIo } from '@muster/fleet/command-line';
+import type { CommandIo, ReportOptions } from '@muster/fleet/command-line';
 import { currentCommit, describeMachine } from '@muster/testkit/report';
 import { GUARANTEES, type GuaranteeId } from '../../test/faults/guarantees/index.js';
-import type { FaultsOptions } from './command.js';
-import type { Finding, CheckContext } from './guarantee.js';
-import { FULL, QUICK } from './plan.js';
+import type { CheckContext, Finding } from './guarantee.js';
+import { planOf } from './plan.js';
 import { renderTerminal, withFigures, type GuaranteeRecord } from './report.js';
+
+export type FaultsOptions = ReportOptions<GuaranteeId>;
 
 /**
  * Runs tests one after the other, prints their findings, and writes the findings into the document. Returns whether all
  * tested guarantees hold.
  * @throws PostgresMissingError, DocumentError, or any error that a test throws.
  */
-export async function runFaults(
-  options: FaultsOptions,
-  { write, progress }: Pick<CommandIo, 'write' | 'progress'>,
-): Promise<boolean> {
+export async function runFaults(options: FaultsOptions, { write, progress }: CommandIo): Promise<boolean> {
   const { only, out, quick } = options;
-  const context: CheckContext = { plan: quick ? QUICK : FULL, progress };
+  const context: CheckContext = { plan: planOf(quick), progress };
   // A missing document must cause an error before the long run, not after it.
   let document = out === undefined ? undefined : await readFile(out, 'utf8');
   const { cpu, cores, node } = await describeMachine(null);

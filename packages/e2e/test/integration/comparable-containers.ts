@@ -1,6 +1,6 @@
 import type { ContainerView } from '@muster/contracts';
 import type { DockerEngine } from '@muster/testkit';
-import type { EngineListEntry } from '@muster/testkit/engine-replay';
+import type { EngineInspect, EngineListEntry } from '@muster/testkit/engine-replay';
 
 /*
  * Converts the containers of Muster and of the engine to one form, so that tests can compare them. The conversion
@@ -30,12 +30,12 @@ const byId = (a: Comparable, b: Comparable): number => (a.dockerId < b.dockerId 
 
 /** Returns all containers of the engine. */
 export async function readFromEngine(engine: DockerEngine): Promise<Comparable[]> {
-  const listed = await engine.list();
+  const listed = await engine.get<EngineListEntry[]>('/containers/json?all=1');
   return (await Promise.all(listed.map((entry) => toComparable(engine, entry)))).sort(byId);
 }
 
 async function toComparable(engine: DockerEngine, entry: EngineListEntry): Promise<Comparable> {
-  const { State } = await engine.inspect(entry.Id);
+  const { State } = await engine.get<EngineInspect>(`/containers/${entry.Id}/json`);
   return {
     dockerId: entry.Id,
     name: entry.Names[0]!.slice(1),

@@ -16,6 +16,12 @@ import {
 import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable-containers.js';
 import { Muster } from '../support/muster.js';
 
+/** Options for a health check with this shell command, which succeeds while the container is healthy. */
+const healthCheck = (command: string): string[] => [
+  ...['--health-cmd', command, '--health-interval', '500ms'],
+  ...['--health-timeout', '5s', '--health-retries', '1'],
+];
+
 // These tests start containers.
 runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent as processes', () => {
   let dir: string;
@@ -62,31 +68,25 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
   const kinds = async (id: string): Promise<string[]> => (await muster.history(id)).map(({ kind }) => kind);
 
   test('--once enrolls the machine and reports all containers of the engine', async () => {
-    const web = await engine.run({
-      ...{ name: 'web', labels: { 'com.example/team': 'żółć 🐳', __proto__x: '', empty: '' } },
-      ports: [
-        { privatePort: 80, publicPort: 18080, ip: '127.0.0.1' },
-        { privatePort: 443, publicPort: 18443 },
-        { privatePort: 53, publicPort: 18053, type: 'udp' },
-        { privatePort: 9000 },
-      ],
-      env: ['PASSWORD=correct-horse-battery-staple'],
-    });
-    await engine.create({ name: 'never-started' });
-    await engine
-      .create({ name: 'cannot-start', command: ['/no/such/command'] })
-      .then((id) => engine.act(id, 'start').catch(() => undefined));
-    await engine.run({ name: 'done', command: ['true'] });
-    await engine.run({ name: 'failed', command: ['sh', '-c', 'exit 3'] });
-    await engine.run({ name: 'well', healthCheck: 'true' });
-    await engine.run({ name: 'ill', healthCheck: 'false' });
-    const paused = await engine.run({ name: 'paused' });
-    await engine.act(paused, 'pause');
+    const web = await engine.run('web', [
+      ...['--label', 'com.example/team=żółć 🐳', '--label', '__proto__x=', '--label', 'empty='],
+      ...['--publish', '127.0.0.1:18080:80', '--publish', '18443:443', '--publish', '18053:53/udp'],
+      ...['--expose', '9000', '--env', 'PASSWORD=correct-horse-battery-staple'],
+    ]);
+    await engine.create('never-started');
+    await engine.create('cannot-start', [], ['/no/such/command']);
+    await expect(engine.docker('start', 'cannot-start')).rejects.toThrow('/no/such/command');
+    await engine.run('done', [], ['true']);
+    await engine.run('failed', [], ['sh', '-c', 'exit 3']);
+    await engine.run('well', healthCheck('true'));
+    await engine.run('ill', healthCheck('false'));
+    await engine.run('paused');
+    await engine.docker('pause', 'paused');
 
     const once = startProgram(mainOf('agent'), { args: ['--once'], env: agentEnv });
     expect([await once.ended, once.stdout()]).toEqual([0, '']);
 
-    expect((await muster.host()).engineId).toBe(await engine.engineId());
+    expect((await muster.host()).engineId).toBe(await engine.docker('info', '--format', '{{.ID}}'));
     const [said, real] = [fromMuster(await muster.containers()), await readFromEngine(engine)];
     const ids = (each: { dockerId: string; name: string }[]) => each.map(({ dockerId, name }) => [dockerId, name]);
     expect(ids(said)).toEqual(ids(real));
@@ -108,29 +108,27 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
   });
 
   test('every operation on a container is reflected in its state and its history', async () => {
-    const id = await engine.create({
-      name: 'life',
-      command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done'],
-    });
+    const command = ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done'];
+    const id = await engine.create('life', [], command);
     await untilSame();
-    await engine.act(id, 'start');
+    await engine.docker('start', id);
     await untilSame();
-    await engine.act(id, 'pause');
+    await engine.docker('pause', id);
     await untilSame();
-    await engine.act(id, 'unpause');
+    await engine.docker('unpause', id);
     await untilSame();
-    await engine.act(id, 'rename?name=life-after');
+    await engine.docker('rename', id, 'life-after');
     await untilSame();
     const before = (await muster.containers('&q=life-after'))[0]!.startedAt!;
-    await engine.act(id, 'restart?t=1');
+    await engine.docker('restart', '-t', '1', id);
     await untilSame();
     expect((await muster.containers('&q=life-after'))[0]!.startedAt! > before).toBe(true);
-    await engine.act(id, 'stop?t=1');
+    await engine.docker('stop', '-t', '1', id);
     await untilSame();
     expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 5 });
-    await engine.act(id, 'start');
+    await engine.docker('start', id);
     await untilSame();
-    await engine.act(id, 'kill');
+    await engine.docker('kill', id);
     await untilSame();
     expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 137 });
     await engine.remove(id);
@@ -147,7 +145,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
 
   test('a change of health is reported', async () => {
     const command = ['sh', '-c', 'sleep 3; touch /tmp/bad; sleep 1d'];
-    const id = await engine.run({ name: 'turning', command, healthCheck: 'test ! -e /tmp/bad' });
+    const id = await engine.run('turning', healthCheck('test ! -e /tmp/bad'), command);
     const health = (value: string) =>
       eventually(async () => expect((await muster.containers('&q=turning'))[0]).toMatchObject({ health: value }));
     await health('healthy');
@@ -158,11 +156,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
   });
 
   test('a container in a crash loop is reported as restarting', async () => {
-    const id = await engine.run({
-      name: 'crashing',
-      command: ['sh', '-c', 'sleep 0.3; exit 7'],
-      restartPolicy: 'always',
-    });
+    const id = await engine.run('crashing', ['--restart', 'always'], ['sh', '-c', 'sleep 0.3; exit 7']);
     await eventually(async () => {
       const [seen] = await muster.containers('&q=crashing');
       expect(seen).toMatchObject({ state: 'restarting', exitCode: 7 });
@@ -173,10 +167,10 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
   });
 
   test('a container and its successor with the same name are reported as two containers', async () => {
-    const old = await engine.run({ name: 'service', labels: { version: '1' } });
+    const old = await engine.run('service', ['--label', 'version=1']);
     await untilSame();
     await engine.remove(old);
-    const fresh = await engine.run({ name: 'service', labels: { version: '2' } });
+    const fresh = await engine.run('service', ['--label', 'version=2']);
     await untilSame();
     const all = await muster.containers('&q=service&presence=all');
     expect(new Map(all.map(({ dockerId, removedAt }) => [dockerId, removedAt !== null]))).toEqual(
@@ -217,22 +211,22 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     } finally {
       engine.unfreeze();
     }
-    await engine.run({ name: 'after-the-unfreeze' });
+    await engine.run('after-the-thaw');
     await untilSame();
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
   });
 
   test('changes that occur while the API is down are reported after its restart', async () => {
     await muster.stop();
-    await engine.run({ name: 'meanwhile' });
-    await engine.remove((await engine.list()).find(({ Names }) => Names[0] === '/done')!.Id);
+    await engine.run('meanwhile');
+    await engine.remove('done');
     await muster.start();
     await untilSame();
   });
 
   test('an agent that was killed continues as the same host', async () => {
     await agent!.stop('SIGKILL');
-    await engine.run({ name: 'unseen' });
+    await engine.run('unseen');
     agent = startProgram(mainOf('agent'), { env: agentEnv });
     await untilSame();
     expect(await muster.hosts()).toHaveLength(1);

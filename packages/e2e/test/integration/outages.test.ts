@@ -61,7 +61,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     closers.unshift(() => engine.close());
     agent = startAgent(await muster.enrollmentToken());
     closers.unshift(() => agent.stop());
-    for (const name of ['steady', 'replaced', 'touched']) await engine.run({ name });
+    for (const name of ['steady', 'replaced', 'touched']) await engine.run(name);
     restarted = await restartWithClockSetBack();
     await untilSame();
   }, 180_000);
@@ -116,7 +116,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     await untilSame(60_000, other);
     await before.stop('SIGKILL');
     await writeFile(clockFile, String(-DAY_MS));
-    const unseenId = await engine.run({ name: 'unseen-under-a-clock' });
+    const unseenId = await engine.run('unseen-under-a-clock');
     const after = start();
     closers.unshift(() => after.stop());
     const reports = eventually(
@@ -133,8 +133,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
   const status = async (): Promise<{ serverError: string | null; journalEntries: number; isSuperseded: boolean }> =>
     JSON.parse(await text(createConnection(join(stateDir, 'status.sock')))) as never;
 
-  const idOf = async (name: string): Promise<string> =>
-    (await engine.list()).find(({ Names }) => Names[0] === `/${name}`)!.Id;
+  const idOf = (name: string): Promise<string> => engine.docker('inspect', '--format', '{{.Id}}', name);
 
   describe('an engine that is killed together with its containers', () => {
     test('keeps its containers in Muster, and the containers are reported as exited after the engine restarts', async () => {
@@ -148,19 +147,19 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
       const steady = await idOf('steady');
       expect((await muster.containers('&q=steady'))[0]).toMatchObject({ dockerId: steady, state: 'exited' });
       expect((await muster.history(steady)).at(-1)!.kind).toBe('exited');
-      for (const name of ['steady', 'replaced', 'touched']) await engine.act(await idOf(name), 'start');
+      for (const name of ['steady', 'replaced', 'touched']) await engine.docker('start', name);
       await untilSame();
     });
 
     test('leaves no removed container in Muster, even if the engine is killed several times', async () => {
       for (let round = 0; round < 3; round++) {
-        const id = await engine.run({ name: `round-${round}` });
+        const id = await engine.run(`round-${round}`);
         if (round === 1) await untilSame();
         await engine.kill();
         await engine.restart();
         await engine.remove(id);
       }
-      await engine.act(await idOf('steady'), 'start');
+      await engine.docker('start', 'steady');
       await untilSame();
       expect(await muster.containers('&q=round')).toEqual([]);
       expect(await muster.hosts()).toHaveLength(1);
@@ -168,7 +167,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
   });
 
   test('changes during a network outage are recorded afterwards, in order and with their original times', async () => {
-    for (const name of ['replaced', 'touched']) await engine.act(await idOf(name), 'start');
+    for (const name of ['replaced', 'touched']) await engine.docker('start', name);
     await untilSame();
     const touchedBefore = (await muster.history(await idOf('touched'))).length;
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
@@ -176,7 +175,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     const cutAt = Date.now();
     // The agent's request hangs, so the agent has not detected the outage yet. It sends no other request in the
     // meantime, but writes changes to its journal.
-    for (const act of [() => engine.act(touched, 'kill'), () => engine.act(touched, 'start')]) {
+    for (const act of [() => engine.docker('kill', touched), () => engine.docker('start', touched)]) {
       await act();
       await sleep(SEEN_MS);
     }
@@ -190,10 +189,10 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
       await act();
       await eventually(async () => expect((await status()).journalEntries).toBeGreaterThan(journalEntries), 10_000);
     };
-    await untilJournaled(() => engine.act(touched, 'pause'));
-    await untilJournaled(() => engine.act(touched, 'unpause'));
+    await untilJournaled(() => engine.docker('pause', touched));
+    await untilJournaled(() => engine.docker('unpause', touched));
     await untilJournaled(() => engine.remove(old));
-    await untilJournaled(() => engine.run({ name: 'meanwhile', command: ['sleep', '1d'] }));
+    await untilJournaled(() => engine.run('meanwhile'));
     const meanwhile = await idOf('meanwhile');
     await untilJournaled(() => engine.remove(meanwhile));
     const mendedAt = Date.now();
@@ -227,10 +226,10 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
     ])('%s does not affect containers, freshness or the order of events', async (what, errorMs) => {
       await jumpClock(errorMs);
       const name = `under-a-clock-${errorMs}`;
-      const id = await engine.run({ name });
+      const id = await engine.run(name);
       await untilSame();
       await jumpClock(-errorMs);
-      await engine.act(id, 'kill');
+      await engine.docker('kill', id);
       await untilSame();
       // On a busy machine, the agent may list the container between its creation and its start.
       const kinds = (await muster.history(id)).map(({ kind }) => kind);

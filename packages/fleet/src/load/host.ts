@@ -19,8 +19,6 @@ import type { SeededHost } from '../seed-hosts.js';
 export interface WorkloadShape extends Omit<HostShape, 'index'> {
   content: 'workload';
   hosts: readonly SeededHost[];
-  /** A header with the host's id, for servers that do not identify hosts by token. */
-  hostHeader?: string;
 }
 
 /**
@@ -67,11 +65,12 @@ const REMEMBERED_HOSTS_MAX = 1_000;
 
 export function createFleet(shape: FleetShape): LoadHost[] {
   const remember = shape.hosts.length <= REMEMBERED_HOSTS_MAX;
-  const costlyBodies = shape.content === 'costly' ? ([costlyBody(true), costlyBody(false)] as const) : null;
-  return shape.hosts.map(({ id, token, stream }, index) => {
-    if (shape.content !== 'workload') return createStormHost(new AgentSession(id, token, stream), index, costlyBodies);
-    const { seed, containers, mix, hostHeader } = shape;
-    const session = new AgentSession(id, token, stream, hostHeader === undefined ? {} : { [hostHeader]: id });
+  const costlyBodies = shape.content === 'costly' ? [costlyBody(true), costlyBody(false)] : null;
+  return shape.hosts.map(({ id, token }, index) => {
+    // The stream has the host's id, because servers without authentication identify the host by its stream.
+    const session = new AgentSession(id, token, id);
+    if (shape.content !== 'workload') return createStormHost(session, index, costlyBodies);
+    const { seed, containers, mix } = shape;
     return createWorkloadHost(session, simulateHost({ seed, index, containers, mix }, { remember }));
   });
 }
@@ -130,11 +129,7 @@ function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): Lo
 }
 
 /** If `costlyBodies` is not null, the host sends these two snapshots alternately, instead of numbered ones. */
-function createStormHost(
-  session: AgentSession,
-  number: number,
-  costlyBodies: readonly [Buffer, Buffer] | null,
-): LoadHost {
+function createStormHost(session: AgentSession, number: number, costlyBodies: readonly Buffer[] | null): LoadHost {
   /**
    * The last generation that the API accepted, or 0. After a refusal, the host sends the same generation again, which
    * costs the API as much as a new one.

@@ -1,6 +1,7 @@
-import type { Container, Health } from '@muster/contracts';
+import { canonicalContainer, parseStatus, type Container, type Health } from '@muster/contracts';
 import { between, logBetween, randomHex, type Random } from '@muster/testkit/random';
-import type { StatusFacts } from '@muster/testkit/status-text';
+import { statusText, type StatusFacts } from '@muster/testkit/status-text';
+import { NO_PROGRESS, simulateHost } from './workload.js';
 
 /** The properties that a container and its successors share. */
 export interface Role {
@@ -10,6 +11,18 @@ export interface Role {
   readonly container: Container;
   readonly hasHealthCheck: boolean;
 }
+
+/**
+ * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because hosts of real
+ * fleets run the same services.
+ */
+export const createRoles = (count: number): Role[] =>
+  simulateHost({ seed: 1, index: 0, containers: count, mix: 'running' })
+    .snapshot(NO_PROGRESS)
+    .map((container) => ({
+      container: canonicalContainer(container),
+      hasHealthCheck: parseStatus(container.status).health !== null,
+    }));
 
 /** The share of containers that have exited when the simulation starts. */
 const EXITED_SHARE = 0.08;
@@ -35,11 +48,6 @@ export class SimulatedContainer implements StatusFacts {
   finishedAtMs: number;
   /** Time of the next change without an external cause: a health check passes, or the engine restarts the container. */
   dueAtMs = Number.POSITIVE_INFINITY;
-  /**
-   * The canonical JSON of the container, and the time at which the age in its status changes. It is null after a change
-   * of the container.
-   */
-  text: { json: string; expiresAtMs: number } | null = null;
 
   private constructor(
     readonly role: Role,
@@ -94,7 +102,6 @@ export class SimulatedContainer implements StatusFacts {
       this.state = 'paused';
       this.settleHealth(null);
     }
-    this.text = null;
     return true;
   }
 
@@ -102,7 +109,20 @@ export class SimulatedContainer implements StatusFacts {
   proceed(): void {
     if (this.state === 'restarting') this.start(this.dueAtMs);
     else this.settleHealth('healthy');
-    this.text = null;
+  }
+
+  /**
+   * Returns the canonical JSON of the container at `nowMs`: the role's container is canonical, and the replaced fields
+   * keep their places. `epochMs` is the simulation's start, in milliseconds since 1970.
+   */
+  json(nowMs: number, epochMs: number): string {
+    const { dockerId, release, state, startedAtMs } = this;
+    const { container } = this.role;
+    const image = `${container.image}.${release}`;
+    const imageId = `${container.imageId!.slice(0, -4)}${release.toString(16).padStart(4, '0')}`;
+    const status = statusText(this, nowMs);
+    const startedAt = new Date(epochMs + startedAtMs).toISOString();
+    return JSON.stringify({ ...container, dockerId, image, imageId, state, status, startedAt });
   }
 
   private settleHealth(health: Health | null): void {

@@ -8,11 +8,8 @@ import type { z } from 'zod';
  */
 export type Answer<T> =
   | { kind: 'ok'; data: T }
-  | { kind: 'retry'; retryAfterMs: number | null }
-  | { kind: 'refused'; problemType: string | null; reason: string };
-
-/** Whether a request that was rejected with this status can succeed later. */
-export const isTransient = (status: number): boolean => status === 408 || status === 429 || status >= 500;
+  | { kind: 'retry'; reason: string; retryAfterMs: number | null }
+  | { kind: 'refused'; reason: string; problemType: string | null };
 
 /** Sends a request and checks the response against the contract. */
 export async function callApi<S extends z.ZodType>(http: Http, schema: S, call: Call): Promise<Answer<z.output<S>>> {
@@ -21,18 +18,20 @@ export async function callApi<S extends z.ZodType>(http: Http, schema: S, call: 
     reply = await http.send(call);
   } catch (error) {
     if (!(error instanceof BrokenCallError)) throw error;
-    return { kind: 'retry', retryAfterMs: null };
+    return { kind: 'retry', reason: error.message, retryAfterMs: null };
   }
   const { status, headers, text } = reply;
   const body = parseJson(text);
   if (status >= 200 && status < 300) {
-    const parsed = schema.safeParse(body);
-    return parsed.success ? { kind: 'ok', data: parsed.data } : { kind: 'retry', retryAfterMs: null };
+    const { success, data } = schema.safeParse(body);
+    if (success) return { kind: 'ok', data };
+    return { kind: 'retry', reason: 'the response does not match the contract', retryAfterMs: null };
   }
-  if (isTransient(status)) return { kind: 'retry', retryAfterMs: parseRetryAfter(headers['retry-after']) };
   const { data: problem } = Problem.safeParse(body);
   const reason = problem === undefined ? `status ${status}` : `${status} ${problem.title}: ${problem.detail}`;
-  return { kind: 'refused', problemType: problem?.type ?? null, reason };
+  const isTransient = status === 408 || status === 429 || status >= 500;
+  if (isTransient) return { kind: 'retry', reason, retryAfterMs: parseRetryAfter(headers['retry-after']) };
+  return { kind: 'refused', reason, problemType: problem?.type ?? null };
 }
 
 /** The API sends Retry-After in seconds. A date is ignored, because the result would depend on the clock. */

@@ -12,7 +12,6 @@ import type { Call, Http } from '@muster/testkit/http';
 import { seededRandom, type Random } from '@muster/testkit/random';
 import type { z } from 'zod';
 import { compareCounts, type ExpectedHost, type Texts } from '../compare.js';
-import { containerTexts } from '../model/container-texts.js';
 import { HostLife, type HostEvent } from '../model/host-life.js';
 import type { Role } from '../model/container-life.js';
 import { callApi, type Answer } from '../protocol/answers.js';
@@ -255,13 +254,13 @@ export class HostAgent {
   /** Returns a request with the snapshot at `nowMs`. Reuses the previous body if no container text has changed. */
   private nextSnapshot(session: AgentSession, nowMs: number): Call {
     const { epochMs } = this.fleet;
-    const texts = containerTexts(this.life!.containers, this.texts, nowMs, epochMs);
-    if (this.body === null || texts !== this.texts) {
-      const bytes = Buffer.from(`[${texts.join(',')}]`);
+    const texts = this.life!.containers.map((container) => container.json(nowMs, epochMs));
+    if (this.body === null || texts.join() !== this.texts.join()) {
+      const bytes = Buffer.from(`[${texts.join()}]`);
       const gzip = bytes.length >= GZIP_BYTES_MIN;
       this.body = { bytes: gzip ? gzipSync(bytes, { level: GZIP_LEVEL }) : bytes, gzip };
+      this.texts = texts;
     }
-    this.texts = texts;
     // No two snapshots of a host have the same time, so that their order is always defined.
     this.observedAtMs = Math.max(this.observedAtMs + 1, Math.floor(epochMs + nowMs));
     const request = snapshotRequest(session, this.body.bytes, { ...this.body, observedAtMs: this.observedAtMs });

@@ -5,7 +5,7 @@ import { BrokenCallError, createHttp, type Call, type Reply } from '@muster/test
 import { ownCpuMs } from '@muster/testkit/proc';
 import pMap from 'p-map';
 import type { CommandIo } from '../command-line.js';
-import { createRoles } from '../model/container-texts.js';
+import { createRoles } from '../model/container-life.js';
 import { ApiError, createOperator, type Operator } from '../operator.js';
 import { recordLatency } from '../latencies.js';
 import { finishAgents, runAgents } from './fleet.js';
@@ -26,10 +26,7 @@ const TOKEN_SPARE_SECONDS = 3_600;
  * the expected state, and deletes the hosts.
  * @throws ApiError if the API cannot be used.
  */
-export async function simulate(
-  options: SimulateOptions,
-  { progress: write, signal: stop }: Pick<CommandIo, 'progress' | 'signal'>,
-): Promise<Summary> {
+export async function simulate(options: SimulateOptions, io: Pick<CommandIo, 'progress' | 'signal'>): Promise<Summary> {
   const { url, key, seed, hosts, sockets, durationMs } = options;
   const metrics = new Metrics();
   const run = await withDisposables(async (use) => {
@@ -37,7 +34,7 @@ export async function simulate(
     // the API needs, without making the test better. The wait for a free connection is part of the latency.
     const observe = (call: Call, result: Reply | BrokenCallError) => recordCall(metrics, call, result);
     const http = use(createHttp(url, { sockets, timeoutMs: TIMEOUT_MS, observe }), (http) => http.close());
-    const operator = createOperator({ url, key, fetch: http.fetch, onRetry: () => (metrics.retries += 1) });
+    const operator = createOperator(http, key, { onRetry: () => (metrics.retries += 1) });
     const expiresInSeconds = Math.ceil(durationMs / 1_000) + TOKEN_SPARE_SECONDS;
     const enrollment = use(
       await operator.call('createEnrollmentToken', { body: { name: `sim-${seed}`, maxUses: hosts, expiresInSeconds } }),
@@ -64,10 +61,10 @@ export async function simulate(
     const agents = Array.from({ length: hosts }, (_, host) => new HostAgent(fleet, host));
     const enrolled = () => agents.flatMap(({ expected }) => expected ?? []);
     const state = () => ({ enrolled: enrolled().length, hosts, cadence: enrolled()[0]?.cadence ?? null });
-    const progress = use(showProgress(write, metrics, state), ({ stop }) => stop());
+    const progress = use(showProgress(io.progress, metrics, state), ({ stop }) => stop());
     if (!options.keep) use(operator, () => deleteHosts(operator, engineIdPrefix, (stage) => progress.enter(stage)));
 
-    await runAgents(agents, { durationMs, stop, now });
+    await runAgents(agents, { durationMs, stop: io.signal, now });
     const seconds = now() / 1_000;
     progress.enter('comparing the freshness');
     const wrongFreshness = await verifyFreshness(operator, enrolled(), now);

@@ -45,9 +45,8 @@ export function summarize({ options, seconds, hosts, metrics, verification, simu
     if (answered === 0) return [];
     const { p50, p99, max } = latencyOf(latencies);
     const latency = { p50Ms: rounded(p50), p99Ms: rounded(p99), maxMs: rounded(max) };
-    return [
-      [kind, { answered, perSecond: rounded(answered / seconds), ...latency, bytesSent, bytesReceived }] as const,
-    ];
+    const perSecond = rounded(answered / seconds);
+    return [[kind, { answered, perSecond, ...latency, bytesSent, bytesReceived }] as const];
   });
   const hasServerErrors = [...metrics.statuses.keys()].some((status) => status >= 500);
   return {

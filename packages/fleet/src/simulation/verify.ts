@@ -23,11 +23,7 @@ const SAMPLE_HOSTS_MAX = 100;
  * Compares the freshness of the hosts while most of them have recently sent only heartbeats. Call this function before
  * the agents send their last snapshots, because these snapshots make every host online.
  */
-export async function verifyFreshness(
-  operator: Operator,
-  fleet: readonly ExpectedHost[],
-  now: () => number,
-): Promise<string[]> {
+export async function verifyFreshness(operator: Operator, fleet: readonly ExpectedHost[], now: () => number) {
   const differences: string[] = [];
   await compareOrReport(differences, async () => {
     const { byId, read } = await readHosts(operator, now);

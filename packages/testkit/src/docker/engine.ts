@@ -6,15 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isAvailable } from '../is-available.js';
 import { startCommand, type Program } from '../child-process.js';
+import { createHttp } from '../http.js';
 import { signalIfRunning } from '../proc.js';
-import { createDockerClient } from './client.js';
 
 const run = promisify(execFile);
 
-const PROGRAMS = ['dockerd', 'containerd', 'runc', 'busybox', 'unshare', 'ip', 'tar'];
+const PROGRAMS = ['dockerd', 'docker', 'containerd', 'runc', 'busybox', 'unshare', 'ip', 'tar'];
 /** The commands that the tests' containers run. */
 const APPLETS = ['sh', 'sleep', 'true', 'false', 'test', 'touch', 'rm', 'httpd', 'cat', 'echo', 'nc'];
-const IMAGE_BYTES_MAX = 64 * 1024 * 1024;
+/** The image of all containers: busybox and links to it. */
+const IMAGE = 'test/bb:1';
+const SLEEP = ['sleep', '1d'];
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
 
@@ -34,13 +36,28 @@ export type DockerEngine = Awaited<ReturnType<typeof startDockerEngine>>;
 export async function startDockerEngine() {
   const dir = await mkdtemp(join(tmpdir(), 'muster-docker-'));
   const socketPath = join(dir, 'docker.sock');
-  const client = createDockerClient(socketPath);
+  const dockerHost = `unix://${socketPath}`;
+  const http = createHttp('http://docker', { socketPath });
   let daemon: Program | null = null;
+
+  /** Runs Docker's command line, without the user's configuration, and returns its output. */
+  async function docker(...args: string[]): Promise<string> {
+    const env = { PATH: process.env['PATH'], DOCKER_HOST: dockerHost, DOCKER_CONFIG: dir };
+    return (await run('docker', args, { env })).stdout.trim();
+  }
+
+  const remove = (...ids: string[]) => docker('rm', '--force', '--volumes', ...ids);
+
+  const isAnswering = (): Promise<boolean> =>
+    docker('version').then(
+      () => true,
+      () => false,
+    );
 
   async function start(): Promise<void> {
     const started = (daemon = startDaemon(dir, socketPath));
     const deadline = performance.now() + READY_MS_MAX;
-    while (!(await client.isAnswering())) {
+    while (!(await isAnswering())) {
       if (!started.isRunning() || performance.now() > deadline) {
         throw new Error(`dockerd does not start:\n${(await readFile(join(dir, 'docker.log'), 'utf8')).slice(-2_000)}`);
       }
@@ -55,7 +72,7 @@ export async function startDockerEngine() {
   }
 
   async function removeAll(): Promise<void> {
-    await client.close();
+    await http.close();
     await endProcessesOf(dir);
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
@@ -64,17 +81,27 @@ export async function startDockerEngine() {
     // Without this file, the engine would use the machine's configuration file.
     await writeFile(join(dir, 'daemon.json'), '{}');
     await start();
-    await client.importImage(await createBusyboxImage(join(dir, 'image')));
+    await docker('import', await createBusyboxImage(join(dir, 'image')), IMAGE);
   } catch (error) {
     await end('SIGKILL');
     await removeAll();
     throw error;
   }
   return {
-    ...client,
     socketPath,
     /** The value of DOCKER_HOST for clients. */
-    dockerHost: `unix://${socketPath}`,
+    dockerHost,
+    isAnswering,
+    docker,
+    /** Creates a container, with options of `docker create`, and returns its id. By default, it sleeps for a day. */
+    create: (name: string, options: readonly string[] = [], command: readonly string[] = SLEEP) =>
+      docker('create', '--name', name, ...options, IMAGE, ...command),
+    /** Like `create`, and starts the container. */
+    run: (name: string, options: readonly string[] = [], command: readonly string[] = SLEEP) =>
+      docker('run', '--detach', '--name', name, ...options, IMAGE, ...command),
+    remove,
+    /** Returns the engine's response to a GET request. */
+    get: async <T>(path: string): Promise<T> => JSON.parse((await http.send({ path })).text) as T,
     /** Stops the engine with SIGTERM, which also stops its containers. */
     stop: () => end('SIGTERM'),
     /** Kills the engine and its containers. After the next `restart`, the engine reports the containers as exited. */
@@ -96,7 +123,8 @@ export async function startDockerEngine() {
         // If the engine was killed, its containers may still run. Only a running engine can remove them completely, so
         // the engine is started again.
         if (daemon === null) await start();
-        for (const { Id } of await client.list()) await client.remove(Id);
+        const ids = await docker('ps', '--all', '--quiet');
+        if (ids !== '') await remove(...ids.split('\n'));
       } finally {
         await end('SIGTERM');
         await removeAll();
@@ -141,13 +169,13 @@ async function processesOf(dir: string): Promise<number[]> {
   return pids;
 }
 
-/** Returns a root file system as a tar archive: the machine's static busybox and a link for each applet. */
-async function createBusyboxImage(dir: string): Promise<Buffer> {
+/** Creates a tar archive of a root file system: the machine's static busybox and a link for each applet. */
+async function createBusyboxImage(dir: string): Promise<string> {
   await mkdir(join(dir, 'bin'), { recursive: true });
   await mkdir(join(dir, 'tmp'));
   const { stdout: path } = await run('sh', ['-c', 'command -v busybox']);
   await copyFile(path.trim(), join(dir, 'bin', 'busybox'));
   for (const applet of APPLETS) await symlink('busybox', join(dir, 'bin', applet));
-  const tar = await run('tar', ['-C', dir, '-cf', '-', '.'], { encoding: 'buffer', maxBuffer: IMAGE_BYTES_MAX });
-  return tar.stdout;
+  await run('tar', ['-C', dir, '-cf', `${dir}.tar`, '.']);
+  return `${dir}.tar`;
 }

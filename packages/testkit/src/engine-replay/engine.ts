@@ -174,7 +174,7 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
         ...container.entry,
         Ports: rotate(this.#listedPorts(container), offset),
         State: container.state,
-        Status: statusText(container, this.options.nowMs(), !this.#isPodman).text,
+        Status: statusText(container, this.options.nowMs(), !this.#isPodman),
       }));
   }
 

@@ -5,7 +5,7 @@
 import { execFile, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, chown, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -153,17 +153,22 @@ function watch(bin: string, directory: string, owner: Owner) {
   watchdog.stdin.on('error', () => undefined);
   const logFile = join(directory, 'log');
 
+  const pid = async () => Number.parseInt(await readFile(join(data, 'postmaster.pid'), 'utf8'), 10);
+
   async function signalAll(signal: NodeJS.Signals): Promise<number[]> {
-    const postmaster = Number.parseInt(await readFile(join(data, 'postmaster.pid'), 'utf8'), 10);
+    const postmaster = await pid();
     const children = (await processes()).filter(({ parent }) => parent === postmaster);
     // The postmaster gets the signal first, so that it starts no more processes.
-    const pids = [postmaster, ...children.map(({ pid }) => pid)];
-    for (const pid of pids) signalIfRunning(pid, signal);
+    const pids = [postmaster, ...children.map((child) => child.pid)];
+    for (const each of pids) signalIfRunning(each, signal);
     return pids;
   }
 
   return {
+    /** The directory of the server's files. */
     data,
+    /** Returns the id of the server's first process. */
+    pid,
     /** Stops all processes of the server with SIGSTOP. Connections stay open, but queries are not answered. */
     freeze: async (): Promise<void> => void (await signalAll('SIGSTOP')),
     unfreeze: async (): Promise<void> => void (await signalAll('SIGCONT')),
@@ -182,20 +187,6 @@ function watch(bin: string, directory: string, owner: Owner) {
       const log = await readFile(logFile, 'utf8').catch(() => '');
       throw new Error(`PostgreSQL did not start:\n${log.slice(-LOG_LENGTH_MAX)}`);
     },
-    /** After `crash`, copies the server's files. Replaces an earlier copy. */
-    async saveFiles(): Promise<void> {
-      await rm(`${data}.saved`, { recursive: true, force: true });
-      // `-a` preserves owners and modes, because PostgreSQL checks them when it starts.
-      await run('cp', ['-a', data, `${data}.saved`]);
-    },
-    /**
-     * Replaces the server's files with the copy by renaming directories, which takes almost no time. The server must
-     * not be running.
-     */
-    async restoreFiles(): Promise<void> {
-      await rename(data, `${data}.lost`);
-      await rename(`${data}.saved`, data);
-    },
     /** Stops the server and removes its files. May be called more than once. */
     async stop(): Promise<void> {
       watchdog.stdin.end();
@@ -213,22 +204,17 @@ async function processes(): Promise<{ pid: number; parent: number }[]> {
 
 /** Returns the newest installation in PATH and in Debian's directories. @throws PostgresMissingError */
 async function findNewestInstallation(): Promise<{ bin: string; version: string }> {
-  const { stdout } = await run('sh', ['-c', FIND_INSTALLATIONS]);
-  const found = [...stdout.matchAll(/^(.+)\/postgres .*? (\d+[\d.]*)/gm)].map(([, bin, version]) => ({
-    bin: bin!,
-    version: version!,
-  }));
-  found.sort((a, b) => Number.parseFloat(b.version) - Number.parseFloat(a.version));
-  const newest = found[0];
-  if (newest !== undefined && Number.parseInt(newest.version, 10) >= MAJOR_VERSION_MIN) return newest;
+  const { stdout } = await run('sh', ['-c', FIND_NEWEST]);
+  const [, version = '', bin = ''] = /^(\d[\d.]*) (.+)$/m.exec(stdout) ?? [];
+  if (Number.parseInt(version, 10) >= MAJOR_VERSION_MIN) return { bin, version };
   const how = 'Debian: apt-get install postgresql; macOS: brew install postgresql';
   throw new PostgresMissingError(`no PostgreSQL ${MAJOR_VERSION_MIN} or newer is installed (${how})`);
 }
 
-/** Prints the path and the version of each installation that has initdb. */
-const FIND_INSTALLATIONS = `
+/** Prints the version and the path of the newest installation that has initdb. */
+const FIND_NEWEST = String.raw`
 IFS=:
 for directory in $PATH $(echo /usr/lib/postgresql/*/bin | tr ' ' :); do
-  [ -x "$directory/initdb" ] && echo "$directory/postgres $("$directory/postgres" --version 2>/dev/null)"
-done
-true`;
+  [ -x "$directory/initdb" ] || continue
+  echo "$("$directory/postgres" --version 2>/dev/null | sed 's/.*) \([0-9.]*\).*/\1/') $directory"
+done | sort -V | tail -n 1`;

@@ -23,11 +23,3 @@ export async function createDatabase(serverUrl: string, name: string): Promise<s
   url.pathname = `/${name}`;
   return url.href;
 }
-
-/** Returns the id of a server's first process. The URL must be one for a superuser. */
-export function postmasterPid(serverUrl: string): Promise<number> {
-  return withConnection(serverUrl, async (client) => {
-    const { rows } = await client.query<{ file: string }>("SELECT pg_read_file('postmaster.pid') AS file");
-    return Number.parseInt(rows[0]!.file, 10);
-  });
-}

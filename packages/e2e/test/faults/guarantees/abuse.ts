@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Paths, SnapshotHeaderNames } from '@muster/contracts';
 import { newToken, withDisposables } from '@muster/testkit';
-import { peakBytes, residentBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import { type AgentSession, snapshotRequest } from '@muster/fleet';
 import { createHttp, type Call, type Http, type Reply } from '@muster/testkit/http';
@@ -25,6 +24,7 @@ import {
 } from '../load/hostile.js';
 import { enroll } from '../parts/agent.js';
 import { startApi, type Api } from '../parts/api.js';
+import { peakBytes, residentBytes, resetPeak } from '../parts/memory.js';
 import { createEnrollment, createOperator } from '../parts/operator.js';
 import { withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/format.js';
@@ -86,14 +86,14 @@ async function sendHostileInput({ plan, progress }: CheckContext, databaseUrl: s
     await sleep(IDLE_AFTER_MS);
     const idleBytes = residentBytes(api.program.pid);
     resetPeak(api.program.pid);
-    await api.longestBlockMs();
+    await api.call('longestBlockMs');
 
     const memory = () => `${formatBytes(peakBytes(api.program.pid) - idleBytes)} above idle so far`;
     const outcomes: Outcome[] = [];
     const worst = { name: '', busyMs: 0 };
     const measure = async (name: string, action: () => Promise<Outcome[]>) => {
       outcomes.push(...(await action()));
-      const busyMs = await api.longestBlockMs();
+      const busyMs = await api.call('longestBlockMs');
       if (busyMs > worst.busyMs) Object.assign(worst, { name, busyMs });
     };
     for (let repeat = 1; repeat <= plan.abuse.repeats; repeat++) {

@@ -66,7 +66,7 @@ async function onServer({ progress }: CheckContext, databaseUrl: string): Promis
       ),
     ) as [Operator, Operator];
     await sleep(AHEAD_FOR_MS);
-    await wrong.setClockAhead(0);
+    await wrong.call('setClockAhead', 0);
     progress(`clock: ${what}, a replica was an hour ahead for ${AHEAD_FOR_MS / 1_000} s`);
     const observations = await observeEnd(fleet, [operator, other]);
 
@@ -109,9 +109,9 @@ async function onEmbedded({ progress }: CheckContext, directory: string): Promis
     const fleet = await openFleet(api, options.adminKey, use);
     const client = use(createHttp(api.url), (each) => each.close());
     const operator = createOperator(client, options.adminKey);
-    await api.setClockAhead(AHEAD_MS);
+    await api.call('setClockAhead', AHEAD_MS);
     await sleep(AHEAD_FOR_MS);
-    await api.setClockAhead(0);
+    await api.call('setClockAhead', 0);
     progress(`clock: ${what}, the process was an hour ahead for ${AHEAD_FOR_MS / 1_000} s`);
     const observations = await observeEnd(fleet, [operator]);
 

@@ -48,8 +48,8 @@ async function delayStream({ progress }: CheckContext, { createDatabase }: Serve
       await snapshot('third:1');
       const result = {
         historyMs: await msUntil(async () => {
-          const [newest] = await operator.all('listEvents', {}, () => true);
-          return newest?.to === 'third:1';
+          const { items } = await operator.call('listEvents');
+          return items[0]?.to === 'third:1';
         }, HISTORY_MS_MAX),
         laggingMs: await until(/event: lagging\n/, LAGGING_MS_MAX),
         lagSeconds: await lagSeconds(client),

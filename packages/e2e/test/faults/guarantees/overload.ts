@@ -3,7 +3,6 @@ import { Paths } from '@muster/contracts';
 import { openConnection, seedHosts, startLoad, type Load, type LoadResult } from '@muster/fleet';
 import { newToken, withDisposables } from '@muster/testkit';
 import { createHttp, type Call } from '@muster/testkit/http';
-import { peakBytes, resetPeak } from '@muster/testkit/proc';
 import { formatBytes, formatMs } from '@muster/testkit/report';
 import {
   always,
@@ -17,6 +16,7 @@ import {
 import { announcement, holdOpen } from '../load/hostile.js';
 import { startApi } from '../parts/api.js';
 import { onCore, pinServer } from '../parts/cores.js';
+import { peakBytes, resetPeak } from '../parts/memory.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { percent, perSecond, seconds } from '../../../src/faults/format.js';
 
@@ -68,7 +68,7 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
   const databaseUrl = await createDatabase('faults_overload');
   const { peakMs, overloadMs } = plan.overload;
   return withDisposables(async (use) => {
-    await pinServer(cluster.url, 0);
+    await pinServer(cluster, 0);
     const env = { DATABASE_URL: databaseUrl, MUSTER_AUTH_FAILURES_PER_MINUTE: '0', MUSTER_SIGN_INS_PER_MINUTE: '0' };
     const adminKey = newToken();
     const started = await startApi({ env, adminKey, through: onCore(0) });

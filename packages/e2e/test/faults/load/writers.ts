@@ -1,4 +1,5 @@
-import { SyncSummary, type ContainerEvent } from '@muster/contracts';
+import type { Input } from '@muster/client';
+import { PAGE_LIMIT_MAX, SyncSummary, type ContainerEvent } from '@muster/contracts';
 import { type AgentSession, heartbeatRequest, markerOf, numberedSnapshot, snapshotRequest } from '@muster/fleet';
 import { eventually } from '@muster/testkit';
 import { createHttp, type Http, type Reply } from '@muster/testkit/http';
@@ -111,7 +112,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
         const { agent, host, base, acked } = writer;
         const containers = await operator.all('listContainers', { query: { hostId: [agent.hostId] } });
         const query = { hostId: [agent.hostId], dockerId: markerOf(host), kind: ['image_changed' as const] };
-        const events = await operator.all('listEvents', { query }, (some) => reachesGeneration(some, base));
+        const events = await eventsSince(base, operator, query);
         const { found, lost, torn } = judgeHost(writer, containers, events);
         comparison.acked += acked.length;
         if (lost !== null) comparison.lost.push(lost);
@@ -129,8 +130,21 @@ export async function createWriters(url: string, operator: Operator, count: numb
 
 const isAck = ({ status, text }: Reply): boolean => status === 200 && SyncSummary.parse(JSON.parse(text)).applied;
 
-const reachesGeneration = (events: readonly ContainerEvent[], base: number): boolean =>
-  events.some(({ to }) => generationOfValue(to) <= base);
+/** Returns a marker's events, newest first: at least all events after generation `base`. */
+async function eventsSince(
+  base: number,
+  operator: Operator,
+  query: Input<'listEvents'>['query'],
+): Promise<ContainerEvent[]> {
+  const events: ContainerEvent[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await operator.call('listEvents', { query: { ...query, limit: PAGE_LIMIT_MAX, cursor } });
+    events.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && !events.some(({ to }) => generationOfValue(to) <= base));
+  return events;
+}
 
 /**
  * Finds enrollments that the API acknowledged but lost: the API does not list the host, or rejects the host's token.

@@ -1,7 +1,24 @@
-import { postmasterPid } from '@muster/testkit/databases';
-import { pinFamily } from '@muster/testkit/proc';
+/** Runs processes on one CPU core, with util-linux's taskset. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import type { PostgresCluster } from '@muster/testkit';
+import { familyOf } from '@muster/testkit/proc';
 
-export { onCore } from '@muster/testkit/proc';
+const canPin = (): boolean =>
+  availableParallelism() > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
 
-/** Keeps a PostgreSQL server on one core, so that it does not slow down the load generator on another core. */
-export const pinServer = async (url: string, core: number): Promise<void> => pinFamily(await postmasterPid(url), core);
+/**
+ * Returns the command prefix that runs a program on one core. The prefix is empty if this process may use only one
+ * core.
+ */
+export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset', '-c', String(core)] : []);
+
+/**
+ * Moves a PostgreSQL server to one core, if this process may use several, so that it does not slow down the load
+ * generator on another core. Later processes of the server inherit the core.
+ */
+export async function pinServer(cluster: Pick<PostgresCluster, 'pid'>, core: number): Promise<void> {
+  if (!canPin()) return;
+  for (const member of familyOf(await cluster.pid()))
+    execFileSync('taskset', ['-cp', String(core), String(member.pid)]);
+}

@@ -4,8 +4,8 @@ import type { Http } from '@muster/testkit/http';
 export type { Operator } from '@muster/fleet';
 
 /** Creates an operator that uses the connections of `client`, and makes each call once. */
-export const createOperator = ({ fetch }: Http, key: string): fleet.Operator =>
-  fleet.createOperator({ url: 'http://muster', key, fetch, isStrict: true });
+export const createOperator = (client: Http, key: string): fleet.Operator =>
+  fleet.createOperator(client, key, { attemptsMax: 1 });
 
 /** Creates an enrollment token that can be used `maxUses` times. */
 export const createEnrollment = (operator: fleet.Operator, maxUses: number) =>

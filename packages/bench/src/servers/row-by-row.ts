@@ -1,7 +1,6 @@
-import type pg from 'pg';
+import type { Container } from '@muster/contracts';
 import { ORGANIZATION } from '@muster/fleet';
-import { createPool } from '../pool.js';
-import type { Contender, Delivery } from './contender.js';
+import type pg from 'pg';
 
 const UPSERT = {
   name: 'upsert-container',
@@ -25,11 +24,11 @@ const MARK_ABSENT = {
 
 export const TOUCH_HOST = { name: 'touch-host', text: `UPDATE hosts SET "lastSeenAt" = now() WHERE id = $1` };
 
-/** Executes one prepared statement per row, in a transaction. */
-export async function deliverRowByRow(
-  pool: pg.Pool,
-  { hostId, containers }: Pick<Delivery, 'hostId' | 'containers'>,
-): Promise<void> {
+/**
+ * Makes a host's rows equal to its snapshot with one prepared statement per row, in a transaction. This form of the
+ * obvious implementation uses no ORM, and the server plans each statement only once.
+ */
+export async function deliverRowByRow(pool: pg.Pool, hostId: string, containers: readonly Container[]): Promise<void> {
   const client = await pool.connect();
   let broken = true;
   try {
@@ -51,10 +50,4 @@ export async function deliverRowByRow(
     // After a failure, the connection is closed, which ends its transaction.
     client.release(broken);
   }
-}
-
-/** A faster form of the obvious implementation: it uses no ORM, and the server plans each statement only once. */
-export function createRowByRow(url: string): Contender {
-  const pool = createPool(url);
-  return { id: 'rows', deliver: (delivery) => deliverRowByRow(pool, delivery), close: () => pool.end() };
 }
