@@ -1,9 +1,9 @@
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 
 /**
- * Returns the environment of the API under `pnpm dev`. The well-known admin key is set only for an embedded database. A
- * database server would keep the key after development. `PORT` is the port of the page, which Vite serves
- * (apps/web/vite.config.ts); the API listens on the next one.
+ * Returns the environment of the API under `pnpm dev`. The well-known admin key is set only for an embedded database,
+ * because a database server would keep the key after development. Vite serves the page on `PORT`
+ * (apps/web/vite.config.ts), and the API listens on the next port.
  */
 export function developmentEnv(given: NodeJS.ProcessEnv, dataDir: string): NodeJS.ProcessEnv {
   const pagePort = Number(given['PORT'] || 3000);

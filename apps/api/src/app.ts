@@ -72,7 +72,10 @@ export interface AppOptions {
    * 429. 0: unlimited.
    */
   authFailuresPerMinute?: number;
-  /** Maximum number of sign-in attempts per minute from one address. For one account, half as many. 0: unlimited. */
+  /**
+   * Maximum number of sign-in attempts per minute from one address. The limit for one account is half of this. 0:
+   * unlimited.
+   */
   signInsPerMinute?: number;
   /** An OpenID Connect provider that users can sign in with. */
   oidc?: OidcOptions | null;
@@ -116,7 +119,7 @@ export interface AppOptions {
   skewMs?: () => number;
   /** Returns the milliseconds of a monotonic clock, for rate limits. */
   elapsedMs?: () => number;
-  /** Serves the agent download. Absent: this API has no agent release. */
+  /** Serves the agent release for download. By default, this API has no agent release. */
   agentRelease?: AgentReleaseService;
   /**
    * Returns true once the process is shutting down. From then on, `/readyz` returns 503, and connections close after

@@ -47,7 +47,7 @@ const isProxy = (entry: string): boolean =>
   ipaddr.IPv4.isValidCIDRFourPartDecimal(entry) ||
   ipaddr.IPv6.isValidCIDR(entry);
 
-/** Rejects `true`, because any client could then choose the address under which rate limits count its requests. */
+/** Rejects `true`, which would let any client choose the address under which rate limits count its requests. */
 const trustProxy = z
   .string()
   .transform((value) => value.split(',').map((entry) => entry.trim()))

@@ -35,7 +35,7 @@ import { createMetrics } from './services/metrics/index.js';
 // heap to twice its live data, which costs a little CPU time and halves the heap's growth under overload.
 setFlagsFromString('--heap-growing-percent=100');
 
-/** Another package builds the dashboard. That package is resolved by name, and its build may be missing. */
+/** The directory to which the package `@muster/web` builds the dashboard. The build may be missing. */
 const webDir = fileURLToPath(new URL('.', import.meta.resolve('@muster/web/dist/index.html')));
 
 // The banner goes to stdout and the log to stderr, so that each can be redirected separately.
@@ -187,7 +187,7 @@ function fail(error: unknown): never {
       ? error.problems
       : [code === 'EADDRINUSE' ? `${message}: another process uses this port; set PORT to another one` : message];
   for (const line of lines) process.stderr.write(`muster: ${line}\n`);
-  // Exits at once, because open handles would keep a process without a server alive.
+  // Exits explicitly, because open handles would otherwise keep the process alive.
   process.exit(1);
 }
 

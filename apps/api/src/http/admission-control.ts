@@ -28,7 +28,7 @@ import type { Metrics } from '../services/metrics/index.js';
 export interface AdmissionOptions {
   /** Maximum number of concurrent requests to the API. */
   requestsInWorkMax?: number;
-  /** Maximum number of waiting requests, as a multiple of the requests that may run at a time. */
+  /** Maximum number of waiting requests, as a multiple of the maximum number of concurrent requests. */
   waitingPerRequestMax?: number;
   /**
    * Maximum number of bytes that all request bodies together may occupy at a time. Both the compressed and the
@@ -53,8 +53,8 @@ const WAIT_MS_MAX = 2_000;
 
 /**
  * Maximum milliseconds that a request waits for a slot after its body has arrived. This limit exceeds `WAIT_MS_MAX`,
- * because a refused client must send its body again. The sum of this limit and the limits of the waits for a first slot
- * and for memory is below the agent's timeout of 20 seconds.
+ * because a refused client must send its body again. The sum of `WAIT_MS_MAX`, `BYTES_WAIT_MS_MAX` and this limit is
+ * below the agent's timeout of 20 seconds.
  */
 const PROCESSING_WAIT_MS_MAX = 12_000;
 
@@ -65,8 +65,8 @@ const PROCESSING_WAIT_MS_MAX = 12_000;
 const PROCESSING_SHARE = 3 / 4;
 
 /**
- * Milliseconds that a body may wait for memory. This limit exceeds `WAIT_MS_MAX`, because memory may become free only
- * when slow bodies are aborted, which takes seconds.
+ * Maximum milliseconds that a body waits for memory. This limit exceeds `WAIT_MS_MAX`, because it can take seconds
+ * until slow bodies are aborted and their memory becomes free.
  */
 const BYTES_WAIT_MS_MAX = 5_000;
 
@@ -75,7 +75,7 @@ const LOG_INTERVAL_MS = 5_000;
 
 /**
  * Each kind of call has its own share of the limits, so that no kind can starve another. Large snapshots must not make
- * other hosts look dead. A fleet that reconnects at once must not lock out operators. Callers without credentials must
+ * other hosts look dead. A whole fleet that reconnects must not lock out operators. Callers without credentials must
  * not lock out anyone. `bodyBytesMax` limits the size of one body, before and after decompression.
  */
 const LIMIT_SHARES = {
@@ -86,7 +86,7 @@ const LIMIT_SHARES = {
   calls: { requests: 1 / 2, bytes: 1 / 8, bodyBytesMax: BODY_BYTES_MAX },
   snapshots: { requests: 5 / 16, bytes: 3 / 4, bodyBytesMax: SNAPSHOT_BODY_BYTES_MAX },
   operators: { requests: 1 / 8, bytes: 1 / 16, bodyBytesMax: BODY_BYTES_MAX },
-  /** Calls of operations that require no credentials, and all calls that carry none. */
+  /** Calls of operations that require no credentials, and all calls without credentials. */
   anonymous: { requests: 1 / 16, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
   /** The dashboard's files, the agent's release and unknown paths, which need no database. */
   files: { requests: 1 / 4, bytes: 1 / 32, bodyBytesMax: BODY_BYTES_MAX },
@@ -137,8 +137,8 @@ function pathOf(target: string): string {
  * This also bounds the queue for database connections. Health checks are never refused.
  *
  * Many requests may wait, because waiting costs almost nothing. A refusal costs a notable part of the CPU time of a
- * small call, and makes the client retry at once. Under overload, most requests are refused, and each refusal takes CPU
- * time from the accepted requests. Refusals therefore bypass `app`, because Express alone costs more than the rest of a
+ * small call, and makes the client retry. Under overload, most requests are refused, and each refusal takes CPU time
+ * from the accepted requests. Refusals therefore bypass `app`, because Express alone costs more than the rest of a
  * refusal. The response is the same as the one that `app` sends for an `OverloadedError`.
  */
 export function createAdmissionControl(
@@ -186,7 +186,7 @@ export function createAdmissionControl(
 
   const refuse = createRefusalListener(publicUrl, isDraining);
 
-  /** Passes a request that has acquired a slot to `app`. */
+  /** Calls `app` with a request that has acquired a slot. */
   function begin(gate: (typeof gates)[RequestClass], req: IncomingMessage, res: ServerResponse, at: number) {
     const { requests, bytes, admittedRequestBytesMax, isAnonymous } = gate;
     const isClientConnected = () => !res.closed;

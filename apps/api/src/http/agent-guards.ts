@@ -27,8 +27,8 @@ const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
  * Creates the guards of the routes that agents call. A guard authenticates the agent, applies the rate limit, and then
  * waits for the host's previous call to finish. The body of a waiting request is not read.
  *
- * For each host, one snapshot and one other call run at a time, so that a heartbeat never waits for a snapshot. More
- * calls at a time would not be faster, because each needs the lock on the host's row.
+ * For each host, one snapshot and one other call run at a time, so that a heartbeat never waits for a snapshot. Running
+ * more calls at a time would not be faster, because each call needs the lock on the host's row.
  */
 export function createAgentGuards(options: AgentGuardOptions): AgentGuards {
   const { authenticateAgent, authenticateEnrollment, refusals, limits, enrollmentLimit, delayRefusal } = options;

@@ -2,8 +2,8 @@ import type { Request } from 'express';
 import { TokenInvalidError } from '../errors.js';
 
 /**
- * Whether a request has a bearer token, valid or not. Other kinds of credentials may be meant for a proxy, because a
- * browser sends the proxy's credentials to every server behind it.
+ * Whether a request has a bearer token, valid or not. Credentials of other kinds do not count, because they may be
+ * meant for a proxy: a browser sends a proxy's credentials to every server behind the proxy.
  */
 export const hasBearerToken = (req: Request): boolean => /^Bearer\b/i.test(req.headers.authorization ?? '');
 

@@ -19,7 +19,7 @@ const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
  * Maximum number of bodies that one address may have in transfer at a time. A site of 500 hosts may share an address.
  */
 const ADDRESS_TRANSFERS_MAX = 512;
-/** The same limit for callers without credentials. It suffices for a few browsers. */
+/** Like `ADDRESS_TRANSFERS_MAX`, but for callers without credentials. Suffices for a few browsers. */
 const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
 
 /** Maximum number of waiting callers per peer or address. */
@@ -34,9 +34,15 @@ const BYTES_PER_SECOND_MIN = 1_024;
 /** Number of seconds over which the rate is averaged. */
 const AVERAGED_SECONDS = 5;
 
-/** While other requests wait for memory, a body that holds more bytes than this must arrive faster. */
+/**
+ * While other requests wait for memory, a body that holds more bytes than this must arrive at
+ * `PRESSURE_BYTES_PER_SECOND_MIN` or faster.
+ */
 const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
-/** Such a body is aborted if fewer bytes than this arrived in the last second. */
+/**
+ * Minimum rate in bytes per second, measured over the last second, of a body to which `PRESSURE_HELD_BYTES_MIN`
+ * applies.
+ */
 const PRESSURE_BYTES_PER_SECOND_MIN = 16 * 1_024;
 
 const TICK_MS = 1_000;
@@ -156,7 +162,7 @@ function abortReason({ recent, holder }: TrackedTransfer): DomainError | null {
     const bytes = recent.reduce((sum, each) => sum + each, 0);
     if (bytes < AVERAGED_SECONDS * BYTES_PER_SECOND_MIN) return new RequestTimeoutError();
   }
-  // The first second may be incomplete.
+  // The first element can cover less than a second, because all transfers share a timer.
   const isSlow = recent.length > 1 && recent.at(-1)! < PRESSURE_BYTES_PER_SECOND_MIN;
   return isSlow && holder.isScarce && holder.heldBytes > PRESSURE_HELD_BYTES_MIN ? new OverloadedError() : null;
 }

@@ -50,8 +50,8 @@ function requireJson({ headers }: Request): RawBody['encoding'] {
 
 /**
  * Reads a body within the process's memory limit for bodies. Counts the bytes that arrive, not the announced length,
- * and yields to other requests while the body arrives. Most bodies arrive with their headers. Their requests keep their
- * slots, because they would otherwise have to queue for a slot again.
+ * and releases the request's slot while the body arrives. Most bodies arrive together with their headers. In that case,
+ * the request keeps its slot, so that it need not queue for a slot again.
  */
 async function readWithinLimit(req: Request, encoding: RawBody['encoding'], bytesMax: number): Promise<RawBody> {
   const slot = req.res?.locals.slot;

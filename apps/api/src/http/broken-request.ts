@@ -16,7 +16,8 @@ import { SMALL_CHUNKS } from './small-chunks.js';
 const LINGER_MS_MAX = 10_000;
 
 /**
- * The server closes the connection of a refused client earlier if the client sends no data for this many milliseconds.
+ * The server closes the connection before `LINGER_MS_MAX` if the refused client sends no data for this many
+ * milliseconds.
  */
 const LINGER_SILENT_MS_MAX = 1_000;
 

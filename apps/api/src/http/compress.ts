@@ -2,7 +2,7 @@ import compression from 'compression';
 import type { Response } from 'express';
 import { constants } from 'node:zlib';
 
-/** A smaller body fits into one network packet even without compression. */
+/** Bodies below this size are not compressed, because they fit into one network packet anyway. */
 const BYTES_MIN = 1_024;
 
 /**
@@ -13,14 +13,14 @@ const compressionOf = compression({
   threshold: BYTES_MIN,
   level: 1,
   brotli: { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } },
-  // A problem document has headers that describe its own bytes.
+  // A problem document is not compressed, because its headers describe its uncompressed bytes.
   filter: (_req, res) => res.statusCode === 200,
 });
 
 /**
  * Compresses the JSON that is sent next, if the client accepts compression. Call it only for answers to operators'
- * reads. Agents receive small answers thousands of times a second. An answer with a new secret must not be compressed
- * together with text that another site may choose.
+ * reads. Answers to agents are small and are sent thousands of times a second. Answers with a new secret must not be
+ * compressed together with text that another site can choose (the BREACH attack).
  */
 export function compressAnswer(res: Response): void {
   compressionOf(res.req, res, () => undefined);

@@ -9,9 +9,9 @@ export interface Exchange {
 }
 
 /**
- * Maximum number of requests in progress on one connection. Our clients do not use HTTP/1.1 pipelining (to send the
- * next request before the previous response arrives), and other clients rarely use it. Node processes all requests that
- * it has read from one connection before it serves another.
+ * Maximum number of requests in progress on one connection. Our clients do not use HTTP/1.1 pipelining (sending the
+ * next request before the previous response has arrived), and other clients rarely use it. Node processes all requests
+ * that it has read from one connection before it serves another.
  */
 const PIPELINED_MAX = 16;
 
@@ -29,8 +29,9 @@ export interface Connections {
   closeAfterResponses(): void;
 
   /**
-   * Closes each connection that has sent nothing for at least `silentMs` and either never sent a request or sent an
-   * incomplete one. Call it repeatedly. Connections that wait for a response are not closed.
+   * Closes each connection that has sent nothing for at least `silentMs`, for example one that never sent a request or
+   * sent an incomplete one. Connections that wait for a response are not closed. Call this function repeatedly, because
+   * it measures the silence from call to call.
    */
   closeStalled(silentMs: number): void;
 }
@@ -45,9 +46,9 @@ interface Connection {
 }
 
 /**
- * Tracks a server's connections. Node closes connections that are idle between two requests, but not those that never
- * sent a request or stopped in the middle of one. Without tracking, a browser's spare connection would delay a
- * shutdown.
+ * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests, but
+ * not those that never sent a request or stopped in the middle of one. Without tracking, a browser's spare connection
+ * would delay a shutdown.
  *
  * Every request is tracked, including refused ones, so tracking must cost almost nothing. No closures are created and
  * no finished requests are kept, because with thousands of idle connections these would make up most of the heap.

@@ -2,19 +2,19 @@ import type { Response } from 'express';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 
 /**
- * The number of refusals that one caller gets without delay. It is high enough for an agent that ignores Retry-After
- * for a short time.
+ * Limits the refusals that one caller gets without delay. The limit is high enough for an agent that ignores
+ * Retry-After for a short time.
  */
 const IMMEDIATE_REFUSAL_LIMIT = { perMinute: 600, burst: 20 };
 
 const DELAY_MS = 500;
 
-/** Maximum number of refusals delayed at a time. A higher limit would spend memory to save CPU time. */
+/** Maximum number of refusals that are delayed at a time. A higher limit would spend memory to save CPU time. */
 const DELAYED_REFUSALS_MAX = 2_048;
 
 /**
- * Resolves when a refusal may be sent. Null means that the refusal may be sent now. Without a delay, a caller that
- * retries as soon as it is refused would occupy a CPU core and delay all other calls.
+ * Returns a promise that resolves when the refusal should be sent; null if it should be sent now. Without a delay, a
+ * caller that retries as soon as it is refused would occupy a CPU core and delay all other calls.
  */
 export type DelayRefusal = (key: string, res: Response) => Promise<void> | null;
 

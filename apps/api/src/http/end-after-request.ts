@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { isAwaitingContinue } from './expect-continue.js';
 
-/** Milliseconds that a client has to send the rest of an unneeded body after the response. */
+/** Maximum milliseconds for which the rest of an unneeded body is read after the response. */
 const DRAIN_MS_MAX = 10_000;
 
 /**
@@ -12,7 +12,7 @@ const DRAIN_MS_MAX = 10_000;
 export function endAfterRequest(res: ServerResponse, text: string, closes?: boolean): void {
   const { req } = res;
   if (!res.headersSent) {
-    // The next bytes on this connection may be the body or a new request, so the connection must close.
+    // The server cannot know whether the next bytes are the body or a new request, so the connection must close.
     if (isAwaitingContinue(req) && !req.complete) res.setHeader('Connection', 'close');
     res.setHeader('Content-Length', Buffer.byteLength(text));
   }

@@ -59,7 +59,7 @@ export function openEventStream(res: Response, heartbeatMs = HEARTBEAT_MS): Stre
   };
 }
 
-/** A content coding of one response: what precedes the chunks, the chunks, and what follows them. */
+/** A content coding of one response: the bytes before the chunks, the encoded chunks, and the bytes after them. */
 interface Encoding {
   name: 'gzip' | 'identity';
   head: Buffer;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /** Requests whose client waits for a 100 response before it sends the body (RFC 9110, 10.1.1). */
 const awaitingContinue = new WeakSet<IncomingMessage>();
 
-/** Marks that the client waits for a 100 response, which is sent when the body is read. A refused request gets none. */
+/** Marks a request whose client waits for a 100 response. `sendContinue` sends the response when the body is read. */
 export const awaitContinue = (req: IncomingMessage): void => void awaitingContinue.add(req);
 
 /** Whether the client still waits for a 100 response, in which case its body may never arrive. */

@@ -14,14 +14,15 @@ export class FileRefusedError extends Error {
 }
 
 /**
- * Translates an error of the `send` package, with which Express serves files. Only the statuses below are translated.
- * Any other status indicates a bug in Muster.
+ * Translates an error of the `send` package, with which Express serves files. An error with any other status than those
+ * below is returned unchanged, because it indicates a bug in Muster.
  */
 export function toFileError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code, status, headers } = error as NodeJS.ErrnoException & { status?: unknown; headers?: object };
   if (code === 'ECONNABORTED') return new RequestAbortedError();
-  // A path with a NUL or outside the directory, a hidden file, or a file that was deleted while it was opened.
+  // The path contains a NUL or leads outside the directory, or the file is hidden or was deleted while it was being
+  // opened.
   if (status === 400 || status === 403 || status === 404) return new NotFoundError('file');
   if (status === 412) return new FileRefusedError(412, null);
   if (status !== 416) return error;

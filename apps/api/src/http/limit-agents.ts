@@ -9,13 +9,13 @@ const BURST_SHARE = 1 / 10;
 const BURST_MIN = 10;
 
 /**
- * Minimum burst of a host's snapshots, by number. An agent that reconnects after a day sends up to 500 journal entries
- * and then a whole snapshot.
+ * Minimum number of snapshots that a host can send in a burst. An agent that reconnects after a day sends up to 500
+ * journal entries and then a whole snapshot.
  */
 const SNAPSHOT_BURST_MIN = 600;
 /**
- * Minimum burst of a host's snapshots, by total cost. A journal of 2 MiB and the snapshot after it cost less than this,
- * and so does one snapshot of 10 MiB that changes 5,000 containers.
+ * Minimum total cost of a burst of snapshots, in body bytes and written rows. A journal of 2 MiB and the snapshot after
+ * it cost less than this, and so does one snapshot of 10 MiB that changes 5,000 containers.
  */
 const COST_BURST_MIN = 300;
 
@@ -26,18 +26,24 @@ const BODY_BYTES_PER_COST = 64 * 1_024;
 const ROWS_PER_COST = 50;
 
 /**
- * Bytes of parsed text, after decompression, that cost 1. This limit bounds the CPU time of snapshots that change
- * nothing. One with 10 MiB of text can be compressed to 50 KiB, and takes 0.1 to 0.2 s to process.
+ * Number of bytes of parsed text, after decompression, that cost 1. This cost limits the CPU time of snapshots that
+ * change nothing. A snapshot with 10 MiB of text can be compressed to 50 KiB, but takes 0.1 to 0.2 s to process.
  */
 const TEXT_BYTES_PER_COST = 256 * 1_024;
-/** The minimum burst of text: sixteen of the largest snapshots. */
+/** Minimum total text cost of a burst: sixteen of the largest snapshots. */
 const TEXT_BURST_MIN = 640;
-/** Bytes of written history that cost 1. A host whose 5,000 containers all change writes 1 to 2 MiB of history. */
+/**
+ * Number of bytes of written history that cost 1. A host whose 5,000 containers all change writes 1 to 2 MiB of
+ * history.
+ */
 const HISTORY_BYTES_PER_COST = 16 * 1_024;
-/** The minimum burst of history: 32 MiB. */
+/** Minimum total history cost of a burst: 32 MiB. */
 const HISTORY_BURST_MIN = 2_048;
 
-/** The limit of token rotations per host. An agent rotates once a month, and each rotation leaves a row for 30 days. */
+/**
+ * The limit of token rotations per host. An agent rotates its token once a month, and each rotation leaves a row for 30
+ * days.
+ */
 const ROTATION_LIMIT = { perMinute: 2, burst: 20 };
 
 /** Minimum milliseconds between two delayed snapshots that update a host's last-seen time. */
@@ -75,7 +81,7 @@ export interface AgentLimitOptions {
   perMinute: number;
   /** Milliseconds of a monotonic clock. */
   elapsedMs: () => number;
-  /** Upper bound for Retry-After of a snapshot, so that a waiting agent does not look dead. */
+  /** Maximum Retry-After of a refused snapshot, in milliseconds. It keeps a waiting agent from looking dead. */
   retryAfterMsMax: number;
 }
 

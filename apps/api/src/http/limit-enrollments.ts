@@ -2,7 +2,9 @@ import { addressGroup } from '../lib/address-group.js';
 import { createTokenBuckets } from '../lib/token-bucket.js';
 import { RateLimitedError } from '../errors.js';
 
-/** The limit per token and per address. A fleet of 12,000 hosts may enroll at once, possibly behind one NAT. */
+/**
+ * The limit per token and per address. A fleet of 12,000 hosts may enroll at the same time, possibly behind one NAT.
+ */
 const ENROLLMENT_LIMIT = { perMinute: 1_200, burst: 12_000 };
 
 /** The limit per machine and token. An agent retries a few times if a response was lost. */

@@ -6,10 +6,10 @@ export interface RequestOrigin {
 }
 
 /**
- * Whether one of our own pages sent a request, as stated by the browser. The session cookie does not prove this,
- * because another site can make a visitor's browser send requests with the visitor's cookies. Null if the request does
- * not state its origin, because the client is an old browser or not a browser. Like Go's `http.CrossOriginProtection`,
- * trusts only headers that a page cannot forge: Sec-Fetch-Site first, then Origin.
+ * Returns whether, according to the browser, one of our own pages sent a request. Returns null if the request does not
+ * state its origin, because the client is an old browser or not a browser. A session cookie proves nothing, because
+ * another site can make a visitor's browser send requests with the visitor's cookies. Like Go's
+ * `http.CrossOriginProtection`, trusts only headers that a page cannot forge: Sec-Fetch-Site first, then Origin.
  */
 export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publicUrl: string): boolean | null {
   if (secFetchSite !== undefined) return secFetchSite === 'same-origin';

@@ -115,7 +115,7 @@ const FILE_REFUSALS: Readonly<Record<FileRefusedError['status'], { title: string
 /** Responds with 417. */
 export function sendExpectationFailed(res: Response): void {
   const detail = 'Only Expect: 100-continue is supported.';
-  // Without a 100, the client may never send the body.
+  // Without a 100 response, the client may never send the body, so the connection cannot be used again.
   res.set('Connection', 'close');
   sendProblem(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
 }

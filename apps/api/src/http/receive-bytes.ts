@@ -42,7 +42,9 @@ function peerOf({ locals }: Response): TransferPeer | null {
   return operator === undefined ? null : { kind: 'operator', id: operator.actor };
 }
 
-/** Receives a body. `beginTransfer` resolves once a body that did not arrive with its headers may be transferred. */
+/**
+ * Receives a body. If the body did not arrive with its headers, `beginTransfer` resolves once its transfer may begin.
+ */
 function receive(
   req: Request,
   bytesMax: number,
@@ -72,7 +74,10 @@ function receive(
       req.resume();
       reject(error);
     }
-    /** Pauses reading until a promise settles. Resolves with null if the body was refused. */
+    /**
+     * Pauses reading until a promise settles, and resolves with its result. If it rejects, refuses the body, and
+     * resolves with null.
+     */
     async function wait<T>(settled: Promise<T>): Promise<T | null> {
       waits += 1;
       req.pause();

@@ -4,8 +4,8 @@ import type { OperatorIdentity } from '../services/identity/index.js';
 import type { Authenticate } from './auth.js';
 
 /**
- * Milliseconds between two checks of whether the key or session of a long response is still valid. Together with
- * `SHARED_MS`, this ends a response within five seconds of a revocation.
+ * Milliseconds between two checks of whether the key or session of a long response is still valid. This number and
+ * `SHARED_MS` add up to less than five seconds, so a response ends within five seconds of a revocation.
  */
 export const RECHECK_MS = 3_900;
 
@@ -19,8 +19,8 @@ const SHARED_MS = 1_000;
 type RecheckResult = { id: string } | null | 'unknown';
 
 /**
- * Reauthenticates long responses. Responses with the same credentials share a check, because a thousand of them may be
- * open.
+ * Reauthenticates the operators who receive long responses. Responses with the same credentials share a check, because
+ * a thousand of them may be open.
  */
 export function createOperatorRecheck(
   auth: Authenticate<OperatorIdentity>,

@@ -11,9 +11,7 @@ declare global {
        * The value of `performance.now()` when the request arrived. Set only if the request may have waited in a queue.
        */
       receivedAt?: number;
-      /**
-       * True for a refusal that is logged together with others. The log line of the single refusal has the level debug.
-       */
+      /** True for a refusal that can affect many requests at the same time. Its own log line has the level debug. */
       isLoggedElsewhere?: boolean;
     }
   }

@@ -38,7 +38,7 @@ export class RequestSlot {
 
   /**
    * Acquires a slot of high priority for a request whose body has arrived. If the request still holds the slot that it
-   * acquired on arrival, that slot is promoted or released.
+   * acquired on arrival, that slot is promoted to high priority or, if this is not possible, released.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
@@ -57,7 +57,7 @@ export class RequestSlot {
     this.#isHeld = true;
     this.#priority = 'high';
     if (this.isOver || !isClientConnected()) {
-      // `end` has already run, so nothing else would release the slot.
+      // If `end` has already run, nothing else would release the slot.
       this.release();
       throw new RequestAbortedError();
     }
@@ -71,8 +71,8 @@ export class RequestSlot {
   }
 
   /**
-   * Reserves bytes until the request is over. Releases the slot during the wait, to prevent a deadlock: the requests
-   * that hold the bytes may be waiting for a slot.
+   * Reserves bytes until the request is over. If it must wait, it releases the slot first, to prevent a deadlock: the
+   * requests that hold the bytes may be waiting for a slot.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
@@ -100,14 +100,14 @@ export class RequestSlot {
     });
   }
 
-  /** Declares that the body is complete, so that no more bytes are reserved for it. */
+  /** Declares that no more bytes will be reserved for the body. */
   completeBody(): void {
     this.options.bytes.complete();
   }
 
   /**
-   * Begins to receive a body that has not fully arrived.
-   * @throws RateLimitedError if too many bodies of the peer are in transfer.
+   * Starts receiving a body that has not fully arrived.
+   * @throws RateLimitedError if the peer or the address already has too many bodies in transfer.
    */
   startTransfer(peer: TransferPeer | null, address: string): Promise<BodyTransfer> {
     const { transfers, bytes, isAnonymous } = this.options;

@@ -13,9 +13,9 @@ export type MetricsWithoutToken = 'no one' | 'this machine';
  * Protects the metrics. If a token is set, any client that sends the token can read the metrics. If no token is set,
  * `this machine` allows only loopback connections whose Host is a loopback name, so that a web page cannot read the
  * metrics through a DNS name that resolves to this machine. Use `this machine` only without a public URL: a proxy on
- * this machine also connects from loopback, and may add no header that reveals the proxy.
- * @throws TokenInvalidError for a missing or wrong token, ForbiddenError if no token is set and the client may not
- * read.
+ * this machine also connects from loopback, and some proxies add no header that reveals them.
+ * @throws TokenInvalidError for a missing or wrong token, ForbiddenError if no token is set and the client is not
+ * allowed to read the metrics.
  */
 export function requireMetricsAuth(token: string | null, withoutToken: MetricsWithoutToken): Guard<null> {
   if (token === null) {
@@ -37,8 +37,8 @@ export function requireMetricsAuth(token: string | null, withoutToken: MetricsWi
 }
 
 /**
- * Whether a proxy sent, or may have sent, this request. Some proxies speak HTTP/1.0 to their backend, and no other
- * client does.
+ * Whether a proxy sent, or may have sent, this request. Some proxies use HTTP/1.0 with their backend, and hardly any
+ * other client does.
  */
 const isForwarded = ({ headers, httpVersion }: Request): boolean =>
   httpVersion === '1.0' || Object.keys(headers).some((name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'));

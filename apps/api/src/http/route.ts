@@ -103,7 +103,7 @@ export type Guard<Identity> = (
 export type Guards = { readonly [A in Access]: (endpoint: Endpoint) => Guard<CallerOf[A]> };
 
 /**
- * Mounts the routes in the given order, each behind the guard of its access.
+ * Mounts the routes in the given order, each behind the guard for its access.
  * @throws Error unless each operation of the API has exactly one route.
  */
 export function mountRoutes(routes: readonly Route[], guards: Guards): Router {

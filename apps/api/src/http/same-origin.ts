@@ -24,8 +24,8 @@ export function requireSameOrigin(req: Request, publicUrl: string): void {
 }
 
 /**
- * Checks a call that sets a cookie but requires none. Refuses requests from other sites, which could otherwise sign a
- * visitor in as another user. Clients that do not state an origin, such as programs, are allowed.
+ * Checks a call that sets a cookie but does not require one. Refuses requests from other sites, which could otherwise
+ * sign a visitor in as another user. Clients that do not state an origin, such as programs, are allowed.
  * @throws ForbiddenError
  */
 export function refuseCrossSite(req: Request, publicUrl: string): void {

@@ -7,8 +7,8 @@ const HTTPS_ONLY_SECONDS = 2 * 365 * 86_400;
 /**
  * Sets the headers of OWASP's REST Security Cheat Sheet, because responses are data that must not be executed, framed,
  * sniffed or read by other origins. Routes that serve pages set their own policy. No CORS headers are set, so browsers
- * give other sites no access. `isHttps` states whether the API is reached over https. Only the operator of the API
- * knows this. HSTS on a server without https would lock users out.
+ * give other sites no access. `isHttps` states whether clients reach the API over https, which the API itself cannot
+ * detect. Without https, HSTS would lock users out.
  */
 export const securityHeaders = ({ isHttps }: { isHttps: boolean }): RequestHandler =>
   helmet({

@@ -16,8 +16,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 
 /**
- * Exceeds the idle timeouts of common load balancers, so that this server never closes a connection that a load
- * balancer still uses.
+ * Milliseconds after which an idle connection is closed. Exceeds the idle timeouts of common load balancers, so that
+ * this server never closes a connection that a load balancer still uses.
  */
 const KEEP_ALIVE_TIMEOUT_MS = 70_000;
 
@@ -25,11 +25,11 @@ const KEEP_ALIVE_TIMEOUT_MS = 70_000;
  * Maximum number of connections that the kernel queues until Node accepts them, up to `net.core.somaxconn`. If the
  * queue is full, the kernel drops the last packet of the handshake. The client considers the handshake complete and
  * waits for seconds. Under load, Node accepts only a few dozen connections per second, one per turn of its event loop.
- * Node's default of 511 is therefore too small when a whole fleet reconnects at once.
+ * Node's default of 511 is therefore too small when a whole fleet reconnects at the same time.
  */
 const BACKLOG = 4_096;
 
-/** Milliseconds that requests in flight have to finish after the server stopped accepting connections. */
+/** Maximum milliseconds for which requests in flight continue after the server has stopped accepting connections. */
 const FINISH_TIMEOUT_MS = 10_000;
 
 /** During shutdown, a connection with an incomplete request is closed if no byte arrives for this many milliseconds. */
