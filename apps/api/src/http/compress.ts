@@ -2,7 +2,7 @@ import compression from 'compression';
 import type { Response } from 'express';
 import { constants } from 'node:zlib';
 
-/** Bodies below this size are not compressed, because they fit into one network packet anyway. */
+/** Bodies with fewer bytes than this are not compressed, because they fit into one network packet anyway. */
 const BYTES_MIN = 1_024;
 
 /**

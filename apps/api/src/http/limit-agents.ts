@@ -14,8 +14,8 @@ const BURST_MIN = 10;
  */
 const SNAPSHOT_BURST_MIN = 600;
 /**
- * Minimum total cost of a burst of snapshots, in body bytes and written rows. A journal of 2 MiB and the snapshot after
- * it cost less than this, and so does one snapshot of 10 MiB that changes 5,000 containers.
+ * Minimum total cost of the body bytes and written rows of a burst of snapshots. A journal of 2 MiB and the snapshot
+ * after it cost less than this, and so does one snapshot of 10 MiB that changes 5,000 containers.
  */
 const COST_BURST_MIN = 300;
 

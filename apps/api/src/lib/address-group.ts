@@ -1,6 +1,9 @@
 import ipaddr from 'ipaddr.js';
 
-/** Maximum length of a group, in characters. A trusted proxy may forward a value that is not an address. */
+/**
+ * Maximum length of a group, in characters. The limit is needed because a trusted proxy may forward a value that is not
+ * an address.
+ */
 const GROUP_LENGTH_MAX = 45;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * While a run is in progress, collects the entries that arrive. The next run processes them together, like the group
- * commit of a database. The higher the load, the more entries each run contains, and no entry ever waits for a timer.
+ * Collects the entries that arrive during a run. The next run processes these entries together, like the group commit
+ * of a database. The higher the load, the more entries each run contains, and no entry ever waits for a timer.
  */
 export interface Batcher<Entry, Outcome> {
   /** Resolves with the entry's outcome, or rejects with the error of the run that contained it. */

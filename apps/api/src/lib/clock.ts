@@ -13,8 +13,8 @@ const STEP_MS_MIN = 1_000;
 /** A clock that follows a reference. It jumps only if the reference does. */
 export interface Clock {
   /**
-   * Returns the reference's time, which is the process's monotonic clock plus the measured offset. Throws before
-   * `start`.
+   * Returns the reference's time, estimated as the process's monotonic clock plus the measured offset. Throws an error
+   * before `start` has resolved.
    */
   now: () => Date;
 
@@ -36,8 +36,8 @@ export interface ClockOptions {
   readReferenceMs: () => number | Promise<number>;
   /**
    * Milliseconds that a step of the reference must last before the clock follows it; 0 means that the clock follows a
-   * step at once. Set it above 0 for a reference that may briefly be wrong and that nothing else confirms, such as this
-   * machine's own wall clock.
+   * step immediately. Set it above 0 for a reference that may briefly be wrong and that nothing else confirms, such as
+   * this machine's own wall clock.
    */
   stepConfirmedAfterMs?: number;
   /** Returns the process's wall clock, in milliseconds since 1970. */

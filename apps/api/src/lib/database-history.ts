@@ -1,4 +1,4 @@
-/** The point that the sequence of a database's transactions has reached, as read by one statement. */
+/** A point in the sequence of a database's transactions, as read by one statement. */
 export interface HistoryPoint {
   /** Identifies the run of a server: differs between servers, and between two runs of one server. */
   server: string;
@@ -7,9 +7,10 @@ export interface HistoryPoint {
 }
 
 /**
- * Returns whether facts read at `before` still hold at `after`. They do not hold if transactions may have been lost
- * (failover to a lagging standby, restore, crash), because the server then assigns the ids of these transactions again.
- * Comparing only the horizons is not enough, because a busy server soon reaches the old horizon again.
+ * Returns false if transactions may have been lost between `before` and `after` (failover to a lagging standby,
+ * restore, crash). Facts that were read at `before` may then be wrong, because the server assigns the ids of the lost
+ * transactions again. Comparing only the horizons is not enough, because a busy server soon reaches the old horizon
+ * again.
  */
 export const isSameHistory = (before: HistoryPoint, after: HistoryPoint): boolean =>
   before.server === after.server && before.horizon <= after.horizon;

@@ -30,7 +30,7 @@ export interface SemaphoreOptions {
   highMax?: number;
   /** Maximum milliseconds of a wait with high priority. By default, `waitMsMax`. */
   highWaitMsMax?: number;
-  /** Called for each request that is refused. */
+  /** Called for each `acquire` that is refused or times out. */
   onRefusal?: () => void;
 }
 

@@ -26,7 +26,7 @@ export interface TokenBuckets {
 export interface TokenBucketOptions {
   /** Tokens added per minute. Must be above 0. */
   perMinute: number;
-  /** Tokens in a full bucket, which is the number of requests allowed at once after a pause. Must be at least 1. */
+  /** Tokens in a full bucket, which is the number of requests allowed in a burst after a pause. Must be at least 1. */
   burst: number;
   /** Maximum tokens that a bucket can owe. Default: 0. */
   debtMax?: number;
@@ -41,8 +41,9 @@ const KEYS_MAX_DEFAULT = 50_000;
 
 /**
  * Creates token buckets. A bucket is stored as one number: the instant at which the bucket is full (generic cell rate
- * algorithm, ITU-T I.371). A full bucket need not be stored, so two generations suffice, each as long as an empty
- * bucket takes to fill. Neither a sweep nor a timer is needed.
+ * algorithm, ITU-T I.371). A full bucket need not be stored. Buckets are therefore kept in two maps, the current and
+ * the previous generation. A generation lasts as long as an empty bucket takes to fill, after which the older map is
+ * dropped. Neither a sweep nor a timer is needed.
  */
 export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
   const { perMinute, burst, debtMax = 0, keysMax = KEYS_MAX_DEFAULT } = options;

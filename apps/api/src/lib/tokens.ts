@@ -7,7 +7,9 @@ export interface IssuedToken {
   hash: Uint8Array<ArrayBuffer>;
 }
 
-/** Returns the SHA-256 of a token. A token has 256 random bits, so a slow or salted hash would add only cost. */
+/**
+ * Returns the SHA-256 of a token. A token has 256 random bits, so a slow or salted hash would add cost but no security.
+ */
 export const hashToken = (token: string): Uint8Array<ArrayBuffer> => new Uint8Array(hash('sha256', token, 'buffer'));
 
 /** Creates a token with 256 random bits. */

@@ -66,7 +66,10 @@ export function createOpenApiDocument(): OpenApiDocument {
   };
 }
 
-/** Merges the schemas. @throws Error if a name has different schemas in requests and responses. Rename one of them. */
+/**
+ * Merges the schemas. @throws Error if a name has different schemas in requests and responses. In that case, rename one
+ * of the schemas.
+ */
 function mergeSchemas(
   requests: Record<string, JsonSchema>,
   answers: Record<string, JsonSchema>,

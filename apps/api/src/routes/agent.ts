@@ -35,9 +35,9 @@ export const createAgentRouting = (options: AgentRouteOptions): { guards: AgentG
 });
 
 /**
- * Queue limits for enrollments with one token. A whole fleet may enroll with one token, whose row each enrollment
- * locks. Enrollments with one token therefore run one at a time. Each takes milliseconds, so a burst of enrollments
- * waits instead of failing.
+ * Queue limits for enrollments with one token. They run one at a time, because each locks the token's row. A whole
+ * fleet may enroll with one token, but each enrollment takes only milliseconds, so a burst of enrollments can wait
+ * instead of failing.
  */
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 

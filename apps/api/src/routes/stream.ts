@@ -20,7 +20,9 @@ export interface StreamRouteOptions {
   operatorListenersMax?: number;
 }
 
-/** Maximum number of a process's 5,000 streams that one key or user may open. A team's screens may share a key. */
+/**
+ * Maximum number of open streams per key or user. A process allows 5,000 in total. A team's screens may share a key.
+ */
 const OPERATOR_LISTENERS_MAX = 1_000;
 
 /** Milliseconds of Retry-After for an operator at the limit. */

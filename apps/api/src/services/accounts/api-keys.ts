@@ -18,7 +18,10 @@ import { lockOperator, revokeCredential } from './credentials.js';
 
 const LAST_USED_INTERVAL_MS = 3_600_000;
 
-/** The values that identify the configured key. Keys created by operators never have the creator `system`. */
+/**
+ * The values that identify the key that was configured in the environment. Keys created by operators never have the
+ * creator `system`.
+ */
 const CONFIGURED_KEY = { name: 'MUSTER_ADMIN_KEY', createdBy: 'system' };
 
 type KeyRow = Prisma.ApiKeyGetPayload<object>;

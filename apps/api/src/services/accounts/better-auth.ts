@@ -17,7 +17,7 @@ const SESSION_SECONDS = 7 * 86_400;
 /** Minimum seconds between two updates of the time at which a session was last used. */
 const SESSION_WRITE_SECONDS = 3_600;
 
-/** The header that passes the caller's address to better-auth. Express determines the address more reliably. */
+/** The header that passes the caller's address to better-auth, because Express determines the address more reliably. */
 export const ADDRESS_HEADER = 'x-muster-address';
 
 export interface SessionAuthOptions {
@@ -112,8 +112,8 @@ export async function callBetterAuth<T>(call: () => Promise<T>): Promise<T> {
 const isHttps = (url: string) => url.startsWith('https:');
 
 /**
- * Adds a call to better-auth's server API that better-auth lacks. The call starts a session for a user whom an identity
- * provider has authenticated. The call has no path, so that no HTTP request can reach it.
+ * Extends better-auth's server API with a function that it lacks: starting a session for a user whom an identity
+ * provider has authenticated. The function has no path, so that no HTTP request can reach it.
  */
 const oidcSessionsPlugin = {
   id: 'oidc-sessions',
@@ -130,7 +130,7 @@ const oidcSessionsPlugin = {
   },
 } satisfies BetterAuthPlugin;
 
-/** The call that the plugin adds to better-auth's server API. */
+/** The function that the plugin adds to better-auth's server API. */
 export interface OidcSessionsApi {
   api: {
     startOidcSession(call: {

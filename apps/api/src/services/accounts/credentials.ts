@@ -71,7 +71,10 @@ export async function revokeCredential<Row>(
 
 export interface RevocationScope {
   organizationId: string;
-  /** The person whose credentials are revoked. The transaction must have removed the member or changed their role. */
+  /**
+   * The person whose credentials are revoked. Before the revocation, the transaction must have removed the member or
+   * changed the member's role.
+   */
   userId: string;
   /** The operator who revokes the credentials, for the audit log. */
   actor: OperatorActor;

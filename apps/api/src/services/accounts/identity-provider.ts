@@ -11,8 +11,8 @@ export interface IdentityProviderOptions {
   /** The URL to which the provider redirects browsers. */
   callbackUrl: string;
   /**
-   * All processes on one database need the same secret, because an attempt that one process starts may be completed by
-   * another.
+   * The key from which the values of a sign-in attempt are derived. All processes on one database need the same key,
+   * because an attempt that one process starts may be completed by another.
    */
   secret: string;
 }
@@ -29,7 +29,7 @@ export interface ExternalUser extends ExternalIdentity {
 export type OidcFailure =
   /** The provider cannot be reached, or its response is invalid. */
   | 'unavailable'
-  /** The user canceled, or the provider refused them. */
+  /** The user canceled, or the provider refused the user. */
   | 'refused'
   /** The response does not belong to this attempt. */
   | 'mismatched';
@@ -45,11 +45,13 @@ export class OidcSignInError extends Error {
 }
 
 export interface IdentityProvider {
-  /** Returns the secret of a new attempt, for the browser that starts it. */
+  /**
+   * Returns the secret of a new sign-in attempt. The caller stores the secret in the browser that starts the attempt.
+   */
   createAttempt(): string;
 
   /**
-   * Returns the URL at the provider for an attempt.
+   * Returns the provider's URL to which the browser is redirected for an attempt.
    * @throws OidcSignInError if the provider is unavailable.
    */
   authorizationUrl(attempt: string): Promise<string>;
@@ -64,7 +66,7 @@ export interface IdentityProvider {
 /**
  * The provider's claims must satisfy the same rules as a name and an address that a user enters in a form. At the
  * provider, users may choose a name of any length. When an address is converted to lower case, some non-ASCII
- * characters become ASCII letters. Without these rules, an address could turn into another user's address.
+ * characters become ASCII letters, so that without these rules, an address could turn into another user's address.
  */
 const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 

@@ -25,7 +25,7 @@ const INVITATION_MS = 7 * 86_400_000;
 
 export interface InvitationService {
   /**
-   * Creates an invitation, which replaces an open one for the same address. Only this result contains the link.
+   * Creates an invitation. It replaces an open invitation for the same address. Only this result contains the link.
    * @throws ConflictError if the address belongs to a member.
    */
   create(operator: OperatorIdentity, request: InvitationRequest): Promise<InvitationCreated>;
@@ -48,7 +48,7 @@ export interface InvitationService {
   /**
    * Creates the invited member and signs them in. A link can be used once.
    * @throws TokenInvalidError if the invitation was used or revoked, or has expired.
-   * @throws ConflictError if a member has the address by now.
+   * @throws ConflictError if the address belongs to a member by now.
    */
   accept(caller: Caller, acceptance: InvitationAcceptance): Promise<WithCookies<Session>>;
 }

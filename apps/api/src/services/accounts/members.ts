@@ -49,8 +49,8 @@ export function changeMember(
 }
 
 /**
- * Removes a member, their sessions, and their password or identity at a provider. Revokes the open invitations that the
- * member created and, unless `keepCredentials` is set, the API keys and enrollment tokens.
+ * Removes a member and deletes the member's sessions, password and identity at a provider. Revokes the open invitations
+ * that the member created. Unless `keepCredentials` is set, also revokes the member's API keys and enrollment tokens.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
  */

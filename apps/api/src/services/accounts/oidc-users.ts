@@ -6,11 +6,12 @@ import type { ExternalUser } from './identity-provider.js';
 import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
 
 /**
- * Finds the user whom an identity provider authenticated, and returns their id, or null if they may not sign in. The
- * user is identified by the provider's id for this user. At the first sign-in, Muster does not know this id, so the
- * person is identified by the email address, and is refused if the provider has not verified this address. A member
- * then gets an additional credential, and an invited person becomes a member. Any other person becomes a member of the
- * first organization with the role `autoProvisionRole`, or is refused if `autoProvisionRole` is null.
+ * Finds the user whom an identity provider authenticated, and returns the user's id in Muster, or null if the person
+ * may not sign in. The user is identified by the provider's id for this user. At the first sign-in, Muster does not
+ * know this id, so the person is identified by the email address, and is refused if the provider has not verified this
+ * address. A member then gets an additional credential, and an invited person becomes a member. Any other person
+ * becomes a member of the first organization with the role `autoProvisionRole`, or is refused if `autoProvisionRole` is
+ * null.
  */
 export async function findOidcUser(
   db: Database,
@@ -34,7 +35,7 @@ async function findOrAddUser(
   autoProvisionRole: MemberRole | null,
   at: Date,
 ): Promise<string | null> {
-  // Of several concurrent first sign-ins of one person, one creates the account and the others find that account.
+  // With this lock, one of several concurrent first sign-ins of a person creates the account, and the others find it.
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
   const credential = { issuer, subject };
   const known = await tx.account.findUnique({

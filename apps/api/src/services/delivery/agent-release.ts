@@ -27,13 +27,15 @@ const RELEASE_FILES: ReadonlySet<string> = new Set([
   'SHA256SUMS',
 ]);
 
-/** The lines of the script that are replaced with this API's values. */
+/** Matches the line of the install script that is replaced with this API's URL. */
 const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
+
+/** Matches the line of the install script that is replaced with the checksums of the release. */
 const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 
 /**
- * Creates the service for the release in `directory`. If there is no release, `directory` is null. `publicUrl` is called
- * for each script, because the URL may be unknown until the server listens.
+ * Creates the service for the release in `directory`. If there is no release, `directory` is null. `publicUrl` is
+ * called for each script, because the URL may be unknown until the server listens.
  */
 export function createAgentReleaseService(directory: string | null, publicUrl: () => string): AgentReleaseService {
   const pathOf = (name: string): string => {

@@ -9,8 +9,8 @@ export interface AgentIdentity {
 }
 
 /**
- * Milliseconds within which this process rejects a token that another process revoked. Without polls, a cache entry is
- * valid for this long.
+ * Milliseconds within which this process rejects a token that another process revoked. While no poll succeeds, a cache
+ * entry is valid for this long.
  */
 const ENTRY_TTL_MS = 5_000;
 
@@ -35,7 +35,8 @@ export interface AgentTokenCache {
    */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
   /**
-   * Drops a host's tokens. Call it when the tokens are revoked or replaced, so that this process rejects them at once.
+   * Drops a host's tokens. Call it when the tokens are revoked or replaced, so that this process rejects them
+   * immediately.
    */
   invalidateHost(hostId: string): void;
 }

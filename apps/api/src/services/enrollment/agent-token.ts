@@ -19,8 +19,8 @@ export interface AgentTokenService {
   /**
    * Returns the host of an agent token. The first use of a token proves that the agent has the token, and revokes all
    * tokens issued earlier. Tokens issued later stay valid, because the agent may already have received one of them. A
-   * valid token is cached until it is revoked. A revocation takes effect at once in the process that performs it, and
-   * within 5 seconds in every other process.
+   * valid token is cached until it is revoked. A revocation takes effect immediately in the process that performs it,
+   * and within 5 seconds in every other process.
    * @throws TokenInvalidError for a token that is malformed, unknown, expired or revoked.
    * @throws HostDeletedError for a token whose host was deleted.
    */
@@ -28,10 +28,10 @@ export interface AgentTokenService {
 
   /**
    * Issues a host's next token, and records that the host's agent called. The presented token stays valid until the new
-   * one is first used. An agent that never receives the new token can therefore go on using the presented one. Rotating
-   * again replaces the unused token. `isClientConnected` is called just before the token is issued. If the client has
-   * disconnected, no token is issued. The client may already have retried, and the token would replace the one that the
-   * retry returned.
+   * one is first used. An agent that never receives the new token can therefore continue to use the presented one.
+   * Rotating again replaces the unused token. `isClientConnected` is called just before the token is issued. If the
+   * client has disconnected, no token is issued, because the client may already have retried, and the token would
+   * replace the one that the retry returned.
    * @throws TokenInvalidError if the presented token was revoked in the meantime.
    * @throws UnavailableError if `isClientConnected` returns false. Nothing was written.
    */
@@ -129,8 +129,8 @@ export function createAgentTokenService(
       const last = await prisma.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
-        // This update also locks the host. Every transaction that issues, marks or revokes tokens locks the host first, so
-        // that none of them deadlock.
+        // This update also locks the host. Every transaction that issues tokens, marks their first use or revokes them
+        // locks the host first, so that none of them deadlock.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalidTokenError();

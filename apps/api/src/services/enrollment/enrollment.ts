@@ -33,9 +33,9 @@ export interface EnrollmentService {
   authenticate(token: string): Promise<EnrollmentIdentity>;
 
   /**
-   * Returns the host of a machine, and a token for the host. If the token's organization already has a host with this
-   * `engineId`, that host keeps its history and name, and the host's earlier tokens are revoked. If the response is
-   * lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
+   * Enrolls a machine. Returns its host and a token for the host. If the token's organization already has a host with
+   * this `engineId`, that host keeps its history and name, and the host's earlier tokens are revoked. If the response
+   * is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
    * consumes no use of the enrollment token and adds no row.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
@@ -132,12 +132,15 @@ export function createEnrollmentService(
         });
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
-      // With these limits, many machines that enroll with one token at once wait instead of failing.
+      // With these limits, many machines that enroll with one token at the same time wait instead of failing.
       { maxWait: 10_000, timeout: 10_000 },
     );
   }
 
-  /** Throws if a token may not enroll a known host again. A token that was created for the host always may do so. */
+  /**
+   * @throws ForbiddenError | EngineIdInUseError if the token is not allowed to enroll a known host again. A token that
+   * was created for the host is always allowed to.
+   */
   function requireReenrollable(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
     if (host.tokensRevokedAt !== null) {
@@ -155,7 +158,7 @@ export function createEnrollmentService(
 
   /**
    * Returns true if the token has no uses left and the machine has no host. Takes no lock, because many machines may
-   * call this at once and would wait for each other.
+   * call this at the same time and would wait for each other.
    */
   async function isUsedUpForMachine(enrollmentTokenId: string, engineId: string): Promise<boolean> {
     const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
@@ -212,8 +215,8 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 });
 
 /**
- * Resets a host that was enrolled again, so that a new run of its agent can report at once, even if the host's clock is
- * wrong.
+ * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
+ * clock is wrong.
  */
 async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
   await tx.host.update({

@@ -2,8 +2,8 @@ import { Prisma } from '@muster/db';
 import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
 
 /**
- * Returns SQL expressions equivalent to `hostFreshness` and `containersFreshness` for a row `h` of hosts. A test checks
- * that the expressions agree with the functions.
+ * Returns SQL expressions equivalent to `hostFreshness` and `containersFreshness` for a row of the table `hosts`, with
+ * the alias `h`. A test checks that the expressions agree with the functions.
  */
 export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);
@@ -27,7 +27,10 @@ export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; con
   };
 }
 
-/** Returns the cutoff for a row's own heartbeat interval. Almost always, all hosts have the current interval. */
+/**
+ * Returns the cutoff for the heartbeat interval of the row's host. It is a constant if all hosts have the current
+ * interval, as they almost always do.
+ */
 function cutoff(cutoffs: FreshnessCutoffs, select: (cutoffs: Cutoffs) => Date): Prisma.Sql {
   const currentCutoff = Prisma.sql`${select(cutoffs)}::timestamptz`;
   if (cutoffs.others.length === 0) return currentCutoff;

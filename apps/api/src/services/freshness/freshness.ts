@@ -3,7 +3,7 @@ import type { Cadence, Freshness } from '@muster/contracts';
 /** A host is online until it has missed this many heartbeats. */
 const HEARTBEATS_MISSED_MAX = 3;
 
-/** A stale host is offline after this many missed heartbeats, but not before `OFFLINE_AFTER_MS_MIN`. */
+/** A stale host becomes offline after this many missed heartbeats, but not before `OFFLINE_AFTER_MS_MIN`. */
 const HEARTBEATS_MISSED_OFFLINE = 10;
 
 /** Minimum milliseconds without a call from a host before the host is offline. */
@@ -44,14 +44,14 @@ const limitsOf = (heartbeatSeconds: number) => ({
   offlineAfterMs: Math.max(OFFLINE_AFTER_MS_MIN, heartbeatSeconds * 1000 * HEARTBEATS_MISSED_OFFLINE),
 });
 
-/** Clamps an instant to `now`, because a clock that was ahead may have stored an instant in the future. */
+/** Clamps an instant to `now`, because a process whose clock was ahead may have stored an instant in the future. */
 export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
  * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives
- * nothing. When the outage ends, a host that was online at the start of the outage gets its full grace period again.
- * For a host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of
- * an outage does not count.
+ * nothing. A host that was online when an outage began may again be silent for `graceMs` after the outage ends. For a
+ * host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an
+ * outage does not count.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();

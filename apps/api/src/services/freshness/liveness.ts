@@ -7,8 +7,8 @@ import { lowerFutureInstants } from './lower-future-instants.sql.js';
 const LIVENESS_INTERVAL_MS_MAX = 5_000;
 
 /**
- * Maximum milliseconds by which the last liveness timestamp may be ahead of the clock. The clocks of processes differ
- * by less than a second.
+ * Maximum milliseconds by which the last liveness timestamp may be ahead of the clock. If it is further ahead, it comes
+ * from a wrong clock, because the clocks of processes differ by less than a second.
  */
 const AHEAD_MS_MAX = 1_000;
 
@@ -56,8 +56,8 @@ export function createLivenessService(
   { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   const { prisma } = db;
-  // A downtime that is too short to be recorded as an outage counts as silence of the hosts. Such a downtime is at most
-  // one heartbeat interval, and a host becomes stale only after it misses two more heartbeats.
+  // A downtime that is too short to be recorded as an outage counts as silence of the hosts. Such a downtime lasts at
+  // most one heartbeat interval, and a host becomes stale only after it misses two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
   let cacheEntry: { readAt: number; reading: Promise<LivenessReading> } | null = null;

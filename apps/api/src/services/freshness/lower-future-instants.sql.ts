@@ -1,6 +1,9 @@
 import { Prisma, type Database } from '@muster/db';
 
-/** Milliseconds by which a host's instants may be ahead of `now`, because this statement may run with a delay. */
+/**
+ * Instants that are ahead of `now` by at most this many milliseconds are kept, because other processes write instants
+ * later than `now` if this statement runs with a delay.
+ */
 const TOLERANCE_MS = 5_000;
 
 /** Maximum number of hosts that one statement writes. */

@@ -1,7 +1,7 @@
 import type { Database } from '@muster/db';
 
 /**
- * Maximum number of rows that one statement deletes. With this number, the statement takes less time than the statement
+ * Maximum number of rows that one statement deletes. It is low enough for the statement to end before the statement
  * timeout.
  */
 const BATCH_ROWS = 5_000;

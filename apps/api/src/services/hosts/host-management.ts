@@ -26,8 +26,8 @@ export interface HostService {
    * Revokes all tokens of a host, effective within 5 seconds in every process. Creates an enrollment token, valid for
    * one use and one day, with which the agent can enroll again as the same host. With any other enrollment token, the
    * agent cannot enroll as this host. The host's data is kept, but is not updated until the agent has enrolled again.
-   * The old tokens get no grace period, because a thief could use them too. This call is needed only if a theft is
-   * suspected, because agents rotate their tokens automatically.
+   * Unlike in a rotation by the agent, the old tokens do not stay valid until a new one is used, because a thief could
+   * use them too. This call is needed only if a theft is suspected, because agents rotate their tokens automatically.
    * @throws NotFoundError if the organization has no such host.
    */
   rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;
@@ -55,7 +55,10 @@ export function createHostService(
 ): HostService {
   const { db } = source;
 
-  /** Marks the hosts that belong to the organization as deleted, and returns their ids. Their data is deleted later. */
+  /**
+   * Marks as deleted those of the hosts that belong to the organization, and returns their ids. Does not delete their
+   * data.
+   */
   async function markDeleted(operator: OperatorIdentity, hostIds: readonly string[]): Promise<string[]> {
     const at = now();
     const deleted = await auditedWrite(db, operator, at, async (tx, record) => {
@@ -95,7 +98,7 @@ export function createHostService(
       const at = now();
       const created = await auditedWrite(db, operator, at, async (tx, record) => {
         // Only the most recent enrollment token may restore the host. The enrollment tokens are locked before the host,
-        // as in an enrollment.
+        // as in an enrollment, so that the two do not deadlock.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
           data: { revokedAt: at },

@@ -1,8 +1,8 @@
 import type { Database } from '@muster/db';
 
 /**
- * Finds the current names of users and API keys among actors such as `user:<id>`. The name of a removed user is still
- * found.
+ * Returns the current names of those actors that are users or API keys, by actor (such as `user:<id>`). Removed users
+ * are included.
  */
 export async function findActorNames(
   { prisma }: Pick<Database, 'prisma'>,

@@ -1,7 +1,10 @@
 import { StaleReason, type SyncSummary } from '@muster/contracts';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
-/** Upper bounds of the histogram's buckets, in seconds. An unchanged snapshot takes 1 ms, and the time limit is 5 s. */
+/**
+ * Upper bounds of the histogram's buckets, in seconds. An unchanged snapshot takes 1 ms, and a transaction times out
+ * after 5 s by default.
+ */
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** The outcomes of a snapshot: applied with or without a change, or the reason why it was not applied. */
