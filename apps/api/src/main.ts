@@ -147,7 +147,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     .catch((error: unknown) => logger.warn({ err: error }, 'could not build an index; the next start retries it'));
 
   const shutDown = async (signal: NodeJS.Signals) => {
-    // On a second signal, exit at once.
+    // On a second signal, exit immediately.
     if (draining) process.exit(1);
     draining = true;
     logger.info({ signal }, 'draining');

@@ -134,7 +134,7 @@ function pathOf(target: string): string {
 
 /**
  * Limits the number of concurrent requests and the memory for bodies, before a body is read or the database is queried.
- * This also bounds the queue for database connections. Health checks are never refused.
+ * These limits also bound the queue for database connections. Health checks are never refused.
  *
  * Many requests may wait, because waiting costs almost nothing. A refusal costs a notable part of the CPU time of a
  * small call, and makes the client retry. Under overload, most requests are refused, and each refusal takes CPU time
@@ -229,8 +229,8 @@ export function createAdmissionControl(
 }
 
 /**
- * Returns a listener that responds to every request as `app` responds to an `OverloadedError`. Everything in the
- * response except the request id, Retry-After and Connection is prepared once.
+ * Returns a listener that responds to every request as `app` responds to an `OverloadedError`. Prepares the response
+ * once, except for the request id, Retry-After and Connection.
  */
 function createRefusalListener(publicUrl: string, isDraining: () => boolean): RequestListener {
   const { code, message: detail } = new OverloadedError();

@@ -107,8 +107,8 @@ export const callerOf = (req: Request): Caller => ({
 });
 
 /**
- * Records an agent's call even if it was refused or aborted, because an agent that sends invalid requests is alive.
- * Accepted calls are recorded by their handlers. A call that failed because the database is down cannot be recorded.
+ * Records an agent's refused or aborted call, because an agent that sends invalid requests is still alive. Accepted
+ * calls are recorded by their handlers. A call that failed because the database is down cannot be recorded.
  */
 export const recordRefusedCalls =
   (tokens: AgentTokenService): ErrorRequestHandler =>

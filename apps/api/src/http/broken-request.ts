@@ -123,7 +123,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
     },
 
     refuseConnect(socket) {
-      // Node no longer handles this socket's errors.
+      // After a CONNECT request, Node no longer handles the socket's errors.
       socket.on('error', () => socket.destroy());
       socket.resume();
       refuseOnce(socket, CONNECT_UNSUPPORTED, 'CONNECT');

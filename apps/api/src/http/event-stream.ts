@@ -6,7 +6,7 @@ import { NO_STORE } from './problem.js';
 /** Milliseconds between two heartbeats, well below the idle timeouts of proxies. */
 const HEARTBEAT_MS = 15_000;
 
-/** Unsent bytes above which a reader's connection is closed. The reader can reconnect and resume. */
+/** Maximum number of unsent bytes. If there are more, the connection is closed; the reader can reconnect and resume. */
 const BACKLOG_BYTES_MAX = 1024 * 1024;
 
 /** Responds with an endless stream of server-sent events. The stream occupies no request slot. */

@@ -71,8 +71,8 @@ export class RequestSlot {
   }
 
   /**
-   * Reserves bytes until the request is over. If it must wait, it releases the slot first, to prevent a deadlock: the
-   * requests that hold the bytes may be waiting for a slot.
+   * Reserves bytes until the request is over. If there is no room yet, releases the slot during the wait, to prevent a
+   * deadlock: the requests that hold the bytes may be waiting for a slot.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */

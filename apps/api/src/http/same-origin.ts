@@ -16,7 +16,7 @@ const crossSiteError = () =>
 /**
  * Checks a call with a session cookie. If the call changes data, the browser's headers must state that one of our own
  * pages sent it.
- * @throws ForbiddenError
+ * @throws ForbiddenError if they do not.
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {
   if (req.method === 'GET' || req.method === 'HEAD') return;
@@ -26,7 +26,7 @@ export function requireSameOrigin(req: Request, publicUrl: string): void {
 /**
  * Checks a call that sets a cookie but does not require one. Refuses requests from other sites, which could otherwise
  * sign a visitor in as another user. Clients that do not state an origin, such as programs, are allowed.
- * @throws ForbiddenError
+ * @throws ForbiddenError for a request from another site.
  */
 export function refuseCrossSite(req: Request, publicUrl: string): void {
   if (isSameOrigin(originOf(req), publicUrl) === false) throw crossSiteError();

@@ -50,9 +50,9 @@ export interface HttpServer {
 }
 
 /**
- * Serves `handler` on `host` and `port` (0: any free port). While the handler is not ready, requests wait. Responds to
- * malformed requests and logs them. Requests without Host or with an unknown Expect also reach the handler, because
- * Node would refuse them with an empty response.
+ * Serves `handler` on `host` and `port` (0: any free port). If `handler` is a promise, requests wait until it resolves.
+ * Responds to malformed requests and logs them. Requests without Host or with an unknown Expect also reach the handler,
+ * because Node would refuse them with an empty response.
  * @throws the operating system's error, such as EADDRINUSE, if the server cannot listen.
  */
 export async function serve(

@@ -47,7 +47,7 @@ export interface LeaseOptions {
   elapsedMs?: () => number;
 }
 
-/** Creates this process's handle of a lease. The lease is not held until `acquire`. */
+/** Creates this process's handle for a lease. Does not acquire the lease. */
 export function createLease(
   { prisma }: Pick<Database, 'prisma'>,
   { name, ttlMs, elapsedMs = () => performance.now() }: LeaseOptions,

@@ -1,7 +1,7 @@
 /**
- * Returns a function whose callers with the same key share reads. A read in progress is not shared, because it may have
- * started before the caller's last change was committed. All calls that arrive during a read share the next read, so
- * that at most one read per key is in progress.
+ * Returns a function whose callers with the same key share reads. A call never shares a read in progress, because that
+ * read may have started before the caller's last change was committed. All calls that arrive during a read share the
+ * next read, so that at most one read per key is in progress.
  */
 export function shareReads<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
   /** The read in progress for each key, and the read that starts after it. */

@@ -8,7 +8,7 @@ const BLOCKED_MS_MAX = 2;
 
 /**
  * Cooperative yielding for long loops. `shouldYield` returns true once the loop has blocked the event loop for long
- * enough; `yieldToEventLoop` then runs other work.
+ * enough; `yieldToEventLoop` then lets other work run.
  */
 export interface Yielder {
   shouldYield(): boolean;
@@ -48,7 +48,7 @@ export async function encodeWithYields(texts: readonly string[], yielder: Yielde
  */
 const PIECE_ITEMS_MAX = 50;
 
-/** Target length of the text of the items that are stringified at a time. */
+/** Target length, in characters, of the text that one call of `JSON.stringify` produces. */
 const PIECE_LENGTH = 128 * 1024;
 
 export function createYielder(): Yielder {

@@ -5,8 +5,8 @@ import { auditedWrite, recordAuditEntry } from '../audit/index.js';
 
 /**
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
- * transaction ends. `revokeCredentialsCreatedBy` therefore finds every credential that the operator created: by then,
- * each of them is committed. Returns the key's expiry; null for a user and for a key without expiry.
+ * transaction ends. Because a removal or revocation waits for this lock, `revokeCredentialsCreatedBy` finds every
+ * credential that the operator created. Returns the key's expiry; null for a user and for a key without expiry.
  * @throws TokenInvalidError if the member was removed or the key revoked after the request was authenticated.
  * @throws ForbiddenError if the member's role was changed after the request was authenticated.
  */

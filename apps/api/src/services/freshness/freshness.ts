@@ -18,7 +18,7 @@ export interface Outage {
 /** Everything that determines the freshness of a host at one instant, except the host's own activity. */
 export interface FreshnessContext {
   now: Date;
-  /** The cadence of hosts that have not received a cadence yet. */
+  /** The current cadence, which also applies to hosts that have not received a cadence yet. */
   cadence: Cadence;
   /** All other heartbeat intervals, in seconds, that hosts last received. */
   otherHeartbeats: readonly number[];
@@ -119,7 +119,7 @@ export interface Cutoffs {
   staleFrom: Date;
 }
 
-/** The cutoffs for the default heartbeat interval, and for each other interval. */
+/** The cutoffs for the current heartbeat interval, and for each other interval. */
 export interface FreshnessCutoffs extends Cutoffs {
   others: readonly (Cutoffs & { heartbeatSeconds: number })[];
 }
