@@ -16,7 +16,7 @@ interface Credentials {
   cookie?: string;
 }
 
-describe.each(testEngines())('access on %s', (engine) => {
+describe.each(testEngines())('access on %s:', (engine) => {
   const context = useApi(engine);
   let organization: TestOrganization;
   let host: TestHost;

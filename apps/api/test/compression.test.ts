@@ -65,7 +65,7 @@ describe('the compression of answers', () => {
     expect(bytes.length).toBeGreaterThan(0);
   });
 
-  test('is not applied to the live stream, because it would delay messages', async () => {
+  test('is not applied to the live stream for a client that accepts no compression', async () => {
     const client = await server.listen(organization.adminKey);
     expect(client.answer.headers).not.toHaveProperty('content-encoding');
     expect(client.answer.headers).toMatchObject({

@@ -39,7 +39,7 @@ describe('a page of another site', () => {
     ['the browser reports same-origin', { 'Sec-Fetch-Site': 'same-origin' }],
     ['its origin is the public URL', { Origin: 'http://muster.example.org' }],
     ['its origin is the requested host', { Origin: 'http://10.1.2.3:3000', Host: '10.1.2.3:3000' }],
-  ])('is not suspected if %s', async (_why, headers: Record<string, string>) => {
+  ])('is not assumed if %s', async (_why, headers: Record<string, string>) => {
     expect((await create(headers)).status).toBe(201);
   });
 

@@ -111,8 +111,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
     const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
     if (answer === null) {
-      // Only a message that may be incomplete may get no response, because the server may wait for the rest. The server
-      // may also still be processing the call, so `resetDatabase` replaces the objects of the call.
+      // Only a message that looks incomplete can be left without a response, because the server waits for the rest. The
+      // server might also still be processing the call, so `resetDatabase` replaces the objects that the call uses.
       expect({ call, isCut }).toEqual({ call, isCut: true });
       return resetDatabase();
     }
@@ -138,7 +138,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
   }
 
   test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
-    // The stream is left out, because a successful call never ends. The stream refuses calls in the same way as all
+    // The live stream is left out, because a successful call of it never ends. It refuses calls in the same way as all
     // other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));

@@ -126,7 +126,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('images, ports and projects of the fleet on %s', (engine) => {
+describe.each(testEngines())('images, ports and projects of the fleet on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
   /**

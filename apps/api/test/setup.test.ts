@@ -33,7 +33,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     expect(paths.sort()).toEqual(['/email', '/name', '/password']);
   });
 
-  test('creates exactly one owner, who is signed in, when two people use links of two processes at once', async () => {
+  test('creates exactly one owner, who is signed in, when two people use links of two processes at the same time', async () => {
     const { api } = context;
     const tokens = [await setupToken(api), await setupToken(api)];
     expect((await new Browser(api).get(Paths.signInOptions)).body).toEqual({ setupRequired: true, oidc: null });
