@@ -174,7 +174,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     'accounts',
     'members',
     'invitations',
-    // Expired sessions may be deleted at any time.
+    // Expired sessions are left out, because the API can delete them at any time.
     '(SELECT * FROM sessions WHERE "expiresAt" > now())',
     'audit_entries',
   ];

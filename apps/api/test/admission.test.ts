@@ -80,7 +80,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   }
 
   async function answerTo(req: ClientRequest) {
-    // A request that the test destroys gets no response, and `once` of node:events would then reject.
+    // `once` of node:events would reject if the test destroyed the request before its response.
     const res = await new Promise<IncomingMessage>((resolve) => void req.once('response', resolve));
     res.resume();
     return { status: res.statusCode ?? 0, headers: res.headers };
@@ -311,7 +311,7 @@ describe('a flood of calls without credentials', () => {
       };
       server = await serve(withAdmission(app, ADMISSION), { host: '127.0.0.1', port: 0 });
       const { url } = server;
-      // For each call that may be in progress, two more calls may wait.
+      // For each call that can be in progress, two more calls can wait.
       const answers = Array.from({ length: 4 * inWork }, () => fetch(`${url}${path}`, { method }));
       for (const { status, headers } of await firstFulfilled(inWork, answers)) {
         expect(status).toBe(503);

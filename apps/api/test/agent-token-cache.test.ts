@@ -92,7 +92,7 @@ test('if polls fail or hang, cached tokens expire within five seconds of the las
   const { cache, polls, failures, now, advance } = await createPollingCache();
   cache.set('a', identity('host'), now());
   advance(6_000);
-  // After six idle seconds, the cached entry may be outdated.
+  // After six seconds without a poll, the cached entry might be outdated.
   expect(cache.get('a')).toBeUndefined();
   await polls[1]!.end({ server: 'one', horizon: 8n, tokenIds: [] });
   advance(1);
@@ -130,7 +130,7 @@ test.each([
   const readAt = now();
   await polls[1]!.end({ ...after, tokenIds: [] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
-  // A token read during the poll may have been read before the database lost transactions.
+  // A token that was read during the poll might have been read before the database lost transactions.
   cache.set('a', identity('one'), readAt);
   advance(1);
   cache.set('b', identity('two'), now());

@@ -34,7 +34,7 @@ describe('the compression of answers', () => {
   const page = `${Paths.containers}?limit=200`;
 
   test.each(['br', 'gzip'] as const)(
-    'with %s makes a page at most a tenth as large, and keeps its ETag',
+    'with %s reduces a page to less than a tenth of its size, and keeps its ETag',
     async (name) => {
       const plain = await call(page, 'identity');
       expect(plain.headers).not.toHaveProperty('content-encoding');

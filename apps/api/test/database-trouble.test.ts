@@ -23,7 +23,7 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     const getHosts = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
     const answer = await getHosts();
     expect(answer.body).toMatchObject({ type: '/problems/unavailable', detail: 'The database cannot be reached.' });
-    // Retry-After varies, so that a fleet does not reconnect all at once.
+    // Retry-After varies, so that the hosts of a fleet do not all reconnect at the same time.
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
     await getHosts();
     // One log line per interval covers all refused requests.

@@ -32,7 +32,7 @@ interface DatabaseState {
 const UNCOMPARED = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
 
 describe.each(testEngines())('a call on %s', (engine) => {
-  // The timeouts are long because the database of a busy machine may be slow regardless of the input.
+  // The timeouts are long because the database of a busy machine can be slow regardless of the input.
   const timeouts = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 };
   const context = useApi(engine, { database: timeouts });
   let server: HttpServer;
@@ -87,7 +87,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     (await horizon()) === before.horizon ? before : readState();
 
   /**
-   * Returns a fingerprint of all rows. It ignores the columns that a refused call may write: when a caller was last
+   * Returns a fingerprint of all rows. It ignores the columns that a refused call can write: when a caller was last
    * seen, and that a host's snapshot was refused.
    */
   async function fingerprint(): Promise<string> {
@@ -154,7 +154,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     if (IS_LONG_RUN) {
       const answers = [...statuses].sort().map(([status, count]) => `${count} x ${status}`);
       const rssMib = Math.round(process.memoryUsage().rss / 2 ** 20);
-      // The memory and the blocked time include the generation of the calls, which runs in this process, too.
+      // The memory and the blocked time include the generation of the calls, which also runs in this process.
       process.stderr.write(`${engine}: ${CASES} calls; ${answers.join(', ')}; RSS ${rssMib} MiB; `);
       process.stderr.write(`event loop blocked for at most ${Math.round(delay.max / 1e6)} ms\n`);
     }

@@ -96,7 +96,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     const { token } = await rotate(organization, host.id);
     const enroll = () =>
       context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest(facts));
-    // The machine may repeat the call, because the first response may be lost.
+    // The machine may repeat the call, because the first response might have been lost.
     await enroll().expect(200);
     await enroll().expect(200);
   });

@@ -119,7 +119,7 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
   );
 }
 
-/** Two snapshots are too few for a crash loop. */
+/** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for one. */
 const hasProblem = (row: Container, problem: ContainerProblemCode): boolean =>
   row.removedAt === null && (problem === 'failed' ? isFailed(row) : problem === row.health);
 

@@ -262,7 +262,7 @@ describe('a shutdown', () => {
     const { items } = (await (await call(`${url}${Paths.containers}?limit=200`, token)).json()) as Page<ContainerView>;
     for (const [id, sequence] of acknowledged) {
       const [row, twin] = [id, `${id}-b`].map((dockerId) => items.find((item) => item.dockerId === dockerId));
-      // The snapshot that was in flight when the process died may have been stored without a response.
+      // The snapshot that was in flight when the process died might have been stored without a response.
       expect([`n${sequence}`, `n${sequence + 1}`]).toContain(row?.name);
       expect(twin?.name).toBe(row?.name);
     }

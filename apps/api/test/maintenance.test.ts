@@ -295,7 +295,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect([await use(first), await use(second)]).toEqual([200, 401]);
     for (let start = 0; start < 2; start++) expect(await startWith(second)).toBe(true);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
-    // A replica may restart with the former key after other replicas have started with the new key.
+    // A replica can restart with the former key after other replicas have started with the new key.
     expect(await startWith(first)).toBe(false);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
     expect(await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } })).toBe(others);

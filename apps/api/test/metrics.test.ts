@@ -161,7 +161,7 @@ describe('metrics', () => {
     },
   );
 
-  test('without a token are refused over HTTP/1.0, because a proxy that uses HTTP/1.0 may send no headers', async () => {
+  test('without a token are refused over HTTP/1.0, because a proxy that uses HTTP/1.0 might add no headers', async () => {
     const server = await serve(createApp({ db: context.api.db }), { host: '127.0.0.1', port: 0 });
     const statusBy = (version: string) =>
       new Promise<string>((resolve, reject) => {

@@ -65,7 +65,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     });
     const started: Promise<Browser | null>[] = [];
     for (let i = 0; i < 10; i += 1) {
-      // The API may refuse the sign-in.
+      // The API is allowed to refuse the sign-in.
       started.push(ada.signIn().catch(() => null));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

@@ -1,7 +1,7 @@
 /**
- * Tests that an older state never replaces a newer one. In any interleaving, agents restart, the clocks of the machine
- * and the server jump, and the network reorders, repeats and loses snapshots. The server never sees the true order of
- * the observations.
+ * Tests that an older state never replaces a newer one, although agents restart, the clocks of the machine and the
+ * server jump, and the network reorders, repeats and loses snapshots, in any interleaving. The server never sees the
+ * true order of the observations.
  */
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';

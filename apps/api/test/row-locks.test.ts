@@ -9,7 +9,7 @@ import { TestApi, testClock, type TestHost } from './harness.js';
 
 // These tests simulate another replica that writes a large snapshot, which locks a host's row for seconds. The embedded
 // database has one connection, so no other connection can lock a row.
-serverOnly(describe)('while another transaction holds a row', () => {
+serverOnly(describe)('while another transaction holds the lock of a row,', () => {
   let db: Database;
   let api: TestApi;
   beforeAll(async () => {

@@ -13,7 +13,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
   const context = useApi(engine);
   const setUp = (body: object) => new Browser(context.api).call('post', Paths.setup, body);
 
-  // These tests build on each other and run in this order.
+  // These tests share one database and must run in this order.
   test('refuses a link that was never issued, and one that is a week old', async () => {
     const { api } = context;
     const old = await setupToken(api);

@@ -70,7 +70,7 @@ describe('the text of a snapshot:', () => {
   });
 });
 
-describe('a body of megabytes, read piece by piece', () => {
+describe('a body of megabytes that is read piece by piece', () => {
   const long = Array.from({ length: 3_000 }, (_, index) => container(`c${index}`));
   const rowsOf = (text: string | Buffer) =>
     createBodyReader({ bytes: Buffer.isBuffer(text) ? text : bytesOf(text), encoding: 'identity' }).rows();

@@ -135,7 +135,7 @@ serverOnly(describe)('the live stream on a server', () => {
         const count = 1 + (round % 5);
         await Promise.race([client.until(() => eventIds(client).length >= count), stopped]);
         client.close();
-        // Further events may have been received, too.
+        // The client might have received further events before it was closed.
         reconnectingIds.push(...eventIds(client).map(String));
         expect(client.of('reset')).toEqual([]);
         lastEventId = reconnectingIds.at(-1) ?? lastEventId;

@@ -141,7 +141,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(partial).toMatchObject(applied({ received: 2, created: 1, updated: 1, removed: 0, digest: null }));
       expect(Object.keys(await host.present())).toEqual(['a', 'b', 'c']);
       expect(await host.host()).toMatchObject({ containerCount: 3 });
-      // The server does not treat the earlier complete snapshot as unchanged, but compares its content again.
+      // Because the digest was cleared, the server compares the content of the repeated complete snapshot again.
       expect(await host.sync([container('a'), container('b')])).toMatchObject(
         applied({ updated: 1, unchanged: 1, removed: 1 }),
       );

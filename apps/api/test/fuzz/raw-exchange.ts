@@ -10,7 +10,7 @@ export interface RawAnswer {
 /** Milliseconds after which a call counts as hanging. */
 const HANGING_AFTER_MS = 30_000;
 
-/** Milliseconds after which the client ends a request that may be incomplete. */
+/** Milliseconds after which the client ends a request that might be incomplete. */
 const GIVE_UP_AFTER_MS = 150;
 
 /**
