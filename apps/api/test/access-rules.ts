@@ -45,8 +45,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
 }));
 
 /**
- * The kinds of access that require credentials, except access to metrics. The tests in metrics.test.ts cover the
- * metrics.
+ * The kinds of access that require credentials, except access to the metrics, which metrics.test.ts tests.
  */
 export type GuardedAccess = Exclude<Access, 'public' | 'metrics'>;
 

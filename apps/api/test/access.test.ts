@@ -16,7 +16,7 @@ interface Credentials {
   cookie?: string;
 }
 
-describe.each(testEngines())('access on %s', (engine) => {
+describe.each(testEngines())('access on %s:', (engine) => {
   const context = useApi(engine);
   let organization: TestOrganization;
   let host: TestHost;
@@ -174,7 +174,7 @@ describe.each(testEngines())('access on %s', (engine) => {
     'accounts',
     'members',
     'invitations',
-    // Expired sessions may be deleted at any time.
+    // Expired sessions are left out, because the API can delete them at any time.
     '(SELECT * FROM sessions WHERE "expiresAt" > now())',
     'audit_entries',
   ];

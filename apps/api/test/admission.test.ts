@@ -80,7 +80,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   }
 
   async function answerTo(req: ClientRequest) {
-    // A request that the test destroys gets no response, and `once` of node:events would then reject.
+    // `once` of node:events would reject if the test destroyed the request before its response.
     const res = await new Promise<IncomingMessage>((resolve) => void req.once('response', resolve));
     res.resume();
     return { status: res.statusCode ?? 0, headers: res.headers };
@@ -123,7 +123,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     }
   }
 
-  test('refuses excess calls at once with 503 and Retry-After, and processes the calls it admitted', async () => {
+  test('immediately refuses excess calls with 503 and Retry-After, and processes the admitted calls', async () => {
     const host = await organization.enroll();
     const unlock = await keepOperatorsWaiting();
     const answers = Array.from({ length: 5 }, () => get(Paths.hosts));
@@ -143,10 +143,10 @@ describe.each(testEngines())('admission on %s', (engine) => {
 
   // The embedded database has one connection, so the lock of the test would also delay authentication.
   if (engine !== 'pglite') {
-    test('authenticates agents while all snapshots that may be processed at a time wait for the database', async () => {
+    test('authenticates agents while the maximum number of snapshots is being processed and waits for the database', async () => {
       const hosts = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
       await server.drain(0);
-      // Five snapshots are admitted at a time, and three are processed at a time.
+      // With this limit, up to five snapshots are admitted at the same time, but only three of them are processed.
       const app = createApp({ db, now: testClock() });
       server = await serve(withAdmission(app, { requestsInWorkMax: 16 }, metrics), { host: '127.0.0.1', port: 0 });
       const unlock = await lockTable('containers');
@@ -176,7 +176,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect(statuses.sort()).toEqual([200, 200, 200, 503, 503]);
   });
 
-  test('refuses calls with the application’s own error response, both at once and after a wait', async () => {
+  test('refuses calls with the same error response as the application, whether immediately or after a wait', async () => {
     const unlock = await keepOperatorsWaiting();
     const calls = Array.from({ length: 5 }, () =>
       fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
@@ -205,7 +205,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await metrics.read()).text).toContain('status="503"} 4');
   });
 
-  test('releases the slot of a disconnected client once the work begun for that client has ended', async () => {
+  test('releases the slot of a disconnected client only when the work that the API began for this client has ended', async () => {
     const unlock = await keepOperatorsWaiting();
     const requests = Array.from({ length: 5 }, () => startRequest('GET', Paths.hosts, organization.adminKey).end());
     const answered = requests.map(async (req) => {
@@ -242,7 +242,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
       return req;
     };
     const first = startUpload();
-    // When another host's heartbeat has been answered, the server has received the first byte of the first body.
+    // Once a later heartbeat of another host is answered, the server must have received the start of the first body.
     while ((await beat(other)).status !== 200) continue;
     const second = await answerTo(startUpload());
     expect(second.status).toBe(429);
@@ -253,8 +253,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
   });
 
   test('receives more bodies than fit in memory by making some of them wait', async () => {
-    // The limits let six requests be in progress or wait before the first body arrives. A seventh request might be
-    // refused.
+    // Before the first body arrives, at most six requests can be in progress or wait, so a seventh might be refused.
     const hosts = await Promise.all(Array.from({ length: 6 }, () => organization.enroll()));
     const body = `[${' '.repeat(9 * MIB)}]`;
     const answers = await Promise.all(hosts.map((host) => snapshot(host, body)));
@@ -269,7 +268,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     clearInterval(trickle);
     const problem = (await json(answer)) as Problem;
     expect(problem).toMatchObject({ type: '/problems/request-timeout', status: 408 });
-    // A request that is incomplete after 15 s gets another message.
+    // The message for a request that is still incomplete after 15 s is a different one.
     expect(problem.detail).toContain('1 KiB per second');
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);
@@ -303,7 +302,7 @@ describe('a flood of calls without credentials', () => {
     { method: 'POST', path: Paths.session, inWork: 1 },
     { method: 'POST', path: Paths.invitationAcceptance, inWork: 1 },
   ])(
-    'to $method $path is refused above its limit and takes no capacity from calls with credentials',
+    'to $method $path is refused above a limit and takes no capacity from calls with credentials',
     async ({ method, path, inWork }) => {
       let isHeld = true;
       const app: RequestListener = (req, res) => {
@@ -312,7 +311,7 @@ describe('a flood of calls without credentials', () => {
       };
       server = await serve(withAdmission(app, ADMISSION), { host: '127.0.0.1', port: 0 });
       const { url } = server;
-      // For each call that may be in progress, two more calls may wait.
+      // For each call that can be in progress, two more calls can wait.
       const answers = Array.from({ length: 4 * inWork }, () => fetch(`${url}${path}`, { method }));
       for (const { status, headers } of await firstFulfilled(inWork, answers)) {
         expect(status).toBe(503);

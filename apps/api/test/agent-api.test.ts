@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { container, order } from './fixtures.js';
 import { useApi } from './harness.js';
 
-describe.each(testEngines())('the agent API on %s', (engine) => {
+describe.each(testEngines())('the agent API on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   const rotate = (token: string) => context.api.http.post(Paths.agentToken).auth(token, { type: 'bearer' });
   const post = (token: string) => context.api.http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([]);

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { container, order } from './fixtures.js';
 import { useApi } from './harness.js';
 
-/** Returns the headers of an incomplete, backdated snapshot that an agent replays after it was cut off. */
+/** Returns the headers of an incomplete, backdated snapshot, which an agent replays when it can reach Muster again. */
 const partialHeaders = (stream: string, sequence: number, observedAt: Date, gone: string[] = []) => ({
   ...order(stream, sequence, observedAt),
   'Snapshot-Complete': 'false',
@@ -14,7 +14,7 @@ const partialHeaders = (stream: string, sequence: number, observedAt: Date, gone
 const exitedContainer = (dockerId: string) =>
   container(dockerId, { state: 'exited', status: 'Exited (1) 1 second ago' });
 
-describe.each(testEngines())('changes replayed after an agent was cut off, on %s', (engine) => {
+describe.each(testEngines())('changes that an agent replays after it could not reach Muster, on %s,', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
   test('are in the history once, in order and with their own times, and the final state is exact', async () => {

@@ -8,8 +8,8 @@ import { clocksOf, testClock, useApi } from './harness.js';
 const identity = (hostId: string) => ({ hostId, tokenId: `token-of-${hostId}` });
 
 /**
- * Creates a cache that has completed its first poll. The test controls the cache's clock and ends the cache's pending
- * polls.
+ * Creates a cache that has completed its first poll. The test sets the cache's clock, and decides when and how each
+ * later poll ends.
  */
 async function createPollingCache() {
   let at = 1_000;
@@ -39,7 +39,7 @@ async function createPollingCache() {
   return { cache, polls, failures, now: () => at, advance };
 }
 
-test('a token is cached for less than five seconds without polls for revocations', () => {
+test('without polls for revocations, a token is cached for less than five seconds', () => {
   let at = 0;
   const cache = createAgentTokenCache({ elapsedMs: () => at });
   cache.set('a', identity('host'), 0);
@@ -92,7 +92,7 @@ test('if polls fail or hang, cached tokens expire within five seconds of the las
   const { cache, polls, failures, now, advance } = await createPollingCache();
   cache.set('a', identity('host'), now());
   advance(6_000);
-  // After six idle seconds, the cached entry may be outdated.
+  // After six seconds without a poll, the cached entry might be outdated.
   expect(cache.get('a')).toBeUndefined();
   await polls[1]!.end({ server: 'one', horizon: 8n, tokenIds: [] });
   advance(1);
@@ -121,7 +121,7 @@ test('if polls fail or hang, cached tokens expire within five seconds of the las
 test.each([
   ['a response with a lower horizon', { server: 'one', horizon: 6n }],
   ['a response from another server, whose horizon is higher', { server: 'two', horizon: 900n }],
-])('after %s, no token that was cached before is used', async (_what, after) => {
+])('after %s, tokens that were cached earlier are no longer used', async (_what, after) => {
   const { cache, polls, now, advance } = await createPollingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
@@ -130,7 +130,7 @@ test.each([
   const readAt = now();
   await polls[1]!.end({ ...after, tokenIds: [] });
   expect([cache.get('a'), cache.get('b')]).toEqual([undefined, undefined]);
-  // A token read during the poll may have been read before the database lost transactions.
+  // A token that was read during the poll might have been read before the database lost transactions.
   cache.set('a', identity('one'), readAt);
   advance(1);
   cache.set('b', identity('two'), now());
@@ -180,7 +180,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     await host.beat({ digest: null }).expect(401);
   });
 
-  test('is refused by every process at once with 410 if its host was deleted', async () => {
+  test('is immediately refused by every process with 410 if its host was deleted', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const replicaHost = host.through(context.api.replica());
@@ -226,7 +226,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     await transaction;
     const third = await findRevokedTokens(db, second.horizon);
     expect(third.tokenIds).toContain(tokens[0]!.id);
-    // All revoking transactions have ended, so the poll no longer reports their tokens.
+    // All revoking transactions have ended, so later polls no longer report their tokens.
     const { tokenIds } = await findRevokedTokens(db, third.horizon);
     expect((await findRevokedTokens(db, (await findRevokedTokens(db, third.horizon)).horizon)).tokenIds).toEqual([]);
     expect(tokenIds.length).toBeLessThanOrEqual(2);

@@ -12,10 +12,10 @@ import { TestApi, testClock, type TestOrganization } from './harness.js';
 const MIB = 1024 * 1024;
 
 /**
- * A compromised host, or a client without credentials, announces bodies and never sends them. The limits are the
- * defaults.
+ * In most of these tests, a compromised host or a client without credentials announces bodies and never sends them. The
+ * limits have their default values.
  */
-describe.each(testEngines())('announced bodies that are never sent, on %s', (engine) => {
+describe.each(testEngines())('bodies that are announced but arrive late or never, on %s:', (engine) => {
   let db: Database;
   let server: HttpServer;
   let organization: TestOrganization;
@@ -36,9 +36,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     for (const req of open.splice(0)) req.destroy();
   });
 
-  /**
-   * Sends request heads that announce bodies of these sizes in bytes, and waits until the server must have read them.
-   */
+  /** Sends request heads that announce bodies of these sizes in bytes, and gives the server 300 ms to read them. */
   async function announce(path: string, bodies: readonly number[], token?: string) {
     for (const bytes of bodies) {
       const { hostname, port } = new URL(server.url);
@@ -69,7 +67,7 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
     }).then(({ status }) => status);
   const [beatBody, name] = [{ digest: null, engineError: 'x' }, 'made meanwhile'];
 
-  // In an earlier version, the bodies of each list exactly filled a pool that all clients shared.
+  // In an earlier version, the bodies of each of these lists exactly filled a pool that all clients shared.
   const SMALL_BODIES = [...Array<number>(124).fill(65_536), 6_144];
 
   test.each([
@@ -120,8 +118,8 @@ describe.each(testEngines())('announced bodies that are never sent, on %s', (eng
       req.on('error', () => undefined);
       open.push(req);
       req.write(body.slice(0, 10));
-      // All bodies are open for half a second. Then they end one by one within 4 s: slowly enough for a slow machine,
-      // but before the API checks their rate, which takes 5 s.
+      // All bodies are open for half a second. Then they end one by one within 4 s: slowly enough for a slow machine to
+      // keep up, but before the API checks their rate, which takes 5 s.
       setTimeout(() => req.end(body.slice(10)), 500 + 8 * index);
       return new Promise<number | undefined>((resolve) => {
         req.once('response', (res) => resolve(res.resume().statusCode));

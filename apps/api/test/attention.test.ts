@@ -32,7 +32,7 @@ const unhealthy = (dockerId: string, changes: Partial<ContainerInput> = {}) =>
 describe.each(testEngines())('the attention list on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  /** Reads what needs attention, and verifies that each filter lists exactly what its group counts. */
+  /** Reads what needs attention, and verifies that the filter of each group finds exactly what the group counts. */
   async function attentionOf(organization: TestOrganization): Promise<Attention> {
     const attention = Attention.parse((await organization.get(Paths.attention).expect(200)).body);
     const list = async <Page>(path: string, filter: object): Promise<Page> =>
@@ -67,7 +67,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     hosts.problems.map(({ kind, total }): [HostAttentionKind, number] => [kind, total]);
   const containerTotals = ({ containers }: Attention) =>
     containers.problems.map(({ kind, total }): [ContainerProblemCode, number] => [kind, total]);
-  /** Reads what needs attention in an organization, with these limits on the work of the API. */
+  /** Reads what needs attention in an organization, with the given limits on how much the API reads. */
   const withLimits = ({ id }: TestOrganization, limits: AttentionLimits) => {
     const { db, clock } = context.api;
     const freshness = { now: clock(), cadence: CADENCE_DEFAULT, otherHeartbeats: [], outages: [] };
@@ -75,7 +75,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
   };
   const now = () => context.api.clock().toISOString();
 
-  /** Posts snapshots of a container that exits with an error and then runs again. This happens `exits` times. */
+  /** Posts snapshots of a container that exits with an error and then runs again, `exits` times. */
   async function crash(host: TestHost, dockerId: string, exits: number, others: ContainerInput[] = []) {
     for (let i = 0; i < exits; i++) {
       await host.sync([container(dockerId), ...others]);
@@ -86,7 +86,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     await host.sync([container(dockerId), ...others]);
   }
 
-  test('of a healthy fleet is empty: finished, stopped and once restarted containers are not problems', async () => {
+  test('of a healthy fleet is empty: containers that finished, were stopped or restarted once are not problems', async () => {
     const organization = await context.api.organization();
     expect(await attentionOf(organization)).toEqual(NOTHING);
     const host = await organization.enroll();
@@ -99,7 +99,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await attentionOf(organization)).toEqual(NOTHING);
   });
 
-  test('contains the hosts that are offline, stale or whose engine is down, by problem, with their times', async () => {
+  test('contains hosts that are offline or stale or whose engine is down, grouped by problem, with the times', async () => {
     const organization = await context.api.organization();
     const { clock } = context.api;
     const old = await organization.enroll({ name: 'old' });
@@ -147,7 +147,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(attention.containers.total).toBe(0);
   });
 
-  test('counts a host under each of its problems, but once in the total, and not under problems from before it went offline', async () => {
+  test('counts a host under each of its problems but only once in the total, and ignores problems from before it went offline', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { digest } = await host.sync([container('a', { name: 'n'.repeat(2_000) })]);
@@ -275,7 +275,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await attentionOf(organization)).toEqual(NOTHING);
   });
 
-  test('contains nothing of another organization or of a deleted host, and may be read by viewers', async () => {
+  test('contains nothing of another organization or of a deleted host, and can be read by viewers', async () => {
     const [organization, other] = [await context.api.organization(), await context.api.organization()];
     const foreign = await other.enroll();
     await crash(foreign, 'a', 3, [unhealthy('b'), exited('c', 1)]);
@@ -316,13 +316,13 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
         { totalIsExact: true, isComplete: false, groups: [{ total: 2, hosts: 1 }] },
       ],
     });
-    // Only the newest two exits are read, so no crash loop can be found, but there may be some.
+    // Only the newest two exits are read, so crash loops cannot be found, although there may be some.
     const unknown = await withLimits(organization, { exitsReadMax: 2 });
     expect(unknown.containers.problems[0]).toMatchObject({ kind: 'crash_loop', total: 0, totalIsExact: false });
     const { db, clock } = context.api;
     expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 2)).toBe(false);
     expect(await isCrashLoopSearchComplete(db, organization.id, clock())).toBe(true);
-    // A single host is read regardless of its number of containers.
+    // The containers of at least one host are read, even if they exceed the limit.
     const one = await withLimits(organization, { rowsMax: 1 });
     expect(one.containers.problems[1]).toMatchObject({ kind: 'failed', total: 4, groups: [{ total: 2, hosts: 1 }] });
     expect((await withLimits(organization, {})).containers.totalIsExact).toBe(true);
@@ -339,7 +339,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 1)).toBe(true);
   });
 
-  test('counts the failed containers of a host that an earlier version wrote as soon as the host sends a snapshot', async () => {
+  test('counts the failed containers that an earlier version of Muster stored, once their host sends a snapshot', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { db, clock } = context.api;
@@ -354,12 +354,15 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(containerTotals(await attentionOf(organization))).toEqual([['failed', 1]]);
   });
 
-  test.each(['problem=none', 'problem=', 'problem=crashed'])('the list of containers refuses ?%s', async (query) => {
-    const organization = await context.api.organization();
-    await organization.get(`${Paths.containers}?${query}`).expect(400);
-  });
+  test.each(['problem=none', 'problem=', 'problem=crashed'])(
+    'names its problems like the list of containers, which refuses ?%s',
+    async (query) => {
+      const organization = await context.api.organization();
+      await organization.get(`${Paths.containers}?${query}`).expect(400);
+    },
+  );
 
-  test('the list and the export of containers can be filtered by several problems', async () => {
+  test('names its problems like the list and the export of containers, which accept several of them as a filter', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await crash(host, 'loop', 3, [unhealthy('a'), exited('b', 1), exited('c', 0)]);

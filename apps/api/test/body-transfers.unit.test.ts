@@ -53,7 +53,7 @@ describe('bodies in transfer', () => {
     { whose: 'an operator', max: 8, of: (i) => ({ peer: { kind: 'operator', id: 'o' }, address: address(i) }) },
     { whose: 'an address', max: 512, of: (i) => ({ peer: host(`h${i}`), address: '192.0.2.1' }) },
     { whose: 'an address without credentials', max: 8, of: () => ({ peer: null, address: '192.0.2.1' }) },
-  ])('of $whose are limited to $max: one more body waits, and is refused after two seconds', async ({ max, of }) => {
+  ])('of $whose are limited to $max: further bodies wait, and are refused after two seconds', async ({ max, of }) => {
     const transfers = createBodyTransfers();
     const begin = (i: number) => transfers.begin({ ...of(i), holder: budgetOf(KIB).createHolder(1) });
     const begun = [];
@@ -69,7 +69,7 @@ describe('bodies in transfer', () => {
     expect(transfers.size).toBe(0);
   });
 
-  test('are not aborted as slow because they had to wait for memory', async () => {
+  test('are not considered slow while they wait for memory', async () => {
     const transfers = createBodyTransfers();
     const transfer = await transfers.begin({
       peer: null,
@@ -133,7 +133,7 @@ describe('an ended request', () => {
     return { requests, budget, slot };
   };
 
-  test('cannot acquire its slot again, because the request would never release the slot', async () => {
+  test('cannot acquire a slot again, because it would never release that slot', async () => {
     const { requests, slot } = setUpSlot();
     slot.release();
     slot.end();
@@ -141,7 +141,7 @@ describe('an ended request', () => {
     expect(requests.acquire(1)).toBe(true);
   });
 
-  test('releases a slot and bytes that it was waiting for', async () => {
+  test('stops waiting for a slot and for bytes, and holds neither', async () => {
     const { requests, budget, slot } = setUpSlot();
     slot.release();
     expect(requests.acquire(1)).toBe(true);

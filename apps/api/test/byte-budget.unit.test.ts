@@ -5,7 +5,7 @@ import { createByteBudget } from '../src/lib/byte-budget.js';
 const LONG_MS = 60_000;
 
 describe('a byte budget', () => {
-  test('counts bytes that have arrived, not bytes that may arrive', () => {
+  test('counts bytes that have arrived, not bytes that could still arrive', () => {
     const budget = createByteBudget({ capacity: 100, holderBytesMax: 50, waitMsMax: LONG_MS });
     const holders = Array.from({ length: 10 }, () => budget.createHolder(50));
     expect(holders.map((holder) => holder.acquire(5))).toEqual(Array(10).fill(true));

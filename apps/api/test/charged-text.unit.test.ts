@@ -16,7 +16,7 @@ async function textMibOf(elements: readonly string[], end = ']'): Promise<number
   return usage.textBytes / MIB;
 }
 
-describe('the text of a snapshot counts', () => {
+describe('the text of a snapshot is charged', () => {
   test('after decompression, and only once', async () => {
     const elements = Array.from({ length: 100 }, (_, index) => padded(`c${index}`, 20_000));
     expect(await textMibOf(elements)).toBeCloseTo(2, 0);
@@ -26,7 +26,7 @@ describe('the text of a snapshot counts', () => {
     expect(await textMibOf([padded('a', 20_000)], ',{}]'.padEnd(MIB))).toBeGreaterThan(0.9);
   });
 
-  test('several times for a container that is too long to be parsed in pieces', async () => {
+  test('several times if it has a container that is too long to be parsed in pieces', async () => {
     expect(await textMibOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
   });
 

@@ -4,12 +4,12 @@ import type { OpenApiOperation, OpenApiResponse } from '../src/openapi/document-
 import type { Problem } from '@muster/contracts';
 import type { Response, Test } from 'supertest';
 
-/** Refusals that any call can cause. The document has no separate entry for them, only `default`. */
+/** Statuses with which any call can be refused. An operation need not list them: its response `default` covers them. */
 const COMMON_REFUSALS: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null;
 
-/** Returns the document with schemas that allow no other fields, so that an undocumented field is an error. */
+/** Returns the document with schemas that allow only their listed fields, so that an undocumented field is an error. */
 function closeSchemas(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map(closeSchemas);
@@ -116,13 +116,11 @@ function checkRequest(callName: string, operation: OpenApiOperation, sent: unkno
     throw new Error(`${callName}: the request was accepted but violates the document: ${mismatch}`);
 }
 
-/**
- * A plugin for supertest agents (`agent.use(checkDocumented)`). It checks each response against the OpenAPI document.
- */
+/** Makes a supertest agent check each response against the OpenAPI document: `agent.use(checkDocumented)`. */
 export function checkDocumented(request: object): void {
   const test = request as Test & { _data?: unknown };
-  // supertest records a stack trace for each `expect`. This takes most of the time and would not help here, so it is
-  // switched off.
+  // supertest records a stack trace for each `expect`. The trace would not help here and takes most of the time, so it
+  // is switched off.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   void test.expect((response) => check(response, test._data));

@@ -38,7 +38,7 @@ function createProcesses(api: TestApi) {
   };
 }
 
-describe.each(testEngines())('after the clock of one process was an hour ahead for a moment, on %s', (engine) => {
+describe.each(testEngines())('after the clock of one process was an hour ahead for a moment, on %s,', (engine) => {
   const context = useApi(engine);
 
   test('a host that stops reporting becomes stale and offline at the usual times in both processes', async () => {
@@ -140,8 +140,8 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
   });
 });
 
-describe('an embedded database, which uses the clock of its process', () => {
-  /** The machine's clocks. The test sets them. */
+describe('an embedded database, which uses the clock of its process,', () => {
+  /** The machine's clocks, which the test sets. */
   function createMachineClocks() {
     const ms = { elapsed: 0, wall: Date.UTC(2026, 2, 1, 12) };
     const pass = (passedMs: number) => {

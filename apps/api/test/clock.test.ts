@@ -10,7 +10,6 @@ describe.each(testEngines())("the database's clock on %s", (engine) => {
     const clock = createDatabaseClock(context.api.db);
     await clock.start();
     await clock.synchronize();
-    // The database runs on this machine, so its clock is the system clock of this process.
     expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(5_000);
     expect(Math.abs(clock.skewMs())).toBeLessThan(5_000);
   });

@@ -34,7 +34,7 @@ describe('the compression of answers', () => {
   const page = `${Paths.containers}?limit=200`;
 
   test.each(['br', 'gzip'] as const)(
-    'with %s makes a page at most a tenth as large, and keeps its ETag',
+    'with %s reduces a page to less than a tenth of its size, and keeps its ETag',
     async (name) => {
       const plain = await call(page, 'identity');
       expect(plain.headers).not.toHaveProperty('content-encoding');
@@ -65,7 +65,7 @@ describe('the compression of answers', () => {
     expect(bytes.length).toBeGreaterThan(0);
   });
 
-  test('is not applied to the live stream, because it would delay messages', async () => {
+  test('is not applied to the live stream for a client that accepts no compression', async () => {
     const client = await server.listen(organization.adminKey);
     expect(client.answer.headers).not.toHaveProperty('content-encoding');
     expect(client.answer.headers).toMatchObject({

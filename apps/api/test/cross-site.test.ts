@@ -39,16 +39,16 @@ describe('a page of another site', () => {
     ['the browser reports same-origin', { 'Sec-Fetch-Site': 'same-origin' }],
     ['its origin is the public URL', { Origin: 'http://muster.example.org' }],
     ['its origin is the requested host', { Origin: 'http://10.1.2.3:3000', Host: '10.1.2.3:3000' }],
-  ])('is not suspected if %s', async (_why, headers: Record<string, string>) => {
+  ])('is not assumed if %s', async (_why, headers: Record<string, string>) => {
     expect((await create(headers)).status).toBe(201);
   });
 
-  test('may read with the cookie, because the browser hides the response from the page', async () => {
+  test('is allowed to read with the cookie, because the browser hides the response from the page', async () => {
     const { status } = await ada.browser.call('get', Paths.hosts, undefined, { 'Sec-Fetch-Site': 'cross-site' });
     expect(status).toBe(200);
   });
 
-  test('may send an API key, which no browser sends automatically', async () => {
+  test('is allowed to send an API key, which no browser sends automatically', async () => {
     const { adminKey } = await api.organization();
     const headers = { Authorization: `Bearer ${adminKey}`, 'Sec-Fetch-Site': 'cross-site' };
     expect((await create(headers)).status).toBe(201);

@@ -23,7 +23,7 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     const getHosts = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
     const answer = await getHosts();
     expect(answer.body).toMatchObject({ type: '/problems/unavailable', detail: 'The database cannot be reached.' });
-    // Retry-After varies, so that a fleet does not reconnect all at once.
+    // Retry-After varies, so that the hosts of a fleet do not all reconnect at the same time.
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
     await getHosts();
     // One log line per interval covers all refused requests.
@@ -45,7 +45,7 @@ describe.each(testEngines())('a host whose history exceeds one batch of a deleti
       FROM generate_series(1, 23000)`;
     const history = ({ id }: { id: string }) => db.prisma.containerEvent.count({ where: { hostId: id } });
     await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).expect(204);
-    // An operator's call deletes a bounded number of rows. The remaining rows are not visible.
+    // The operator's call deletes a limited number of rows. The others are no longer shown, and retention deletes them.
     expect(await history(host)).toBe(3001);
     expect((await organization.get('/api/events').expect(200)).body).toMatchObject({ items: [{ hostId: other.id }] });
     await createRetentionService(db, { now: clock }).prune();
@@ -114,7 +114,7 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
   });
 });
 
-// No other connection can make the embedded database read-only.
+// The embedded database has no other connection that could make it read-only.
 serverOnly(describe).each(['postgresql'] as const)('a read-only database on %s', () => {
   test('causes 503 with Retry-After, and /readyz fails, until it accepts writes again', async () => {
     const { url, drop } = await createEmptyServerDatabase();

@@ -4,7 +4,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { createRefusalDelay } from '../src/http/delay-refusals.js';
 
-describe('refusals for a caller who retries at once', () => {
+describe('refusals for a caller who retries immediately', () => {
   beforeEach(() => void jest.useFakeTimers());
   afterEach(() => void jest.useRealTimers());
 
@@ -37,7 +37,7 @@ describe('refusals for a caller who retries at once', () => {
     expect(delayRefusal('a', response().res)).not.toBeNull();
   });
 
-  test('end when their client disconnects, and at most 2,048 are delayed at once', async () => {
+  test('end when their client disconnects, and at most 2,048 are delayed at the same time', async () => {
     const delayRefusal = createRefusalDelay(() => 0);
     for (let i = 0; i < 20; i++) await delayRefusal('a', response().res);
     const { res } = response();

@@ -22,7 +22,7 @@ const running = { state: 'running', status: 'Up 5 minutes', startedAt: '2026-03-
 const exited = { ...running, state: 'exited', status: 'Exited (137) 1 second ago', ports: [] };
 const restartTime = { startedAt: '2026-03-01T11:30:00Z' };
 
-describe('each change is recorded once', () => {
+describe('each change is recorded once:', () => {
   test.each<[what: string, from: Partial<ContainerInput>, to: Partial<ContainerInput>, events: unknown[]]>([
     [
       'a start',
@@ -73,7 +73,7 @@ describe('each change is recorded once', () => {
       [['exited', 'running', 'exited', 137]],
     ],
     [
-      'a health check that fails around an unobserved end of a pause',
+      'an unobserved end of a pause, together with a failed health check',
       { ...running, state: 'paused', status: 'Up 5 minutes (Paused)' },
       { ...running, status: 'Up 6 minutes (unhealthy)' },
       [
@@ -91,7 +91,7 @@ describe('each change is recorded once', () => {
       ],
     ],
     [
-      'a start, after which a health check is always starting',
+      'a start, after which the health status is always `starting`',
       exited,
       { ...running, ...restartTime, status: 'Up 1 second (health: starting)' },
       [['started', 'exited', 'running']],
@@ -135,7 +135,7 @@ describe('each change is recorded once', () => {
       [['updated', { state: 'running' }, { state: 'removing' }]],
     ],
     [
-      'a rename and an exit at once',
+      'a rename together with an exit',
       running,
       { ...exited, name: 'web_old' },
       [
@@ -172,8 +172,8 @@ test('an event stays small regardless of how much has changed', () => {
   expect(event?.kind).toBe('updated');
   const { command, omittedLabels, omittedPorts } = event!.to as Record<string, unknown>;
   expect(command).toBe(`${'b'.repeat(1_024)}…`);
-  // An event may have 8,192 UTF-16 code units of labels. Each changed label has 4,096: at most 1,024 for each of the
-  // old key, the old value, the new key and the new value.
+  // An event has room for 8,192 UTF-16 code units of labels. Each changed label takes 4,096: the limit of 1,024 for
+  // each of the old key, the old value, the new key and the new value.
   expect(omittedLabels).toBe(1_000 - 2);
   expect(omittedPorts).toBe(5_000 - 64);
   expect(JSON.stringify(event).length).toBeLessThan(30_000);

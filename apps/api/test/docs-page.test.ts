@@ -8,7 +8,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { useApi } from './harness.js';
 
 const installed = findChromium();
-// Only a browser runs the scripts of a page.
+// The page builds its content with scripts, so these tests need a browser.
 const inBrowser = runIf(installed !== null, describe);
 
 describe('GET /docs', () => {

@@ -5,7 +5,7 @@ import { createApp } from '../src/app.js';
 import { container, enrollRequest } from './fixtures.js';
 import { clocksOf, TestApi, TestHost, useApi, type TestOrganization } from './harness.js';
 
-describe.each(testEngines())('enrollment on %s', (engine) => {
+describe.each(testEngines())('enrollment on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = (token: string, request: object) =>
     context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(request);
@@ -99,7 +99,7 @@ describe.each(testEngines())('enrollment on %s', (engine) => {
     }
   });
 
-  test('a token used during a repeated enrollment stays valid, or the new token replaces it', async () => {
+  test('an agent token that is used while its enrollment is repeated stays valid or is replaced by the new token', async () => {
     const organization = await context.api.organization();
     const { token } = await organization.enrollmentToken();
     const request = enrollRequest();
@@ -122,7 +122,7 @@ describe.each(testEngines())('enrollment on %s', (engine) => {
     const { token } = await organization.enrollmentToken({ name: 'another', maxUses });
     const answer = await enroll(token, request).expect(409);
     expect(answer.body).toMatchObject({ type: '/problems/engine-id-in-use' });
-    // A host counts as alive for three heartbeat intervals, which is 30 s. Of these, 12.5 s are over.
+    // A host counts as alive for three heartbeat intervals (30 s), of which 12.5 s have passed.
     expect(answer.headers['retry-after']).toBe('18');
     await host.post([]).expect(200);
     context.api.clock.advance(30_000);
@@ -134,7 +134,7 @@ describe.each(testEngines())('enrollment on %s', (engine) => {
     ['longer', 10, 60, 180],
     ['shorter', 60, 10, 30],
   ])(
-    'a host’s own last heartbeat interval, which is %s than the current one, determines whether it is alive',
+    'the heartbeat interval that a host last received, which is %s than the current one, determines if it is alive',
     async (_what, now, last, graceSeconds) => {
       const { db, clock } = context.api;
       const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });

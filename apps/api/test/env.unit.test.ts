@@ -74,7 +74,7 @@ describe('the environment', () => {
     ]);
   });
 
-  test('for development may have the well-known admin key only with an embedded database', () => {
+  test('for development has the well-known admin key only if the database is embedded', () => {
     const publicKey = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));
     const server = { DATABASE_URL: 'postgresql://127.0.0.1/shared' };
     const embedded = developmentEnv({ HOST: '0.0.0.0' }, '/data');
@@ -88,7 +88,7 @@ describe('the environment', () => {
     ]);
   });
 
-  test('for development has the page on PORT, which is in the public URL, and the API on the next port', () => {
+  test('for development uses PORT for the dashboard and in the public URL, and the next port for the API', () => {
     const page = { MUSTER_PUBLIC_URL: 'http://127.0.0.1:3000', PORT: '3001' };
     expect(developmentEnv({}, '/data')).toMatchObject(page);
     expect(developmentEnv({ PORT: '' }, '/data')).toMatchObject(page);
@@ -98,7 +98,7 @@ describe('the environment', () => {
     });
   });
 
-  test('must have all or none of the variables of an identity provider, and an issuer with https or on this machine', () => {
+  test('must have all or none of the variables of an identity provider, whose issuer must use https or be on this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
     const missing = 'MUSTER_OIDC_ISSUER must be set to sign in with an identity provider';
     expect(problems(others)).toEqual([missing]);
@@ -111,7 +111,7 @@ describe('the environment', () => {
     }
   });
 
-  test('is reported with all of its problems at once', () => {
+  test('is reported with all of its problems together', () => {
     expect(problems({ PORT: 'x', LOG_LEVEL: 'y' })).toHaveLength(2);
   });
 
@@ -123,7 +123,7 @@ describe('the environment', () => {
     expect(problems(Object.fromEntries(variables) as Record<string, string>)).toEqual([]);
   });
 
-  test('has files that are excluded from container builds, like everything else that git ignores', async () => {
+  test('is in files that are excluded from container builds, as is everything else that git ignores', async () => {
     const patternsOf = async (file: string) =>
       (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
         .split('\n')

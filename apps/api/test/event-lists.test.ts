@@ -5,7 +5,7 @@ import { listEvents, type EventListLimits } from '../src/services/inventory/even
 import { container } from './fixtures.js';
 import { useApi, type TestOrganization } from './harness.js';
 
-describe.each(testEngines())('lists of events on %s', (engine) => {
+describe.each(testEngines())('lists of events on %s:', (engine) => {
   const context = useApi(engine);
 
   const pagesOf = async (organization: TestOrganization, query: Partial<EventQuery>, options: EventListLimits) => {

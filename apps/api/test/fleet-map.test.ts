@@ -10,7 +10,7 @@ describe.each(testEngines())('the fleet map on %s', (engine) => {
   const readMap = async (organization: TestOrganization) =>
     FleetMap.parse((await organization.get(Paths.fleetMap).expect(200)).body);
 
-  test('has each host once, by name, with its freshness, severity and unhealthy containers', async () => {
+  test('contains each host once, in the order of names, with its freshness, severity and number of unhealthy containers', async () => {
     const organization = await context.api.organization();
     const offline = await organization.enroll({ name: 'b-offline' });
     await offline.sync([container('a', { status: 'Up 1 minute (unhealthy)' }), container('b')]);
@@ -28,7 +28,7 @@ describe.each(testEngines())('the fleet map on %s', (engine) => {
     });
   });
 
-  test('of an organization without hosts is empty, and contains no host of another or a deleted one', async () => {
+  test('of an organization without hosts is empty: it contains no deleted hosts and no hosts of other organizations', async () => {
     const [organization, other] = [await context.api.organization(), await context.api.organization()];
     await other.enroll();
     const deleted = await organization.enroll();
@@ -40,7 +40,7 @@ describe.each(testEngines())('the fleet map on %s', (engine) => {
     expect(await readMap(organization)).toEqual(empty);
   });
 
-  test('may be read by viewers, and is revalidated with an ETag', async () => {
+  test('can be read by viewers, and is revalidated with an ETag', async () => {
     const organization = await context.api.organization();
     await organization.enroll();
     const viewer = await context.api.apiKey(organization.id, 'viewer');
@@ -49,7 +49,7 @@ describe.each(testEngines())('the fleet map on %s', (engine) => {
     await get().set('If-None-Match', headers['etag']!).expect(304);
   });
 
-  test('contains the first hosts of a larger fleet, and the total', async () => {
+  test('of a fleet that exceeds its limit contains the first hosts, and the total', async () => {
     const organization = await context.api.organization();
     for (const name of ['c', 'a', 'b']) await organization.enroll({ name });
     const { db, clock } = context.api;

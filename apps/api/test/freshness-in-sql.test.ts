@@ -1,5 +1,5 @@
 /**
- * The freshness and problems of a host are computed in TypeScript for single rows, and in SQL for many hosts at once
+ * The freshness and problems of a host are computed in TypeScript for single rows, and in SQL for many hosts together
  * (for filters, counts and the live stream). These tests compare the results of the two computations for random hosts.
  * To repeat a run, set `MUSTER_TEST_FUZZ_SEED` to its seed.
  */

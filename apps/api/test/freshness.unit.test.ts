@@ -45,7 +45,7 @@ describe('a host', () => {
     expect(hostFreshness({ ...newHost, engineError: 'no socket' }, context(0))).toBe('engine_down');
   });
 
-  test('that has sent only incomplete snapshots has reported, but its containers are not confirmed', () => {
+  test('that has sent only incomplete snapshots is not `never`, although its containers are not confirmed', () => {
     const incomplete = { ...onlineHost, confirmedAt: null };
     const expected = [
       [0, 'online', 'stale'],
@@ -80,7 +80,7 @@ describe('a host', () => {
   });
 });
 
-describe('a host that received another heartbeat interval', () => {
+describe('a host with its own heartbeat interval', () => {
   test.each([
     [1, 3, 300],
     [45, 135, 450],

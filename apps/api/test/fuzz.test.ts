@@ -32,7 +32,7 @@ interface DatabaseState {
 const UNCOMPARED = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
 
 describe.each(testEngines())('a call on %s', (engine) => {
-  // The timeouts are long because the database of a busy machine may be slow regardless of the input.
+  // The timeouts are long because the database of a busy machine can be slow regardless of the input.
   const timeouts = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 };
   const context = useApi(engine, { database: timeouts });
   let server: HttpServer;
@@ -87,7 +87,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     (await horizon()) === before.horizon ? before : readState();
 
   /**
-   * Returns a fingerprint of all rows. It ignores the columns that a refused call may write: when a caller was last
+   * Returns a fingerprint of all rows. It ignores the columns that a refused call can write: when a caller was last
    * seen, and that a host's snapshot was refused.
    */
   async function fingerprint(): Promise<string> {
@@ -111,8 +111,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
     const isCut = call.damage.length > 0 || call.headers.some(([name]) => FRAMING.has(name));
     const answer = await exchange(port, toBytes(call, { ids, tokens }), isCut);
     if (answer === null) {
-      // Only a message that may be incomplete may get no response, because the server may wait for the rest. The server
-      // may also still be processing the call, so `resetDatabase` replaces the objects of the call.
+      // Only a message that looks incomplete can be left without a response, because the server waits for the rest. The
+      // server might also still be processing the call, so `resetDatabase` replaces the objects that the call uses.
       expect({ call, isCut }).toEqual({ call, isCut: true });
       return resetDatabase();
     }
@@ -138,7 +138,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
   }
 
   test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
-    // The stream is left out, because a successful call never ends. The stream refuses calls in the same way as all
+    // The live stream is left out, because a successful call of it never ends. It refuses calls in the same way as all
     // other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
@@ -154,7 +154,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     if (IS_LONG_RUN) {
       const answers = [...statuses].sort().map(([status, count]) => `${count} x ${status}`);
       const rssMib = Math.round(process.memoryUsage().rss / 2 ** 20);
-      // The memory and the blocked time include the generation of the calls, which runs in this process, too.
+      // The memory and the blocked time include the generation of the calls, which also runs in this process.
       process.stderr.write(`${engine}: ${CASES} calls; ${answers.join(', ')}; RSS ${rssMib} MiB; `);
       process.stderr.write(`event loop blocked for at most ${Math.round(delay.max / 1e6)} ms\n`);
     }

@@ -39,7 +39,7 @@ export function clocksOf(clock: TestClock) {
 /** The secret with which all replicas sign cookies. */
 const SECRET = 'a secret of tests, long enough to be one';
 
-/** An application with its own database, and helpers for the setup that most tests need. */
+/** An application, its database, and methods for the setup that most tests need. */
 export class TestApi {
   constructor(
     readonly db: Database,
@@ -91,7 +91,7 @@ export class TestOrganization {
     return bodyOf(call, 201);
   }
 
-  /** Enrolls a machine. `status` is 200 for a machine that enrolls again. */
+  /** Enrolls a machine. `status` is the expected status, which is 200 if the machine enrolls again. */
   async enroll(facts: object = {}, status = 201): Promise<TestHost> {
     const { token } = await this.enrollmentToken();
     const call = this.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' }).send(enrollRequest(facts));
@@ -159,7 +159,7 @@ export class TestHost {
     return this.organization.api.db.prisma.host.findUniqueOrThrow({ where: { id: this.id } });
   }
 
-  /** Returns the events of this host with their from and to values, oldest first. */
+  /** Returns the events of this host with their `from` and `to` values, oldest first. */
   async history(): Promise<[kind: string, dockerId: string, from: unknown, to: unknown][]> {
     const events = await this.organization.api.db.prisma.containerEvent.findMany({
       where: { hostId: this.id },
@@ -184,7 +184,7 @@ const SENT_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => name !== 'truncated')
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
-/** The databases that test files of one group share. The group loads this module once. */
+/** The databases that all test files of a group share, because a group loads this module only once. */
 const sharedDatabases = new Map<DatabaseEngine, Promise<Database>>();
 afterAll(async () => {
   for (const database of sharedDatabases.values()) await (await database).close();

@@ -12,7 +12,7 @@ describe('/readyz', () => {
   });
   afterAll(() => db.close());
 
-  /** Creates an application that counts its database checks, with `ping` as the check. */
+  /** Creates an application that checks its database with `ping`, and counts the checks. */
   function createCountingApp(ping: () => Promise<void>) {
     const elapsed = { ms: 0 };
     const checks = { count: 0 };

@@ -46,7 +46,7 @@ describe.each(testEngines())('deleting several hosts on %s', (engine) => {
     await foreign.sync([container('a')]);
   });
 
-  test('is refused to viewers, for no hosts and for too many', async () => {
+  test('is refused for viewers, for an empty list and for too many hosts', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const viewer = await context.api.apiKey(organization.id, 'viewer');
@@ -57,7 +57,7 @@ describe.each(testEngines())('deleting several hosts on %s', (engine) => {
     await host.sync([container('a')]);
   });
 
-  test('by two operators at once deletes each host once', async () => {
+  test('by two operators at the same time deletes each host once', async () => {
     const organization = await context.api.organization();
     const ids: string[] = [];
     for (let i = 0; i < 6; i++) ids.push((await organization.enroll()).id);

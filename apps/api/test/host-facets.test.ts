@@ -10,7 +10,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
   const facetsOf = async (organization: TestOrganization) =>
     HostFacets.parse((await organization.get(Paths.hostFacets).expect(200)).body);
 
-  test('are the values that hosts have, with the number of hosts that each filter finds', async () => {
+  test('are the values that hosts have, with the number of hosts that a filter by each value finds', async () => {
     const organization = await context.api.organization();
     for (const agentVersion of ['0.9.0', '0.10.0', '0.10.0']) await organization.enroll({ agentVersion });
     const host = await organization.enroll({ engine: engineOf('Podman'), agentVersion: '0.10.0-rc.1' });
@@ -38,7 +38,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     expect((podman.body as HostPage).items.map(({ id }) => id)).toEqual([host.id]);
   });
 
-  test('are empty without hosts, and may be read by viewers', async () => {
+  test('are empty without hosts, and can be read by viewers', async () => {
     const organization = await context.api.organization();
     const viewer = await context.api.apiKey(organization.id, 'viewer');
     const { body } = await context.api.http.get(Paths.hostFacets).auth(viewer, { type: 'bearer' }).expect(200);
@@ -46,7 +46,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     expect(body).toEqual({ engines: empty, agentVersions: empty });
   });
 
-  test('contain only the most frequent values of a fleet that has very many', async () => {
+  test('contain only the most frequent values if there are more than the limit', async () => {
     const organization = await context.api.organization();
     for (const agentVersion of ['1', '2', '2', '3', '3']) await organization.enroll({ agentVersion });
     const { agentVersions, engines } = await getHostFacets(context.api.db, organization.id, { valuesMax: 2 });

@@ -8,7 +8,7 @@ const AGENT_PROBLEMS = ['engine_unreachable', 'list_refused', 'too_many_containe
 const STREAM = '019ab000-0000-7000-8000-000000000001';
 const OTHER_STREAM = '019ab000-0000-7000-8000-000000000002';
 
-describe.each(testEngines())("a host's problems on %s", (engine) => {
+describe.each(testEngines())("a host's problems on %s:", (engine) => {
   const context = useApi(engine);
   const enrollHost = async () => (await context.api.organization()).enroll();
   const fetchHost = async (host: TestHost) =>
@@ -200,7 +200,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('truncated fields are shown, with the number of containers and the time of the first one, until all fields fit', async () => {
+  test('the problem `truncated` is shown, with the number of affected containers and the time at which it began, until all fields fit', async () => {
     const host = await enrollHost();
     await host.sync([container('a')]);
     const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
@@ -228,7 +228,7 @@ describe.each(testEngines())("a host's problems on %s", (engine) => {
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
     await host.post('[', order(STREAM, 2)).expect(400);
-    // These headers are invalid, but the server still finds out that the snapshot belongs to the superseded stream.
+    // These headers are invalid, but the server still determines that the snapshot belongs to the superseded stream.
     await host.post([], { 'Snapshot-Stream': STREAM.toUpperCase() }).expect(400);
     expect(await codes(host)).toEqual([]);
     await host.post('[', order(OTHER_STREAM, 2)).expect(400);

@@ -13,7 +13,7 @@ import { useApi } from './harness.js';
 
 const PROBLEM = /^application\/problem\+json$/;
 
-describe.each(testEngines())('HTTP on %s', (engine) => {
+describe.each(testEngines())('HTTP on %s:', (engine) => {
   const context = useApi(engine);
   const bearer = { type: 'bearer' } as const;
 
@@ -221,7 +221,7 @@ describe.each(testEngines())('HTTP on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('secrets and failures on %s', (engine) => {
+describe.each(testEngines())('secrets and failures on %s:', (engine) => {
   let db: Database;
   beforeAll(async () => {
     db = await createTestDatabase(engine);

@@ -59,7 +59,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
     });
   });
 
-  test('contains only numbers that equal the total of a list', async () => {
+  test('contains only numbers that a list also returns as its total', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'hibernating', status: '' })]);
@@ -126,7 +126,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('images, ports and projects of the fleet on %s', (engine) => {
+describe.each(testEngines())('images, ports and projects of the fleet on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
   /**

@@ -112,7 +112,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
     expect((await offer(second.token)).body).toMatchObject({ role: 'admin' });
   });
 
-  test('are refused for members, and never create a second membership', async () => {
+  test('are refused for people who are already members, and never create a second membership', async () => {
     const [{ owner, organization }, other] = [await withOwner(), await withOwner()];
     const member = await person(context.api, organization.id, 'viewer');
     const request = { email: member.email.toUpperCase(), role: 'admin' };

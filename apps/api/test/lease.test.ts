@@ -60,7 +60,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     elapsed = 400_000;
     expect(holder.remainingMs()).toBe(600_000);
     elapsed = 2_000_000;
-    // By its own clock, the holder may have lost the lease. By the database's clock, it still holds the lease.
+    // By its own clock, the holder could have lost the lease. By the database's clock, it still holds the lease.
     expect(holder.remainingMs()).toBe(0);
     expect(await ahead.acquire()).toBe(false);
     expect(await holder.renew()).toBe(true);

@@ -15,7 +15,7 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
   });
   afterAll(() => db.close());
 
-  /** Creates an API that allows 60 requests a minute, 10 of them at once, with a clock that the test advances. */
+  /** Creates an API that allows 60 requests a minute in bursts of up to 10, with a clock that the test advances. */
   const createLimitedApi = (agentRequestsPerMinute = 60) => {
     const clock = testClock();
     const elapsed = { ms: 0 };
@@ -40,7 +40,7 @@ describe.each(testEngines())("an agent's rate limit on %s", (engine) => {
     await host.beat(beat).expect(200);
   });
 
-  test('is applied before the body is read, and a client that still sends the body reads the refusal', async () => {
+  test('is applied before the body is read, and a client that still sends the body can read the refusal', async () => {
     const { api } = createLimitedApi();
     const host = await (await api.organization()).enroll();
     for (let i = 0; i < 10; i++) await host.beat(beat).expect(200);
@@ -84,7 +84,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
     Array.from({ length: count }, (_, i) => container(`c${i}`, { ports: [], labels: {}, ...changes }));
   const beat = { digest: null, engineError: 'no engine' };
 
-  test('delays the snapshots but not the heartbeats of a host in debt, and a refusal updates lastSeenAt', async () => {
+  test('delays the snapshots but not the heartbeats of a host that has exceeded its limit, and a refusal updates lastSeenAt', async () => {
     const { api, elapsed } = createLimitedApi();
     const organization = await api.organization();
     const [costly, other] = [await organization.enroll(), await organization.enroll()];
@@ -123,7 +123,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
     }
   });
 
-  test('allows an agent to replay a full journal at once and then to report', async () => {
+  test('allows an agent to replay a full journal without pauses and then to send a full snapshot', async () => {
     const { api } = createLimitedApi();
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();

@@ -5,7 +5,7 @@ import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './test-server.js';
 
-describe.each(testEngines())('lists of hosts on %s', (engine) => {
+describe.each(testEngines())('lists of hosts on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   let organization: TestOrganization;
 
@@ -164,7 +164,7 @@ describe.each(testEngines())('lists of hosts on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('reading while rows change on %s', (engine) => {
+describe.each(testEngines())('reading while rows change on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
   test('every container that keeps its place in the order is listed once while other rows change', async () => {
@@ -311,7 +311,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
   test('end when their reader disconnects, and then free their slots', async () => {
     const server = await TestServer.start(context.api.app);
     const headers = { Authorization: `Bearer ${organization.adminKey}` };
-    // Cancels more exports than may run at the same time. Each of them must free its slot.
+    // Cancels more exports than can run at the same time, so each of them must free its slot.
     for (let turn = 0; turn < 20; turn++) {
       const answer = await fetch(`${server.url}/api/export/containers?presence=all`, { headers });
       expect(answer.status).toBe(200);

@@ -92,7 +92,7 @@ const anyQuery: fc.Arbitrary<QueryForHosts> = fc.record({
   count: fc.boolean(),
 });
 
-/** The default budget, and budgets so small that each way to find a page is tried and then stopped. */
+/** The default read limit, and limits so small that each way to find a page is tried and then stopped. */
 const BUDGETS = [undefined, 1, 2, 5, 9];
 
 /** The order of a list treats all states that Docker does not have as one state. */
@@ -119,7 +119,7 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
   );
 }
 
-/** Two snapshots are too few for a crash loop. */
+/** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for one. */
 const hasProblem = (row: Container, problem: ContainerProblemCode): boolean =>
   row.removedAt === null && (problem === 'failed' ? isFailed(row) : problem === row.health);
 
@@ -202,7 +202,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(pages.map(({ incomplete }) => incomplete)).toEqual([...pages.slice(1).map(() => true), undefined]);
   });
 
-  test('find a search term of common and rare words, although the index is searched for the rare words only', async () => {
+  test('find all matches of common and rare words, although the index is searched only for the rare words', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const ids = Array.from({ length: 120 }, (_, index) => `c${String(index).padStart(3, '0')}`);

@@ -12,8 +12,8 @@ import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.j
 import { TestServer } from './test-server.js';
 
 /**
- * A change of the history that a database reports: another server, and a number that is added to the transaction
- * horizon.
+ * Replaces parts of the history that a database reports: the server is replaced, and a number is added to the
+ * transaction horizon.
  */
 interface History {
   server: string;
@@ -36,7 +36,7 @@ async function expectInTime<T>(read: () => Promise<T>, expected: T): Promise<voi
   expect(answer).toBe(expected);
 }
 
-/** Returns the same database with another history, which the test changes in place. */
+/** Returns the same database, but with the given history. The test changes the history in place. */
 function withHistory(db: Database, history: History): Database {
   const withChanges = <Row extends object>(row: Row): Row =>
     'horizon' in row && 'server' in row
@@ -64,7 +64,7 @@ test('two points belong to one history only if the server is the same and the ho
   expect(isSameHistory(before, { server: 'two', horizon: 11n })).toBe(false);
 });
 
-// The embedded database runs in this process, so it cannot crash alone.
+// The embedded database runs in this process, so it cannot crash without the process.
 serverOnly(test)('a crash starts another history, whether or not the server’s main process survives it', async () => {
   const cluster = await startPostgresCluster();
   const db = await openDatabase({ url: cluster.url });
@@ -84,7 +84,7 @@ serverOnly(test)('a crash starts another history, whether or not the server’s 
     const [{ pid }] = await db.prisma.$queryRaw<[{ pid: number }]>`
       SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY backend_start LIMIT 1`;
     process.kill(pid, 'SIGKILL');
-    // The server closes all connections and recovers. Until then, a poll still returns the first history.
+    // A poll can return the first history until the server has closed all connections and recovered.
     let second = await poll();
     for (let tries = 0; tries < 200 && isSameHistory(first, second); tries++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -241,7 +241,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     clock.advance(1_000);
     const lost = await host.sync([named('b', 'b3')], incomplete);
     let revision: number | null = null;
-    // A process that is paused after its read and before its write. Meanwhile, the database fails over.
+    // The database fails over while a process is paused between its read and its write.
     const paused: Database = {
       ...db,
       async query<Row extends object>(...query: Parameters<Database['query']>) {

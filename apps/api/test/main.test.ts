@@ -219,7 +219,7 @@ serverOnly(describe)('a process whose clock is an hour ahead of its database', (
 });
 
 describe('a shutdown', () => {
-  test('with SIGTERM makes the process unready at once, allows responses in the grace period, and exits with code 0', async () => {
+  test('with SIGTERM immediately makes the process unready, allows responses in the grace period, and exits with code 0', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_DRAIN_SECONDS: '2' };
     const api = start(env);
@@ -262,7 +262,7 @@ describe('a shutdown', () => {
     const { items } = (await (await call(`${url}${Paths.containers}?limit=200`, token)).json()) as Page<ContainerView>;
     for (const [id, sequence] of acknowledged) {
       const [row, twin] = [id, `${id}-b`].map((dockerId) => items.find((item) => item.dockerId === dockerId));
-      // The snapshot that was in flight when the process died may have been stored without a response.
+      // The snapshot that was in flight when the process died might have been stored without a response.
       expect([`n${sequence}`, `n${sequence + 1}`]).toContain(row?.name);
       expect(twin?.name).toBe(row?.name);
     }

@@ -10,7 +10,7 @@ import { testClock, useApi, type TestHost } from './harness.js';
 
 const DAY_MS = 86_400_000;
 
-describe.each(testEngines())('retention on %s', (engine) => {
+describe.each(testEngines())('retention on %s:', (engine) => {
   const context = useApi(engine);
 
   test('a removed container is kept for 7 days, and a present one without limit', async () => {
@@ -73,10 +73,10 @@ describe.each(testEngines())('retention on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('retention of expired rows on %s', (engine) => {
+describe.each(testEngines())('retention of expired rows on %s:', (engine) => {
   const context = useApi(engine);
 
-  test('expired sessions and sign-in verifications are deleted at once, and invitations 30 days later', async () => {
+  test('sessions and sign-in verifications are deleted when they expire, and invitations 30 days later', async () => {
     const { clock, db } = context.api;
     const { id: organizationId } = await context.api.organization();
     const at = clock();
@@ -133,7 +133,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
   const kinds = async (host: TestHost) => (await host.history()).map(([kind]) => kind);
   const AFTER = ['created', 'removed', 'removed', 'removed', 'removed'];
 
-  test('deletes events after the configured days in several batches, and no audit entries', async () => {
+  test('deletes events after the configured number of days in several batches, and deletes no audit entries', async () => {
     const { clock, db } = context.api;
     const hosts = await createHostsWithHistory();
     const audited = await db.prisma.auditEntry.count();
@@ -146,7 +146,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     expect(await db.prisma.auditEntry.count()).toBe(audited);
   });
 
-  test('in two processes at once deletes no other events, and stops when requested', async () => {
+  test('in several processes at the same time deletes no other events, and stops when requested', async () => {
     const { clock, db } = context.api;
     const [one, two] = await createHostsWithHistory();
     clock.advance(10 * DAY_MS);
@@ -178,7 +178,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
   });
 });
 
-describe.each(testEngines())('liveness on %s', (engine) => {
+describe.each(testEngines())('liveness on %s:', (engine) => {
   const context = useApi(engine);
 
   test('a period without a liveness beat is an outage, recorded by one of the processes that start', async () => {
@@ -246,7 +246,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
     [10, 5000],
     [3600, 5000],
   ])(
-    'with a heartbeat every %d s, a pause that could cost a host its grace period is an outage',
+    'with a heartbeat every %d s, a gap of more than two intervals between liveness beats is an outage',
     async (seconds, intervalMs) => {
       const { db } = context.api;
       await db.prisma.serviceOutage.deleteMany();
@@ -270,7 +270,7 @@ describe.each(testEngines())('liveness on %s', (engine) => {
 describe.each(testEngines())('the first admin key on %s', (engine) => {
   const context = useApi(engine);
 
-  test('is created once by one of the starting processes, and MUSTER_ADMIN_KEY is valid, too', async () => {
+  test('is created only once if several processes start together, and MUSTER_ADMIN_KEY is valid, too', async () => {
     const { db, http } = context.api;
     const createdKeys: string[] = [];
     const handOver = async (key: string) => void createdKeys.push(key);
@@ -295,7 +295,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect([await use(first), await use(second)]).toEqual([200, 401]);
     for (let start = 0; start < 2; start++) expect(await startWith(second)).toBe(true);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
-    // A replica may restart with the former key after other replicas have started with the new key.
+    // A replica can restart with the former key after other replicas have started with the new key.
     expect(await startWith(first)).toBe(false);
     expect([await use(first), await use(second)]).toEqual([401, 200]);
     expect(await db.prisma.apiKey.count({ where: { name: 'First admin key', revokedAt: null } })).toBe(others);

@@ -49,7 +49,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect((await make()).status).toBe(403);
   });
 
-  test.each(['admin', 'viewer'] as const)('are changed by owners only, not by a member who is %s', async (role) => {
+  test.each(['admin', 'viewer'] as const)('cannot be changed by a member with the role %s', async (role) => {
     const { owner, join } = await withOwner();
     const { browser, id } = await join(role);
     expect((await change(browser, id, 'owner')).status).toBe(403);
@@ -92,7 +92,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(owners).toBe(1);
   });
 
-  test('who are removed are signed out everywhere at once and cannot sign in again', async () => {
+  test('who are removed are immediately signed out everywhere and cannot sign in again', async () => {
     const { owner, join } = await withOwner();
     const { browser, id, email } = await join('admin');
     const replicaBrowser = browser.through(context.api.replica());

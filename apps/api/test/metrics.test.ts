@@ -106,7 +106,7 @@ describe('metrics', () => {
     const text = [...series.keys()].join('\n');
     expect(text).not.toContain(host.id);
     expect(text).not.toContain('made-up');
-    // Two new routes have added series: `none`, which counts unknown paths, and the route of the metrics.
+    // Two routes have added series: `none`, which stands for all unknown paths, and the route of the metrics.
     await read(api);
     const settled = (await read(api)).size;
     for (let i = 0; i < 20; i++) await api.http.get(`/more-${i}`).expect(404);
@@ -161,7 +161,7 @@ describe('metrics', () => {
     },
   );
 
-  test('without a token are refused over HTTP/1.0, because a proxy that uses HTTP/1.0 may send no headers', async () => {
+  test('without a token are refused over HTTP/1.0, because a proxy that uses HTTP/1.0 might add no headers', async () => {
     const server = await serve(createApp({ db: context.api.db }), { host: '127.0.0.1', port: 0 });
     const statusBy = (version: string) =>
       new Promise<string>((resolve, reject) => {

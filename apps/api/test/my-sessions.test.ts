@@ -47,7 +47,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect((await ada.browser.call('delete', pathOf('nonsense'))).status).toBe(404);
   });
 
-  test('can be ended everywhere at once, including the current one, in every process', async () => {
+  test('can all be ended together, including the current one, in every process', async () => {
     const ada = await newPerson();
     const browsers = [ada.browser, await ada.signIn(), await ada.signIn()];
     const stranger = await newPerson();
@@ -65,7 +65,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     });
     const started: Promise<Browser | null>[] = [];
     for (let i = 0; i < 10; i += 1) {
-      // The API may refuse the sign-in.
+      // The API is allowed to refuse the sign-in.
       started.push(ada.signIn().catch(() => null));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

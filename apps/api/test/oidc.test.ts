@@ -34,7 +34,7 @@ async function visit({ issuer }: IdentityProvider, startUrl: string): Promise<st
   return url;
 }
 
-describe.each(testEngines())('sign-in at an identity provider on %s', (engine) => {
+describe.each(testEngines())('sign-in with an identity provider on %s', (engine) => {
   const context = useApi(engine);
   let provider: IdentityProvider;
   let log: string;
@@ -64,7 +64,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     return new TestApi(db, app, clock);
   };
 
-  /** Registers a person at the provider. The next browser that visits the provider is signed in as this person. */
+  /** Registers a person with the provider. The next browser that visits the provider is signed in as this person. */
   const registerVisitor = (profile: Profile): string => {
     const id = randomUUID();
     provider.people.set(id, profile);
@@ -132,7 +132,7 @@ describe.each(testEngines())('sign-in at an identity provider on %s', (engine) =
     expect((await browser.get(Paths.hosts)).status).toBe(200);
   });
 
-  test('creates one member for a first sign-in in several browsers at once', async () => {
+  test('creates one member for a first sign-in in several browsers at the same time', async () => {
     const { db, clock } = context.api;
     const email = newEmail();
     await invite(email, 'viewer');

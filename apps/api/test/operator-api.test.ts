@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { container } from './fixtures.js';
 import { useApi, type TestOrganization } from './harness.js';
 
-describe.each(testEngines())('the operator API on %s', (engine) => {
+describe.each(testEngines())('the operator API on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
   const page = async <T>(organization: TestOrganization, path: string) =>

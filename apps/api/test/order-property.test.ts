@@ -1,7 +1,7 @@
 /**
- * Tests that an older state never replaces a newer one. In any interleaving, agents restart, the clocks of the machine
- * and the server jump, and the network reorders, repeats and loses snapshots. The server never sees the true order of
- * the observations.
+ * Tests that an older state never replaces a newer one, although agents restart, the clocks of the machine and the
+ * server jump, and the network reorders, repeats and loses snapshots, in any interleaving. The server never sees the
+ * true order of the observations.
  */
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
@@ -105,8 +105,8 @@ class Lose implements Step {
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // If no snapshot of the run has arrived yet, the network loses all of them. If one arrived after the next run had
-    // begun, only the clock could determine the order. A separate test below covers that case.
+    // If no snapshot of this run has arrived yet, the network loses them all. Otherwise, the first one could arrive
+    // after the next run has begun, and only the clock could determine the order. A separate test below covers that.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);
     world.stream = randomUUID();
     world.sequence = 0;
@@ -145,7 +145,7 @@ const steps = [
   jump.map((ms) => new MoveClock('machine', ms)),
 ];
 
-describe.each(testEngines())('the order of states on %s', (engine) => {
+describe.each(testEngines())('the order of states on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
   async function newHost(): Promise<Server> {
@@ -163,7 +163,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
     newest: null,
   });
 
-  test('holds in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
+  test('an older state never replaces a newer one in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
     await fc.assert(
       // The server remembers a limited number of runs per host, so the agent restarts at most that many times.
       fc.asyncProperty(fc.commands(steps, { maxCommands: 30 }).filter(isRemembered), async (commands) => {
@@ -189,7 +189,7 @@ describe.each(testEngines())('the order of states on %s', (engine) => {
   const isRemembered = (commands: Iterable<Step>): boolean =>
     [...commands].filter((command) => String(command) === 'restart').length <= 8;
 
-  test('is decided by the observation time for a run that the server first sees while the next run is active', async () => {
+  test('the observation time decides for a run that the server first sees while the next run is active', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 50_000 }), fc.nat({ max: 9_000 }), async (laterMs, silentMs) => {
         const { clock, replicas } = await newHost();

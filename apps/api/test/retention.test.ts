@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention with failures on %s', (engine) => {
   const context = useApi(engine);
 
-  test('continues after a failed step, reports the failure, and does not change the gauge of the failed step', async () => {
+  test('continues after a failed step, reports the failure, and keeps the time of the last success of the failed step', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);
@@ -35,8 +35,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
 
-    // A restarted process reports the last success of the step, although the step fails in the restarted process as
-    // well.
+    // A restarted process reports when the step last succeeded, although the step fails in this process as well.
     const restarted = createRetentionService(broken, { now: clock, eventDays: 10 });
     clock.advance(3_600_000);
     await restarted.prune();
@@ -50,7 +49,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     );
   });
 
-  test('deletes nothing while the clocks differ by more than a minute, and reports that it is paused', async () => {
+  test('deletes nothing while the clocks of process and database differ by more than a minute, and reports that it is paused', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);
@@ -156,7 +155,7 @@ describe.each(testEngines())('retention of agent tokens on %s', (engine) => {
   });
 });
 
-/** Returns a client that calls `action` after each raw statement that contains these words. */
+/** Returns a client that calls `action` after each raw statement that contains `words`. */
 function onQuery({ prisma }: Database, words: string, action: () => void): Database['prisma'] {
   return prisma.$extends({
     query: {

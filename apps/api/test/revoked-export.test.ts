@@ -7,10 +7,7 @@ import { serve, type HttpServer } from '../src/http/server.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';
 
-/**
- * Each of these hosts has 1,000 rows of 8 kB. Together, the rows exceed the buffers between the database and the
- * reader.
- */
+/** Each host has 1,000 rows of 8 kB, so that all rows together exceed the buffers between database and reader. */
 const HOSTS = 3;
 
 describe('an export that is read slowly', () => {

@@ -76,7 +76,7 @@ serverOnly(describe)('on a database that this version migrated, a replica of ver
   });
 
   test('and this version write the same host in turn without losing a change', async () => {
-    // The old version does not count the failed containers. This version counts them with its first snapshot by rows.
+    // The old version does not count failed containers. This version counts them when it compares a snapshot with rows.
     const failed = container('a', { state: 'exited', status: 'Exited (1) 2 seconds ago', ports: [] });
     const summary = await host.sync([failed, container('c')]);
     expect(summary).toMatchObject({ applied: true, created: 0, updated: 2, removed: 0 });

@@ -13,7 +13,7 @@ import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 const HOUR_MS = 3_600_000;
 
 /**
- * Creates a replica that stops after the database has answered its first query, and continues when `resume` is called.
+ * Creates a replica that pauses after the database has answered its first query, and continues when `resume` is called.
  */
 function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
   let resume: () => void = () => undefined;
@@ -80,8 +80,8 @@ class SimulatedAgent {
   }
 
   /**
-   * Rotates again with the old token before the next token was used, like an agent that stopped before it could store
-   * the next token.
+   * Rotates again with the old token, before the next token has been used. An agent does this if it stopped before it
+   * could store the next token.
    */
   async rotateAgain({ lost }: { lost: boolean }): Promise<void> {
     if (this.#previousToken === null) return this.rotate({ lost });
@@ -90,7 +90,7 @@ class SimulatedAgent {
       .authenticate(by)
       .then((identity) => this.#tokens.rotate(identity))
       .catch(() => null);
-    // The old token was refused, because a call in flight has used the next token. So the agent continues with the next
+    // The old token was refused, because a call in flight has used the next token. The agent then continues with that
     // token.
     if (answer === null) return this.rotate({ lost });
     this.currentToken = by;
@@ -136,7 +136,7 @@ const steps: Readonly<Record<string, (agent: SimulatedAgent) => unknown>> = {
   'advance one day': ({ api }) => api.clock.advance(24 * HOUR_MS),
 };
 
-describe.each(testEngines())('the life cycle of agent tokens on %s', (engine) => {
+describe.each(testEngines())('the life cycle of agent tokens on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   const services = ({ db, clock }: TestApi) => createAgentTokenService(db, clocksOf(clock));
   const enrollHost = async () => (await context.api.organization()).enroll();

@@ -7,9 +7,9 @@ import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js
 import { container, enrollRequest } from './fixtures.js';
 import { TestApi, testClock, type TestHost } from './harness.js';
 
-// Simulates another replica that writes a large snapshot, which locks a host's row for seconds. The embedded database
-// has one connection, so no other connection can lock a row.
-serverOnly(describe)('while another transaction holds a row', () => {
+// These tests simulate another replica that writes a large snapshot, which locks a host's row for seconds. The embedded
+// database has one connection, so no other connection can lock a row.
+serverOnly(describe)('while another transaction holds the lock of a row,', () => {
   let db: Database;
   let api: TestApi;
   beforeAll(async () => {
@@ -17,8 +17,8 @@ serverOnly(describe)('while another transaction holds a row', () => {
     const clock = testClock();
     api = new TestApi(db, createApp({ db, now: clock }), clock);
   });
-  // After a failed test, the lock is also released, because later tests would otherwise count the connection that holds
-  // the lock.
+  // Locks are released even after a failed test, because later tests would otherwise count the connections that hold
+  // them.
   const unlocks = new Set<() => Promise<void>>();
   afterEach(async () => {
     await Promise.all([...unlocks].map((unlock) => unlock()));

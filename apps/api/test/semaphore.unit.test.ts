@@ -17,7 +17,7 @@ function recordOutcomes() {
 }
 
 describe('a semaphore', () => {
-  test('grants free permits at once and released permits in order of arrival, but to waiters of high priority before others', async () => {
+  test('grants free permits immediately, and released permits in order of arrival, but first to waiters of high priority', async () => {
     const semaphore = createSemaphore({ capacity: 2, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, record } = recordOutcomes();
     const turns = [

@@ -130,7 +130,7 @@ describe('draining', () => {
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
-  test('waits for responses longer than for silent clients, and for requests that are still arriving', async () => {
+  test('waits longer for responses, and for requests that are still arriving, than for silent clients', async () => {
     const { open, opened } = latch();
     const server = await start((req, res) => {
       if (req.method === 'GET') void opened.then(() => res.end('late'));

@@ -13,7 +13,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
   const context = useApi(engine);
   const setUp = (body: object) => new Browser(context.api).call('post', Paths.setup, body);
 
-  // These tests build on each other and run in this order.
+  // These tests share one database and must run in this order.
   test('refuses a link that was never issued, and one that is a week old', async () => {
     const { api } = context;
     const old = await setupToken(api);
@@ -33,7 +33,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
     expect(paths.sort()).toEqual(['/email', '/name', '/password']);
   });
 
-  test('creates exactly one owner, who is signed in, when two people use links of two processes at once', async () => {
+  test('creates exactly one owner, who is signed in, when two people use links of two processes at the same time', async () => {
     const { api } = context;
     const tokens = [await setupToken(api), await setupToken(api)];
     expect((await new Browser(api).get(Paths.signInOptions)).body).toEqual({ setupRequired: true, oidc: null });

@@ -119,7 +119,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     ['ahead', 2 * 3_600_000],
     ['behind', -2 * 3_600_000],
   ])(
-    'begins, is extended and ends by the clock of the database if the clock of the process is %s',
+    'creates a session that begins, is extended and ends by the database’s clock, even if the process’s clock is %s',
     async (_what, skewMs) => {
       const { db } = context.api;
       const now = () => new Date(Date.now() - skewMs);

@@ -78,7 +78,7 @@ describe('a client that does not read a long response', () => {
   const LONG_RESPONSES = [`${Paths.exportContainers}?format=ndjson`, `/agent-release/${RELEASE_FILE}`, '/large.js'];
   let stalledTogether: Promise<{ status: number; closed: Promise<void> }[]> | undefined;
 
-  /** Requests all long responses at once, and waits until the server has closed all connections. */
+  /** Requests all long responses at the same time, and waits until the server has closed all connections. */
   async function stallTogether() {
     const responses = await Promise.all(LONG_RESPONSES.map(requestAndStall));
     await expectClosed(...responses);
@@ -90,7 +90,7 @@ describe('a client that does not read a long response', () => {
     expect(responses[LONG_RESPONSES.indexOf(path)]!.status).toBe(200);
   });
 
-  test('may send HEAD for an export while two exports run, because HEAD starts no export', async () => {
+  test('can send HEAD for an export while two exports run, because HEAD starts no export', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
     const first = await Promise.all([requestAndStall(exportPath), requestAndStall(exportPath)]);
     const head = await fetch(`${server.url}${exportPath}`, {
@@ -102,7 +102,7 @@ describe('a client that does not read a long response', () => {
     await expectClosed(...first);
   });
 
-  test('can run two exports at most, and does not prevent exports of other clients', async () => {
+  test('can run at most two exports, and does not prevent exports of other clients', async () => {
     const exportPath = `${Paths.exportContainers}?format=ndjson`;
     const first = await Promise.all([requestAndStall(exportPath), requestAndStall(exportPath)]);
     expect(first.map(({ status }) => status)).toEqual([200, 200]);

@@ -20,8 +20,8 @@ async function splitOf(text: string) {
 }
 const indented = fc.constantFrom(0, 1, 2);
 
-describe('cutting the text of an array', () => {
-  test('returns the texts of its elements, regardless of their content', async () => {
+describe('the text of a snapshot:', () => {
+  test('an array is cut into the texts of its elements, regardless of their content', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), indented, async (values, indent) => {
         const text = await splitOf(` ${JSON.stringify(values, null, indent)}\n`);
@@ -33,11 +33,11 @@ describe('cutting the text of an array', () => {
   });
 
   test.each(['', ' ', '[', ']', '{}', '[}', '[]]', '[[]', '["]', '"[]"', '[{"a":"]"]', '[1] 2', 'null'])(
-    'is null for %j, which is not an array',
+    'cutting %j returns null, because it is not an array',
     async (text) => expect(await splitOf(text)).toBeNull(),
   );
 
-  test('yields to other tasks while it cuts a long text', async () => {
+  test('cutting a long text yields to other tasks', async () => {
     // The first text has one long string, and the second has many short strings. Cutting takes about 20 ms for each.
     for (const long of [`["${'a'.repeat(16e6)}"]`, `[[${'"a",'.repeat(4e6)}"a"]]`]) {
       let turns = 0;
@@ -48,19 +48,19 @@ describe('cutting the text of an array', () => {
     }
   });
 
-  test('finds the elements in which two texts differ', async () => {
+  test('the elements in which two texts differ are found', async () => {
     const [a, b] = await Promise.all(['[1, 22, "3"]', '[1, 23, "3"]'].map((text) => splitOf(text)));
     expect(differingElements(a!, b!)).toEqual([1]);
     expect(differingElements(a!, a!)).toEqual([]);
   });
 
-  test.each(['{"dockerId":"a"}', '{', '', '"\uD800"', '[]'])('decodes no container from %j', (element) => {
+  test.each(['{"dockerId":"a"}', '{', '', '"\uD800"', '[]'])('no container is decoded from %j', (element) => {
     expect(
       decodeElement({ bytes: bytesOf(element), bounds: Uint32Array.of(0, Buffer.byteLength(element)) }, 0),
     ).toBeNull();
   });
 
-  test('decodes no container from bytes that are not UTF-8', () => {
+  test('no container is decoded from bytes that are not UTF-8', () => {
     const bytes = Buffer.concat([
       bytesOf('{"dockerId":"a","name":"'),
       Buffer.from([0xff]),
@@ -70,7 +70,7 @@ describe('cutting the text of an array', () => {
   });
 });
 
-describe('a body of megabytes, read piece by piece', () => {
+describe('a body of megabytes that is read piece by piece', () => {
   const long = Array.from({ length: 3_000 }, (_, index) => container(`c${index}`));
   const rowsOf = (text: string | Buffer) =>
     createBodyReader({ bytes: Buffer.isBuffer(text) ? text : bytesOf(text), encoding: 'identity' }).rows();

@@ -46,7 +46,7 @@ serverOnly(describe)('the live stream on a server', () => {
           INSERT INTO container_events (tx, "hostId", "organizationId", "dockerId", name, kind, "observedAt", "recordedAt")
           VALUES (pg_current_xact_id()::text::bigint, ${slow.id}::uuid, ${organization.id}, 'late', 'late', 'created', ${at}, ${at})`;
         await fast.sync([container('a')]);
-        // The host's row is sent at once, because only events wait for open transactions with lower ids.
+        // The host's row is sent immediately, because only events wait for open transactions with lower ids.
         await client.until(() => client.of('host').some(({ data }) => data.containerCount === 1));
         expect(client.of('container')).toEqual([]);
       },
@@ -135,7 +135,7 @@ serverOnly(describe)('the live stream on a server', () => {
         const count = 1 + (round % 5);
         await Promise.race([client.until(() => eventIds(client).length >= count), stopped]);
         client.close();
-        // Further events may have been received, too.
+        // The client might have received further events before it was closed.
         reconnectingIds.push(...eventIds(client).map(String));
         expect(client.of('reset')).toEqual([]);
         lastEventId = reconnectingIds.at(-1) ?? lastEventId;

@@ -69,7 +69,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     // The third client starts at the present, and the fourth client resumes where the third one stopped.
     const last = (await historyOf(organization)).at(-1);
     let third = await resume();
-    // Transactions of other tests on the server may delay the last event for a moment.
+    // Transactions of other tests on the server can delay the last event for a moment.
     while (third.lastEventId !== last) {
       third.close();
       third = await resume();

@@ -59,7 +59,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await client.until(() => client.of('summary').at(-1)?.data.containers.lastKnown.total === 1);
   });
 
-  test('reports hosts that enroll, are renamed, lose their engine and are deleted, once each', async () => {
+  test('reports each enrollment, rename, engine failure and deletion of a host once', async () => {
     const organization = await context.api.organization();
     const client = await (await serve()).listen(organization.adminKey);
     await client.until(() => client.of('freshness').length > 0);
@@ -122,7 +122,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(new Set(foreign.of('host').map(({ data }) => data.id))).toEqual(new Set([strangeHost.id]));
   });
 
-  test('reports more than 200 hosts that change at once in one message, after which no client needs a reset', async () => {
+  test('reports more than 200 hosts that change together in one message, after which no client needs a reset', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const client = await (await serve()).listen(organization.adminKey);
@@ -148,7 +148,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(client.of('reset')).toEqual([]);
   });
 
-  test('is compressed for clients that accept gzip, and each message arrives at once, whenever a client connected', async () => {
+  test('is compressed for clients that accept gzip, and each message still arrives immediately, regardless of when a client connected', async () => {
     const organization = await context.api.organization();
     const [web, db] = [await organization.enroll({ name: 'web' }), await organization.enroll({ name: 'db' })];
     const server = await serve();

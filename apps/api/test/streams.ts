@@ -8,7 +8,7 @@ import { TestServer, type StreamClient } from './test-server.js';
 /** Short intervals, so that tests do not wait. */
 export const SHORT_INTERVALS = { feedIntervalMs: 20, hostsIntervalMs: 20, recheckMs: 50 };
 
-/** Returns a function that starts servers that use the database. The servers are closed after each test. */
+/** Returns a function that starts a server on the context's database. All servers are closed after each test. */
 export function useServers(context: { readonly api: TestApi }) {
   const servers: TestServer[] = [];
   afterEach(async () => {

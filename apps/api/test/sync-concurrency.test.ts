@@ -84,7 +84,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     });
   }
 
-  test('of one run end with the highest sequence, regardless of the order of arrival', async () => {
+  test('of one run leave the rows of the snapshot with the highest sequence, regardless of the order of arrival', async () => {
     const host = await (await context.api.organization()).enroll();
     const stream = randomUUID();
     for (let round = 0; round < 20; round++) {
@@ -111,7 +111,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     }
   });
 
-  test('and the deletion of their host end with the host deleted and no row left', async () => {
+  test('leave no rows if their host is deleted at the same time', async () => {
     const organization = await context.api.organization();
     for (let round = 0; round < 20; round++) {
       const host = await organization.enroll();

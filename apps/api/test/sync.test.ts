@@ -72,7 +72,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       ).toMatchObject(applied({ unchanged: 1 }));
     });
 
-    test(`${SNAPSHOT_CONTAINERS_MAX} containers are added, changed and removed at once`, async () => {
+    test(`${SNAPSHOT_CONTAINERS_MAX} containers are added, changed and removed in one snapshot each`, async () => {
       const host = await enroll();
       const many = Array.from({ length: SNAPSHOT_CONTAINERS_MAX }, (_, i) => container(`c${i}`));
       expect(await host.sync(many)).toMatchObject(applied({ received: 5000, created: 5000 }));
@@ -141,7 +141,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(partial).toMatchObject(applied({ received: 2, created: 1, updated: 1, removed: 0, digest: null }));
       expect(Object.keys(await host.present())).toEqual(['a', 'b', 'c']);
       expect(await host.host()).toMatchObject({ containerCount: 3 });
-      // The server does not treat the earlier complete snapshot as unchanged, but compares its content again.
+      // Because the digest was cleared, the server compares the content of the repeated complete snapshot again.
       expect(await host.sync([container('a'), container('b')])).toMatchObject(
         applied({ updated: 1, unchanged: 1, removed: 1 }),
       );
@@ -216,7 +216,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       expect(await host.history()).toHaveLength(3);
     });
 
-    test('a snapshot with a late sequence is stale even after a digest match', async () => {
+    test('a snapshot with a lower sequence is stale, even if the snapshot with the highest sequence changed nothing', async () => {
       const host = await enroll();
       const stream = randomUUID();
       await host.sync([container('a')], order(stream, 1));
@@ -303,7 +303,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       }
     });
 
-    test('snapshots without an order are applied as they arrive, and the stream keeps its sequence', async () => {
+    test('snapshots without order headers are applied as they arrive, and the stream keeps its sequence', async () => {
       const host = await enroll();
       const stream = randomUUID();
       await host.sync([container('a')], order(stream, 4));
@@ -322,7 +322,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     });
   });
 
-  test('the same dockerId on two hosts is two containers, and no snapshot affects another host', async () => {
+  test('never affects another host, even if both hosts have a container with the same dockerId', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll(), await organization.enroll()];
     await one.sync([container('same', { name: 'one' })]);

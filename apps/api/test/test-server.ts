@@ -63,7 +63,7 @@ export class StreamClient {
     body.setEncoding('utf8');
     body.on('data', (text: string) => this.#receive(text));
     body.on('end', () => (this.isComplete = true));
-    // An aborted stream has ended, too.
+    // A stream that is aborted also counts as ended.
     this.ended = new Promise((resolve) => body.on('close', resolve).on('error', () => undefined));
   }
 

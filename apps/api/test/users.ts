@@ -20,7 +20,7 @@ export interface TestPerson {
   signIn(): Promise<Browser>;
 }
 
-/** Creates a member of an organization who has not signed in. */
+/** Creates a member of an organization without signing in as this member. */
 export async function member(api: TestApi, organizationId: string, role: MemberRole) {
   const email = `${role}-${randomUUID()}@example.org`;
   const newcomer = {

@@ -10,13 +10,13 @@ export interface RawAnswer {
 /** Milliseconds after which a call counts as hanging. */
 const HANGING_AFTER_MS = 30_000;
 
-/** Milliseconds after which the client ends a request that may be incomplete. */
+/** Milliseconds after which the client ends a request that might be incomplete. */
 const GIVE_UP_AFTER_MS = 150;
 
 /**
  * Sends bytes and reads the response until the server closes the connection. An event stream never ends, so only its
- * head is read. `maybeCut` means that the message may be incomplete, so the server may wait for the rest. Resolves with
- * null if the connection was closed without a response.
+ * head is read. `mayBeCut` means that the message might be incomplete, so the server might wait for the rest. Resolves
+ * with null if the connection was closed without a response.
  */
 export function exchange(port: number, message: Buffer, mayBeCut: boolean): Promise<RawAnswer | null> {
   return new Promise((resolve, reject) => {
@@ -31,7 +31,7 @@ export function exchange(port: number, message: Buffer, mayBeCut: boolean): Prom
     });
     socket.on('end', finish);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // The server closed the connection while the request was being sent. The response is what arrived before.
+      // The server closed the connection while the request was being sent, possibly after sending its response.
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE') finish();
       else reject(error);
     });

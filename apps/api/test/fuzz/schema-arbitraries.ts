@@ -1,10 +1,10 @@
-/** Generates values for a schema that are valid or have one invalid part. */
+/** Generates values for a schema, some of them with hostile, missing or unexpected parts. */
 import fc from 'fast-check';
 import { z } from 'zod';
 
 type JsonSchema = Record<string, unknown>;
 
-/** Values that have broken parsers, databases and object copies before. */
+/** Values that are known to break parsers, databases or code that copies objects. */
 export const hostileValue = fc.oneof(
   fc.constantFrom<unknown>(
     ...[
@@ -28,7 +28,7 @@ export const hostileValue = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-/** Generates inputs of a zod schema, many of them with a hostile value in place of one part. */
+/** Generates inputs of a zod schema, in which hostile values replace some parts. */
 export const almostValidInput = (schema: z.ZodType): fc.Arbitrary<unknown> =>
   ofJsonSchema(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
 
