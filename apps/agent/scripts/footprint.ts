@@ -23,7 +23,7 @@ import type { Traffic } from './footprint/relay.js';
 /** The maximum resource usage of one agent: memory, CPU time, traffic per heartbeat, and list calls to the engine. */
 const LIMITS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
-/** Seconds between two samples. A list call is noticed at the next sample, so it is noticed at most this much later. */
+/** Seconds between two samples. A list call is noticed with the next sample, that is, at most one interval late. */
 const SAMPLE_INTERVAL_SECONDS = 1;
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -85,10 +85,10 @@ function evaluate(label: string, samples: readonly Sample[]): { row: string[]; i
 
 /**
  * Returns the rate that corresponds to the shortest time between two list calls. A list call is noticed up to one
- * sampling interval late, so the measured time may be one interval too short. One interval is therefore added.
+ * sampling interval late, so the measured time can be one interval too short. One interval is therefore added.
  */
 function listsPerMinute(samples: readonly Sample[]): number {
-  // Only list calls within the measured period count. A period of three minutes contains two of these calls.
+  // List calls before the first sample do not count. A measurement of three minutes contains two list calls.
   const times = samples
     .filter(({ listCalls }, i) => i > 0 && listCalls > samples[i - 1]!.listCalls)
     .map(({ atMs }) => atMs);

@@ -60,8 +60,8 @@ export interface SessionWaits {
   /** Wait between two attempts while the machine is unauthorized. The wait grows from `minMs` to `maxMs`. */
   unauthorized: { minMs: number; maxMs: number };
   /**
-   * Wait while another host with this machine's identity may be alive. It is `defaultMs` if the API sends no
-   * Retry-After, and never more than `maxMs` in total.
+   * The grace period: how long an enrollment waits if a host with this machine's identity might still be alive. The API
+   * states it in `Retry-After`. It is `defaultMs` if the API sends no such header, and never longer than `maxMs`.
    */
   identity: { maxMs: number; defaultMs: number };
 }
@@ -108,8 +108,8 @@ const DAY_MS = 86_400_000;
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * Tolerance for the end of the grace period, in milliseconds. If the agent has waited for the whole period and the
- * API's `Retry-After` is still longer than this, the other host has reported again.
+ * Tolerance for the end of the grace period (see `SessionWaits.identity`), in milliseconds. If the API's `Retry-After`
+ * is still longer than this after the whole grace period, the host with this machine's identity has reported again.
  */
 const REMAINING_GRACE_MS = 5_000;
 
@@ -167,11 +167,11 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Enrolls with the identity `engineId`. If the API answers that a live host uses the identity, that host may be
-   * another machine, or this machine before it was reinstalled. This function therefore waits for the grace period that
-   * the API states. If the other host reports again during that time, it is another machine. The function adds up the
-   * requested delays instead of measuring time. The time that the API takes to answer must not count, and a timer may
-   * fire early in a busy process.
+   * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, that host is either
+   * another machine, or this machine before it was reinstalled. The function therefore waits for the grace period (see
+   * `SessionWaits.identity`). If the host reports again during that time, it is another machine. The function adds up
+   * its delays instead of measuring time, because the time that the API takes to answer must not count, and because
+   * timers can fire early in a busy process.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     let waitedMs = 0;
