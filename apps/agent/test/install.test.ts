@@ -132,7 +132,7 @@ function takeApiDown(): void {
   }
 }
 
-// Only root on Linux may create a mount namespace.
+// Only root on Linux can create a mount namespace.
 const missing = canMount ? null : 'a mount namespace cannot be created: run the tests as root on Linux';
 runIf(isAvailable(missing), describe)('install.sh', () => {
   test('enrolls, reports once and starts the service, whose user owns all state files', async () => {

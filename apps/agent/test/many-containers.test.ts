@@ -68,7 +68,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     ]);
   });
 
-  test('reports removed containers soon enough that the API never holds too many, even if all are replaced repeatedly', async () => {
+  test('reports removals soon enough that the API never holds too many containers, even if all are replaced repeatedly', async () => {
     let ids = await open(6_000);
     fixture.run();
     await until(() => fixture.muster.heartbeats.length > 0);

@@ -18,8 +18,8 @@ export interface EngineTls {
 export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
 
 /**
- * Parses a value of `DOCKER_HOST`. The result has TLS options only for an https:// address; `withTls` adds them to other
- * addresses.
+ * Parses a value of `DOCKER_HOST`. The result has TLS options only for an https:// address; `withTls` adds them to
+ * others.
  */
 export const EngineAddress = z.string().transform((value, context): EngineAddress => {
   const address = parseUnixAddress(value) ?? parseTcpAddress(value) ?? parseSshAddress(value);
