@@ -1,6 +1,6 @@
 /**
  * Measures the agent's resource usage in a steady state: a replayed engine with 100 containers and no changes, the
- * built API with an embedded database, and the server's default cadence.
+ * built API with an embedded database, and the default intervals of heartbeats and snapshots.
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 180] [--containers 100] [COMMAND…]
  *

@@ -17,8 +17,8 @@ export class ProblemError extends Error {
 }
 
 /**
- * Thrown if there is no response, because of a network, DNS or TLS error, or because the server is down. `cause` has the
- * details.
+ * Thrown if there is no response, because of a network, DNS or TLS error, or because the server is down. `cause` has
+ * the details.
  */
 export class NetworkError extends Error {
   constructor(url: string, cause: unknown) {
@@ -39,8 +39,8 @@ export class UnexpectedResponseError extends Error {
 }
 
 /**
- * Returns whether a value is a problem document of the API. Does not use the schema, because the schema would add zod to
- * the dashboard's script.
+ * Returns whether a value is a problem document of the API. Does not use the schema, because the schema would add zod
+ * to the dashboard's script.
  */
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;

@@ -19,7 +19,7 @@ export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
 
 /**
  * Parses a value of `DOCKER_HOST`. The result has TLS options only for an https:// address; `withTls` adds them to
- * others.
+ * other addresses.
  */
 export const EngineAddress = z.string().transform((value, context): EngineAddress => {
   const address = parseUnixAddress(value) ?? parseTcpAddress(value) ?? parseSshAddress(value);

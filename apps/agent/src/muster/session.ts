@@ -39,13 +39,13 @@ export interface Session {
     signal: AbortSignal,
   ): Promise<SessionAnswer<T>>;
   /**
-   * Records whether another agent has superseded this one, according to the API. If so, `leave` must not revoke the
-   * token, because the other agent uses it.
+   * Records whether another agent reports as this host, according to the API. If so, `leave` must not revoke the token,
+   * because that agent uses it.
    */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
   /**
-   * Revokes this host's tokens and deletes them from the state. If another agent has superseded this one, the tokens
-   * are deleted but not revoked. Throws `StopError` if the API cannot be reached.
+   * Revokes this host's tokens and deletes them from the state. If another agent reports as this host, the tokens are
+   * deleted but not revoked. Throws `StopError` if the API cannot be reached.
    */
   leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
   /**
@@ -92,7 +92,7 @@ export interface SessionOptions {
   random: () => number;
   log: Logger;
   waits?: SessionWaits;
-  /** True for the `enroll` command, which may reuse the enrollment token of a host that was deleted. */
+  /** True for the `enroll` command, which is allowed to reuse the enrollment token of a host that was deleted. */
   isEnrollCommand?: boolean;
 }
 

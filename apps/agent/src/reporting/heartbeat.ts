@@ -24,7 +24,7 @@ export function problemsOf({ engine, incompleteness, refusal }: ReportFaults): A
   }));
 }
 
-/** Returns the body of a heartbeat. A `digest` confirms the snapshot that the API has stored. */
+/** Returns the body of a heartbeat. `digest` confirms that the snapshot with this digest is current; null does not. */
 export function composeHeartbeat(
   faults: ReportFaults,
   digest: string | null,

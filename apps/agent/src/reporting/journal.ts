@@ -23,7 +23,7 @@ export type JournalEntry = z.output<typeof JournalEntry>;
 /**
  * A line that marks an entry and all entries before it as sent. Without this line, an agent that was killed while it
  * sent the journal would send the same entries again after its restart. By then, their stream would be superseded, so
- * the API would not apply them. Older APIs would also suspect that two machines use one token. The key `told` keeps its
+ * the API would not apply them, and older APIs would suspect that two machines use one token. The key `told` keeps its
  * name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
