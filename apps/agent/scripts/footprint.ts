@@ -41,7 +41,7 @@ async function takeSample(subject: Subject): Promise<Sample> {
   return { atMs: performance.now(), cost, traffic: subject.relay.count(), listCalls: subject.listCalls() };
 }
 
-/** Takes a sample in every interval for the given number of seconds. */
+/** Takes one sample per interval for the given number of seconds. */
 async function collectSamples(subject: Subject, seconds: number): Promise<Sample[]> {
   const samples = [await takeSample(subject)];
   for (let i = 0; i < seconds / SAMPLE_INTERVAL_SECONDS; i++) {

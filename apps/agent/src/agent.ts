@@ -176,8 +176,8 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
 
 /**
  * Revokes this host's tokens and deletes them from the state directory. If another agent reports as this host, the
- * tokens are deleted but not revoked, because that agent uses them. Throws `StopError` if an agent is running or the API
- * cannot be reached.
+ * tokens are deleted but not revoked, because that agent uses them. Throws `StopError` if an agent is running or the
+ * API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withState(env, async (store, state) => {

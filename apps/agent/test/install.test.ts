@@ -125,7 +125,7 @@ async function installAgent(): Promise<void> {
   await writeFile(join(machine, 'systemctl.log'), '');
 }
 
-/** Makes the API answer every call of an agent with 503. The release remains available, as from a cache. */
+/** Makes the API answer every call of an agent with 503. The release remains available, as if a cache served it. */
 function takeApiDown(): void {
   for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
     fixture.muster.setReaction(path, problem(503, 'about:blank', { 'retry-after': '3600' }));

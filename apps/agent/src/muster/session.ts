@@ -18,7 +18,7 @@ import { hashEnrollToken, stateForServer } from './state-for-server.js';
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'unauthorized'; reason: string; retryInMs: number };
 
-/** An answer to a failed call. The same action is retried later. */
+/** The answer to a call that failed but may succeed if it is repeated later. */
 export type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'unauthorized' };
 
 export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAnswer =>
@@ -207,9 +207,9 @@ export function createSession(options: SessionOptions): Session {
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved too,
-   * because it remains valid in two cases: the new token is lost in transit, or the API is restored from a backup that
-   * does not contain the new token.
+   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved too, for
+   * two reasons: the API still accepts it until the new token is first used, and an API that is restored from an older
+   * backup knows only the old token.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;

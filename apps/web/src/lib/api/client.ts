@@ -31,7 +31,7 @@ export const api = createClient({
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
 /**
- * Returns whether the API has no such item. It then responds with 404, or with 400 if the id is not a valid one.
+ * Returns whether the API has no item with the requested id. Its response is 404, or 400 if the id is invalid.
  */
 export const isNotFound = (error: unknown): boolean =>
   error instanceof ProblemError && (error.status === 404 || error.status === 400);

@@ -86,7 +86,7 @@ export function electByLease(
     try {
       storage.setItem(name, JSON.stringify({ tabId, at: Date.now() }));
     } catch {
-      // The storage is full. Without a lease, each tab holds its own stream.
+      // If the storage is full, no lease can be stored, and each tab holds its own stream.
     }
   };
   let take: () => void = () => undefined;

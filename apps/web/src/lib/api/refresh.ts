@@ -19,7 +19,7 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   });
 }
 
-/** Time in which all changes are combined into a single refresh (ms). */
+/** Changes within this time are combined into a single refresh (ms). */
 const REFRESH_DELAY_MS = 2_000;
 
 /**
