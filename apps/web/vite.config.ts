@@ -47,7 +47,7 @@ export default defineConfig(({ mode }) => ({
   },
   build: {
     target: 'baseline-widely-available',
-    // The Content Security Policy forbids `data:` URLs. Separate files can also be cached permanently by name.
+    // Assets are not inlined, because the Content Security Policy forbids `data:` URLs and browsers can cache files.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: mode === 'development',

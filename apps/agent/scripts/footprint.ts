@@ -1,6 +1,6 @@
 /**
  * Measures the agent's resource usage in a steady state: a replayed engine with 100 containers and no changes, the
- * built API with an embedded database, and the server's default cadence.
+ * built API with an embedded database, and the default intervals of heartbeats and snapshots.
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent footprint [--seconds 180] [--containers 100] [COMMAND…]
  *
@@ -23,7 +23,7 @@ import type { Traffic } from './footprint/relay.js';
 /** The maximum resource usage of one agent: memory, CPU time, traffic per heartbeat, and list calls to the engine. */
 const LIMITS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
-/** Seconds between two samples. A list call is noticed at the next sample, so it is noticed at most this much later. */
+/** Seconds between two samples. A list call is noticed with the next sample, that is, at most one interval late. */
 const SAMPLE_INTERVAL_SECONDS = 1;
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -41,7 +41,7 @@ async function takeSample(subject: Subject): Promise<Sample> {
   return { atMs: performance.now(), cost, traffic: subject.relay.count(), listCalls: subject.listCalls() };
 }
 
-/** Takes a sample in every interval for the given number of seconds. */
+/** Takes one sample per interval for the given number of seconds. */
 async function collectSamples(subject: Subject, seconds: number): Promise<Sample[]> {
   const samples = [await takeSample(subject)];
   for (let i = 0; i < seconds / SAMPLE_INTERVAL_SECONDS; i++) {
@@ -85,10 +85,10 @@ function evaluate(label: string, samples: readonly Sample[]): { row: string[]; i
 
 /**
  * Returns the rate that corresponds to the shortest time between two list calls. A list call is noticed up to one
- * sampling interval late, so the measured time may be one interval too short. One interval is therefore added.
+ * sampling interval late, so the measured time can be one interval too short. One interval is therefore added.
  */
 function listsPerMinute(samples: readonly Sample[]): number {
-  // Only list calls within the measured period count. A period of three minutes contains two of these calls.
+  // List calls before the first sample do not count. A measurement of three minutes contains two list calls.
   const times = samples
     .filter(({ listCalls }, i) => i > 0 && listCalls > samples[i - 1]!.listCalls)
     .map(({ atMs }) => atMs);

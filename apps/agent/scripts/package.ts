@@ -4,10 +4,10 @@
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent package [--out DIR] [x64] [arm64]
  *
- * The script copies Node's executable. For this machine's architecture, this is the executable that runs the script.
- * For the other architecture, the script downloads the same version of Node.js from npm. The package is
- * `node-linux-ARCH`, and `node-archives.ts` contains its hash. An executable for the other architecture cannot be
- * tested on this machine.
+ * The script copies Node's executable. For this machine's architecture, it copies the executable that runs the script.
+ * For the other architecture, it downloads the same version of Node.js from npm (the package `node-linux-ARCH`) and
+ * checks it against the hash in `node-archives.ts`. An executable for the other architecture cannot be tested on this
+ * machine.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -175,9 +175,9 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
   });
 
 /**
- * Revokes this host's tokens and deletes them from the state directory. If another agent has superseded this one, the
- * token is deleted but not revoked, because the other agent uses the same token. Throws `StopError` if an agent is
- * running or the API cannot be reached.
+ * Revokes this host's tokens and deletes them from the state directory. If another agent reports as this host, the
+ * tokens are deleted but not revoked, because that agent uses them. Throws `StopError` if an agent is running or the
+ * API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
   withState(env, async (store, state) => {

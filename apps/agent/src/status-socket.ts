@@ -85,8 +85,8 @@ function parse(text: string): AgentStatus | null {
 }
 
 /**
- * Calls `use` with a short path of the socket, because a socket's path is limited to about 107 bytes. On Linux, the
- * path through the directory's open descriptor is always short.
+ * Calls `use` with the socket's path. On Linux, the path leads through the directory's open descriptor and is therefore
+ * short, because the path of a socket is limited to about 107 bytes.
  */
 async function withShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
   const directory = await open(stateDir, 'r');

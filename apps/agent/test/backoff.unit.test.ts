@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { SERVER_BACKOFF, fullJitterMs, parseRetryAfter, retryDelayMs } from '../src/lib/backoff.js';
 
-test('the maximum wait doubles up to the cap, and jitter picks any wait below it', () => {
+test('the backoff doubles up to its cap, and jitter picks a wait between 0 and the backoff', () => {
   const longest = [1, 2, 3, 7, 50, 5_000].map((failures) => fullJitterMs(failures, 1, SERVER_BACKOFF));
   expect(longest).toEqual([1_000, 2_000, 4_000, 60_000, 60_000, 60_000]);
   expect(fullJitterMs(5, 0, SERVER_BACKOFF)).toBe(0);

@@ -108,7 +108,7 @@ describe('parseEnv', () => {
     },
   );
 
-  test('enables TLS if DOCKER_TLS_VERIFY is set, with the same certificates as docker', () => {
+  test('uses TLS with the same certificates as docker if DOCKER_TLS_VERIFY is set', () => {
     expect(read({ DOCKER_TLS_VERIFY: '1' }).engine.tls).toEqual({ certPath: '/home/me/.docker', isVerified: true });
     expect(read({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/c' }).engine.tls).toMatchObject({ certPath: '/c' });
   });

@@ -142,7 +142,7 @@ describe('over ssh', () => {
   });
 });
 
-describe('without an engine address', () => {
+describe('the engine’s address', () => {
   async function makeContext(name: string, meta: object): Promise<void> {
     const id = createHash('sha256').update(name).digest('hex');
     const folder = join(dir, 'docker', 'contexts', 'meta', id);
@@ -151,7 +151,7 @@ describe('without an engine address', () => {
   }
   const meta = { Name: 'far', Endpoints: { docker: { Host: 'tcp://far', SkipTLSVerify: false } } };
 
-  test('the current or the selected docker context is used, and DOCKER_HOST overrides both', async () => {
+  test('comes from the selected docker context, or else from the current one; DOCKER_HOST overrides both', async () => {
     await makeContext('far', meta);
     await makeContext('near', { Endpoints: { docker: { Host: 'unix:///near.sock' } } });
     await writeFile(join(dir, 'docker', 'config.json'), JSON.stringify({ currentContext: 'far', auths: {} }));
@@ -161,7 +161,7 @@ describe('without an engine address', () => {
     expect((await locateEngine(choice({ context: 'near', address }))).address).toEqual(address);
   });
 
-  test('a context’s certificates are used, with the default port for TLS', async () => {
+  test('that comes from a context uses the context’s certificates and the default port for TLS', async () => {
     await makeContext('far', meta);
     const certPath = join(dir, 'docker', 'contexts', 'tls', createHash('sha256').update('far').digest('hex'), 'docker');
     await mkdir(certPath, { recursive: true });
@@ -171,13 +171,13 @@ describe('without an engine address', () => {
     });
   });
 
-  test('a context that does not exist or names no engine is rejected with an error that explains why', async () => {
+  test('cannot come from a context that does not exist or names no engine, and the error explains why', async () => {
     await expect(locateEngine(choice({ context: 'gone' }))).rejects.toThrow("there is no docker context 'gone'");
     await makeContext('odd', { Endpoints: {} });
     await expect(locateEngine(choice({ context: 'odd' }))).rejects.toThrow('names no engine');
   });
 
-  test('the first existing socket is used', async () => {
+  test('is the first existing socket if neither DOCKER_HOST nor a context names an engine', async () => {
     const runtimeDir = join(dir, 'run');
     await mkdir(join(runtimeDir, 'podman'), { recursive: true });
     const podman = join(runtimeDir, 'podman', 'podman.sock');

@@ -136,8 +136,8 @@ describe('a deleted host', () => {
 });
 
 describe('an identity', () => {
-  test('that another live host already uses is replaced by a random identity after the API’s grace period, and the random identity is stored', async () => {
-    // The first answer takes longer than the grace period.
+  test('that another live host uses is replaced, after the wait that the API asks for, by a random identity, which is stored', async () => {
+    // The first answer takes longer than the longest wait. Only delays between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
     setTimeout(() => answerEnroll(inUseFor(1)), 2 * IDENTITY_WAIT_MS_MAX);
@@ -151,7 +151,7 @@ describe('an identity', () => {
     expect(stored).toBe(random);
   });
 
-  test('of a reinstalled machine is kept, because its host does not report during the grace period', async () => {
+  test('of a reinstalled machine is kept, because no other machine reports with it during the wait that the API asks for', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1));
     await fixture.once();
     expect(new Set(engineIds()).size).toBe(1);
@@ -225,7 +225,7 @@ describe('the state directory', () => {
     expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
-  test('without an enrollment requires MUSTER_URL and MUSTER_ENROLL_TOKEN', async () => {
+  test('that holds no enrollment makes the agent fail unless MUSTER_URL and MUSTER_ENROLL_TOKEN are set', async () => {
     await expect(fixture.once({ MUSTER_URL: '' })).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringContaining('MUSTER_URL'),

@@ -12,7 +12,7 @@ import { ScriptedMuster } from './scripted-muster.js';
 export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 
 /**
- * Maximum milliseconds that an agent of the fixture waits while another host with the agent's identity may be alive.
+ * How long an agent of the fixture waits at most, in milliseconds, if a host with its identity might still be alive.
  */
 export const IDENTITY_WAIT_MS_MAX = 300;
 

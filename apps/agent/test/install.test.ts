@@ -125,14 +125,14 @@ async function installAgent(): Promise<void> {
   await writeFile(join(machine, 'systemctl.log'), '');
 }
 
-/** Makes the API answer every call of an agent with 503. The release remains available, as from a cache. */
+/** Makes the API answer every call of an agent with 503. The release remains available, as if a cache served it. */
 function takeApiDown(): void {
   for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
     fixture.muster.setReaction(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
   }
 }
 
-// Only root on Linux may create a mount namespace.
+// Only root on Linux can create a mount namespace.
 const missing = canMount ? null : 'a mount namespace cannot be created: run the tests as root on Linux';
 runIf(isAvailable(missing), describe)('install.sh', () => {
   test('enrolls, reports once and starts the service, whose user owns all state files', async () => {

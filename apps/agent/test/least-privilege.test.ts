@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Container } from '@muster/contracts';
 import { openFixture, type Fixture } from './fixture.js';
 
-/** All calls that the agent may make to an engine, with any API version prefix. */
+/** The paths of all calls that the agent is allowed to make to an engine, without the API version. */
 const ALLOWED = [
   /^\/_ping$/,
   /^\/version$/,

@@ -68,7 +68,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     ]);
   });
 
-  test('reports removed containers soon enough that the API never holds too many, even if all are replaced repeatedly', async () => {
+  test('reports removals soon enough that the API never holds too many containers, even if all are replaced repeatedly', async () => {
     let ids = await open(6_000);
     fixture.run();
     await until(() => fixture.muster.heartbeats.length > 0);
@@ -80,8 +80,7 @@ describe('a host with more containers than a snapshot can hold', () => {
         () => fixture.muster.heartbeats.length > before && containerIds(fixture.muster.snapshots.at(-1)!).length > 0,
       );
       const first = ids[0]!;
-      // The snapshot with the new containers contains only the first removed ids. The next snapshots contain the
-      // others.
+      // A snapshot is sent in several requests, which name the removed ids. Only the last one has the new containers.
       await until(() => {
         const { ids: held } = applySnapshots(fixture.muster.snapshots);
         return held.has(first) && held.size <= 5_000;

@@ -85,7 +85,7 @@ describe('after the API was unreachable', () => {
     expectOrder(received);
   });
 
-  test('an entry is sent again unchanged if the answer to it is lost', async () => {
+  test('a journal entry is sent again unchanged if the answer to it is lost', async () => {
     await simulateOutage();
     await fixture.muster.until(() => partials().length >= 1);
     const [first] = partials();
@@ -129,7 +129,7 @@ describe('after the API was unreachable', () => {
   });
 });
 
-test('after an agent was killed during its replay, the next run sends only the unsent entries', async () => {
+test('after an agent was killed while it sent its journal, the next run sends only the unsent entries', async () => {
   await simulateOutage();
   const release = fixture.muster.hold(Paths.agentContainers);
   release(null);
@@ -147,7 +147,7 @@ test('after an agent was killed during its replay, the next run sends only the u
   expect(resentSequences).not.toContain(answered);
 });
 
-test('entries recorded before a run of `once` are never sent, because the stream of that run superseded theirs', async () => {
+test('journal entries from before a run of `once` are never sent, because that run’s stream supersedes their stream', async () => {
   await simulateOutage();
   fixture.muster.hold(Paths.agentContainers);
   await fixture.muster.until(() => partials().length === 1);

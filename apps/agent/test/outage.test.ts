@@ -109,7 +109,7 @@ describe('while the network to the API is faulty', () => {
     },
   );
 
-  test('a call times out and may be retried if the API accepts the request but never answers', async () => {
+  test('a call times out, and can be retried, if the API accepts the request but never answers', async () => {
     const client = createMusterClient({ musterUrl: url, timeoutMs: 200, wallNow: () => new Date() });
     const heartbeat = () =>
       client.heartbeat('t', { digest: null, agentVersion: '1' }, 's', new AbortController().signal);
@@ -182,7 +182,7 @@ describe('an hour without the API', () => {
     }
   });
 
-  test('ends with a snapshot from each agent within a minute after the API returns, and then the usual cadence', () => {
+  test('ends with a snapshot from each agent within a minute after the API returns, followed by the usual cadence', () => {
     for (const { returnedAt, action, schedule } of fleet) {
       expect(returnedAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');
@@ -222,8 +222,7 @@ describe('an hour without the API', () => {
   test('with a Retry-After of 30 s keeps every agent away for at least 30 s and spreads the fleet’s return', () => {
     const agents = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 1, 30_000));
     for (const { returnedAt } of agents) expect(returnedAt).toBeGreaterThanOrEqual(30_000);
-    // After the first failure, the agents' retries are spread over one second. Each further failure doubles this
-    // spread.
+    // The agents' retries are spread over at least 15 s after each failure, so further failures spread them further.
     const later = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 200_000, 30_000).returnedAt);
     expect(largestShareInOneSecond(later)).toBeLessThan(0.1);
   });

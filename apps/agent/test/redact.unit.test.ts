@@ -51,7 +51,7 @@ describe('a label', () => {
     expect(labelOf('org.opencontainers.image.authors', 'me')).toBe('me');
   });
 
-  test('is redacted beyond the searched length', () => {
+  test('that is longer than the search limit is redacted from that limit on', () => {
     expect(labelOf('a', 'x'.repeat(20_000))).toContain(REDACTED);
     expect(labelOf('a', `${'x'.repeat(20_000)} muster_key_abc`)).not.toContain('muster_key_abc');
   });
@@ -135,7 +135,8 @@ describe('redaction takes time linear in the length of the text', () => {
   const shortestTimeOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => timeOf(work)));
 
   /**
-   * Quadratic work takes 16 times as long for four times the text. The test passes if the time is too short to measure.
+   * Expects that four times the text takes less than nine times as long (quadratic work takes 16 times as long). Passes
+   * if the time is too short to measure.
    */
   function expectLinear(work: (text: string) => unknown, unit: string): void {
     if (timeOf(() => work(repeatTo(unit, LARGE))) < 50) return;

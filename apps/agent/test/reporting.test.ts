@@ -17,7 +17,7 @@ describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])(
       fixture = await openFixture({ capturedEngine });
     });
 
-    test('enrolls and posts all containers of the engine with the observation time and the order of the snapshot', async () => {
+    test('enrolls and posts all containers of the engine, with the snapshot’s observation time, stream and sequence number', async () => {
       const before = Date.now();
       fixture.run();
       await fixture.muster.until(() => fixture.muster.snapshots.length === 1);

@@ -19,7 +19,7 @@ export interface ReceivedRequest {
 export type Reaction =
   { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
 
-/** A reaction that may be determined later; null for the default answer. */
+/** A reaction, or a promise of one that resolves with null for the default answer. */
 type PendingReaction = Reaction | Promise<Reaction | null>;
 
 /** Returns a problem document with this status and type. */

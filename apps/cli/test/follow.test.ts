@@ -46,8 +46,8 @@ const container = (id: string) => {
 };
 
 /**
- * Runs `events --follow` against an API that sends the next one of `streams` on each connection, and `unauthorized` on
- * the connection after the last one. The API's event lists are empty.
+ * Runs `events --follow` against an API that sends one of `streams` on each connection, in order, and `unauthorized` on
+ * one more connection. The API's event lists are empty.
  */
 async function follow(...streams: string[]) {
   const lastIds: unknown[] = [];

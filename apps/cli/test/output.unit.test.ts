@@ -86,7 +86,7 @@ describe('a truncated text', () => {
     expect(truncateText('👍🏽👍🏽', 3)).toBe('👍🏽…');
   });
 
-  test('has the width that it states, for any text', () => {
+  test('has the width that `truncate` returns with it, for any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, columns) => {
         const { text: shown, width } = truncate(toCell(text), columns);

@@ -9,7 +9,7 @@ import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { FLEET } from './fleet.js';
 import { readyText } from './ready-text.js';
 
-/** A part of the demo failed. The message is shown to the person who runs the demo. */
+/** Thrown if a part of the demo fails. The message is shown to the person who runs the demo. */
 export class DemoError extends Error {
   override readonly name = 'DemoError';
 }
@@ -30,7 +30,7 @@ export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, '
     // If this process exits early, all programs are killed.
     process.once('exit', kill);
     use(kill, () => process.off('exit', kill));
-    /** Ends the demo with an error if this program ends before the demo. The error contains the name. */
+    /** Ends the demo with an error that contains `name` if the program ends before the demo. */
     const supervise = (name: string, program: Program) => {
       programs.push(program);
       void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));
@@ -95,7 +95,7 @@ async function perform(durationMs: number, { directory, write, signal, use, supe
   write('\nThe time is up: stopping the demo.\n');
 }
 
-/** Creates the owner's account with the setup link of the API's first start. */
+/** Creates the owner's account with the setup link that the API wrote when it first started. */
 async function setUp(client: Client, link: string) {
   const account = { email: 'demo@example.com', password: randomBytes(9).toString('base64url') };
   const token = new URL(link).hash.replace('#token=', '');

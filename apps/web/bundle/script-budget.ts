@@ -3,8 +3,8 @@ import type { Plugin, Rolldown } from 'vite';
 
 /**
  * Fails the build if the first load of a page needs more than `kBMax` of script, and logs how much each page needs. A
- * page needs its own chunk, the entry chunk and everything that these two import statically. A kilobyte is 1,000 bytes
- * after gzip compression.
+ * page needs its own chunk, the entry chunk and everything that these two import statically. Sizes are measured after
+ * gzip compression; 1 kB is 1,000 bytes.
  */
 export const scriptBudget = ({ kBMax }: { kBMax: number }): Plugin => ({
   name: 'script-budget',

@@ -117,7 +117,7 @@ describe('the URL of the containers page', () => {
     expect(filters).toEqual({ q: 'a', sort: '-image' });
   });
 
-  test('ignores a sort order that the API supports only with a host filter, unless it has a host filter', () => {
+  test('ignores a sort order that the API supports only together with a host filter, unless the URL has such a filter', () => {
     expect(toFilters({ sort: '-changedAt' })).toEqual({ sort: undefined });
     expect(toFilters({ sort: 'state', hostId: ['h'] })).toEqual({ sort: 'state', hostId: ['h'] });
     expect(sortKeysOf({})).toEqual(['name', 'image', 'firstSeenAt']);
@@ -187,7 +187,7 @@ describe('the active filters', () => {
     expect(parseSearch(stringifySearch({ ...all, hostId: ['h1'], ...NO_FILTERS }))).toEqual(layout);
   });
 
-  test('have one chip for values that the fleet page counts together, in any order', () => {
+  test('have one chip for several values that the fleet page counts together, regardless of their order', () => {
     const labels = (hostFreshness: ContainerSearch['hostFreshness']) =>
       createChips({ hostFreshness }).map(({ label }) => label);
     expect(labels(['online'])).toEqual(['Current only']);

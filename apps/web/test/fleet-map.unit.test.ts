@@ -19,7 +19,7 @@ import { severityOf } from '../src/lib/severity';
 import { host, hostProblem } from './samples';
 
 describe('the map of hosts', () => {
-  test('marks a host by its freshness or, if it is worse, by its problem', () => {
+  test('marks a host by its freshness or by its problem, depending on which is worse', () => {
     expect(markOf('offline', 5, 3)).toBe('offline');
     expect(markOf('stale', 4, 0)).toBe('stale');
     expect(markOf('stale', 5, 0)).toBe('problem');
@@ -50,7 +50,7 @@ describe('the map of hosts', () => {
     );
   });
 
-  test('moves between cells with the arrow keys and stays inside the map', () => {
+  test('can be navigated with the arrow keys, which stop at its edges', () => {
     expect(cellAfterKey('ArrowRight', 0, 10, 25)).toBe(1);
     expect(cellAfterKey('ArrowDown', 3, 10, 25)).toBe(13);
     expect(cellAfterKey('ArrowDown', 18, 10, 25)).toBe(18);
@@ -142,7 +142,7 @@ describe('the numbers of hosts on the fleet page', () => {
   const shown = (hosts: ReturnType<typeof counts>) =>
     hostCounts(hosts).map(({ count, freshness, problem }) => [count, freshness ?? problem]);
 
-  test('are those of each freshness and each problem that a host has', () => {
+  test('are shown for each freshness and each problem that at least one host has', () => {
     expect(shown(counts({ online: 498, left: 1, never: 1 }, { clone_suspected: 1, clock_skew: 3 }))).toEqual([
       [498, 'online'],
       [1, 'never'],
@@ -152,7 +152,7 @@ describe('the numbers of hosts on the fleet page', () => {
     ]);
   });
 
-  test('contain unreachable engines only if these are not the hosts whose engine is down', () => {
+  test('include unreachable engines only if their number differs from the number of hosts whose engine is down', () => {
     expect(shown(counts({ engine_down: 2 }, { engine_unreachable: 2 }))).toEqual([[2, 'engine_down']]);
     expect(shown(counts({ engine_down: 2 }, { engine_unreachable: 3 }))).toContainEqual([3, 'engine_unreachable']);
   });

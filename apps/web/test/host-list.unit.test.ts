@@ -74,7 +74,7 @@ describe('the sort order of hosts', () => {
     expect(nextHostSort({}, 'agentVersion')).toBe('agentVersion');
   });
 
-  test('starts with the worst hosts and with the most containers', () => {
+  test('starts with the worst hosts, or with the most containers, after the first click on that column', () => {
     expect(nextHostSort({}, 'severity')).toBe('-severity');
     expect(nextHostSort({ sort: '-severity' }, 'severity')).toBe('severity');
     expect(nextHostSort({}, 'containerCount')).toBe('-containerCount');
@@ -101,7 +101,7 @@ describe('the selection of hosts', () => {
     expect(selectedPart(rows, EMPTY_SELECTION)).toBe('none');
   });
 
-  test('is deleted in batches that the API accepts, and a failure stops after the batches that were deleted', async () => {
+  test('is deleted in batches of a size that the API accepts, and no further batch is sent after one fails', async () => {
     const hosts = hostsNamed(...Array.from({ length: HOST_DELETIONS_MAX * 2 + 1 }, (_, index) => `h${index}`));
     const batches: number[] = [];
     const deleted: Host[] = [];
@@ -125,7 +125,7 @@ describe('the cached lists of hosts', () => {
   const complete = (fields: Partial<Host>): Host =>
     host({ containersByState: { running: 1 }, agentVersion: '1', ...fields });
 
-  test('lose deleted hosts at once, and their totals are reduced', () => {
+  test('lose deleted hosts immediately, and their totals are reduced', () => {
     const client = new QueryClient();
     const { queryKey } = hostsQuery({ sort: '-severity' });
     client.setQueryData(queryKey, listOf(hostsNamed('a', 'b', 'c'), 500));
@@ -134,7 +134,7 @@ describe('the cached lists of hosts', () => {
     client.clear();
   });
 
-  test('are refetched if a filter may find other hosts after the change, but not if only the containers’ numbers change', () => {
+  test('are refetched after a change that may alter which hosts a filter matches, but not if only container counts change', () => {
     const client = new QueryClient();
     const listed = complete({ id: 'a' });
     client.setQueryData(hostsQuery({ freshness: ['online'] }).queryKey, listOf([listed]));
@@ -148,7 +148,7 @@ describe('the cached lists of hosts', () => {
     expect(keysAfter({ ...listed, freshness: 'stale' })).toContain('hosts/list');
     const unlisted = complete({ id: 'b' });
     expect(keysAfter(unlisted)).toContain('hosts/list');
-    // The message above stored the state of host b, so the next message shows that only the numbers have changed.
+    // The message above stored the state of host b, so the next message is known to change only container counts.
     expect(keysAfter({ ...unlisted, containersByState: { running: 2 } })).not.toContain('hosts/list');
     client.clear();
   });

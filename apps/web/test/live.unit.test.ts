@@ -11,7 +11,7 @@ import { event } from './samples';
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;
 
-describe('lists on the screen', () => {
+describe('the cached lists', () => {
   const AGE_MS = 20_000;
   let client: QueryClient;
   const unsubscribers: (() => void)[] = [];
@@ -232,11 +232,12 @@ describe('lists on the screen', () => {
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });
-    // Receiving the same message again changes no host. Only events may be missing at the start of a connection.
+    // The same message changes no host when it is received again. Events are refetched, because a new connection may
+    // have missed some.
     expect(keysRefreshedBy(freshnessMessage)).toEqual(['recent-events']);
   });
 
-  test('are not refetched after a message with the summary or a message that the session has ended', () => {
+  test('are not refetched after a summary message or after a message that the session has ended', () => {
     client.setQueryData(['session'], { role: 'viewer' });
     expect(keysRefreshedBy(message('summary', { hosts: { total: 3 } }))).toEqual([]);
     expect(client.getQueryData(['summary'])).toEqual({ hosts: { total: 3 } });
@@ -312,7 +313,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('is not live, and data is polled, within 20 seconds of silence, because a proxy may hold messages back', async () => {
+  test('is not live after at most 20 seconds of silence, and data is polled, because a proxy may hold messages back', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive();
     setConnection({ state: 'open' });
@@ -333,7 +334,7 @@ describe('the live badge', () => {
     late.live.close();
   });
 
-  test('is not live if a proxy releases many messages at once after a long time, until messages arrive regularly', async () => {
+  test('is not live if a proxy holds messages back and then releases many together, until messages arrive regularly', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive();
     setConnection({ state: 'open' });
@@ -350,7 +351,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('is live at once after a silent connection was replaced by one that works', async () => {
+  test('is live immediately after a silent connection was replaced by one that works', async () => {
     const { live, setConnection, receive } = connect();
     await receive();
     setConnection({ state: 'open' });

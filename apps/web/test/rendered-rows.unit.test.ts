@@ -19,7 +19,7 @@ function framesOf(rendered: RowRange, visible: RowRange, rowCount: number): RowR
 }
 
 describe('the rendered rows', () => {
-  test('include 12 rows before and after the visible rows, in addition to the visible rows', () => {
+  test('are the visible rows, 12 rows before them and 12 rows after them', () => {
     expect(framesOf(NO_ROWS, { start: 1_000, end: 1_020 }, 60_000).at(-1)).toEqual({ start: 988, end: 1_032 });
     expect(framesOf(NO_ROWS, { start: 0, end: 20 }, 60_000).at(-1)).toEqual({ start: 0, end: 32 });
     expect(framesOf(NO_ROWS, { start: 0, end: 20 }, 5).at(-1)).toEqual({ start: 0, end: 5 });

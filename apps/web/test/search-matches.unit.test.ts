@@ -3,7 +3,7 @@ import { exactFirst } from '../src/lib/exact-first';
 import { optionAfterKey } from '../src/lib/listbox';
 
 describe('the matches below a search field', () => {
-  test('are selected one after another by the arrow keys, from the last to the first again, and not by other keys', () => {
+  test('are selected with the arrow keys, which wrap around at both ends, and with no other keys', () => {
     expect(optionAfterKey('ArrowDown', 0, 3)).toBe(1);
     expect(optionAfterKey('ArrowDown', 2, 3)).toBe(0);
     expect(optionAfterKey('ArrowUp', 0, 3)).toBe(2);

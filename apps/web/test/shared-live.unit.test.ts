@@ -232,7 +232,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('choose one leader although they see changes of the storage later', async () => {
+  test('choose only one leader, even if each tab sees the storage changes of other tabs late', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 12);
     browser.storageDelayMs = 300;
@@ -245,7 +245,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('take the leadership from a leader that sends nothing, which then closes its stream', async () => {
+  test('replace a leader that sends nothing, and the old leader then closes its stream', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 2);
     await settle();

@@ -69,7 +69,7 @@ describe('the counts by state over time', () => {
     expect(sampleHistory([], NOW - 300, NOW, 4)).toEqual([]);
   });
 
-  test('already include a change at a sample with the time of the change', () => {
+  test('include a change in the sample at exactly the time of the change', () => {
     const changes = [event({ kind: 'exited', from: 'running', to: 'exited', recordedAt: at(5) })];
     const points = stateHistory({ exited: 1 }, changes, NOW);
     expect(sampleHistory(points, NOW - 10_000, NOW, 3).map(({ byState }) => withoutZeros(byState))).toEqual([

@@ -1,6 +1,6 @@
 import type { FieldError, Problem } from '@muster/contracts';
 
-/** The API rejected the request. `problem.detail` is the reason, and `problem.status` is the HTTP status. */
+/** Thrown if the API rejects a request. `problem.detail` is the reason, and `problem.status` is the HTTP status. */
 export class ProblemError extends Error {
   constructor(
     readonly problem: Problem,
@@ -17,8 +17,8 @@ export class ProblemError extends Error {
 }
 
 /**
- * There was no response, because of a network, DNS or TLS error, or because the server is down. `cause` has the
- * details.
+ * Thrown if there is no response, because of a network, DNS or TLS error, or because the server is down. `cause` has
+ * the details.
  */
 export class NetworkError extends Error {
   constructor(url: string, cause: unknown) {
@@ -27,7 +27,7 @@ export class NetworkError extends Error {
   }
 }
 
-/** The response is not from Muster. It usually comes from a proxy. */
+/** Thrown if a response is not from Muster. Such a response usually comes from a proxy. */
 export class UnexpectedResponseError extends Error {
   constructor(
     readonly status: number,
@@ -39,8 +39,8 @@ export class UnexpectedResponseError extends Error {
 }
 
 /**
- * Whether a value is a problem document of the API. Does not use the schema, because the schema would add zod to the
- * dashboard's script.
+ * Returns whether a value is a problem document of the API. Does not use the schema, because the schema would add zod
+ * to the dashboard's script.
  */
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;

@@ -21,7 +21,7 @@ export interface StreamOptions {
   onState?: (state: ConnectionState) => void;
   /**
    * Returns a number from 0 to 1, like Math.random. The delays before reconnects are random, so that clients do not all
-   * reconnect at once.
+   * reconnect at the same time.
    */
   random?: () => number;
 }
@@ -76,7 +76,7 @@ export async function* followStream(
   }
 }
 
-/** Whether the API would also reject a retry. */
+/** Returns whether the API would also reject a retry. */
 const isPermanentError = (status: number) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
 interface Attempt {

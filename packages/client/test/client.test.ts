@@ -97,7 +97,7 @@ describe('a stream', () => {
   const event = (name: string, data: unknown, id?: string) =>
     `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
-  test('resumes after the last id when its connection is lost, and ends after unauthorized', async () => {
+  test('resumes after the last id when its connection is lost, and ends after the message `unauthorized`', async () => {
     const lastIds: unknown[] = [];
     const client = await clientOf((req, res) => {
       lastIds.push(req.headers['last-event-id']);

@@ -3,7 +3,7 @@
  *
  * The lock is a unix socket `NAME.sock` on which its holder listens. Process ids are ambiguous across containers, and a
  * lease can expire while its process is only stopped. A listening socket has neither problem, because it accepts
- * connections as long as its process exists, and the lock is free at once when the process is killed. The lock works
+ * connections as long as its process exists, and a lock is free as soon as its process is killed. The lock works
  * only among processes of one kernel, so do not share a directory on a network file system between machines.
  *
  * The directory contains three kinds of names:
@@ -11,11 +11,11 @@
  *   NAME-UUID.new    a listening socket that requests the lock with link(2), which fails if NAME.sock exists
  *   NAME-UUID.old    a socket that another process considered dead and moved away from NAME.sock
  *
- * A process that finds a dead socket may move it only much later. By then, NAME.sock may be the live socket of a new
- * holder. Therefore, the process checks the socket again after it has moved it, and moves a live socket back. In the
- * meantime, a third process may acquire NAME.sock. Such a process does not consider the lock its own while a live .old
- * socket exists. A holder's socket is always named NAME.sock or NAME-UUID.old, so two processes can never both consider
- * the lock their own.
+ * A process that finds a dead socket may be delayed before it moves the socket. By then, NAME.sock may be the live
+ * socket of a new holder. Therefore, the process checks the socket again after the move, and moves a live socket back.
+ * In the meantime, a third process may acquire NAME.sock. Such a process does not consider the lock its own while a
+ * live .old socket exists. A holder's socket is always named NAME.sock or NAME-UUID.old, so two processes can never
+ * both consider the lock their own.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -167,7 +167,7 @@ class LockCandidate {
     return true;
   }
 
-  /** Checks the sockets of other processes that were moved away: returns the live ones, and removes the dead ones. */
+  /** Returns the live .old sockets of other processes. Removes the dead ones, and abandoned requests (.new). */
   async #findLiveSockets(inode: bigint | null): Promise<string[]> {
     const live: string[] = [];
     for (const file of await readdir(this.#root)) {

@@ -142,7 +142,7 @@ describe('several processes', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('a holder that is stopped with SIGSTOP keeps the lock, even if hundreds of requests arrive at once', async () => {
+  test('a holder that is stopped with SIGSTOP keeps the lock, even if hundreds of requests arrive at the same time', async () => {
     const holder = await startHolding();
     holder.process.kill('SIGSTOP');
     // The number of concurrent requests exceeds the backlog of a listening socket.

@@ -9,7 +9,7 @@ import { startRelay, type Relay } from './relay.js';
 
 const START_MS_MAX = 120_000;
 
-/** The built API, which runs with its own embedded database and the default cadence. */
+/** The built API, which runs with its own embedded database and the default intervals of heartbeats and snapshots. */
 export interface Api {
   readonly url: string;
   enrollmentToken(): Promise<string>;

@@ -27,8 +27,8 @@ export async function startRelay(apiUrl: string): Promise<Relay> {
   const server = createServer((agent) => {
     const api = connect({ host, port: Number(port) });
     /**
-     * The kind of the current exchange. An agent has at most one request in flight, so there is only one exchange at a
-     * time.
+     * The counters for the current exchange's kind. An agent has at most one request in flight, so there is only one
+     * exchange at a time.
      */
     let current: Exchanges = { count: 0, bytes: 0 };
     agent.on('data', (chunk: Buffer) => {

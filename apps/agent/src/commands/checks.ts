@@ -17,8 +17,8 @@ import type { Check } from './doctor.js';
 const CHECK_TIMEOUT_MS = 10_000;
 
 /**
- * Maximum clock error, in milliseconds. A larger error falsifies the times in the history, and an error of hours can
- * make valid certificates appear invalid.
+ * Maximum difference between this machine's clock and the server's, in milliseconds. A larger difference makes times in
+ * the history wrong, and a difference of hours can make valid certificates appear invalid.
  */
 const CLOCK_SKEW_MS_MAX = 30_000;
 

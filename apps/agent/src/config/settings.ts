@@ -120,7 +120,7 @@ export interface LayeredSettings {
   origins: Partial<Record<Variable, Origin>>;
 }
 
-/** Variables that may also be written in lower case. The lower-case variable takes precedence, as in curl. */
+/** Variables that are also read in lower case. The lower-case variable takes precedence, as in curl. */
 const CASE_INSENSITIVE_VARIABLES: ReadonlySet<Variable> = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
 /** Merges the sources: a flag overrides the environment, which overrides the file. Empty values count as unset. */

@@ -17,7 +17,10 @@ export interface EngineTls {
 /** The default address of Docker, and of Podman's Docker-compatible service. */
 export const DOCKER_HOST_DEFAULT = 'unix:///var/run/docker.sock';
 
-/** Parses a value of `DOCKER_HOST`. The result has no TLS options; `withTls` adds them. */
+/**
+ * Parses a value of `DOCKER_HOST`. The result has TLS options only for an https:// address; `withTls` adds them to
+ * other addresses.
+ */
 export const EngineAddress = z.string().transform((value, context): EngineAddress => {
   const address = parseUnixAddress(value) ?? parseTcpAddress(value) ?? parseSshAddress(value);
   if (address !== null) return address;

@@ -71,7 +71,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
 
   return {
     async poll(signal) {
-      // The time is taken before the engine is read, because the snapshot may lack changes that happen in the meantime.
+      // The time is taken before the engine is read, because the snapshot may lack changes that happen during the read.
       const observedAt = wallNow();
       try {
         const reading = await read(signal);
@@ -116,8 +116,8 @@ function toEngineFault(error: unknown): EngineFault {
 }
 
 /**
- * Returns whether the engine, or a proxy in front of it, answered but refused the list. A 5xx response does not count
- * as a refusal.
+ * Returns whether the engine, or a proxy in front of it, answered the list call, but not with a list that the agent can
+ * use. A 5xx response does not count as a refusal.
  */
 const isRefusal = ({ failure, status }: EngineError): boolean =>
   failure === 'malformed' || failure === 'too_large' || (failure === 'refused' && status !== null && status < 500);

@@ -78,7 +78,10 @@ export function createRedactor(
   let charactersLeft = charactersMax;
   let withheld = 0;
 
-  /** Returns whether the limits allow a search of this many characters. If so, subtracts this number from the limit. */
+  /**
+   * Reserves this many characters of the limit for a search and returns true. Returns false if fewer are left or if the
+   * time is up; all later calls then return false, too.
+   */
   function maySearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {
       charactersLeft = 0;

@@ -10,7 +10,7 @@ import { z } from 'zod';
 const textOrEmpty = z.string().catch('');
 
 /**
- * A container's health. The inspections of all engines contain it. Docker's list also contains it since API version
+ * A container's health. All engines return it in inspections, and Docker also returns it in the list since API version
  * 1.52. `Status` is `""` or `none` for a container without a health check.
  */
 const ListedHealth = z.object({ Status: textOrEmpty }).nullable().catch(null).default(null);

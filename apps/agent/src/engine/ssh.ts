@@ -5,12 +5,12 @@ import type { EngineAddress } from './address.js';
 
 type SshAddress = EngineAddress & { kind: 'ssh' };
 
-/** Number of characters that are kept from the end of ssh's stderr. The last lines contain the reason for a failure. */
+/** Number of characters that are kept from the end of ssh's stderr, where ssh writes the reason for a failure. */
 const STDERR_LENGTH_MAX = 2_000;
 
 /**
  * Returns the arguments with which ssh reaches an engine. Docker's own client uses the same arguments (docker/cli,
- * commandconn). The user's ssh configuration and keys apply, and ssh must not prompt for a password.
+ * commandconn). The user's ssh configuration and keys apply. With `BatchMode`, ssh never prompts for a password.
  */
 export const sshArguments = ({ host, port, user, remotePath }: SshAddress): string[] => [
   '-o',
@@ -68,8 +68,8 @@ class CommandConnection extends Duplex {
   }
 
   /**
-   * This method and the next three do nothing. Node calls them on a kept-alive socket, but a command's streams do not
-   * have them.
+   * Node calls this method and the next three on a kept-alive socket. They do nothing, because a command's streams have
+   * nothing to set.
    */
   setKeepAlive(): this {
     return this;

@@ -5,7 +5,7 @@ import type { EngineEvent } from './shapes.js';
 
 /** Callbacks for an engine's events. */
 export interface WatchHandlers {
-  /** Called when a subscription is active. No event is missed from then on, but earlier events may have been missed. */
+  /** Called when a subscription begins. No event is missed from then on, but earlier events may have been missed. */
   onWatching(): void;
   onEvent(event: EngineEvent): void;
   /**
@@ -17,7 +17,8 @@ export interface WatchHandlers {
 
 /**
  * Keeps a subscription to an engine's events and renews it with backoff whenever it ends. `run` resolves when the
- * signal is aborted. `restart` renews the subscription at once, because a half-open connection can stay silent forever.
+ * signal is aborted. `restart` ends the current subscription so that it is renewed, because a half-open connection can
+ * stay silent forever.
  */
 export function createEngineWatch(client: EngineClient, handlers: WatchHandlers, random: () => number) {
   let subscription = new AbortController();

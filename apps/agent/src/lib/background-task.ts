@@ -1,6 +1,6 @@
 /**
- * Runs `task` while `call` is in flight, and aborts the task's signal when `call` settles. Waits until the call and the
- * task have settled. If the task rejected, rejects with its error. Otherwise, returns the result of the call.
+ * Runs `task` while `call` is in flight, and aborts the task's signal when `call` settles. Waits until both have
+ * settled. Rejects with the task's error if the task rejected, and otherwise settles like the call.
  */
 export async function withBackgroundTask<T>(
   call: Promise<T>,

@@ -27,9 +27,9 @@ const backoffMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =
   Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));
 
 /**
- * Returns how long to wait before the next attempt: the time that the server asked for, plus jitter. The jitter grows
- * with the requested time. For example, if a server asks all agents to wait 30 seconds, their retries are spread over
- * 15 seconds. Without a requested time, the retries after a first failure are spread over one second.
+ * Returns how many milliseconds to wait before the next attempt: the time that the server asked for, plus jitter. The
+ * jitter grows with the requested time. For example, if a server asks all agents to wait 30 seconds, their retries are
+ * spread over 15 seconds. Without a requested time, the retries after a first failure are spread over one second.
  */
 export const retryDelayMs = (
   failures: number,

@@ -18,7 +18,7 @@ import { hashEnrollToken, stateForServer } from './state-for-server.js';
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'unauthorized'; reason: string; retryInMs: number };
 
-/** An answer to a failed call. The same action is retried later. */
+/** The answer to a call that failed but may succeed if it is repeated later. */
 export type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'unauthorized' };
 
 export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAnswer =>
@@ -39,13 +39,13 @@ export interface Session {
     signal: AbortSignal,
   ): Promise<SessionAnswer<T>>;
   /**
-   * Records whether another agent has superseded this one, according to the API. If so, `leave` must not revoke the
-   * token, because the other agent uses it.
+   * Records whether another agent reports as this host, according to the API. If so, `leave` must not revoke the token,
+   * because that agent uses it.
    */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
   /**
-   * Revokes this host's tokens and deletes them from the state. If another agent has superseded this one, the tokens
-   * are deleted but not revoked. Throws `StopError` if the API cannot be reached.
+   * Revokes this host's tokens and deletes them from the state. If another agent reports as this host, the tokens are
+   * deleted but not revoked. Throws `StopError` if the API cannot be reached.
    */
   leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
   /**
@@ -60,8 +60,8 @@ export interface SessionWaits {
   /** Wait between two attempts while the machine is unauthorized. The wait grows from `minMs` to `maxMs`. */
   unauthorized: { minMs: number; maxMs: number };
   /**
-   * Wait while another host with this machine's identity may be alive. It is `defaultMs` if the API sends no
-   * Retry-After, and never more than `maxMs` in total.
+   * The grace period: how long an enrollment waits if a host with this machine's identity might still be alive. The API
+   * states it in `Retry-After`. It is `defaultMs` if the API sends no such header, and never longer than `maxMs`.
    */
   identity: { maxMs: number; defaultMs: number };
 }
@@ -92,7 +92,7 @@ export interface SessionOptions {
   random: () => number;
   log: Logger;
   waits?: SessionWaits;
-  /** True for the `enroll` command, which may reuse the enrollment token of a host that was deleted. */
+  /** True for the `enroll` command, which is allowed to reuse the enrollment token of a host that was deleted. */
   isEnrollCommand?: boolean;
 }
 
@@ -108,8 +108,8 @@ const DAY_MS = 86_400_000;
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * Tolerance for the end of the grace period, in milliseconds. If the agent has waited for the whole period and the
- * API's `Retry-After` is still longer than this, the other host has reported again.
+ * Tolerance for the end of the grace period (see `SessionWaits.identity`), in milliseconds. If the API's `Retry-After`
+ * is still longer than this after the whole grace period, the host with this machine's identity has reported again.
  */
 const REMAINING_GRACE_MS = 5_000;
 
@@ -167,11 +167,11 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Enrolls with the identity `engineId`. If the API answers that a live host uses the identity, that host may be
-   * another machine, or this machine before it was reinstalled. This function therefore waits for the grace period that
-   * the API states. If the other host reports again during that time, it is another machine. The function adds up the
-   * requested delays instead of measuring time. The time that the API takes to answer must not count, and a timer may
-   * fire early in a busy process.
+   * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, that host is either
+   * another machine, or this machine before it was reinstalled. The function therefore waits for the grace period (see
+   * `SessionWaits.identity`). If the host reports again during that time, it is another machine. The function adds up
+   * its delays instead of measuring time, because the time that the API takes to answer must not count, and because
+   * timers can fire early in a busy process.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     let waitedMs = 0;
@@ -207,9 +207,9 @@ export function createSession(options: SessionOptions): Session {
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved too,
-   * because it remains valid in two cases: the new token is lost in transit, or the API is restored from a backup that
-   * does not contain the new token.
+   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved too, for
+   * two reasons: the API still accepts it until the new token is first used, and an API that is restored from an older
+   * backup knows only the old token.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;

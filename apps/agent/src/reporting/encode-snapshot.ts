@@ -9,12 +9,12 @@ export interface EncodedSnapshot {
   encoding: 'gzip' | null;
 }
 
-/** The body of a request that only names removed containers. */
+/** The body of a request that reports removed containers but no present ones. */
 export const EMPTY_SNAPSHOT: EncodedSnapshot = { body: Buffer.from('[]'), encoding: null };
 
 /**
- * Minimum size of a body that is compressed, in bytes. Compression is not worthwhile for a smaller body, which fits
- * into a few packets.
+ * A body is compressed only if it has at least this many bytes. A smaller body fits into a few packets anyway, so
+ * compressing it is not worthwhile.
  */
 const GZIP_BYTES_MIN = 4_096;
 

@@ -24,7 +24,10 @@ export function problemsOf({ engine, incompleteness, refusal }: ReportFaults): A
   }));
 }
 
-/** Returns the body of a heartbeat. A `digest` confirms the snapshot that the API has stored. */
+/**
+ * Returns the body of a heartbeat. If `digest` is not null, the heartbeat confirms that the snapshot with this digest
+ * is still current.
+ */
 export function composeHeartbeat(
   faults: ReportFaults,
   digest: string | null,

@@ -4,7 +4,7 @@ import type { Journal, JournalEntry } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
 import { isFailedCall, type FailedAnswer, type SessionAnswer } from '../muster/session.js';
 
-/** Returns the call that reports a journal entry, with the entry's own stream and sequence. */
+/** Returns a function that sends a journal entry with a given token, and with the entry's own stream and sequence. */
 export async function createReplayCall(client: MusterClient, entry: JournalEntry, signal: AbortSignal) {
   const { stream, sequence, observedAt, containers, goneIds: removedIds } = entry;
   // An entry is part of a snapshot that was within the limits, so all its containers are encoded.

@@ -23,7 +23,7 @@ export type JournalEntry = z.output<typeof JournalEntry>;
 /**
  * A line that marks an entry and all entries before it as sent. Without this line, an agent that was killed while it
  * sent the journal would send the same entries again after its restart. By then, their stream would be superseded, so
- * the API would not apply them. Older APIs would also suspect that two machines use one token. The key `told` keeps its
+ * the API would not apply them, and older APIs would suspect that two machines use one token. The key `told` keeps its
  * name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
@@ -56,12 +56,12 @@ export interface Journal {
  * beginning of an outage is missing from the history.
  */
 const ENTRIES_MAX = 500;
-/** Maximum size of all entries. */
+/** Maximum size of all entries together. Each character counts as one byte. */
 const BYTES_MAX = 2 * 1024 * 1024;
 
 /**
- * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit. The file is
- * therefore not rewritten for every entry.
+ * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit, so that the file
+ * is not rewritten for every further entry.
  */
 const RETAINED_FRACTION = 0.75;
 
@@ -174,7 +174,7 @@ function changesBetween(
 const serializeWithoutAge = (container: Container): string =>
   JSON.stringify([canonicalContainer({ ...container, status: '' }), parseStatus(container.status)]);
 
-/** Returns the unsent lines of earlier runs. Drops a truncated last line, which a kill can leave behind. */
+/** Returns the unsent lines of earlier runs. Skips invalid lines, such as a last line that was cut off by a kill. */
 async function readLines(path: string, log: Logger): Promise<string[]> {
   const text = await readPrivateFile(path).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -24,7 +24,7 @@ export async function postSnapshot(
 ): Promise<SessionAnswer<SyncSummary>> {
   const removed = isComplete ? [] : reportedIds.findRemoved(reading.presentIds);
   const parts = snapshotParts(reading.snapshot, isComplete, removed);
-  // The sequence numbers are assigned up front, so that changes recorded in the meantime come after all parts.
+  // The sequence numbers are assigned now, so that changes recorded while the parts are sent come after all parts.
   const ordered = parts.map((part) => ({ part, order: stream.next(reading.observedAt) }));
   const ids = reading.containers.map(({ dockerId }) => dockerId);
   for (const { part, order } of ordered) {

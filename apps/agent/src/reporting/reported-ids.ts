@@ -27,12 +27,12 @@ export interface ReportedIds {
 const FILE_NAME = 'reported.json';
 
 /**
- * Maximum number of stored ids. If there are more, the oldest are dropped. The API stores fewer containers of one host
- * than that.
+ * Maximum number of stored ids. If there are more, the oldest are dropped. The API stores fewer containers than this
+ * for each host.
  */
 const IDS_MAX = 20_000;
 
-/** Opens the file in `stateDir` that holds the ids that earlier runs reported in incomplete snapshots. */
+/** Opens the file of reported ids in `stateDir` and loads the ids that earlier runs stored. */
 export async function openReportedIds(stateDir: string, log: Logger): Promise<ReportedIds> {
   const path = join(stateDir, FILE_NAME);
   let ids = await readIds(path, log);

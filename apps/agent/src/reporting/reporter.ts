@@ -76,7 +76,7 @@ export interface ReporterOptions {
   log: Logger;
   /** How long a burst of engine events is collected before a snapshot, in milliseconds. */
   coalesceMs: number;
-  /** Called when the engine becomes unreadable. */
+  /** Called each time the engine cannot be read, except if it answers with more data than the agent accepts. */
   onEngineFailure(): void;
 }
 
@@ -156,7 +156,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     recordSummary(answer.data);
   }
 
-  /** Reads the engine and records the change in the journal, because it cannot be sent yet. */
+  /** Reads the engine and writes its changes to the journal, because no snapshot can be sent yet. */
   async function recordChange(signal: AbortSignal): Promise<void> {
     schedule = scheduleAfterRecordStart(schedule);
     const reading = await pollEngine(signal);
@@ -169,8 +169,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     journal.record(observedContainers, () => stream.next(observedAt), presentIds);
 
   /**
-   * Records the reading whose snapshot is in flight, because the API's answer may never arrive. This must happen before
-   * any newer change is recorded. If the API did receive the snapshot, sending it again changes nothing.
+   * Writes the reading whose snapshot is in flight to the journal, because the API's answer may never arrive. This must
+   * happen before any newer change is recorded. If the API did receive the snapshot, sending it again changes nothing.
    */
   async function recordUnanswered(): Promise<void> {
     if (unansweredReading === null) return;

@@ -44,8 +44,8 @@ export const createSchedule = (now: number): Schedule => ({
 });
 
 /**
- * The kinds of action. `record` reads the engine and writes the change to the journal, because the change cannot be
- * sent yet.
+ * The kinds of action. `record` reads the engine and writes its changes to the journal, because no snapshot can be sent
+ * yet.
  */
 export type Action = 'snapshot' | 'heartbeat' | 'record';
 

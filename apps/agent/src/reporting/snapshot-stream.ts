@@ -14,7 +14,7 @@ export interface SnapshotStream {
   recordAnswer(summary: Pick<SyncSummary, 'reason' | 'revision'>, now: number): boolean;
 }
 
-/** If the superseding agent changes nothing for this many milliseconds, this agent takes over again. */
+/** If the agent that superseded this one reports no change for this many milliseconds, this agent takes over again. */
 export const SUPERSEDED_QUIET_MS = 600_000;
 
 /**

@@ -128,7 +128,7 @@ async function restrictAccess(path: string, mode: number): Promise<void> {
 
 /**
  * Opens a file in the state directory and removes access for group and others. Rejects if the path is a symbolic link
- * or if the file has another hard link. Root may run `once` or `leave` in a directory of the service's user, and a link
+ * or if the file has another hard link. Root can run `once` or `leave` in a directory of the service's user, and a link
  * must not lead root to another file. O_NONBLOCK keeps a named pipe from blocking.
  */
 async function openPrivate(path: string, flags: number): Promise<FileHandle> {
@@ -166,8 +166,8 @@ export async function appendPrivateFile(path: string, text: string): Promise<voi
 }
 
 /**
- * Changes a file's owner to the owner of its directory, because root may run `enroll` or `once` in a directory of the
- * service's user, who must be able to read the files.
+ * Changes a file's owner to the owner of its directory. Root can run `enroll` or `once` in a directory of the service's
+ * user, and that user must be able to read the files.
  */
 async function chownToDirectoryOwner(directory: string, file: FileHandle): Promise<void> {
   if (process.getuid?.() !== 0) return;

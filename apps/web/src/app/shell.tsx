@@ -46,8 +46,8 @@ function Content() {
   const main = useRef<HTMLElement>(null);
   const previousPathname = useRef(pathname);
   useEffect(() => {
-    // Moves the focus to the new page, so that screen readers announce it. The focus stays where it is when the first
-    // page opens, and while the user is in an input, which may have opened the page.
+    // Moves the focus to the new page, so that screen readers announce it. The focus is not moved to the first page, or
+    // away from an input, such as the search field that opened the page.
     const isInputFocused = document.activeElement instanceof HTMLInputElement;
     if (previousPathname.current !== pathname && !isInputFocused) main.current?.focus({ preventScroll: true });
     previousPathname.current = pathname;

@@ -177,7 +177,7 @@ export function Combobox({
           {isShown ? note : ''}
         </p>
       </div>
-      {/* Screen readers only announce a change of an element that they already know, so this one is never hidden. */}
+      {/* Screen readers announce changes only in elements that they already know, so this element is never hidden. */}
       <p role="status" className="visually-hidden">
         {isShown ? note : ''}
       </p>

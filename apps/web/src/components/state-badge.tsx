@@ -7,8 +7,8 @@ import { Age } from './time';
 type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
 
 /**
- * A container's state as an icon and a word. A state that is not current is gray and shown with its age. Only if there is
- * no age is it marked as last known, because a column is too narrow for both.
+ * A container's state as an icon and a word. A state that is not current is gray and shown with its age. If the age is
+ * unknown, the state is marked as last known instead, because a column is too narrow for both.
  */
 export function StateBadge({ container }: { container: StatusFields }) {
   const { icon, label, isCurrent: isStateCurrent } = containerStatus(container);

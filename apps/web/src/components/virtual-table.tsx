@@ -28,8 +28,8 @@ export interface Column<Item, SortKey extends string = string> {
 const NO_SORT_KEYS: readonly never[] = [];
 
 /**
- * A table of any number of rows. It renders only the rows in and near the visible part. It calls `onNearEnd` when few
- * rows remain below them. The arrow keys move between rows.
+ * A table of any number of rows. It renders only the rows in and near the visible part, and calls `onNearEnd` when few
+ * rows remain below the rendered ones. The arrow keys move between rows.
  */
 export function VirtualTable<Item, ColumnId extends string, SortKey extends string>({
   rows,
@@ -209,7 +209,7 @@ const Row = memo(function Row({
 
 /**
  * Moves the focus to the next row for the Down key, and to the previous row for the Up key. If a checkbox has the
- * focus, the focus moves to the checkbox of that row. Otherwise, it moves to the name in that row.
+ * focus, the focus moves to the checkbox of the new row. Otherwise, it moves to the name in the new row.
  */
 function focusAdjacentRow(event: KeyboardEvent<HTMLElement>): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -93,11 +93,9 @@ export function sortStates(byState: Readonly<Record<string, number>>): [state: s
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-/**
- * The containers of hosts with one of these freshness values are counted as current. The containers of all other hosts
- * are counted as last known.
- */
+/** The containers of hosts with one of these freshness values are counted as current. */
 export const CURRENT_FRESHNESS: readonly ContainerFreshness[] = ['online'];
+/** The containers of hosts with one of these freshness values are counted as last known. */
 export const LAST_KNOWN_FRESHNESS: readonly ContainerFreshness[] = ['stale', 'offline', 'engine_down', 'left'];
 export const HOST_FRESHNESS = [...CURRENT_FRESHNESS, ...LAST_KNOWN_FRESHNESS];
 

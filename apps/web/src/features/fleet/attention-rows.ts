@@ -28,7 +28,7 @@ export interface AttentionRow {
   names: readonly string[];
   /** What follows the names, such as the number of other hosts. */
   note: string;
-  /** When hosts got the problem: numbers of hosts, newest first, each with its time. */
+  /** The times at which hosts got the problem, newest first, each with the number of these hosts. */
   times: readonly { total: number; since: string }[];
   target: AttentionTarget;
 }
@@ -55,7 +55,7 @@ const CONTAINER_PROBLEMS: Readonly<Record<ContainerProblemCode, { icon: StatusIc
 /** Maximum number of images that are shown for one problem. The others are in the list that its last row leads to. */
 const IMAGES_SHOWN_MAX = 5;
 
-/** Number of names that a row with several hosts or containers shows. */
+/** Maximum number of names that a row with several hosts or containers shows. */
 const NAMES_SHOWN_MAX = 3;
 
 /** Returns the rows of the hosts, in the API's order. */

@@ -3,8 +3,8 @@ import { FRESHNESS } from '../../lib/container-status';
 import { formatCount } from '../../lib/format-count';
 
 /**
- * The marks of the density map, worst first. Each mark has its own shape and color. It shows the host's freshness, or
- * the problem of a host that is online, or a severe problem of a host that is stale or has never reported.
+ * The marks of the density map, worst first. Each mark has its own shape and color. A mark shows the host's freshness,
+ * a problem of a host that is online, or a severe problem of a host that is stale or has never reported.
  */
 export const MARKS = [
   'offline',

@@ -63,7 +63,8 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
     if (cell !== null) choose(cell);
   };
   useEffect(() => {
-    // A large map is taller than the window. The pointer is on the chosen cell, but keys can move to an invisible one.
+    // A large map is taller than the window. A cell chosen with the pointer is visible, but one chosen with a key may
+    // not be.
     if (frame.current !== document.activeElement || index === null) return;
     document.getElementById(`map-cell-${index}`)?.scrollIntoView({ block: 'nearest' });
   }, [frame, index]);

@@ -15,7 +15,7 @@ import { EVENTS_SHOWN_MAX, RecentChanges } from './recent-changes';
 import { FleetCounts } from './fleet-counts';
 import { useRecentEvents } from './recent-events';
 
-/** Number of events that are read if there are tiles, whose lines need more events than the list of recent changes. */
+/** Number of events that are read if the page has tiles: their charts need more events than the list of changes. */
 const EVENTS_WITH_TILES = 200;
 
 /** The overview of the fleet: counts, problems that need attention, all hosts and recent changes. */

@@ -9,7 +9,7 @@ type Refresh = (key: readonly string[]) => void;
 
 /**
  * Updates the query cache with messages of the live stream, and calls `refresh` for the keys to refetch. The messages
- * about hosts are applied together, because each change of a list of hosts costs the same for one host and for many.
+ * about hosts are applied together, because changing one host in a list takes as long as changing many.
  */
 export function applyMessages(client: QueryClient, messages: readonly StreamMessage[], refresh: Refresh): void {
   const changedHosts = new Map<string, Host>();
@@ -27,7 +27,7 @@ export function applyMessages(client: QueryClient, messages: readonly StreamMess
         deletedIds.add(message.data.hostId);
         break;
       case 'freshness':
-        // The message describes all hosts, so earlier messages must not override it.
+        // The message describes all hosts, so the earlier messages about hosts are applied before it.
         applyHosts(client, changedHosts, refresh);
         changedHosts.clear();
         applyFreshness(
@@ -73,8 +73,8 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
 }
 
 /**
- * Returns a text of the fields by which lists of hosts are filtered. It omits the numbers of containers and times, which
- * change with almost every report; lists that are sorted by them are refetched at their maximum age.
+ * Returns a text of the fields by which lists of hosts are filtered. It omits times and container counts, which change
+ * with almost every report. Lists that are sorted by these fields are refetched when they reach their maximum age.
  */
 const filterKeyOf = ({ name, freshness, problems, engine, agentVersion, containersByState }: Host): string =>
   JSON.stringify([

@@ -31,7 +31,7 @@ export const api = createClient({
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
 /**
- * Returns whether the API has no such item. An id that is not valid cannot exist either, and the API rejects it with 400.
+ * Returns whether the API has no item with the requested id. Its response is 404, or 400 if the id is invalid.
  */
 export const isNotFound = (error: unknown): boolean =>
   error instanceof ProblemError && (error.status === 404 || error.status === 400);

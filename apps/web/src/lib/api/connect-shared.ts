@@ -3,7 +3,10 @@ import { electByLease, electByLock } from './leadership';
 import { connectLive, type LiveConnection, type LiveHandlers } from './live-connection';
 import { shareLive } from './shared-live';
 
-/** The name of the channel, of the lock and of the lease. All tabs of a browser use one session. */
+/**
+ * The name of the channel, of the lock and of the lease. It need not contain the user, because all tabs of a browser
+ * share one sign-in session.
+ */
 const NAME = 'muster-live';
 
 /** Returns the way to elect a leader that this browser offers, or null if there is none. */

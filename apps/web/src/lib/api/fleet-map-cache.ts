@@ -16,8 +16,8 @@ function indexOf(ids: readonly string[]): ReadonlyMap<string, number> {
 }
 
 /**
- * Changes hosts in the cached map, so that a change of a few hosts does not transfer the whole fleet again. Returns
- * false if the map must be refetched, because a host is not in it or was renamed, which changes the order.
+ * Updates hosts in the cached map, so that the map of the whole fleet need not be requested again after each change.
+ * Returns false if the map must be refetched, because a host is not in it or was renamed, which changes the order.
  */
 export function updateFleetMap(client: QueryClient, hosts: ReadonlyMap<string, Host>): boolean {
   const { queryKey } = fleetMapQuery;

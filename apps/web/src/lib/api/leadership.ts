@@ -54,14 +54,14 @@ export type LeaseStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 const RENEWAL_MS = 3_000;
 
 /**
- * Age at which a lease has expired, in milliseconds. Browsers run the timers of hidden tabs at most once a second, and
- * after some minutes only once a minute.
+ * Age at which a lease has expired, in milliseconds. It is longer than a minute, because browsers run the timers of a
+ * tab only once a minute when the tab has been hidden for some minutes.
  */
 const LEASE_MS = 70_000;
 
 /**
  * Time after which a new leader checks that no other tab took the lease at the same moment, in milliseconds. Tabs can run
- * in different processes, and on a busy device one of them sees the other's lease some hundred milliseconds later.
+ * in different processes, and on a busy device one of them may see the other's lease some hundred milliseconds late.
  */
 const CONFIRMATION_MS = 1_000;
 
@@ -86,7 +86,7 @@ export function electByLease(
     try {
       storage.setItem(name, JSON.stringify({ tabId, at: Date.now() }));
     } catch {
-      // The storage is full. Without a lease, each tab holds its own stream.
+      // If the storage is full, no lease can be stored, and each tab holds its own stream.
     }
   };
   let take: () => void = () => undefined;

@@ -31,15 +31,15 @@ export interface LiveHandlers {
 /** Delay before a retry after a server has rejected the stream (ms). Another server may respond to the retry. */
 const REFUSED_RETRY_MS = 15_000;
 
-/** Maximum time until the first message of a connection, which the server sends at once (ms). */
+/** Maximum time until the first message of a connection, which the server sends immediately (ms). */
 const FIRST_MESSAGE_MS_MAX = 8_000;
 
 /** Maximum time between two messages (ms). The server sends one at least every 15 s. */
 const SILENCE_MS_MAX = 19_000;
 
 /**
- * Minimum time between two messages that do not arrive together (ms). A proxy that holds messages back releases many at
- * once, and is then silent again.
+ * Messages at least this far apart do not count as having arrived together (ms). A proxy that holds messages back
+ * releases many together, and is then silent again.
  */
 const MESSAGE_GAP_MS_MIN = 1_000;
 
@@ -61,7 +61,7 @@ export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }
     listeners.forEach((listener) => listener());
   };
   const isAway = (): boolean => state.kind === 'lost' || state.kind === 'silent';
-  /** Sets the state in which messages arrive. */
+  /** Sets the state to `live`, or to `lagging` if the server has announced a delay. */
   const setArriving = (): void =>
     setState(laggingSince === null ? { kind: 'live' } : { kind: 'lagging', since: laggingSince });
   const setAway = (kind: 'lost' | 'silent'): void => {
@@ -100,7 +100,7 @@ export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }
       onState: (connection) => {
         if (signal.aborted) return;
         if (connection.state === 'open') onOpen();
-        // A proxy may also hold back the headers of the response.
+        // The timeout starts before the response arrives, because a proxy may also hold back the headers.
         else if (connection.state === 'connecting' && state.kind === 'connecting')
           expectMessageWithin(FIRST_MESSAGE_MS_MAX);
         else if (connection.state === 'waiting') {

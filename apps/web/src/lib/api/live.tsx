@@ -8,7 +8,7 @@ import { isPolling, type LiveConnection, type LiveState } from './live-connectio
 import { FLEET_TOPICS } from './queries';
 import { createRefreshSchedule, refresh, refreshOlderThan } from './refresh';
 
-/** Period in which all messages are applied together, in milliseconds. */
+/** Period for which messages are collected and then applied together, in milliseconds. */
 const APPLY_INTERVAL_MS = 200;
 
 /** Interval at which the data on the screen is refetched while changes arrive late or not at all, in milliseconds. */

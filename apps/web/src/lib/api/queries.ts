@@ -108,7 +108,7 @@ export type ContainerFilters = FiltersOf<'listContainers'>;
 export type HostFilters = FiltersOf<'listHosts'>;
 export type EventFilters = FiltersOf<'listEvents'>;
 
-/** Returns the parameter that requests the total. Only the first page has it, because counting can cost more than the page. */
+/** Returns the parameter that requests the total. Only the first page has it, because counting can be slow. */
 const countOf = ({ count }: { count?: unknown }, { cursor }: { cursor: string | undefined }): { count?: true } =>
   count === true && cursor === undefined ? { count } : {};
 
@@ -148,7 +148,7 @@ export const eventsQuery = (filters: EventFilters, limit?: number) => ({
   ...LIVE_QUERY_OPTIONS,
 });
 
-/** The latest events, newest first. `isComplete` is false if there are more since the same time. */
+/** The latest events of a period, newest first. `isComplete` is false if the period has more events than are listed. */
 export interface RecentEventList {
   events: readonly ContainerEvent[];
   isComplete: boolean;
@@ -204,9 +204,9 @@ const CONTAINER_TOPICS: readonly string[] = ['attention', 'containers', 'events'
 export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map', 'recent-events', ...CONTAINER_TOPICS];
 
 /**
- * Returns the query keys that a message of the live stream makes stale. A `host` message includes the containers'
- * topics, because the container messages of the same change may arrive later. Each connection sends a `freshness`
- * message first, and the recent events may have been read before the stream began.
+ * Returns the query keys that a message of the live stream makes stale. A `host` message also makes the topics of
+ * containers stale, because the container messages of the same change may arrive later. A `freshness` message is the
+ * first of each connection. It makes the recent events stale, because they may have been read before the stream began.
  */
 export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {

@@ -3,9 +3,9 @@ import type { QueryClient } from '@tanstack/react-query';
 import { RECENT_EVENTS_KEY, type RecentEventList, type recentEventsQuery } from './queries';
 
 /**
- * Adds events to the cached lists of recent events, and renames changed hosts in them, so that a change does not
- * transfer the lists again. Returns false if there are events and a list is being read, because the response may lack
- * these events.
+ * Adds events to the cached lists of recent events, and renames changed hosts in them, so that the lists need not be
+ * requested again. Returns false if there are events and a list is being read, because the response may lack these
+ * events.
  */
 export function updateRecentEvents(
   client: QueryClient,

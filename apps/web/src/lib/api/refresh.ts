@@ -19,7 +19,7 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   });
 }
 
-/** Time in which all changes are combined into a single refresh (ms). */
+/** Changes within this time are combined into a single refresh (ms). */
 const REFRESH_DELAY_MS = 2_000;
 
 /**
@@ -29,15 +29,15 @@ const REFRESH_DELAY_MS = 2_000;
 const REFRESH_GAP_MS = 5_000;
 
 /**
- * Minimum time between two refreshes of a topic with large responses (ms). In a large fleet, almost every second
- * changes what needs attention.
+ * Minimum time between two refreshes of a topic with large responses (ms). In a large fleet, what needs attention
+ * changes almost every second.
  */
 const TOPIC_GAPS_MS: Readonly<Record<string, number>> = { attention: 10_000 };
 
 export interface RefreshSchedule {
   /** Refreshes a key soon. */
   add: (key: readonly string[]) => void;
-  /** Cancels all refreshes that are due. */
+  /** Cancels all scheduled refreshes. */
   clear: () => void;
 }
 

@@ -15,7 +15,7 @@ export interface Channel {
 /** Interval at which the leader sends its state (ms), so that other tabs notice when it is frozen. */
 const STATE_INTERVAL_MS = 5_000;
 
-/** Maximum time without a broadcast of the leader (ms). After this time, this tab takes the leadership. */
+/** Maximum time without a broadcast from the leader (ms). After this time, another tab takes the leadership. */
 const LEADER_SILENCE_MS_MAX = 17_000;
 
 /** Maximum of a random additional delay (ms), so that not all tabs take the leadership at the same moment. */
