@@ -80,7 +80,7 @@ function toHostAttention(found: readonly HostsWithProblem[]): HostAttention[] {
   });
 }
 
-/** The freshness of hosts whose problems are current. */
+/** The freshness values of hosts whose problems are current. */
 const ALIVE = Freshness.options.filter((freshness) => freshness !== 'offline' && freshness !== 'left');
 
 function hostFilter(kind: HostAttentionKind): HostAttentionFilter {

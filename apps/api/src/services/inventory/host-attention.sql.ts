@@ -9,7 +9,7 @@ export interface HostsWithProblem {
   kind: HostAttentionKind;
   /** The time since which each host has had the problem, in milliseconds since 1970, in any order. */
   times: number[];
-  /** The hosts that got the problem last, newest first. */
+  /** The hosts that got the problem most recently, newest first. */
   latest: { id: string; name: string; since: string }[];
 }
 
