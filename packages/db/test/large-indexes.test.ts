@@ -97,7 +97,7 @@ serverOnly(describe)('a database in use', () => {
     await database.close();
   });
 
-  test('is not reported as in use by a session that waited for the migration', async () => {
+  test('is not reported to be in use by a session that itself waited for the migration', async () => {
     await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
