@@ -61,7 +61,7 @@ export const HostAttention = z.object({
    * problem at most `ATTENTION_GAP_SECONDS` after one another are counted together.
    */
   times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
-  /** The `ATTENTION_LATEST_MAX` hosts that got the problem most recently, newest first. */
+  /** The `ATTENTION_LATEST_MAX` hosts that got the problem most recently, sorted by `since` in ascending order. */
   latest: z.array(z.object({ id: Id, name: z.string(), since: Timestamp })),
 });
 export type HostAttention = z.output<typeof HostAttention>;
@@ -94,7 +94,7 @@ export const ContainerAttentionGroup = z.object({
    * its first exit with an error within the last hour.
    */
   since: Timestamp,
-  /** The `ATTENTION_LATEST_MAX` containers that got the problem most recently, newest first. */
+  /** The `ATTENTION_LATEST_MAX` containers that got the problem most recently, sorted by `since` in ascending order. */
   latest: z.array(LatestContainer),
 });
 export type ContainerAttentionGroup = z.output<typeof ContainerAttentionGroup>;

@@ -121,7 +121,7 @@ serverOnly(describe)('a database in use', () => {
     expect(waits[0]!.blockers).toEqual([expect.stringContaining('(a report, idle in transaction')]);
   });
 
-  test('that stays in use eventually makes the start fail with a message that names the session', async () => {
+  test('makes the start fail if it stays in use for too long, with a message that names the session', async () => {
     await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);

@@ -30,8 +30,8 @@ export interface ImageRow {
 }
 
 /**
- * Groups rows of `troubled` by `kind` and image. Returns the images whose containers got the problem most recently,
- * sorted by image.
+ * Groups rows of `troubled` by `kind` and image. For each `kind`, the image with `rank` 1 has the container that got
+ * the problem most recently.
  */
 const groupByImage = (troubled: Prisma.Sql) => Prisma.sql`
   numbered AS (

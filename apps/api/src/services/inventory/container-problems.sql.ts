@@ -35,14 +35,14 @@ export const PROBLEM_COUNTS = {
 export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => Object.hasOwn(ROW_PROBLEMS, code);
 
 /**
- * The condition that a container whose process exited several times may still be in a crash loop: it runs, waits for its
- * restart, or last exited with an error. In all other cases, someone stopped it.
+ * The condition that a container whose process exited several times can still be in a crash loop: it runs, waits for
+ * its restart, or last exited with an error. In all other cases, someone stopped it.
  */
 export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
 
 /**
- * Selects the newest exits with an error of the last hour, at most `exitsReadMax`. Only events of exits and restarts have
- * an exit code, and a partial index contains those with an error.
+ * Selects the exits with an error within the last hour: the newest ones, and at most `exitsReadMax`. Only events of
+ * exits and restarts have an exit code, and a partial index contains those with an error.
  */
 export const recentErrors = (
   organizationId: string,

@@ -15,8 +15,8 @@ import { countMatches, findPage, gatherings, walk, type Counted } from './list-c
 const ROWS_MAX = 15_000;
 
 /**
- * The share of the budget that `walk`, which reads rows in the order of the list, reads first. It suffices if matches
- * are common.
+ * The share of the budget that the first walk can use. A walk reads rows in the order of the list. The share suffices
+ * if matches are common.
  */
 const FIRST_SHARE = 1 / 16;
 

@@ -15,7 +15,7 @@ export interface Filter {
   isExact?: boolean;
 }
 
-/** The words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
+/** Matches words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
 const WORDS = /[A-Za-z0-9]{3,}/g;
 
 /** Number of containers in the sample that shows which words are common. */

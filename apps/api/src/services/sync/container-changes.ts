@@ -150,7 +150,7 @@ function fittingLabels(keys: readonly string[], from: Labels, to: Labels): numbe
   return keys.length;
 }
 
-/** Returns the ports that only one side has. `omittedPorts` is the number of ports that do not fit into the event. */
+/** Returns the ports that only one side has, like `differingItems`. `omittedPorts` is the number of omitted ports. */
 function differingPorts(
   name: ContainerFieldName,
   fromPorts: readonly Port[],
@@ -162,7 +162,10 @@ function differingPorts(
   return arePortsEqual(from, to) ? null : differingItems(name, from, to, portKey);
 }
 
-/** Returns the items that only one side has, and the number of items that do not fit into the event. */
+/**
+ * Returns the items that only one side has. If one side has more than fit into the event, also returns the number of
+ * omitted items: the higher number of the two sides.
+ */
 function differingItems<Item>(
   name: ContainerFieldName,
   from: readonly Item[],

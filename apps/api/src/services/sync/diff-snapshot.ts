@@ -20,7 +20,7 @@ export type ContainerPatch = {
   /** The new value. For lists, null means that the value is unchanged. */
   [Name in keyof LifeFields]: LifeFields[Name] | null;
 } & Pick<ContainerRow, 'dockerId' | 'health' | 'exitCode' | 'digest'> & {
-    /** Whether `changedAt` is updated: true if anything but the age in the status text differs. */
+    /** Whether `changedAt` is updated: true if anything other than the age in the status text differs. */
     changed: boolean;
   };
 

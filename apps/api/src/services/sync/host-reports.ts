@@ -22,7 +22,7 @@ const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 100;
 
 /**
- * A heartbeat may be acknowledged before it is written. Its write is then retried in the background for this many
+ * If a heartbeat could not be written before the response, its write is retried in the background for this many
  * milliseconds.
  */
 const BACKGROUND_MS_MAX = 60_000;
