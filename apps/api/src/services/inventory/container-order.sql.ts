@@ -33,8 +33,8 @@ const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = 
 const SQL_TYPES = { string: Prisma.sql`text`, instant: Prisma.sql`timestamptz`, uuid: Prisma.sql`uuid` };
 
 /**
- * Returns the SQL for a query's sort order: among others, the terms of ORDER BY, and the condition that a row comes
- * after the query's cursor.
+ * Returns the SQL for a query's sort order, such as the terms of ORDER BY and the condition that a row comes after the
+ * query's cursor.
  */
 export function containerOrder({ sort, cursor }: Pick<ContainerQuery, 'sort' | 'cursor'>): ContainerOrder {
   const columns: SortColumn[] = [

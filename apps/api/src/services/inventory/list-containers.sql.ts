@@ -5,7 +5,10 @@ import type { ContainerOrder } from './container-order.sql.js';
 import type { ContainerSearch } from './container-search.sql.js';
 import { CONTAINER_VIEW, type ContainerViewRow } from './container-view.js';
 
-/** A query that reads at most `rowsMax` rows. The rows have few columns, because thousands are read for one page. */
+/**
+ * A query that reads at most `rowsMax` rows. A walk reads rows in the order of the list, and a gathering reads all rows
+ * that can match, in any order. The rows have few columns, because thousands are read for one page.
+ */
 export interface Reading {
   kind: 'walk' | 'gather';
   sql: Prisma.Sql;
@@ -17,8 +20,8 @@ const select = ({ keys }: ContainerOrder, conditions: Prisma.Sql[]) => Prisma.sq
   SELECT c.ctid AS at, c."hostId", ${keys}, (${and(conditions)}) AS matches FROM containers AS c`;
 
 /**
- * Reads rows in the order of the list from an index with this order. Starts at the cursor's position and ends when the
- * page has enough rows. If there are ranges, reads only the rows in one of them.
+ * Returns a walk, which uses an index with the order of the list. The walk starts at the cursor's position and ends
+ * when the page has enough rows. If there are ranges, it reads only the rows in one of them.
  */
 export function walk(search: ContainerSearch, rowsMax: number, ranges = [and([])]): Reading {
   const { halves, filters, order, ofOrganization } = search;
@@ -31,9 +34,9 @@ export function walk(search: ContainerSearch, rowsMax: number, ranges = [and([])
 }
 
 /**
- * Yields readings, each of which reads all rows that can match, in any order. If the hosts of the matches are named or
- * have few containers, the only reading reads their rows, which are stored close together. Otherwise, there is one
- * reading for each filter that has indexes.
+ * Yields gatherings, each of which suffices to find all matches. If the hosts of the matches are named or have few
+ * containers, the only gathering reads their rows, which are stored close together. Otherwise, there is one gathering
+ * for each filter that has indexes.
  */
 export async function* gatherings(db: Database, search: ContainerSearch, budget: number): AsyncGenerator<Reading> {
   const { query, filters, inHalves, order } = search;
