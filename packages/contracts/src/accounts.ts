@@ -1,6 +1,6 @@
 /**
  * Wire types for accounts. Request bodies are strict objects, so the API refuses a misspelled field. If the API ignored
- * it, the default of the intended field would apply. For example, an API key would never expire.
+ * such a field, the default of the intended field would apply. For example, an API key would never expire.
  */
 import { z } from 'zod';
 import { Instant } from './instant.js';
@@ -124,7 +124,7 @@ export type InvitationAcceptance = z.output<typeof InvitationAcceptance>;
 export const ApiKeyRequest = z.strictObject({
   name: Name,
   role: Role.default('viewer'),
-  /** Null: the key is valid until it is revoked. */
+  /** If null, the key is valid until it is revoked. */
   expiresAt: Instant.nullable().default(null),
 });
 export type ApiKeyRequest = z.output<typeof ApiKeyRequest>;

@@ -21,8 +21,8 @@ export const ATTENTION_GAP_SECONDS = 300;
 
 /**
  * The host problems, most severe first. `offline`, `engine_down` and `stale` are derived from the host's freshness. All
- * others are codes of the host's `problems`. They are omitted for hosts that are offline or left, because they describe
- * an earlier state. An engine that cannot be reached is reported as `engine_down`.
+ * others are codes of the host's `problems`. These codes are omitted for a host that is offline or whose agent left,
+ * because they describe an earlier state. An engine that cannot be reached is reported as `engine_down`.
  */
 export const HostAttentionKind = z.enum([
   'engine_down',
@@ -61,7 +61,7 @@ export const HostAttention = z.object({
    * problem at most `ATTENTION_GAP_SECONDS` after one another are counted together.
    */
   times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
-  /** The `ATTENTION_LATEST_MAX` hosts that got the problem last, sorted by `since`. */
+  /** The `ATTENTION_LATEST_MAX` hosts that got the problem most recently, sorted by `since` in ascending order. */
   latest: z.array(z.object({ id: Id, name: z.string(), since: Timestamp })),
 });
 export type HostAttention = z.output<typeof HostAttention>;
@@ -90,11 +90,11 @@ export const ContainerAttentionGroup = z.object({
   hosts: Count,
   filter: ContainerAttentionFilter,
   /**
-   * The earliest time at which one of the containers got the problem. A container gets the problem `crash_loop` at its
-   * first exit within the last hour.
+   * The earliest time at which one of the containers got the problem. For `crash_loop`, a container's time is that of
+   * its first exit with an error within the last hour.
    */
   since: Timestamp,
-  /** The `ATTENTION_LATEST_MAX` containers that got the problem last, sorted by `since`. */
+  /** The `ATTENTION_LATEST_MAX` containers that got the problem most recently, sorted by `since` in ascending order. */
   latest: z.array(LatestContainer),
 });
 export type ContainerAttentionGroup = z.output<typeof ContainerAttentionGroup>;
@@ -102,14 +102,14 @@ export type ContainerAttentionGroup = z.output<typeof ContainerAttentionGroup>;
 /** The containers with one problem. */
 export const ContainerAttention = z.object({
   kind: ContainerProblemCode,
-  /** If `totalIsExact` is false, a lower bound. */
+  /** The number of containers with the problem. If `totalIsExact` is false, it is a lower bound. */
   total: Count,
   totalIsExact: z.boolean(),
   filter: ContainerAttentionFilter,
   /**
    * One group per image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those whose
-   * containers got the problem last are included. If `isComplete` is false, not all containers were read. Each number
-   * of a group is then a lower bound.
+   * containers got the problem most recently are included. If `isComplete` is false, not all containers were read. Each
+   * number of a group is then a lower bound.
    */
   groups: z.array(ContainerAttentionGroup),
   isComplete: z.boolean(),

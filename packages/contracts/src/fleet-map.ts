@@ -5,8 +5,8 @@ const Count = z.int().nonnegative();
 
 /**
  * The whole fleet in one small response, for a map with one cell per host. The arrays have equal lengths: the entries
- * at one index describe one host. Hosts are sorted by name, then by id. The map has at most `FLEET_MAP_HOSTS_MAX` hosts;
- * `total` counts all hosts.
+ * at one index describe one host. Hosts are sorted by name, then by id. The map has at most `FLEET_MAP_HOSTS_MAX`
+ * hosts, but `total` counts all hosts.
  */
 export const FleetMap = z.object({
   total: Count,

@@ -28,8 +28,8 @@ export const EventValue = z.union([z.string(), z.null(), z.record(z.string(), z.
 export type EventValue = z.output<typeof EventValue>;
 
 /**
- * One change of one container. `observedAt` is a time of the host's clock, and `recordedAt` a time of the server's
- * clock.
+ * One change of one container. `observedAt` is the time according to the host's clock, and `recordedAt` the time
+ * according to the server's clock.
  */
 export const ContainerEvent = z.object({
   id: z.string(),

@@ -24,7 +24,10 @@ export const HostProblemCode = z.enum([
 ]);
 export type HostProblemCode = z.output<typeof HostProblemCode>;
 
-/** One problem of a host. `message` is a text for people, and `since` is when the problem began, by the API's clock. */
+/**
+ * One problem of a host. `message` is a text for people, and `since` is when the problem began, according to the API's
+ * clock.
+ */
 export const HostProblem = z.object({ code: HostProblemCode, message: z.string(), since: z.iso.datetime() });
 export type HostProblem = z.output<typeof HostProblem>;
 

@@ -24,10 +24,9 @@ export const Host = z.object({
   /** The reasons why the host's state is not current or not complete, with at most one entry per code. */
   problems: z.array(HostProblem),
   containerCount: z.int(),
-  /**
-   * Counts of the present containers by state, and by health for those with a health check. Zero counts are omitted.
-   */
+  /** Counts of the present containers by state. Zero counts are omitted. */
   containersByState: z.record(z.string(), z.int()),
+  /** Counts of the present containers with a health check, by health. Zero counts are omitted. */
   containersByHealth: z.record(z.string(), z.int()),
   revision: z.int(),
   lastSeenAt: Timestamp.nullable(),

@@ -104,7 +104,10 @@ export const ENROLLMENT_TOKEN_SECONDS_MAX = 365 * 86_400;
 /** Maximum number of hosts that one enrollment token can enroll. */
 export const ENROLLMENT_TOKEN_USES_MAX = 100_000;
 
-/** Minimum length of a password. NIST SP 800-63B requires at least 8, and advises against composition rules. */
+/**
+ * Minimum length of a password, in characters. NIST SP 800-63B requires at least 8, and advises against composition
+ * rules.
+ */
 export const PASSWORD_LENGTH_MIN = 12;
-/** Maximum length of a password. */
+/** Maximum length of a password, in characters. */
 export const PASSWORD_LENGTH_MAX = 128;

@@ -42,11 +42,11 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
 });
 
 /**
- * Whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has every required
- * field, no empty optional field and no unknown field. Each field is within its limits and in the form in which the
- * schema returns it. The caller need not run the schema on such a value. The schema would allocate about forty objects
- * per container. If the result is false, the schema decides whether the value is valid. A test checks that this
- * function and the schema agree.
+ * Returns whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has every
+ * required field, no empty optional field and no unknown field. Each field is within its limits and in the form in
+ * which the schema returns it. The caller can skip the schema for such a value, because the schema would allocate about
+ * forty objects per container. If the result is false, the schema decides whether the value is valid. A test checks
+ * that this function and the schema agree.
  */
 export function isNormalizedContainer(value: unknown): value is Container {
   if (typeof value !== 'object' || value === null) return false;

@@ -88,10 +88,11 @@ const containerQuery = z.strictObject({
 });
 
 /**
- * Query parameters of `GET /api/containers`. A container must have all given labels. Any other repeated filter matches
- * any of its values. `hostFreshness` matches the container's freshness. The summary counts containers with the
- * freshness `online` as `current`, and all others as `lastKnown`. `q` matches a part of the name, image or command, or
- * the beginning of `dockerId`. A `q` of one or two characters matches only the beginning of the name or of `dockerId`.
+ * Query parameters of `GET /api/containers`. If `label` is repeated, a container must have all of the labels. If any
+ * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
+ * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `q` matches a part
+ * of the name, image or command, or the beginning of `dockerId`. A `q` of one or two characters matches only the
+ * beginning of the name or of `dockerId`.
  */
 export const ContainerQuery = containerQuery.refine(
   ({ sort, hostId }) => hostId !== undefined || !HOST_ONLY_SORT_KEYS.includes(sort.key),
@@ -117,9 +118,9 @@ export const HOST_SORT_KEYS = [
 export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
 
 /**
- * Query parameters of `GET /api/hosts`. A repeated filter matches any of its values. `problem` is a code of the host's
- * `problems`. `state` matches hosts that have a present container in that state. `engine` matches the engine's name.
- * `q` matches a part of the host's name or `engineId`, or the beginning of its id.
+ * Query parameters of `GET /api/hosts`. If a filter is repeated, one of its values must match. `problem` is a code of
+ * the host's `problems`. `state` matches hosts that have a present container in that state. `engine` matches the
+ * engine's name. `q` matches a part of the host's name or `engineId`, or the beginning of its id.
  */
 export const HostQuery = z.strictObject({
   freshness: anyOf(Freshness).optional(),

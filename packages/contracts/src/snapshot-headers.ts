@@ -29,9 +29,9 @@ const RemovedIds = z
   .transform((value) => value.split(',').map((id) => id.trim()));
 
 /**
- * The metadata of a snapshot, keyed by lowercase header name, as Node.js provides headers. The stream is a UUID of the
- * agent's run. The sequence is a number that increases within the stream. An agent must send both of these headers or
- * neither.
+ * The metadata of a snapshot, keyed by lowercase header name, as Node.js provides headers. The stream is a UUID that
+ * identifies the agent's run. The sequence is a number that increases within the stream. An agent must send both of
+ * these headers or neither.
  */
 export const SnapshotHeaders = z
   .object({

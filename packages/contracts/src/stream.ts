@@ -9,8 +9,7 @@ import { Summary } from './summary.js';
  * key's schema. `container` and `reset` have an id (`tx-id`). A client that sends its last id as `Last-Event-ID`
  * resumes the stream without loss. The stream also sends ids without a message: at the start of each connection, and
  * every 30 s to a client whose filters match no event. Messages without an id describe the current state and are sent
- * again on each connection. Clients must ignore messages with an unknown
- * `event`.
+ * again on each connection. Clients must ignore messages with an unknown `event`.
  */
 export const StreamMessages = {
   /**
@@ -27,13 +26,14 @@ export const StreamMessages = {
   /** The freshness of each host that is not online. Sent after `summary` on each connection. */
   freshness: z.object({ hosts: z.array(z.object({ hostId: z.uuid(), freshness: Freshness })) }),
   /**
-   * Too many hosts changed at once to send one message per host. Read the hosts again. No `container` event was lost.
+   * Too many hosts changed at the same time to send one message per host. The client must read the hosts again. No
+   * `container` event was lost.
    */
   'hosts-changed': z.object({}),
   /**
-   * Events were skipped, so read the lists again. Either the history does not contain `Last-Event-ID`, or the events
-   * after that id are too many or too old to send, or the database was restarted or lost a part of its history. The
-   * stream continues from the id of this message.
+   * Events were skipped, so the client must read the lists again. Either the history does not contain `Last-Event-ID`,
+   * or the events after that id are too many or too old to send, or the database was restarted or lost a part of its
+   * history. The stream continues from the id of this message.
    */
   reset: z.object({}),
   /**

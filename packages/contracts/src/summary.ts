@@ -29,7 +29,8 @@ export const Summary = z.object({
     /** The number of hosts by freshness, including zeros. The sum is `total`. */
     byFreshness: countOfEach(Freshness.options),
     /**
-     * The number of hosts with each problem, including zeros. A host with several problems is counted under each of them.
+     * The number of hosts with each problem, including zeros. A host with several problems is counted under each of
+     * them.
      */
     byProblem: countOfEach(HostProblemCode.options),
     /** The number of hosts whose token seems to have been used by two machines recently. */

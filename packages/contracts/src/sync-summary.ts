@@ -15,8 +15,8 @@ export type StaleReason = z.output<typeof StaleReason>;
  * The response to a snapshot. `created`, `updated` and `removed` count the rows that the database wrote. `unchanged`
  * counts the rows that were already equal to the snapshot. If `applied` is false, nothing of the snapshot was written
  * and `reason` is set. `revision` increases with each change of the host's rows. `digest` identifies the snapshot;
- * clients must treat it as opaque. A heartbeat sends it to confirm that nothing has changed since this snapshot.
- * `digest` is null if the last applied snapshot was incomplete, or if no snapshot was applied.
+ * clients must treat it as opaque. Agents send it in heartbeats to confirm that nothing has changed since this
+ * snapshot. `digest` is null if the last applied snapshot was incomplete, or if no snapshot was applied.
  */
 export const SyncSummary = z.object({
   hostId: z.uuid(),

@@ -11,8 +11,7 @@ export const withFields = (fields: Record<string, unknown>): Record<string, unkn
 });
 
 /**
- * Characters that are likely to break parsers: NUL, lone surrogates, JSON Pointer separators. Also some ordinary
- * characters.
+ * Characters that are likely to break parsers (NUL, lone surrogates, JSON Pointer separators), and some ordinary ones.
  */
 const anyCharacter = fc.constantFrom(
   'a',

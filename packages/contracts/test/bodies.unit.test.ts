@@ -52,7 +52,7 @@ describe.each([
   ['heartbeat', Heartbeat, HEARTBEAT, 'agentVersion', 0, 255],
   ['enrollment token', EnrollmentTokenRequest, { name: 'n' }, 'name', 1, 200],
   ['host patch', HostPatch, { name: 'n' }, 'name', 1, 200],
-] as const)('%s', (_, schema, body, field, min, max) => {
+] as const)('in the %s body,', (_, schema, body, field, min, max) => {
   const path = field.split('/');
 
   test(`${field} accepts ${min} to ${max} characters`, () => {
@@ -86,7 +86,7 @@ describe('an enrollment', () => {
 });
 
 describe('a heartbeat', () => {
-  test('requires only a digest, which may be null', () => {
+  test('requires only a digest, which can be null', () => {
     expect(Heartbeat.parse({ digest: null })).toEqual({ digest: null });
     expect(refusedPaths(Heartbeat, {})).toEqual(['/digest']);
     expect(refusedPaths(Heartbeat, { digest: 5 })).toEqual(['/digest']);
@@ -151,7 +151,7 @@ describe.each([
     },
   );
 
-  test.each(['rack 4', '\u202eweb', 'ü', 'データ', 'قاعدة', '🚢', '\ue0b0', '\u0301'])('may be %j', (name) => {
+  test.each(['rack 4', '\u202eweb', 'ü', 'データ', 'قاعدة', '🚢', '\ue0b0', '\u0301'])('can be %j', (name) => {
     expect(schema.parse({ name })).toMatchObject({ name });
   });
 

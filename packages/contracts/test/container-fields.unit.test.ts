@@ -17,7 +17,7 @@ test('each digest marker is one character that no encoded value contains, and ma
   for (const marker of markers) expect(marker).toMatch(/^[^\w.\-%;:,#*>/]$/);
 });
 
-test('the fields of the first release keep their order, and added fields are part of the version of the parser', () => {
+test('the fields of the first release keep their order, and later fields are part of the parser’s version', () => {
   expect(TRUNCATABLE_FIELDS.slice(0, 8)).toEqual([
     'name',
     'image',

@@ -105,20 +105,20 @@ describe('ports', () => {
     expect(parseValid({ ports }).ports).toEqual(ports);
   });
 
-  test.each([1, 65_535])('accept number %d', (number) => {
+  test.each([1, 65_535])('can have the number %d', (number) => {
     expect(parseValid({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] }).ports).toHaveLength(1);
   });
 
-  test.each([0, -1, 65_536, 1.5, '80', null, Number.NaN])('refuse number %j', (number) => {
+  test.each([0, -1, 65_536, 1.5, '80', null, Number.NaN])('cannot have the number %j', (number) => {
     const paths = refusedPaths({ ports: [{ privatePort: number, publicPort: number, type: 'tcp' }] });
     expect(paths).toEqual(['/ports/0/privatePort', '/ports/0/publicPort']);
   });
 
-  test.each(['icmp', 'TCP', '', null, undefined])('refuse type %j', (type) => {
+  test.each(['icmp', 'TCP', '', null, undefined])('cannot have the type %j', (type) => {
     expect(refusedPaths({ ports: [{ privatePort: 80, type }] })).toEqual(['/ports/0/type']);
   });
 
-  test('accept any string as address', () => {
+  test('can have any string as address', () => {
     const ports = [{ ip: 'f'.repeat(65), privatePort: 1, type: 'tcp' }];
     expect(parseValid({ ports }).ports).toEqual(ports);
     expect(refusedPaths({ ports: [{ ip: null, privatePort: 1, type: 'tcp' }] })).toEqual(['/ports/0/ip']);
@@ -132,12 +132,12 @@ describe('ports', () => {
     expect(parse({ ports: [port] }).success).toBe(false);
   });
 
-  test('accept one entry for each of the 40,000 ports of a published range', () => {
+  test('can be 40,000 entries, one for each port of a published range', () => {
     const ports = Array.from({ length: 40_000 }, (_, i) => ({ privatePort: i + 1, type: 'udp' }));
     expect(parseValid({ ports }).ports).toEqual(ports);
   });
 
-  test('accept a count of consecutive ports, and omit a count of 1', () => {
+  test('can have a count of consecutive ports, and omit a count of 1', () => {
     const ports = [
       { privatePort: 80, type: 'tcp', count: 1 },
       { privatePort: 100, publicPort: 1_000, type: 'udp', count: 64_536 },
@@ -150,7 +150,7 @@ describe('ports', () => {
     ['1.5', { privatePort: 80, count: 1.5 }],
     ['2 from private port 65535', { privatePort: 65_535, count: 2 }],
     ['537 from public port 65000', { privatePort: 1, publicPort: 65_000, count: 537 }],
-  ])('refuse a count of %s', (_what, port) => {
+  ])('cannot have a count of %s', (_what, port) => {
     expect(refusedPaths({ ports: [{ type: 'tcp', ...port }] })).toEqual(['/ports/0/count']);
   });
 
@@ -170,7 +170,7 @@ describe('ports', () => {
 });
 
 describe('labels', () => {
-  test('accept any strings as keys and values', () => {
+  test('can have any strings as keys and values', () => {
     const labels = { '': '', 'a b': 'x=y', 'com.docker.compose.service': '🐳', long: 'x'.repeat(50_000) };
     expect(parseValid({ labels }).labels).toEqual(labels);
   });

@@ -86,12 +86,12 @@ describe.each([
   ['state', 32],
   ['status', 255],
 ] as const)('%s', (field, max) => {
-  test(`is cut to ${max} characters`, () => {
+  test(`is truncated to ${max} characters`, () => {
     expect(fit({ [field]: 'x'.repeat(max) })).not.toHaveProperty('truncated');
     expect(fit({ [field]: 'x'.repeat(max + 1) })).toMatchObject({ [field]: 'x'.repeat(max), truncated: [field] });
   });
 
-  test('is cut before a surrogate pair that would otherwise be split', () => {
+  test('is truncated before a surrogate pair that would otherwise be split', () => {
     expect(fit({ [field]: `${'x'.repeat(max - 1)}🐳` })).toMatchObject({ [field]: 'x'.repeat(max - 1) });
   });
 });
@@ -189,7 +189,7 @@ describe('mergePorts', () => {
       )
       .sort();
 
-  test('describes exactly the same ports and is idempotent', () => {
+  test('returns entries that describe exactly the same ports, and is idempotent', () => {
     fc.assert(
       fc.property(fc.array(port, { maxLength: 12 }), (ports) => {
         const merged = mergePorts(ports);
@@ -200,7 +200,7 @@ describe('mergePorts', () => {
     );
   });
 
-  test('does not merge ports with another offset, address or protocol', () => {
+  test('does not merge ports whose offsets, addresses or protocols differ', () => {
     const ports: Port[] = [
       { privatePort: 80, type: 'tcp' },
       { privatePort: 81, publicPort: 81, type: 'tcp' },

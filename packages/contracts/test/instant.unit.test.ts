@@ -45,7 +45,7 @@ test.each(['0000-06-01T00:00:00Z', '0001-01-01T00:00:00+00:01', '9999-12-31T23:5
   },
 );
 
-test('a canonical instant is unchanged', () => {
+test('a canonical instant is parsed unchanged', () => {
   const min = new Date('0001-01-01T00:00:00Z');
   const max = new Date('9999-12-31T23:59:59.999Z');
   fc.assert(

@@ -28,7 +28,7 @@ const DURATIONS = [
 const result = (health: string | null, exitCode: number | null) => ({ health, exitCode });
 const noResult = result(null, null);
 
-describe.each(DURATIONS)('after %s', (duration) => {
+describe.each(DURATIONS)('with the duration %j,', (duration) => {
   test.each([
     [`Up ${duration}`, noResult],
     [`Up ${duration} (healthy)`, result('healthy', null)],

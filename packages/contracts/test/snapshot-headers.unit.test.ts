@@ -44,7 +44,7 @@ test('a stream without a sequence is rejected, and so is a sequence without a st
   expect(refusedPaths({ 'snapshot-sequence': '1' })).toEqual(['/snapshot-stream']);
 });
 
-test('a stream is case-insensitive', () => {
+test('a stream is converted to lower case', () => {
   const headers = { 'snapshot-stream': STREAM.toUpperCase(), 'snapshot-sequence': '1' };
   expect(parse(headers)).toMatchObject({ data: { order: { stream: STREAM } } });
 });
@@ -72,7 +72,7 @@ test.each(['0', '1', '007', '999999999999999'])('sequence %s is accepted', (sequ
   expect(parsed).toMatchObject({ data: { order: { sequence: Number(sequence) } } });
 });
 
-test('a heartbeat may name its stream', () => {
+test('a heartbeat can name its stream', () => {
   expect(HeartbeatHeaders.parse({})).toEqual({ stream: null });
   expect(HeartbeatHeaders.parse({ 'snapshot-stream': STREAM.toUpperCase() })).toEqual({ stream: STREAM });
   expect(HeartbeatHeaders.safeParse({ 'snapshot-stream': 'x' }).success).toBe(false);

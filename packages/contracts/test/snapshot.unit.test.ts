@@ -68,7 +68,7 @@ describe('errors', () => {
     expect(errorsOf(Array.from({ length: 100 }, () => minimalContainer))).toHaveLength(20);
   });
 
-  test('end parsing, so that containers after the twentieth error are not read', () => {
+  test('end the parsing at the twentieth, so that later containers are not read', () => {
     let nameReads = 0;
     const bad = Array.from({ length: 5_000 }, () => ({
       ...minimalContainer,
@@ -88,7 +88,7 @@ describe('errors', () => {
     );
   });
 
-  test('shorten the path of a very long key', () => {
+  test('have a shortened path if a key is very long', () => {
     const [error] = errorsOf([withFields({ labels: { ['k'.repeat(1_000_000)]: 1 } })]);
     expect(error?.path.length).toBeLessThan(400);
   });

@@ -34,7 +34,7 @@ test('the checksum is zlib’s CRC-32 of all preceding characters', () => {
   );
 });
 
-test('the random characters encode all random bytes', () => {
+test('a token’s random part encodes all of the given random bytes', () => {
   fc.assert(
     fc.property(kind, random, (of, bytes) => {
       const digits = formatToken(of, bytes).slice(TokenPrefixes[of].length, -6);
@@ -74,7 +74,7 @@ test('swapped, missing and duplicated characters are detected', () => {
   );
 });
 
-test('the checksum includes the prefix', () => {
+test('the checksum covers the prefix', () => {
   fc.assert(
     fc.property(random, (bytes) => {
       const key = formatToken('key', bytes);

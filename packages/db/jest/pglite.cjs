@@ -35,7 +35,7 @@ exports.create = async (options) => PGlite.create({ ...options, ...(await shared
 
 const templates = new Map();
 
-/** Opens a clone of the template with this id. `load` reads the template if this worker has not read it before. */
+/** Opens a clone of the template with this id. Calls `load` for the template once per jest worker. */
 exports.openClone = async (templateId, load) => {
   if (!templates.has(templateId)) templates.set(templateId, await load());
   return exports.create({ loadDataDir: templates.get(templateId) });

@@ -26,8 +26,8 @@ export const createSchemaCommand = (name: string): Command =>
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 /**
- * Returns the SQL that the migrations lack: it changes a database with all migrations applied into what the schema
- * describes.
+ * Returns the SQL that the migrations lack. Running it on a database with all migrations applied makes the database
+ * match the schema.
  */
 export async function diffMigrationsToSchema({ schema, migrations: directory }: SchemaFiles): Promise<string> {
   const migrations = await loadMigrations(directory);

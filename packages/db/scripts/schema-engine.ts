@@ -49,7 +49,7 @@ let loadedEngine: Promise<EngineModule> | undefined;
 
 /** The id of the one-letter type of PostgreSQL's catalogs, which the engine uses and adapter-pg does not support. */
 const CHAR: number = pg.types.builtins.CHAR;
-/** The id of the type of its arrays, which adapter-pg supports. */
+/** The id of the type of arrays of `"char"`, which adapter-pg supports. */
 const CHAR_ARRAY = 1002;
 
 /**

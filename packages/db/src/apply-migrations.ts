@@ -100,7 +100,7 @@ export async function pendingIndexes(client: pg.ClientBase, migrations: readonly
   return pendingMigrations(await readHistory(client), migrations).filter(({ index }) => index !== null);
 }
 
-/** Records a migration that was applied outside a transaction. Does nothing if another process recorded it. */
+/** Records a migration that was applied outside a transaction. Does nothing if another process has already done so. */
 export async function recordMigration(
   client: pg.ClientBase,
   migration: Migration,
@@ -118,7 +118,7 @@ export async function recordMigration(
   }
 }
 
-/** Whether a statement failed because of another session's lock and may succeed later. */
+/** Returns whether a statement failed because of another session's lock. Such a statement can succeed later. */
 export function isLockError(error: unknown): boolean {
   const { code, cause } = error as { code?: string; cause?: unknown };
   return code === LOCK_NOT_AVAILABLE || code === DEADLOCK_DETECTED || (cause !== undefined && isLockError(cause));

@@ -21,7 +21,7 @@ export interface BuildIndexesOptions {
    * records it.
    */
   readonly signal?: AbortSignal;
-  /** Called when a build waits for other sessions, before the next attempt. */
+  /** Called before a build is attempted again because other sessions block it. */
   readonly onWait?: (wait: MigrationWait) => void;
   readonly lockTimeoutMs?: number;
 }
@@ -45,7 +45,7 @@ export async function buildIndexes(
   options: BuildIndexesOptions = {},
 ): Promise<string[]> {
   const builtNames: string[] = [];
-  // A build may take arbitrarily long. No other code uses this session, so the setting affects only the builds.
+  // A build can take arbitrarily long. No other code uses this session, so the setting affects only the builds.
   await client.query('SET statement_timeout = 0');
   for (const migration of await pendingIndexes(client, migrations)) {
     const { index } = migration;

@@ -102,15 +102,15 @@ function* codes(error: unknown): Generator<string> {
   }
 }
 
-/** Whether the database refused a write because it is read-only: a standby or a demoted primary. */
+/** Returns whether the database refused a write because it is read-only: a standby or a demoted primary. */
 export function isReadOnly(error: unknown): boolean {
   for (const code of codes(error)) if (code === READ_ONLY_SQLSTATE) return true;
   return false;
 }
 
 /**
- * Whether the database cannot be used at the moment, because it is down, shutting down, starting up, full, read-only,
- * or too slow. The caller may retry later. It is unknown whether the failed operation took effect.
+ * Returns whether the database cannot be used at the moment, because it is down, shutting down, starting up, full,
+ * read-only, or too slow. The caller may retry later. It is unknown whether the failed operation took effect.
  */
 export function isUnavailable(error: unknown): boolean {
   if (isTimeout(error) || isReadOnly(error)) return true;
@@ -122,8 +122,8 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
- * Whether the database did not respond in time. It may be busy, or the query may have waited for a lock. Every timeout
- * also counts as unavailable.
+ * Returns whether the database did not respond in time, for example because it is busy or the query waited for a lock.
+ * For every timeout, `isUnavailable` is true as well.
  */
 export function isTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;
@@ -139,7 +139,8 @@ function matchesKindOrMessage(error: unknown, kinds: ReadonlySet<string>, messag
 }
 
 /**
- * Whether the transaction was rolled back because of another one (serialization failure, deadlock) and can be repeated.
+ * Returns whether the transaction was rolled back because of another one (serialization failure, deadlock) and can be
+ * repeated.
  */
 export function isSerializationFailure(error: unknown): boolean {
   for (const code of codes(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
@@ -147,14 +148,15 @@ export function isSerializationFailure(error: unknown): boolean {
 }
 
 /**
- * Whether another transaction held a row lock for longer than the lock timeout. The transaction can be repeated later.
+ * Returns whether the transaction failed because another one held a row lock for longer than the lock timeout. The
+ * failed transaction can be repeated later.
  */
 export function isLockTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (code === LOCK_TIMEOUT_SQLSTATE) return true;
   return false;
 }
 
-/** Whether a row with these unique values already exists. */
+/** Returns whether a statement failed because a row with the same unique values already exists. */
 export function isUniqueViolation(error: unknown): boolean {
   for (const code of codes(error)) if (code === 'P2002' || code === '23505') return true;
   return false;

@@ -57,8 +57,8 @@ const GROUP_AND_OTHERS_MASK = 0o077;
 const STICKY = 0o1000;
 
 /**
- * Locks a data directory and creates it if missing. Afterwards, only the directory's owner can enter it and access the
- * database files in it.
+ * Creates a data directory if it is missing, and locks it. Afterwards, only the directory's owner can enter it and
+ * access the database files in it.
  *
  * @throws DatabaseLockedError
  * @throws DataDirectoryError, also if the access of other users cannot be removed.

@@ -55,6 +55,6 @@ export interface Database {
   buildIndexes(options?: BuildIndexesOptions): Promise<string[]>;
   /** Rejects in bounded time if the database does not respond or is read-only. */
   ping(): Promise<void>;
-  /** Closes the database within a few seconds, in any state of its server. Further calls do nothing. */
+  /** Closes the database within a few seconds, even if its server does not respond. Further calls do nothing. */
   close(): Promise<void>;
 }

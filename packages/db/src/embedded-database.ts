@@ -16,8 +16,8 @@ import {
 import { DataDirectoryError, DatabaseUnsuitableError } from './errors.js';
 
 /**
- * Minimum free disk space. PostgreSQL allocates its log in files of 16 MiB, and may need one before it can report an
- * error.
+ * Minimum free disk space, in bytes. PostgreSQL allocates its log in files of 16 MiB, and can need one before it can
+ * report an error.
  */
 const FREE_BYTES_MIN = 32 * 1024 * 1024;
 
@@ -55,7 +55,7 @@ export async function openDataDirectory(
   const lock = await lockDataDirectory(directory);
   try {
     return await withDataDirectoryErrors(directory, async () => {
-      // Do not create an empty database here: it would look as if the backup had been empty.
+      // A restore was interrupted. Do not create an empty database: it would look as if the backup had been empty.
       if (await pathExists(restoring)) {
         throw new DataDirectoryError(
           directory,

@@ -221,7 +221,7 @@ interface DatabaseParts {
   engine: DatabaseEngine;
   location: string;
   pool: pg.Pool;
-  /** The pool for small statements, which may equal `pool`. */
+  /** The pool for small statements, which can be the same as `pool`. */
   smallPool: pg.Pool;
   appliedMigrations: readonly string[];
   transactionWaitMs: number;

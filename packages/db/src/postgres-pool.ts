@@ -125,7 +125,7 @@ export function describeUrl(url: string): string {
   return `postgresql://${username === '' ? '' : `${username}@`}${host}${pathname}`;
 }
 
-/** Returns the driver's message. Masks the password, which the message may quote. */
+/** Returns the driver's message. If the message quotes the password, the password is masked. */
 function reasonOf(error: unknown, url: string): string {
   // Connecting to a name with several addresses fails with one error for each address.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;

@@ -26,7 +26,7 @@ export function createQueries(
     Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_POOL_SHARE)),
     LONG_STATEMENT_WAIT_MS_MAX,
   );
-  // If no connections are reserved for small statements, the other statements of `query` wait in this queue instead of
+  // If no connections are reserved for small statements, all larger statements of `query` wait in this queue instead of
   // in the pool. A small statement then waits only for statements that are already running and for statements of
   // Prisma.
   const queue =

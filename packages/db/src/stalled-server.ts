@@ -27,9 +27,9 @@ const PROBE_TIMEOUT_MS = 500;
 const PROBE_INTERVAL_MS = 250;
 
 /**
- * A timeout makes the server suspect only if the server has not responded to any query for this many milliseconds. If
- * the server has responded to another query, the timed-out query was slow, or this process was too busy to read the
- * response.
+ * After a timeout, the server is suspected to be stalled only if it has not responded to any query for this many
+ * milliseconds. If it has responded to another query, the timed-out query was slow, or this process was too busy to
+ * read the response.
  */
 const UNANSWERED_MS_MIN = 1_500;
 
@@ -55,7 +55,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
       isStalled = true;
       decide();
       for (const reject of waiters) reject(new ServerStalledError());
-      // The pool may still get connections for these callers. `connectUnlessStalled` releases such connections.
+      // The pool can still get connections for the callers that were rejected. `connectUnlessStalled` releases them.
       waiters.clear();
       await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS).unref());
     }
@@ -118,7 +118,8 @@ function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) =>
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   client.query = ((...args: unknown[]) => {
     const result = query(...args);
-    // Only the pool itself passes a callback, and it closes failed connections.
+    // Without a promise, the caller passed a callback. Only the pool does that, and the pool closes failed connections
+    // itself.
     if (result instanceof Promise) {
       result.catch((error: unknown) => {
         if (!isTimeoutError(error)) return;
@@ -135,7 +136,7 @@ export function destroySocket(client: pg.ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
-/** Whether the server responds at all, even if it only rejects the connection. */
+/** Returns whether the server responds at all, even if it only rejects the connection. */
 async function probeServer(connectionString: string): Promise<boolean> {
   const client = new pg.Client({
     connectionString,

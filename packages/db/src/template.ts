@@ -1,6 +1,6 @@
 /**
  * The template is a dump of an embedded database with all migrations applied. Unpacking a template takes one second,
- * and creating one takes six. The build writes a template to dist. If dist has none, tests cache one in
+ * and creating one takes six seconds. The build writes a template to dist. If dist has none, tests cache one in
  * node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';

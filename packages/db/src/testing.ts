@@ -16,13 +16,13 @@ import { cachedTemplate, templateId } from './template.js';
 const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
 
 /**
- * The key of a lock that keeps test processes from creating the template twice on one server. An arbitrary constant.
+ * The key of a lock that keeps test processes from creating the template twice on one server. The number is arbitrary.
  */
 const TEMPLATE_LOCK_KEY = 1836413045;
 
 /** What scripts/test-environment.cjs adds to the tests' global object. */
 declare const musterPglite: {
-  /** Opens a clone of the template with this id. `load` reads the template if no test of this worker has read it. */
+  /** Opens a clone of the template with this id. Calls `load` for the template once per jest worker. */
   openClone: (templateId: string, load: () => Promise<Blob>) => Promise<PGlite>;
 };
 

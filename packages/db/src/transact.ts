@@ -21,8 +21,9 @@ const LOCK_PAUSE_MS_MAX = 200;
 const LOCK_WAIT_MS_MAX = 2_500;
 
 export interface TransactOptions {
-  /** Milliseconds for which each attempt may wait for a connection (`maxWait`) and run (`timeout`). */
+  /** Maximum milliseconds that each attempt waits for a connection. */
   maxWait?: number;
+  /** Maximum milliseconds that each attempt runs. */
   timeout?: number;
   /**
    * Returns a number from 0 to 1, like Math.random. The pauses between attempts are random, so that transactions do not

@@ -87,7 +87,7 @@ describe('a backup', () => {
         .split('\n');
     const first = await content('muster.backup');
     const second = await content('again.backup');
-    // Only events may have different ids.
+    // Only the ids of events may differ.
     const withoutEvents = (lines: string[]) => lines.filter((line) => line.startsWith('[') && !line.includes('evt-'));
     expect(withoutEvents(second)).toEqual(withoutEvents(first));
   });
@@ -180,7 +180,7 @@ describe('a restore', () => {
     });
   });
 
-  test('keeps the order of history, and new events follow it', async () => {
+  test('keeps the order of the history, and new events come after it', async () => {
     const orderIn = async ({ prisma }: Database) => {
       const events = await prisma.containerEvent.findMany({ orderBy: [{ tx: 'asc' }, { id: 'asc' }] });
       return events.map(({ name }) => name);
@@ -213,7 +213,7 @@ describe('a restore', () => {
     expect(await withDatabase(third, orderIn)).toEqual([...before, 'next']);
   });
 
-  test('assigns no id twice', async () => {
+  test('does not cause an id to be assigned twice', async () => {
     await writeFile(file, fullDatabase.bytes);
     await restoreBackup({ file, dataDir: copy });
     await withDatabase(copy, async ({ prisma }) => {
@@ -284,7 +284,7 @@ describe('a restore', () => {
 
   test('that was interrupted leaves no usable database until it is repeated', async () => {
     await writeFile(file, fullDatabase.bytes);
-    // State after a kill in the middle of a restore.
+    // Create the state after a kill in the middle of a restore.
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
     const refusal = await rejectionOf(openDatabase({ dataDir: copy }));
     expect(refusal).toBeInstanceOf(DataDirectoryError);

@@ -42,7 +42,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
   test.each([
     ['as broken', true],
     ['as usable', false],
-  ])('a transaction whose connection is released %s is rolled back and invisible to others', async (_how, broken) => {
+  ])('rolls back a transaction whose connection is released %s, and hides it from others', async (_how, broken) => {
     const client = await pool.connect();
     await client.query('BEGIN');
     await client.query('CREATE TABLE abandoned (id int)');
@@ -51,7 +51,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
-  test('a failing statement does not break its connection', async () => {
+  test('has connections that work again after a statement has failed', async () => {
     const client = await pool.connect();
     expect(await rejectionOf(client.query('SELECT 1/0'))).toMatchObject({ code: '22012' });
     expect(await rejectionOf(client.query('SELECT $1::int', ['x']))).toMatchObject({ code: '22P02' });
@@ -59,7 +59,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     client.release();
   });
 
-  test('five megabytes pass in both directions unchanged', async () => {
+  test('passes five megabytes in both directions unchanged', async () => {
     const text = 'zażółć \u{1F433}'.repeat(400_000);
     const { rows } = await pool.query<{ text: string; length: number }>(
       'SELECT $1::text AS text, length($1) AS length',

@@ -58,7 +58,7 @@ test('acknowledged writes survive kill -9, and the directory is unlocked immedia
 
   const database = await openDatabase({ dataDir });
   const count = await database.prisma.organization.count();
-  // One more row may be committed than the writer printed.
+  // One more row can be committed than the writer printed.
   expect([acknowledged + 1, acknowledged + 2]).toContain(count);
   expect((await startWriter().lines.next()).value).toMatch(/^DatabaseLockedError: /);
   await database.close();

@@ -97,7 +97,7 @@ serverOnly(describe)('a database in use', () => {
     await database.close();
   });
 
-  test('is not reported as in use by a session that waited for the migration', async () => {
+  test('is not reported to be in use by a session that itself waited for the migration', async () => {
     await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
@@ -121,7 +121,7 @@ serverOnly(describe)('a database in use', () => {
     expect(waits[0]!.blockers).toEqual([expect.stringContaining('(a report, idle in transaction')]);
   });
 
-  test('that stays in use eventually makes the start fail with a message that names the session', async () => {
+  test('makes the start fail if it stays in use for too long, with a message that names the session', async () => {
     await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);

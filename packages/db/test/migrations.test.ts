@@ -33,7 +33,7 @@ const BROKEN = {
 };
 const BROKEN_FIXED = { '20260103000000_broken': 'CREATE TABLE third (id int);' };
 
-describe.each(testEngines())('migrations on %s', (engine) => {
+describe.each(testEngines())('on %s,', (engine) => {
   let target: EmptyDatabase;
   let folder: { path: string; remove: () => Promise<void> };
 
@@ -74,7 +74,7 @@ describe.each(testEngines())('migrations on %s', (engine) => {
 
   const sqlOf = (name: string) => readFile(join(migrationsDirectory, name, 'migration.sql'), 'utf8');
 
-  /** Opens the database with our migrations up to, but not including, this one. */
+  /** Opens the database with this package's migrations up to, but not including, `migration`. */
   const openBefore = async (migration: string): Promise<Database> => {
     const earlier = (await loadMigrations()).filter(({ name }) => name < migration);
     return openWith(

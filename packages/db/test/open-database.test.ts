@@ -133,7 +133,7 @@ describe('an embedded database in a directory', () => {
     expect(await second.prisma.organization.count()).toBe(1);
   });
 
-  test('is closed to other users again when its directory or its files were opened to them', async () => {
+  test('is closed to other users again if its directory or files were opened to them', async () => {
     const dataDir = await copyOfIntact();
     const outside = join(await directory(), 'outside');
     await mkdir(dirname(outside), { recursive: true });

@@ -1,5 +1,6 @@
 /**
- * Tables and columns that operators' queries, dashboards and backups rely on; see apps/api/test/public-surface.test.ts.
+ * Tests that no table or column changes by accident, because operators' queries, dashboards and backups rely on them.
+ * See apps/api/test/public-surface.test.ts.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '../src/testing.js';

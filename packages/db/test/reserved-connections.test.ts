@@ -23,7 +23,7 @@ async function usingDatabase(engine: DatabaseEngine, action: (database: Database
   }
 }
 
-test('the only connection of the embedded database serves small statements before others that wait', () =>
+test('the only connection of the embedded database serves small statements before other waiting statements', () =>
   usingDatabase('pglite', async (database) => {
     const { ended, run } = recordOrder();
     const ordinary = Array.from({ length: 5 }, () => run('ordinary', database.query(ORDINARY, [])));

@@ -7,7 +7,7 @@ import { container, createHost, rejectionOf } from './fixtures.js';
 
 const HASH = new Uint8Array(32);
 
-describe.each(testEngines())('the schema on %s', (engine) => {
+describe.each(testEngines())('with the schema on %s,', (engine) => {
   let db: TestDatabase;
   let hostId: string;
 
@@ -118,13 +118,13 @@ describe.each(testEngines())('the schema on %s', (engine) => {
       after = await updates();
     }
     expect(after.total - before.total).toBe(1000);
-    // Not all updates are HOT, because a page sometimes fills up until it is pruned.
+    // Not all updates are HOT, because a full page has no room for an update until it is pruned.
     expect(after.hot - before.hot).toBeGreaterThan(800);
   });
 });
 
 // Not for the embedded database: with its single connection, two transactions never compete for a row lock.
-serverOnly(describe).each(['postgresql'] as const)('locks on %s', (engine) => {
+serverOnly(describe).each(['postgresql'] as const)('on %s,', (engine) => {
   test("inserting a host's rows and updating that host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);
     const hostId = await createHost(db);

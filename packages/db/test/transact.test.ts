@@ -77,7 +77,7 @@ serverOnly(describe).each(['postgresql'] as const)('concurrent transactions on %
     }
   });
 
-  test('a statement timeout is reported as a timeout and as unavailable', async () => {
+  test('that exceed the statement timeout fail with an error that counts as a timeout and as unavailable', async () => {
     const database = await createTestDatabase(engine, { statementTimeoutMs: 100 });
     try {
       const error = await rejectionOf(database.prisma.$queryRaw`SELECT pg_sleep(5)::text`);

@@ -25,7 +25,10 @@ export interface SnapshotMetadata {
   removedIds?: readonly string[];
   /** Digest of the body's bytes. Without a digest, even an unchanged body is compared row by row. */
   digest?: string | null;
-  /** Counters. The sync adds the bytes that it parses and the bytes of the events that it writes, even if it fails. */
+  /**
+   * Counters to which the sync adds the bytes that it parses and the bytes of the events that it writes. The bytes are
+   * added even if the sync fails.
+   */
   usage?: SnapshotUsage;
 }
 
@@ -67,7 +70,10 @@ export interface ContainerServiceOptions {
   random?: () => number;
 }
 
-/** Suffices for the last snapshots of 10,000 hosts with 50 containers each, compressed as the agent sends them. */
+/**
+ * The default of `memoryBytesMax`. Suffices for the last snapshots of 10,000 hosts with 50 containers each, compressed
+ * as the agent sends them.
+ */
 export const SNAPSHOT_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /**

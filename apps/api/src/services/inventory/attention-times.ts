@@ -1,7 +1,8 @@
 import { ATTENTION_GAP_SECONDS, type HostAttention } from '@muster/contracts';
 
 /**
- * Groups instants, in milliseconds, that are at most `ATTENTION_GAP_SECONDS` apart. Returns the groups newest first.
+ * Groups instants, given in milliseconds. Within a group, each instant is at most `ATTENTION_GAP_SECONDS` after the
+ * previous one. Returns the groups newest first.
  */
 export function groupTimes(instants: readonly number[]): HostAttention['times'] {
   const groups: { since: number; until: number; total: number }[] = [];

@@ -20,8 +20,8 @@ import { isRowProblem } from './container-problems.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization. The cost is bounded: all hosts are read once, but only the containers
- * of the first hosts that have containers with a problem, and only the newest exits.
+ * Returns what needs attention in an organization. The cost is bounded: all hosts are read once, but containers are
+ * read only for the first hosts that have containers with a problem, and only the newest exits are read.
  */
 export type GetAttention = (organizationId: string) => Promise<Attention>;
 
@@ -80,7 +80,7 @@ function toHostAttention(found: readonly HostsWithProblem[]): HostAttention[] {
   });
 }
 
-/** The freshness of hosts whose problems are current. */
+/** The freshness values of hosts whose problems are current. */
 const ALIVE = Freshness.options.filter((freshness) => freshness !== 'offline' && freshness !== 'left');
 
 function hostFilter(kind: HostAttentionKind): HostAttentionFilter {

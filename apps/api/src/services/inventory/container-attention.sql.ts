@@ -25,13 +25,13 @@ export interface ImageRow {
   total: number;
   hosts: number;
   since: Date;
-  /** The containers that got the problem last, newest first. */
+  /** The containers that got the problem most recently, newest first. */
   latest: LatestContainer[];
 }
 
 /**
- * Groups rows of `troubled` by `kind` and image. Returns the images whose containers got the problem last, sorted by
- * image.
+ * Groups rows of `troubled` by `kind` and image. For each `kind`, the image with `rank` 1 has the container that got
+ * the problem most recently.
  */
 const groupByImage = (troubled: Prisma.Sql) => Prisma.sql`
   numbered AS (

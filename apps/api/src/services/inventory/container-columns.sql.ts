@@ -1,4 +1,4 @@
-/** Parts of SQL conditions that several queries share. The conditions apply to a row `c` of containers. */
+/** Parts of SQL conditions that several queries share. `c` is the alias of the table `containers`. */
 import { DOCKER_STATES } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { OTHER_STATE } from '../sync/index.js';

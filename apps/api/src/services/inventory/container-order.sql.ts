@@ -3,15 +3,15 @@ import { Prisma } from '@muster/db';
 import { decodeCursor, requireSameSort } from '../../lib/cursor.js';
 import { IMAGE, NAME, STATE_KEY } from './container-columns.sql.js';
 
-/** The order of a list of rows `c` of containers, and the position after which a page of the list begins. */
+/** The order of a list of containers (table alias `c`), and the position after which a page of the list begins. */
 export interface ContainerOrder {
-  /** The columns by which rows are sorted, for SELECT. The terms below refer to them by name. */
+  /** The columns by which rows are sorted, for SELECT. The expressions in `by` refer to them by name. */
   keys: Prisma.Sql;
   /** The terms of ORDER BY. */
   by: Prisma.Sql;
-  /** The condition that a row `c` comes after the position. */
+  /** The condition that a row comes after the position. */
   isAfter: Prisma.Sql;
-  /** The position of a row, as a list of texts for a cursor. */
+  /** An expression for the position of a row, as a list of texts for a cursor. */
   position: Prisma.Sql;
 }
 
@@ -32,7 +32,10 @@ const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = 
 
 const SQL_TYPES = { string: Prisma.sql`text`, instant: Prisma.sql`timestamptz`, uuid: Prisma.sql`uuid` };
 
-/** Returns the order of a query, after the position that its cursor contains. */
+/**
+ * Returns the SQL for a query's sort order, such as the terms of ORDER BY and the condition that a row comes after the
+ * query's cursor.
+ */
 export function containerOrder({ sort, cursor }: Pick<ContainerQuery, 'sort' | 'cursor'>): ContainerOrder {
   const columns: SortColumn[] = [
     ...SORT_COLUMNS[sort.key],

@@ -12,10 +12,12 @@ export const EXITS_READ_MAX = 10_000;
 
 const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) => Prisma.raw(String(code))));
 
-/** The condition that a row `c` of containers exited with an error, like `isFailed`. */
+/** The condition that a container exited with an error, like `isFailed`. */
 const IS_FAILED = Prisma.sql`(c.state IN (${Prisma.join([...ENDED_STATES])}) AND c."exitCode" NOT IN (${NO_ERROR_CODES}))`;
 
-/** The conditions on a row `c` of the problems that follow from the row alone. At most one of them applies. */
+/**
+ * For each problem that a container's row alone shows, the condition on the row. At most one of the conditions is true.
+ */
 export const ROW_PROBLEMS = {
   unhealthy: Prisma.sql`c.health = 'unhealthy'`,
   dead: Prisma.sql`c.state = 'dead'`,
@@ -23,7 +25,7 @@ export const ROW_PROBLEMS = {
 } as const satisfies Partial<Record<ContainerProblemCode, Prisma.Sql>>;
 export type RowProblem = keyof typeof ROW_PROBLEMS;
 
-/** For a row `h` of hosts, the number of containers with each problem that follows from a container's row alone. */
+/** For each of the `ROW_PROBLEMS`, the number of a host's containers that have it, from the host's row (alias `h`). */
 export const PROBLEM_COUNTS = {
   unhealthy: Prisma.sql`COALESCE((h."stateCounts" ->> ${healthKey('unhealthy')})::int, 0)`,
   dead: Prisma.sql`COALESCE((h."stateCounts" ->> 'dead')::int, 0)`,
@@ -33,14 +35,14 @@ export const PROBLEM_COUNTS = {
 export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => Object.hasOwn(ROW_PROBLEMS, code);
 
 /**
- * The condition that a container whose process exited several times may still be in a crash loop: it runs, waits for its
- * restart, or last exited with an error. In all other cases, someone stopped it.
+ * The condition that a container whose process exited several times can still be in a crash loop: it runs, waits for
+ * its restart, or last exited with an error. In all other cases, someone stopped it.
  */
 export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
 
 /**
- * Selects the newest exits with an error of the last hour, at most `exitsReadMax`. Only events of exits and restarts have
- * an exit code, and a partial index contains those with an error.
+ * Selects the exits with an error within the last hour: the newest ones, and at most `exitsReadMax`. Only events of
+ * exits and restarts have an exit code, and a partial index contains those with an error.
  */
 export const recentErrors = (
   organizationId: string,
@@ -64,14 +66,14 @@ export async function isCrashLoopSearchComplete(
   return exits < exitsReadMax;
 }
 
-/** Selects the containers that exited often enough for a crash loop, from rows `e` of `errors`. */
+/** Selects the containers that exited often enough for a crash loop, from the exits that `errors` selects. */
 export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
   SELECT e."hostId", e."dockerId", min(e."recordedAt") AS since FROM ${errors} AS e
   GROUP BY e."hostId", e."dockerId" HAVING count(*) >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
 /**
- * Returns the filter for containers with one of these problems. Containers in a crash loop are found by their keys, and
- * the others through the hosts that count them.
+ * Returns the filter for containers with one of these problems. Containers in a crash loop are found through their exit
+ * events, and the others through the problem counts of their hosts.
  */
 export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
   const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;

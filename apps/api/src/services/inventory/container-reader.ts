@@ -15,8 +15,8 @@ import { countMatches, findPage, gatherings, walk, type Counted } from './list-c
 const ROWS_MAX = 15_000;
 
 /**
- * The share of the budget that `walk`, which reads rows in the order of the list, reads first. It suffices if matches
- * are common.
+ * The share of the budget that the first walk can use. A walk reads rows in the order of the list. The share suffices
+ * if matches are common.
  */
 const FIRST_SHARE = 1 / 16;
 
@@ -32,8 +32,8 @@ export function createContainerReader(
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
   /**
-   * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, the index of
-   * one filter finds all of them, or has the order of the list and finds the first of them. In all other cases, the
+   * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, an index of one
+   * filter is used. It yields all matches, or, if it has the order of the list, the first ones. In all other cases, the
    * page ends when the budget is used up.
    */
   async function find(search: ContainerSearch) {
@@ -44,7 +44,7 @@ export function createContainerReader(
       const start = await walkUpTo(Math.ceil(rowsMax * FIRST_SHARE));
       if (!start.isIncomplete) return start;
       if (start.rows.length >= limit * PAGE_SHARE) return walkUpTo(rowsMax);
-      // With another filter, the number of rows in the ranges that do not match is unknown.
+      // If there were a second filter, any number of the rows in the ranges might not match it.
       const [filter] = sort.key === 'name' && search.filters.length === 1 ? search.filters : [];
       if (filter?.rangesOfNames) return walkUpTo(rowsMax, filter.rangesOfNames);
     }

@@ -7,12 +7,15 @@ import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
 
-/** A query in SQL. Each index that has the order of a list covers one organization and one half of the table. */
+/**
+ * A query in SQL. The table of containers has two halves: the present rows and the removed rows. Each index that has
+ * the order of a list covers only one half.
+ */
 export interface ContainerSearch {
   query: ContainerQuery;
   order: ContainerOrder;
   ofOrganization: Prisma.Sql;
-  /** The halves of the table that can contain matches: the present rows, the removed rows or both. */
+  /** For each half of the table that can contain matches, the condition that selects the half. */
   halves: Prisma.Sql[];
   /** Returns the condition that a row of the organization is in one of the halves and meets a condition. */
   inHalves: (condition: Prisma.Sql) => Prisma.Sql;
@@ -25,7 +28,7 @@ export interface ContainerSearch {
 const PRESENT = Prisma.sql`c."removedAt" IS NULL`;
 const REMOVED = Prisma.sql`c."removedAt" IS NOT NULL`;
 
-/** Returns the condition that the containers of a row `h` of hosts have one of these freshness values. */
+/** Returns the condition that the containers of a host (table alias `h`) have one of these freshness values. */
 export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
   Prisma.sql`${freshnessSql(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
 
@@ -70,7 +73,7 @@ export function containerSearch(
     filters.push({ ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), ofHosts });
   }
   const ofHosts = filters.flatMap((filter) => filter.ofHosts ?? []);
-  // A host does not count its removed containers.
+  // The counts of a host do not include its removed containers.
   const hosts = ofHosts.length > 0 && !halves.includes(REMOVED) ? hostsWhere(and(ofHosts)) : null;
   return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters, hosts };
 }

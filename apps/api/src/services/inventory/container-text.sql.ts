@@ -1,24 +1,24 @@
 import { Prisma } from '@muster/db';
 import { and, beginsWith, containing, contains, NAME, or } from './container-columns.sql.js';
 
-/** A condition on a row `c` of containers. */
+/** A condition on a row of `containers`, with the alias `c`. */
 export interface Filter {
   /** The condition as it is checked row by row. */
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
-  /** A condition on a row `h` of hosts. Each match that is present is of a host that meets it. */
+  /** A condition on a row of `hosts`, with the alias `h`. The host of every match that is present meets it. */
   ofHosts?: Prisma.Sql;
-  /** Conditions like `indexed`, for a list by name. Each is a range of names, or few rows meet it. */
+  /** Conditions like `indexed`, for a list sorted by name. Each selects either a range of names or few rows. */
   rangesOfNames?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
 }
 
-/** The words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
+/** Matches words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
 const WORDS = /[A-Za-z0-9]{3,}/g;
 
-/** Number of containers that show which words are common. */
+/** Number of containers in the sample that shows which words are common. */
 const SAMPLE_ROWS = 100;
 
 const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
@@ -61,8 +61,9 @@ export function textFilter(
 }
 
 /**
- * Returns a pattern for the index. It omits words of the term that most containers have, such as the name of a registry.
- * They exclude few containers and take most of the time. The containers with the lowest ids are a random sample.
+ * Returns a pattern for the index. The pattern omits words of the term that most containers have, such as the name of a
+ * registry, because these words exclude few containers and take most of the time. The sample that shows which words are
+ * common consists of the containers with the lowest ids. It is random, because ids are random.
  */
 function indexPattern(q: string, words: readonly string[], ofOrganization: Prisma.Sql): Prisma.Sql {
   if (words.length < 2) return Prisma.sql`${containing(q)}`;

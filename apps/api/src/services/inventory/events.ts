@@ -7,8 +7,8 @@ import { toContainerEvent, type EventRow } from './event-row.js';
 const EVENTS_READ_MAX = 10_000;
 
 /**
- * Maximum total bytes of the events' fields `from` and `to` on a page. A page that reaches this limit ends, even if it has few events. The bytes
- * are measured as JSON text in the database, and the response may be a few times larger.
+ * Maximum total bytes of the events' fields `from` and `to` on a page. A page that reaches this limit ends, even if it
+ * has few events. The database measures the bytes as JSON text, and the response may be a few times larger.
  */
 const PAGE_BYTES_MAX = 256 * 1024;
 
@@ -46,8 +46,8 @@ export async function listEvents(
     conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
     isWithinPeriod = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
   }
-  // With MATERIALIZED, the planner does not sort events that can be scanned in order. Only as many events as the page
-  // needs are read.
+  // With MATERIALIZED, the planner does not sort events that can be scanned in order, so only as many events as the
+  // page needs are read.
   const rows = await prisma.$queryRaw<ScanRow[]>(Prisma.sql`
     WITH walked AS MATERIALIZED (
       ${selectInOrder(organizationId, query, eventsReadMax)}
@@ -78,7 +78,7 @@ function selectInOrder(
   eventsReadMax: number,
 ): Prisma.Sql {
   const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
-  // This uses `=` instead of ANY, because only then does the index of the host's history provide the order.
+  // Use `=` instead of ANY: with ANY, the planner would not use the order of the index, and would sort the events.
   if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
   else if (name?.length === 1) {
     const beginning = Array.from(name[0]!).slice(0, 200).join('');

@@ -25,9 +25,9 @@ type Cell = string | number | null;
 type Columns<Item> = Readonly<Record<string, (item: Item) => Cell>>;
 
 /**
- * Yields all containers that match the filters as text, one page at a time and only as fast as the text is consumed. A
- * container that does not change during the export is returned once. A container that changes is returned in its old or
- * its new form.
+ * Yields the text of a file with all containers that match the filters, one page at a time and only as fast as the text
+ * is consumed. A container that does not change during the export is included once. A container that changes is
+ * included in its old or its new form.
  */
 export function exportContainers(
   containers: Pick<ContainerReader, 'list'>,
@@ -40,7 +40,7 @@ export function exportContainers(
   return write((cursor) => containers.list(operator, { ...query, cursor }), CONTAINER_COLUMNS, format);
 }
 
-/** Yields all events that match the filters, like `exportContainers`. */
+/** Yields the text of a file with all events that match the filters, like `exportContainers`. */
 export function exportEvents(
   db: Database,
   organizationId: string,

@@ -9,7 +9,7 @@ export interface HostsWithProblem {
   kind: HostAttentionKind;
   /** The time since which each host has had the problem, in milliseconds since 1970, in any order. */
   times: number[];
-  /** The hosts that got the problem last, newest first. */
+  /** The hosts that got the problem most recently, newest first. */
   latest: { id: string; name: string; since: string }[];
 }
 
@@ -18,11 +18,11 @@ export interface HostAttentionRead {
   hostProblems: HostsWithProblem[];
   /** The number of containers with each problem, on hosts whose containers are current. */
   totals: Record<RowProblem, number>;
-  /** The hosts whose containers are to be read, and the numbers of containers with each problem that these hosts have. */
+  /** The hosts whose containers are to be read, and the number of their containers with each problem. */
   read: { hostIds: string[]; totals: Record<RowProblem, number> };
 }
 
-/** The codes that are stored in `hosts.agentProblems`, except `engine_unreachable`, which is listed as `engine_down`. */
+/** The codes in `hosts.agentProblems`, except `engine_unreachable`, which is listed as `engine_down`. */
 const REPORTED: readonly HostAttentionKind[] = [
   'list_refused',
   'too_many_containers',
@@ -39,8 +39,8 @@ const sumOf = (table: string) =>
 
 /**
  * Reads all hosts of an organization once, and finds those that have a problem or have containers with a problem.
- * Also selects the hosts whose containers are read: at most `hostsMax` hosts with at most `rowsMax` containers in total,
- * or one larger host. Hosts with unhealthy or dead containers come first.
+ * Also selects the hosts whose containers are to be read: at most `hostsMax` hosts with at most `rowsMax` containers in
+ * total, or one larger host. Hosts with unhealthy or dead containers come first.
  */
 export async function readHostAttention(
   { prisma }: Database,

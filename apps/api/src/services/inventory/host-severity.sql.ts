@@ -3,7 +3,7 @@ import { Prisma } from '@muster/db';
 import { hasProblem } from '../sync/index.js';
 
 /**
- * Returns an SQL expression for the severity of a row `h` of hosts, from 0 (its agent left) and 1 (online without
+ * Returns an SQL expression for the severity of a host (table alias `h`), from 0 (its agent left) and 1 (online without
  * problems) to 5.
  */
 export function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {

@@ -5,20 +5,23 @@ import type { ContainerOrder } from './container-order.sql.js';
 import type { ContainerSearch } from './container-search.sql.js';
 import { CONTAINER_VIEW, type ContainerViewRow } from './container-view.js';
 
-/** A way to read at most `rowsMax` rows. The rows have few columns, because thousands are read for one page. */
+/**
+ * A query that reads at most `rowsMax` rows. A walk reads rows in the order of the list, and a gathering reads all rows
+ * that can match, in any order. The rows have few columns, because thousands are read for one page.
+ */
 export interface Reading {
   kind: 'walk' | 'gather';
   sql: Prisma.Sql;
   rowsMax: number;
 }
 
-/** Selects the columns of an order, and whether a row meets the conditions. */
+/** Selects the columns by which rows are sorted, and whether a row meets the conditions. */
 const select = ({ keys }: ContainerOrder, conditions: Prisma.Sql[]) => Prisma.sql`
   SELECT c.ctid AS at, c."hostId", ${keys}, (${and(conditions)}) AS matches FROM containers AS c`;
 
 /**
- * Reads rows in the order of the list from an index with this order. Starts at the cursor's position and ends when the
- * page has enough rows. If there are ranges, reads only the rows in one of them.
+ * Returns a walk, which uses an index with the order of the list. The walk starts at the cursor's position and ends
+ * when the page has enough rows. If there are ranges, it reads only the rows in one of them.
  */
 export function walk(search: ContainerSearch, rowsMax: number, ranges = [and([])]): Reading {
   const { halves, filters, order, ofOrganization } = search;
@@ -31,8 +34,9 @@ export function walk(search: ContainerSearch, rowsMax: number, ranges = [and([])
 }
 
 /**
- * Returns the readings of all rows that can match, in any order. If the hosts of the matches are named or have few
- * containers, reads their rows, which are stored close together. Otherwise, each filter's indexes are searched.
+ * Yields gatherings, each of which suffices to find all matches. If the hosts of the matches are named or have few
+ * containers, the only gathering reads their rows, which are stored close together. Otherwise, there is one gathering
+ * for each filter that has indexes.
  */
 export async function* gatherings(db: Database, search: ContainerSearch, budget: number): AsyncGenerator<Reading> {
   const { query, filters, inHalves, order } = search;
@@ -50,7 +54,8 @@ export async function* gatherings(db: Database, search: ContainerSearch, budget:
 /** Finds the hosts of all matches. Returns undefined if they have more than `rowsMax` present containers. */
 async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsMax: number) {
   if (hosts === null) return undefined;
-  // With this limit, the search for a common state ends early. Fewer hosts usually have more than `rowsMax` containers.
+  // Even fewer hosts than this usually have more than `rowsMax` containers in total. The limit therefore ends the
+  // search early if the filter matches many hosts (for example, all that are online).
   const hostsMax = Math.ceil(rowsMax / 10) + 1;
   const [found] = await prisma.$queryRaw<{ ids: string[] }[]>(Prisma.sql`
     SELECT COALESCE(array_agg(id::text), '{}') AS ids FROM (${hosts} LIMIT ${hostsMax}::int) AS h
@@ -65,7 +70,7 @@ const tables = (reading: Reading) => Prisma.sql`gone AS MATERIALIZED (
       SELECT * FROM read AS c WHERE c.matches AND c."hostId" NOT IN (SELECT id FROM gone)
     )`;
 
-/** If the reading reached its maximum, selects the last row that was read. */
+/** Selects the last row that was read if the reading reached its maximum, and no row otherwise. */
 const lastRead = ({ rowsMax }: Reading) => Prisma.sql`FROM read AS c OFFSET ${rowsMax - 1}::int LIMIT 1`;
 
 /** Maximum bytes of the rows of a page. The first row is returned regardless of its size. */
@@ -76,9 +81,10 @@ const octetLength = (name: FieldsWith<'large', true>): string =>
 const OCTETS = Prisma.raw(`(${fieldsWith('large', true).map(octetLength).join(' + ')} + 1000)`);
 
 /**
- * Finds a page: its rows, the position after which the list continues (null at the end), whether it ended early because
- * the maximum of rows was read, and the number of matches after the cursor if a count is requested and a gathering found
- * them all. Returns null if a gathering reached its maximum, because the rows it did not read may belong on the page.
+ * Finds a page. `next` is the position after which the list continues; null at the end. `isIncomplete` is true if the
+ * page ended early because the maximum number of rows was read. `total` is the number of matches after the cursor; null
+ * unless a count is requested and a gathering found all matches. Returns null if a gathering reached its maximum,
+ * because the rows that it did not read may belong on the page.
  */
 export async function findPage(
   db: Database,
@@ -123,7 +129,7 @@ export async function findPage(
   return { rows: fitting, next, isIncomplete: found === fitting.length && stoppedAt !== null, total };
 }
 
-/** `total` is a lower bound if `totalIsExact` is false, because not all rows were read. */
+/** The number of matches. If `totalIsExact` is false, not all rows were read and `total` is a lower bound. */
 export type Counted = { total: number; totalIsExact: boolean };
 
 /** Counts the matches among the rows that are read. */

@@ -7,7 +7,7 @@ import { scanPorts, positionOfPort, type PortPosition, type PortRow } from './sc
 export interface PortListLimits {
   /** Maximum number of containers that one statement reads. */
   rowsMax?: number;
-  /** Maximum number of statements for a page that has items. */
+  /** Maximum number of statements before a page with at least one item is returned. */
   shortPageSteps?: number;
   /** Maximum number of statements before an empty page is returned. */
   emptyPageSteps?: number;

@@ -67,7 +67,7 @@ async function findProjects(
  */
 const PAGE_CHARACTERS_MAX = 1024 * 1024;
 
-/** Returns the number of projects whose service names fit on one page; at least one. */
+/** Returns the number of projects whose service names fit on one page; at least 1. */
 function countFittingProjects(projects: readonly ProjectRow[]): number {
   let characters = 0;
   const first = projects.findIndex(({ services }, index) => {

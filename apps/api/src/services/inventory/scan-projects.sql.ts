@@ -15,14 +15,14 @@ export interface ProjectRow extends HostActivity {
 /** A position in the order of projects. */
 export type ProjectPosition = readonly [project: string, hostId: string];
 
-/** The indexed prefix of the project of a row `c`. */
+/** The indexed prefix of a container's project. `c` is the alias of the table `containers`. */
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
-/** The condition that a row `c` is a present container of a project. */
+/** The condition that a container is present and belongs to a project. */
 const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
 
 const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Aggregates over the rows `c` of one project on one host `h`. */
+/** Aggregates over the containers of one project on one host. */
 const COUNTS = Prisma.sql`
   COALESCE(array_agg(DISTINCT left(container_service(c.labels), 200) ORDER BY left(container_service(c.labels), 200))
     FILTER (WHERE container_service(c.labels) IS NOT NULL), '{}') AS services,

@@ -10,8 +10,8 @@ import { listProjects } from './projects.js';
 const PROJECTS_READ = 50;
 
 /**
- * Searches the lists of hosts, present containers, images and projects. Each list is searched like its own route with
- * the parameter `q`.
+ * Searches the lists of hosts, present containers, images and projects. Each list is searched in the same way as by its
+ * own route with the parameter `q`.
  */
 export async function search(
   source: FreshnessSource,

@@ -41,7 +41,7 @@ function sortOf(key: Exclude<HostSortKey, keyof typeof VERSIONS>, freshness: Pri
   }
 }
 
-/** The SQL parts that sort the hosts `h` of a statement. */
+/** The parts of a statement that sort its hosts (table alias `h`). */
 interface Order {
   /** Tables to join to `h`. */
   join: Prisma.Sql;
@@ -84,7 +84,7 @@ async function orderOf(
     SELECT DISTINCT ${text} AS version FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`);
   const place = placeOf('string');
-  // Include the cursor's version, because possibly no host has it any more.
+  // Include the cursor's version, because there may be no host left that has it.
   const versions = sortVersions(new Set([...found.map(({ version }) => version), ...(place ? [place.value] : [])]));
   const rank = Prisma.sql`COALESCE(ranks.rank, ${RANK_MAX}::bigint)`;
   return {

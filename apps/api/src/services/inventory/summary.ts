@@ -4,7 +4,7 @@ import { freshnessCutoffs, type FreshnessSource } from '../freshness/index.js';
 import { cloneSuspectedFrom, splitStateCounts, type StateChanges } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
 
-/** Returns an organization's counts of hosts and containers, read at one point in time. Concurrent calls share a read. */
+/** Returns an organization's counts of hosts and containers, read at one instant. Concurrent calls share a read. */
 export type GetSummary = (organizationId: string) => Promise<Summary>;
 
 export function createGetSummary({ db, freshnessContext }: FreshnessSource): GetSummary {

@@ -34,7 +34,7 @@ export interface Channel {
   withheldSince: Date | null;
   eventsRead: Instant;
   hostsRead: Instant;
-  /** The last value sent to the listeners; null while the stream does not lag. */
+  /** The `since` of the last `lagging` message; null while the stream does not lag. */
   laggingSince: string | null;
 }
 
@@ -68,7 +68,7 @@ export async function openChannel(
   };
 }
 
-/** Returns the instant since which changes may be missing; null if it is not more than `laggingMs` ago. */
+/** Returns the instant since which the stream may lack changes; null if it is not more than `laggingMs` ago. */
 export function laggingSince(
   { withheldSince, eventsRead, hostsRead }: Channel,
   now: Instant,

@@ -105,8 +105,8 @@ export async function resolvePosition(
 }
 
 /**
- * Yields the events after `after` until `until`, in batches, for a client that missed them. Returns false if there are
- * more than `eventsMax`.
+ * Yields the events between the positions `after` and `until`, in batches, for a client that missed them. Returns false
+ * if there are more than `eventsMax` events.
  */
 export async function* readMissed(
   db: Database,

@@ -40,12 +40,12 @@ export const positionFrame = (position: FeedPosition): StreamFrame => ({
   position,
 });
 
-/** Encodes the delay after which a client reconnects. Callers vary it so that not all clients reconnect at once. */
+/** Encodes the delay after which a client reconnects. Callers vary it, so that not all clients reconnect together. */
 export const retryChunk = (ms: number): StreamChunk => new StreamChunk(Buffer.from(`retry: ${Math.round(ms)}\n\n`));
 
 /**
- * Keeps the connection alive. It is a message instead of a comment, because a browser's EventSource does not report
- * comments. A client that receives no heartbeat knows that a proxy buffers the stream.
+ * A message that keeps the connection alive. A server-sent comment would not suffice, because a browser's EventSource
+ * does not report comments. A client that receives no heartbeat knows that a proxy buffers the stream.
  */
 export const HEARTBEAT_CHUNK = toChunk([toFrame({ event: 'heartbeat', data: {} })]);
 

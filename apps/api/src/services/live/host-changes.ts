@@ -8,8 +8,8 @@ import { getHosts } from '../inventory/index.js';
 export type HostFingerprints = ReadonlyMap<string, HostFingerprint>;
 
 /**
- * Maximum number of changed hosts for which one message per host is sent. If more hosts changed at once, clients reload
- * the list.
+ * Maximum number of changed hosts for which one message per host is sent. If more hosts changed between two polls,
+ * clients reload the list.
  */
 const HOST_MESSAGES_MAX = 200;
 

@@ -32,7 +32,7 @@ export class StreamListener {
     public position: FeedPosition,
   ) {}
 
-  /** Sends messages, or buffers them until `goLive`. `all` contains all messages. */
+  /** Sends the messages that match, or buffers them until `goLive`. `all` is sent if all messages match. */
   emit(frames: readonly StreamFrame[], all: StreamChunk): void {
     const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
     if (matching.length === 0) return;
@@ -47,7 +47,8 @@ export class StreamListener {
 
   /**
    * Restarts the listener at a new position, because the database may have lost the transactions before the old
-   * position. Drops the buffered events, which may be lost as well. Events that the listener missed cannot be sent.
+   * position. Drops the buffered events, because the database may have lost them as well. Events that the listener
+   * missed are not sent any more.
    */
   restartAt(position: FeedPosition): void {
     this.position = position;

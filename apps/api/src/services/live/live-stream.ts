@@ -14,7 +14,7 @@ import { StreamListener, type StreamSink } from './listener.js';
 export interface LiveStream {
   /**
    * Streams an organization's state to a client: first the summary and the freshness of hosts, then the events missed
-   * since `lastEventId`, then every change as it happens. Calls `open` once the stream can start. Resolves when the
+   * since `lastEventId`, then every change as it happens. Calls `open` when the stream can start. Resolves when the
    * missed events have been sent. The stream continues until its sink closes.
    * @throws OverloadedError if there are too many listeners, or a database error that occurs before `open` is called.
    */
@@ -34,8 +34,9 @@ export interface LiveStreamOptions {
   now: () => Date;
   /** Returns the milliseconds of a monotonic clock. */
   elapsedMs?: () => number;
-  /** Milliseconds between two polls of the history, and of the hosts, while there are listeners. */
+  /** Milliseconds between two polls of the history while there are listeners. */
   feedIntervalMs?: number;
+  /** Milliseconds between two polls of the hosts while there are listeners. */
   hostsIntervalMs?: number;
   listenersMax?: number;
   /** Maximum delay of a change in milliseconds. If the delay is longer, listeners receive a `lagging` event. */
@@ -127,8 +128,8 @@ export function createLiveStream(
     const channelsRead = [...openChannels];
     let pendingChannels = channelsRead;
     let read = instant();
-    // Find the withheld events before the loop reads events. When the loop ends, it has then sent every event that is
-    // not withheld now.
+    // Find the withheld events before the loop reads events. The loop then sends at least the events that are not
+    // withheld at this moment.
     const withheldSince = await findWithheldEvents(
       db,
       channelsRead.map(({ organizationId }) => organizationId),
@@ -165,8 +166,7 @@ export function createLiveStream(
   }
 
   /**
-   * Makes all listeners reload their lists, because the database may have lost events and may have recorded other
-   * events since.
+   * Makes all listeners reload their lists, because the database may have lost events and recorded other events since.
    */
   async function emitReset(channel: Channel): Promise<void> {
     logger.warn('the database lost a part of its history, or was restarted: all stream listeners reload their lists');

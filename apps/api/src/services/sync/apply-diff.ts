@@ -5,8 +5,8 @@ import type { ContainerTotals } from './state-counts.js';
 import { writeSnapshot, type HostVersion } from './write-snapshot.sql.js';
 
 /**
- * Writes the differences between a snapshot and `base`, and caches the snapshot. Returns null if another writer changed
- * the host since `base`, or if the order does not allow the write.
+ * Writes the differences between a snapshot and `base`, and caches the snapshot. Returns null if `writeSnapshot` wrote
+ * nothing, for example because another writer changed the host since `base`.
  */
 export async function applyDiff(
   { db, cadence, cache }: SyncParts,

@@ -7,7 +7,7 @@ import { BodyTooLargeError } from '../../errors.js';
 export interface RawBody {
   bytes: Buffer;
   encoding: 'identity' | 'gzip';
-  /** The declared decompressed size of a gzip body, for which memory is reserved. */
+  /** The declared decompressed size of a gzip body. Memory for this size is already reserved. */
   plainBytesMax?: number;
   /**
    * Reserves memory for this many more decompressed bytes.

@@ -57,8 +57,8 @@ export function createBodyReader(
     if (scanned !== undefined) return scanned;
     const text = await bytes();
     if (bounds !== null) return (scanned = { kind: 'split', split: { bytes: text, bounds } });
-    // Yield here, between hashing the bytes and parsing them. Each of these two steps blocks other requests for as long
-    // as is acceptable.
+    // Yield here, between hashing the bytes and parsing them. Together, these two steps would block other requests for
+    // too long.
     const isLong = text.length > PARSE_BYTES_MAX;
     if (isLong) await createYielder().yieldToEventLoop();
     scanned = await scanBody(text);

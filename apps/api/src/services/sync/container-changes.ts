@@ -39,7 +39,7 @@ const EVENT_ITEMS_MAX = 64;
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
 /**
- * Returns the event of the container's process between two observations; null if there is none. A new `startedAt` with
+ * Returns what happened to a container's process between two observations; null if nothing did. A new `startedAt` with
  * an unchanged state means that the process was restarted in between.
  */
 function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | null {
@@ -120,7 +120,10 @@ function updatedFields(
   return updated;
 }
 
-/** Returns the labels that one side lacks or that differ. `omittedLabels` is the number of labels left out. */
+/**
+ * Returns the labels that one side lacks or that differ. `omittedLabels` is the number of labels that do not fit into
+ * the event.
+ */
 function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): Updated {
   const removedKeys = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...removedKeys, ...Object.keys(to).filter(labelDiffers(to, from))];
@@ -147,7 +150,7 @@ function fittingLabels(keys: readonly string[], from: Labels, to: Labels): numbe
   return keys.length;
 }
 
-/** Returns the ports that only one side has. `omittedPorts` is the number of ports left out. */
+/** Returns the ports that only one side has, like `differingItems`. `omittedPorts` is the number of omitted ports. */
 function differingPorts(
   name: ContainerFieldName,
   fromPorts: readonly Port[],
@@ -159,7 +162,10 @@ function differingPorts(
   return arePortsEqual(from, to) ? null : differingItems(name, from, to, portKey);
 }
 
-/** Returns the items that only one side has, and the number of items left out. */
+/**
+ * Returns the items that only one side has. If one side has more than fit into the event, also returns the number of
+ * omitted items: the higher number of the two sides.
+ */
 function differingItems<Item>(
   name: ContainerFieldName,
   from: readonly Item[],

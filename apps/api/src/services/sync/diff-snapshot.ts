@@ -20,7 +20,7 @@ export type ContainerPatch = {
   /** The new value. For lists, null means that the value is unchanged. */
   [Name in keyof LifeFields]: LifeFields[Name] | null;
 } & Pick<ContainerRow, 'dockerId' | 'health' | 'exitCode' | 'digest'> & {
-    /** Whether `changedAt` is updated: true if anything but the age in the status text differs. */
+    /** Whether `changedAt` is updated: true if anything other than the age in the status text differs. */
     changed: boolean;
   };
 
@@ -29,7 +29,7 @@ export interface SnapshotDiff {
   /** The rows to write completely: new rows, reappeared rows, and rows with changes that a patch cannot express. */
   writes: ContainerRow[];
   patches: ContainerPatch[];
-  /** The `dockerId`s of present rows whose containers the snapshot reports as removed. */
+  /** The `dockerId`s of present rows whose containers no longer exist according to the snapshot. */
   removals: string[];
   events: EventDraft[];
   /** Number of unchanged rows. */
@@ -86,7 +86,7 @@ export function diffSnapshot(
   return { ...diff, totalChanges: tally.totals };
 }
 
-/** Returns a diff that changes nothing. */
+/** Returns a diff that changes nothing and counts `unchanged` rows as unchanged. */
 export const emptyDiff = (unchanged: number): SnapshotDiff => ({
   writes: [],
   patches: [],
@@ -107,8 +107,8 @@ export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
 }
 
 /**
- * Number of containers compared between two checks of whether to yield. Each container may have hundreds of changed
- * labels.
+ * Number of containers compared between two checks of whether to yield. The number is small, because each container can
+ * have hundreds of changed labels.
  */
 const CHUNK_CONTAINERS = 20;
 
@@ -157,7 +157,7 @@ function toPatch(from: ContainerFacts, to: ContainerRow, isChanged: boolean): Co
 }
 
 /**
- * Returns true if two rows of one container are equal. The result is the same as if their digests were compared, but
- * faster.
+ * Returns true if two rows of one container are equal. Comparing their digests would give the same result, but take
+ * longer.
  */
 export const isSameContainer = sameFields([...LIFE_FIELDS, ...CONFIGURATION_FIELDS]);

@@ -48,7 +48,7 @@ type ValueComparator = (a: unknown, b: unknown) => boolean;
 export const sameValues = (name: ContainerFieldName): ValueComparator =>
   VALUE_COMPARATORS[CONTAINER_FIELDS[name].kind] as ValueComparator;
 
-/** Whether a field's values are compared with `===`. */
+/** Returns whether a field's values are compared with `===`. */
 export const isScalar = (name: ContainerFieldName): boolean => {
   const { kind } = CONTAINER_FIELDS[name];
   return kind === 'text' || kind === 'instant';

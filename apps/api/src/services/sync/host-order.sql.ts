@@ -14,8 +14,8 @@ export interface OrderExpressions {
 const ALIVE = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
 
 /**
- * The condition that the host was not deleted. The condition is written so that it matches no partial index. While the
- * planner believes that the table is small, it would scan a matching index instead of looking up the id.
+ * The condition that the host was not deleted. The condition is written so that it matches no partial index. Otherwise,
+ * while the planner believes that the table is small, it would scan such an index instead of looking up the id.
  */
 export const NOT_DELETED = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
 
@@ -24,8 +24,8 @@ export const isSuperseded = (stream: string): string =>
   `hosts."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text))`;
 
 /**
- * Returns the rule of `checkOrder` as a condition on the row of `hosts` that an UPDATE is about to write. The rule was
- * already checked on the unlocked row. The condition checks the rule again on the locked, current row.
+ * Returns the rule of `checkOrder` as a condition on the row of `hosts` that an UPDATE is about to write. A check
+ * before the UPDATE may have read an outdated row, but this condition applies to the locked, current row.
  */
 export const orderCondition = ({ stream, sequence, observedAt, receivedAt }: OrderExpressions): string => `(
     ${stream} IS NULL OR CASE WHEN hosts.stream = ${stream}
@@ -58,10 +58,10 @@ export const orderAssignments = ({
 });
 
 /**
- * Returns the assignments that record a suspected clone after a call from `stream`. If a report was observed more than
- * a minute after its stream was superseded, the stream belongs to another machine with the same token. A report that
- * was observed earlier is resent from the agent's journal. A null `observedAt` means the time of receipt. A suspicion
- * lasts until the clone has not been seen for `CLONE_SUSPECTED_MS`.
+ * Returns the assignments that record a suspected clone after a report from `stream`. If a report was observed more
+ * than a minute after its stream was superseded, the stream belongs to another machine with the same token. If a report
+ * was observed earlier, the replaced agent's journal can explain it. A null `observedAt` means the time of receipt. A
+ * suspicion lasts until the clone has not been seen for `CLONE_SUSPECTED_MS`.
  */
 export const suspectedCloneAssignments = (
   call: Omit<OrderExpressions, 'sequence'>,
@@ -82,8 +82,8 @@ const isClone = ({ stream, observedAt, receivedAt }: Omit<OrderExpressions, 'seq
 
 /**
  * Returns the assignments that clear problems after a snapshot that was applied or equals the stored rows. Any such
- * snapshot clears the refusal of snapshots. A complete snapshot (`isComplete`, an SQL condition) also clears all other
- * problems except `clock_skew`, which a snapshot cannot disprove.
+ * snapshot clears `snapshot_refused`. A complete snapshot (`isComplete`, an SQL condition) also clears all other
+ * problems that the agent reported, except `clock_skew`, which a snapshot cannot disprove.
  */
 export const problemAssignments = (isComplete: string): Record<string, string> => ({
   snapshotRefusedAt: 'NULL',

@@ -10,12 +10,12 @@ const DETECTED = {
     Prisma.sql`COALESCE(h."cloneSuspectedAt" > ${cloneSuspectedFrom(now)}::timestamptz, FALSE)`,
 } as const satisfies Partial<Record<HostProblemCode, (now: Date) => Prisma.Sql>>;
 
-/** A clone that was suspected after this instant is still reported. */
+/** Returns the instant after which a clone must have been suspected to be still reported. */
 export const cloneSuspectedFrom = (now: Date): Date => new Date(now.getTime() - CLONE_SUSPECTED_MS);
 
 /**
- * Returns an SQL condition on a row `h` of hosts. The condition is true if `hostProblems` returns one of these codes
- * for the row. A test checks that the condition and the function agree.
+ * Returns an SQL condition on a row of `hosts`, with the alias `h`. The condition is true if `hostProblems` returns one
+ * of these codes for the row. A test checks that the condition and the function agree.
  */
 export function hasProblem(codes: readonly HostProblemCode[], now: Date): Prisma.Sql {
   const detected = codes.flatMap((code) => (code in DETECTED ? [DETECTED[code as keyof typeof DETECTED](now)] : []));

@@ -4,8 +4,8 @@ import { reportHosts, type HostReport, type HostReported } from './report-hosts.
 import { createBatcher } from '../../lib/batcher.js';
 
 /**
- * Maximum number of reports in one statement. This number suffices for any number of connected agents, and a statement
- * with this many reports finishes quickly.
+ * Maximum number of reports in one statement. A statement with this many reports still finishes quickly. Further
+ * reports wait for the next statement.
  */
 const BATCH_SIZE_MAX = 500;
 
@@ -22,7 +22,7 @@ const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 100;
 
 /**
- * A heartbeat may be acknowledged before it is written. Its write is then retried in the background for this many
+ * If a heartbeat could not be written before the response, its write is retried in the background for this many
  * milliseconds.
  */
 const BACKGROUND_MS_MAX = 60_000;
@@ -34,9 +34,9 @@ export interface HostReports {
   /**
    * Records that a host is alive. Concurrent reports of different hosts share a statement and its commit. Resolves with
    * null for a heartbeat whose host is gone. Also resolves with null for a snapshot that may differ from the host's
-   * rows, because it must be synced. Resolves with `later` for a heartbeat if another transaction has locked the host's
-   * row for a second. This heartbeat is written as soon as possible, unless a later heartbeat of the host is written
-   * first.
+   * rows; the caller must then sync it. Resolves with `later` for a heartbeat if another transaction has locked the
+   * host's row for a second. Such a heartbeat is written in the background once the row is free, unless a later
+   * heartbeat of the host replaces it or a minute has passed.
    */
   report(report: HostReport): Promise<HostReported | 'later' | null>;
 }

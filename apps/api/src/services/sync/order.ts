@@ -1,8 +1,8 @@
 import type { StaleReason } from '@muster/contracts';
 
 /**
- * Milliseconds for which a stream counts as alive after it was last seen. A superseded stream should also end within
- * this time.
+ * Milliseconds for which a stream counts as alive after it was last seen. If a superseded stream continues for longer
+ * than this, a clone is suspected.
  */
 export const STREAM_ALIVE_MS = 60_000;
 
@@ -68,7 +68,8 @@ export function checkOrder(
     const isCloneSuspected = observedAt.getTime() - superseded.at.getTime() > STREAM_ALIVE_MS;
     return { isCurrent: false, reason: 'stream_superseded', isCloneSuspected };
   }
-  // If the stored instant is in the future, the clock has moved back since, and the instant proves nothing.
+  // If a stored instant is far ahead of the time of receipt, the API's clock has been set back since. The instant then
+  // proves nothing.
   const currentIsAlive =
     host.streamHeardAt !== null && Math.abs(receivedAt.getTime() - host.streamHeardAt.getTime()) < STREAM_ALIVE_MS;
   const isEarlier =

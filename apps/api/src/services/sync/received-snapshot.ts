@@ -12,7 +12,7 @@ export interface ReceivedSnapshot {
   /** The snapshot's position in its agent's run. If it is null, snapshots are applied in order of arrival. */
   order: SnapshotOrder | null;
   times: SnapshotTimes;
-  /** The host's time, which is recorded with the events. */
+  /** When the containers were listed, according to the host's clock. This time is recorded with the events. */
   eventsObservedAt: Date;
   /** If false, containers that the snapshot does not name are left unchanged. */
   complete: boolean;

@@ -21,7 +21,7 @@ const RECORD_SNAPSHOT_REFUSED: Statement = {
  * - The snapshot's stream was superseded. The stream may belong to another machine with the same token. `stream` is
  *   null if the snapshot had no stream.
  * - This reason is already recorded. A repeated refusal therefore costs only an index lookup.
- * - Another transaction has locked the host's row. Waiting would occupy a connection, and the agent's next attempt is
+ * - Another transaction has locked the host's row. Waiting would occupy a connection, and the next refusal will be
  *   recorded.
  */
 export async function recordSnapshotRefused(

@@ -31,8 +31,8 @@ export interface HostFacts {
 }
 
 /**
- * A report from a host: a heartbeat, or a complete snapshot that is possibly equal to the stored rows. The statement
- * compares the digests.
+ * A report from a host: a heartbeat, or a complete snapshot that is possibly equal to the stored rows. The database
+ * compares its digest with the stored one.
  */
 export type HostReport = {
   hostId: string;
@@ -161,7 +161,7 @@ const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${e
 
 /**
  * The problems of a heartbeat. The `since` of a problem is the time of the heartbeat that first reported it. Most
- * heartbeats report no problems.
+ * heartbeats report no problems, so this case is checked first.
  */
 const AGENT_PROBLEMS = unlessSuperseded(
   'agentProblems',

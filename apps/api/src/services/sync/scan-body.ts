@@ -42,9 +42,9 @@ const STEP_BYTES = 64 * 1024;
 /**
  * Splits the text of a JSON array into the texts of its elements, and yields to the event loop for a long text. Stops
  * at the first element that has too many values or exceeds the maximum number of containers. Without these limits,
- * parsing nine megabytes of `[],` (three million elements) would take many times as much memory. Tracks only strings,
- * brackets and commas. The JSON is not validated here, because the parser validates each element later, and an invalid
- * element never equals an accepted one.
+ * parsing nine megabytes of `[],` (three million elements) would take many times nine megabytes of memory. Tracks only
+ * strings, brackets and commas. The JSON is not validated here, because the parser validates each element later, and an
+ * invalid element never equals an accepted one.
  */
 export async function scanBody(bytes: Buffer): Promise<BodyScan> {
   let at = 0;

@@ -4,14 +4,14 @@ import type { RawBody } from './body-bytes.js';
 /** A host's last snapshot that is known to equal the host's rows. */
 export interface CachedSnapshot {
   /**
-   * The host's revision when snapshot and rows were equal. The guard of the write checks whether the host still has
-   * this revision.
+   * The host's revision when snapshot and rows were equal. `writeSnapshot` checks whether the host still has this
+   * revision.
    */
   revision: number;
   digest: string | null;
   /** The body as received, possibly compressed. */
   body: Pick<RawBody, 'bytes' | 'encoding'>;
-  /** The offsets of the containers in the plain text; null if they have not been computed. */
+  /** The offsets of the containers in the decompressed body; null if they have not been computed. */
   bounds: Uint32Array | null;
 }
 
@@ -20,7 +20,7 @@ const ENTRY_BYTES = 500;
 
 export type SnapshotCache = LRUCache<string, CachedSnapshot>;
 
-/** Creates a cache of the most recently active hosts' snapshots, by host id and within a byte limit. */
+/** Creates a cache of snapshots by host id, which keeps those of the most recently active hosts, up to a byte limit. */
 export const createSnapshotCache = (bytesMax: number): SnapshotCache =>
   new LRUCache({
     // A limit of 0 turns the cache off, but lru-cache would interpret 0 as no limit.

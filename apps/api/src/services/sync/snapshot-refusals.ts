@@ -7,9 +7,9 @@ const REASON_LENGTH_MAX = 1_024;
 
 export interface SnapshotRefusals {
   /**
-   * Records on the host that a snapshot was refused because of its content, and the reason. Ignores other errors, and
-   * snapshots of a superseded stream (`stream` is null if unknown). Never throws, because the agent must receive the
-   * refusal whether or not it could be recorded.
+   * Records on the host that a snapshot was refused because of its content, together with the reason. Ignores other
+   * errors, and snapshots of a superseded stream (`stream` is null if unknown). Never throws, because the agent must
+   * receive the refusal whether or not it could be recorded.
    */
   record(hostId: string, stream: string | null, error: unknown): Promise<void>;
 }

@@ -3,7 +3,8 @@ import type { ContainerFacts } from './container-row.js';
 
 /**
  * Numbers of containers by key: a Docker state, `other` for all remaining states, or `health:` and a health. The set of
- * keys is fixed. An engine may report any text as a state, and every text would otherwise be stored for its host.
+ * keys is fixed, because an engine can report any text as a state, and each such text would otherwise be stored as a
+ * key.
  */
 export type StateChanges = Readonly<Record<string, number>>;
 
@@ -27,8 +28,8 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /**
- * Splits the counts into states and healths. Earlier versions stored every state as a key. States that Docker does not
- * define are added up as `other`.
+ * Splits the counts into states and healths. Earlier versions of Muster stored every state as a key, so the counts of
+ * states that Docker does not define are added up as `other`.
  */
 export function splitStateCounts(counts: StateChanges): {
   containersByState: Record<string, number>;

@@ -3,7 +3,7 @@ import type { ReceivedSnapshot, SyncParts } from './received-snapshot.js';
 
 /**
  * Confirms a snapshot whose digest equals the host's stored one, and writes only the host's liveness and order. Returns
- * null if the digests may differ.
+ * null if the snapshot could not be confirmed. It must then be compared with the stored containers.
  */
 export async function syncByDigest(
   { cadence, cache, reports }: SyncParts,
@@ -11,7 +11,7 @@ export async function syncByDigest(
 ): Promise<SyncSummary | null> {
   if (!complete || digest === null) return null;
   // If the cached digest differs, the stored digest usually differs too, and the statement would match no row. With
-  // several replicas, the cache may be outdated. Such a snapshot is synced by rows, although it is unchanged.
+  // several replicas, the cache may be outdated. In that case, even an unchanged snapshot is synced by rows.
   const cached = cache.get(hostId);
   if (cached !== undefined && cached.digest !== digest) return null;
   const { heartbeatSeconds } = cadence;

@@ -40,7 +40,7 @@ export interface SnapshotWrite {
   times: SnapshotTimes;
   /** The heartbeat interval that the response requests. */
   heartbeatSeconds: number;
-  /** The host's time, which is recorded with the events. */
+  /** When the containers were listed, according to the host's clock. This time is recorded with the events. */
   eventsObservedAt: Date;
 }
 
@@ -124,7 +124,8 @@ const GUARD = formatAssignments({
   // For a complete snapshot, $7 is the number of present containers. For an incomplete one, $7 is the change of this
   // number.
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
-  // An older version, which may still run alongside this one, counts every state separately.
+  // An older version of Muster, which may still run alongside this one, stores a count for every state. Counts of
+  // unknown states are added up here.
   stateCounts: `CASE WHEN $15::boolean THEN $14::jsonb WHEN $14::text = '{}' THEN "stateCounts" ELSE (
         SELECT COALESCE(jsonb_object_agg(word, containers), '{}')
         FROM (
@@ -139,8 +140,8 @@ const GUARD = formatAssignments({
       ) END`,
   truncatedCount: TRUNCATED,
   failedCount: FAILED,
-  // The instant is also set if the stored count is 0, because an older version running alongside this one does not
-  // reset the instant when the count becomes 0.
+  // If the stored count is 0, the instant is replaced even if there is one. An older version of Muster that runs
+  // alongside this one does not reset the instant when the count becomes 0.
   truncatedSince: `CASE
       WHEN ${TRUNCATED} = 0 THEN NULL
       WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
