@@ -1,5 +1,5 @@
 /**
- * Takes README's screenshot: runs the demo, waits until there is enough activity to show, and writes
+ * Takes the README's screenshot: runs the demo, waits until there is enough activity to show, and writes
  * docs/dashboard.png. Build the demo first, then run `pnpm --filter @muster/e2e picture`.
  */
 import { fileURLToPath } from 'node:url';

@@ -154,7 +154,7 @@ describe('the load driver', () => {
     const counts = await drive(workload(1), { ...paced, port });
     // About 22 of 30 requests were due before the first response, so the median latency is about 150 ms.
     expect(counts.okMs.p50).toBeGreaterThan(20);
-    // In a storm, the first request is the call to /healthz, so the second one is delayed.
+    // In a storm, the first request is the call to /healthz, so the server delays the second request.
     const slow = await fakeServer((count) => ({ delayMs: count === 2 ? 450 : 0 }));
     const skipped = await drive(workload(1), { ...paced, port: slow.port, isStorm: true });
     expect(skipped.okMs.p50).toBeLessThan(20);

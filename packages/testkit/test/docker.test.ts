@@ -6,7 +6,6 @@ import { hasDockerEngine, startDockerEngine } from '../src/docker/engine.js';
 
 jest.setTimeout(180_000);
 
-// Starts and kills an engine.
 runIf(hasDockerEngine(), test)(
   'an engine starts, is killed and comes back with its containers, and leaves nothing behind',
   async () => {

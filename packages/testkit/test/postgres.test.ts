@@ -43,7 +43,6 @@ async function untilFree(url: string): Promise<void> {
 
 const cluster = await startIfInstalled(startPostgresCluster);
 
-// Starts, freezes and kills servers.
 runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
   test('answers, restarts on the same port after a crash, and ends when it is stopped', async () => {
     const server = cluster!;

@@ -25,7 +25,9 @@ const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 type Participant = Awaited<ReturnType<typeof createParticipant>>;
 type Host = Participant['hosts'][number];
 
-/** A change of snapshots with this many containers, some of which are written concurrently. */
+/**
+ * A kind of change, the number of containers per snapshot, and the number of snapshots that are written concurrently.
+ */
 type Case = Change & { containers: number; concurrency: number };
 
 /** What a contender wrote in a round, and how long it took. */

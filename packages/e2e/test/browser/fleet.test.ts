@@ -23,7 +23,7 @@ const HOSTS = 500;
 
 /** Maximum traffic of an idle fleet page while `CHANGES_PER_MINUTE` containers change. */
 const TRAFFIC_BYTES_PER_MINUTE_MAX = 200_000;
-/** Number of containers that change: 2 % of 50 containers on each host. */
+/** Number of containers that change in a minute: 2 % of the 50 containers of each host. */
 const CHANGES_PER_MINUTE = 500;
 /** How long the traffic is measured. */
 const TRAFFIC_SECONDS = 20;
@@ -438,7 +438,8 @@ describeLargeFleet('a fleet of 500 hosts', () => {
 });
 
 /**
- * Gives some hosts and containers problems. Most names of the hosts come last, so that no page contains them at first.
+ * Gives some hosts and containers problems. Most of these hosts get names that sort last, so that the first page of a
+ * list does not contain them.
  */
 async function changeHosts(db: TestDatabase): Promise<void> {
   const { prisma } = db;
@@ -459,8 +460,8 @@ async function changeHosts(db: TestDatabase): Promise<void> {
 }
 
 /**
- * Starts a proxy that passes everything on except the content of event streams, which it holds back, with or without
- * the headers of the response.
+ * Starts a proxy that forwards everything except event streams. It holds back the content of an event stream and,
+ * unless `sendsHeaders` is true, also the headers of the response.
  */
 async function startHoldingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
   const { hostname, port } = new URL(target);

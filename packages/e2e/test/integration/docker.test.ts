@@ -22,7 +22,6 @@ const healthCheck = (command: string): string[] => [
   ...['--health-timeout', '5s', '--health-retries', '1'],
 ];
 
-// These tests start containers.
 runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent as processes', () => {
   let dir: string;
   let engine: DockerEngine;

@@ -35,7 +35,6 @@ const SEEN_MS = 3_000;
 /** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
-// These tests start containers.
 runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remote machine', () => {
   let dir: string;
   let engine: DockerEngine;

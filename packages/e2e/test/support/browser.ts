@@ -98,7 +98,8 @@ export interface Dashboard {
 }
 
 /**
- * Starts a dashboard on a new embedded database, or on the database at `databaseUrl`. `env` adds environment variables.
+ * Starts a dashboard on a new embedded database, or on the database at `databaseUrl`. `env` is added to the API's
+ * environment.
  */
 export async function startDashboard(
   databaseUrl: string | null = null,

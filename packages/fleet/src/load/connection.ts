@@ -1,7 +1,8 @@
 /**
  * A keep-alive HTTP/1.1 connection with one request in flight. The code uses a socket directly, because HTTP libraries
- * need several times as much CPU time, and the load generator shares the machine with the server. It supports only the
- * kind of responses that the measured servers send (Content-Length, no chunks, no close), and rejects all others.
+ * need several times as much CPU time, and the load generator shares the machine with the server. The connection
+ * supports only responses like those of the measured servers (Content-Length, no chunks, no close), and rejects all
+ * others.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';

@@ -6,7 +6,8 @@ import { NO_PROGRESS, simulateHost } from './workload.js';
 /** The properties that a container and its successors share. */
 export interface Role {
   /**
-   * A template in canonical form. Each container has its own id, state, status and start, and a suffix after the image.
+   * A template in canonical form. Each container has its own id, state, status and start time, and its own suffix after
+   * the image.
    */
   readonly container: Container;
   readonly hasHealthCheck: boolean;

@@ -62,12 +62,12 @@ const GZIP_LEVEL = 3;
  */
 const REMOVED_MAX = 20;
 
-/** How long after a request fails without a response the API may still receive the request's snapshot. */
+/** If a request fails without a response, the API can still receive its snapshot for this long. */
 const STRAGGLER_MS = 5_000;
 
 /** The share of snapshots that each kind of mishap affects if `faults` is 1. */
 const MISHAP_SHARE = 0.005;
-/** The maximum of this share, however large `faults` is. */
+/** The maximum share of snapshots that each kind of mishap affects, however large `faults` is. */
 const MISHAP_SHARE_MAX = 0.2;
 
 /** The agent of one simulated host. */
@@ -83,7 +83,7 @@ export class HostAgent {
   /** The generator for jitter and mishaps. */
   private readonly random: Random;
   private readonly pace: Pace;
-  /** Its token is empty if the agent must enroll again. */
+  /** The token of the session is empty if the agent must enroll again. */
   private session: AgentSession | null = null;
   private wantsRotation = false;
   private failures = 0;

@@ -13,7 +13,7 @@ import { ApiError, type Operator } from '../operator.js';
 /** Number of concurrent requests: enough to keep the API busy, but too few to be a load test. */
 const CONCURRENCY = 4;
 
-/** The API's limit for the values of one filter. */
+/** The API's maximum number of values of one filter. */
 const HOSTS_PER_QUERY = 50;
 
 /** Maximum number of hosts whose removed containers and history are compared. */

@@ -14,7 +14,7 @@ export interface Role extends ContainerPlan {
   behavior: Behavior;
 }
 
-/** The history of one container: yields the milliseconds to wait before the next change. */
+/** The changes of the container of one role. Yields the milliseconds to wait before each next change. */
 type Script = Generator<number, never>;
 
 /**
