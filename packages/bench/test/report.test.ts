@@ -120,7 +120,7 @@ describe('the tables', () => {
     }
   });
 
-  test('are followed in the terminal only by targets that have a figure', () => {
+  test('are followed, in the terminal, by all targets that have a figure and by no others', () => {
     const text = renderTerminal({ 'table-growth': FIXED['table-growth'] });
     expect(text).toContain('Targets: 0 of 1 met');
     expect(text).not.toContain('not measured');

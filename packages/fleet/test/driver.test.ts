@@ -134,7 +134,7 @@ describe('the load driver', () => {
     expect(result.firstWrong).toContain(reason);
   });
 
-  test('in a storm with several connections per host, a snapshot that was not applied is not wrong', async () => {
+  test('in a storm with several connections per host, a snapshot that is not applied does not count as a wrong response', async () => {
     const { port } = await fakeServer(() => ({ body: { applied: false } }));
     const load: Omit<Load, 'port'> = { ...ONCE, connections: 2, traffic: { kind: 'mix' }, isStorm: true };
     expect(await drive(numbered(1), { ...load, port })).toMatchObject({ ok: 2, wrong: 0 });
@@ -148,7 +148,7 @@ describe('the load driver', () => {
     expect(okMs.max).toBeLessThan(1_000);
   });
 
-  test('at a fixed rate, the latency of a late request counts from its due time, but a storm skips late requests', async () => {
+  test('at a fixed rate, the latency of a request that is sent late is measured from its due time, but a storm skips the request', async () => {
     const { port } = await fakeServer((count) => ({ delayMs: count === 1 ? 450 : 0 }));
     const paced: Omit<Load, 'port'> = { ...ONCE, perSecond: 50, until: { durationMs: 600 } };
     const counts = await drive(workload(1), { ...paced, port });

@@ -130,7 +130,7 @@ describe('what a fleet sends', () => {
   });
 });
 
-describe('what a fleet with numbered snapshots sends', () => {
+describe('in a fleet with numbered snapshots', () => {
   const sent = (refuses: boolean) => {
     const [host] = createFleet({ content: 'numbered', hosts: [{ id: 'host', token: 'token' }] });
     return Array.from({ length: 21 }, () => {
@@ -144,7 +144,7 @@ describe('what a fleet with numbered snapshots sends', () => {
     });
   };
 
-  test('half are heartbeats, four tenths are unchanged snapshots, and one tenth are new snapshots, in a fixed order', () => {
+  test('half of the requests are heartbeats, four tenths are unchanged snapshots, and one tenth are new snapshots, in a fixed order', () => {
     const beat = '{"digest":null}';
     const round = (generation: number) => [1, 2, 3, 4, 5].flatMap(() => [generation, beat]);
     expect(sent(false)).toEqual([...round(1), ...round(2), 3]);

@@ -101,7 +101,7 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
     expect(await isListening(server.url)).toBe(false);
   });
 
-  test('ends soon after its starter is killed, even while the server is frozen', async () => {
+  test('ends soon after the process that started it is killed, even while the server is frozen', async () => {
     const starter = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('./start-and-wait.ts', import.meta.url))],

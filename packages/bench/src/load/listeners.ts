@@ -8,8 +8,8 @@ import { serveCalls } from '@muster/testkit';
 type Listener = Awaited<ReturnType<typeof listen>>;
 
 /**
- * Maximum number of listeners that are opened concurrently. Only the listeners that are opened first, up to this
- * number, measure delays, because parsing each message costs CPU time.
+ * Maximum number of listeners that are opened concurrently. Only the first group measures delays, because parsing
+ * messages costs CPU time.
  */
 const OPENING_MAX = 50;
 

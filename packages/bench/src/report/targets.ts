@@ -29,9 +29,8 @@ const medianOf = (ratios: Spread | null | undefined): Figure | null =>
 const CONTAINERS = 50;
 
 /**
- * Each row: a contender, its name, a kind of change, the percentage of containers that change, and the minimum of
- * Muster's rate divided by the contender's rate. Each row becomes two targets: one with one snapshot at a time, and one
- * with four concurrent snapshots.
+ * Each row ends with the minimum of Muster's rate divided by the contender's rate. It becomes two targets: one with one
+ * snapshot at a time, and one with four concurrent snapshots.
  */
 const SERVICE_TARGETS = [
   ['upserts', 'obvious implementation', 'restarted', 2, 100],

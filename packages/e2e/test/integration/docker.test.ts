@@ -180,7 +180,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     );
   });
 
-  test('when the engine stops, no container is removed and the host is engine_down', async () => {
+  test('when the engine stops, no container is reported as removed, and the host is engine_down', async () => {
     await untilSame();
     const present = (await muster.containers()).map(({ dockerId }) => dockerId);
     await engine.stop();

@@ -60,10 +60,7 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
     this.#isPodman = capture.capturedEngine === 'podman-4.3';
   }
 
-  /**
-   * Adds the captured containers. Their times are shifted, so that each container is as old now as it was when it was
-   * captured.
-   */
+  /** Adds the captured containers, with their times shifted so that their ages are those at the time of capture. */
   adoptCaptured(): void {
     const shiftMs = this.options.nowMs() - this.capture.capturedAtMs;
     const shift = (time: string) => (time === ZERO_TIME ? null : Date.parse(time) + shiftMs);

@@ -16,10 +16,7 @@ export const lagging: Guarantee = {
   check: (context) => withServer((server) => delayStream(context, server)),
 };
 
-/**
- * Maximum time until the stream reports its delay. The stream does so 5 s after the first delayed change; the rest is a
- * margin for a busy machine.
- */
+/** Maximum time until the stream reports its delay: 5 s after the first delayed change, plus a margin. */
 const LAGGING_MS_MAX = 15_000;
 /** Maximum time until the stream sends a change, or `caught-up` after a delay. */
 const CAUGHT_UP_MS_MAX = 10_000;
