@@ -54,8 +54,8 @@ function readLoop(nextResolutionMs = TICK_MS) {
 }
 
 /**
- * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call starts
- * the measuring.
+ * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call
+ * starts the measurement.
  */
 function readLongestBlock(): number {
   if (longestBlockMs === null) startTicking();

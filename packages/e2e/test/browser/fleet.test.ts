@@ -29,8 +29,8 @@ const CHANGES_PER_MINUTE = 500;
 const TRAFFIC_SECONDS = 20;
 
 /**
- * A name for which no test server exists. The browser resolves the name to this machine, but does not treat its origin
- * as secure.
+ * A host name that does not exist outside this test. The browser resolves it to this machine, but does not treat its
+ * origin as secure.
  */
 const INSECURE_HOST = 'muster.test';
 

@@ -14,8 +14,8 @@ export interface Role {
 }
 
 /**
- * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because hosts of real
- * fleets run the same services.
+ * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because the hosts of a
+ * real fleet run the same services.
  */
 export const createRoles = (count: number): Role[] =>
   simulateHost({ seed: 1, index: 0, containers: count, mix: 'running' })

@@ -278,8 +278,8 @@ export class HostAgent {
   }
 
   /**
-   * Sends the delayed snapshot, if there is one. The API must not apply it, because the API has already applied a newer
-   * snapshot.
+   * Sends the delayed snapshot, if there is one. The API must not apply that snapshot, because it has already applied a
+   * newer one.
    */
   private async sendDelayed(): Promise<void> {
     if (this.delayed === null || !this.session?.token) return;
@@ -322,7 +322,9 @@ export class HostAgent {
     this.pace.failed(this.fleet.now(), retryDelayMs(this.failures, retryAfterMs, this.random()), report);
   }
 
-  /** An agent enrolls again if its token is invalid, and stops if its host was deleted. */
+  /**
+   * Enrolls again if the agent's token is invalid. Stops after any other refusal, for example if the host was deleted.
+   */
   private handleRejection({ problemType, reason }: Answer<never> & { kind: 'refused' }): void {
     if (problemType !== ProblemTypes.tokenInvalid) return this.reject(`it was rejected: ${reason}`);
     increment(this.fleet.metrics.mishaps, 'enrolled again');

@@ -55,12 +55,12 @@ const ANONYMOUS_BODIES = Array.from({ length: 125 }, () => announcement(Paths.se
 const PERSON_INTERVAL_MS = 1_000;
 /** The number of simultaneous callers of /readyz. */
 const READINESS_CALLERS = 400;
-/** How long these callers send requests. */
+/** How long the callers of /readyz send requests. */
 const READINESS_MS = 3_000;
 const READINESS_IDLE_MS = 11_000;
 /**
- * Maximum increase in transactions per second. The API checks its readiness at most four times per second, for all
- * callers together.
+ * Maximum increase in transactions per second while /readyz is called. The API checks its readiness at most four times
+ * per second, for all callers together.
  */
 const READINESS_STATEMENTS_MAX = 20;
 
@@ -203,7 +203,7 @@ async function startPeople(url: string, adminKey: string): Promise<People> {
   };
 }
 
-/** Calls /readyz on many connections at once, and counts the database transactions that these calls cause. */
+/** Calls /readyz concurrently on many connections, and counts the database transactions that these calls cause. */
 async function callReadiness(databaseUrl: string, port: number) {
   // After this idle time, PostgreSQL has counted all transactions of the overload.
   await sleep(READINESS_IDLE_MS);
