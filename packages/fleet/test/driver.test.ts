@@ -57,7 +57,7 @@ const numbered = (count: number): LoadHost[] =>
 
 const ONCE: Omit<Load, 'port'> = { connections: 1, traffic: { kind: 'unchanged' }, until: { perHost: 1 } };
 
-describe('the load driver', () => {
+describe('with the load driver', () => {
   test('each host sends on one connection, in the order of its sequence', async () => {
     const { port, received } = await fakeServer(() => ({}));
     const result = await drive(workload(5), { ...ONCE, port, connections: 2, until: { perHost: 3 } });
@@ -88,7 +88,7 @@ describe('the load driver', () => {
     { answer: { status: 503, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
     { answer: { status: 503 }, refusedWithoutRetryAfter: 1 },
     { answer: { status: 429, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
-  ])('a storm counts this response as a refusal only: $answer', async ({ answer, refusedWithoutRetryAfter }) => {
+  ])('a storm counts $answer as a refusal and as nothing else', async ({ answer, refusedWithoutRetryAfter }) => {
     const { port } = await fakeServer((_count, { url }) => (url === '/healthz' ? {} : answer));
     const result = await drive(numbered(1), { ...ONCE, port, isStorm: true });
     const counts = { sent: 1, ok: 0, refused: 1, refusedWithoutRetryAfter, wrong: 0 };
@@ -127,7 +127,7 @@ describe('the load driver', () => {
       reason: '"snapshotRequired"',
     },
     { what: 'a broken connection', answer: null, ok: 0, reason: 'closed the connection' },
-  ])('$what is wrong', async ({ answer, ok, reason }) => {
+  ])('$what counts as a wrong response', async ({ answer, ok, reason }) => {
     const { port } = await fakeServer(() => answer);
     const result = await drive(workload(1), { ...ONCE, port });
     expect(result).toMatchObject({ sent: 1, ok, refused: 0, wrong: 1 });
@@ -141,7 +141,7 @@ describe('the load driver', () => {
     expect(await drive(numbered(2), { ...load, port })).toMatchObject({ wrong: 2 });
   });
 
-  test('a latency is the time from the request to the response, in ms', async () => {
+  test('a latency is measured from the request to the response, in ms', async () => {
     const { port } = await fakeServer(() => ({ delayMs: 50 }));
     const { okMs } = await drive(workload(1), { ...ONCE, port });
     expect(okMs.p50).toBeGreaterThanOrEqual(49);

@@ -44,7 +44,7 @@ async function untilFree(url: string): Promise<void> {
 const cluster = await startIfInstalled(startPostgresCluster);
 
 runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
-  test('answers, restarts on the same port after a crash, and ends when it is stopped', async () => {
+  test('accepts connections, restarts on the same port after a crash, and ends when it is stopped', async () => {
     const server = cluster!;
     expect(Number.parseInt(server.version, 10)).toBeGreaterThanOrEqual(15);
     expect(await isListening(server.url)).toBe(true);

@@ -210,7 +210,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     expect(await state.evaluate(isCutOff)).toBe(false);
   });
 
-  test('deletes selected hosts after one question that lists their names, with an audit log entry for each', async () => {
+  test('lets a user delete selected hosts after one question that lists their names, and records each deletion in the audit log', async () => {
     await open('/hosts?q=host-49');
     await page.getByText('11 hosts', { exact: true }).waitFor();
     await page.getByRole('checkbox', { name: 'Select host-491', exact: true }).click();
@@ -232,7 +232,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByText('497 hosts', { exact: true }).waitFor();
   });
 
-  test('is searched by name from any page, with the keyboard, and a host that does not exist leads to the search', async () => {
+  test('can be searched by name from any page with the keyboard, and the page of an unknown host leads to the search', async () => {
     await open('/hosts/01a21f53-0000-7000-8000-000000000000');
     await heading('Host not found').waitFor();
     await page.getByRole('navigation', { name: 'Main' }).waitFor();

@@ -35,7 +35,7 @@ const SEEN_MS = 3_000;
 /** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
-runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remote machine', () => {
+runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a remote machine', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;
