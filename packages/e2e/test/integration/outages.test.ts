@@ -32,7 +32,7 @@ const DAY_MS = 24 * HOUR_MS;
  */
 const SEEN_MS = 3_000;
 
-/** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
+/** The maximum recovery time: more than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
 runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a remote machine', () => {

@@ -24,8 +24,8 @@ export interface HostShape {
 }
 
 /**
- * The changes of a host so far. Each change affects the next container: the first change the first container, and so
- * on. After the last container, the first one is next again.
+ * The changes of a host so far. The first change affects the first container, the second change the second container,
+ * and so on. After the last container, the first one is next.
  */
 export interface HostProgress {
   /** Number of times that the age in a status text increased, summed over all containers. */

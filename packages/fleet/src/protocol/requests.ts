@@ -23,7 +23,7 @@ export const MACHINE = {
   engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
 } as const;
 
-/** Returns the request that enrolls a simulated machine, which `engineId` identifies, with an enrollment token. */
+/** Returns the request that enrolls the simulated machine `engineId` with an enrollment token. */
 export function enrollRequest(token: string, engineId: string, facts: Partial<EnrollRequest> = {}): Call {
   const machine: EnrollRequest = { name: engineId, engineId, ...MACHINE, ...facts };
   const body = JSON.stringify(machine);

@@ -44,7 +44,7 @@ async function readHosts(operator: Operator, now: () => number) {
   return { byId, read: { fromMs, untilMs: now() } };
 }
 
-/** Calls `compare`. If the API cannot be used, adds a difference. */
+/** Calls `compare`. If the API cannot be used, adds a difference that states this. */
 async function compareOrReport(differences: string[], compare: () => Promise<void>): Promise<void> {
   try {
     await compare();

@@ -189,8 +189,8 @@ async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise
 }
 
 /**
- * An instant is considered to be in the future if it is ahead of the test's clock by more than this many milliseconds,
- * which are far fewer than `AHEAD_MS`.
+ * An instant is considered to be in the future if it is ahead of the test's clock by more than this many milliseconds.
+ * The wrong clock is ahead by far more.
  */
 const AHEAD_NOTICEABLE_MS = 5_000;
 

@@ -41,8 +41,8 @@ async function delayStream({ progress }: CheckContext, { createDatabase }: Serve
     const firstMs = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
 
     const whileOpen = await onDatabase(otherUrl, async (other) => {
-      // The transaction is in another database of the server, such as a transaction of a forgotten session or of an ETL
-      // job.
+      // This transaction is in another database of the server, like one that a forgotten session or an ETL job leaves
+      // open.
       await other.query('BEGIN');
       await other.query('SELECT pg_current_xact_id()');
       await snapshot('third:1');

@@ -29,10 +29,7 @@ export const overload: Guarantee = {
 const LOAD_FACTOR = 4;
 const GOODPUT_SHARE_MIN = 0.8;
 const RECOVERY_MS_MAX = 10_000;
-/**
- * Maximum increase in memory from peak load to overload. It covers the sockets and the memory that the API reserves for
- * bodies.
- */
+/** Maximum increase in memory from peak load to overload. It covers the sockets and the API's memory for bodies. */
 const MEMORY_BYTES_MAX = 150e6;
 
 /** Connections that measure the peak. They keep the API busy, but are so few that it refuses no request. */
@@ -167,8 +164,8 @@ interface People {
 
 /**
  * Starts the calls of two people: an operator reads, and a person without an account opens an invitation. The calls use
- * connections that were opened before the overload. No one signs in, because hashing a password takes 0.1 s of the
- * measured core.
+ * connections that were opened before the overload. No one signs in, because hashing a password takes 0.1 s of CPU time
+ * on the measured core.
  */
 async function startPeople(url: string, adminKey: string): Promise<People> {
   const client = createHttp(url);
