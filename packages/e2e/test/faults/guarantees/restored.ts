@@ -111,10 +111,10 @@ async function loseLastCommits(
   });
 }
 
-/** Copies the files of a server that does not run. `-a` preserves owners and modes, which PostgreSQL checks. */
+/** Copies the files of a stopped server. `-a` preserves owners and modes, which PostgreSQL checks. */
 const saveFiles = (data: string) => promisify(execFile)('cp', ['-a', data, `${data}.saved`]);
 
-/** Replaces the files of a server that does not run with the copy. Renaming directories takes almost no time. */
+/** Replaces the files of a stopped server with the copy. Renaming directories takes almost no time. */
 async function restoreFiles(data: string): Promise<void> {
   await rename(data, `${data}.lost`);
   await rename(`${data}.saved`, data);
