@@ -1,7 +1,7 @@
 import type { CapturedEngine } from './captures.js';
 import type { ContainerEvent } from './engine.js';
 
-/** Returns an event as a line of the engine's stream, with the keys and the order of a captured line. */
+/** Returns an event as a line of the engine's stream, with the same keys in the same order as a captured line. */
 export function renderEvent(capturedEngine: CapturedEngine, event: ContainerEvent): string {
   const { action, id, image, name, labels, exitCode, atMs } = event;
   const podman = { containerExitCode: String(exitCode ?? 0), podId: '' };
