@@ -15,7 +15,7 @@ const source = readFileSync(document, 'utf8');
 const config = await createConfig({
   extends: ['recommended-strict'],
   rules: {
-    // This rule is off, because the health checks and the document itself have no 4xx responses.
+    // This rule is off, because the operations for health checks and for reading the document have no 4xx responses.
     'operation-4xx-response': 'off',
     'operation-description': 'error',
     'parameter-description': 'error',

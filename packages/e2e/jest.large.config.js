@@ -3,7 +3,7 @@ import config from './jest.config.js';
 /** `pnpm test:large`: suites that take too long for `pnpm test`. */
 export default {
   ...config,
-  // The configured reporter counts the tests of all suites, for `pnpm test`.
+  // Without the other reporter of the base configuration, which counts the tests of `pnpm test`.
   reporters: ['default'],
   testMatch: ['<rootDir>/test/**/*.large.ts'],
   testTimeout: 30 * 60_000,

@@ -18,7 +18,7 @@ export const commandLine = createCommandLine(
 
 /** The benchmark as a program for `runProgram`. */
 export const bench = {
-  // The directory docs gets benchmarks.md and benchmarks/.
+  // The program writes benchmarks.md and benchmarks/ into the directory docs.
   ...createReportProgram<BenchOptions>(commandLine, SECTION_IDS, 'docs'),
   async run(options: BenchOptions, io: CommandIo): Promise<number> {
     await runBench(options, io);

@@ -124,11 +124,9 @@ async function startMeasuredFleet(
         unavailable: refused,
         perSecond: (1_000 * ok) / ms,
         latencyMs: okMs,
-        /**
-         * CPU microseconds per request. The first field is for the server's process, and the second for PostgreSQL's
-         * processes.
-         */
+        /** CPU microseconds of the server's process per request. */
         serverCpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / ok,
+        /** CPU microseconds of PostgreSQL's processes per request. */
         postgresCpuUs: (1_000 * postgresMs) / ok,
         /** Bytes of write-ahead log per request. */
         walBytes: Math.max(0, walBytes) / ok,

@@ -57,8 +57,8 @@ async function runSection(id: SectionId, parts: Omit<Bench, 'cluster'>) {
 }
 
 /**
- * Reads the previous results and the document. Called before the first section, so that an invalid file ends the run at
- * once.
+ * Reads the previous results and the document. Called before the first section, so that an invalid file fails the run
+ * immediately.
  */
 async function openOutput(out: string) {
   const directory = join(out, 'benchmarks');

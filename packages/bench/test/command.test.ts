@@ -34,11 +34,11 @@ describe('the command line', () => {
     [['--rounds', '1e3'], /--rounds/],
     [['--out', ''], /--out/],
     [['--out', '--quick'], /--out/],
-  ])('%j is rejected with a message that names the mistake', (args, message) => {
+  ])('is rejected with a message that names the mistake if it is %j', (args, message) => {
     expect(() => parse(args)).toThrow(message);
   });
 
-  test.each([['--help'], ['-h']])('%s prints every option with its range', (flag) => {
+  test.each([['--help'], ['-h']])('with %s prints every option with its range', (flag) => {
     let text = '';
     commandLine.configureOutput({ writeOut: (part) => (text += part) });
     expect(() => parse([flag])).toThrow(expect.objectContaining({ exitCode: 0 }));
@@ -56,7 +56,7 @@ describe('the command line', () => {
     }
   });
 
-  test('--rounds replaces the number of rounds in the plan', () => {
+  test('with --rounds replaces the number of rounds in the plan', () => {
     expect(parse(['--rounds', '9'])).toMatchObject({ rounds: 9 });
     expect([planOf({ quick: false, rounds: 9 }).rounds, planOf({ quick: false }).rounds]).toEqual([9, 5]);
   });

@@ -44,7 +44,7 @@ describe('targets', () => {
 });
 
 describe('numbers', () => {
-  test('have three significant digits and separators of thousands', () => {
+  test('have three significant digits and thousands separators', () => {
     expect([0, 0.001234, 1.234, 12.34, 123.4, 1_234, 1_234_567].map(formatNumber)).toEqual([
       ...['0', '0.00123', '1.23', '12.3', '123', '1,230', '1,230,000'],
     ]);
@@ -120,7 +120,7 @@ describe('the tables', () => {
     }
   });
 
-  test('are followed in the terminal only by targets that have a figure', () => {
+  test('are followed, in the terminal, by all targets that have a figure and by no others', () => {
     const text = renderTerminal({ 'table-growth': FIXED['table-growth'] });
     expect(text).toContain('Targets: 0 of 1 met');
     expect(text).not.toContain('not measured');

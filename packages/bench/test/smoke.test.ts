@@ -9,7 +9,7 @@ import { runBench } from '../src/run.js';
 import { verifyHost, VerificationError } from '../src/verify.js';
 import { createSetBased } from '../src/contenders/set-based.js';
 
-// The benchmark reads CPU times from /proc, which only Linux has, and compares SQL on a server.
+// The benchmark reads CPU times from /proc, which only Linux has, and needs a PostgreSQL server.
 const isLinux = isAvailable(process.platform === 'linux' ? null : 'the benchmark needs /proc: run it on Linux');
 const cluster = isLinux ? await startIfInstalled(startCluster) : null;
 const onPostgres = runIf(cluster !== null, describe);

@@ -1,5 +1,5 @@
 /**
- * Takes README's screenshot: runs the demo, waits until there is enough activity to show, and writes
+ * Takes the README's screenshot: runs the demo, waits until there is enough activity to show, and writes
  * docs/dashboard.png. Build the demo first, then run `pnpm --filter @muster/e2e picture`.
  */
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ try {
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByText('Live', { exact: true }).waitFor();
   await new Promise((resolve) => setTimeout(resolve, ACTIVITY_MS));
-  // Moves the mouse away from all elements, so that none is drawn as hovered.
+  // Moves the mouse away from all elements, so that no element is drawn as hovered.
   await page.mouse.move(0, 0);
   await page.screenshot({ path: TARGET });
 } finally {

@@ -5,7 +5,7 @@ export { Option, type Command };
 export interface CommandIo {
   /** Writes to standard output. */
   readonly write: (text: string) => void;
-  /** Writes a line to standard error, after the seconds since the start. */
+  /** Writes a line to standard error. The line begins with the seconds since the start. */
   readonly progress: (line: string) => void;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
@@ -17,7 +17,7 @@ export const createCommandLine = (name: string, description: string): Command =>
     .description(description)
     .helpOption('-h, --help', 'print this help')
     .configureOutput({
-      // The value of an unknown option can be a secret.
+      // The value of an unknown option can be a secret, so the message does not contain it.
       outputError(text, write) {
         const message = text
           .replace(/^error: /, '')
@@ -30,15 +30,15 @@ export const createCommandLine = (name: string, description: string): Command =>
 
 /**
  * Parses the arguments that follow a program's name.
- * @throws CommanderError after it has printed the help, or what is wrong.
+ * @throws CommanderError after the help, or a message that states what is wrong, has been printed.
  */
 export const parseArguments = (command: Command, args: readonly string[]): Command =>
   // For `pnpm bench -- --quick`, pnpm passes the `--` to the program.
   command.parse(args[0] === '--' ? args.slice(1) : args, { from: 'user' });
 
 /**
- * Runs a program and returns its exit code: 2 if its command line is wrong. Prints only the message of an error in
- * `knownErrors`. Any other error is a defect, so its stack trace is printed as well. A second signal ends the program
+ * Runs a program and returns its exit code: 2 if its command line is wrong. For an error in `knownErrors`, prints only
+ * the message. Any other error is a defect, so its stack trace is printed as well. A second signal ends the program
  * immediately.
  */
 export async function runProgram<Options>(program: {
@@ -103,7 +103,7 @@ export const duration = (minMs: number) => (text: string) => {
   throw new InvalidArgumentError('It must be a time such as 500ms, 60s or 5m, at most a week.');
 };
 
-/** Parses a comma-separated list of `words`. Returns each once, in the order of `words`. */
+/** Parses a comma-separated list of `words`. Returns each word once, in the order of `words`. */
 const listOf = (words: readonly string[]) => (text: string) => {
   const listed = text.split(',');
   const unknown = listed.find((word) => !words.includes(word));

@@ -38,7 +38,7 @@ function compareFields(who: string, expected: object, found: Record<string, unkn
   });
 }
 
-/** Compares a host's present containers. Each difference is a sentence. */
+/** Compares a host's present containers. Returns a sentence for each difference. */
 export function compareContainers(
   { name, containers }: Pick<ExpectedHost, 'name' | 'containers'>,
   views: readonly ContainerView[],
@@ -57,7 +57,7 @@ export function compareContainers(
   return [...differences, ...[...missing.values()].map((each) => `${who(each)} was sent but is not present`)];
 }
 
-/** Checks that the API marks removed containers as removed. Each difference is a sentence. */
+/** Checks that the API marks removed containers as removed. Returns a sentence for each difference. */
 export function compareRemoved({ name, removed }: ExpectedHost, views: readonly ContainerView[]): string[] {
   const byId = new Map(views.map((view) => [view.dockerId, view]));
   return removed.flatMap((dockerId) => {
@@ -77,7 +77,7 @@ const STATE_EVENT_KINDS: ReadonlySet<EventKind> = new Set([
 /**
  * Checks that no state event of a container is missing or recorded twice. Each event must start with the state in which
  * the previous event ended, and the last event must end with the present state. `events` are the host's events, oldest
- * first. Each difference is a sentence.
+ * first. Returns a sentence for each difference.
  */
 export function compareHistory(
   { name, containers, removed }: Pick<ExpectedHost, 'name' | 'containers' | 'removed'>,
@@ -109,7 +109,7 @@ export type Texts = ReadonlyMap<string, string>;
 
 /**
  * Checks the counts in a response to a snapshot. If the containers of the previous snapshot are unknown (`before` is
- * null), checks only the number of received containers. Each difference is a sentence.
+ * null), checks only the number of received containers. Returns a sentence for each difference.
  */
 export function compareCounts(before: Texts | null, after: Texts, summary: SyncSummary): string[] {
   const received = after.size;
@@ -127,8 +127,8 @@ export function compareCounts(before: Texts | null, after: Texts, summary: SyncS
 }
 
 /**
- * Compares a host. `read` is the span in which the host was read, on the same clock as `lastSeen`. Each difference is a
- * sentence.
+ * Compares a host. `read` is the span in which the host was read, measured with the same clock as `lastSeen`. Returns a
+ * sentence for each difference.
  */
 export function compareHost(expected: ExpectedHost, host: Host | undefined, read: Span): string[] {
   const { name, containers } = expected;
@@ -137,7 +137,7 @@ export function compareHost(expected: ExpectedHost, host: Host | undefined, read
   return [...differences, ...compareFreshness(expected, host, read)];
 }
 
-/** Compares only the freshness of a host. Each difference is a sentence. */
+/** Compares only the freshness of a host. Returns a sentence for each difference. */
 export function compareFreshness(expected: ExpectedHost, host: Host, read: Span): string[] {
   const possible = expected.containers === null ? ['never'] : possibleFreshness(expected, read);
   const freshness = possible.includes(host.freshness) ? host.freshness : possible.join(' or ');
@@ -149,8 +149,8 @@ const HEARTBEATS_MISSED_OFFLINE = 10;
 const OFFLINE_AFTER_MS_MIN = 300_000;
 
 /**
- * Returns the freshness values that are correct for a host that was last seen and then read at some times within the
- * two spans.
+ * Returns every freshness that is correct for a host that was last seen at some time in the span `lastSeen` and then
+ * read at some time in the span `read`.
  */
 export function possibleFreshness({ lastSeen, cadence }: Pick<ExpectedHost, 'lastSeen' | 'cadence'>, read: Span) {
   const heartbeatMs = cadence.heartbeatSeconds * 1_000;

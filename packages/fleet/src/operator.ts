@@ -21,7 +21,7 @@ export interface Operator {
 type Items<Name extends PagedOperationName> = Answer<Name> extends { items: infer Each } ? Each : never;
 type AnyInput = { query?: object; body?: unknown };
 
-/** By default, how often an operator makes a call that fails. */
+/** The default maximum number of attempts of a call. */
 const ATTEMPTS_MAX = 6;
 
 /** Creates an operator, which uses the connections of `http`. */

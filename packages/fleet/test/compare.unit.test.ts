@@ -125,7 +125,7 @@ describe('the comparison of a history', () => {
     expect(compareHistory(host, events.toSpliced(index, 0, events[index]!))).not.toEqual([]);
   });
 
-  test('names the container and both states', () => {
+  test('describes a difference with the container and both states', () => {
     expect(compareHistory(host, events.slice(0, -1))).toEqual([
       'sim-1-1, container gone: its history has reached "exited", but it was removed',
     ]);

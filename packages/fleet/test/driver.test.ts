@@ -57,7 +57,7 @@ const numbered = (count: number): LoadHost[] =>
 
 const ONCE: Omit<Load, 'port'> = { connections: 1, traffic: { kind: 'unchanged' }, until: { perHost: 1 } };
 
-describe('the load driver', () => {
+describe('with the load driver', () => {
   test('each host sends on one connection, in the order of its sequence', async () => {
     const { port, received } = await fakeServer(() => ({}));
     const result = await drive(workload(5), { ...ONCE, port, connections: 2, until: { perHost: 3 } });
@@ -88,7 +88,7 @@ describe('the load driver', () => {
     { answer: { status: 503, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
     { answer: { status: 503 }, refusedWithoutRetryAfter: 1 },
     { answer: { status: 429, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
-  ])('a storm counts this response as a refusal only: $answer', async ({ answer, refusedWithoutRetryAfter }) => {
+  ])('a storm counts $answer as a refusal and as nothing else', async ({ answer, refusedWithoutRetryAfter }) => {
     const { port } = await fakeServer((_count, { url }) => (url === '/healthz' ? {} : answer));
     const result = await drive(numbered(1), { ...ONCE, port, isStorm: true });
     const counts = { sent: 1, ok: 0, refused: 1, refusedWithoutRetryAfter, wrong: 0 };
@@ -127,34 +127,34 @@ describe('the load driver', () => {
       reason: '"snapshotRequired"',
     },
     { what: 'a broken connection', answer: null, ok: 0, reason: 'closed the connection' },
-  ])('$what is wrong', async ({ answer, ok, reason }) => {
+  ])('$what counts as a wrong response', async ({ answer, ok, reason }) => {
     const { port } = await fakeServer(() => answer);
     const result = await drive(workload(1), { ...ONCE, port });
     expect(result).toMatchObject({ sent: 1, ok, refused: 0, wrong: 1 });
     expect(result.firstWrong).toContain(reason);
   });
 
-  test('in a storm with several connections per host, a snapshot that was not applied is not wrong', async () => {
+  test('in a storm with several connections per host, a snapshot that is not applied does not count as a wrong response', async () => {
     const { port } = await fakeServer(() => ({ body: { applied: false } }));
     const load: Omit<Load, 'port'> = { ...ONCE, connections: 2, traffic: { kind: 'mix' }, isStorm: true };
     expect(await drive(numbered(1), { ...load, port })).toMatchObject({ ok: 2, wrong: 0 });
     expect(await drive(numbered(2), { ...load, port })).toMatchObject({ wrong: 2 });
   });
 
-  test('a latency is the time from the request to the response, in ms', async () => {
+  test('a latency is measured from the request to the response, in ms', async () => {
     const { port } = await fakeServer(() => ({ delayMs: 50 }));
     const { okMs } = await drive(workload(1), { ...ONCE, port });
     expect(okMs.p50).toBeGreaterThanOrEqual(49);
     expect(okMs.max).toBeLessThan(1_000);
   });
 
-  test('at a fixed rate, the latency of a late request counts from its due time, but a storm skips late requests', async () => {
+  test('at a fixed rate, the latency of a request that is sent late is measured from its due time, but a storm skips the request', async () => {
     const { port } = await fakeServer((count) => ({ delayMs: count === 1 ? 450 : 0 }));
     const paced: Omit<Load, 'port'> = { ...ONCE, perSecond: 50, until: { durationMs: 600 } };
     const counts = await drive(workload(1), { ...paced, port });
     // About 22 of 30 requests were due before the first response, so the median latency is about 150 ms.
     expect(counts.okMs.p50).toBeGreaterThan(20);
-    // In a storm, the first request is the call to /healthz, so the second one is delayed.
+    // In a storm, the first request is the call to /healthz, so the server delays the second request.
     const slow = await fakeServer((count) => ({ delayMs: count === 2 ? 450 : 0 }));
     const skipped = await drive(workload(1), { ...paced, port: slow.port, isStorm: true });
     expect(skipped.okMs.p50).toBeLessThan(20);

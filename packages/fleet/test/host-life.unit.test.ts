@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 const textsOf = ({ containers }: HostLife, atMs: number): string[] =>
   containers.map((container) => container.json(atMs, EPOCH_MS));
 
-/** Returns what happened until each of these times, and the snapshot at that time. */
+/** Returns, for each of these times, what has happened since the previous time, and the snapshot at the time. */
 function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): unknown[] {
   const life = new HostLife({ ...options, ...of });
   return momentsMs.map((atMs) => {

@@ -4,7 +4,7 @@ import { runAgents } from '../src/simulation/fleet.js';
 
 const now = () => performance.now();
 
-test('agents are woken when they are due, until the time is over', async () => {
+test('agents are woken when they are due, until the duration has passed', async () => {
   const startedAt = now();
   const woken: number[] = [];
   const agent = {

@@ -16,7 +16,7 @@ import { generationOf } from '../src/model/numbered.js';
 const SHAPE: HostShape = { seed: 1, index: 0, containers: 50, mix: 'varied' };
 const running: HostShape = { ...SHAPE, mix: 'running' };
 
-describe('the workload', () => {
+describe('in the workload', () => {
   test('equal seeds give equal snapshots, with and without `remember`, and other seeds or hosts give other snapshots', () => {
     const progress = advance(NO_PROGRESS, 'restarted', 7);
     const snapshot = simulateHost(SHAPE).snapshot(progress);
@@ -80,7 +80,7 @@ describe('the workload', () => {
   });
 });
 
-describe('what a fleet sends', () => {
+describe('in the requests of a fleet', () => {
   const shape: FleetShape = {
     ...{ content: 'workload', hosts: [{ id: 'host', token: 'token' }] },
     ...{ seed: 1, containers: 7, mix: 'running' },
@@ -104,14 +104,14 @@ describe('what a fleet sends', () => {
     expect([first, second].map((request) => request!.headers?.['Snapshot-Sequence'])).toEqual(['1', '2']);
   });
 
-  test('a heartbeat carries the digest of the last answer', () => {
+  test('a heartbeat contains the digest of the last response', () => {
     const [host] = createFleet(shape);
     host!.next({ kind: 'unchanged' }, 0).accepted('the-digest');
     host!.next({ kind: 'heartbeat' }, 0).accepted(undefined);
     expect(host!.next({ kind: 'heartbeat' }, 0).request.body).toBe('{"digest":"the-digest"}');
   });
 
-  test('a request has exactly these headers', () => {
+  test('a snapshot has exactly the expected headers', () => {
     const [host] = createFleet(shape);
     const head = headOf(host!.next({ kind: 'unchanged' }, 0).request);
     const length = Buffer.byteLength(JSON.stringify(simulateHost({ ...running, containers: 7 }).snapshot(NO_PROGRESS)));
@@ -130,7 +130,7 @@ describe('what a fleet sends', () => {
   });
 });
 
-describe('what a fleet with numbered snapshots sends', () => {
+describe('in a fleet with numbered snapshots', () => {
   const sent = (refuses: boolean) => {
     const [host] = createFleet({ content: 'numbered', hosts: [{ id: 'host', token: 'token' }] });
     return Array.from({ length: 21 }, () => {
@@ -144,7 +144,7 @@ describe('what a fleet with numbered snapshots sends', () => {
     });
   };
 
-  test('half are heartbeats, four tenths are unchanged snapshots, and one tenth are new snapshots, in a fixed order', () => {
+  test('half of the requests are heartbeats, four tenths are unchanged snapshots, and one tenth are new snapshots, in a fixed order', () => {
     const beat = '{"digest":null}';
     const round = (generation: number) => [1, 2, 3, 4, 5].flatMap(() => [generation, beat]);
     expect(sent(false)).toEqual([...round(1), ...round(2), 3]);

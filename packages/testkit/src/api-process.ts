@@ -6,8 +6,8 @@ import type { PreloadHandlers } from './preload.js';
 import { createCaller } from './worker.js';
 
 /**
- * Variables in `env` are added to the defaults or replace them. The defaults are HOST, PORT, MUSTER_ADMIN_KEY,
- * `NODE_ENV=production` and `LOG_LEVEL=warn`.
+ * The options of `startApi`. Variables in `env` are added to the defaults or replace them. The defaults are HOST, PORT,
+ * MUSTER_ADMIN_KEY, `NODE_ENV=production` and `LOG_LEVEL=warn`.
  */
 export interface ApiOptions extends Pick<ProgramOptions, 'env' | 'through' | 'detached'> {
   adminKey?: string;

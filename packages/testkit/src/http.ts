@@ -7,7 +7,7 @@ export interface Call {
   path: string;
   token?: string;
   headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON, unless `headers` contains another type. */
+  /** Sent as JSON, unless `headers` contains another content type. */
   body?: string | Buffer;
   /** How long to wait for the response's head, and for each of its chunks. */
   timeoutMs?: number;

@@ -16,7 +16,7 @@ const SIGN_IN_PATH = '/sign-in';
 /** An OpenID provider on the loopback interface. It signs in the user that the test sets, without a sign-in page. */
 export type IdentityProvider = Awaited<ReturnType<typeof startIdentityProvider>>;
 
-/** Listens on a port, by default any free one. The provider responds only after `register`. */
+/** Starts the provider on a port, by default any free one. It responds only after `register` has been called. */
 export async function startIdentityProvider(port = 0) {
   const server = createServer();
   server.listen(port, '127.0.0.1');

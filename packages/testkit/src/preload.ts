@@ -40,7 +40,7 @@ let longestBlockMs: number | null = null;
 
 /**
  * Returns the CPU time of all threads, the memory, and the event loop's delays since the last call. Times are in ms.
- * Delays are measured at this interval until the next call.
+ * Until the next call, delays are measured at intervals of `nextResolutionMs`.
  */
 function readLoop(nextResolutionMs = TICK_MS) {
   // The histogram contains the times between two timer events, so the interval is subtracted.
@@ -54,8 +54,8 @@ function readLoop(nextResolutionMs = TICK_MS) {
 }
 
 /**
- * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call starts
- * the measuring.
+ * Returns the CPU time, in ms, of the turn that blocked the event loop longest since the last call. The first call
+ * starts the measurement.
  */
 function readLongestBlock(): number {
   if (longestBlockMs === null) startTicking();

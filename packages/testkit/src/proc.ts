@@ -13,7 +13,7 @@ function timesOf(pid: number) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const schedstat = readFileSync(`/proc/${pid}/schedstat`, 'utf8');
-    // The program's name, in parentheses, may contain any characters. The third field of proc(5) follows the name.
+    // The program's name, in parentheses, can contain any characters. The third field of proc(5) follows the name.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = Number(fields[13]) + Number(fields[14]);
     const own = Number(schedstat.slice(0, schedstat.indexOf(' '))) / 1e6;

@@ -22,7 +22,9 @@ export function serveCalls(handlers: Handlers): void {
   process.on('disconnect', () => process.exit());
 }
 
-/** Returns a function that calls the handlers of a program with an IPC channel. Only one call may be in progress. */
+/**
+ * Returns a function that calls a program's handlers over its IPC channel. Only one call may be in progress at a time.
+ */
 export function createCaller<H extends Handlers>({ child, ended }: Program) {
   const failed = ended.then((exitCode): never => {
     throw new ProgramError(`a program ended before it answered: exit code ${exitCode}`);

@@ -6,9 +6,8 @@ import { hasDockerEngine, startDockerEngine } from '../src/docker/engine.js';
 
 jest.setTimeout(180_000);
 
-// Starts and kills an engine.
 runIf(hasDockerEngine(), test)(
-  'an engine starts, is killed and comes back with its containers, and leaves nothing behind',
+  'an engine that was killed restarts with its containers, and leaves nothing behind when it is closed',
   async () => {
     const engine = await startDockerEngine();
     const dir = dirname(engine.socketPath);

@@ -43,9 +43,8 @@ async function untilFree(url: string): Promise<void> {
 
 const cluster = await startIfInstalled(startPostgresCluster);
 
-// Starts, freezes and kills servers.
 runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
-  test('answers, restarts on the same port after a crash, and ends when it is stopped', async () => {
+  test('accepts connections, restarts on the same port after a crash, and ends when it is stopped', async () => {
     const server = cluster!;
     expect(Number.parseInt(server.version, 10)).toBeGreaterThanOrEqual(15);
     expect(await isListening(server.url)).toBe(true);
@@ -102,7 +101,7 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
     expect(await isListening(server.url)).toBe(false);
   });
 
-  test('ends soon after its starter is killed, even while the server is frozen', async () => {
+  test('ends soon after the process that started it is killed, even while the server is frozen', async () => {
     const starter = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('./start-and-wait.ts', import.meta.url))],

@@ -5,7 +5,6 @@ import { runIf } from '../src/is-available.js';
 
 const cluster = await startIfInstalled(startPostgresCluster);
 
-// Reads the process ID of a server.
 runIf(cluster !== null, test)("pid returns the id of the server's first process", async () => {
   const server = cluster!;
   try {

@@ -8,8 +8,8 @@ import { serveCalls } from '@muster/testkit';
 type Listener = Awaited<ReturnType<typeof listen>>;
 
 /**
- * Maximum number of listeners that are opened concurrently. Only the first group of listeners parses messages to
- * measure delays.
+ * Maximum number of listeners that are opened concurrently. Only the first group measures delays, because parsing
+ * messages costs CPU time.
  */
 const OPENING_MAX = 50;
 

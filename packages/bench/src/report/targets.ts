@@ -29,8 +29,8 @@ const medianOf = (ratios: Spread | null | undefined): Figure | null =>
 const CONTAINERS = 50;
 
 /**
- * Each row is a minimum for Muster's rate divided by another contender's rate. Each row becomes two targets: one with
- * one snapshot at a time, and one with four concurrent snapshots.
+ * Each row ends with the minimum of Muster's rate divided by the contender's rate. It becomes two targets: one with one
+ * snapshot at a time, and one with four concurrent snapshots.
  */
 const SERVICE_TARGETS = [
   ['upserts', 'obvious implementation', 'restarted', 2, 100],
@@ -106,7 +106,7 @@ const httpTargets = HTTP_TARGETS.flatMap(([measure, name, direction, ...bounds])
 
 const READ_MS_MAX = 50;
 
-/** The reads of /api/containers with the most hosts, slowest first. */
+/** Returns the reads of /api/containers in the fleet with the most hosts, slowest first. */
 const listReads = (growth: Sections['growth']): ReadFigures[] =>
   (growth?.result.sizes.at(-1)?.reads ?? [])
     .filter(({ route }) => route === '/api/containers')
@@ -177,9 +177,9 @@ export const TARGETS: readonly Target[] = [
 export interface Judgement {
   target: Target;
   figure: Figure | null;
-  /** Null if the figure was not measured. */
+  /** Whether the figure satisfies the target's bound; null if the figure was not measured. */
   met: boolean | null;
-  /** The figure is from a quick run. */
+  /** Whether the figure is from a quick run. */
   quick: boolean;
 }
 

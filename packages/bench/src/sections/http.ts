@@ -97,7 +97,8 @@ async function verifyHostsSeen(fleet: MeasuredFleet): Promise<void> {
 }
 
 /**
- * Measures how long very large snapshots block the event loop. In each snapshot, every container of one host changed.
+ * Measures how long very large snapshots block the event loop. Each snapshot differs from the previous one in every
+ * container of its host.
  */
 async function measureStalls({ plan, progress }: Bench, fleet: MeasuredFleet) {
   const { stallContainers: containers, stallRequests } = plan.http;

@@ -116,7 +116,7 @@ type Read = ReturnType<typeof read>;
 const read = (route: string, name: string, queries: readonly string[], pages = 1) => ({
   name,
   route,
-  /** Pages that are read from each path, one after the other. */
+  /** The number of pages that are read from each path, one after the other. */
   pages,
   paths: queries.map((query) => (query === '' ? route : `${route}?${query}`)),
 });

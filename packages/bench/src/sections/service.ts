@@ -25,7 +25,7 @@ const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 type Participant = Awaited<ReturnType<typeof createParticipant>>;
 type Host = Participant['hosts'][number];
 
-/** A change of snapshots with this many containers, some of which are written concurrently. */
+/** A change, the number of containers per snapshot, and the number of snapshots that are written concurrently. */
 type Case = Change & { containers: number; concurrency: number };
 
 /** What a contender wrote in a round, and how long it took. */
@@ -178,11 +178,9 @@ function summarize(contender: ContenderId, turns: readonly Turn[]) {
   return {
     contender,
     snapshotsPerSecond: spread(turns.map((turn) => (1_000 * turn.snapshots) / turn.ms)),
-    /**
-     * CPU milliseconds per snapshot over all rounds. The first field is for this process, and the second for
-     * PostgreSQL's processes.
-     */
+    /** CPU milliseconds of this process per snapshot, over all rounds. */
     nodeCpuMs: sum((turn) => turn.nodeCpuMs) / snapshots,
+    /** CPU milliseconds of PostgreSQL's processes per snapshot, over all rounds. */
     postgresCpuMs: sum((turn) => turn.postgresCpuMs) / snapshots,
     snapshots,
   };

@@ -105,7 +105,7 @@ describeLargeFleet.each([
     for (const database of databases) await database.close();
   });
 
-  test.each(PAGES)('the $name page', async ({ name, path, firstHost }) => {
+  test.each(PAGES)('meet the limits of the $name page', async ({ name, path, firstHost }) => {
     const { page, context } = await openSignedIn(browser!, dashboard!);
     const { page: emptyPage, context: emptyContext } = await openSignedIn(browser!, empty!);
     const firstHostMs: number[] = [];

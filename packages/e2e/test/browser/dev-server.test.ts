@@ -12,8 +12,8 @@ const WEB = join(REPOSITORY, 'apps/web');
 
 /**
  * Copies the dashboard's sources, so that the test can edit them. The copy is inside the repository, because Vite
- * serves no files from outside. It has the same depth as the original, because tsconfig.json refers to another file by
- * a relative path.
+ * serves no files from outside the repository. It has the same depth as the original, because tsconfig.json refers to
+ * another file by a relative path.
  */
 async function copySources(): Promise<string> {
   const parent = join(REPOSITORY, '.muster');

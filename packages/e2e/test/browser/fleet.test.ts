@@ -23,14 +23,14 @@ const HOSTS = 500;
 
 /** Maximum traffic of an idle fleet page while `CHANGES_PER_MINUTE` containers change. */
 const TRAFFIC_BYTES_PER_MINUTE_MAX = 200_000;
-/** Number of containers that change: 2 % of 50 containers on each host. */
+/** Number of containers that change in a minute: 2 % of the 50 containers of each host. */
 const CHANGES_PER_MINUTE = 500;
 /** How long the traffic is measured. */
 const TRAFFIC_SECONDS = 20;
 
 /**
- * A name for which no test server exists. The browser resolves the name to this machine, but does not treat its origin
- * as secure.
+ * A host name that does not exist outside this test. The browser resolves it to this machine, but does not treat its
+ * origin as secure.
  */
 const INSECURE_HOST = 'muster.test';
 
@@ -210,7 +210,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     expect(await state.evaluate(isCutOff)).toBe(false);
   });
 
-  test('deletes selected hosts after one question that lists their names, with an audit log entry for each', async () => {
+  test('lets a user delete selected hosts after one question that lists their names, and records each deletion in the audit log', async () => {
     await open('/hosts?q=host-49');
     await page.getByText('11 hosts', { exact: true }).waitFor();
     await page.getByRole('checkbox', { name: 'Select host-491', exact: true }).click();
@@ -232,7 +232,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByText('497 hosts', { exact: true }).waitFor();
   });
 
-  test('is searched by name from any page, with the keyboard, and a host that does not exist leads to the search', async () => {
+  test('can be searched by name from any page with the keyboard, and the page of an unknown host leads to the search', async () => {
     await open('/hosts/01a21f53-0000-7000-8000-000000000000');
     await heading('Host not found').waitFor();
     await page.getByRole('navigation', { name: 'Main' }).waitFor();
@@ -438,7 +438,8 @@ describeLargeFleet('a fleet of 500 hosts', () => {
 });
 
 /**
- * Gives some hosts and containers problems. Most names of the hosts come last, so that no page contains them at first.
+ * Gives some hosts and containers problems. Most of these hosts get names that sort last, so that the first page of a
+ * list does not contain them.
  */
 async function changeHosts(db: TestDatabase): Promise<void> {
   const { prisma } = db;
@@ -459,8 +460,8 @@ async function changeHosts(db: TestDatabase): Promise<void> {
 }
 
 /**
- * Starts a proxy that passes everything on except the content of event streams, which it holds back, with or without
- * the headers of the response.
+ * Starts a proxy that forwards everything except event streams. It holds back the content of an event stream and,
+ * unless `sendsHeaders` is true, also the headers of the response.
  */
 async function startHoldingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
   const { hostname, port } = new URL(target);

@@ -29,7 +29,7 @@ describeInChromium('the token of a one-time link', () => {
     for (const request of requests.slice(1)) expect(request.url()).not.toContain(token);
   }
 
-  test('of the setup link is removed from the URL immediately, survives a reload, and is deleted after use', async () => {
+  test('is removed from the URL of a setup link immediately, survives a reload, and is deleted after use', async () => {
     const link = new URL(await dashboard.muster.setupLink());
     const token = link.hash.replace('#token=', '');
     await page.goto(link.href);
@@ -63,7 +63,7 @@ describeInChromium('the token of a one-time link', () => {
     }
   }
 
-  test.each(['#', '?'])('of an invitation after "%s" is removed from the URL immediately', async (delimiter) => {
+  test.each(['#', '?'])('is removed from the URL of an invitation if it follows "%s"', async (delimiter) => {
     const { token } = await invite(`${delimiter === '#' ? 'fragment' : 'query'}@example.org`);
     await page.goto(`${dashboard.url}/invitation${delimiter}token=${token}`);
     await page.getByLabel('Your name').waitFor();

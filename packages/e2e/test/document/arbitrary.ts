@@ -1,4 +1,4 @@
-/** Generates values from a JSON Schema. Parts of a value may violate the schema. */
+/** Generates values from a JSON Schema. Parts of a value can violate the schema. */
 import fc from 'fast-check';
 
 export type JsonSchema = Record<string, unknown>;

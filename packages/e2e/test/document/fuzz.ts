@@ -36,7 +36,7 @@ export interface DocumentFuzzResult {
 /** A placeholder for an existing id. */
 const KNOWN = '\uE000known';
 
-/** A cursor that the same list returned earlier. `change` modifies the cursor, unless it is null. */
+/** A cursor that the same list returned earlier. If `change` is not null, it modifies the cursor. */
 interface RealCursor {
   pick: number;
   change: { at: number; to: unknown } | { cut: number } | null;

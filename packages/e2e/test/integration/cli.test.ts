@@ -74,7 +74,7 @@ async function cli(...args: string[]): Promise<{ code: number | null; out: strin
 }
 
 describe('muster login', () => {
-  test('saves the key so that only its owner can read it, later commands use it, and logout deletes it', async () => {
+  test('saves the key in a file that only the user can read, later commands use it, and logout deletes it', async () => {
     const env = { XDG_CONFIG_HOME: join(dir, 'config'), MUSTER_URL: '', MUSTER_KEY: '' };
     const login = start(['login', `${muster.url}/`], env, `${muster.key}\n`);
     expect({ code: await login.ended, out: login.stdout() }).toEqual({ code: 0, out: '' });
@@ -158,7 +158,7 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +- +2 +Docker/);
   });
 
-  test('miss no change while they follow changes, and end when they are interrupted', async () => {
+  test('miss no change with --watch or --follow, and end when they are interrupted', async () => {
     const events = start(['events', '--follow', '-o', 'json']);
     const watch = start(['containers', '--watch', '-o', 'json']);
     const followedEvents = () =>

@@ -22,8 +22,7 @@ const healthCheck = (command: string): string[] => [
   ...['--health-timeout', '5s', '--health-retries', '1'],
 ];
 
-// These tests start containers.
-runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent as processes', () => {
+runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and the agent as processes', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;
@@ -181,7 +180,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     );
   });
 
-  test('when the engine stops, no container is removed and the host is engine_down', async () => {
+  test('when the engine stops, no container is reported as removed, and the host is engine_down', async () => {
     await untilSame();
     const present = (await muster.containers()).map(({ dockerId }) => dockerId);
     await engine.stop();
@@ -204,7 +203,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     expect(await muster.hosts()).toHaveLength(1);
   });
 
-  test('a frozen engine is detected, and the containers are exact again after it resumes', async () => {
+  test('a frozen engine is detected, and the containers are exact again after the engine resumes', async () => {
     engine.freeze();
     try {
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
@@ -216,7 +215,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine, the API and the agent 
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
   });
 
-  test('changes that occur while the API is down are reported after its restart', async () => {
+  test('changes that occur while the API is down are reported after the API restarts', async () => {
     await muster.stop();
     await engine.run('meanwhile');
     await engine.remove('done');

@@ -71,7 +71,7 @@ interface State {
 const statePath = (): string => join(dir, 'agent', 'agent.json');
 const readState = async (): Promise<State> => JSON.parse(await readFile(statePath(), 'utf8')) as State;
 
-test('an agent keeps its token while another server answers at its address, and then reports again', async () => {
+test('an agent keeps its token while another server responds at the API’s address, and then reports again', async () => {
   startAgent(await muster.enrollmentToken());
   await untilReported();
   // Restarts the agent without the enrollment token, as on a machine where install.sh has installed it.
@@ -90,7 +90,7 @@ test('an agent keeps its token while another server answers at its address, and 
   await untilReported();
 });
 
-test('an agent reports again to an API whose database was restored from a backup made before its last token rotation', async () => {
+test('an agent reports again to an API whose database was restored from a backup made before the agent’s last token rotation', async () => {
   startAgent(await muster.enrollmentToken());
   await untilReported();
   await agent!.stop();

@@ -32,11 +32,10 @@ const DAY_MS = 24 * HOUR_MS;
  */
 const SEEN_MS = 3_000;
 
-/** More than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
+/** The maximum recovery time: more than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
-// These tests start containers.
-runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remote machine', () => {
+runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a remote machine', () => {
   let dir: string;
   let engine: DockerEngine;
   let muster: Muster;
@@ -151,7 +150,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
       await untilSame();
     });
 
-    test('leaves no removed container in Muster, even if the engine is killed several times', async () => {
+    test('leaves no container in Muster that was removed from the engine, even if the engine is killed several times', async () => {
       for (let round = 0; round < 3; round++) {
         const id = await engine.run(`round-${round}`);
         if (round === 1) await untilSame();
@@ -243,7 +242,7 @@ runIf(hasDockerEngine(), describe)('a real Docker engine and an agent on a remot
       await untilSame();
     });
 
-    test('a day back during a restart of the agent prevents its reports for at most two minutes', async () => {
+    test('a day back during a restart of the agent prevents the reports of the agent for at most two minutes', async () => {
       await restarted.reports;
       await untilSame(60_000, restarted.muster);
       await engine.remove(restarted.unseenId);

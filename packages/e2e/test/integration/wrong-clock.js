@@ -1,5 +1,6 @@
 // Preloaded into a process: offsets the process's wall clock by the milliseconds in the file WRONG_CLOCK_FILE. The
-// process reads the file at its start and on SIGUSR2. Linux time namespaces do not offset the wall clock.
+// process reads the file at its start and on SIGUSR2. A Linux time namespace would not be enough, because it does not
+// offset the wall clock.
 import { readFileSync } from 'node:fs';
 
 const RealDate = Date;

@@ -97,9 +97,7 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/**
- * Starts a dashboard on a new embedded database, or on the database at `databaseUrl`. `env` adds environment variables.
- */
+/** Starts a dashboard on a new embedded database, or on the database at `databaseUrl`. `env` is added for the API. */
 export async function startDashboard(
   databaseUrl: string | null = null,
   env: Readonly<Record<string, string>> = {},

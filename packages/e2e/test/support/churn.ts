@@ -38,7 +38,7 @@ export async function changeContainers({ prisma }: TestDatabase, count: number):
   });
 }
 
-/** Stores each host's numbers of containers by state and health; of all hosts by default. */
+/** Counts each host's containers by state and health, and stores the counts in the host's row. Default: all hosts. */
 export async function countStates(
   prisma: Pick<TestDatabase['prisma'], '$executeRaw'>,
   hostIds: readonly string[] | null = null,

@@ -15,7 +15,7 @@ export class Muster {
   #api: Api | null = null;
   #port = 0;
 
-  /** `env` adds to the API's environment. Databases and secrets are in `directory`. */
+  /** `env` is added to the API's environment. Databases and secrets are in `directory`. */
   constructor(
     private readonly directory: string,
     private readonly env: Readonly<Record<string, string>> = {},

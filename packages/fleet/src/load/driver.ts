@@ -106,8 +106,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
       const waitMs = dueAt - performance.now();
       if (intervalMs > 0 && waitMs > 0) await sleep(Math.min(waitMs, durationMs));
       if (performance.now() - startedAt >= durationMs) return;
-      // A request counts as late only if its connection was still waiting for a response when it was due. A delay of
-      // the timer does not count.
+      // A request counts as late only if its connection was still waiting for a response when the request was due. A
+      // delay of the timer does not count.
       const isLate = !isStorm && intervalMs > 0 && waitMs < 0;
       const wasDueAt = dueAt;
       dueAt = isStorm ? Math.max(dueAt + intervalMs, performance.now()) : dueAt + intervalMs;

@@ -128,14 +128,14 @@ function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): Lo
   };
 }
 
-/** If `costlyBodies` is not null, the host sends these two snapshots alternately, instead of numbered ones. */
+/** If `costlyBodies` is not null, the host alternates between these two snapshots, and sends no numbered ones. */
 function createStormHost(session: AgentSession, number: number, costlyBodies: readonly Buffer[] | null): LoadHost {
   /**
    * The last generation that the API accepted, or 0. After a refusal, the host sends the same generation again, which
    * costs the API as much as a new one.
    */
   let generation = 0;
-  // Hosts start at different turns, so that not all send the same kind of request at once.
+  // Hosts start at different turns, so that they do not all send the same kind of request at the same time.
   let turn = number;
   /** The bodies of the accepted generation and of the next one. */
   const bodies = new Map<number, Buffer>();

@@ -6,15 +6,16 @@ import { NO_PROGRESS, simulateHost } from './workload.js';
 /** The properties that a container and its successors share. */
 export interface Role {
   /**
-   * A template in canonical form. Each container has its own id, state, status and start, and a suffix after the image.
+   * A template in canonical form. Each container has its own id, state, status and start time, and its own suffix after
+   * the image.
    */
   readonly container: Container;
   readonly hasHealthCheck: boolean;
 }
 
 /**
- * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because hosts of real
- * fleets run the same services.
+ * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because the hosts of a
+ * real fleet run the same services.
  */
 export const createRoles = (count: number): Role[] =>
   simulateHost({ seed: 1, index: 0, containers: count, mix: 'running' })

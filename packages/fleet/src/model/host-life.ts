@@ -30,7 +30,7 @@ const HOUR_MS = 3_600_000;
 const UPTIME_MS_MAX = 60 * 24 * HOUR_MS;
 
 /**
- * A host and its containers. Equal options give equal lives, regardless of the calls of `advance`. Times are
+ * A host and its containers. Equal options give equal lives, regardless of how often `advance` is called. Times are
  * milliseconds since the simulation's start. The host's events have their own random generator, so that they do not
  * affect the containers.
  */

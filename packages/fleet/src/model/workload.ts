@@ -1,7 +1,7 @@
 /**
- * Simulated hosts, their containers, and what changes between two snapshots. Pure: the seed, the host, the container's
- * place on the host, and the host's changes so far determine a container. A few numbers per host are therefore enough
- * to check a database.
+ * Simulated hosts, their containers, and what changes between two snapshots. The functions are pure: a container
+ * depends only on the seed, the host, the container's place on the host, and the host's changes so far. A few numbers
+ * per host are therefore enough to check a database.
  */
 import { Container, type Port } from '@muster/contracts';
 import { randomHex, seededRandom } from '@muster/testkit/random';
@@ -24,17 +24,17 @@ export interface HostShape {
 }
 
 /**
- * The changes of a host so far. A change affects the container after the one that the previous change affected, and
- * after the last container the first one again.
+ * The changes of a host so far. The first change affects the first container, the second change the second container,
+ * and so on. After the last container, the first one is next.
  */
 export interface HostProgress {
   /** Number of times that the age in a status text increased, summed over all containers. */
   ages: number;
   /** Restarts, summed over all containers. */
   restarts: number;
-  /** Containers that were removed, starting with the first. */
+  /** The number of removed containers. The first container is removed first, then the second, and so on. */
   absent: number;
-  /** Containers that were added after the start. */
+  /** The number of containers that were added after the start. */
   added: number;
 }
 

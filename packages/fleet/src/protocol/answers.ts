@@ -34,7 +34,7 @@ export async function callApi<S extends z.ZodType>(http: Http, schema: S, call: 
   return { kind: 'refused', reason, problemType: problem?.type ?? null };
 }
 
-/** The API sends Retry-After in seconds. A date is ignored, because the result would depend on the clock. */
+/** The API sends Retry-After in seconds. A date is ignored, because the delay would depend on the clock. */
 const parseRetryAfter = (header: string | string[] | undefined): number | null =>
   typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : null;
 

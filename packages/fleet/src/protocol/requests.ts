@@ -23,7 +23,7 @@ export const MACHINE = {
   engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
 } as const;
 
-/** Returns the request that enrolls a simulated machine, which `engineId` identifies, with an enrollment token. */
+/** Returns the request that enrolls the simulated machine `engineId` with an enrollment token. */
 export function enrollRequest(token: string, engineId: string, facts: Partial<EnrollRequest> = {}): Call {
   const machine: EnrollRequest = { name: engineId, engineId, ...MACHINE, ...facts };
   const body = JSON.stringify(machine);
@@ -31,8 +31,8 @@ export function enrollRequest(token: string, engineId: string, facts: Partial<En
 }
 
 /**
- * Returns the next snapshot of a session. The default observation time is now. `gzip` states whether `body` is
- * compressed.
+ * Returns the next snapshot of a session. By default, the observation time is the current time. `gzip` states whether
+ * `body` is compressed.
  */
 export function snapshotRequest(
   session: AgentSession,
@@ -47,7 +47,7 @@ export function snapshotRequest(
   return { method: 'POST', path: Paths.agentContainers, token: session.token, headers, body };
 }
 
-/** `facts` describe the machine and its engine. */
+/** Returns a heartbeat of a session. `facts` describe the machine and its engine. */
 export function heartbeatRequest(session: AgentSession, digest: string | null, facts: Partial<Heartbeat> = {}): Call {
   const body = JSON.stringify({ digest, ...facts });
   return { method: 'POST', path: Paths.agentHeartbeat, token: session.token, headers: headersOf(session), body };

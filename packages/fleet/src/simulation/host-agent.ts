@@ -62,12 +62,12 @@ const GZIP_LEVEL = 3;
  */
 const REMOVED_MAX = 20;
 
-/** How long after a request fails without a response the API may still receive the request's snapshot. */
+/** If a request fails without a response, the API can still receive its snapshot for this long. */
 const STRAGGLER_MS = 5_000;
 
 /** The share of snapshots that each kind of mishap affects if `faults` is 1. */
 const MISHAP_SHARE = 0.005;
-/** The maximum of this share, however large `faults` is. */
+/** The maximum share of snapshots that each kind of mishap affects, however large `faults` is. */
 const MISHAP_SHARE_MAX = 0.2;
 
 /** The agent of one simulated host. */
@@ -83,7 +83,7 @@ export class HostAgent {
   /** The generator for jitter and mishaps. */
   private readonly random: Random;
   private readonly pace: Pace;
-  /** Its token is empty if the agent must enroll again. */
+  /** The token of the session is empty if the agent must enroll again. */
   private session: AgentSession | null = null;
   private wantsRotation = false;
   private failures = 0;
@@ -278,8 +278,8 @@ export class HostAgent {
   }
 
   /**
-   * Sends the delayed snapshot, if there is one. The API must not apply it, because the API has already applied a newer
-   * snapshot.
+   * Sends the delayed snapshot, if there is one. The API must not apply that snapshot, because it has already applied a
+   * newer one.
    */
   private async sendDelayed(): Promise<void> {
     if (this.delayed === null || !this.session?.token) return;
@@ -322,7 +322,9 @@ export class HostAgent {
     this.pace.failed(this.fleet.now(), retryDelayMs(this.failures, retryAfterMs, this.random()), report);
   }
 
-  /** An agent enrolls again if its token is invalid, and stops if its host was deleted. */
+  /**
+   * Enrolls again if the agent's token is invalid. Stops after any other refusal, for example if the host was deleted.
+   */
   private handleRejection({ problemType, reason }: Answer<never> & { kind: 'refused' }): void {
     if (problemType !== ProblemTypes.tokenInvalid) return this.reject(`it was rejected: ${reason}`);
     increment(this.fleet.metrics.mishaps, 'enrolled again');

@@ -8,13 +8,13 @@ export type CallKind = (typeof CALL_KINDS)[number];
 export const SNAPSHOT_MISHAPS = ['answer lost', 'sent twice', 'sent late'] as const;
 export type SnapshotMishap = (typeof SNAPSHOT_MISHAPS)[number];
 
-/** Injected faults, and what happened to hosts. */
+/** What can happen to a host. */
 type HostMishap = 'agent restarted' | 'network failed' | 'token rotated' | 'host gone' | 'enrolled again';
 
-/** A latency is the time from the call to the complete response. It includes the wait for a free connection. */
+/** Figures of one kind of call. A latency ends with the complete response, and includes the wait for a connection. */
 const createCalls = () => ({ latencies: createLatencies(), bytesSent: 0, bytesReceived: 0 });
 
-/** The counts of a run. */
+/** The counts and latencies of a run. */
 export class Metrics {
   readonly calls = Object.fromEntries(CALL_KINDS.map((kind) => [kind, createCalls()])) as Readonly<
     Record<CallKind, ReturnType<typeof createCalls>>

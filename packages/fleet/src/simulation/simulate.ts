@@ -84,7 +84,7 @@ export async function simulate(options: SimulateOptions, io: Pick<CommandIo, 'pr
       simulator: { cpuSeconds: (ownCpuMs() - cpuMsBefore) / 1_000, rssMiB: process.resourceUsage().maxRSS / 1_024 },
     };
   });
-  // The summary is computed after the hosts are deleted, because it also counts these calls.
+  // The summary is computed after the hosts are deleted, because it also counts the calls that delete them.
   return summarize({ options, metrics, ...run });
 }
 
@@ -120,7 +120,7 @@ async function deleteHosts(operator: Operator, engineIdPrefix: string, enter: (p
     const remove = ({ id }: { id: string }) => operator.call('deleteHost', { params: { hostId: id } });
     await pMap(hosts, remove, { concurrency: DELETE_CONCURRENCY });
   } catch (error) {
-    // The run still prints its summary.
+    // This error does not fail the run, so that the run still prints its summary.
     if (!(error instanceof ApiError)) throw error;
     enter(`some hosts could not be deleted (${error.message})`);
   }

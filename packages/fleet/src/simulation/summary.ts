@@ -25,7 +25,7 @@ const DIFFERENCES_SHOWN = 20;
 /** What a summary is computed from. */
 export interface Run {
   options: SimulateOptions;
-  /** Duration from the start of the first host until the end of the fleet. */
+  /** Seconds from the start of the run until the agents stopped, before the comparisons. */
   seconds: number;
   hosts: { enrolled: number; gone: number };
   metrics: Metrics;

@@ -13,7 +13,7 @@ import { ApiError, type Operator } from '../operator.js';
 /** Number of concurrent requests: enough to keep the API busy, but too few to be a load test. */
 const CONCURRENCY = 4;
 
-/** The API's limit for the values of one filter. */
+/** The API's maximum number of values of one filter. */
 const HOSTS_PER_QUERY = 50;
 
 /** Maximum number of hosts whose removed containers and history are compared. */
@@ -44,7 +44,7 @@ async function readHosts(operator: Operator, now: () => number) {
   return { byId, read: { fromMs, untilMs: now() } };
 }
 
-/** Calls `compare`. If the API cannot be used, adds a difference. */
+/** Calls `compare`. If the API cannot be used, adds a difference that states this. */
 async function compareOrReport(differences: string[], compare: () => Promise<void>): Promise<void> {
   try {
     await compare();

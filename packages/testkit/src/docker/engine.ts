@@ -20,7 +20,7 @@ const SLEEP = ['sleep', '1d'];
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
 
-/** Returns whether a Docker engine can be started on this machine. `isAvailable` reports why not. */
+/** Returns whether a Docker engine can be started on this machine. If not, `isAvailable` reports the reason. */
 export function hasDockerEngine(): boolean {
   const missing = PROGRAMS.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
   const isRoot = process.platform === 'linux' && process.getuid?.() === 0;

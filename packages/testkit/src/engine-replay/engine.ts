@@ -60,7 +60,7 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
     this.#isPodman = capture.capturedEngine === 'podman-4.3';
   }
 
-  /** Adds the captured containers. Their ages are now the same as at the time of the capture. */
+  /** Adds the captured containers, with their times shifted so that their ages are those at the time of capture. */
   adoptCaptured(): void {
     const shiftMs = this.options.nowMs() - this.capture.capturedAtMs;
     const shift = (time: string) => (time === ZERO_TIME ? null : Date.parse(time) + shiftMs);
@@ -215,12 +215,12 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
     this.emit('event', { action, id, name: Names[0]!.slice(1), image, labels, exitCode, atMs });
   }
 
-  /** Docker lists the ports of running and paused containers only, Podman lists those of all containers. */
+  /** Docker lists the ports of running and paused containers only; Podman lists the ports of all containers. */
   #listedPorts({ entry, state }: ReplayedContainer): EnginePort[] {
     return this.#isPodman || state === 'running' || state === 'paused' ? entry.Ports : [];
   }
 
-  /** Docker lists the newest container first, Podman sorts by id. */
+  /** Docker lists the newest container first; Podman sorts by id. */
   #compare(a: EngineListEntry, b: EngineListEntry): number {
     return this.#isPodman ? (a.Id < b.Id ? -1 : 1) : b.Created - a.Created;
   }

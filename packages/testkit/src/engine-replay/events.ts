@@ -1,7 +1,7 @@
 import type { CapturedEngine } from './captures.js';
 import type { ContainerEvent } from './engine.js';
 
-/** Returns an event as a line of the engine's stream, with the keys and the order of a captured line. */
+/** Returns an event as a line of the engine's stream, with the same keys in the same order as a captured line. */
 export function renderEvent(capturedEngine: CapturedEngine, event: ContainerEvent): string {
   const { action, id, image, name, labels, exitCode, atMs } = event;
   const podman = { containerExitCode: String(exitCode ?? 0), podId: '' };
@@ -27,9 +27,9 @@ export function renderEvent(capturedEngine: CapturedEngine, event: ContainerEven
 }
 
 /**
- * Returns whether an action passes an engine's `event` filter. Docker compares whole actions; if `health_status`,
- * `exec_create` or `exec_start` is one of the values, it compares prefixes (moby's daemon/events/filter.go). Podman
- * before version 5 compares whole actions, and its name for Docker's `die` is `died` (libpod/events/filters.go).
+ * Returns whether an action passes an engine's `event` filter. Docker compares whole actions, unless `health_status`,
+ * `exec_create` or `exec_start` is one of the values: then it compares prefixes (moby's daemon/events/filter.go).
+ * Podman before version 5 compares whole actions, and its name for Docker's `die` is `died` (libpod/events/filters.go).
  */
 export function matchesEventFilter(capturedEngine: CapturedEngine, action: string, values: readonly string[]): boolean {
   if (values.length === 0) return true;

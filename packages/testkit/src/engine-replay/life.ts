@@ -14,7 +14,7 @@ export interface Role extends ContainerPlan {
   behavior: Behavior;
 }
 
-/** The history of one container: yields the milliseconds to wait before the next change. */
+/** The changes of one role's container. Each step makes a change, and yields the milliseconds until the next one. */
 type Script = Generator<number, never>;
 
 /**

@@ -18,7 +18,7 @@ const run = promisify(execFile);
 /** The oldest version that Muster supports. */
 const MAJOR_VERSION_MIN = 15;
 /**
- * Linux and macOS choose ports above this range for outgoing connections, so no connection takes a server's port before
+ * Linux and macOS choose ports above this range for outgoing connections, so no connection takes a server's port while
  * the server restarts.
  */
 const PORTS = { min: 10_000, max: 30_000 };
@@ -44,7 +44,7 @@ rm -rf "$2"
 /** PostgreSQL cannot be started on this machine. The message says why, and what to install. */
 export class PostgresMissingError extends Error {}
 
-/** Starts a server. Returns null if PostgreSQL is missing. `isAvailable` then reports what to install. */
+/** Starts a server. If PostgreSQL is missing, returns null, and `isAvailable` reports what to install. */
 export const startIfInstalled = <Server>(start: () => Promise<Server>): Promise<Server | null> =>
   start().catch((error: unknown) => {
     if (!(error instanceof PostgresMissingError)) throw error;
@@ -104,7 +104,7 @@ async function findServerOwner(): Promise<Owner> {
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
 
-/** Creates the files of a cluster, and returns its password. */
+/** Initializes a cluster's files, and returns its superuser's password. */
 async function initialize(bin: string, directory: string, owner: Owner): Promise<string> {
   const password = randomBytes(16).toString('hex');
   const passwordFile = join(directory, 'password');
@@ -130,7 +130,7 @@ async function startOnFreePort(server: Server, settings: Readonly<Record<string,
       await server.restart();
       return port;
     } catch (error) {
-      // Another process may listen on the port.
+      // Another process may already be listening on the port.
       if (!String(error).includes('could not bind') || attempt === START_ATTEMPTS_MAX) throw error;
     }
   }

@@ -11,7 +11,7 @@ export type Machine = Awaited<ReturnType<typeof describeMachine>>;
 
 const FSYNC_TRIES = 50;
 
-/** `postgres`: the version of PostgreSQL, or null if the run did not use PostgreSQL. */
+/** Describes this machine. `postgres` is the version of PostgreSQL, or null if the run did not use PostgreSQL. */
 export async function describeMachine(postgres: string | null) {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',

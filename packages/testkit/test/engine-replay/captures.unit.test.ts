@@ -8,7 +8,7 @@ const withoutOrder = (list: readonly Reply[]) =>
 
 const withoutStatus = (list: readonly Reply[]) => withoutOrder(list).map((each) => ({ ...each, Status: undefined }));
 
-/** Splits a status text into the text without its number of seconds, and this number. */
+/** Splits a status text into the text without the number of seconds, and that number. */
 const splitSeconds = (status: unknown): [string, number] => {
   const seconds = /(\d+) seconds/.exec(String(status))?.[1];
   return [String(status).replace(/\d+ seconds/, 'N seconds'), Number(seconds ?? 0)];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { median, pairedRatio, spread } from '../../src/report/stats.js';
 
-describe('figures over rounds', () => {
+describe('over several rounds', () => {
   test('the median is the middle value, or the mean of the two middle values', () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 3, 2])).toBe(2.5);
@@ -12,7 +12,7 @@ describe('figures over rounds', () => {
     expect(spread([10, 30, 20])).toEqual({ median: 20, min: 10, max: 30 });
   });
 
-  test('the ratio is computed for each round, and the median is taken of these ratios', () => {
+  test('the ratio is computed for each round, and the result contains the median of these ratios', () => {
     // The ratio of the medians would be 20 / 10 = 2.
     expect(pairedRatio([10, 20, 90], [10, 40, 9])).toEqual({ median: 1, min: 0.5, max: 10 });
   });

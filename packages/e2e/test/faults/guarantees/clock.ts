@@ -44,7 +44,7 @@ const STALE_MS_MAX = GRACE_MS + 7_000;
  * records that it is running.
  */
 const SETTLED_MS = 4_000;
-/** How long Muster is down: longer than a host's grace period. */
+/** How long Muster is down: longer than `GRACE_MS`. */
 const DOWN_MS = 10_000;
 
 const ENV = { MUSTER_HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) };
@@ -189,8 +189,8 @@ async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise
 }
 
 /**
- * An instant counts as in the future if it is more than this ahead. The limit is much less than the error of the wrong
- * clock.
+ * An instant is considered to be in the future if it is ahead of the test's clock by more than this many milliseconds.
+ * The wrong clock is ahead by far more.
  */
 const AHEAD_NOTICEABLE_MS = 5_000;
 

@@ -16,7 +16,7 @@ export const lagging: Guarantee = {
   check: (context) => withServer((server) => delayStream(context, server)),
 };
 
-/** Maximum time until the stream reports its delay: 5 s after the first delayed change, and time for a busy machine. */
+/** Maximum time until the stream reports its delay: 5 s after the first delayed change, plus a margin. */
 const LAGGING_MS_MAX = 15_000;
 /** Maximum time until the stream sends a change, or `caught-up` after a delay. */
 const CAUGHT_UP_MS_MAX = 10_000;
@@ -41,8 +41,8 @@ async function delayStream({ progress }: CheckContext, { createDatabase }: Serve
     const firstMs = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
 
     const whileOpen = await onDatabase(otherUrl, async (other) => {
-      // The transaction is in another database of the server, such as a transaction of a forgotten session or of an ETL
-      // job.
+      // This transaction is in another database of the server, like one that a forgotten session or an ETL job leaves
+      // open.
       await other.query('BEGIN');
       await other.query('SELECT pg_current_xact_id()');
       await snapshot('third:1');

@@ -29,10 +29,7 @@ export const overload: Guarantee = {
 const LOAD_FACTOR = 4;
 const GOODPUT_SHARE_MIN = 0.8;
 const RECOVERY_MS_MAX = 10_000;
-/**
- * Maximum increase in memory from peak load to overload. It covers the sockets and the memory that the API reserves for
- * bodies.
- */
+/** Maximum increase in memory from peak load to overload. It covers the sockets and the API's memory for bodies. */
 const MEMORY_BYTES_MAX = 150e6;
 
 /** Connections that measure the peak. They keep the API busy, but are so few that it refuses no request. */
@@ -55,12 +52,12 @@ const ANONYMOUS_BODIES = Array.from({ length: 125 }, () => announcement(Paths.se
 const PERSON_INTERVAL_MS = 1_000;
 /** The number of simultaneous callers of /readyz. */
 const READINESS_CALLERS = 400;
-/** How long these callers send requests. */
+/** How long the callers of /readyz send requests. */
 const READINESS_MS = 3_000;
 const READINESS_IDLE_MS = 11_000;
 /**
- * Maximum increase in transactions per second. The API checks its readiness at most four times per second, for all
- * callers together.
+ * Maximum increase in transactions per second while /readyz is called. The API checks its readiness at most four times
+ * per second, for all callers together.
  */
 const READINESS_STATEMENTS_MAX = 20;
 
@@ -167,8 +164,8 @@ interface People {
 
 /**
  * Starts the calls of two people: an operator reads, and a person without an account opens an invitation. The calls use
- * connections that were opened before the overload. No one signs in, because hashing a password takes 0.1 s of the
- * measured core.
+ * connections that were opened before the overload. No one signs in, because hashing a password takes 0.1 s of CPU time
+ * on the measured core.
  */
 async function startPeople(url: string, adminKey: string): Promise<People> {
   const client = createHttp(url);
@@ -203,7 +200,7 @@ async function startPeople(url: string, adminKey: string): Promise<People> {
   };
 }
 
-/** Calls /readyz on many connections at once, and counts the database transactions that these calls cause. */
+/** Calls /readyz concurrently on many connections, and counts the database transactions that these calls cause. */
 async function callReadiness(databaseUrl: string, port: number) {
   // After this idle time, PostgreSQL has counted all transactions of the overload.
   await sleep(READINESS_IDLE_MS);

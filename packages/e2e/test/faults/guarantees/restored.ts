@@ -61,8 +61,8 @@ async function loseLastCommits(
     await saveFiles(cluster.data);
     await cluster.restart();
     progress('restored: a copy of the database is saved');
-    // The restore will lose these revisions of the hosts, which the first replica has cached, and the transactions
-    // below.
+    // The restore will lose the revisions that these snapshots create, which the first replica has cached, and the
+    // transactions below.
     for (const agent of reporting) await send(a, snapshotRequest(agent, body('running', 'exited')));
     await onDatabase(databaseUrl, async (client) => {
       for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');
@@ -76,8 +76,8 @@ async function loseLastCommits(
     await cluster.restart();
     progress('restored: the database is replaced by the copy');
 
-    // This transaction gets a number that the first replica has already read from a lost transaction. The replica has
-    // read nothing since the restore.
+    // The transaction of this revocation gets an id that the first replica has already read as the id of a lost
+    // transaction. The replica has read nothing since the restore.
     await revokeTokens(databaseUrl, revoked);
     const revokedAt = performance.now();
     const sentAt = performance.now();
@@ -111,10 +111,10 @@ async function loseLastCommits(
   });
 }
 
-/** Copies the files of a server that does not run. `-a` preserves owners and modes, which PostgreSQL checks. */
+/** Copies the files of a stopped server. `-a` preserves owners and modes, which PostgreSQL checks. */
 const saveFiles = (data: string) => promisify(execFile)('cp', ['-a', data, `${data}.saved`]);
 
-/** Replaces the files of a server that does not run with the copy. Renaming directories takes almost no time. */
+/** Replaces the files of a stopped server with the copy. Renaming directories takes almost no time. */
 async function restoreFiles(data: string): Promise<void> {
   await rename(data, `${data}.lost`);
   await rename(`${data}.saved`, data);

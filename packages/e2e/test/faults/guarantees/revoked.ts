@@ -17,8 +17,8 @@ export const revoked: Guarantee = {
 const REPLICAS = 2;
 const REJECTED_MS_MAX = 5_000;
 /**
- * How long the test uses tokens after their revocation. The API may accept a revoked token for a shorter time than
- * this.
+ * How long the test uses tokens after their revocation: longer than the 5 s for which the API may accept a revoked
+ * token.
  */
 const WATCH_MS = 8_000;
 /** The wait between two calls with a revoked token. */

@@ -118,7 +118,7 @@ export async function holdOpen(port: number, heads: readonly string[]): Promise<
   return () => sockets.forEach((socket) => socket.destroy());
 }
 
-/** A slow client: it sends `prefix` at once, and then `rest` repeatedly, one byte at a time. */
+/** A slow client: it first sends `prefix` as a whole, and then `rest` repeatedly, one byte at a time. */
 export type Dribble = { name: string; prefix: string; rest: string };
 
 /** Sends a byte each second. Returns the milliseconds until the server closed the connection, at most `timeoutMs`. */
