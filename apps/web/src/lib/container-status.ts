@@ -70,8 +70,8 @@ function statusOfState(
 }
 
 /**
- * Returns whether an exit code means an error: whether it is neither 0 nor the code of a stopped process. This is a copy
- * of the contracts package's function, because the page imports only data from that package.
+ * Returns whether an exit code means an error: whether it is neither 0 nor the code of a stopped process. This is a
+ * copy of the contracts package's function, because the page imports only data from that package.
  */
 export const isErrorCode = (exitCode: number): boolean => exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
 

@@ -1,7 +1,7 @@
 /**
- * Elects one tab of the browser as the leader, which holds the live stream for all tabs. `onLead` is called when this tab
- * becomes the leader. The signal is aborted when this tab loses the leadership. Returns a function that withdraws this tab
- * from the election.
+ * Elects one tab of the browser as the leader, which holds the live stream for all tabs. `onLead` is called when this
+ * tab becomes the leader. The signal is aborted when this tab loses the leadership. Returns a function that withdraws
+ * this tab from the election.
  */
 export type Elect = (onLead: (lost: AbortSignal) => void) => () => void;
 
@@ -60,14 +60,15 @@ const RENEWAL_MS = 3_000;
 const LEASE_MS = 70_000;
 
 /**
- * Time after which a new leader checks that no other tab took the lease at the same moment, in milliseconds. Tabs can run
- * in different processes, and on a busy device one of them may see the other's lease some hundred milliseconds late.
+ * Time after which a new leader checks that no other tab took the lease at the same moment, in milliseconds. Tabs can
+ * run in different processes, and on a busy device one of them may see the other's lease some hundred milliseconds
+ * late.
  */
 const CONFIRMATION_MS = 1_000;
 
 /**
- * Elects with a lease in `localStorage`, for pages without Web Locks, which browsers offer only with HTTPS. `steal` takes
- * the lease from a leader that no longer sends messages.
+ * Elects with a lease in `localStorage`, for pages without Web Locks, which browsers offer only with HTTPS. `steal`
+ * takes the lease from a leader that no longer sends messages.
  */
 export function electByLease(
   storage: LeaseStorage,

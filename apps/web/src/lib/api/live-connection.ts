@@ -6,8 +6,8 @@ import { isSignedOut } from './client';
  * The state of the live stream. `connecting`: no message has arrived yet. `live`: changes arrive as they are committed.
  * `lagging`: connected, but the server has not yet sent the changes that were committed after `since`. `lost`:
  * disconnected since `since`, and reconnecting. `silent`: connected, but no message arrives, usually because a proxy
- * buffers the stream. `ended`: the session has ended, and no more messages will arrive. `since` is a time in milliseconds,
- * according to the server's clock for `lagging` and to this device's clock for `lost` and `silent`.
+ * buffers the stream. `ended`: the session has ended, and no more messages will arrive. `since` is a time in
+ * milliseconds, according to the server's clock for `lagging` and to this device's clock for `lost` and `silent`.
  */
 export type LiveState =
   { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost' | 'silent'; since: number };
