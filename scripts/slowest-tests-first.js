@@ -9,7 +9,7 @@ import TestSequencer from '@jest/test-sequencer';
 const SLOWEST = [
   'e2e/test/integration/outages',
   'api/test/groups/concurrency',
-  'e2e/test/document/fuzz',
+  'e2e/test/openapi-fuzz/fuzz',
   'e2e/test/browser/story',
   'db/test/migrations',
   'db/test/backup',

@@ -11,7 +11,7 @@ import { createRefusalDelay } from './http/delay-refusals.js';
 import { createAgentLimits } from './http/limit-agents.js';
 import { requireMetricsAuth, type MetricsWithoutToken } from './http/require-metrics-auth.js';
 import { createEnrollmentLimit } from './http/limit-enrollments.js';
-import { limitAuthFailures } from './http/limit-failures.js';
+import { limitAuthFailures } from './http/limit-auth-failures.js';
 import { measureRequests } from './http/measure-requests.js';
 import { methodNotAllowed, refuseOptionsMethod } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
@@ -33,7 +33,7 @@ import { inventoryRoutes } from './routes/inventory.js';
 import { metricsRoutes } from './routes/metrics.js';
 import { streamRoutes, type StreamRouteOptions } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
-import { createAgentReleaseService, type AgentReleaseService } from './services/delivery/index.js';
+import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release/index.js';
 import {
   createAgentTokenCache,
   createAgentTokenService,

@@ -27,7 +27,7 @@ import {
 import { createLease } from './lib/lease.js';
 import { serve } from './http/server.js';
 import { createAdmissionControl } from './http/admission-control.js';
-import { createAgentReleaseService } from './services/delivery/index.js';
+import { createAgentReleaseService } from './services/agent-release/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
 

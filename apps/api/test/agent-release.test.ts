@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
-import { createAgentReleaseService } from '../src/services/delivery/agent-release.js';
+import { createAgentReleaseService } from '../src/services/agent-release/agent-release.js';
 
 const SCRIPT = `#!/bin/sh
 MUSTER_URL_DEFAULT=''

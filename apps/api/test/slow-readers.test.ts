@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../src/app.js';
 import { serve, type HttpServer } from '../src/http/server.js';
-import { createAgentReleaseService } from '../src/services/delivery/agent-release.js';
+import { createAgentReleaseService } from '../src/services/agent-release/agent-release.js';
 import { withAdmission } from './with-admission.js';
 import { container } from './fixtures.js';
 import { TestApi, testClock, type TestOrganization } from './harness.js';

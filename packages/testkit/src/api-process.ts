@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 import { mainOf, ProgramError, startProgram, type Program, type ProgramOptions } from './child-process.js';
 import type { PreloadHandlers } from './preload.js';
-import { createCaller } from './worker.js';
+import { createCaller } from './ipc.js';
 
 /**
  * The options of `startApi`. Variables in `env` are added to the defaults or replace them. The defaults are HOST, PORT,

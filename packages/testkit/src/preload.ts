@@ -4,7 +4,7 @@
  */
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { ownCpuMs } from './proc.js';
-import { serveCalls } from './worker.js';
+import { serveCalls } from './ipc.js';
 
 /**
  * The environment variable with the milliseconds by which the wall clock is ahead. The monotonic clock is not affected.

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { endAfterRequest } from './end-after-request.js';
 import { securityHeaders } from './security-headers.js';
 import { waitForResponse, type Connections } from './connections.js';
-import { SMALL_CHUNKS } from './small-chunks.js';
+import { SMALL_CHUNKS } from './limit-small-chunks.js';
 
 /**
  * Maximum milliseconds until the server closes the connection of a refused client. Data that arrives until then is read

@@ -13,7 +13,7 @@ import {
   type ErrorCode,
 } from '../errors.js';
 import { endAfterRequest } from './end-after-request.js';
-import { FileRefusedError } from './file-refusal.js';
+import { FileRefusedError } from './send-file.js';
 import { RequestAbortedError } from './request-aborted.js';
 
 /** The HTTP status, problem type and title of each domain error. */

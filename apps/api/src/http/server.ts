@@ -3,7 +3,7 @@ import { pino, type Logger } from 'pino';
 import { createBrokenRequestHandler } from './broken-request.js';
 import { awaitContinue } from './expect-continue.js';
 import { trackConnections, type Connections } from './connections.js';
-import { limitSmallChunks } from './small-chunks.js';
+import { limitSmallChunks } from './limit-small-chunks.js';
 import { normalizeTarget } from './target.js';
 
 /** Milliseconds within which a whole request must arrive. */

@@ -3,10 +3,10 @@ import type { Response } from 'express';
 import { addressGroup } from '../lib/address-group.js';
 import { OverloadedError, RateLimitedError } from '../errors.js';
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.js';
-import { sendFile } from '../http/file-refusal.js';
+import { sendFile } from '../http/send-file.js';
 import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 import { route, type Route } from '../http/route.js';
-import type { AgentReleaseService } from '../services/delivery/index.js';
+import type { AgentReleaseService } from '../services/agent-release/index.js';
 import type { Caller } from '../services/identity/index.js';
 
 /** Maximum number of concurrent downloads from one process. A release file has up to 100 MB. */

@@ -2,7 +2,7 @@ import { Operations, Paths } from '@muster/contracts';
 import { Router } from 'express';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import { sendFile } from '../http/file-refusal.js';
+import { sendFile } from '../http/send-file.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
 import { route, type Route } from '../http/route.js';
 import { createOpenApiDocument } from '../openapi/document.js';

@@ -1,7 +1,7 @@
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import { stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
-import { toFileError } from '../http/file-refusal.js';
+import { toFileError } from '../http/send-file.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
 import { closeIfReaderStalls, STALLED_MS_MAX } from '../http/close-if-reader-stalls.js';
 
