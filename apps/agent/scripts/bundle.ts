@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGE_DIRECTORY = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Maximum size of the bundle, in bytes. The limit is 10 % above the current size, so that growth is noticed. Growth
@@ -36,7 +36,7 @@ const treeShakableZod: Plugin = {
  */
 export async function bundleAgent(outfile: string, format: 'esm' | 'cjs'): Promise<void> {
   const { metafile } = await build({
-    absWorkingDir: PACKAGE,
+    absWorkingDir: PACKAGE_DIRECTORY,
     entryPoints: ['src/main.ts'],
     outfile,
     bundle: true,

@@ -23,7 +23,7 @@ import { bundleAgent } from './bundle.js';
 import { ARCHITECTURES, checkExecutable, type Architecture } from './executable.js';
 import { archiveHash, checkArchive, receivesSecurityFixes } from './node-archives.js';
 
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGE_DIRECTORY = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * The marker that Node.js uses to find an embedded application ("Single executable applications" in its documentation).
@@ -68,7 +68,7 @@ async function checksumLine(release: string, name: string): Promise<string> {
 
 const program = new Command('package')
   .addArgument(new Argument('[architecture...]').choices(ARCHITECTURES).default(ARCHITECTURES))
-  .option('--out <directory>', 'directory in which the release is built', join(PACKAGE, 'release'))
+  .option('--out <directory>', 'directory in which the release is built', join(PACKAGE_DIRECTORY, 'release'))
   .parse(
     process.argv.slice(2).filter((argument) => argument !== '--'),
     { from: 'user' },
@@ -98,7 +98,7 @@ try {
     fileNames.push(name);
   }
   for (const name of ['install.sh', 'muster-agent.service']) {
-    await copyFile(join(PACKAGE, 'packaging', name), join(release, name));
+    await copyFile(join(PACKAGE_DIRECTORY, 'packaging', name), join(release, name));
     fileNames.push(name);
   }
   await writeFile(join(release, 'sbom.cdx.json'), await billOfMaterials(AGENT_VERSION));

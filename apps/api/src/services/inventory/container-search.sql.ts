@@ -41,9 +41,9 @@ export function containerSearch(
 ): ContainerSearch {
   const { hostFreshness, state, health, problem, image, label = [], q, presence } = query;
   // A removed container is `exited` and has no health or problem, regardless of its last state.
-  const mayBeRemoved =
+  const canMatchRemoved =
     health === undefined && problem === undefined && (state === undefined || state.includes('exited'));
-  const halves = { present: [PRESENT], removed: [REMOVED], all: mayBeRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
+  const halves = { present: [PRESENT], removed: [REMOVED], all: canMatchRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
     presence
   ];
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;

@@ -48,7 +48,7 @@ export async function scanImages(
   { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageScanLimits,
 ): Promise<ScannedImages> {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL`;
-  const isRequested =
+  const prefixMayMatch =
     q === undefined
       ? Prisma.sql`TRUE`
       : Prisma.sql`(${contains(Prisma.sql`step.beginning`, q)} OR length(step.beginning) = 200)`;
@@ -74,7 +74,7 @@ export async function scanImages(
             count(*) < ${rowsOfImageMax}::int AS "isExact"
           FROM (
             SELECT c.image, c."imageId", c."hostId", c.state FROM containers AS c
-            WHERE ${ofOrganization} AND ${IMAGE} = step.beginning AND ${isRequested} AND ${matches}
+            WHERE ${ofOrganization} AND ${IMAGE} = step.beginning AND ${prefixMayMatch} AND ${matches}
               AND c.image COLLATE "C" > ${afterImage} AND c."hostId" NOT IN (SELECT id FROM gone)
             LIMIT ${rowsOfImageMax}::int
           ) AS c

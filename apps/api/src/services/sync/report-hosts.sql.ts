@@ -122,7 +122,8 @@ const toColumns = (report: HostReport): ReportColumns =>
       };
 
 const entry = (column: keyof typeof COLUMNS) => `entry."${column}"`;
-const ORDER = {
+/** The position of a report among the reports of its host: the columns that `orderCondition` compares. */
+const ENTRY_ORDER = {
   stream: entry('stream'),
   sequence: entry('sequence'),
   observedAt: entry('observedAt'),
@@ -148,14 +149,14 @@ const onlyForSnapshot = (
  * The value of `streamHeardAt` after a heartbeat. A heartbeat does not change the order, but shows that its stream is
  * alive.
  */
-const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ORDER.stream} THEN ${ORDER.receivedAt} ELSE hosts."streamHeardAt" END`;
+const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ENTRY_ORDER.stream} THEN ${ENTRY_ORDER.receivedAt} ELSE hosts."streamHeardAt" END`;
 
 /**
  * Returns an expression that ignores reports of a superseded stream, because the replaced agent may run on another
  * machine.
  */
 const unlessSuperseded = (column: string, value: string) =>
-  `CASE WHEN COALESCE(${isSuperseded(ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
+  `CASE WHEN COALESCE(${isSuperseded(ENTRY_ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
 
 const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
@@ -176,12 +177,12 @@ const AGENT_PROBLEMS = unlessSuperseded(
 );
 
 const ASSIGNMENTS = formatAssignments({
-  lastSeenAt: ORDER.receivedAt,
+  lastSeenAt: ENTRY_ORDER.receivedAt,
   heartbeatSeconds: entry('heartbeatSeconds'),
   confirmedAt: `CASE
       WHEN hosts.digest = ${entry('digest')} AND NOT ${entry('isNotCurrent')} AND (${entry('isSnapshot')}
-        OR (hosts."snapshotRefusedAt" IS NULL AND COALESCE(hosts.stream = ${ORDER.stream}, ${ORDER.stream} IS NULL)))
-      THEN ${ORDER.receivedAt} ELSE hosts."confirmedAt"
+        OR (hosts."snapshotRefusedAt" IS NULL AND COALESCE(hosts.stream = ${ENTRY_ORDER.stream}, ${ENTRY_ORDER.stream} IS NULL)))
+      THEN ${ENTRY_ORDER.receivedAt} ELSE hosts."confirmedAt"
     END`,
   engineError: unlessSuperseded('engineError', entry('engineError')),
   engineName: fact('engineName'),
@@ -190,9 +191,9 @@ const ASSIGNMENTS = formatAssignments({
   os: fact('os'),
   agentVersion: fact('agentVersion'),
   clockSkewSeconds: fact('clockSkewSeconds'),
-  ...suspectedCloneAssignments(ORDER),
+  ...suspectedCloneAssignments(ENTRY_ORDER),
   ...onlyForSnapshot(
-    { ...orderAssignments(ORDER), ...problemAssignments('TRUE') },
+    { ...orderAssignments(ENTRY_ORDER), ...problemAssignments('TRUE') },
     { streamHeardAt: STREAM_SEEN_AT, agentProblems: AGENT_PROBLEMS },
   ),
 });
@@ -223,7 +224,7 @@ function reportStatement({ name, several }: { name: string; several: boolean }):
       ${ASSIGNMENTS}
     FROM entry JOIN locked ON locked.id = entry."hostId"
     WHERE hosts.id = entry."hostId" AND ${NOT_DELETED}
-      AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderCondition(ORDER)}))
+      AND (NOT ${entry('isSnapshot')} OR (hosts.digest = ${entry('digest')} AND ${orderCondition(ENTRY_ORDER)}))
     RETURNING hosts.id::text AS "hostId", COALESCE(hosts.digest = ${entry('digest')}, FALSE) AS "digestMatches",
       hosts.revision, hosts.digest, hosts."containerCount"`,
   };

@@ -52,7 +52,7 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
     const summary = await applyDiff(parts, snapshot, { base: host, diff, totals });
     if (summary !== null) return summary;
     await pause(random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt));
-    await waitForLock(db, hostId);
+    await waitUntilUnlocked(db, hostId);
   }
   throw new UnavailableError('Conflicting concurrent snapshots for this host. Retry.');
 }
@@ -64,7 +64,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
  * the lock is released would be outdated.
  * @throws UnavailableError if the lock is not released in time.
  */
-async function waitForLock(db: Database, hostId: string): Promise<void> {
+async function waitUntilUnlocked(db: Database, hostId: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs += LOCK_PAUSE_MS) {
     if ((await findHostLock(db, hostId)) !== 'locked') return;
     await pause(LOCK_PAUSE_MS);

@@ -72,7 +72,7 @@ async function deployRepeatedly({ plan, progress }: CheckContext, databaseUrl: s
   });
 }
 
-interface HostOptions {
+interface ReportAndReadOptions {
   host: number;
   agent: AgentSession;
   client: Http;
@@ -85,7 +85,14 @@ interface HostOptions {
  * Sends reports of a host and reads the stored state as an operator, until `isOver` returns true. Returns the last
  * snapshot.
  */
-async function reportAndRead({ host, agent, client, adminKey, tally, isOver }: HostOptions): Promise<LastSnapshot> {
+async function reportAndRead({
+  host,
+  agent,
+  client,
+  adminKey,
+  tally,
+  isOver,
+}: ReportAndReadOptions): Promise<LastSnapshot> {
   const send = async (call: Call) => {
     tally.requests += 1;
     try {
