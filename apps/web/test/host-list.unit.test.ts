@@ -74,7 +74,7 @@ describe('the sort order of hosts', () => {
     expect(nextHostSort({}, 'agentVersion')).toBe('agentVersion');
   });
 
-  test('starts with the worst hosts, or with the most containers, after the first click on that column', () => {
+  test('is descending after the first click on the severity or on the number of containers', () => {
     expect(nextHostSort({}, 'severity')).toBe('-severity');
     expect(nextHostSort({ sort: '-severity' }, 'severity')).toBe('severity');
     expect(nextHostSort({}, 'containerCount')).toBe('-containerCount');

@@ -70,7 +70,7 @@ export const port: fc.Arbitrary<Port> = fc
   .map((entries) => Object.fromEntries(entries) as Port);
 
 /** Creates an object with these own properties, including `__proto__`, as `JSON.parse` does. */
-export const ownProperties = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> => {
+export const objectWithOwnProperties = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> => {
   const target: Record<string, T> = {};
   for (const [key, value] of entries) {
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
@@ -80,7 +80,7 @@ export const ownProperties = <T>(entries: readonly (readonly [string, T])[]): Re
 
 const labels = fc
   .uniqueArray(fc.tuple(labelKey, storableText({ maxLength: 8 })), { selector: ([key]) => key, maxLength: 6 })
-  .map(ownProperties);
+  .map(objectWithOwnProperties);
 
 const instant = fc
   .date({ min: new Date('0002-01-01T00:00:00Z'), max: new Date('9998-12-31T00:00:00Z'), noInvalidDate: true })
@@ -138,10 +138,10 @@ export const oversizedContainer: fc.Arbitrary<ContainerInput> = fc.record(
       labels,
       fc
         .uniqueArray(fc.tuple(textAround(256), textAround(4_096)), { selector: ([key]) => key, maxLength: 24 })
-        .map(ownProperties),
+        .map(objectWithOwnProperties),
       fc
         .integer({ min: 4_090, max: 4_110 })
-        .map((count) => ownProperties(Array.from({ length: count }, (_, i) => [`${i}`, '']))),
+        .map((count) => objectWithOwnProperties(Array.from({ length: count }, (_, i) => [`${i}`, '']))),
     ),
     truncated: fc.array(fc.constantFrom('command', 'labels', 'ports'), { maxLength: 2 }),
   },
@@ -167,7 +167,9 @@ export const anySnapshot = fc.array(
       ports: fc.array(fc.oneof({ weight: 5, arbitrary: port }, { weight: 1, arbitrary: fc.anything() }), {
         maxLength: 3,
       }),
-      labels: fc.array(fc.tuple(fc.oneof(labelKey, anyText(3)), anyText(3)), { maxLength: 3 }).map(ownProperties),
+      labels: fc
+        .array(fc.tuple(fc.oneof(labelKey, anyText(3)), anyText(3)), { maxLength: 3 })
+        .map(objectWithOwnProperties),
       startedAt: fc.oneof(fc.constant(null), instant, anyText(3)),
       unknown: fc.anything(),
     },

@@ -9,7 +9,7 @@ import {
   parseSnapshot,
   type Snapshot,
 } from '../src/index.js';
-import { minimalContainer, ownProperties, port, validSnapshot } from './arbitraries.js';
+import { minimalContainer, objectWithOwnProperties, port, validSnapshot } from './arbitraries.js';
 
 const snapshot: fc.Arbitrary<Snapshot> = validSnapshot.map((value) => {
   const parsed = parseSnapshot(value);
@@ -32,7 +32,7 @@ const reordered = (containers: Snapshot): fc.Arbitrary<Snapshot> =>
             shuffled(Object.keys(container)),
           )
           .map(([ports, labels, fields]) => {
-            const same = { ...container, ports, labels: ownProperties(labels) };
+            const same = { ...container, ports, labels: objectWithOwnProperties(labels) };
             return Object.fromEntries(fields.map((field) => [field, same[field as keyof Container]])) as Container;
           }),
       ),
@@ -77,7 +77,7 @@ test('canonical order neither loses nor adds data', () => {
   );
 });
 
-// Agents and the API compare these bytes with those of other versions.
+// An agent and an API of different versions compare the canonical bytes of containers, so the bytes must not change.
 test('the canonical form of a container begins with the same bytes in all versions, and new fields come last', () => {
   const container = Container.parse({
     truncated: ['labels'],
@@ -155,7 +155,7 @@ test('comparePorts is a total order that returns 0 only for equal ports', () => 
 });
 
 test('labels are sorted in code unit order and keep __proto__', () => {
-  const labels = ownProperties([
+  const labels = objectWithOwnProperties([
     ['b', '1'],
     ['__proto__', '2'],
     ['B', '3'],

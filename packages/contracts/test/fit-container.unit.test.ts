@@ -10,7 +10,14 @@ import {
   type Port,
 } from '../src/index.js';
 import { isNormalizedContainer } from '../src/normalized-container.js';
-import { minimalContainer, oversizedContainer, ownProperties, port, validSnapshot, withFields } from './arbitraries.js';
+import {
+  minimalContainer,
+  oversizedContainer,
+  objectWithOwnProperties,
+  port,
+  validSnapshot,
+  withFields,
+} from './arbitraries.js';
 
 const container = (fields: Partial<ContainerInput>): Container => Container.parse(withFields(fields));
 const fit = (fields: Partial<ContainerInput>): Container => fitContainer(container(fields));
@@ -68,7 +75,7 @@ test('the fitted container does not depend on the order of labels and ports', ()
       const { labels = {}, ports = [], ...rest } = input;
       const reversed = {
         ...rest,
-        labels: ownProperties(Object.entries(labels).reverse()),
+        labels: objectWithOwnProperties(Object.entries(labels).reverse()),
         ports: [...ports].reverse(),
       };
       const [a, b] = [fitContainer(Container.parse(input)), fitContainer(Container.parse(reversed))];
@@ -138,7 +145,7 @@ describe('labels', () => {
   });
 
   test('keep the key __proto__', () => {
-    const labels = ownProperties([
+    const labels = objectWithOwnProperties([
       ['__proto__', 'kept'],
       ['z', 'x'.repeat(5_000)],
     ]);

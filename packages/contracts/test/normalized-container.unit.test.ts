@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Container, fitContainer, parseContainer } from '../src/index.js';
 import { isNormalizedContainer } from '../src/normalized-container.js';
-import { anySnapshot, ownProperties, validSnapshot } from './arbitraries.js';
+import { anySnapshot, objectWithOwnProperties, validSnapshot } from './arbitraries.js';
 
 const jsonRoundTrip = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
@@ -21,7 +21,7 @@ const plain: Container = {
   state: 'running',
   status: 'Up 5 minutes',
   ports: [{ privatePort: 80, type: 'tcp' }],
-  labels: ownProperties([['__proto__', 'x']]),
+  labels: objectWithOwnProperties([['__proto__', 'x']]),
   startedAt: '2026-03-01T12:00:00.000Z',
 };
 

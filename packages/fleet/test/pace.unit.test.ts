@@ -21,7 +21,7 @@ test('an agent starts with a snapshot, and then follows the server’s cadence',
   expect(pace.next()).toEqual({ report: 'snapshot', atMs: 60_000 });
 });
 
-test('a burst of changes causes one snapshot, a second after the first change', () => {
+test('a burst of changes causes only one snapshot, 1 s after the first change', () => {
   const pace = settledPace();
   expect(pace.hasChange).toBe(false);
   pace.containerChanged(3_000);

@@ -4,7 +4,7 @@ export interface BackoffLimits {
   capMs: number;
 }
 
-/** Waits between attempts to reach the API. */
+/** The delays between attempts to reach the API. */
 export const SERVER_BACKOFF: BackoffLimits = { baseMs: 1_000, capMs: 60_000 };
 
 /** Waits between attempts to read the engine. They are shorter because the engine is local. */

@@ -43,7 +43,8 @@ function peerOf({ locals }: Response): TransferPeer | null {
 }
 
 /**
- * Receives a body. If the body did not arrive with its headers, `beginTransfer` resolves once its transfer may begin.
+ * Receives a body. `beginTransfer` is given only if the whole body did not arrive together with the headers. It resolves
+ * when the transfer of the body may begin.
  */
 function receive(
   req: Request,

@@ -168,7 +168,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
   test('changes during a network outage are recorded afterwards, in order and with their original times', async () => {
     for (const name of ['replaced', 'touched']) await engine.docker('start', name);
     await untilSame();
-    const touchedBefore = (await muster.history(await idOf('touched'))).length;
+    const eventCountBefore = (await muster.history(await idOf('touched'))).length;
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
@@ -196,12 +196,12 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     await untilJournaled(() => engine.remove(meanwhile));
     const mendedAt = Date.now();
     // Muster has received none of these changes.
-    expect(await muster.history(touched)).toHaveLength(touchedBefore);
+    expect(await muster.history(touched)).toHaveLength(eventCountBefore);
 
     link.mend();
     await untilSame(RECOVERY_MS_MAX);
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
-    const outageEvents = (await muster.history(touched)).slice(touchedBefore);
+    const outageEvents = (await muster.history(touched)).slice(eventCountBefore);
     expect(outageEvents.map(({ kind }) => kind)).toEqual(['exited', 'started', 'paused', 'unpaused']);
     expect((await muster.history(meanwhile)).map(({ kind }) => kind)).toEqual(['created', 'removed']);
     expect((await muster.history(old)).at(-1)!.kind).toBe('removed');

@@ -203,10 +203,10 @@ export async function pageTasksOf(browser: Browser, action: () => Promise<void>)
   const trace = await browser.stopTracing();
   const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
   const threadOf = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
-  const isNameOfMain = ({ name, args }: TraceEvent): boolean =>
+  const namesMainThread = ({ name, args }: TraceEvent): boolean =>
     name === 'thread_name' && args.name === 'CrRendererMain';
-  const mains = new Set(traceEvents.filter(isNameOfMain).map(threadOf));
+  const mainThreads = new Set(traceEvents.filter(namesMainThread).map(threadOf));
   return traceEvents
-    .filter((event) => event.name === 'ThreadControllerImpl::RunTask' && mains.has(threadOf(event)))
+    .filter((event) => event.name === 'ThreadControllerImpl::RunTask' && mainThreads.has(threadOf(event)))
     .map(({ dur = 0, tdur = 0 }) => ({ lastedMs: dur / 1_000, workedMs: tdur / 1_000 }));
 }

@@ -4,7 +4,7 @@ import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { imageBeginning } from './container-columns.sql.js';
 import { scanImages } from './scan-images.sql.js';
 
-/** Limits of the work for one page of images. See `ImageScanLimits`. */
+/** Limits on the work done for one page of images. See `ImageScanLimits`. */
 export interface ImageListLimits {
   rowsMax?: number;
   rowsOfImageMax?: number;

@@ -17,7 +17,7 @@ interface Sort {
   kind: 'string' | 'instant' | 'int4';
 }
 
-/** The texts that are sorted as versions. An engine's name comes before its version. */
+/** The SQL expressions of the sort keys that are compared as version numbers. An engine's name comes before its version. */
 const VERSIONS = {
   engine: Prisma.sql`(h."engineName" || ' ' || h."engineVersion")`,
   agentVersion: Prisma.sql`h."agentVersion"`,

@@ -1,7 +1,7 @@
 import { Freshness, HostProblemCode, type ContainerCounts, type Summary } from '@muster/contracts';
 import { shareReads } from '../../lib/share-reads.js';
 import { freshnessCutoffs, type FreshnessSource } from '../freshness/index.js';
-import { cloneSuspectedFrom, splitStateCounts, type StateChanges } from '../sync/index.js';
+import { cloneSuspectedFrom, splitStateCounts, type StateCounts } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
 
 /** Returns an organization's counts of hosts and containers, read at one instant. Concurrent calls share a read. */
@@ -27,7 +27,7 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
   });
 }
 
-function toCounts(counts: StateChanges): ContainerCounts {
+function toCounts(counts: StateCounts): ContainerCounts {
   const { containersByState: byState, containersByHealth: byHealth } = splitStateCounts(counts);
   return { total: sum(byState), byState, byHealth };
 }

@@ -71,7 +71,7 @@ export function createLiveStream(
   const { laggingMs = LAGGING_MS, positionIntervalMs = POSITION_INTERVAL_MS } = options;
   const { missedEventsMax = MISSED_EVENTS_MAX } = options;
   const channels = new Map<string, Promise<Channel>>();
-  /** The channels that are ready and polled. */
+  /** The channels that have finished opening. Only these are polled. */
   const openChannels = new Set<Channel>();
   let listenerCount = 0;
 

@@ -65,9 +65,9 @@ export function createHostReports(db: Database): HostReports {
 
   async function writeInBackground(report: HostReport): Promise<void> {
     const { hostId } = report;
-    const isRunning = pendingReports.has(hostId);
+    const isAlreadyWriting = pendingReports.has(hostId);
     pendingReports.set(hostId, report);
-    if (isRunning) return;
+    if (isAlreadyWriting) return;
     try {
       const until = performance.now() + BACKGROUND_MS_MAX;
       for (

@@ -30,7 +30,7 @@ interface HostJson {
   observedAt: string | null;
   streamHeardAt: string | null;
   supersededStreams: { stream: string; at: string }[];
-  /** The `dockerId`s of present rows whose digest equals the digest of the snapshot's container. */
+  /** The `dockerId`s of the present rows that have the same digest as the snapshot's container with that `dockerId`. */
   equal: string[];
 }
 

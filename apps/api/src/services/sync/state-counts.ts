@@ -6,7 +6,7 @@ import type { ContainerFacts } from './container-row.js';
  * keys is fixed, because an engine can report any text as a state, and each such text would otherwise be stored as a
  * key.
  */
-export type StateChanges = Readonly<Record<string, number>>;
+export type StateCounts = Readonly<Record<string, number>>;
 
 /** The key under which all states unknown to Docker are counted. */
 export const OTHER_STATE = 'other';
@@ -31,7 +31,7 @@ export const stateKey = (state: string): string => (isKnownState(state) ? state 
  * Splits the counts into states and healths. Earlier versions of Muster stored every state as a key, so the counts of
  * states that Docker does not define are added up as `other`.
  */
-export function splitStateCounts(counts: StateChanges): {
+export function splitStateCounts(counts: StateCounts): {
   containersByState: Record<string, number>;
   containersByHealth: Record<string, number>;
 } {
@@ -52,7 +52,7 @@ type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'truncated
 
 /** The counts of a host's present containers, or changes of these counts. */
 export interface ContainerTotals {
-  stateCounts: StateChanges;
+  stateCounts: StateCounts;
   /** Number of containers with a truncated field. */
   truncated: number;
   /** Number of containers that exited with an error. */

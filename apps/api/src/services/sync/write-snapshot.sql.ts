@@ -84,7 +84,7 @@ const eachField = (
 const typedColumns = (fields: readonly ContainerFieldName[]): string =>
   eachField(fields, (column, name) => `${column} ${CONTAINER_FIELDS[name].sqlType}`);
 
-/** Returns the value of a field in a row of the input, in which an empty array may be absent. */
+/** Returns the SQL expression for a field of an input row. The input omits empty arrays. */
 const inputValue = (column: string, name: ContainerFieldName): string =>
   CONTAINER_FIELDS[name].sqlType === 'text[]' ? `COALESCE(r.${column}, '{}')` : `r.${column}`;
 

@@ -157,7 +157,7 @@ export interface RecentEventList {
 /** The start of the keys of all lists of recent events. */
 export const RECENT_EVENTS_KEY = ['recent-events'] as const;
 
-/** The query for the latest events since a time, at most `eventsMax`. The live stream adds new events to its data. */
+/** The query for the latest events since a time, at most `eventsMax`. The live stream adds new events to the query's cached data. */
 export const recentEventsQuery = (since: string, eventsMax: number) =>
   queryOptions({
     queryKey: [...RECENT_EVENTS_KEY, since, eventsMax] as const,

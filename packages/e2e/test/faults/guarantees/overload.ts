@@ -134,7 +134,7 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
       atMost('memory growth beyond the peak load', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
       atMost('last refusal after the overload', after.lastNotOkMs, RECOVERY_MS_MAX, seconds),
       never(
-        `answers of /readyz other than 200, to ${READINESS_CALLERS} callers`,
+        `responses of /readyz other than 200 (${READINESS_CALLERS} clients at once)`,
         readiness.other,
         readiness.answers,
         'answers',

@@ -67,7 +67,7 @@ async function revoke({ plan, progress }: CheckContext, databaseUrl: string): Pr
 }
 
 interface Watched {
-  /** Milliseconds from the response to a revocation to the last request with the token that any replica accepted. */
+  /** Milliseconds between the response to the revocation and the last request that a replica still accepted. */
   lastAcceptedMs: number;
   tokens: number;
   /** Number of tokens that were refused with an unexpected status. */
