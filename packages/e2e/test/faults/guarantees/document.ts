@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { atMost, never, type Finding, type Guarantee, type CheckContext } from '../../../src/faults/guarantee.js';
 import { count } from '../../../src/faults/format.js';
-import { fuzzApi } from '../../document/fuzz-api.js';
+import { fuzzApi } from '../../openapi-fuzz/fuzz-api.js';
 import { withServer } from '../parts/server.js';
 
 /** The API responds as its own OpenAPI document describes. */
