@@ -93,7 +93,7 @@ const anyQuery: fc.Arbitrary<QueryForHosts> = fc.record({
 });
 
 /** The default read limit, and limits so small that each way to find a page is tried and then stopped. */
-const BUDGETS = [undefined, 1, 2, 5, 9];
+const ROW_BUDGETS = [undefined, 1, 2, 5, 9];
 
 /** The order of a list treats all states that Docker does not have as one state. */
 const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known === state) ? state : 'other');
@@ -171,7 +171,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
           const expected = rows
             .filter((row) => matchesQuery(row, query, freshnessOf.get(row.hostId)!))
             .sort((a, b) => compareRows(a, b, query.sort));
-          for (const rowsMax of BUDGETS) {
+          for (const rowsMax of ROW_BUDGETS) {
             const found = await readAll(organization.id, query, rowsMax, expected.length);
             expect({ rowsMax, query, found }).toEqual({
               rowsMax,
@@ -229,7 +229,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     }
     await hosts[0]!.sync([...others, container('loop'), failed]);
     const key = (dockerId: string) => hosts.map(({ id }) => `${id} ${dockerId}`).sort();
-    for (const rowsMax of BUDGETS) {
+    for (const rowsMax of ROW_BUDGETS) {
       const found = (...problem: ContainerProblemCode[]) =>
         readAll(organization.id, { ...ContainerQuery.parse({ limit: '3' }), problem }, rowsMax, 4);
       expect(await found('crash_loop')).toEqual(key('loop'));

@@ -82,7 +82,7 @@ export function createRedactor(
    * Reserves this many characters of the limit for a search and returns true. Returns false if fewer are left or if the
    * time is up; all later calls then return false, too.
    */
-  function maySearch(characters: number): boolean {
+  function reserveSearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {
       charactersLeft = 0;
       withheld++;
@@ -95,7 +95,7 @@ export function createRedactor(
   function redactLabel(name: string, value: string): string {
     if (value === '') return value;
     // Names count toward the limit but are never redacted, because labels are found by name.
-    if (!maySearch(name.length + Math.min(value.length, SEARCH_LENGTH_MAX))) return REDACTED;
+    if (!reserveSearch(name.length + Math.min(value.length, SEARCH_LENGTH_MAX))) return REDACTED;
     return matches(patterns.names, name) ? REDACTED : redactText(value, patterns);
   }
 
@@ -105,7 +105,7 @@ export function createRedactor(
       const { command } = container;
       const labels = Object.create(null) as Container['labels'];
       for (const [name, value] of Object.entries(container.labels)) labels[name] = redactLabel(name, value);
-      const isSearched = command === '' || maySearch(Math.min(command.length, SEARCH_LENGTH_MAX));
+      const isSearched = command === '' || reserveSearch(Math.min(command.length, SEARCH_LENGTH_MAX));
       return { ...container, command: isSearched ? redactText(command, patterns) : REDACTED, labels };
     },
   };

@@ -52,12 +52,12 @@ export interface Journal {
 }
 
 /**
- * Maximum number of entries. If this limit or `BYTES_MAX` is exceeded, the oldest entries are dropped, so only the
+ * Maximum number of entries. If this limit or `JOURNAL_BYTES_MAX` is exceeded, the oldest entries are dropped, so only the
  * beginning of an outage is missing from the history.
  */
-const ENTRIES_MAX = 500;
+const JOURNAL_ENTRIES_MAX = 500;
 /** Maximum size of all entries together. Each character counts as one byte. */
-const BYTES_MAX = 2 * 1024 * 1024;
+const JOURNAL_BYTES_MAX = 2 * 1024 * 1024;
 
 /**
  * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit, so that the file
@@ -94,12 +94,15 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
   async function append(line: string): Promise<void> {
     lines.push(line);
     bytes += line.length;
-    if (lines.length <= ENTRIES_MAX && bytes <= BYTES_MAX && !isFileStale) {
+    if (lines.length <= JOURNAL_ENTRIES_MAX && bytes <= JOURNAL_BYTES_MAX && !isFileStale) {
       return tryWrite('written', () => appendPrivateFile(path, `${line}\n`));
     }
     let dropped = 0;
-    const isFull = lines.length > ENTRIES_MAX || bytes > BYTES_MAX;
-    while (isFull && (lines.length > ENTRIES_MAX * RETAINED_FRACTION || bytes > BYTES_MAX * RETAINED_FRACTION)) {
+    const isFull = lines.length > JOURNAL_ENTRIES_MAX || bytes > JOURNAL_BYTES_MAX;
+    while (
+      isFull &&
+      (lines.length > JOURNAL_ENTRIES_MAX * RETAINED_FRACTION || bytes > JOURNAL_BYTES_MAX * RETAINED_FRACTION)
+    ) {
       bytes -= lines.shift()!.length;
       dropped++;
     }

@@ -144,7 +144,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       return;
     }
     if (error.code === 'unavailable') {
-      res.locals.isLoggedElsewhere = true;
+      res.locals.isAlreadyLogged = true;
       res.set('Retry-After', randomRetryAfter());
       const requestId = requestIdOf(res);
       // Overloads are logged where they are detected.
@@ -153,7 +153,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       }
     }
     if (error instanceof RateLimitedError) {
-      res.locals.isLoggedElsewhere = true;
+      res.locals.isAlreadyLogged = true;
       res.set('Retry-After', toWholeSeconds(error.retryAfterMs));
     }
     if (error instanceof EngineIdInUseError) res.set('Retry-After', toWholeSeconds(error.retryAfterMs));

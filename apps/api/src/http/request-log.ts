@@ -12,7 +12,7 @@ declare global {
        */
       receivedAt?: number;
       /** True for a refusal that can affect many requests at the same time. Its own log line has the level debug. */
-      isLoggedElsewhere?: boolean;
+      isAlreadyLogged?: boolean;
     }
   }
 }
@@ -46,7 +46,7 @@ export const requestLog =
   };
 
 function levelOf({ statusCode, locals }: Response): Level {
-  if (locals.isLoggedElsewhere) return 'debug';
+  if (locals.isAlreadyLogged) return 'debug';
   if (statusCode >= 500) return 'error';
   return statusCode >= 400 ? 'info' : 'debug';
 }

@@ -64,10 +64,10 @@ async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsM
 }
 
 /** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
-const tables = (reading: Reading) => Prisma.sql`gone AS MATERIALIZED (
+const tables = (reading: Reading) => Prisma.sql`deleted_hosts AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL
     ), read AS MATERIALIZED (${reading.sql}), matching AS NOT MATERIALIZED (
-      SELECT * FROM read AS c WHERE c.matches AND c."hostId" NOT IN (SELECT id FROM gone)
+      SELECT * FROM read AS c WHERE c.matches AND c."hostId" NOT IN (SELECT id FROM deleted_hosts)
     )`;
 
 /** Selects the last row that was read if the reading reached its maximum, and no row otherwise. */

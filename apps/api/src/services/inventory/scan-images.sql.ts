@@ -54,7 +54,7 @@ export async function scanImages(
       : Prisma.sql`(${contains(Prisma.sql`step.beginning`, q)} OR length(step.beginning) = 200)`;
   const matches = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`c.image`, q);
   const steps = await prisma.$queryRaw<{ beginning: string; images: ImageRow[] | null; number: number }[]>(Prisma.sql`
-    WITH RECURSIVE gone AS MATERIALIZED (
+    WITH RECURSIVE deleted_hosts AS MATERIALIZED (
       SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
     ), walked AS (
       SELECT ${after}::text COLLATE "C" AS beginning, NULL::jsonb AS images, 0 AS found, 0 AS rows, 0 AS number
@@ -75,7 +75,7 @@ export async function scanImages(
           FROM (
             SELECT c.image, c."imageId", c."hostId", c.state FROM containers AS c
             WHERE ${ofOrganization} AND ${IMAGE} = step.beginning AND ${prefixMayMatch} AND ${matches}
-              AND c.image COLLATE "C" > ${afterImage} AND c."hostId" NOT IN (SELECT id FROM gone)
+              AND c.image COLLATE "C" > ${afterImage} AND c."hostId" NOT IN (SELECT id FROM deleted_hosts)
             LIMIT ${rowsOfImageMax}::int
           ) AS c
           GROUP BY c.image

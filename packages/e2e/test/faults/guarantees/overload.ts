@@ -59,7 +59,7 @@ const READINESS_IDLE_MS = 11_000;
  * Maximum increase in transactions per second while /readyz is called. The API checks its readiness at most four times
  * per second, for all callers together.
  */
-const READINESS_STATEMENTS_MAX = 20;
+const READINESS_STATEMENTS_PER_SECOND_MAX = 20;
 
 async function overloadApi({ plan, progress }: CheckContext, { cluster, createDatabase }: Server): Promise<Finding[]> {
   const databaseUrl = await createDatabase('faults_overload');
@@ -142,7 +142,7 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
       atMost(
         'database statements per second for /readyz',
         readiness.statementsPerSecond,
-        READINESS_STATEMENTS_MAX,
+        READINESS_STATEMENTS_PER_SECOND_MAX,
         perSecond,
       ),
     ];
