@@ -5,6 +5,7 @@ import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.j
 import { HELP, parseCli, type CliRequest } from './cli.js';
 import { createChecks } from './commands/checks.js';
 import { runChecks, formatFindings } from './commands/doctor.js';
+import { moveAgent } from './commands/move.js';
 import { status } from './commands/status.js';
 import { defaultConfigPath, readConfigFile } from './config/config-file.js';
 import { parseEnv, type AgentEnv } from './env.js';
@@ -54,6 +55,10 @@ async function runWithSettings(request: Request, signal: AbortSignal): Promise<E
   const { XDG_STATE_HOME, XDG_RUNTIME_DIR } = process.env;
   const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine);
   if (!parsed.success) return fail(ExitCodes.usage, ...parsed.errors);
+  if (request.command === 'move') {
+    const previousUrl = { configFile: file.path, environment: process.env['MUSTER_URL'] ?? null };
+    return print(await moveAgent(parsed.env, previousUrl, signal));
+  }
   return runCommand(request, parsed.env, signal);
 }
 
