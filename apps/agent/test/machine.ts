@@ -138,11 +138,12 @@ export async function startMachine(fixture: Fixture, manager: 'systemd' | 'openr
       MACHINE: root,
       MANAGER: manager,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(init, 'close');
+  const errors = text(init.stderr);
   const started = await Promise.race([once(init.stdout, 'data'), ended.then(() => null)]);
-  if (started === null) throw new Error('the machine could not be started');
+  if (started === null) throw new Error(`the machine could not be started: ${await errors}`);
   const firstProcess = (await readFile(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8')).trim();
 
   const PATH = `${root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin`;
