@@ -44,6 +44,7 @@ partial_file=
 ca_file=
 changed=no
 finished=no
+config_is_new=no
 service_was_stopped=no
 # The replaced files whose previous versions are kept until the script has succeeded, separated by bars.
 kept='|'
@@ -347,7 +348,10 @@ socket_group() {
 
 create_config() {
   mkdir -p "$(dirname "$config")"
-  [ -f "$config" ] || printf '# Settings of the Muster agent. To list all settings: muster-agent config\n' >"$config"
+  if [ ! -f "$config" ]; then
+    printf '# Settings of the Muster agent. To list all settings: muster-agent config\n' >"$config"
+    config_is_new=yes
+  fi
   restrict_config
 }
 
@@ -369,7 +373,7 @@ write_config() {
       if [ -n "$value" ]; then write_line "$name" "$(quoted "$name" "$value")"; fi
     done
   )
-  replace_file "$config.part" "$config"
+  if [ "$config_is_new" = yes ]; then mv -f "$config.part" "$config"; else replace_file "$config.part" "$config"; fi
   restrict_config
 }
 
@@ -515,6 +519,14 @@ to enroll it there, run the script again with --token"
   changed=yes
 }
 
+# Downloads the file that describes the service, before anything else is changed.
+download_service() {
+  case $manager in
+    systemd) download muster-agent.service "$unit.orig" ;;
+    openrc) download muster-agent.openrc "$init_script.orig" ;;
+  esac
+}
+
 install_service() {
   group=$(socket_group)
   if [ "$group" = root ]; then
@@ -528,7 +540,6 @@ install_service() {
 }
 
 install_unit() {
-  download muster-agent.service "$unit.orig"
   if [ -n "$group" ]; then groups="SupplementaryGroups=$group"; else groups='# no group for the engine'; fi
   sed -e "s|^ExecStart=/usr/local/bin/|ExecStart=$prefix/bin/|" -e "s|^SupplementaryGroups=.*|$groups|" \
     "$unit.orig" >"$unit.part"
@@ -541,7 +552,6 @@ install_unit() {
 }
 
 install_init_script() {
-  download muster-agent.openrc "$init_script.orig"
   sed -e "s|^command=/usr/local/bin/|command=$prefix/bin/|" "$init_script.orig" >"$init_script.part"
   rm -f "$init_script.orig"
   partial_file=
@@ -591,6 +601,7 @@ do_install() {
   create_user
   check_settings
   install_binary
+  if uses_service; then download_service; fi
   create_config
   mkdir -p "$state"
   chmod 700 "$state"
