@@ -184,7 +184,7 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
     const { enrollment } = state;
     if (enrollment === null) return 'This machine is not enrolled.\n';
     const { musterUrl, hostId } = enrollment;
-    const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
+    const client = createMusterClient({ musterUrl, proxy: env.proxy, trust: env.trust, wallNow });
     try {
       const sessionOptions = { enrollToken: null, tokenDays: 0, wallNow, random: Math.random, log };
       const outcome = await createSession({ client, musterUrl, store, state, ...sessionOptions }).leave(signal);
@@ -247,7 +247,7 @@ async function withReporting<T>(
     }
     warnIfUnencrypted(musterUrl, log);
     const { enrollToken, tokenDays } = env;
-    const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
+    const client = createMusterClient({ musterUrl, proxy: env.proxy, trust: env.trust, wallNow });
     try {
       const { random, waits, isEnrollCommand = false } = options;
       const sessionOptions = { random, waits: waits ?? SESSION_WAITS_DEFAULT, isEnrollCommand, wallNow, log };

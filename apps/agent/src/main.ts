@@ -11,7 +11,7 @@ import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
 import { limitHeapSize } from './v8-flags.js';
 import { createLog } from './lib/log.js';
-import { describeSettings, layerSettings } from './config/settings.js';
+import { describeOrigins, describeSettings, layerSettings } from './config/settings.js';
 import { AGENT_VERSION } from './version.js';
 
 type Request = CliRequest & { kind: 'command' };
@@ -52,7 +52,8 @@ async function runWithSettings(request: Request, signal: AbortSignal): Promise<E
   const layered = layerSettings({ flags: request.flags, environment: process.env, file: file.values });
   if (request.command === 'config') return print(describeSettings(layered, file.path));
   const { XDG_STATE_HOME, XDG_RUNTIME_DIR } = process.env;
-  const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine);
+  const origins = describeOrigins(layered, file.path);
+  const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine, origins);
   if (!parsed.success) return fail(ExitCodes.usage, ...parsed.errors);
   return runCommand(request, parsed.env, signal);
 }

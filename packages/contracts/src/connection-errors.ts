@@ -21,6 +21,8 @@ export interface ConnectionError {
   isAtProxy: boolean;
   /** The status of the proxy's refusal to connect to the API; null if it did not refuse. */
   connectStatus: number | null;
+  /** The request's own timeout, in milliseconds, if it passed. */
+  timeoutMs?: number;
 }
 
 /** A response that is not from Muster. */
@@ -45,13 +47,11 @@ export interface ConnectionDiagnosis {
 }
 
 /** Describes why a request had no response. */
-export function describeConnectionError(
-  settings: ConnectionSettings,
-  { code, message, isAtProxy, connectStatus }: ConnectionError,
-): ConnectionDiagnosis {
+export function describeConnectionError(settings: ConnectionSettings, error: ConnectionError): ConnectionDiagnosis {
   const { url, urlSetting, proxy } = settings;
+  const { isAtProxy, connectStatus } = error;
   if (proxy !== null && connectStatus !== null) return describeRefusedTunnel(url, proxy, connectStatus);
-  const failure = describeFailure(settings, code, message, isAtProxy);
+  const failure = describeFailure(settings, error);
   if (proxy === null) return failure;
   const { host, hostname } = new URL(url);
   const name = nameOf(proxy);
@@ -59,7 +59,10 @@ export function describeConnectionError(
     return {
       kind: 'proxy',
       problem: `${name} ${failure.problem}; NO_PROXY does not cover ${hostname}`,
-      advice: `correct ${proxy.setting}, or add ${hostname} to NO_PROXY if no proxy is needed for it`,
+      advice:
+        failure.kind === 'certificate'
+          ? failure.advice
+          : `correct ${proxy.setting}, or add ${hostname} to NO_PROXY if no proxy is needed for it`,
     };
   }
   if (failure.kind === 'certificate') {
@@ -88,7 +91,7 @@ function describeResponse(
   { path, status, location, body }: ForeignResponse,
 ): ConnectionDiagnosis {
   const { url, urlSetting, proxy } = settings;
-  if (PLAINTEXT_ON_TLS_PORT.test(body)) return tlsExpected(settings);
+  if (PLAINTEXT_ON_TLS_PORT.test(body)) return describeTlsPort(settings);
   if (status === 407 && proxy !== null) return describeRefusedTunnel(url, proxy, status);
   const redirect = status >= 300 && status < 400 && location !== null ? readRedirect(url, path, location) : null;
   if (redirect !== null && redirect.base !== null) {
@@ -116,11 +119,11 @@ function describeResponse(
   }
   const title = titleOf(body);
   const page = title === null ? '' : `: ${title}`;
-  if (status === 403) {
+  if (status in ADVICE_BY_REFUSAL) {
     return {
       kind: 'foreign',
-      problem: `a proxy or firewall in front of Muster refuses the request (403${page})`,
-      advice: `allow ${path} there, or set ${urlSetting} to another address`,
+      problem: `a proxy or firewall in front of Muster refuses the request (${status}${page})`,
+      advice: ADVICE_BY_REFUSAL[status as keyof typeof ADVICE_BY_REFUSAL].replace('PATH', path),
     };
   }
   if (status >= 500) {
@@ -146,6 +149,15 @@ const SIGN_IN_FORM = /<input[^>]*type\s*=\s*["']?password/i;
 
 /** Matches the address of a sign-in page. */
 const SIGN_IN_ADDRESS = /(?:log|sign)[-_]?in|oauth|openid|saml|[/.-]sso|[/.-]auth|authorize|accounts?\./i;
+
+/** What to do if a proxy refuses a request with this status. Muster's own refusals are problem documents. */
+const ADVICE_BY_REFUSAL = {
+  403: 'allow PATH there',
+  405: 'allow the methods GET, POST, PATCH, PUT and DELETE for PATH there',
+  408: 'allow requests more time there',
+  413: 'raise the limit of a request’s body there to 10 MiB (nginx: client_max_body_size 10m)',
+  429: 'raise the limit of requests there',
+} as const;
 
 const TITLE_LENGTH_MAX = 60;
 
@@ -216,7 +228,8 @@ function describeRefusedTunnel(
   };
 }
 
-const tlsExpected = ({ url, urlSetting }: ConnectionSettings): ConnectionDiagnosis => ({
+/** Describes an http: address whose port speaks TLS. */
+export const describeTlsPort = ({ url, urlSetting }: ConnectionSettings): ConnectionDiagnosis => ({
   kind: 'protocol',
   problem: 'this port speaks TLS, and the address begins with http:',
   advice: `set ${urlSetting} to ${url.replace(/^http:/, 'https:')}`,
@@ -225,9 +238,7 @@ const tlsExpected = ({ url, urlSetting }: ConnectionSettings): ConnectionDiagnos
 /** What failed, for a subject that the caller puts in front: the server itself, or the proxy. */
 function describeFailure(
   settings: ConnectionSettings,
-  code: string | null,
-  message: string,
-  isAtProxy: boolean,
+  { code, message, isAtProxy, timeoutMs }: ConnectionError,
 ): ConnectionDiagnosis {
   const { url, urlSetting, caSetting } = settings;
   const server = isAtProxy ? new URL(settings.proxy?.url ?? url) : new URL(url);
@@ -242,6 +253,12 @@ function describeFailure(
     problem: isAtProxy ? `has a certificate that is not accepted: ${problem}` : problem,
     advice,
   });
+  if (timeoutMs !== undefined) {
+    return unreachable(
+      `${subject}gives no answer within ${timeoutMs / 1_000} s`,
+      `check that the API is not overloaded, that ${urlSetting} is its address, and the firewalls on the way`,
+    );
+  }
   switch (code ?? '') {
     case 'ECONNREFUSED':
       return unreachable(

@@ -79,6 +79,11 @@ describe('the description of a request without a response', () => {
         'NO_PROXY does not cover m.example',
       advice: 'correct HTTPS_PROXY, or add m.example to NO_PROXY if no proxy is needed for it',
     });
+    const untrusted = describeConnectionError(
+      settings('https://m.example', PROXY),
+      error('DEPTH_ZERO_SELF_SIGNED_CERT', '', { isAtProxy: true }),
+    );
+    expect(untrusted).toMatchObject({ kind: 'proxy', advice: expect.stringContaining('MUSTER_CA_FILE') });
     for (const code of ['ENOTFOUND', 'EHOSTUNREACH', 'ETIMEDOUT', 'ECONNRESET', 'EPROTO', null]) {
       const { problem, advice } = describeConnectionError(
         settings('https://m.example', PROXY),
@@ -99,6 +104,13 @@ describe('the description of a request without a response', () => {
       problem: expect.stringContaining(problem),
       advice: expect.stringContaining(advice),
     });
+  });
+
+  test('names the timeout that passed', () => {
+    const timedOut = error('ABORT_ERR', 'aborted', { timeoutMs: 20_000 });
+    expect(describeConnectionError(settings('https://m.example'), timedOut).problem).toBe(
+      'the server gives no answer within 20 s',
+    );
   });
 
   test('names the proxy through which the server fails', () => {
@@ -162,6 +174,8 @@ describe('the description of a response that is not from Muster', () => {
     const adviceFor = (path: string): string => describeAt('https://m.example', 401, { path }).advice;
     expect(adviceFor('/api/hosts')).toMatch(/^let \/api\/\* through/);
     expect(adviceFor('/healthz')).toMatch(/^let \/healthz through/);
+    expect(describeAt('https://m.example', 403).advice).toBe('allow /api/agent/heartbeat there');
+    expect(describeAt('https://m.example', 413).advice).toContain('client_max_body_size 10m');
   });
 
   test.each([
@@ -183,6 +197,11 @@ describe('the description of a response that is not from Muster', () => {
     [200, '{"status":"UP"}', 'what answers is not Muster (200)'],
     [404, '404 page not found', 'what answers is not Muster (404: 404 page not found)'],
     [403, '<title>Blocked</title>', 'a proxy or firewall in front of Muster refuses the request (403: Blocked)'],
+    [
+      413,
+      '<title>413 Too Large</title>',
+      'a proxy or firewall in front of Muster refuses the request (413: 413 Too Large)',
+    ],
     [502, '<title>502 Bad Gateway</title>', 'a proxy in front of Muster answers 502: 502 Bad Gateway'],
     [200, `<title>${'🐳'.repeat(100)}</title>`, `what answers is not Muster (200: ${'🐳'.repeat(60)})`],
   ])('of another server (%s, %j) names its page', (status, body, problem) => {
