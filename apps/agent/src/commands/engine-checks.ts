@@ -116,9 +116,9 @@ function adviceFor({ failure, status, message }: EngineError, path: string, env:
         ? 'add this user to the socket’s group (usermod -aG docker muster-agent), or use a read-only socket proxy'
         : SELECT_ENGINE;
     case 'timeout':
-      return path === '/_ping'
-        ? `the engine hangs, or something else answers at this address: restart the engine, or correct ${nameOf(env)}`
-        : 'the engine is slow: check its load and its disk, or give it more time with MUSTER_ENGINE_TIMEOUT';
+      return path === '/containers/json'
+        ? 'the engine is slow: check its load and its disk, or give its lists more time with MUSTER_ENGINE_TIMEOUT'
+        : `the engine hangs, or something else answers at this address: restart it, or correct ${nameOf(env)}`;
     case 'malformed':
       return `what answers is not an engine, or a proxy changes its responses: correct ${nameOf(env)}`;
     case 'too_large':
@@ -129,7 +129,8 @@ function adviceFor({ failure, status, message }: EngineError, path: string, env:
 }
 
 function adviceForRefusal(status: number, message: string, path: string, env: AgentEnv): string {
-  if (/HTTP request to an HTTPS server/i.test(message)) {
+  // The TLS port of an engine answers plain HTTP in this way. No engine answers a ping with 400.
+  if (status === 400 && (path === '/_ping' || /HTTP request to an HTTPS server/i.test(message))) {
     return 'this port speaks TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the directory with ca.pem';
   }
   if (env.engineApiVersion !== null && (status === 400 || status === 404)) {
