@@ -96,7 +96,7 @@ describe('a proxy', () => {
     const paths: string[] = [];
     const server = createHttpsServer({ cert: cert!, key: key! }, (request, response) => {
       paths.push(request.url!);
-      response.end();
+      response.end(JSON.stringify({ status: 'ok' }));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {

@@ -50,6 +50,6 @@ export const formatDiagnosis = ({ problem, advice }: ConnectionDiagnosis): strin
 
 /** Returns the innermost cause, which says what happened on the network. */
 function innermost(error: unknown): NodeJS.ErrnoException {
-  const { cause } = error as Error;
-  return cause instanceof Error ? innermost(cause) : (error as NodeJS.ErrnoException);
+  const { cause } = error as { cause?: unknown };
+  return typeof cause === 'object' && cause !== null ? innermost(cause) : (error as NodeJS.ErrnoException);
 }
