@@ -123,7 +123,7 @@ describe('a proxy', () => {
         line: `CONNECT 127.0.0.1:${port} HTTP/1.1`,
         credentials: `Basic ${Buffer.from('me:word').toString('base64')}`,
       });
-      expect(new Set(paths)).toEqual(new Set([Paths.health]));
+      expect(new Set(paths)).toEqual(new Set([Paths.health, Paths.agentToken]));
       expect(await checkServer({})).toMatchObject({ verdict: 'failed', found: expect.stringMatching(/certificate/) });
     } finally {
       server.close();
