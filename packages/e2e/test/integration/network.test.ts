@@ -56,7 +56,7 @@ runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () 
       MUSTER_URL: `https://127.0.0.1:${ports.tls}`,
       DOCKER_HOST: engine.server.dockerHost,
     };
-    const enrolled = await agent(['once'], { MUSTER_CA_FILE: ca() });
+    const enrolled = await agent(['once'], { NODE_EXTRA_CA_CERTS: ca() });
     expect([enrolled.code, enrolled.stderr]).toEqual([0, expect.stringContaining('snapshot applied')]);
   }, 120_000);
   afterAll(async () => {
@@ -180,13 +180,13 @@ runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () 
   }
   const REPORTED = [0, ''];
 
-  test('reports with the CA from SSL_CERT_FILE or from lines of the configuration file, and not without', async () => {
+  test('reports with the CA from MUSTER_CA_FILE or SSL_CERT_FILE, also in the configuration file, and not without it', async () => {
     const config = (name: string, line: string): Promise<void> => writeFile(join(dir, name), `${line}\n`);
     await config('with-ca', `MUSTER_CA_FILE=${ca()}`);
     await config('with-store', `SSL_CERT_FILE=${ca()}`);
     await config('with-node', `NODE_EXTRA_CA_CERTS=${ca()}`);
     const inFile = (name: string): Record<string, string> => ({ MUSTER_CONFIG: join(dir, name) });
-    expect(await report({ SSL_CERT_FILE: ca() })).toEqual(REPORTED);
+    for (const name of ['MUSTER_CA_FILE', 'SSL_CERT_FILE']) expect(await report({ [name]: ca() })).toEqual(REPORTED);
     for (const name of ['with-ca', 'with-store', 'with-node']) expect(await report(inFile(name))).toEqual(REPORTED);
     expect(await agent(['enroll'], {})).toMatchObject({
       code: 1,
@@ -243,7 +243,7 @@ runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () 
       check: 'server',
     },
     {
-      name: 'a proxy that requires a password',
+      name: 'a sign-in in front of Muster',
       settings: () => ({ MUSTER_URL: urlOf('unauthorized', 'http') }),
       problem: 'something in front of Muster requires a sign-in (401)',
       advice: () => 'let /api/agent/* through without a sign-in',
@@ -285,7 +285,7 @@ runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () 
       check: 'server',
     },
     {
-      name: 'a proxy that requires a user name',
+      name: 'a proxy that rejects the password',
       settings: () => ({ MUSTER_CA_FILE: ca(), HTTPS_PROXY: proxyUrl('me:wrong@') }),
       problem: '(HTTPS_PROXY) answered 407 to CONNECT: it requires a user name and a password',
       advice: () => 'set HTTPS_PROXY to http://USER:PASSWORD@host:port',
