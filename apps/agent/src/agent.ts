@@ -11,10 +11,12 @@ import {
 import type { Logger } from 'pino';
 import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
+import { createEngineGate, type GateLimits } from './engine/engine-gate.js';
 import { EngineError } from './engine/errors.js';
-import { readMachineFacts } from './engine/identity.js';
+import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate.js';
+import type { WatchTimes } from './engine/watch.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
 import { openJournal } from './reporting/journal.js';
@@ -49,6 +51,9 @@ const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
  */
 const START_SPREAD_MS = 5_000;
 
+/** How long an agent that is not enrolled waits for its engine before it enrolls without it, in milliseconds. */
+const WITHOUT_ENGINE_MS = 60_000;
+
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
 
@@ -68,12 +73,19 @@ interface ReportingContext extends EngineReader {
 
 /**
  * The parameters of all delays. `random` returns a number in [0, 1). After a first event, further events are collected
- * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`).
+ * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`). Without
+ * the optional parameters, their defaults apply.
  */
 export interface Timing {
   random: () => number;
   coalesceMs: number;
   waits: SessionWaits;
+  /** Waits after failures of the engine. */
+  gate?: GateLimits;
+  /** Durations of the engine's event streams. */
+  watch?: WatchTimes;
+  /** How long an agent that is not enrolled waits for its engine before it enrolls without it. */
+  withoutEngineMs?: number;
 }
 
 const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS, waits: SESSION_WAITS_DEFAULT };
@@ -83,15 +95,19 @@ export const runAgent = (
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
-  { random, coalesceMs, waits }: Timing = TIMING_DEFAULT,
+  { random, coalesceMs, waits, gate: limits, watch: times, withoutEngineMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (context) => {
     const { engine, inventory, poller, client, session } = context;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
+    const gate = createEngineGate({ now, random, ...(limits && { limits }) });
     const reporter = createReporter({
       poller,
+      gate,
+      factsWithoutEngine: factsWithoutEngine(hostname()),
+      withoutEngineMs: withoutEngineMs ?? WITHOUT_ENGINE_MS,
       client,
       session,
       stream,
@@ -102,9 +118,10 @@ export const runAgent = (
       random,
       log,
       coalesceMs,
-      onEngineFailure: () => follower.restart(),
+      onEngineSilence: () => follower.restart(),
     });
-    const follower = createEngineFollower({ engine, inventory, poller, reporter, random, log });
+    const followerOptions = { engine, gate, inventory, poller, reporter, now, random, log };
+    const follower = createEngineFollower({ ...followerOptions, ...(times && { times }) });
     const startedAt = wallNow().toISOString();
     const status = await serveStatus(env.stateDir, () => statusOf(context, reporter, startedAt));
     // Stops the event follower when the caller aborts or the reporter throws.
@@ -212,7 +229,7 @@ function throwStopError(error: unknown): never {
 
 async function openEngine(env: AgentEnv): Promise<EngineClient> {
   const { address } = await locateEngine(env.engine);
-  return createEngineClient({ address, apiVersion: env.engineApiVersion });
+  return createEngineClient({ address, apiVersion: env.engineApiVersion, listTimeoutMs: env.engineTimeoutMs });
 }
 
 async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineReader) => Promise<T>): Promise<T> {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { tokenKind } from '@muster/contracts';
 import { z } from 'zod';
 import { EngineAddress } from './engine/address.js';
+import { LIST_TIMEOUT_MS_DEFAULT } from './engine/list-timeout.js';
 import type { EngineChoice } from './engine/locate.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, type RedactionPatterns } from './engine/redact.js';
 import type { Variable } from './config/settings.js';
@@ -18,6 +19,8 @@ export interface AgentEnv {
   engine: EngineChoice;
   /** The engine API version to use; null if it is negotiated. */
   engineApiVersion: string | null;
+  /** Timeout of the first list of the engine's containers, in milliseconds. Later timeouts adapt to the engine. */
+  engineTimeoutMs: number;
   redaction: RedactionPatterns;
   /** Age in days at which the agent rotates its token; 0 if it never does. */
   tokenDays: number;
@@ -27,6 +30,8 @@ export interface AgentEnv {
   /** Where each value comes from, for messages. */
   origins: Partial<Record<Variable, string>>;
 }
+
+const ENGINE_TIMEOUT_SECONDS_MAX = 300;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -84,6 +89,13 @@ const EnvSchema = z.object({
     .string()
     .regex(/^\d{1,3}\.\d{1,3}$/, { error: 'must be a version such as 1.43' })
     .optional(),
+  MUSTER_ENGINE_TIMEOUT: z
+    .string()
+    .refine((value) => /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= ENGINE_TIMEOUT_SECONDS_MAX, {
+      error: `must be a number of seconds from 1 to ${ENGINE_TIMEOUT_SECONDS_MAX}`,
+    })
+    .default(String(LIST_TIMEOUT_MS_DEFAULT / 1_000))
+    .transform((seconds) => Number(seconds) * 1_000),
   MUSTER_REDACT_NAMES: patternSchema(REDACT_NAMES_DEFAULT),
   MUSTER_REDACT_VALUES: patternSchema(REDACT_VALUES_DEFAULT),
   MUSTER_TOKEN_DAYS: z
@@ -127,6 +139,7 @@ export function parseEnv(
       stateDir: resolve(env.MUSTER_STATE_DIR ?? defaultStateDir(env.XDG_STATE_HOME, machine)),
       engine: toEngineChoice(env, machine.home),
       engineApiVersion: env.DOCKER_API_VERSION ?? null,
+      engineTimeoutMs: env.MUSTER_ENGINE_TIMEOUT,
       redaction: { names: env.MUSTER_REDACT_NAMES, values: env.MUSTER_REDACT_VALUES },
       tokenDays: env.MUSTER_TOKEN_DAYS,
       proxy: { https: env.HTTPS_PROXY ?? null, http: env.HTTP_PROXY ?? null, noProxy: env.NO_PROXY ?? null },

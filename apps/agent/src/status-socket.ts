@@ -15,6 +15,8 @@ export const AgentStatus = z.object({
   engine: Engine.nullable(),
   acceptedAt: z.string().nullable(),
   containers: z.int().nullable(),
+  // Agents of earlier releases do not send this number.
+  truncatedContainers: z.int().default(0),
   engineError: z.string().nullable(),
   serverError: z.string().nullable(),
   journalEntries: z.int(),

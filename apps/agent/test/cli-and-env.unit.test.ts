@@ -76,6 +76,7 @@ describe('parseEnv', () => {
       stateDir: '/home/me/.local/state/muster-agent',
       engine: { address: null, context: null, configDir: '/home/me/.docker', tls: null, runtimeDir: null },
       engineApiVersion: null,
+      engineTimeoutMs: 15_000,
       redaction: { names: REDACT_NAMES_DEFAULT, values: REDACT_VALUES_DEFAULT },
       tokenDays: 30,
       proxy: { https: null, http: null, noProxy: null },

@@ -35,7 +35,7 @@ export interface Fixture {
 }
 
 export async function openFixture(
-  options: { capturedEngine?: CapturedEngine; roles?: Role[]; coalesceMs?: number } = {},
+  options: { capturedEngine?: CapturedEngine; roles?: Role[]; coalesceMs?: number; timing?: Partial<Timing> } = {},
 ): Promise<Fixture> {
   const { capturedEngine = 'docker-28.5', roles, coalesceMs = 30 } = options;
   const dir = await mkdtemp(join(tmpdir(), 'muster-agent-test-'));
@@ -59,7 +59,9 @@ export async function openFixture(
   );
   // With `random` at 0.1, random waits are short but not zero.
   const waits = { unauthorized: { minMs: 200, maxMs: 600 }, identity: { maxMs: IDENTITY_WAIT_MS_MAX, defaultMs: 200 } };
-  const timing: Timing = { random: () => 0.1, coalesceMs, waits };
+  // A fiftieth of the agent's waits for its engine.
+  const gate = { unreachable: { baseMs: 50, capMs: 300 }, answered: { baseMs: 200, capMs: 1_200 } };
+  const timing: Timing = { random: () => 0.1, coalesceMs, waits, gate, ...options.timing };
   const running: { stop(): Promise<unknown> }[] = [];
   return {
     dir,

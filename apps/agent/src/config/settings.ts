@@ -64,6 +64,12 @@ export const SETTINGS = [
     help: 'the engine’s API version, such as 1.43',
   },
   {
+    variable: 'MUSTER_ENGINE_TIMEOUT',
+    flag: 'engine-timeout',
+    fallback: '15',
+    help: 'seconds that the first list of containers may take, 1 to 300; later limits adapt to the engine',
+  },
+  {
     variable: 'MUSTER_REDACT_NAMES',
     flag: 'redact-names',
     fallback: 'usual names of passwords, secrets, tokens, keys and credentials',
