@@ -2,12 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toTerminalJson, toTerminalText } from '@muster/contracts';
-import {
-  DirectoryLockUnavailableError,
-  DirectoryLockedError,
-  acquireDirectoryLock,
-  type DirectoryLock,
-} from '@muster/directory-lock';
+import { DirectoryLockedError, acquireDirectoryLock, type DirectoryLock } from '@muster/directory-lock';
 import type { Logger } from 'pino';
 import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
@@ -24,6 +19,7 @@ import { createMusterClient, type MusterClient } from './muster/client.js';
 import {
   SESSION_WAITS_DEFAULT,
   createSession,
+  type LeaveOutcome,
   type Session,
   type SessionOptions,
   type SessionWaits,
@@ -35,7 +31,13 @@ import { COALESCE_MS } from './reporting/schedule.js';
 import { openReportedIds } from './reporting/reported-ids.js';
 import { createReporter, type Reporter } from './reporting/reporter.js';
 import { createSnapshotStream } from './reporting/snapshot-stream.js';
-import { createStateStore, prepareStateDir, type AgentState, type StateStore } from './state/state-store.js';
+import {
+  createStateStore,
+  prepareStateDir,
+  unusableStateDir,
+  type AgentState,
+  type StateStore,
+} from './state/state-store.js';
 import { serveStatus, type AgentStatus } from './status-socket.js';
 import { AGENT_VERSION } from './version.js';
 
@@ -123,7 +125,11 @@ export const runAgent = (
     const followerOptions = { engine, gate, inventory, poller, reporter, now, random, log };
     const follower = createEngineFollower({ ...followerOptions, ...(times && { times }) });
     const startedAt = wallNow().toISOString();
-    const status = await serveStatus(env.stateDir, () => statusOf(context, reporter, startedAt));
+    const status = await serveStatus(env.stateDir, () => statusOf(context, reporter, startedAt)).catch(
+      async (error: unknown) => {
+        throw await unusableStateDir(env.stateDir, error);
+      },
+    );
     // Stops the event follower when the caller aborts or the reporter throws.
     const stopFollower = new AbortController();
     const combinedSignal = AbortSignal.any([signal, stopFollower.signal]);
@@ -168,12 +174,19 @@ export const runOnce = (
   signal: AbortSignal,
   { random, waits }: Pick<Timing, 'random' | 'waits'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, { random, waits }, async ({ poller, client, session }) => {
-    await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
-    // The snapshot started a new stream. The journal's entries belong to an older stream, so the API would no longer
-    // apply them. The entries are therefore deleted.
-    await (await openJournal(env.stateDir, log)).clear();
-  });
+  // This command ends soon after its start, so it does not wait before it rotates the token.
+  withReporting(
+    env,
+    log,
+    signal,
+    { random, waits: { ...waits, rotationMs: 0 } },
+    async ({ poller, client, session }) => {
+      await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
+      // The snapshot started a new stream. The journal's entries belong to an older stream, so the API would no longer
+      // apply them. The entries are therefore deleted.
+      await (await openJournal(env.stateDir, log)).clear();
+    },
+  );
 
 /** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if enrolling fails. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
@@ -192,8 +205,8 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
   });
 
 /**
- * Revokes this host's tokens and deletes them from the state directory. If another agent reports as this host, the
- * tokens are deleted but not revoked, because that agent uses them. Throws `StopError` if an agent is running or the
+ * Revokes this host's tokens and deletes them from the state directory. If another machine reports as this host, the
+ * tokens are deleted but not revoked, because that machine uses them. Throws `StopError` if an agent is running or the
  * API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
@@ -207,14 +220,29 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
       const outcome = await createSession({ client, musterUrl, store, state, ...sessionOptions }).leave(signal);
       await (await openJournal(env.stateDir, log)).clear();
       await (await openReportedIds(env.stateDir, log)).clear();
-      if (outcome === 'revoked')
-        return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
-      const reason = enrollment.isSuperseded ? 'another agent reports with it' : 'the API no longer accepts it';
-      return `Deleted this machine’s token for ${musterUrl}, because ${reason}. Host ${hostId} is unchanged there.\n`;
+      return describeLeave(outcome, musterUrl, hostId);
     } finally {
       client.close();
     }
   });
+
+function describeLeave(outcome: LeaveOutcome, musterUrl: string, hostId: string): string {
+  switch (outcome) {
+    case 'revoked':
+      return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
+    case 'rejected':
+      return (
+        `Deleted this machine’s token for ${musterUrl}, because the API no longer accepts it. Host ${hostId} is ` +
+        'unchanged there.\n'
+      );
+    case 'shared':
+      return (
+        `Deleted this machine’s token for ${musterUrl} without revoking it, because another machine reports with it. ` +
+        `That machine stays connected as host ${hostId}. If it should not, use “Rotate agent token” on the host’s ` +
+        'page, which revokes the token.\n'
+      );
+  }
+}
 
 /** Returns the snapshot that would be sent, as indented JSON. Throws `StopError` if the engine cannot be read. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
@@ -305,7 +333,6 @@ async function lockStateDir(stateDir: string): Promise<DirectoryLock> {
     if (error instanceof DirectoryLockedError) {
       throw new StopError(`another muster-agent is running with ${stateDir} (MUSTER_STATE_DIR)`, ExitCodes.failed);
     }
-    if (error instanceof DirectoryLockUnavailableError) throw new StopError(error.message, ExitCodes.failed);
-    throw error;
+    throw await unusableStateDir(stateDir, error);
   }
 }

@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, ProblemTypes } from '@muster/contracts';
 import { pino } from 'pino';
 import { enrollMachine, leaveMuster } from '../src/agent.js';
 import { status } from '../src/commands/status.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
+import { serveStatus } from '../src/status-socket.js';
 import { openFixture, type Fixture } from './fixture.js';
 import { hostileProblem, problem, tokenInvalid } from './scripted-muster.js';
 
@@ -61,6 +62,18 @@ describe('leave', () => {
   });
 });
 
+describe('leave, if the API knows that another machine uses the token,', () => {
+  test('deletes the token from the state, and says that it was not revoked and how to revoke it', async () => {
+    await fixture.once();
+    fixture.muster.queueReactions(Paths.agentToken, problem(409, ProblemTypes.conflict));
+    const text = await leaveMuster(env(), log, neverAborted);
+    expect(text).toContain('without revoking it, because another machine reports with it');
+    expect(text).toContain('“Rotate agent token” on the host’s page');
+    expect(await state()).toBeNull();
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
+  });
+});
+
 describe('leave, after another agent superseded this one,', () => {
   test('deletes the token from the state without revoking it, because the other agent uses the same token', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
@@ -69,7 +82,7 @@ describe('leave, after another agent superseded this one,', () => {
     fixture.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded() });
     await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
     await agent.stop();
-    expect(await leaveMuster(env(), log, neverAborted)).toContain('another agent reports with it');
+    expect(await leaveMuster(env(), log, neverAborted)).toContain('another machine reports with it');
     expect(await state()).toBeNull();
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
@@ -113,6 +126,27 @@ describe('status', () => {
     expect(running).not.toContain('muster_agent_');
     await agent.stop();
     expect((await status(env(), false)).text).toContain('No agent is running');
+  });
+
+  test('shows shortened containers, and another machine with the same token and what to do about it', async () => {
+    const stateDir = fixture.variables['MUSTER_STATE_DIR']!;
+    await mkdir(stateDir);
+    const progress = { acceptedAt: null, containers: 24, engineError: null, serverError: null, journalEntries: 0 };
+    const machine = { version: '0.1.0', pid: 1, startedAt: new Date().toISOString(), engineAddress: 'a', engine: null };
+    const enrollment = { musterUrl: 'http://muster', hostId: null, tokenIssuedAt: null };
+    const running = { ...machine, ...enrollment, ...progress, problems: [] };
+    const served = await serveStatus(stateDir, () => ({ ...running, isSuperseded: true, truncatedContainers: 2 }));
+    const { text, exitCode } = await status(env(), false);
+    await served.close();
+    expect(text).toContain('Containers with fields over a limit, which Muster stores shortened: 2.\n');
+    expect(text).toContain('`muster-agent leave`, which keeps the token valid for the other machine');
+    expect(exitCode).toBe(1);
+
+    const single = await serveStatus(stateDir, () => ({ ...running, isSuperseded: false }));
+    const healthy = await status(env(), false);
+    await single.close();
+    expect(healthy.text).not.toContain('shortened');
+    expect(healthy.exitCode).toBe(0);
   });
 
   test.each([false, true])('escapes control characters in a server’s message (JSON output: %s)', async (json) => {
