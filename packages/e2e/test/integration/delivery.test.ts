@@ -103,7 +103,7 @@ describe('curl … /install.sh | sh', () => {
     expect((await muster.host()).id).toBe(host.id);
 
     const doctor = await agent(root, 'doctor');
-    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 8]);
+    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 9]);
     expect(await agent(root, 'status')).toMatchObject({ code: 1, stdout: expect.stringContaining(host.id) });
 
     const removed = await install(root, ['--uninstall']);
@@ -207,7 +207,7 @@ describe('the executable', () => {
       ]);
     });
     const doctor = await run(binary(), ['doctor'], env);
-    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 8]);
+    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 9]);
     expect(await run(binary(), ['leave'], env)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('is running'),
