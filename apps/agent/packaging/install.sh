@@ -514,8 +514,8 @@ move() {
   stop_agent
   keep_previous "$state/agent.json"
   keep_previous "$config"
-  agent move || die "this machine is enrolled at an address other than $url, where its token could not be confirmed: \
-to enroll it there, run the script again with --token"
+  agent move || die "this machine is enrolled at another address, and $url did not confirm its token: to enroll it there, run \
+the script again with --token"
   changed=yes
 }
 

@@ -60,7 +60,7 @@ async function confirmToken(
   musterUrl: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow: () => new Date() });
+  const client = createMusterClient({ musterUrl, proxy: env.proxy, trust: env.trust, wallNow: () => new Date() });
   try {
     const answer = await getTokenHolder(client, agentToken, previousToken, signal);
     if (isTokenRejected(answer)) {
