@@ -6,6 +6,10 @@ set -eu
 MUSTER_URL_DEFAULT=''
 CHECKSUMS=''
 
+# Settings that are written to the configuration file if this script's environment contains them.
+KEPT_SETTINGS='DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION HTTPS_PROXY HTTP_PROXY NO_PROXY
+MUSTER_CA_FILE SSL_CERT_FILE NODE_EXTRA_CA_CERTS MUSTER_REDACT_NAMES MUSTER_REDACT_VALUES MUSTER_ENGINE_TIMEOUT'
+
 usage() {
   cat <<'END'
 Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-service]
@@ -18,6 +22,14 @@ Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-s
   --no-service   install, enroll and report once, but do not set up a service
   --uninstall    revoke this host's token and remove the agent, its state and its settings
   --root DIR     install everything below DIR instead of /, create no user and start no service
+
+With systemd or OpenRC, the agent runs as the service muster-agent.
+
+The script keeps the settings of the engine, proxies, certificates and redaction in its environment (DOCKER_HOST,
+HTTPS_PROXY, MUSTER_CA_FILE and so on: see `muster-agent help`) in /etc/muster-agent/config. Because sudo removes such
+variables, write them after sudo: sudo DOCKER_HOST=tcp://127.0.0.1:2375 sh -s -- --token …
+
+If this machine is enrolled and the API has a new address, fetch the script from there: no token is needed.
 END
 }
 
@@ -29,15 +41,25 @@ die() {
 }
 
 partial_file=
-service_was_stopped=no
+ca_file=
 changed=no
+finished=no
+config_is_new=no
+service_was_stopped=no
+# The replaced files whose previous versions are kept until the script has succeeded, separated by bars.
+kept='|'
 
-# Runs whenever the script ends. Removes a partial download, and restarts the service if the script stopped it.
+# Runs whenever the script ends. If the script did not finish, restores what it replaced. Starts the service again if
+# the script stopped it.
 clean_up() {
+  set +e
   [ -z "$partial_file" ] || rm -f "$partial_file"
+  if [ "$kept" != '|' ]; then
+    if [ "$finished" = yes ]; then delete_previous_files; else restore_previous_files; fi
+  fi
   if [ "$service_was_stopped" = yes ]; then
-    chown_state_to_service_user || true
-    systemctl start muster-agent || warn 'the service muster-agent could not be restarted: run systemctl start muster-agent'
+    chown_state_to_service_user
+    start_service || warn "the service muster-agent could not be restarted; to find out why, run: $(log_command)"
   fi
 }
 trap clean_up EXIT
@@ -47,9 +69,20 @@ trap 'exit 143' TERM
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# Waits for a fraction of a second, or for a second if `sleep` does not accept fractions.
+pause() { sleep 0.2 2>/dev/null || sleep 1; }
+
+call_curl() { curl ${ca_file:+--cacert "$ca_file"} "$@"; }
+
+# Makes curl use MUSTER_CA_FILE if the API's certificate is not trusted without it.
+choose_certificates() {
+  if [ -z "${MUSTER_CA_FILE:-}" ] || ! has curl; then return; fi
+  curl -s -o /dev/null "$source/healthz" || [ $? != 60 ] || ca_file=$MUSTER_CA_FILE
+}
+
 fetch() { # URL FILE
   if has curl; then
-    curl -fsSL --retry 3 -o "$2" "$1"
+    call_curl -fsSL --retry 3 -o "$2" "$1"
   elif has wget; then
     wget -q -O "$2" "$1"
   else
@@ -75,27 +108,55 @@ expected_checksum() { # NAME
   done
 }
 
-# Installs a file of the release, unless it is already installed. Rejects a file with an unexpected checksum and an
-# executable that does not run on this machine.
-install_file() { # NAME TARGET
+# Prints where the previous version of a file is kept. The state's copy is outside the state directory, because the
+# unprivileged owner of that directory could create a link at the path.
+previous_of() { # FILE
+  if [ "$1" = "$state/agent.json" ]; then say "$config.state"; else say "$1.previous"; fi
+}
+
+# Keeps the current version of a file until the script ends.
+keep_previous() { # FILE
+  if [ ! -f "$1" ]; then return; fi
+  case $kept in *"|$1|"*) return ;; esac
+  cp -Pp "$1" "$(previous_of "$1")"
+  kept="$kept$1|"
+}
+
+restore_previous_files() {
+  if service_is_active; then stop_service; fi
+  for file in "$binary" "$unit" "$init_script" "$config" "$state/agent.json"; do
+    case $kept in *"|$file|"*) mv -f "$(previous_of "$file")" "$file" ;; esac
+  done
+  if [ "$manager" = systemd ]; then systemctl daemon-reload; fi
+  warn 'the earlier release and settings were restored'
+}
+
+delete_previous_files() {
+  for file in "$binary" "$unit" "$init_script" "$config" "$state/agent.json"; do
+    case $kept in *"|$file|"*) rm -f "$(previous_of "$file")" ;; esac
+  done
+}
+
+# Replaces a file and keeps its previous version. Does nothing if the content is the same.
+replace_file() { # NEW TARGET
+  if cmp -s "$1" "$2"; then
+    rm -f "$1"
+    return
+  fi
+  keep_previous "$2"
+  mv -f "$1" "$2"
+  changed=yes
+}
+
+# Downloads a file of the release. Rejects a file with an unexpected checksum.
+download() { # NAME FILE
   expected=$(expected_checksum "$1")
   [ -n "$expected" ] || die "this release does not contain $1"
-  if [ -f "$2" ] && [ "$(sha256 "$2")" = "$expected" ]; then return; fi
   mkdir -p "$(dirname "$2")"
-  partial_file="$2.part.$$"
-  fetch "$source/agent-release/$1" "$partial_file" || die "cannot fetch $source/agent-release/$1"
-  actual=$(sha256 "$partial_file")
+  partial_file=$2
+  fetch "$source/agent-release/$1" "$2" || die "cannot fetch $source/agent-release/$1"
+  actual=$(sha256 "$2")
   [ "$actual" = "$expected" ] || die "$1 has the checksum $actual instead of $expected: nothing was installed"
-  if [ "$1" != "${1#muster-agent-linux-}" ]; then
-    chmod 755 "$partial_file"
-    "$partial_file" version >/dev/null || die "$1 does not run on this machine: nothing was installed"
-  else
-    chmod 644 "$partial_file"
-  fi
-  mv -f "$partial_file" "$2"
-  partial_file=
-  changed=yes
-  say "Installed $2"
 }
 
 architecture() {
@@ -107,23 +168,177 @@ architecture() {
   esac
 }
 
-runs_systemd() { [ -z "$root" ] && [ -d /run/systemd/system ] && has systemctl; }
+# Installs the executable, unless it is already installed. Rejects an executable that does not run on this machine.
+install_binary() {
+  arch=$(architecture)
+  name="muster-agent-linux-$arch"
+  if [ -f "$binary" ] && [ "$(sha256 "$binary")" = "$(expected_checksum "$name")" ]; then return; fi
+  download "$name" "$binary.part.$$"
+  chmod 755 "$partial_file"
+  "$partial_file" version >/dev/null || die "$name does not run on this machine: nothing was installed"
+  replace_file "$partial_file" "$binary"
+  partial_file=
+  say "Installed $binary"
+}
+
+# Sets `manager` to the service manager of this machine.
+find_manager() {
+  manager=none
+  if [ -n "$root" ]; then return; fi
+  if [ -d /run/systemd/system ] && has systemctl; then
+    manager=systemd
+  elif [ -e /run/openrc/softlevel ] && has rc-service; then
+    manager=openrc
+  fi
+}
+
+uses_service() { [ "$service" = yes ] && [ "$manager" != none ]; }
+
+# Returns whether the service runs, or is about to be restarted by its manager.
+service_is_active() {
+  case $manager in
+    systemd)
+      case $(systemctl is-active muster-agent 2>/dev/null) in
+        active | activating | reloading) return 0 ;;
+      esac
+      return 1
+      ;;
+    openrc) [ -f "$init_script" ] && rc-service muster-agent status >/dev/null 2>&1 ;;
+    *) return 1 ;;
+  esac
+}
+
+stop_service() {
+  service_was_stopped=yes
+  case $manager in
+    systemd) systemctl stop muster-agent ;;
+    openrc) rc-service --quiet muster-agent stop ;;
+  esac
+}
+
+start_service() {
+  case $manager in
+    systemd) systemctl start muster-agent ;;
+    openrc) rc-service --quiet muster-agent start ;;
+  esac
+}
+
+log_command() {
+  case $manager in
+    systemd) say 'journalctl -u muster-agent' ;;
+    openrc) say 'cat /var/log/muster-agent.log' ;;
+  esac
+}
 
 create_user() {
-  [ -z "$root" ] || return 0
-  id muster-agent >/dev/null 2>&1 && return 0
+  if [ -n "$root" ]; then return; fi
+  if ! grep -q '^muster-agent:' /etc/group; then
+    if has groupadd; then groupadd --system muster-agent; else addgroup -S muster-agent; fi
+  fi
+  if id muster-agent >/dev/null 2>&1; then return; fi
   shell=/usr/sbin/nologin
   [ -x $shell ] || shell=/bin/false
   if has useradd; then
-    useradd --system --user-group --no-create-home --home-dir /var/lib/muster-agent --shell $shell muster-agent
+    useradd --system --gid muster-agent --no-create-home --home-dir /var/lib/muster-agent --shell $shell muster-agent
   else
-    adduser -S -D -H -h /var/lib/muster-agent -s $shell muster-agent
+    adduser -S -D -H -G muster-agent -h /var/lib/muster-agent -s $shell muster-agent
   fi
+}
+
+# Prints the value of a setting in this script's environment. As in curl, a proxy variable in lower case takes
+# precedence.
+environment_value() { # NAME
+  case $1 in
+    *_PROXY) eval "printf '%s' \"\${$(printf '%s' "$1" | tr '[:upper:]' '[:lower:]'):-\${$1:-}}\"" ;;
+    *) eval "printf '%s' \"\${$1:-}\"" ;;
+  esac
+}
+
+# Prints the value of a setting from the environment or else from the configuration file.
+setting() { # NAME
+  value=$(environment_value "$1")
+  if [ -n "$value" ]; then
+    say "$value"
+  elif [ -f "$config" ]; then
+    sed -n "s/^$1=//p" "$config" | tail -n 1 | sed -e "s/^\([\"'\`]\)\(.*\)\1\$/\2/"
+  fi
+}
+
+# Prints a value for a line of the configuration file, in quotation marks if needed.
+quoted() { # NAME VALUE
+  case $2 in
+    *'
+'*) die "the value of $1 contains a line break, which the configuration file cannot contain" ;;
+    *"'"*'`'* | *'`'*"'"*) die "the value of $1 contains ' and \`, so it cannot be written to $config" ;;
+    *"'"*) say "\`$2\`" ;;
+    *[!A-Za-z0-9_.,:/@%+=-]*) say "'$2'" ;;
+    *) say "$2" ;;
+  esac
+}
+
+# Ends the script if the service could not use a setting in this script's environment, for example because a file is in
+# a person's home directory.
+check_settings() {
+  for name in $KEPT_SETTINGS; do
+    value=$(environment_value "$name")
+    if [ -n "$value" ]; then quoted "$name" "$value" >/dev/null; fi
+  done
+  if ! uses_service; then return; fi
+  for name in DOCKER_HOST DOCKER_CERT_PATH MUSTER_CA_FILE SSL_CERT_FILE NODE_EXTRA_CA_CERTS; do
+    path=$(environment_value "$name")
+    if [ "$name" = DOCKER_HOST ]; then
+      case $path in
+        unix://*) path=${path#unix://} ;;
+        *) path= ;;
+      esac
+    fi
+    if [ -n "$path" ]; then check_path "$name" "$path"; fi
+  done
+}
+
+check_path() { # NAME PATH
+  case $2 in
+    /*) ;;
+    *) die "$1 must be an absolute path: the service does not run in this directory" ;;
+  esac
+  if [ "$manager" = systemd ]; then
+    case $2 in
+      /home/* | /root/* | /run/user/* | /tmp/* | /var/tmp/*)
+        die "the service has no access to $2 ($1), because its unit hides /home, /root, /run/user, /tmp and /var/tmp: \
+use another path, or install with --no-service and run the agent yourself"
+        ;;
+    esac
+  fi
+  case $1 in
+    DOCKER_HOST) ;;
+    DOCKER_CERT_PATH)
+      for file in ca.pem cert.pem key.pem; do
+        if [ -e "$2/$file" ]; then check_readable "$1" "$2/$file"; fi
+      done
+      ;;
+    *)
+      [ -e "$2" ] || die "$2 ($1) does not exist"
+      check_readable "$1" "$2"
+      ;;
+  esac
+}
+
+# Ends the script if the service's user cannot read a file.
+check_readable() { # NAME FILE
+  # shellcheck disable=SC2016 # The shell that su starts expands the variable.
+  FILE=$2 su -s /bin/sh -c 'test -r "$FILE"' muster-agent </dev/null ||
+    die "the service's user muster-agent cannot read $2 ($1): give it access (chgrp muster-agent FILE, chmod g+r FILE)"
 }
 
 # Prints the group that owns the engine's socket. An unprivileged user in this group has access to the socket.
 socket_group() {
-  for socket in /var/run/docker.sock /run/podman/podman.sock; do
+  engine=$(setting DOCKER_HOST)
+  case $engine in
+    '') sockets='/var/run/docker.sock /run/podman/podman.sock' ;;
+    unix://*) sockets=${engine#unix://} ;;
+    *) return ;;
+  esac
+  for socket in $sockets; do
     if [ -S "$socket" ]; then
       stat -c %G "$socket"
       return
@@ -133,21 +348,40 @@ socket_group() {
 
 create_config() {
   mkdir -p "$(dirname "$config")"
-  [ -f "$config" ] || printf '# Settings of the Muster agent. To list all settings: muster-agent config\n' >"$config"
+  if [ ! -f "$config" ]; then
+    printf '# Settings of the Muster agent. To list all settings: muster-agent config\n' >"$config"
+    config_is_new=yes
+  fi
+  restrict_config
 }
 
-# Sets MUSTER_URL in the configuration file and leaves all other lines unchanged. Must be called after `enroll`, because
-# a failed enrollment must not change the settings.
+# Lets only root and the agent read the configuration file, because a proxy's address may contain a password.
+restrict_config() {
+  chmod 640 "$config"
+  [ -n "$root" ] || chown root:muster-agent "$config"
+}
+
+# Writes MUSTER_URL and the settings in this script's environment to the configuration file and leaves all other lines
+# unchanged. Must be called after `enroll`, because a failed enrollment must not change the settings.
 write_config() {
-  if grep -q '^MUSTER_URL=' "$config"; then
-    [ "$(grep '^MUSTER_URL=' "$config")" != "MUSTER_URL=$url" ] || return 0
-    other_lines=$(grep -v '^MUSTER_URL=' "$config" || true)
-    printf '%s\nMUSTER_URL=%s\n' "$other_lines" "$url" >"$config.part"
-    mv -f "$config.part" "$config"
-  else
-    printf 'MUSTER_URL=%s\n' "$url" >>"$config"
-  fi
-  changed=yes
+  (
+    umask 077
+    cp "$config" "$config.part"
+    write_line MUSTER_URL "$url"
+    for name in $KEPT_SETTINGS; do
+      value=$(environment_value "$name")
+      if [ -n "$value" ]; then write_line "$name" "$(quoted "$name" "$value")"; fi
+    done
+  )
+  if [ "$config_is_new" = yes ]; then mv -f "$config.part" "$config"; else replace_file "$config.part" "$config"; fi
+  restrict_config
+}
+
+write_line() { # NAME VALUE
+  if grep -qxF -e "$1=$2" "$config.part"; then return; fi
+  grep -v "^[[:space:]]*$1[[:space:]]*=" "$config.part" >"$config.lines" || true
+  printf '%s=%s\n' "$1" "$2" >>"$config.lines"
+  mv -f "$config.lines" "$config.part"
 }
 
 # The flag -h prevents chown from following symbolic links, which the unprivileged owner of the state directory could
@@ -159,93 +393,324 @@ agent() {
     "$binary" "$@"
 }
 
+# Queries the running agent. Reads no other setting, because an invalid one would hide the agent.
+agent_status() {
+  [ -x "$binary" ] && env -i MUSTER_STATE_DIR="$state" MUSTER_CONFIG=/dev/null "$binary" status --json 2>/dev/null
+}
+
 is_enrolled_at() { grep -qiF "\"musterUrl\": \"$1" "$state/agent.json" 2>/dev/null; }
+
+# Returns whether a process is an agent, according to the name of its executable.
+is_agent() { # PROCESS
+  executable=$(readlink "/proc/$1/exe" 2>/dev/null) || return 1
+  case ${executable##*/} in
+    muster-agent*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# Prints the process that uses the state directory. Prints `elsewhere` if this process is in a container, where it has
+# another number.
+state_holder() {
+  pid=$(agent_status | sed -n 's/^ *"pid": \([0-9][0-9]*\),*$/\1/p')
+  if [ -z "$pid" ]; then return; fi
+  if is_agent "$pid"; then say "$pid"; else say elsewhere; fi
+}
+
+# Prints the processes that run the installed executable.
+processes_of_binary() {
+  for directory in /proc/[0-9]*; do
+    # shellcheck disable=SC3013 # dash, busybox and bash have -ef, which needs no process for each comparison.
+    if [ "$directory/exe" -ef "$binary" ]; then say "${directory#/proc/}"; fi
+  done
+}
+
+# Prints the processes of agents that this script did not install, for example in containers.
+other_agents() {
+  if [ -n "$root" ]; then return; fi
+  own=" $(state_holder) $(processes_of_binary | tr '\n' ' ')"
+  for directory in /proc/[0-9]*; do
+    pid=${directory#/proc/}
+    case $own in *" $pid "*) continue ;; esac
+    if is_agent "$pid"; then say "$pid"; fi
+  done
+}
+
+describe_holder() { # PROCESS
+  if [ "$1" = elsewhere ]; then
+    say "an agent that this script did not install (in a container, for example) uses $state: stop it first"
+  else
+    say "an agent still runs as process $1: stop it first (kill $1)"
+  fi
+}
+
+# Stops processes and waits up to 10 seconds. Returns 1 if one still runs.
+stop_processes() { # PROCESS…
+  for pid in "$@"; do kill "$pid" 2>/dev/null || true; done
+  tries=0
+  for pid in "$@"; do
+    while kill -0 "$pid" 2>/dev/null; do
+      tries=$((tries + 1))
+      if [ $tries -gt 50 ]; then return 1; fi
+      pause
+    done
+  done
+}
+
+# Stops the agent, because only one agent can use the state directory. Ends the script if it could not start the agent
+# again.
+stop_agent() {
+  if service_is_active; then stop_service; fi
+  holder=$(state_holder)
+  if [ -z "$holder" ]; then return; fi
+  if ! uses_service || [ "$holder" = elsewhere ] || ! stop_processes "$holder"; then
+    die "$(describe_holder "$holder"), then run this script again"
+  fi
+  say "Stopped the agent that ran as process $holder: the service muster-agent replaces it"
+}
+
+needs_enrollment() { ! is_enrolled_at "$url\"" || ! agent_status >/dev/null; }
+
+# Ends the script if the API rejects the enrollment token, before anything is downloaded. Ignores all other failures,
+# which the agent describes better.
+check_token() {
+  case $token in
+    muster_enroll_*) ;;
+    *) die 'the token (--token or MUSTER_ENROLL_TOKEN) is not an enrollment token, muster_enroll_…: nothing was installed' ;;
+  esac
+  # The API answers an empty enrollment with 400 if the token is valid, and with 401 if it is not.
+  if has curl; then
+    # curl reads the token from standard input, so that the process list does not show it.
+    answer=$(
+      printf 'header = "Authorization: Bearer %s"\n' "$token" |
+        call_curl -s -K - -o /dev/null -w ' %{http_code} ' -H 'Content-Type: application/json' -d '{}' \
+          "$url/api/agent/enroll"
+    ) || true
+  elif has wget && [ "$token_is_argument" = yes ]; then
+    answer=$(wget -O /dev/null --header "Authorization: Bearer $token" --header 'Content-Type: application/json' \
+      --post-data '{}' "$url/api/agent/enroll" 2>&1) || true
+  else
+    return 0
+  fi
+  case $answer in
+    *' 401'[!0-9]*)
+      die "the API at $url rejects the enrollment token: it is expired, revoked or used up, or belongs to another \
+server. Create a new one. Nothing was installed"
+      ;;
+  esac
+}
 
 # Enrolls and reports once, so that the host is visible when the script ends. Exits if that fails, before any setting is
 # changed.
 enroll() {
-  if runs_systemd && systemctl is-active --quiet muster-agent; then
-    service_was_stopped=yes
-    systemctl stop muster-agent
-  fi
+  stop_agent
+  # Only the token of another address stays valid when the machine enrolls.
+  if ! is_enrolled_at "$url\""; then keep_previous "$state/agent.json"; fi
   agent once || die "this machine could not report to $url; to find out why, run: $binary doctor"
 }
 
-install_unit() {
-  changed_before=$changed
-  install_file muster-agent.service "$unit.orig"
-  changed=$changed_before
+# Changes the address of the API at which this machine is enrolled.
+move() {
+  stop_agent
+  keep_previous "$state/agent.json"
+  keep_previous "$config"
+  agent move || die "this machine is enrolled at another address, and $url did not confirm its token: to enroll it there, run \
+the script again with --token"
+  changed=yes
+}
+
+# Downloads the file that describes the service, before anything else is changed.
+download_service() {
+  case $manager in
+    systemd) download muster-agent.service "$unit.orig" ;;
+    openrc) download muster-agent.openrc "$init_script.orig" ;;
+  esac
+}
+
+install_service() {
   group=$(socket_group)
   if [ "$group" = root ]; then
     warn 'only root can access the engine’s socket: change its group, or set DOCKER_HOST to a socket proxy'
     group=
   fi
+  case $manager in
+    systemd) install_unit ;;
+    openrc) install_init_script ;;
+  esac
+}
+
+install_unit() {
   if [ -n "$group" ]; then groups="SupplementaryGroups=$group"; else groups='# no group for the engine'; fi
   sed -e "s|^ExecStart=/usr/local/bin/|ExecStart=$prefix/bin/|" -e "s|^SupplementaryGroups=.*|$groups|" \
     "$unit.orig" >"$unit.part"
   rm -f "$unit.orig"
-  if cmp -s "$unit.part" "$unit"; then
-    rm -f "$unit.part"
-    return
+  partial_file=
+  chmod 644 "$unit.part"
+  replace_file "$unit.part" "$unit"
+  if [ "$changed" = yes ]; then systemctl daemon-reload; fi
+  systemctl enable --quiet muster-agent
+}
+
+install_init_script() {
+  sed -e "s|^command=/usr/local/bin/|command=$prefix/bin/|" "$init_script.orig" >"$init_script.part"
+  rm -f "$init_script.orig"
+  partial_file=
+  chmod 755 "$init_script.part"
+  replace_file "$init_script.part" "$init_script"
+  if [ -n "$group" ] && ! id -nG muster-agent | tr ' ' '\n' | grep -qxF -e "$group"; then
+    if has usermod; then usermod -a -G "$group" muster-agent; else addgroup muster-agent "$group"; fi
+    changed=yes
   fi
-  mv -f "$unit.part" "$unit"
-  changed=yes
-  systemctl daemon-reload
+  rc-update --quiet add muster-agent default
+}
+
+# Starts the service, or restarts it if anything changed. Exits if the agent does not start.
+run_service() {
+  if service_is_active && [ "$changed" = no ]; then return; fi
+  stop_agent
+  start_service || die "the service muster-agent did not start; to find out why, run: $(log_command)"
+  tries=0
+  while [ -z "$(state_holder)" ]; do
+    tries=$((tries + 1))
+    if [ $tries -gt 40 ] || ! service_is_active; then
+      die "the service muster-agent does not keep running; to find out why, run: $(log_command)"
+    fi
+    pause
+  done
+  service_was_stopped=no
+}
+
+# Names the agent's process, which the script does not restart, or the command that starts the agent.
+describe_process() {
+  command="MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"
+  holder=$(state_holder)
+  if [ -z "$holder" ]; then
+    say "Keep it running with: $command"
+  elif [ "$changed" = no ]; then
+    say 'The agent runs already'
+  elif [ "$holder" = elsewhere ]; then
+    warn "an agent that this script did not install uses $state: restart it, so that it has the new settings"
+  else
+    warn "the agent that runs as process $holder does not have the new release and settings yet: stop it (kill \
+$holder), and start it again with: $command"
+  fi
 }
 
 do_install() {
-  arch=$(architecture)
-  install_file "muster-agent-linux-$arch" "$binary"
+  if [ -n "$token" ] && needs_enrollment; then check_token; fi
   create_user
+  check_settings
+  install_binary
+  if uses_service; then download_service; fi
   create_config
   mkdir -p "$state"
   chmod 700 "$state"
   chown_state_to_service_user
+  if ! is_enrolled_at ''; then
+    for pid in $(other_agents); do
+      warn "another agent runs as process $pid (in a container, or from another path): if it reports the same engine, \
+that engine appears as two hosts"
+    done
+  fi
   if is_enrolled_at "$url\""; then
     # Enrolls again only if the agent is not running or reports a problem, because its token may have been rejected.
-    if [ -n "$token" ] && ! agent status >/dev/null 2>&1; then enroll; fi
+    if [ -n "$token" ] && needs_enrollment; then enroll; fi
   elif [ -n "$token" ]; then
     enroll
   elif is_enrolled_at ''; then
-    die "this machine is enrolled at an address other than $url: to enroll it there, run the script again with --token"
+    move
   else
     warn 'this machine is not enrolled: run the script again with --token'
   fi
   chown_state_to_service_user
   write_config
   if is_enrolled_at "$url\""; then say "This machine is enrolled at $url"; fi
-  if [ "$service" = yes ] && runs_systemd; then
-    install_unit
-    systemctl enable --quiet muster-agent
-    if [ "$changed" = yes ]; then systemctl restart muster-agent; else systemctl start muster-agent; fi
-    service_was_stopped=no
+  if uses_service; then install_service; fi
+  if ! uses_service && ! service_is_active && [ "$service_was_stopped" = no ]; then
+    describe_process
+  elif is_enrolled_at '' || [ -n "$(setting MUSTER_ENROLL_TOKEN)" ]; then
+    run_service
     say 'The agent runs as the service muster-agent'
-  else
-    say "Keep it running with: MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"
   fi
+  finished=yes
+}
+
+# Uses the executable that the installed service names, if there is none at --prefix.
+find_binary() {
+  if [ -e "$binary" ] || [ -n "$root" ]; then return; fi
+  for file in "$unit" "$init_script"; do
+    if [ -f "$file" ]; then
+      named=$(sed -n -e 's/^ExecStart=\(.*\) run$/\1/p' -e 's/^command=\(.*\)$/\1/p' "$file")
+      binary=${named:-$binary}
+    fi
+  done
+}
+
+is_installed() {
+  if [ -e "$binary" ] || [ -e "$state" ] || [ -e "$(dirname "$config")" ]; then return 0; fi
+  [ -z "$root" ] && { [ -e "$unit" ] || [ -e "$init_script" ]; }
+}
+
+delete_service() {
+  if [ -n "$root" ]; then return; fi
+  case $manager in
+    systemd) systemctl disable --quiet muster-agent || true ;;
+    openrc) rc-update --quiet del muster-agent default || true ;;
+  esac
+  rm -f "$unit" "$init_script" /var/log/muster-agent.log
+  if [ "$manager" = systemd ]; then systemctl daemon-reload; fi
+}
+
+delete_user() {
+  if [ -n "$root" ] || ! id muster-agent >/dev/null 2>&1; then return; fi
+  if has userdel; then userdel muster-agent; else deluser muster-agent; fi ||
+    warn 'the user muster-agent could not be deleted'
 }
 
 do_uninstall() {
-  if runs_systemd && [ -f "$unit" ]; then
-    systemctl disable --quiet --now muster-agent || true
-    rm -f "$unit"
-    systemctl daemon-reload
+  find_binary
+  if is_installed; then
+    uninstall
+  else
+    say 'The agent is not installed'
   fi
-  if [ -x "$binary" ] && [ -f "$state/agent.json" ]; then
-    MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config "$binary" leave ||
+  others=$(other_agents | tr '\n' ' ')
+  if [ -n "$others" ]; then
+    die "agents that this script did not install still run, in containers or from other paths, as these processes: \
+${others% }"
+  fi
+  if [ "$finished" = yes ]; then say 'The agent was removed'; fi
+}
+
+uninstall() {
+  if service_is_active; then stop_service; fi
+  holder=$(state_holder)
+  if [ "$holder" != elsewhere ]; then
+    # shellcheck disable=SC2046,SC2086 # Numbers of processes contain no spaces.
+    stop_processes $holder $(processes_of_binary) || true
+    # Includes processes that another supervisor started again.
+    holder=$(state_holder)
+  fi
+  for pid in $holder $(processes_of_binary); do
+    die "$(describe_holder "$pid"), then run this script again. Nothing was removed"
+  done
+  if [ -f "$state/agent.json" ]; then
+    if [ ! -x "$binary" ] || ! MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config "$binary" leave; then
       warn 'this host’s token was not revoked: delete the host in Muster'
+    fi
   fi
-  rm -f "$binary"
+  delete_service
+  service_was_stopped=no
+  rm -f "$binary" "$binary.previous"
   rm -rf "$state" "$(dirname "$config")"
-  if [ -z "$root" ] && id muster-agent >/dev/null 2>&1; then
-    if has userdel; then userdel muster-agent; else deluser muster-agent; fi
-  fi
-  say 'The agent was removed'
+  delete_user
+  finished=yes
 }
 
 main() {
   url=$MUSTER_URL_DEFAULT
   token=${MUSTER_ENROLL_TOKEN:-}
+  token_is_argument=no
   prefix=/usr/local
   root=
   service=yes
@@ -255,7 +720,7 @@ main() {
       --token | --url | --prefix | --root)
         [ $# -ge 2 ] || die "$1 needs a value"
         case $1 in
-          --token) token=$2 ;;
+          --token) token=$2 token_is_argument=yes ;;
           --url) url=${2%/} ;;
           --prefix) prefix=${2%/} ;;
           --root) root=${2%/} ;;
@@ -277,6 +742,8 @@ main() {
   state=$root/var/lib/muster-agent
   config=$root/etc/muster-agent/config
   unit=/etc/systemd/system/muster-agent.service
+  init_script=/etc/init.d/muster-agent
+  find_manager
   if [ -z "$root" ] && [ "$(id -u)" != 0 ]; then die 'must run as root (sudo), or with --root DIR'; fi
   if [ $action = uninstall ]; then
     do_uninstall
@@ -284,6 +751,7 @@ main() {
   fi
   [ -n "$url" ] || die 'no API address: fetch this script from the API, or set --url'
   [ -n "$CHECKSUMS" ] || die 'this script contains no checksums: fetch it from an API that serves an agent release'
+  choose_certificates
   do_install
 }
 

@@ -1,6 +1,7 @@
 /**
  * Builds the agent's release in `release/`: one self-contained executable with Node.js for each architecture, the
- * systemd unit, the installer script, a bill of materials, and the checksums of all these files.
+ * systemd unit, the OpenRC service script, the installer script, a bill of materials, and the checksums of all these
+ * files.
  *
  *   npx -y pnpm@12.21.0 --filter @muster/agent package [--out DIR] [x64] [arm64]
  *
@@ -97,7 +98,7 @@ try {
     await checkExecutable(path, arch);
     fileNames.push(name);
   }
-  for (const name of ['install.sh', 'muster-agent.service']) {
+  for (const name of ['install.sh', 'muster-agent.service', 'muster-agent.openrc']) {
     await copyFile(join(PACKAGE_DIRECTORY, 'packaging', name), join(release, name));
     fileNames.push(name);
   }

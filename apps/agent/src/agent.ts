@@ -2,19 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toTerminalJson, toTerminalText } from '@muster/contracts';
-import {
-  DirectoryLockUnavailableError,
-  DirectoryLockedError,
-  acquireDirectoryLock,
-  type DirectoryLock,
-} from '@muster/directory-lock';
+import { DirectoryLockedError, acquireDirectoryLock, type DirectoryLock } from '@muster/directory-lock';
 import type { Logger } from 'pino';
 import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
+import { createEngineGate, type GateLimits } from './engine/engine-gate.js';
 import { EngineError } from './engine/errors.js';
-import { readMachineFacts } from './engine/identity.js';
+import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate.js';
+import type { WatchTimes } from './engine/watch.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
 import { openJournal } from './reporting/journal.js';
@@ -22,6 +19,7 @@ import { createMusterClient, type MusterClient } from './muster/client.js';
 import {
   SESSION_WAITS_DEFAULT,
   createSession,
+  type LeaveOutcome,
   type Session,
   type SessionOptions,
   type SessionWaits,
@@ -33,7 +31,13 @@ import { COALESCE_MS } from './reporting/schedule.js';
 import { openReportedIds } from './reporting/reported-ids.js';
 import { createReporter, type Reporter } from './reporting/reporter.js';
 import { createSnapshotStream } from './reporting/snapshot-stream.js';
-import { createStateStore, prepareStateDir, type AgentState, type StateStore } from './state/state-store.js';
+import {
+  createStateStore,
+  prepareStateDir,
+  unusableStateDir,
+  type AgentState,
+  type StateStore,
+} from './state/state-store.js';
 import { serveStatus, type AgentStatus } from './status-socket.js';
 import { AGENT_VERSION } from './version.js';
 
@@ -48,6 +52,9 @@ const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
  * that start at the same time.
  */
 const START_SPREAD_MS = 5_000;
+
+/** How long an agent that is not enrolled waits for its engine before it enrolls without it, in milliseconds. */
+const WITHOUT_ENGINE_MS = 60_000;
 
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
@@ -68,12 +75,19 @@ interface ReportingContext extends EngineReader {
 
 /**
  * The parameters of all delays. `random` returns a number in [0, 1). After a first event, further events are collected
- * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`).
+ * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`). Without
+ * the optional parameters, their defaults apply.
  */
 export interface Timing {
   random: () => number;
   coalesceMs: number;
   waits: SessionWaits;
+  /** Waits after failures of the engine. */
+  gate?: GateLimits;
+  /** Durations of the engine's event streams. */
+  watch?: WatchTimes;
+  /** How long an agent that is not enrolled waits for its engine before it enrolls without it. */
+  withoutEngineMs?: number;
 }
 
 const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS, waits: SESSION_WAITS_DEFAULT };
@@ -83,15 +97,19 @@ export const runAgent = (
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
-  { random, coalesceMs, waits }: Timing = TIMING_DEFAULT,
+  { random, coalesceMs, waits, gate: limits, watch: times, withoutEngineMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (context) => {
     const { engine, inventory, poller, client, session } = context;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
+    const gate = createEngineGate({ now, random, ...(limits && { limits }) });
     const reporter = createReporter({
       poller,
+      gate,
+      factsWithoutEngine: factsWithoutEngine(hostname()),
+      withoutEngineMs: withoutEngineMs ?? WITHOUT_ENGINE_MS,
       client,
       session,
       stream,
@@ -102,11 +120,16 @@ export const runAgent = (
       random,
       log,
       coalesceMs,
-      onEngineFailure: () => follower.restart(),
+      onEngineSilence: () => follower.restart(),
     });
-    const follower = createEngineFollower({ engine, inventory, poller, reporter, random, log });
+    const followerOptions = { engine, gate, inventory, poller, reporter, now, random, log };
+    const follower = createEngineFollower({ ...followerOptions, ...(times && { times }) });
     const startedAt = wallNow().toISOString();
-    const status = await serveStatus(env.stateDir, () => statusOf(context, reporter, startedAt));
+    const status = await serveStatus(env.stateDir, () => statusOf(context, reporter, startedAt)).catch(
+      async (error: unknown) => {
+        throw await unusableStateDir(env.stateDir, error);
+      },
+    );
     // Stops the event follower when the caller aborts or the reporter throws.
     const stopFollower = new AbortController();
     const combinedSignal = AbortSignal.any([signal, stopFollower.signal]);
@@ -151,12 +174,19 @@ export const runOnce = (
   signal: AbortSignal,
   { random, waits }: Pick<Timing, 'random' | 'waits'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  withReporting(env, log, signal, { random, waits }, async ({ poller, client, session }) => {
-    await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
-    // The snapshot started a new stream. The journal's entries belong to an older stream, so the API would no longer
-    // apply them. The entries are therefore deleted.
-    await (await openJournal(env.stateDir, log)).clear();
-  });
+  // This command ends soon after its start, so it does not wait before it rotates the token.
+  withReporting(
+    env,
+    log,
+    signal,
+    { random, waits: { ...waits, rotationMs: 0 } },
+    async ({ poller, client, session }) => {
+      await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
+      // The snapshot started a new stream. The journal's entries belong to an older stream, so the API would no longer
+      // apply them. The entries are therefore deleted.
+      await (await openJournal(env.stateDir, log)).clear();
+    },
+  );
 
 /** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if enrolling fails. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
@@ -175,8 +205,8 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
   });
 
 /**
- * Revokes this host's tokens and deletes them from the state directory. If another agent reports as this host, the
- * tokens are deleted but not revoked, because that agent uses them. Throws `StopError` if an agent is running or the
+ * Revokes this host's tokens and deletes them from the state directory. If another machine reports as this host, the
+ * tokens are deleted but not revoked, because that machine uses them. Throws `StopError` if an agent is running or the
  * API cannot be reached.
  */
 export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
@@ -184,20 +214,35 @@ export const leaveMuster = (env: AgentEnv, log: Logger, signal: AbortSignal): Pr
     const { enrollment } = state;
     if (enrollment === null) return 'This machine is not enrolled.\n';
     const { musterUrl, hostId } = enrollment;
-    const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
+    const client = createMusterClient({ musterUrl, proxy: env.proxy, trust: env.trust, wallNow });
     try {
       const sessionOptions = { enrollToken: null, tokenDays: 0, wallNow, random: Math.random, log };
       const outcome = await createSession({ client, musterUrl, store, state, ...sessionOptions }).leave(signal);
       await (await openJournal(env.stateDir, log)).clear();
       await (await openReportedIds(env.stateDir, log)).clear();
-      if (outcome === 'revoked')
-        return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
-      const reason = enrollment.isSuperseded ? 'another agent reports with it' : 'the API no longer accepts it';
-      return `Deleted this machine’s token for ${musterUrl}, because ${reason}. Host ${hostId} is unchanged there.\n`;
+      return describeLeave(outcome, musterUrl, hostId);
     } finally {
       client.close();
     }
   });
+
+function describeLeave(outcome: LeaveOutcome, musterUrl: string, hostId: string): string {
+  switch (outcome) {
+    case 'revoked':
+      return `This machine has left ${musterUrl}, which keeps host ${hostId} and its history.\n`;
+    case 'rejected':
+      return (
+        `Deleted this machine’s token for ${musterUrl}, because the API no longer accepts it. Host ${hostId} is ` +
+        'unchanged there.\n'
+      );
+    case 'shared':
+      return (
+        `Deleted this machine’s token for ${musterUrl} without revoking it, because another machine reports with it. ` +
+        `That machine stays connected as host ${hostId}. If it should not, use “Rotate agent token” on the host’s ` +
+        'page, which revokes the token.\n'
+      );
+  }
+}
 
 /** Returns the snapshot that would be sent, as indented JSON. Throws `StopError` if the engine cannot be read. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
@@ -212,7 +257,7 @@ function throwStopError(error: unknown): never {
 
 async function openEngine(env: AgentEnv): Promise<EngineClient> {
   const { address } = await locateEngine(env.engine);
-  return createEngineClient({ address, apiVersion: env.engineApiVersion });
+  return createEngineClient({ address, apiVersion: env.engineApiVersion, listTimeoutMs: env.engineTimeoutMs });
 }
 
 async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineReader) => Promise<T>): Promise<T> {
@@ -247,7 +292,7 @@ async function withReporting<T>(
     }
     warnIfUnencrypted(musterUrl, log);
     const { enrollToken, tokenDays } = env;
-    const client = createMusterClient({ musterUrl, proxy: env.proxy, wallNow });
+    const client = createMusterClient({ musterUrl, proxy: env.proxy, trust: env.trust, wallNow });
     try {
       const { random, waits, isEnrollCommand = false } = options;
       const sessionOptions = { random, waits: waits ?? SESSION_WAITS_DEFAULT, isEnrollCommand, wallNow, log };
@@ -260,7 +305,7 @@ async function withReporting<T>(
 }
 
 /** Holds the state directory's lock while `use` runs. */
-async function withState<T>(env: AgentEnv, use: (store: StateStore, state: AgentState) => Promise<T>): Promise<T> {
+export async function withState<T>(env: AgentEnv, use: (store: StateStore, state: AgentState) => Promise<T>): Promise<T> {
   await prepareStateDir(env.stateDir);
   const lock = await lockStateDir(env.stateDir);
   try {
@@ -288,7 +333,6 @@ async function lockStateDir(stateDir: string): Promise<DirectoryLock> {
     if (error instanceof DirectoryLockedError) {
       throw new StopError(`another muster-agent is running with ${stateDir} (MUSTER_STATE_DIR)`, ExitCodes.failed);
     }
-    if (error instanceof DirectoryLockUnavailableError) throw new StopError(error.message, ExitCodes.failed);
-    throw error;
+    throw await unusableStateDir(stateDir, error);
   }
 }

@@ -10,6 +10,7 @@ const COMMANDS = {
   doctor: 'check engine, permissions, state, DNS, TLS, clock, server and token, and print a fix for each problem',
   status: 'show the state of the running agent and this machine’s enrollment',
   leave: 'revoke this machine’s agent token; the API keeps the host’s history',
+  move: 'change the API’s address to --url, without a new token; sends the stored token to that address',
   config: 'print every setting, its value and where the value comes from',
   version: 'print the version',
   help: 'print this help',

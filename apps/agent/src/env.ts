@@ -3,9 +3,12 @@ import { join, resolve } from 'node:path';
 import { tokenKind } from '@muster/contracts';
 import { z } from 'zod';
 import { EngineAddress } from './engine/address.js';
+import { LIST_TIMEOUT_MS_DEFAULT } from './engine/list-timeout.js';
 import type { EngineChoice } from './engine/locate.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, type RedactionPatterns } from './engine/redact.js';
+import type { Variable } from './config/settings.js';
 import type { ProxySettings } from './muster/proxy.js';
+import type { TrustSettings } from './muster/trust.js';
 
 /** The parsed settings. Only this module and `settings.ts` know the names of the variables. */
 export interface AgentEnv {
@@ -16,12 +19,19 @@ export interface AgentEnv {
   engine: EngineChoice;
   /** The engine API version to use; null if it is negotiated. */
   engineApiVersion: string | null;
+  /** Timeout of the first list of the engine's containers, in milliseconds. Later timeouts adapt to the engine. */
+  engineTimeoutMs: number;
   redaction: RedactionPatterns;
   /** Age in days at which the agent rotates its token; 0 if it never does. */
   tokenDays: number;
   proxy: ProxySettings;
+  trust: TrustSettings;
   logLevel: LogLevel;
+  /** Where each value comes from, for messages. */
+  origins: Partial<Record<Variable, string>>;
 }
+
+const ENGINE_TIMEOUT_SECONDS_MAX = 300;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -30,7 +40,10 @@ const MusterUrl = z.string().transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : null;
   const problem =
     url === null || !['http:', 'https:'].includes(url.protocol)
-      ? 'must be an http or https address, such as https://muster.example.com'
+      ? /\[[^\]]*%[^\]]*\]/.test(value)
+        ? 'must not contain an IPv6 zone (%eth0), which URLs do not support; use a host name, or an address that needs ' +
+          'no zone'
+        : 'must be an http or https address, such as https://muster.example.com'
       : url.username !== '' || url.password !== ''
         ? 'must not contain a user name or a password'
         : url.search !== '' || url.hash !== ''
@@ -76,6 +89,13 @@ const EnvSchema = z.object({
     .string()
     .regex(/^\d{1,3}\.\d{1,3}$/, { error: 'must be a version such as 1.43' })
     .optional(),
+  MUSTER_ENGINE_TIMEOUT: z
+    .string()
+    .refine((value) => /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= ENGINE_TIMEOUT_SECONDS_MAX, {
+      error: `must be a number of seconds from 1 to ${ENGINE_TIMEOUT_SECONDS_MAX}`,
+    })
+    .default(String(LIST_TIMEOUT_MS_DEFAULT / 1_000))
+    .transform((seconds) => Number(seconds) * 1_000),
   MUSTER_REDACT_NAMES: patternSchema(REDACT_NAMES_DEFAULT),
   MUSTER_REDACT_VALUES: patternSchema(REDACT_VALUES_DEFAULT),
   MUSTER_TOKEN_DAYS: z
@@ -86,6 +106,9 @@ const EnvSchema = z.object({
   HTTPS_PROXY: ProxyUrl.optional(),
   HTTP_PROXY: ProxyUrl.optional(),
   NO_PROXY: z.string().optional(),
+  MUSTER_CA_FILE: z.string().optional(),
+  SSL_CERT_FILE: z.string().optional(),
+  NODE_EXTRA_CA_CERTS: z.string().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   XDG_STATE_HOME: z.string().optional(),
   XDG_RUNTIME_DIR: z.string().optional(),
@@ -93,11 +116,12 @@ const EnvSchema = z.object({
 
 /**
  * Parses the merged settings. Returns the parsed settings, or one line per invalid value. Empty values count as unset,
- * as in Docker's own tools.
+ * as in Docker's own tools. `origins` says where each value comes from.
  */
 export function parseEnv(
   source: Readonly<Record<string, string | undefined>>,
   machine: { isRoot: boolean; home: string } = { isRoot: process.getuid?.() === 0, home: homedir() },
+  origins: Partial<Record<Variable, string>> = {},
 ): { success: true; env: AgentEnv } | { success: false; errors: string[] } {
   const nonEmptyValues = Object.fromEntries(
     Object.entries(source).filter(([, value]) => value !== undefined && value !== ''),
@@ -115,10 +139,17 @@ export function parseEnv(
       stateDir: resolve(env.MUSTER_STATE_DIR ?? defaultStateDir(env.XDG_STATE_HOME, machine)),
       engine: toEngineChoice(env, machine.home),
       engineApiVersion: env.DOCKER_API_VERSION ?? null,
+      engineTimeoutMs: env.MUSTER_ENGINE_TIMEOUT,
       redaction: { names: env.MUSTER_REDACT_NAMES, values: env.MUSTER_REDACT_VALUES },
       tokenDays: env.MUSTER_TOKEN_DAYS,
       proxy: { https: env.HTTPS_PROXY ?? null, http: env.HTTP_PROXY ?? null, noProxy: env.NO_PROXY ?? null },
+      trust: {
+        caFile: env.MUSTER_CA_FILE ?? null,
+        systemFile: env.SSL_CERT_FILE ?? null,
+        extraFile: env.NODE_EXTRA_CA_CERTS ?? null,
+      },
       logLevel: env.LOG_LEVEL,
+      origins,
     },
   };
 }

@@ -5,13 +5,14 @@ import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.j
 import { HELP, parseCli, type CliRequest } from './cli.js';
 import { createChecks } from './commands/checks.js';
 import { runChecks, formatFindings } from './commands/doctor.js';
+import { moveAgent } from './commands/move.js';
 import { status } from './commands/status.js';
 import { defaultConfigPath, readConfigFile } from './config/config-file.js';
 import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
 import { limitHeapSize } from './v8-flags.js';
 import { createLog } from './lib/log.js';
-import { describeSettings, layerSettings } from './config/settings.js';
+import { describeOrigins, describeSettings, layerSettings } from './config/settings.js';
 import { AGENT_VERSION } from './version.js';
 
 type Request = CliRequest & { kind: 'command' };
@@ -21,13 +22,17 @@ void main().then((exitCode) => {
 });
 
 async function main(): Promise<ExitCode> {
+  // Without a listener, Node.js opens its debugger on a port of the loopback interface.
+  process.on('SIGUSR1', () => undefined);
+  // If stderr cannot be written to, the exit code is all that remains to report a failure.
+  process.stderr.on('error', () => undefined);
   limitHeapSize();
   const request = parseCli(process.argv.slice(2));
   if (request.kind === 'error') return fail(ExitCodes.usage, `${request.message} (see --help)`);
   if (request.command === 'help') return print(HELP);
   if (request.command === 'version') return print(`${AGENT_VERSION}\n`);
   const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(name, () => {
       // A second signal exits immediately, without waiting for a clean shutdown.
       if (stop.signal.aborted) process.exit(ExitCodes.failed);
@@ -52,8 +57,13 @@ async function runWithSettings(request: Request, signal: AbortSignal): Promise<E
   const layered = layerSettings({ flags: request.flags, environment: process.env, file: file.values });
   if (request.command === 'config') return print(describeSettings(layered, file.path));
   const { XDG_STATE_HOME, XDG_RUNTIME_DIR } = process.env;
-  const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine);
+  const origins = describeOrigins(layered, file.path);
+  const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine, origins);
   if (!parsed.success) return fail(ExitCodes.usage, ...parsed.errors);
+  if (request.command === 'move') {
+    const previousUrl = { configFile: file.path, environment: process.env['MUSTER_URL'] ?? null };
+    return print(await moveAgent(parsed.env, previousUrl, signal));
+  }
   return runCommand(request, parsed.env, signal);
 }
 
@@ -90,10 +100,18 @@ async function runCommand({ command, json }: Request, env: AgentEnv, signal: Abo
   }
 }
 
-/** Prints to stdout, so that the text can be piped into another program. */
-function print(text: string, exitCode: ExitCode = ExitCodes.ok): ExitCode {
-  process.stdout.write(text);
-  return exitCode;
+/**
+ * Prints to stdout, so that the text can be piped into another program. Resolves with `exitCode`, or with `failed` if
+ * the text cannot be written. A reader that closes the pipe, such as `head`, has read all that it needs.
+ */
+async function print(text: string, exitCode: ExitCode = ExitCodes.ok): Promise<ExitCode> {
+  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+    // A failed write is also emitted as an event, which would end the process with a stack trace.
+    process.stdout.once('error', resolve);
+    process.stdout.write(text, resolve);
+  });
+  if (error === null || error === undefined || error.code === 'EPIPE') return exitCode;
+  return fail(ExitCodes.failed, `the output could not be written: ${error.message}`);
 }
 
 /**

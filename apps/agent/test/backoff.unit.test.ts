@@ -1,10 +1,20 @@
 import { expect, test } from '@jest/globals';
-import { SERVER_BACKOFF, fullJitterMs, parseRetryAfter, retryDelayMs } from '../src/lib/backoff.js';
+import { SERVER_BACKOFF, equalJitterMs, fullJitterMs, parseRetryAfter, retryDelayMs } from '../src/lib/backoff.js';
 
 test('the backoff doubles up to its cap, and jitter picks a wait between 0 and the backoff', () => {
   const longest = [1, 2, 3, 7, 50, 5_000].map((failures) => fullJitterMs(failures, 1, SERVER_BACKOFF));
   expect(longest).toEqual([1_000, 2_000, 4_000, 60_000, 60_000, 60_000]);
   expect(fullJitterMs(5, 0, SERVER_BACKOFF)).toBe(0);
+});
+
+test('with equal jitter, a wait is at least half of the backoff', () => {
+  const limits = { baseMs: 10_000, capMs: 60_000 };
+  expect([1, 2, 3, 4, 5_000].map((failures) => equalJitterMs(failures, 0, limits) / 1_000)).toEqual([
+    5, 10, 20, 30, 30,
+  ]);
+  expect([1, 2, 3, 4, 5_000].map((failures) => equalJitterMs(failures, 1, limits) / 1_000)).toEqual([
+    10, 20, 40, 60, 60,
+  ]);
 });
 
 test('a wait is at least as long as the server’s Retry-After', () => {

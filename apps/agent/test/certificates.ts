@@ -18,3 +18,14 @@ export async function makeCertificates(dir: string): Promise<void> {
     ...['-days', '2', '-extfile', 'extensions', '-out', 'cert.pem'],
   );
 }
+
+/** Creates a self-signed certificate for 127.0.0.1 in `dir` (self-signed.pem, self-signed-key.pem). */
+export function makeSelfSignedCertificate(dir: string): void {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  const names = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const files = ['-keyout', 'self-signed-key.pem', '-out', 'self-signed.pem'];
+  execFileSync('openssl', ['req', '-x509', ...key, ...names, ...files], {
+    cwd: dir,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}

@@ -8,7 +8,7 @@ import { HELP, parseCli } from '../src/cli.js';
 import { readConfigFile } from '../src/config/config-file.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT } from '../src/engine/redact.js';
 import { parseEnv } from '../src/env.js';
-import { SETTINGS, describeSettings, layerSettings } from '../src/config/settings.js';
+import { SETTINGS, describeOrigins, describeSettings, layerSettings } from '../src/config/settings.js';
 import { AGENT_VERSION } from '../src/version.js';
 
 const command = (name: string, more: object = {}) => ({
@@ -76,10 +76,13 @@ describe('parseEnv', () => {
       stateDir: '/home/me/.local/state/muster-agent',
       engine: { address: null, context: null, configDir: '/home/me/.docker', tls: null, runtimeDir: null },
       engineApiVersion: null,
+      engineTimeoutMs: 15_000,
       redaction: { names: REDACT_NAMES_DEFAULT, values: REDACT_VALUES_DEFAULT },
       tokenDays: 30,
       proxy: { https: null, http: null, noProxy: null },
+      trust: { caFile: null, systemFile: null, extraFile: null },
       logLevel: 'info',
+      origins: {},
     });
   });
 
@@ -117,6 +120,18 @@ describe('parseEnv', () => {
     expect(read({ MUSTER_URL: 'https://example.com/muster/' }).musterUrl).toBe('https://example.com/muster');
     expect(read({ MUSTER_URL: 'http://127.0.0.1:3000/' }).musterUrl).toBe('http://127.0.0.1:3000');
     expect(read({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: enrollToken })).toMatchObject({ musterUrl: null, enrollToken });
+  });
+
+  test('accepts an IPv6 address, and says that a URL cannot contain a zone', () => {
+    expect(read({ MUSTER_URL: 'http://[::1]:3000' }).musterUrl).toBe('http://[::1]:3000');
+    for (const MUSTER_URL of ['http://[fe80::1%25eth0]:3000', 'http://[fe80::1%eth0]:3000']) {
+      expect(errors({ MUSTER_URL })).toEqual([expect.stringMatching(/^MUSTER_URL must not contain an IPv6 zone/)]);
+    }
+  });
+
+  test('reads the files with trusted certificates', () => {
+    const files = { MUSTER_CA_FILE: '/a.pem', SSL_CERT_FILE: '/b.pem', NODE_EXTRA_CA_CERTS: '/c.pem' };
+    expect(read(files).trust).toEqual({ caFile: '/a.pem', systemFile: '/b.pem', extraFile: '/c.pem' });
   });
 
   test('reports each invalid value on a separate line without printing the token', () => {
@@ -196,6 +211,19 @@ describe('the settings', () => {
       expect((await readConfigFile(null, path)).values).toEqual({
         MUSTER_URL: 'https://m.example.com',
         LOG_LEVEL: 'warn',
+      });
+      await writeFile(path, 'MUSTER_CA_FILE=/etc/company.pem\nSSL_CERT_FILE=/s.pem\nNODE_EXTRA_CA_CERTS=/n.pem\n');
+      const { values } = await readConfigFile(null, path);
+      const layered = layerSettings({ flags: {}, environment: { SSL_CERT_FILE: '/environment.pem' }, file: values });
+      expect(layered.values).toEqual({
+        MUSTER_CA_FILE: '/etc/company.pem',
+        SSL_CERT_FILE: '/environment.pem',
+        NODE_EXTRA_CA_CERTS: '/n.pem',
+      });
+      expect(describeOrigins(layered, path)).toEqual({
+        MUSTER_CA_FILE: `file ${path}`,
+        SSL_CERT_FILE: 'environment',
+        NODE_EXTRA_CA_CERTS: `file ${path}`,
       });
       await writeFile(path, 'MUSTER_ULR=https://m.example.com\n');
       await expect(readConfigFile(path, '/none')).rejects.toThrow('sets MUSTER_ULR, which');

@@ -1,13 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, ProblemTypes } from '@muster/contracts';
 import { pino } from 'pino';
 import { enrollMachine, leaveMuster } from '../src/agent.js';
-import { createChecks } from '../src/commands/checks.js';
-import { runChecks, formatFindings } from '../src/commands/doctor.js';
 import { status } from '../src/commands/status.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
+import { serveStatus } from '../src/status-socket.js';
 import { openFixture, type Fixture } from './fixture.js';
 import { hostileProblem, problem, tokenInvalid } from './scripted-muster.js';
 
@@ -19,7 +18,6 @@ beforeEach(async () => {
   fixture = await openFixture();
   const { hostId, cadence } = fixture.muster;
   fixture.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
-  fixture.muster.setReaction(Paths.health, { status: 200, json: { status: 'ok' } });
 });
 afterEach(() => fixture.close());
 
@@ -64,6 +62,18 @@ describe('leave', () => {
   });
 });
 
+describe('leave, if the API knows that another machine uses the token,', () => {
+  test('deletes the token from the state, and says that it was not revoked and how to revoke it', async () => {
+    await fixture.once();
+    fixture.muster.queueReactions(Paths.agentToken, problem(409, ProblemTypes.conflict));
+    const text = await leaveMuster(env(), log, neverAborted);
+    expect(text).toContain('without revoking it, because another machine reports with it');
+    expect(text).toContain('“Rotate agent token” on the host’s page');
+    expect(await state()).toBeNull();
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
+  });
+});
+
 describe('leave, after another agent superseded this one,', () => {
   test('deletes the token from the state without revoking it, because the other agent uses the same token', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
@@ -72,7 +82,7 @@ describe('leave, after another agent superseded this one,', () => {
     fixture.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded() });
     await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
     await agent.stop();
-    expect(await leaveMuster(env(), log, neverAborted)).toContain('another agent reports with it');
+    expect(await leaveMuster(env(), log, neverAborted)).toContain('another machine reports with it');
     expect(await state()).toBeNull();
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
@@ -118,6 +128,27 @@ describe('status', () => {
     expect((await status(env(), false)).text).toContain('No agent is running');
   });
 
+  test('shows shortened containers, and another machine with the same token and what to do about it', async () => {
+    const stateDir = fixture.variables['MUSTER_STATE_DIR']!;
+    await mkdir(stateDir);
+    const progress = { acceptedAt: null, containers: 24, engineError: null, serverError: null, journalEntries: 0 };
+    const machine = { version: '0.1.0', pid: 1, startedAt: new Date().toISOString(), engineAddress: 'a', engine: null };
+    const enrollment = { musterUrl: 'http://muster', hostId: null, tokenIssuedAt: null };
+    const running = { ...machine, ...enrollment, ...progress, problems: [] };
+    const served = await serveStatus(stateDir, () => ({ ...running, isSuperseded: true, truncatedContainers: 2 }));
+    const { text, exitCode } = await status(env(), false);
+    await served.close();
+    expect(text).toContain('Containers with fields over a limit, which Muster stores shortened: 2.\n');
+    expect(text).toContain('`muster-agent leave`, which keeps the token valid for the other machine');
+    expect(exitCode).toBe(1);
+
+    const single = await serveStatus(stateDir, () => ({ ...running, isSuperseded: false }));
+    const healthy = await status(env(), false);
+    await single.close();
+    expect(healthy.text).not.toContain('shortened');
+    expect(healthy.exitCode).toBe(0);
+  });
+
   test.each([false, true])('escapes control characters in a server’s message (JSON output: %s)', async (json) => {
     fixture.muster.setReaction(Paths.agentContainers, hostileProblem(503));
     fixture.run();
@@ -136,61 +167,4 @@ describe('status', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
-});
-
-describe('doctor', () => {
-  const findings = (overrides: Record<string, string> = {}, now = () => new Date()) =>
-    runChecks(createChecks(env(overrides), now), neverAborted);
-  const verdicts = async (...args: Parameters<typeof findings>) =>
-    Object.fromEntries((await findings(...args)).map(({ check, verdict }) => [check, verdict]));
-  const ALL_OK = Object.fromEntries(
-    ['state', 'engine', 'permissions', 'dns', 'tls', 'server', 'clock', 'token'].map((name) => [name, 'ok']),
-  );
-
-  test('reports no problem if everything works, before and after enrolling', async () => {
-    expect(await verdicts()).toEqual(ALL_OK);
-    await fixture.once();
-    expect(await verdicts()).toEqual(ALL_OK);
-    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
-  });
-
-  test('reports each problem with advice, and skips the checks that depend on a failed one', async () => {
-    const noEngine = await verdicts({ DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
-    expect(noEngine).toEqual({ ...ALL_OK, engine: 'failed', permissions: 'skipped' });
-    const noServer = await verdicts({ MUSTER_URL: 'http://127.0.0.1:9' });
-    expect(noServer).toEqual({ ...ALL_OK, server: 'failed', clock: 'skipped', token: 'skipped' });
-    const noName = await verdicts({ MUSTER_URL: 'https://no-such-host.invalid' });
-    expect(noName).toMatchObject({ dns: 'failed', tls: 'skipped', server: 'skipped' });
-    expect(await verdicts({}, () => new Date(Date.now() + 3_600_000))).toEqual({ ...ALL_OK, clock: 'failed' });
-    expect(await verdicts({ MUSTER_ENROLL_TOKEN: '' })).toEqual({ ...ALL_OK, token: 'failed' });
-    fixture.engineServer.setFault('events', { kind: 'status', status: 403 });
-    expect(await verdicts()).toEqual({ ...ALL_OK, permissions: 'failed' });
-    const file = join(fixture.dir, 'file');
-    await writeFile(file, '');
-    expect(await verdicts({ MUSTER_STATE_DIR: join(file, 'state') })).toMatchObject({
-      state: 'failed',
-      dns: 'skipped',
-    });
-  });
-
-  test.each([false, true])('escapes control characters in a server’s message (JSON output: %s)', async (json) => {
-    await fixture.once();
-    fixture.muster.setReaction(Paths.agentToken, hostileProblem(503));
-    const { text } = formatFindings(await findings(), json);
-    expect(text).toContain('2J');
-    expect(text).not.toMatch(/(?!\n)[\p{Cc}\u202e]/u);
-  });
-
-  test('exits with an error and gives advice for every failed check', async () => {
-    await fixture.once();
-    fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
-    const found = await findings({ DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
-    const failed = found.filter(({ verdict }) => verdict === 'failed');
-    expect(failed.map(({ check }) => check)).toEqual(['engine', 'token']);
-    for (const { advice } of failed) expect(advice).toMatch(/\w/);
-    const { text, exitCode } = formatFindings(found, false);
-    expect(exitCode).toBe(1);
-    expect(text.match(/^FAIL/gm)).toHaveLength(2);
-    expect(text).toContain('→');
-  });
 });

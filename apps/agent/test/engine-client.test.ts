@@ -1,7 +1,13 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { startReplayedEngine, type CapturedEngine } from '@muster/testkit/engine-replay';
 import { EngineAddress } from '../src/engine/address.js';
 import { createEngineClient, type EngineClient } from '../src/engine/client.js';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { WATCHED_ACTIONS, parseEvent, parseEvents } from '../src/engine/event-stream.js';
 
 const neverAborted = new AbortController().signal;
@@ -20,6 +26,7 @@ async function open(
     address: EngineAddress.parse(label),
     apiVersion,
     timeouts: { pingMs: 300, callMs: 300 },
+    listTimeoutMs: 300,
   });
   closers.push(
     () => client.close(),
@@ -46,7 +53,12 @@ describe('an engine client', () => {
   test('times out if the engine does not answer', async () => {
     const { client, replay } = await open('docker-28.5');
     replay.server.setFault('list', { kind: 'hang' });
-    await expect(client.listContainers(neverAborted)).rejects.toMatchObject({ failure: 'timeout' });
+    await expect(client.listContainers(neverAborted)).rejects.toMatchObject({
+      failure: 'timeout',
+      message: expect.stringMatching(
+        /did not answer within 0.3 s \(the next list may take 0.6 s; MUSTER_ENGINE_TIMEOUT/,
+      ),
+    });
   });
 
   test('throws an error if the list is truncated or the connection is reset', async () => {
@@ -60,6 +72,94 @@ describe('an engine client', () => {
   test('returns null when it inspects a container that no longer exists', async () => {
     const { client } = await open('docker-28.5');
     expect(await client.inspectContainer('nosuch', neverAborted)).toBeNull();
+  });
+});
+
+describe('a directory at the path of the engine’s socket', () => {
+  test('is named as the cause, because Docker creates it if the source of a bind mount is missing', async () => {
+    const path = await mkdtemp(join(tmpdir(), 'muster-socket-'));
+    closers.push(() => rm(path, { recursive: true }));
+    const client = createEngineClient({ address: EngineAddress.parse(`unix://${path}`), apiVersion: null });
+    await expect(client.listContainers(neverAborted)).rejects.toMatchObject({
+      failure: 'unreachable',
+      message: expect.stringContaining(`${path} is a directory; Docker creates one`),
+    });
+    client.close();
+  });
+});
+
+describe('the version of the engine’s API', () => {
+  /** The paths of all requests, with their versions. */
+  let paths: string[];
+  let engineVersions: { min: number; max: number; isInPing: boolean };
+  let address: EngineAddress;
+  beforeEach(async () => {
+    paths = [];
+    engineVersions = { min: 24, max: 41, isInPing: true };
+    const server = createServer((request, response) => {
+      const path = request.url!.split('?')[0]!;
+      paths.push(path);
+      const { min, max, isInPing } = engineVersions;
+      if (path !== '/_ping' || isInPing) response.setHeader('Api-Version', `1.${max}`);
+      const minor = Number(/^\/v1\.(\d+)/.exec(path)?.[1] ?? max);
+      if (minor >= min && minor <= max) return void response.end('[]');
+      response.writeHead(400).end(JSON.stringify({ message: `client version 1.${minor} is too old or too new` }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    address = EngineAddress.parse(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  });
+
+  const openClient = (apiVersion: string | null): EngineClient => {
+    const client = createEngineClient({ address, apiVersion });
+    closers.push(() => client.close());
+    return client;
+  };
+
+  test('is negotiated once', async () => {
+    const client = openClient(null);
+    await client.listContainers(neverAborted);
+    await client.listContainers(neverAborted);
+    expect(paths).toEqual(['/_ping', '/v1.41/containers/json', '/v1.41/containers/json']);
+  });
+
+  test('is negotiated again without a failure if the engine is upgraded while the agent runs', async () => {
+    const client = openClient(null);
+    await client.listContainers(neverAborted);
+    engineVersions = { min: 44, max: 52, isInPing: true };
+    paths = [];
+    await expect(client.listContainers(neverAborted)).resolves.toEqual([]);
+    expect(paths).toEqual(['/v1.41/containers/json', '/_ping', '/v1.52/containers/json']);
+  });
+
+  test('follows an engine that still accepts the earlier version', async () => {
+    const client = openClient(null);
+    await client.listContainers(neverAborted);
+    engineVersions = { min: 24, max: 47, isInPing: true };
+    await client.listContainers(neverAborted);
+    paths = [];
+    await client.listContainers(neverAborted);
+    expect(paths).toEqual(['/_ping', '/v1.47/containers/json']);
+  });
+
+  test('is left to an engine that does not report it with a ping', async () => {
+    engineVersions = { min: 24, max: 41, isInPing: false };
+    const client = openClient(null);
+    await expect(client.listContainers(neverAborted)).resolves.toEqual([]);
+    expect(paths).toEqual(['/_ping', '/containers/json']);
+  });
+
+  test('is not changed if DOCKER_API_VERSION sets it, and the error has the engine’s reason', async () => {
+    engineVersions = { min: 44, max: 52, isInPing: true };
+    await expect(openClient('1.41').listContainers(neverAborted)).rejects.toMatchObject({
+      failure: 'refused',
+      status: 400,
+      message: expect.stringContaining('client version 1.41 is too old'),
+    });
+    expect(paths).toEqual(['/v1.41/containers/json']);
   });
 });
 

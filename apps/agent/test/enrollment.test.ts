@@ -1,8 +1,9 @@
-import { chmod, chown, link, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EnrollRequest, Paths, ProblemTypes, formatToken } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { IDENTITY_WAIT_MS_MAX, openFixture, type Fixture } from './fixture.js';
 import { problem, tokenInvalid, type ReceivedRequest } from './scripted-muster.js';
 
@@ -136,6 +137,40 @@ describe('a deleted host', () => {
 });
 
 describe('an identity', () => {
+  test.each(['docker-28.5', 'podman-4.3'] as const)(
+    'stays the same if the state of an agent of %s is lost',
+    async (capturedEngine) => {
+      const other = await openFixture({ capturedEngine });
+      try {
+        await other.once();
+        await rm(join(other.variables['MUSTER_STATE_DIR']!, 'agent.json'));
+        await other.once();
+        const ids = other.muster.requestsTo(Paths.agentEnroll).map(({ json }) => EnrollRequest.parse(json).engineId);
+        expect(ids).toEqual([ids[0], ids[0]]);
+      } finally {
+        await other.close();
+      }
+    },
+  );
+
+  test('that the engine changes does not affect an agent that kept its state', async () => {
+    await fixture.once();
+    const listen = { socketPath: join(fixture.dir, 'upgraded.sock') };
+    const upgraded = await startReplayedEngine({
+      capturedEngine: 'docker-28.5',
+      listen,
+      seed: 2,
+      info: { ID: 'NEW:ID' },
+    });
+    try {
+      await fixture.once({ DOCKER_HOST: upgraded.server.dockerHost });
+      expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+      expect(new Set(tokens()).size).toBe(1);
+    } finally {
+      await upgraded.close();
+    }
+  });
+
   test('that another live host uses is replaced, after the wait that the API asks for, by a random identity, which is stored', async () => {
     // The first answer takes longer than the longest wait. Only delays between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
@@ -177,6 +212,22 @@ describe('an identity', () => {
 });
 
 describe('enrolling', () => {
+  test('with a rejected token prints the API’s reason, and where the lost state should have been', async () => {
+    fixture.muster.setReaction(Paths.agentEnroll, tokenInvalid);
+    const rejected = fixture.once();
+    await expect(rejected).rejects.toThrow('MUSTER_ENROLL_TOKEN: 401 Problem 401: As the script says.');
+    await expect(rejected).rejects.toThrow(`its state in ${fixture.variables['MUSTER_STATE_DIR']!} was lost`);
+  });
+
+  test('again with a rejected token does not mention a lost state if the state was not lost', async () => {
+    await fixture.once();
+    fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
+    fixture.muster.setReaction(Paths.agentEnroll, tokenInvalid);
+    const rejected = fixture.once();
+    await expect(rejected).rejects.toThrow('create a new enrollment token on this server');
+    await expect(rejected).rejects.not.toThrow('lost');
+  });
+
   test('with a rejected token is retried later, and ends a one-shot command with exit code 3', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, tokenInvalid, tokenInvalid, tokenInvalid);
     await expect(fixture.once()).rejects.toMatchObject({
@@ -268,6 +319,15 @@ describe('the state directory', () => {
       expect(await stat(stateFile())).toMatchObject({ uid: 12_345, gid: 12_345 });
     },
   );
+
+  test('that cannot be created is rejected within a second', async () => {
+    const since = performance.now();
+    await expect(fixture.once({ MUSTER_STATE_DIR: '/proc/1/x/y' })).rejects.toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining('/proc/1/x/y'),
+    });
+    expect(performance.now() - since).toBeLessThan(1_000);
+  });
 
   test('is used by only one agent at a time', async () => {
     fixture.run();

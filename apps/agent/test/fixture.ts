@@ -35,9 +35,15 @@ export interface Fixture {
 }
 
 export async function openFixture(
-  options: { capturedEngine?: CapturedEngine; roles?: Role[]; coalesceMs?: number } = {},
+  options: {
+    capturedEngine?: CapturedEngine;
+    roles?: Role[];
+    coalesceMs?: number;
+    rotationMs?: number;
+    timing?: Partial<Timing>;
+  } = {},
 ): Promise<Fixture> {
-  const { capturedEngine = 'docker-28.5', roles, coalesceMs = 30 } = options;
+  const { capturedEngine = 'docker-28.5', roles, coalesceMs = 30, rotationMs = 0 } = options;
   const dir = await mkdtemp(join(tmpdir(), 'muster-agent-test-'));
   const replay = await startReplayedEngine({
     capturedEngine,
@@ -58,8 +64,14 @@ export async function openFixture(
     { write: (line: string) => void logged.push(JSON.parse(line) as never) },
   );
   // With `random` at 0.1, random waits are short but not zero.
-  const waits = { unauthorized: { minMs: 200, maxMs: 600 }, identity: { maxMs: IDENTITY_WAIT_MS_MAX, defaultMs: 200 } };
-  const timing: Timing = { random: () => 0.1, coalesceMs, waits };
+  const waits = {
+    unauthorized: { minMs: 200, maxMs: 600 },
+    identity: { maxMs: IDENTITY_WAIT_MS_MAX, defaultMs: 200 },
+    rotationMs,
+  };
+  // A fiftieth of the agent's waits for its engine.
+  const gate = { unreachable: { baseMs: 50, capMs: 300 }, answered: { baseMs: 200, capMs: 1_200 } };
+  const timing: Timing = { random: () => 0.1, coalesceMs, waits, gate, ...options.timing };
   const running: { stop(): Promise<unknown> }[] = [];
   return {
     dir,

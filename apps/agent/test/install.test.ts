@@ -1,199 +1,457 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { appendFile, chmod, cp, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
-import { problem } from './scripted-muster.js';
+import { ENGINE, SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
+import { problem, tokenInvalid } from './scripted-muster.js';
 
 /*
- * These tests run install.sh as root, as if on a machine with systemd. The files are real, but in a separate mount
- * namespace, and systemctl is replaced by a script that records its calls. The installed executable runs the built
- * agent.
+ * These tests run install.sh as root on simulated machines with systemd, and on machines without a service manager. The
+ * files and processes are real. systemctl is replaced by a script that records its calls and runs the service as the
+ * unit states. install-openrc.test.ts tests OpenRC.
  */
 
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-const SERVICE_USER = 23_456;
-
-const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
-
-/** Shell commands that set up the simulated machine and then run install.sh from standard input. */
-const MACHINE = `set -e
-mount --bind "$MACHINE/etc" /etc
-mount --bind "$MACHINE/var-lib" /var/lib
-mount -t tmpfs tmpfs /run
-mkdir -p /run/systemd/system
-exec sh -s -- "$@"`;
-
-const SYSTEMCTL = `#!/bin/sh
-echo "$*" >>"$MACHINE/systemctl.log"
-case $1 in
-  is-active) [ -f "$MACHINE/active" ] ;;
-  stop) rm -f "$MACHINE/active" ;;
-  start | restart) touch "$MACHINE/active" ;;
-  enable) case "$*" in *--now*) touch "$MACHINE/active" ;; esac ;;
-esac
-`;
+const BINARY = '/usr/local/bin/muster-agent';
+const UNIT = '/etc/systemd/system/muster-agent.service';
+const CONFIG = '/etc/muster-agent/config';
+const STATE = '/var/lib/muster-agent';
 
 let fixture: Fixture;
-let machine: string;
-let child: ChildProcess | null;
+let machine: Machine;
 
-beforeEach(async () => {
+const openMachine = (manager: 'systemd' | 'none') => async () => {
   fixture = await openFixture();
-  machine = join(fixture.dir, 'machine');
-  child = null;
-  await mkdir(join(machine, 'bin'), { recursive: true });
-  await mkdir(join(machine, 'var-lib'));
-  await cp('/etc', join(machine, 'etc'), { recursive: true, verbatimSymlinks: true });
-  await mkdir(join(machine, 'etc/systemd/system'), { recursive: true });
-  await appendFile(join(machine, 'etc/passwd'), `muster-agent:x:${SERVICE_USER}:${SERVICE_USER}::/:/bin/false\n`);
-  await writeExecutable(join(machine, 'bin/systemctl'), SYSTEMCTL);
-});
+  // Short intervals, so that the service notices soon that the API does not answer.
+  fixture.muster.cadence = { heartbeatSeconds: 0.5, snapshotSeconds: 60 };
+  fixture.muster.setReaction(Paths.health, { status: 200, json: { status: 'ok' } });
+  machine = await startMachine(fixture, manager);
+};
 afterEach(async () => {
-  if (child !== null && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  await machine.close();
   await fixture.close();
 });
 
-async function writeExecutable(path: string, content: string): Promise<void> {
-  await writeFile(path, content);
-  await chmod(path, 0o755);
-}
-
-/** Serves the files of the release. Returns install.sh as the API serves it. */
-async function serveRelease(): Promise<string> {
-  const command = `${process.execPath} dist/main.js "$@"`;
-  const files = {
-    [`muster-agent-linux-${process.arch}`]: `#!/bin/sh\ncd ${PACKAGE}\nexec ${command}\n`,
-    'muster-agent.service': await readFile(join(PACKAGE, 'packaging/muster-agent.service'), 'utf8'),
-  };
-  for (const [name, content] of Object.entries(files)) {
-    fixture.muster.setReaction(`/agent-release/${name}`, { status: 200, text: content });
-  }
-  const sums = Object.entries(files).map(
-    ([name, text]) => `${createHash('sha256').update(text).digest('hex')}  ${name}`,
-  );
-  const script = await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8');
-  return script
-    .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${fixture.variables['MUSTER_URL']}'`)
-    .replace("CHECKSUMS=''", `CHECKSUMS='${sums.join('\n')}'`);
-}
-
-async function start(...args: string[]) {
-  const script = await serveRelease();
-  const started = spawn(
-    'unshare',
-    ['--mount', '--propagation', 'private', 'sh', '-c', MACHINE, 'sh', '--prefix', join(machine, 'opt'), ...args],
-    {
-      env: {
-        PATH: `${machine}/bin:/usr/bin:/bin:/usr/sbin:/sbin`,
-        MACHINE: machine,
-        DOCKER_HOST: fixture.variables['DOCKER_HOST'],
-      },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: true,
-    },
-  );
-  child = started;
-  started.stdin.end(script);
-  const ended = new Promise<number | null>((resolve) => void started.once('close', resolve));
-  return { pid: started.pid!, result: Promise.all([ended, text(started.stdout), text(started.stderr)]) };
-}
-
-async function install(...args: string[]) {
-  const [code, stdout, stderr] = await (await start(...args)).result;
-  return { code, stdout, stderr };
-}
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
+const read = (file: string): Promise<string> => readFile(machine.path(file), 'utf8');
+const exists = (file: string): Promise<boolean> =>
+  stat(machine.path(file)).then(
     () => true,
     () => false,
   );
-const isActive = (): Promise<boolean> => exists(join(machine, 'active'));
-const systemctl = async (): Promise<string[]> =>
-  (await readFile(join(machine, 'systemctl.log'), 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
-const stateFile = (): string => join(machine, 'var-lib/muster-agent/agent.json');
+/** The lines of the agent's own report about itself. */
+const status = async (): Promise<string> => (await machine.run(`MUSTER_STATE_DIR=${STATE} ${BINARY} status`)).stdout;
+const isRunning = async (): Promise<boolean> => (await status()).includes('has been running as process');
+const processId = async (): Promise<string | undefined> => /as process (\d+)/.exec(await status())?.[1];
 
-async function installAgent(): Promise<void> {
-  expect(await install('--token', ENROLL_TOKEN)).toMatchObject({ code: 0, stderr: '' });
-  expect(await isActive()).toBe(true);
-  await writeFile(join(machine, 'systemctl.log'), '');
+async function installAgent(...args: string[]): Promise<void> {
+  expect(await machine.install('--token', ENROLL_TOKEN, ...args)).toMatchObject({ code: 0, stderr: '' });
 }
+
+/** Waits until the agent runs, which it does soon after the service was started. */
+async function untilRunning(): Promise<void> {
+  while (!(await isRunning())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Starts the agent as the installer suggests. */
+const startByHand = (before = ''): Promise<unknown> =>
+  machine.run(`${before} MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${BINARY} run >/dev/null 2>&1 &
+    until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
 
 /** Makes the API answer every call of an agent with 503. The release remains available, as if a cache served it. */
 function takeApiDown(): void {
-  for (const path of [Paths.agentEnroll, Paths.agentContainers]) {
+  for (const path of [Paths.agentEnroll, Paths.agentContainers, Paths.agentHeartbeat, Paths.agentToken]) {
     fixture.muster.setReaction(path, problem(503, 'about:blank', { 'retry-after': '3600' }));
   }
 }
 
-// Only root on Linux can create a mount namespace.
-const missing = canMount ? null : 'a mount namespace cannot be created: run the tests as root on Linux';
-runIf(isAvailable(missing), describe)('install.sh', () => {
+/** Waits until the running agent has noticed that the API does not answer. */
+async function untilUnhealthy(): Promise<void> {
+  while (!(await status()).includes('Server: 503')) await new Promise((resolve) => setTimeout(resolve, 100));
+}
+
+/** Makes the API accept calls with the token of this machine's host. */
+function acceptToken(): void {
+  const { hostId, cadence } = fixture.muster;
+  fixture.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+}
+
+const acceptLeaving = (): void => fixture.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
+
+/** The same API at another address. */
+const otherAddress = (): string => fixture.variables['MUSTER_URL']!.replace('127.0.0.1', 'localhost');
+
+runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with systemd', () => {
+  beforeEach(openMachine('systemd'));
+
   test('enrolls, reports once and starts the service, whose user owns all state files', async () => {
     await installAgent();
-    expect(fixture.muster.snapshots).toHaveLength(1);
-    for (const name of ['', ...(await readdir(join(machine, 'var-lib/muster-agent')))]) {
-      expect((await stat(join(machine, 'var-lib/muster-agent', name))).uid).toBe(SERVICE_USER);
+    const streams = fixture.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
+    expect(streams.filter((stream) => stream === streams[0])).toHaveLength(1);
+    for (const name of ['', ...(await readdir(machine.path(STATE)))]) {
+      expect((await stat(machine.path(`${STATE}/${name}`))).uid).toBe(SERVICE_USER);
     }
+    expect(await isRunning()).toBe(true);
+    expect(await machine.systemctlCalls()).toEqual(
+      expect.arrayContaining(['daemon-reload', 'enable --quiet muster-agent', 'start muster-agent']),
+    );
+  });
+
+  test('installs a unit that systemd accepts, with the group of the engine’s socket', async () => {
+    await installAgent();
+    expect(await read(UNIT)).toContain('\nSupplementaryGroups=engine\n');
+    const verified = await machine.run(`systemd-analyze verify ${UNIT} 2>&1`);
+    expect(verified).toMatchObject({ code: 0, stdout: '' });
   });
 
   test('changes nothing, stops nothing and does not call the API when it is run again', async () => {
     await installAgent();
-    const calls =
-      fixture.muster.requestsTo(Paths.agentContainers).length + fixture.muster.requestsTo(Paths.agentEnroll).length;
-    expect(await install()).toMatchObject({ code: 0, stderr: '' });
-    expect((await systemctl()).filter((call) => /^(stop|restart)/.test(call))).toEqual([]);
-    expect(await isActive()).toBe(true);
-    expect(
-      fixture.muster.requestsTo(Paths.agentContainers).length + fixture.muster.requestsTo(Paths.agentEnroll).length,
-    ).toBe(calls);
+    const before = await processId();
+    const [firstStream] = fixture.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
+    await fixture.muster.until(() =>
+      fixture.muster.snapshots.some(({ headers }) => headers['snapshot-stream'] !== firstStream),
+    );
+    const calls = fixture.muster.snapshots.length + fixture.muster.requestsTo(Paths.agentEnroll).length;
+    const callsBefore = (await machine.systemctlCalls()).length;
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    const systemctlCalls = (await machine.systemctlCalls()).slice(callsBefore);
+    expect(systemctlCalls.filter((call) => /^(stop|start|restart|daemon-reload)/.test(call))).toEqual([]);
+    expect(await processId()).toBe(before);
+    expect(fixture.muster.snapshots.length + fixture.muster.requestsTo(Paths.agentEnroll).length).toBe(calls);
   });
 
   test('fails with a message and leaves the service running if it is run again with a token while the API is down', async () => {
     await installAgent();
-    const state = await readFile(stateFile(), 'utf8');
-    const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
+    const state = await read(`${STATE}/agent.json`);
+    const config = await read(CONFIG);
     takeApiDown();
-    const { code, stderr } = await install('--token', ENROLL_TOKEN);
+    await untilUnhealthy();
+    const { code, stderr } = await machine.install('--token', ENROLL_TOKEN);
     expect(code).toBe(1);
     expect(stderr).toContain('could not report');
-    expect(await isActive()).toBe(true);
-    expect(await readFile(stateFile(), 'utf8')).toBe(state);
-    expect((await stat(stateFile())).uid).toBe(SERVICE_USER);
-    expect(await readFile(join(machine, 'etc/muster-agent/config'), 'utf8')).toBe(config);
+    await untilRunning();
+    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    expect((await stat(machine.path(`${STATE}/agent.json`))).uid).toBe(SERVICE_USER);
+    expect(await read(CONFIG)).toBe(config);
   });
 
   test('does not touch the service if it is run again without a token while the API is down', async () => {
     await installAgent();
+    const before = await processId();
     takeApiDown();
-    expect(await install()).toMatchObject({ code: 0 });
-    expect((await systemctl()).filter((call) => /^(stop|restart)/.test(call))).toEqual([]);
-    expect(await isActive()).toBe(true);
+    expect(await machine.install()).toMatchObject({ code: 0 });
+    expect(await processId()).toBe(before);
   });
 
   test('restarts the service that it stopped, even if it is killed while it waits for the API', async () => {
     await installAgent();
+    fixture.muster.setReaction(Paths.agentHeartbeat, problem(503));
+    await untilUnhealthy();
     fixture.muster.setReaction(Paths.agentContainers, 'hang');
+    const stopped = (await machine.systemctlCalls()).filter((call) => call.startsWith('stop')).length;
+    const { pid, result } = await machine.startInstall('--token', ENROLL_TOKEN);
+    while ((await machine.systemctlCalls()).filter((call) => call.startsWith('stop')).length === stopped) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     const snapshots = fixture.muster.snapshots.length;
-    const { pid, result } = await start('--token', ENROLL_TOKEN);
     await fixture.muster.until(() => fixture.muster.snapshots.length > snapshots);
     process.kill(-pid, 'SIGTERM');
-    expect((await result)[0]).not.toBe(0);
-    expect(await isActive()).toBe(true);
+    expect((await result).code).not.toBe(0);
+    expect((await machine.systemctlCalls()).at(-1)).toBe('start muster-agent');
   });
 
   test('leaves the service’s settings unchanged if enrolling at another address fails', async () => {
     await installAgent();
-    const config = await readFile(join(machine, 'etc/muster-agent/config'), 'utf8');
-    expect((await install('--url', 'http://127.0.0.1:9', '--token', ENROLL_TOKEN)).code).toBe(1);
-    expect((await install('--url', 'http://127.0.0.1:9')).code).toBe(1);
-    expect(await readFile(join(machine, 'etc/muster-agent/config'), 'utf8')).toBe(config);
-    expect(await isActive()).toBe(true);
+    const config = await read(CONFIG);
+    const state = await read(`${STATE}/agent.json`);
+    expect((await machine.install('--url', 'http://127.0.0.1:9', '--token', ENROLL_TOKEN)).code).toBe(1);
+    expect((await machine.install('--url', 'http://127.0.0.1:9')).code).toBe(1);
+    expect(await read(CONFIG)).toBe(config);
+    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    await untilRunning();
+  });
+
+  test('restores the old address and its token if the machine enrolls at another address but cannot report there', async () => {
+    await installAgent();
+    const state = await read(`${STATE}/agent.json`);
+    fixture.muster.queueReactions(Paths.agentContainers, problem(403), problem(403), problem(403));
+    const { code, stderr } = await machine.install('--url', otherAddress(), '--token', ENROLL_TOKEN);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('the earlier release and settings were restored')]);
+    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    expect((await stat(machine.path(`${STATE}/agent.json`))).uid).toBe(SERVICE_USER);
+    await untilRunning();
+  });
+
+  test('keeps the settings in its environment for the service, readable only by root and the agent', async () => {
+    const settings = {
+      DOCKER_HOST: ENGINE,
+      HTTPS_PROXY: 'http://user:p%23ss@proxy.example.com:3128',
+      NO_PROXY: 'localhost,127.0.0.0/8,[::1]',
+      MUSTER_REDACT_NAMES: "pass|it's #1",
+      MUSTER_REDACT_VALUES: '^"x y"\\d$',
+    };
+    const { HTTPS_PROXY, NO_PROXY, ...rest } = settings;
+    machine.environment = { ...rest, https_proxy: HTTPS_PROXY, no_proxy: NO_PROXY, HTTPS_PROXY: 'http://127.0.0.1:9' };
+    await installAgent();
+    const shown = (await machine.run(`MUSTER_CONFIG=${CONFIG} ${BINARY} config`)).stdout;
+    for (const [name, value] of Object.entries({ ...settings, HTTPS_PROXY: 'http://…@proxy.example.com:3128' })) {
+      expect(shown.split('\n').map((line) => line.replace(/ +/g, ' '))).toContain(
+        `${name} file ${CONFIG} ${value.replace(/ +/g, ' ')}`,
+      );
+    }
+    const { uid, gid, mode } = await stat(machine.path(CONFIG));
+    expect([uid, gid, mode & 0o777]).toEqual([0, SERVICE_USER, 0o640]);
+    // The service, whose environment has no DOCKER_HOST, reports the containers of the engine.
+    await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
+    expect(await status()).toContain(`Engine: ${ENGINE} (Docker`);
+
+    machine.environment = {};
+    const config = await read(CONFIG);
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect(await read(CONFIG)).toBe(config);
+    machine.environment = { NO_PROXY: '*' };
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect(await read(CONFIG)).toBe(`${config.replace(/^NO_PROXY=.*\n/m, '')}NO_PROXY='*'\n`);
+  });
+
+  test('refuses settings that the service could not use, and then installs and enrolls nothing', async () => {
+    await mkdir(machine.path('/etc/certificates'));
+    await writeFile(machine.path('/etc/certificates/ca.pem'), 'x', { mode: 0o600 });
+    for (const [name, value, message] of [
+      ['DOCKER_HOST', 'unix:///run/user/1000/docker.sock', 'its unit hides'],
+      ['MUSTER_CA_FILE', '/tmp/ca.pem', 'its unit hides'],
+      ['SSL_CERT_FILE', 'ca.pem', 'must be an absolute path'],
+      ['NODE_EXTRA_CA_CERTS', '/etc/certificates/none.pem', 'does not exist'],
+      ['MUSTER_CA_FILE', '/etc/certificates/ca.pem', 'muster-agent cannot read /etc/certificates/ca.pem'],
+      ['DOCKER_CERT_PATH', '/etc/certificates', 'muster-agent cannot read /etc/certificates/ca.pem'],
+      ['MUSTER_REDACT_NAMES', 'a\nb', 'contains a line break'],
+    ] as const) {
+      machine.environment = { [name]: value };
+      const { code, stderr } = await machine.install('--token', ENROLL_TOKEN);
+      expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+      expect(stderr).toContain(name);
+    }
+    expect([await exists(BINARY), await exists(CONFIG), await exists(STATE)]).toEqual([false, false, false]);
+  });
+
+  test('rejects a wrong token before it downloads anything', async () => {
+    fixture.muster.setReaction(Paths.agentEnroll, tokenInvalid);
+    for (const token of [ENROLL_TOKEN, 'muster_agent_1']) {
+      const { code, stderr } = await machine.install('--token', token);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/othing was installed/)]);
+    }
+    expect(await exists(BINARY)).toBe(false);
+    expect(fixture.muster.receivedRequests.filter(({ path }) => path.startsWith('/agent-release'))).toEqual([]);
+  });
+
+  test.each([
+    ['exits at its start', 'exit 1'],
+    ['rejects a setting', 'exit 2'],
+  ])('restores the earlier release, unit and settings if the new release %s', async (_, run) => {
+    await installAgent();
+    const files = [BINARY, UNIT, CONFIG];
+    const before = await Promise.all(files.map(read));
+    machine.release = { version: '2', run };
+    machine.environment = { NO_PROXY: '*' };
+    const { code, stderr } = await machine.install();
+    expect([code, stderr]).toEqual([1, expect.stringContaining('does not keep running')]);
+    expect(stderr).toContain('the earlier release and settings were restored');
+    expect(await Promise.all(files.map(read))).toEqual(before);
+    await untilRunning();
+    expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
+    expect(await readdir(machine.path('/etc/muster-agent'))).toEqual(['config']);
+  });
+
+  test('restores the earlier release if the new one cannot report', async () => {
+    await installAgent();
+    const before = await read(BINARY);
+    takeApiDown();
+    await untilUnhealthy();
+    machine.release = { version: '2' };
+    expect((await machine.install('--token', ENROLL_TOKEN)).code).toBe(1);
+    expect(await read(BINARY)).toBe(before);
+    await untilRunning();
+  });
+
+  test('updates the running service to a new release', async () => {
+    await installAgent();
+    const before = await processId();
+    machine.release = { version: '2' };
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect(await read(BINARY)).toContain('Release 2.');
+    expect(await processId()).not.toBe(before);
+    expect(await isRunning()).toBe(true);
+    expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
+  });
+
+  test('changes the address of the API without a token, if the API confirms the machine’s token there', async () => {
+    await installAgent();
+    const enrollments = fixture.muster.requestsTo(Paths.agentEnroll).length;
+    acceptToken();
+    const moved = await machine.install('--url', otherAddress());
+    expect(moved).toMatchObject({ code: 0, stderr: '' });
+    expect(moved.stdout).toContain(`This machine now reports to ${otherAddress()}`);
+    expect(await read(CONFIG)).toContain(`MUSTER_URL=${otherAddress()}\n`);
+    expect(await status()).toContain(`enrolled at ${otherAddress()} as host ${fixture.muster.hostId}`);
+    expect(await isRunning()).toBe(true);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(enrollments);
+  });
+
+  test('stays at the address of its API if another server does not know its token', async () => {
+    await installAgent();
+    const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map(read));
+    fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
+    const { code, stderr } = await machine.install('--url', otherAddress());
+    expect([code, stderr]).toEqual([1, expect.stringContaining('it is another server')]);
+    expect(stderr).toContain('run the script again with --token');
+    expect(await Promise.all([CONFIG, `${STATE}/agent.json`].map(read))).toEqual(before);
+    await untilRunning();
+  });
+
+  test('replaces an agent that was started by hand with the service', async () => {
+    await installAgent('--no-service');
+    await startByHand();
+    const before = await processId();
+    const { code, stdout } = await machine.install();
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`Stopped the agent that ran as process ${before}`)]);
+    expect(await processId()).not.toBe(before);
+    expect(await machine.systemctlCalls()).toContain('start muster-agent');
+  });
+
+  test('uninstalls: stops the service, revokes the token and deletes all files; a second time, nothing is installed', async () => {
+    await installAgent();
+    acceptLeaving();
+    const removed = await machine.install('--uninstall');
+    expect(removed).toMatchObject({ code: 0, stderr: '' });
+    expect(removed.stdout).toMatch(/has left .*\nThe agent was removed\n$/s);
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
+    for (const file of [BINARY, UNIT, CONFIG, STATE]) expect([file, await exists(file)]).toEqual([file, false]);
+    expect(await machine.systemctlCalls()).toEqual(
+      expect.arrayContaining(['stop muster-agent', 'disable --quiet muster-agent']),
+    );
+    expect((await machine.run('id muster-agent')).code).not.toBe(0);
+    expect(await machine.install('--uninstall')).toEqual({
+      code: 0,
+      stdout: 'The agent is not installed\n',
+      stderr: '',
+    });
+  });
+
+  test('uninstalls if the API is down, and says that the host’s token was not revoked', async () => {
+    await installAgent();
+    takeApiDown();
+    const { code, stderr } = await machine.install('--uninstall');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('token was not revoked: delete the host in Muster')]);
+    expect(await exists(STATE)).toBe(false);
+  });
+
+  test('uninstalls an agent below another prefix, which its unit names', async () => {
+    await installAgent('--prefix', '/usr/local/muster');
+    acceptLeaving();
+    expect(await machine.install('--uninstall')).toMatchObject({ code: 0, stderr: '' });
+    expect(await exists('/usr/local/muster/bin/muster-agent')).toBe(false);
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
+  });
+
+  test('names an agent that is not part of the installation, and does not say that the agent was removed', async () => {
+    await machine.run('cp /bin/sleep /usr/local/muster-agent; setsid /usr/local/muster-agent 600 >/dev/null 2>&1 &');
+    const other = (await machine.run('pgrep -x muster-agent')).stdout.trim();
+    const installed = await machine.install('--token', ENROLL_TOKEN);
+    expect([installed.code, installed.stderr]).toEqual([
+      0,
+      expect.stringContaining(`another agent runs as process ${other}`),
+    ]);
+    acceptLeaving();
+    for (let times = 0; times < 2; times++) {
+      const { code, stdout, stderr } = await machine.install('--uninstall');
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(new RegExp(`still run, .* these processes: ${other}\n$`)),
+      ]);
+      expect(stdout).not.toContain('removed');
+    }
+    expect(await exists(STATE)).toBe(false);
+  });
+});
+
+runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without a service manager', () => {
+  beforeEach(openMachine('none'));
+
+  test('says how to start the agent, and leaves an agent alone that was started in this way', async () => {
+    const installed = await machine.install('--token', ENROLL_TOKEN);
+    expect(installed.stdout).toContain(
+      `Keep it running with: MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} ${BINARY} run\n`,
+    );
+    await startByHand();
+    const before = await processId();
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect(await processId()).toBe(before);
+  });
+
+  test('names the process to restart after an update', async () => {
+    await installAgent();
+    await startByHand();
+    const before = await processId();
+    machine.release = { version: '2' };
+    const { code, stderr } = await machine.install();
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`stop it (kill ${before}), and start it again with:`)]);
+    expect(await processId()).toBe(before);
+  });
+
+  test('names the process to stop before the machine enrolls or moves, and changes nothing', async () => {
+    await installAgent();
+    await startByHand();
+    const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map(read));
+    const message = `an agent still runs as process ${await processId()}: stop it first`;
+    for (const args of [[], ['--token', ENROLL_TOKEN]]) {
+      const { code, stderr } = await machine.install('--url', otherAddress(), ...args);
+      expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+    }
+    expect(await Promise.all([CONFIG, `${STATE}/agent.json`].map(read))).toEqual(before);
+    expect(await isRunning()).toBe(true);
+  });
+
+  test('stops an agent that was started by hand when it uninstalls', async () => {
+    await installAgent();
+    await startByHand();
+    const before = await processId();
+    acceptLeaving();
+    expect(await machine.install('--uninstall')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('The agent was removed'),
+      stderr: '',
+    });
+    expect((await machine.run(`kill -0 ${before}`)).code).not.toBe(0);
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
+  });
+
+  test('deletes nothing if an agent cannot be stopped, or a supervisor starts it again', async () => {
+    await installAgent();
+    await writeFile(machine.path('/usr/local/bin/supervisor'), `#!/bin/sh\nwhile :; do ${BINARY} run; done\n`);
+    await chmod(machine.path('/usr/local/bin/supervisor'), 0o755);
+    await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid supervisor >/dev/null 2>&1 &
+      until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+    acceptLeaving();
+    const before = await processId();
+    const { code, stdout, stderr } = await machine.install('--uninstall');
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/still runs as process \d+: stop it first .* Nothing was removed\n$/),
+    ]);
+    expect(stdout).toBe('');
+    expect(await processId()).not.toBe(before);
+    for (const file of [BINARY, CONFIG, `${STATE}/agent.json`])
+      expect([file, await exists(file)]).toEqual([file, true]);
+    expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
+  });
+
+  test('does not stop an unrelated process if the agent that uses the state runs in a container', async () => {
+    await installAgent();
+    // The agent is process 1 of its own PID namespace. On the machine, process 1 is another program.
+    await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
+      setsid unshare --pid --fork --mount-proc ${BINARY} run >/dev/null 2>&1 &
+      until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process 1 '; do sleep 0.05; done`);
+    const { code, stdout, stderr } = await machine.install('--uninstall');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/in a container, for example\) uses .*: stop it first/)]);
+    expect([stdout, await exists(STATE), await isRunning()]).toEqual(['', true, true]);
   });
 });

@@ -188,7 +188,7 @@ describe('an hour without the API', () => {
       expect(action).toBe('snapshot');
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
       const after = scheduleAfterSnapshotAnswer(
-        scheduleAfterSnapshotStart(schedule),
+        scheduleAfterSnapshotStart(schedule, returnedAt),
         returnedAt,
         { cadence, isAccepted: true },
         0,
@@ -210,7 +210,7 @@ describe('an hour without the API', () => {
     const reports = fleet.map(({ returnedAt, schedule }, i) => {
       const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
       return scheduleAfterSnapshotAnswer(
-        scheduleAfterSnapshotStart(schedule),
+        scheduleAfterSnapshotStart(schedule, returnedAt),
         returnedAt,
         { cadence, isAccepted: true },
         seededRandom(i + 10_000)(),

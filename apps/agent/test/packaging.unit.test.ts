@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { SETTINGS } from '../src/config/settings.js';
 
 /*
  * The tests cannot pull images and therefore check only the texts of the Dockerfile and the compose file.
@@ -121,5 +122,27 @@ describe('the image', () => {
     expect(argumentsOf('COPY')).toHaveLength(2);
     expect([argumentsOf('RUN'), argumentsOf('ADD'), argumentsOf('EXPOSE')]).toEqual([[], [], []]);
     expect(JSON.parse(argumentsOf('ENTRYPOINT')[0]!)).toEqual(['/usr/local/bin/muster-agent']);
+  });
+});
+
+describe('install.sh', () => {
+  test('keeps only settings that the agent accepts in its configuration file', () => {
+    const kept = /^KEPT_SETTINGS='([^']*)'$/m.exec(read('install.sh'))![1]!.split(/\s+/);
+    expect(kept.length).toBeGreaterThan(5);
+    const known: string[] = SETTINGS.map(({ variable }) => variable);
+    expect(kept.filter((name) => !known.includes(name))).toEqual([]);
+  });
+});
+
+describe('the service files', () => {
+  const unit = read('muster-agent.service');
+  const initScript = read('muster-agent.openrc');
+
+  test('start the same command with the same files, which the installer creates', () => {
+    expect(unit).toMatch(/^ExecStart=\/usr\/local\/bin\/muster-agent run$/m);
+    expect(initScript).toMatch(/^command=\/usr\/local\/bin\/muster-agent\ncommand_args=run$/m);
+    for (const line of ['MUSTER_STATE_DIR=/var/lib/muster-agent', 'MUSTER_CONFIG=/etc/muster-agent/config']) {
+      expect([unit, initScript].map((text) => text.includes(line))).toEqual([true, true]);
+    }
   });
 });

@@ -1,11 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, parseSnapshot } from '@muster/contracts';
+import { isAvailable, runIf } from '@muster/testkit';
 import { openFixture, type Fixture } from './fixture.js';
 import { hostileProblem } from './scripted-muster.js';
 
@@ -22,22 +23,42 @@ afterEach(async () => {
   await fixture.close();
 });
 
+interface StartOptions {
+  /** A command that runs the agent. */
+  through?: string[];
+  /** File descriptors in place of the pipes. */
+  stdout?: number;
+  stderr?: number;
+}
+
 /** Starts the built agent as a separate process. */
-function start(args: string[], variables: Record<string, string>) {
-  const child = spawn(process.execPath, ['dist/main.js', ...args], {
+function start(args: string[], variables: Record<string, string>, options: StartOptions = {}) {
+  const command = [...(options.through ?? []), process.execPath, 'dist/main.js', ...args];
+  const child = spawn(command[0]!, command.slice(1), {
     cwd: PACKAGE,
     env: { PATH: process.env['PATH'], HOME: fixture.dir, ...variables },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', options.stdout ?? 'pipe', options.stderr ?? 'pipe'],
   });
   children.push(child);
   const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+  child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
   const ended = once(child, 'close').then(([code, signal]: unknown[]) => ({ code, signal, ...output }));
   return { child, ended };
 }
 
-const run = (args: string[], variables: Record<string, string> = fixture.variables) => start(args, variables).ended;
+const run = (args: string[], variables: Record<string, string> = fixture.variables, options: StartOptions = {}) =>
+  start(args, variables, options).ended;
+
+/** Calls `use` with a descriptor of `/dev/full`, to which nothing can be written. */
+async function withFullDevice<T>(use: (descriptor: number) => Promise<T>): Promise<T> {
+  const device = await open('/dev/full', 'w');
+  try {
+    return await use(device.fd);
+  } finally {
+    await device.close();
+  }
+}
 
 describe('flags', () => {
   test('--help and --version print to stdout', async () => {
@@ -78,6 +99,120 @@ describe('--dry-run', () => {
     const result = await run(['--dry-run'], { DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toMatch(/^muster-agent: cannot read the engine at unix:.*start the engine.*\n$/);
+  });
+});
+
+describe('stdout', () => {
+  test('that is full ends a command with exit code 1 and one line', async () => {
+    const result = await withFullDevice((stdout) => run(['config'], fixture.variables, { stdout }));
+    expect(result).toMatchObject({
+      code: 1,
+      stderr: 'muster-agent: the output could not be written: ENOSPC: no space left on device, write\n',
+    });
+  });
+
+  test('that its reader has closed does not change the exit code, and nothing is printed', async () => {
+    const { child, ended } = start(['--dry-run'], fixture.variables);
+    child.stdout!.destroy();
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('stderr', () => {
+  test('that is full does not stop the agent', async () => {
+    await withFullDevice(async (stderr) => {
+      fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+      const { child, ended } = start([], { ...fixture.variables, LOG_LEVEL: 'trace' }, { stderr });
+      await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ code: 0 });
+      expect(await run(['--once'], { ...fixture.variables, MUSTER_URL: 'x' }, { stderr })).toMatchObject({ code: 2 });
+    });
+  });
+});
+
+describe('the log', () => {
+  test('is readable text on a terminal', async () => {
+    const terminal = spawn('script', ['-qec', `${process.execPath} dist/main.js --once`, '/dev/null'], {
+      cwd: PACKAGE,
+      env: { PATH: process.env['PATH'], HOME: fixture.dir, TZ: 'UTC', ...fixture.variables },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(terminal);
+    let output = '';
+    terminal.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    expect((await once(terminal, 'close'))[0]).toBe(0);
+    const lines = output.trim().split('\r\n');
+    const { hostId } = fixture.muster;
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(
+      /^\d\d:\d\d:\d\d INFO  enrolled hostId=[-0-9a-f]{36} musterUrl=http:\/\/127\.0\.0\.1:\d+$/,
+    );
+    expect(lines[1]).toContain(`INFO  snapshot applied hostId=${hostId} received=24`);
+  });
+});
+
+// Only root on Linux can create a mount namespace and drop capabilities.
+const canUnshare = spawnSync('unshare', ['--mount', 'true']).status === 0;
+const missing = canUnshare ? null : 'a mount namespace cannot be created: run the tests as root on Linux';
+runIf(isAvailable(missing), describe)('a state directory', () => {
+  const stateDir = () => fixture.variables['MUSTER_STATE_DIR']!;
+  /** Runs the agent in a mount namespace, in which the shell command `prepare` runs first. */
+  const inNamespace = (prepare: string) => ['unshare', '--mount', 'sh', '-c', `${prepare} && exec "$0" "$@"`];
+  const cannotUse = (reason: string) => ({
+    code: 1,
+    stdout: '',
+    stderr: `muster-agent: cannot use ${stateDir()} for the agent’s state (MUSTER_STATE_DIR): ${reason}\n`,
+  });
+  const runThrough = (through: string[], command = '--once') => run([command], fixture.variables, { through });
+
+  test.each(['--once', 'leave', 'run'])('of another user makes %s print the owner and what to do', async (command) => {
+    await mkdir(stateDir(), { mode: 0o700 });
+    await chown(stateDir(), 12_345, 12_345);
+    // Root without capabilities, as in a container that drops them, has no access to other users' files.
+    expect(await runThrough(['setpriv', '--inh-caps=-all', '--bounding-set=-all'], command)).toEqual({
+      signal: null,
+      ...cannotUse(
+        `it belongs to uid 12345, but this process runs as uid 0: run it as uid 12345, or make this user the owner ` +
+          `(chown 0 ${stateDir()})`,
+      ),
+    });
+    expect(fixture.muster.receivedRequests).toHaveLength(0);
+  });
+
+  test('on a read-only file system makes the agent print the reason', async () => {
+    await fixture.once();
+    const readOnly = `mount --bind ${stateDir()} ${stateDir()} && mount -o remount,bind,ro ${stateDir()}`;
+    expect(await runThrough(inNamespace(readOnly))).toMatchObject(cannotUse('its file system is read-only'));
+  });
+
+  test('on a full disk makes the agent fail before it enrolls, so that no enrollment token is used up', async () => {
+    await mkdir(stateDir(), { mode: 0o700 });
+    const full = `mount -t tmpfs -o size=4k,mode=700 full ${stateDir()} && echo x >${stateDir()}/file`;
+    expect(await runThrough(inNamespace(full))).toMatchObject({
+      code: 1,
+      stderr: `muster-agent: cannot write agent.json in ${stateDir()} (MUSTER_STATE_DIR): its disk is full\n`,
+    });
+    expect(fixture.muster.receivedRequests).toHaveLength(0);
+    await fixture.once();
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
+  });
+
+  test('that cannot be created makes the agent fail', async () => {
+    const { code, stderr } = await run(['--once'], { ...fixture.variables, MUSTER_STATE_DIR: '/proc/1/x/y' });
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      'muster-agent: cannot use /proc/1/x/y for the agent’s state (MUSTER_STATE_DIR): it, or a part of its path, does ' +
+        'not exist and cannot be created\n',
+    );
+  });
+
+  test('that another user owns makes status print the owner, instead of "not enrolled"', async () => {
+    await fixture.once();
+    await chown(stateDir(), 12_345, 12_345);
+    const { code, stderr } = await runThrough(['setpriv', '--inh-caps=-all', '--bounding-set=-all'], 'status');
+    expect(code).toBe(1);
+    expect(stderr).toContain(`this user (uid 0) cannot enter ${stateDir()}, which belongs to uid 12345`);
   });
 });
 
@@ -128,13 +263,24 @@ describe('run', () => {
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('exits with 0 within two seconds after %s', async (signal) => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('exits with 0 within two seconds after %s', async (signal) => {
     const agent = start([], fixture.variables);
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     expect(await stopAndMeasure(agent, signal)).toEqual({ code: 0, isPrompt: true });
     const { stderr } = await agent.ended;
     expect(stderr).toContain(`stopped by ${signal}`);
     expect(stderr).not.toContain('bug in the agent');
+  });
+
+  test('ignores SIGUSR1, which would open the debugger of Node.js on a port', async () => {
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    const agent = start([], fixture.variables);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    agent.child.kill('SIGUSR1');
+    const heartbeats = fixture.muster.heartbeats.length;
+    await fixture.muster.until(() => fixture.muster.heartbeats.length >= heartbeats + 5);
+    expect(await stopAndMeasure(agent)).toEqual({ code: 0, isPrompt: true });
+    expect((await agent.ended).stderr).not.toContain('Debugger');
   });
 
   test('exits quickly after SIGTERM even while a request to the API or the engine is unanswered', async () => {

@@ -96,7 +96,7 @@ describe('a proxy', () => {
     const paths: string[] = [];
     const server = createHttpsServer({ cert: cert!, key: key! }, (request, response) => {
       paths.push(request.url!);
-      response.end();
+      response.end(JSON.stringify({ status: 'ok' }));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
@@ -123,24 +123,46 @@ describe('a proxy', () => {
         line: `CONNECT 127.0.0.1:${port} HTTP/1.1`,
         credentials: `Basic ${Buffer.from('me:word').toString('base64')}`,
       });
-      expect(new Set(paths)).toEqual(new Set([Paths.health]));
+      expect(new Set(paths)).toEqual(new Set([Paths.health, Paths.agentToken]));
       expect(await checkServer({})).toMatchObject({ verdict: 'failed', found: expect.stringMatching(/certificate/) });
     } finally {
       server.close();
     }
   });
 
-  test('that refuses the tunnel is named as the reason for the failure', async () => {
-    refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
+  const callThrough = async (musterUrl: string, proxyUrl: string): Promise<string> => {
     const client = createMusterClient({
-      musterUrl: 'https://muster.example',
+      musterUrl,
       wallNow: () => new Date(),
-      proxy: { https: address(), http: null, noProxy: null },
+      proxy: { https: proxyUrl, http: proxyUrl, noProxy: '10.0.0.0/8' },
     });
-    expect(await client.getTokenHolder('token', neverAborted)).toMatchObject({
-      kind: 'retry',
-      reason: 'https://muster.example: the proxy answered 407 to CONNECT',
-    });
+    const answer = await client.getTokenHolder('token', neverAborted);
     client.close();
+    if (answer.kind !== 'retry') throw new Error(`unexpected answer: ${answer.kind}`);
+    return answer.reason;
+  };
+
+  test('that refuses the tunnel is named as the reason for the failure, without its password', async () => {
+    refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
+    expect(await callThrough('https://muster.example', address('me:w%40rd@'))).toBe(
+      `https://muster.example: the proxy ${address()} (HTTPS_PROXY) answered 407 to CONNECT: it requires a user name ` +
+        'and a password, or rejects the ones given; set HTTPS_PROXY to http://USER:PASSWORD@host:port',
+    );
+    refusal = 'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n';
+    expect(await callThrough('https://muster.example', address())).toContain(
+      'answered 403 to CONNECT; allow connections to muster.example in the proxy',
+    );
+  });
+
+  test('that cannot be reached is named as the reason for the failure, with its setting and NO_PROXY', async () => {
+    for (const [url, setting] of [
+      ['https://muster.example', 'HTTPS_PROXY'],
+      ['http://muster.example', 'HTTP_PROXY'],
+    ] as const) {
+      expect(await callThrough(url, 'http://me:word@127.0.0.1:9')).toBe(
+        `${url}: the proxy http://127.0.0.1:9 (${setting}) refuses connections on port 9; NO_PROXY does not cover ` +
+          `muster.example; correct ${setting}, or add muster.example to NO_PROXY if no proxy is needed for it`,
+      );
+    }
   });
 });

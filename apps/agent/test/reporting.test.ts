@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders, parseSnapshot, type Container } from '@muster/contracts';
 import type { CapturedEngine } from '@muster/testkit/engine-replay';
+import { queryStatus } from '../src/status-socket.js';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 
 let fixture: Fixture;
@@ -250,4 +251,5 @@ test('a container that exceeds a limit is shortened and names its shortened fiel
   expect(byName.get('long')).toMatchObject({ truncated: ['command', 'labels'], labels: { short: 'z' } });
   expect([byName.get('long')!.command.length, byName.get('long')!.labels['long']!.length]).toEqual([4_096, 4_096]);
   expect(byName.get('n'.repeat(1_024))).toMatchObject({ truncated: ['name'] });
+  expect(await queryStatus(fixture.variables['MUSTER_STATE_DIR']!)).toMatchObject({ truncatedContainers: 3 });
 });

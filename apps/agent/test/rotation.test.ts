@@ -61,6 +61,31 @@ describe('a token', () => {
     expect(rotations()).toHaveLength(0);
   });
 
+  test('is not rotated in the first minutes after the start, in which the API notices a copy of this machine', async () => {
+    await fixture.close();
+    fixture = await openFixture({ rotationMs: 60_000 });
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    await enrolledDaysAgo(31);
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
+    expect(rotations()).toHaveLength(0);
+  });
+
+  test('is not rotated while another machine reports with it, because the rotation would disconnect that machine', async () => {
+    await enrolledDaysAgo(31);
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    await writeFile(statePath(), JSON.stringify({ ...state, enrollment: { ...state.enrollment, isSuperseded: true } }));
+    const superseded = { ...fixture.muster.summary(24), applied: false, reason: 'stream_superseded', digest: null };
+    fixture.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded });
+    const agent = fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
+    await agent.stop();
+    expect(rotations()).toHaveLength(0);
+    fixture.muster.setReaction(Paths.agentContainers, null);
+    fixture.run();
+    await fixture.muster.until(() => rotations().length === 1);
+  });
+
   test('stays in use if its rotation fails, and the rotation is retried only after a long wait', async () => {
     const old = await enrolledDaysAgo(31);
     fixture.muster.setReaction(Paths.agentToken, problem(503));

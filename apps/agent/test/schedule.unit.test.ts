@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   COALESCE_MS,
+  changeReadingAt,
   scheduleAfterEngineChange,
   scheduleAfterEngineFailure,
   scheduleAfterHeartbeatAnswer,
@@ -10,13 +11,19 @@ import {
   scheduleAfterSnapshotAnswer,
   scheduleAfterSnapshotStart,
   scheduleAfterSnapshotDelay,
+  scheduleSnapshotWithin,
   createSchedule,
   type Schedule,
 } from '../src/reporting/schedule.js';
 
 const cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
 const settledSchedule = (now: number): Schedule =>
-  scheduleAfterSnapshotAnswer(scheduleAfterSnapshotStart(createSchedule(now)), now, { cadence, isAccepted: true }, 0);
+  scheduleAfterSnapshotAnswer(
+    scheduleAfterSnapshotStart(createSchedule(now), now),
+    now,
+    { cadence, isAccepted: true },
+    0,
+  );
 
 test('an agent sends a snapshot immediately when it starts', () => {
   expect(nextAction(createSchedule(5))).toEqual({ action: 'snapshot', at: 5 });
@@ -49,7 +56,7 @@ test('a burst of events causes one snapshot, a second after the first event', ()
 
 test('a change while a snapshot is in flight causes another snapshot', () => {
   const schedule = scheduleAfterSnapshotAnswer(
-    scheduleAfterEngineChange(scheduleAfterSnapshotStart(settledSchedule(0)), 100, COALESCE_MS),
+    scheduleAfterEngineChange(scheduleAfterSnapshotStart(settledSchedule(0), 0), 100, COALESCE_MS),
     300,
     { cadence, isAccepted: true },
     0,
@@ -58,9 +65,9 @@ test('a change while a snapshot is in flight causes another snapshot', () => {
 });
 
 test('changes recorded while a snapshot is in flight are sent as soon as it is answered', () => {
-  const inFlight = scheduleAfterEngineChange(scheduleAfterSnapshotStart(settledSchedule(0)), 60_000, COALESCE_MS);
+  const inFlight = scheduleAfterEngineChange(scheduleAfterSnapshotStart(settledSchedule(0), 0), 60_000, COALESCE_MS);
   const schedule = scheduleAfterSnapshotAnswer(
-    scheduleAfterRecordStart(inFlight),
+    scheduleAfterRecordStart(inFlight, 61_000),
     65_000,
     { cadence, isAccepted: true },
     0,
@@ -75,7 +82,7 @@ test('a snapshot is due immediately if the answer to a heartbeat requests one', 
 
 describe('a snapshot that the server refused', () => {
   const afterRefusal = scheduleAfterSnapshotAnswer(
-    scheduleAfterSnapshotStart(createSchedule(0)),
+    scheduleAfterSnapshotStart(createSchedule(0), 0),
     0,
     { cadence, isAccepted: false },
     0,
@@ -101,7 +108,7 @@ describe('a snapshot that the server refused', () => {
 
 test('after a failure, nothing is sent during the wait, and then the same action is repeated', () => {
   const schedule = scheduleAfterServerFailure(
-    scheduleAfterSnapshotStart(scheduleAfterEngineChange(settledSchedule(0), 500, COALESCE_MS)),
+    scheduleAfterSnapshotStart(scheduleAfterEngineChange(settledSchedule(0), 500, COALESCE_MS), 1_500),
     1_500,
     30_000,
     'snapshot',
@@ -114,7 +121,7 @@ test('after a failure, nothing is sent during the wait, and then the same action
 });
 
 describe('while the server limits the snapshots of a host', () => {
-  const delayedSchedule = scheduleAfterSnapshotDelay(scheduleAfterSnapshotStart(settledSchedule(0)), 5_000, 60_000);
+  const delayedSchedule = scheduleAfterSnapshotDelay(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
 
   test('heartbeats continue as usual, and the snapshot waits even if an answer to a heartbeat requests one', () => {
     let schedule = delayedSchedule;
@@ -131,7 +138,7 @@ describe('while the server limits the snapshots of a host', () => {
   test('changes are recorded so that they can be sent later', () => {
     const changed = scheduleAfterEngineChange(delayedSchedule, 6_000, COALESCE_MS);
     expect(nextAction(changed)).toEqual({ action: 'record', at: 7_000 });
-    expect(nextAction(scheduleAfterRecordStart(changed))).toEqual({ action: 'heartbeat', at: 10_000 });
+    expect(nextAction(scheduleAfterRecordStart(changed, 7_000))).toEqual({ action: 'heartbeat', at: 10_000 });
     expect(nextAction(scheduleAfterEngineChange(delayedSchedule, 12_000, COALESCE_MS))).toEqual({
       action: 'heartbeat',
       at: 10_000,
@@ -145,7 +152,7 @@ describe('while the server limits the snapshots of a host', () => {
 });
 
 test('an engine failure is reported immediately, and the engine is read again after a delay', () => {
-  const failed = scheduleAfterEngineFailure(scheduleAfterSnapshotStart(settledSchedule(0)), 1_000, 4_000, true);
+  const failed = scheduleAfterEngineFailure(scheduleAfterSnapshotStart(settledSchedule(0), 0), 1_000, 4_000, true);
   expect(nextAction(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
   const afterHeartbeat = scheduleAfterHeartbeatAnswer(failed, 1_000, { cadence, snapshotRequired: true }, 0);
   expect(nextAction(afterHeartbeat)).toEqual({ action: 'snapshot', at: 5_000 });
@@ -153,6 +160,97 @@ test('an engine failure is reported immediately, and the engine is read again af
     action: 'heartbeat',
     at: 11_000,
   });
+});
+
+describe('while the engine must not be read', () => {
+  test('neither a change, nor a request of the server, nor the regular interval causes a reading, and heartbeats continue', () => {
+    let schedule = scheduleAfterEngineFailure(scheduleAfterSnapshotStart(settledSchedule(0), 0), 1_000, 30_000, true);
+    const steps: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      schedule = scheduleAfterEngineChange(schedule, 1_000 + i, COALESCE_MS);
+      const { action, at } = nextAction(schedule, 31_000);
+      steps.push(`${action}@${at / 1_000}`);
+      if (action === 'heartbeat')
+        schedule = scheduleAfterHeartbeatAnswer(schedule, at, { cadence, snapshotRequired: true }, 0);
+    }
+    expect(steps).toEqual(['heartbeat@1', 'heartbeat@11', 'heartbeat@21', 'snapshot@31', 'snapshot@31']);
+  });
+
+  test('changes are not recorded for later, either', () => {
+    const delayed = scheduleAfterSnapshotDelay(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
+    const changed = scheduleAfterEngineChange(delayed, 6_000, COALESCE_MS);
+    expect(nextAction(changed, 9_000)).toEqual({ action: 'record', at: 9_000 });
+    expect(nextAction(changed, 12_000)).toEqual({ action: 'heartbeat', at: 10_000 });
+  });
+});
+
+describe('a container that changes all the time', () => {
+  /** Simulates a change every 100 ms. Returns the times of the readings of each minute. */
+  function readingsByMinute(minutes: number): number[][] {
+    const readings: number[][] = Array.from({ length: minutes }, () => []);
+    // An hour is the regular interval, so all readings are for changes.
+    const hourly = { heartbeatSeconds: 10, snapshotSeconds: 3_600 };
+    const answer = { cadence: hourly, isAccepted: true };
+    let schedule = scheduleAfterSnapshotAnswer(scheduleAfterSnapshotStart(createSchedule(0), 0), 0, answer, 0);
+    for (let now = 0; now < minutes * 60_000; now += 100) {
+      schedule = scheduleAfterEngineChange(schedule, now, COALESCE_MS);
+      if (schedule.heartbeatAt <= now) {
+        schedule = scheduleAfterHeartbeatAnswer(schedule, now, { cadence: hourly, snapshotRequired: true }, 0);
+      }
+      const { action, at } = nextAction(schedule);
+      if (action === 'heartbeat' || at > now) continue;
+      readings[Math.floor(now / 60_000)]!.push(now);
+      schedule = scheduleAfterSnapshotAnswer(scheduleAfterSnapshotStart(schedule, now), now, answer, 0);
+    }
+    return readings;
+  }
+
+  test('is reported each second at first, and then at most every six seconds, even if the server requests snapshots', () => {
+    const [first, second, third] = readingsByMinute(3);
+    expect(first!.slice(0, 3)).toEqual([1_000, 2_100, 3_200]);
+    expect(first!.length).toBeLessThanOrEqual(20);
+    expect(second!.length).toBeLessThanOrEqual(10);
+    expect(third!.length).toBeLessThanOrEqual(10);
+    expect(third!.length).toBeGreaterThanOrEqual(9);
+  });
+
+  test('is reported without a wait again after a quiet minute', () => {
+    let schedule = settledSchedule(0);
+    for (let i = 0; i < 10; i++) {
+      schedule = scheduleAfterEngineChange(schedule, 1_000, 0);
+      expect(changeReadingAt(schedule, 0)).toBe(1_000);
+      schedule = scheduleAfterSnapshotStart(schedule, 1_000);
+    }
+    expect(changeReadingAt(scheduleAfterEngineChange(schedule, 2_000, 0), 0)).toBe(7_000);
+    expect(changeReadingAt(scheduleAfterEngineChange(schedule, 61_000, 0), 0)).toBe(61_000);
+  });
+
+  test('does not fill the journal while the server cannot be reached', () => {
+    let schedule = scheduleAfterServerFailure(settledSchedule(0), 0, 3_600_000, 'snapshot');
+    let records = 0;
+    for (let now = 0; now < 60_000; now += 100) {
+      schedule = scheduleAfterEngineChange(schedule, now, COALESCE_MS);
+      const { action, at } = nextAction(schedule);
+      if (at > now) continue;
+      expect(action).toBe('record');
+      records++;
+      schedule = scheduleAfterRecordStart(schedule, now);
+    }
+    expect(records).toBeLessThanOrEqual(20);
+  });
+});
+
+test('a heartbeat that is sent while the engine is read for a snapshot does not cause another snapshot', () => {
+  const reading = scheduleAfterSnapshotStart(settledSchedule(0), 60_000);
+  const afterHeartbeat = scheduleAfterHeartbeatAnswer(reading, 70_000, { cadence, snapshotRequired: true }, 0);
+  const answered = scheduleAfterSnapshotAnswer(afterHeartbeat, 72_000, { cadence, isAccepted: true }, 0);
+  expect(nextAction(answered)).toEqual({ action: 'heartbeat', at: 82_000 });
+  expect(answered.snapshotAt).toBe(132_000);
+});
+
+test('a snapshot that must be repeated soon does not delay one that is due sooner', () => {
+  expect(scheduleSnapshotWithin(settledSchedule(0), 1_000, 15_000).snapshotAt).toBe(16_000);
+  expect(scheduleSnapshotWithin(settledSchedule(0), 50_000, 15_000).snapshotAt).toBe(60_000);
 });
 
 test('the cadence of each answer replaces the previous one, and a slower cadence spreads the calls of a fleet', () => {
@@ -163,7 +261,7 @@ test('the cadence of each answer replaces the previous one, and a slower cadence
     ).at,
   ).toBe(60_000);
   const spreadSchedule = scheduleAfterSnapshotAnswer(
-    scheduleAfterSnapshotStart(settledSchedule(0)),
+    scheduleAfterSnapshotStart(settledSchedule(0), 0),
     0,
     { cadence: slow, isAccepted: true },
     0.5,

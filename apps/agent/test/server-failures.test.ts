@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders } from '@muster/contracts';
+import { queryStatus } from '../src/status-socket.js';
 import { openFixture, type Fixture } from './fixture.js';
 import { problem } from './scripted-muster.js';
 
@@ -93,8 +94,9 @@ describe('after a call that failed but may succeed later,', () => {
     const { port } = new URL(fixture.variables['MUSTER_URL']!);
     await fixture.muster.close();
     fixture.run();
-    await eventually(() => fixture.logged.filter(({ msg }) => msg === 'the call to the API failed').length >= 3);
-    expect(fixture.logged.find(({ msg }) => msg === 'the call to the API failed')!['reason']).toContain('ECONNREFUSED');
+    const failures = () => fixture.logged.filter(({ msg }) => msg === 'this machine cannot be enrolled now');
+    await eventually(() => failures().length >= 3);
+    expect(failures()[0]!['reason']).toContain('refuses connections');
     await fixture.muster.listen(Number(port));
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     expect(fixture.muster.snapshots[0]!.json).toHaveLength(24);
@@ -146,6 +148,34 @@ describe('after a call that failed permanently,', () => {
       await otherServer.close();
     }
   });
+});
+
+test('a refused heartbeat is logged once per reason and shown in the status, until a heartbeat is accepted', async () => {
+  fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
+  fixture.muster.setReaction(Paths.agentHeartbeat, problem(403));
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.heartbeats.length === 5 && fixture.muster.snapshots.length >= 2);
+  const status = () => queryStatus(fixture.variables['MUSTER_STATE_DIR']!);
+  expect((await status())!.serverError).toMatch(/refuses the heartbeats: .*403/);
+  const errors = () =>
+    fixture.logged.filter(({ level, msg }) => level === 50 && msg.includes('refused this heartbeat'));
+  expect(errors()).toHaveLength(1);
+  fixture.muster.setReaction(Paths.agentHeartbeat, problem(404));
+  await eventually(() => errors().length === 2);
+  fixture.muster.setReaction(Paths.agentHeartbeat, null);
+  const before = fixture.muster.heartbeats.length;
+  await fixture.muster.until(() => fixture.muster.heartbeats.length === before + 2);
+  expect((await status())!.serverError).toBeNull();
+});
+
+test('a snapshot that is ignored because the clock was set back is sent again within 15 s, with one line in the log', async () => {
+  const ignored = { ...firstSummary(), applied: false, reason: 'observed_earlier' };
+  fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: ignored });
+  fixture.run();
+  await eventually(() =>
+    fixture.logged.some(({ msg }) => msg.includes('clock is behind that of the agent’s run before')),
+  );
+  expect(fixture.logged.findLast(({ level }) => level === 40)).toMatchObject({ retryInMs: 15_000 });
 });
 
 test('a superseded agent starts a new stream only after ten minutes without changes by the other agent', async () => {

@@ -40,7 +40,10 @@ export class InvalidRequestError extends DomainError {
   }
 }
 
-/** The token is malformed, unknown, expired, revoked or used up. The message does not reveal which. */
+/**
+ * The token is malformed, unknown, expired, revoked or used up. The message reveals only whether a valid enrollment
+ * token is used up.
+ */
 export class TokenInvalidError extends DomainError {
   constructor(message: string) {
     super('token_invalid', message);

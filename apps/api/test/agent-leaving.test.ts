@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Paths, TokenHolder } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { container } from './fixtures.js';
-import { useApi } from './harness.js';
+import { container, order } from './fixtures.js';
+import { useApi, type TestHost } from './harness.js';
 
 describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -39,6 +39,49 @@ describe.each(testEngines())('an agent that leaves, on %s', (engine) => {
     const again = await organization.enroll({ engineId: 'engine-that-returns' }, 200);
     expect(again.id).toBe(host.id);
     expect(await again.sync([container('a')])).toMatchObject({ applied: true, created: 0 });
+  });
+});
+
+describe.each(testEngines())('an agent that leaves while another machine uses its token, on %s', (engine) => {
+  const context = useApi(engine, { sharesDatabase: true });
+  const [ORIGINAL, COPY] = ['0b6f6a9e-3f0c-4d6e-8f43-4e7b0ad0a001', '0b6f6a9e-3f0c-4d6e-8f43-4e7b0ad0a002'] as const;
+  const leave = ({ token }: TestHost) => context.api.http.delete(Paths.agentToken).auth(token, { type: 'bearer' });
+
+  /** Enrolls a host. A copy of its machine starts, and the original continues to report. */
+  async function clonedHost(): Promise<TestHost> {
+    const host = await (await context.api.organization()).enroll();
+    await host.sync([container('a')], order(ORIGINAL, 1));
+    await host.sync([container('a')], order(COPY, 1));
+    context.api.clock.advance(61_000);
+    await host.post([container('a')], order(ORIGINAL, 2)).expect(200);
+    return host;
+  }
+
+  test('is refused, so that the other machine stays connected', async () => {
+    const host = await clonedHost();
+    const refused = await leave(host).expect(409);
+    expect(refused.body).toMatchObject({
+      type: '/problems/conflict',
+      detail: expect.stringContaining('Another machine uses this host'),
+    });
+    await host.post([container('a')], order(COPY, 2)).expect(200);
+    expect(await host.host()).toMatchObject({ leftAt: null });
+    const audit = (await host.organization.get(Paths.audit).expect(200)).body as { items: { action: string }[] };
+    expect(audit.items.map(({ action }) => action)).not.toContain('host.left');
+  });
+
+  test('is allowed a day after the other machine was last seen', async () => {
+    const host = await clonedHost();
+    context.api.clock.advance(24 * 3_600_000);
+    await leave(host).expect(204);
+    await host.post([]).expect(401);
+  });
+
+  test('does not keep an operator from revoking the token', async () => {
+    const host = await clonedHost();
+    const path = Paths.hostToken.replace(':hostId', host.id);
+    await context.api.http.post(path).auth(host.organization.adminKey, { type: 'bearer' }).expect(201);
+    await host.post([]).expect(401);
   });
 });
 

@@ -24,6 +24,7 @@ describe('the agent release', () => {
     await writeFile(join(dir, 'install.sh'), SCRIPT);
     await writeFile(join(dir, 'SHA256SUMS'), '00ff  muster-agent-linux-x64\n');
     await writeFile(join(dir, 'muster-agent-linux-x64'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0]));
+    await writeFile(join(dir, 'muster-agent.openrc'), '#!/sbin/openrc-run\n');
     await writeFile(join(dir, 'other'), 'not of the release');
   });
   afterAll(async () => {
@@ -70,6 +71,7 @@ describe('the agent release', () => {
     const api = apiWith(dir);
     const answer = await api.get('/agent-release/muster-agent-linux-x64').expect(200).buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 0]);
+    await api.get('/agent-release/muster-agent.openrc').expect(200);
     for (const name of ['other', 'install.sh', '..%2Fother', '%2Fetc%2Fpasswd', 'sbom.cdx.json']) {
       await api.get(`/agent-release/${name}`).expect(404).expect('Content-Type', 'application/problem+json');
     }

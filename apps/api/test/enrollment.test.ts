@@ -130,6 +130,48 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     await host.post([]).expect(401);
   });
 
+  test('a machine that loses its state at each restart stays one host and takes one use of a token for several hosts', async () => {
+    const organization = await context.api.organization();
+    const { token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 2 });
+    const request = enrollRequest();
+    let host = hostOf(organization, (await enroll(token, request).expect(201)).body);
+    await enroll(token, enrollRequest()).expect(201);
+    for (let restart = 1; restart <= 5; restart++) {
+      await host.sync([]);
+      await enroll(token, request).expect(409);
+      context.api.clock.advance(30_000);
+      const again = hostOf(organization, (await enroll(token, request).expect(200)).body);
+      expect(again.id).toBe(host.id);
+      host = again;
+    }
+    await host.sync([]);
+    const where = { organizationId: organization.id };
+    expect(await context.api.db.prisma.host.count({ where })).toBe(2);
+    expect(await context.api.db.prisma.enrollmentToken.findFirst({ where })).toMatchObject({ uses: 2 });
+    // The token is used up for every other machine, even for one that another token enrolled.
+    await enroll(token, enrollRequest()).expect(401);
+    const other = await organization.enroll();
+    await other.sync([]);
+    const { engineId } = await other.host();
+    context.api.clock.advance(30_000);
+    await enroll(token, enrollRequest({ engineId })).expect(401);
+  });
+
+  test('a used-up token is refused with the name of the host that the machine already has', async () => {
+    const organization = await context.api.organization();
+    const { token } = await organization.enrollmentToken();
+    const request = enrollRequest({ name: 'web-1' });
+    const host = hostOf(organization, (await enroll(token, request).expect(201)).body);
+    await host.sync([]);
+    const detailOf = async (body: object) =>
+      ((await enroll(token, body).expect(401)).body as { detail: string }).detail;
+    expect(await detailOf(request)).toBe(
+      'The enrollment token is used up. The host "web-1" was already enrolled from this machine, or from another one ' +
+        'with the same engineId.',
+    );
+    expect(await detailOf(enrollRequest())).toBe('The enrollment token is used up.');
+  });
+
   test.each([
     ['longer', 10, 60, 180],
     ['shorter', 60, 10, 30],

@@ -28,7 +28,8 @@ describe.each(testEngines())('freshness in SQL on %s', (engine) => {
     const { prisma } = api.api.db;
     const organization = await api.api.organization();
     const instants = [null, at(-3_600), at(-450), at(-300), at(-299.999), at(-30.001), at(-30), at(0), at(3_600)];
-    const signs = instants.flatMap((lastSeenAt) =>
+    const refused = [{ code: 'list_refused', message: '403', since: at(-60).toISOString() }];
+    const withoutProblems = instants.flatMap((lastSeenAt) =>
       instants.flatMap((confirmedAt) =>
         [null, at(-60)].flatMap((observedAt) =>
           [null, 'no socket'].flatMap((engineError) =>
@@ -46,6 +47,7 @@ describe.each(testEngines())('freshness in SQL on %s', (engine) => {
         ),
       ),
     );
+    const signs = withoutProblems.map((sign, index) => ({ ...sign, agentProblems: index % 3 === 0 ? refused : [] }));
     await prisma.host.createMany({
       data: signs.map((sign, index) => ({
         organizationId: organization.id,

@@ -24,6 +24,7 @@ const onlineHost = {
   engineError: null,
   leftAt: null,
   heartbeatSeconds: null,
+  agentProblems: [],
 };
 const newHost = { ...onlineHost, confirmedAt: null, observedAt: null };
 
@@ -43,6 +44,19 @@ describe('a host', () => {
     expect(hostFreshness(newHost, context(0))).toBe('never');
     expect(hostFreshness(newHost, context(900))).toBe('never');
     expect(hostFreshness({ ...newHost, engineError: 'no socket' }, context(0))).toBe('engine_down');
+  });
+
+  test('without a snapshot whose engine refuses the list is `engine_down` while its agent is alive', () => {
+    const refused = {
+      ...newHost,
+      agentProblems: [{ code: 'list_refused', message: '403', since: at(0).toISOString() }],
+    };
+    expect(hostFreshness(refused, context(0))).toBe('engine_down');
+    expect(hostFreshness(refused, context(31))).toBe('never');
+    // With a snapshot, the containers are stale instead.
+    expect(hostFreshness({ ...refused, observedAt: at(0) }, context(0))).toBe('online');
+    const otherProblem = [{ code: 'clock_skew', message: '', since: at(0).toISOString() }];
+    expect(hostFreshness({ ...newHost, agentProblems: otherProblem }, context(0))).toBe('never');
   });
 
   test('that has sent only incomplete snapshots is not `never`, although its containers are not confirmed', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Paths, type Host } from '@muster/contracts';
+import { Paths, type Attention, type Host } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { container, enrollRequest, order } from './fixtures.js';
 import { TestHost, useApi } from './harness.js';
@@ -99,6 +99,30 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await fetchHost(host)).toMatchObject({ freshness: 'online', engineError: null });
     expect(await codes(host)).toEqual(['list_refused']);
   });
+
+  test.each(['engine_unreachable', 'list_refused'] as const)(
+    'a host that was enrolled while its engine could not be listed is engine_down, and needs attention (%s)',
+    async (code) => {
+      const host = await enrollHost();
+      expect(await fetchHost(host)).toMatchObject({ freshness: 'never' });
+      await host.beat({ digest: null, problems: [{ code, message: 'for a reason' }] }).expect(200);
+      const since = now();
+      context.api.clock.advance(5_000);
+      expect(await fetchHost(host)).toMatchObject({ freshness: 'engine_down', containerCount: 0 });
+      const filtered = await host.organization.get(`${Paths.hosts}?freshness=engine_down`).expect(200);
+      expect(filtered.body).toMatchObject({ items: [{ id: host.id }] });
+      const attention = await host.organization.get(Paths.attention).expect(200);
+      const { hosts } = attention.body as Attention;
+      const kinds = code === 'engine_unreachable' ? ['engine_down'] : ['engine_down', 'list_refused'];
+      expect(hosts.total).toBe(1);
+      expect(hosts.problems.map((each) => [each.kind, each.total, each.since])).toEqual(
+        kinds.map((kind) => [kind, 1, since]),
+      );
+      await host.sync([container('a')]);
+      await host.beat({ digest: null, problems: [{ code, message: 'for a reason' }] }).expect(200);
+      expect(await fetchHost(host)).toMatchObject({ freshness: code === 'list_refused' ? 'online' : 'engine_down' });
+    },
+  );
 
   test('an unknown code is ignored, and more than 8 problems are refused', async () => {
     const host = await enrollHost();

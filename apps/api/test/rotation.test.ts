@@ -3,11 +3,13 @@ import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { serverOnly, testEngines } from '@muster/db/testing';
 import fc from 'fast-check';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AgentIdentity } from '../src/services/enrollment/agent-token-cache.js';
 import { createAgentTokenService } from '../src/services/enrollment/agent-token.js';
+import { order } from './fixtures.js';
 import { clocksOf, useApi, type TestApi, type TestClock } from './harness.js';
 
 const HOUR_MS = 3_600_000;
@@ -198,6 +200,25 @@ describe.each(testEngines())('the life cycle of agent tokens on %s:', (engine) =
     slowServer.resume();
     await lateAnswer;
     expect(await outcome(tokens.authenticate(early.agentToken))).toBe('admitted');
+  });
+
+  test('a rotation is refused while another machine uses the token, and both machines stay connected', async () => {
+    const host = await enrollHost();
+    const tokens = services(context.api);
+    const [original, copy] = [randomUUID(), randomUUID()];
+    await host.sync([], order(original, 1));
+    await host.sync([], order(copy, 1));
+    context.api.clock.advance(61_000);
+    // A heartbeat of the original is the first call that shows that it is another machine.
+    await host.beat({ digest: null }, order(original, 2)).expect(200);
+    const agent = await tokens.authenticate(host.token);
+    await expect(tokens.rotate(agent)).rejects.toMatchObject({ code: 'conflict' });
+    expect(await context.api.db.prisma.agentToken.count({ where: { hostId: host.id } })).toBe(1);
+    await host.sync([], order(copy, 2));
+
+    context.api.clock.advance(24 * HOUR_MS);
+    const { agentToken } = await tokens.rotate(agent);
+    expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
   });
 
   test('a rotation whose caller no longer waits for it issues nothing', async () => {

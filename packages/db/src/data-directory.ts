@@ -1,30 +1,17 @@
 /** The data directory of the embedded database: its paths, its lock and its permissions. */
 import { constants } from 'node:fs';
-import { access, chmod, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, chmod, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import {
   acquireDirectoryLock,
   DirectoryLockedError,
-  DirectoryLockUnavailableError,
+  explainDirectoryError,
+  makeDirectory,
   type DirectoryLock,
 } from '@muster/directory-lock';
 
 import { DatabaseLockedError, DataDirectoryError } from './errors.js';
-
-/** Explanations of system errors by code, as shown to the person who starts Muster. */
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'this user cannot write there',
-  EPERM: 'this user cannot write there',
-  EROFS: 'its file system is read-only',
-  ENOSPC: 'its disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENOTDIR: 'a part of its path is a file',
-  EEXIST: 'a file of that name exists',
-  ENOENT: 'it does not exist',
-  ENAMETOOLONG: 'its path is too long',
-  EMFILE: 'this process has too many files open',
-};
 
 /** Paths in a data directory. Which of the last three paths exist depends on the state of the database. */
 export interface DataDirectoryPaths {
@@ -65,8 +52,8 @@ const STICKY = 0o1000;
  */
 export async function lockDataDirectory(directory: string): Promise<DirectoryLock> {
   return withDataDirectoryErrors(directory, async () => {
-    // `mkdir` applies the mode only to a directory that it creates, not to an existing volume.
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    // The mode applies only to a directory that is created, not to an existing volume.
+    await makeDirectory(directory, 0o700);
     await restrictToOwner(directory);
     const lock = await acquireDirectoryLock(directory);
     try {
@@ -141,19 +128,10 @@ export async function withDataDirectoryErrors<T>(directory: string, action: () =
     return await action();
   } catch (error) {
     if (error instanceof DirectoryLockedError) throw new DatabaseLockedError(directory);
-    const reason = reasonOf(error);
+    const reason = await explainDirectoryError(error, directory);
     if (reason !== null) throw new DataDirectoryError(directory, reason, { cause: error });
     throw error;
   }
-}
-
-/** Returns the explanation of an error; null if it is not a system error with a known reason. */
-function reasonOf(error: unknown): string | null {
-  if (error instanceof DirectoryLockUnavailableError) {
-    return reasonOf(error.cause) ?? error.reason;
-  }
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code === undefined ? null : (REASONS[code] ?? null);
 }
 
 export async function pathExists(path: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** Muster's database: the Prisma client on PostgreSQL or the embedded PGlite, its migrations and errors. */
+export { makeDirectory } from '@muster/directory-lock';
 export { isReadOnly, isSerializationFailure, isTimeout, isUnavailable, isUniqueViolation } from './classify-error.js';
 export type { Database, DatabaseEngine, Statement } from './database.js';
 export {

@@ -4,13 +4,14 @@
  * node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 
 import { PGlite } from '@electric-sql/pglite';
+import { makeDirectory } from '@muster/directory-lock';
 
 import { applyMigrations } from './apply-migrations.js';
 import { EMBEDDED_EXTENSIONS } from './embedded-database.js';
@@ -63,7 +64,7 @@ async function makeTemplate(migrations: readonly Migration[]): Promise<Buffer> {
 }
 
 async function writeTemplate(directory: string, name: string, tar: Buffer): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   const unfinished = join(directory, `${name}.${randomUUID()}`);
   await writeFile(unfinished, await promisify(gzip)(tar));
   await rename(unfinished, join(directory, name));

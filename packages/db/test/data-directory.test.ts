@@ -45,9 +45,12 @@ async function kill(process: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** Starts a program of the tests in separate namespaces. `prepare` is a shell command that runs in them first. */
-function start(program: string, namespaces: string[], prepare = 'true') {
-  const command = `${prepare} && exec "$0" "$1" "$2"`;
+/**
+ * Starts a program of the tests in separate namespaces. `prepare` is a shell command that runs in them first. `through`
+ * is a command that starts another one.
+ */
+function start(program: string, namespaces: string[], prepare = 'true', through: string[] = []) {
+  const command = `${prepare} && exec ${through.join(' ')} "$0" "$1" "$2"`;
   const path = fileURLToPath(new URL(program, import.meta.url));
   const child = spawn('unshare', [...namespaces, 'sh', '-c', command, process.execPath, path, dataDir], {
     env: { ...process.env, NODE_OPTIONS: '' },
@@ -99,6 +102,17 @@ inNamespaces('a data directory', () => {
     await again.close();
   });
 
+  test('that does not exist on a read-only file system is rejected with a message that states the reason', async () => {
+    const { nextLine } = start(
+      './writer.js',
+      MOUNTS,
+      `mount --bind "${folder.path}" "${folder.path}" && mount -o remount,bind,ro "${folder.path}"`,
+    );
+    expect(await nextLine()).toBe(
+      `DataDirectoryError: The data directory ${dataDir} cannot be used: its file system is read-only.`,
+    );
+  });
+
   test('on a disk that is too small is rejected with a message that states the reason', async () => {
     const { nextLine } = start('./writer.js', MOUNTS, disk('5M'));
     expect(await nextLine()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
@@ -114,6 +128,18 @@ inNamespaces('a data directory', () => {
 });
 
 inNamespaces('a data directory of another user', () => {
+  test('that this user cannot enter is rejected with a message that names the owner', async () => {
+    await mkdir(dataDir);
+    await chmod(dataDir, 0o700);
+    await chown(dataDir, 12_345, 12_345);
+    // Root without capabilities, as in a container that drops them, has no access to other users' files.
+    const { nextLine } = start('./writer.js', [], 'true', ['setpriv', '--inh-caps=-all', '--bounding-set=-all']);
+    expect(await nextLine()).toBe(
+      `DataDirectoryError: The data directory ${dataDir} cannot be used: it belongs to uid 12345, but this process ` +
+        `runs as uid 0: run it as uid 12345, or make this user the owner (chown 0 ${dataDir}).`,
+    );
+  });
+
   test('that cannot be closed to other users is rejected with a message that states the fix', async () => {
     await mkdir(dataDir);
     // A volume that a group of users may write to, used by a process that does not own it.
@@ -127,6 +153,14 @@ inNamespaces('a data directory of another user', () => {
         'new one inside it.',
     );
   });
+});
+
+test('a data directory that cannot be created is rejected within two seconds', async () => {
+  const since = performance.now();
+  await expect(openDatabase({ dataDir: '/proc/1/x/y' })).rejects.toThrow(
+    'The data directory /proc/1/x/y cannot be used: it, or a part of its path, does not exist and cannot be created.',
+  );
+  expect(performance.now() - since).toBeLessThan(2_000);
 });
 
 test('a data directory with the lock of a dead process opens immediately', async () => {

@@ -24,7 +24,8 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { DirectoryLockedError, DirectoryLockUnavailableError } from './errors.js';
+import { codeOf, DirectoryLockedError, DirectoryLockUnavailableError } from './errors.js';
+import { REASONS } from './explain-error.js';
 import { probeSocket, listenAt } from './socket.js';
 
 /**
@@ -63,8 +64,7 @@ export async function acquireDirectoryLock(
   if (process.platform === 'win32') {
     throw new DirectoryLockUnavailableError(directory, 'Windows has no unix sockets that Node.js can use');
   }
-  const realDirectory = await realpath(directory);
-  const handle = await open(realDirectory, constants.O_RDONLY | constants.O_DIRECTORY);
+  const { realDirectory, handle } = await openDirectory(directory);
   try {
     // A socket's path is limited to about 107 bytes. A path through the open directory's descriptor is always short
     // enough.
@@ -72,6 +72,16 @@ export async function acquireDirectoryLock(
     return await new LockCandidate(directory, realDirectory, socketRoot, name).acquire();
   } finally {
     await handle.close();
+  }
+}
+
+/** Opens the directory. Any error but a missing permission is the system's error. */
+async function openDirectory(directory: string) {
+  try {
+    const realDirectory = await realpath(directory);
+    return { realDirectory, handle: await open(realDirectory, constants.O_RDONLY | constants.O_DIRECTORY) };
+  } catch (error) {
+    throw codeOf(error) === 'EACCES' ? toLockError(directory, error) : error;
   }
 }
 
@@ -200,7 +210,7 @@ class LockCandidate {
     try {
       return await listenAt(path);
     } catch (error) {
-      throw this.#toLockError(error);
+      throw toLockError(this.#directory, error);
     }
   }
 
@@ -211,7 +221,7 @@ class LockCandidate {
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') return false;
-      throw this.#toLockError(error);
+      throw toLockError(this.#directory, error);
     }
   }
 
@@ -243,20 +253,14 @@ class LockCandidate {
   #socketPath(file: string): string {
     return `${this.#socketRoot}/${file}`;
   }
-
-  #toLockError(error: unknown): Error {
-    const code = codeOf(error);
-    if (code === 'EACCES' || code === 'EROFS') {
-      return new DirectoryLockUnavailableError(this.#directory, 'this user cannot write there', { cause: error });
-    }
-    return new DirectoryLockUnavailableError(
-      this.#directory,
-      `its file system refuses a socket or a hard link to one (${code ?? String(error)})`,
-      { cause: error },
-    );
-  }
 }
 
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
+function toLockError(directory: string, error: unknown): DirectoryLockUnavailableError {
+  const code = codeOf(error);
+  const reason = code === 'EACCES' ? 'this user has no access to it' : REASONS[code ?? ''];
+  return new DirectoryLockUnavailableError(
+    directory,
+    reason ?? `its file system refuses a socket or a hard link to one (${code ?? String(error)})`,
+    { cause: error },
+  );
 }

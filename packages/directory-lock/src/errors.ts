@@ -20,3 +20,6 @@ export class DirectoryLockUnavailableError extends Error {
     super(`The directory ${directory} cannot be locked: ${reason}.`, options);
   }
 }
+
+/** Returns the code of a system error; undefined for any other value. */
+export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;

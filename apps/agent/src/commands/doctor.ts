@@ -14,9 +14,25 @@ export interface Check {
   name: string;
   /** Names of the checks that must pass first. If one of them does not pass, this check is skipped. */
   needs: readonly string[];
-  run(signal: AbortSignal): Promise<{ found: string; warning?: string }>;
-  /** Returns the fix for the error that `run` threw. */
-  advice(error: Error): string;
+  /**
+   * `warning` is the fix for a problem with which the agent still works. `isSkipped` means that nothing could be
+   * checked here, but that another check will report the reason.
+   */
+  run(signal: AbortSignal): Promise<{ found: string; warning?: string; isSkipped?: true }>;
+  /** The fix for an error without its own advice. */
+  advice: string;
+}
+
+/** Thrown by a check that knows the fix. */
+export class CheckError extends Error {
+  override readonly name = 'CheckError';
+
+  constructor(
+    message: string,
+    readonly advice: string,
+  ) {
+    super(message);
+  }
 }
 
 /** Runs all checks in order, one at a time. Throws only on abort. */
@@ -30,13 +46,14 @@ export async function runChecks(checks: readonly Check[], signal: AbortSignal): 
       continue;
     }
     try {
-      const { found, warning = null } = await check.run(signal);
+      const { found, warning = null, isSkipped = false } = await check.run(signal);
       passed.add(check.name);
-      findings.push({ check: check.name, verdict: warning === null ? 'ok' : 'warning', found, advice: warning });
+      const verdict = isSkipped ? 'skipped' : warning === null ? 'ok' : 'warning';
+      findings.push({ check: check.name, verdict, found, advice: warning });
     } catch (error) {
       signal.throwIfAborted();
-      const { message } = error as Error;
-      findings.push({ check: check.name, verdict: 'failed', found: message, advice: check.advice(error as Error) });
+      const advice = error instanceof CheckError ? error.advice : check.advice;
+      findings.push({ check: check.name, verdict: 'failed', found: (error as Error).message, advice });
     }
   }
   return findings;

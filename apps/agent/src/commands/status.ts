@@ -28,6 +28,7 @@ export async function status(env: AgentEnv, json: boolean): Promise<{ text: stri
 
 function describeRunning(running: AgentStatus): string[] {
   const { engine, engineAddress, acceptedAt, containers, engineError, serverError, journalEntries } = running;
+  const { truncatedContainers = 0 } = running;
   const name = engine === null ? '' : ` (${engine.name} ${engine.version})`;
   return [
     `muster-agent ${running.version} has been running as process ${running.pid} since ${running.startedAt}.`,
@@ -39,10 +40,14 @@ function describeRunning(running: AgentStatus): string[] {
       .filter(({ message }) => message !== engineError)
       .map(({ code, message }) => `Problem: ${code}: ${message}.`),
     ...(journalEntries > 0 ? [`Changes still to be sent: ${journalEntries}.`] : []),
+    ...(truncatedContainers > 0
+      ? [`Containers with fields over a limit, which Muster stores shortened: ${truncatedContainers}.`]
+      : []),
     ...(running.isSuperseded
       ? [
-          'Another agent reports with this host’s token. If this machine is a copy (a cloned VM, for example), stop ' +
-            'its agent, run `muster-agent leave` here, and enroll it with a new enrollment token.',
+          'Another machine reports with this host’s token; one of the two is usually a copy of the other (a cloned VM, ' +
+            'for example). On the copy, stop the agent, run `muster-agent leave`, which keeps the token valid for the ' +
+            'other machine, and enroll it with a new enrollment token.',
         ]
       : []),
   ];

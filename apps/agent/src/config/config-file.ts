@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv as parseLines } from 'node:util';
 import { ExitCodes, StopError } from '../exit.js';
@@ -42,4 +43,51 @@ export async function readConfigFile(requestedPath: string | null, defaultPath: 
     throw new StopError(`${path} sets ${unknown.join(', ')}, which this agent does not support`, ExitCodes.usage);
   }
   return { path, values };
+}
+
+/** A prepared change of the configuration file. `close` must be called, and discards a change that was not applied. */
+export interface UrlChange {
+  apply(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Matches a line of the configuration file that sets `MUSTER_URL`. */
+const URL_LINE = /^(\s*(?:export\s+)?MUSTER_URL\s*=).*$/gm;
+
+/**
+ * Prepares to replace the value of `MUSTER_URL` in the file at `path`. Does not change a file that does not set
+ * `MUSTER_URL`. All other lines, the owner and the access rights stay the same. Throws `StopError` if the file cannot be
+ * replaced.
+ */
+export async function prepareUrlChange(path: string | null, musterUrl: string): Promise<UrlChange> {
+  const nothing: UrlChange = { apply: () => Promise.resolve(), close: () => Promise.resolve() };
+  if (path === null) return nothing;
+  const text = await readFile(path, 'utf8');
+  const changedText = text.replace(URL_LINE, (_, name: string) => `${name}${musterUrl}`);
+  if (changedText === text) return nothing;
+  const temporaryPath = `${path}.${randomUUID()}.tmp`;
+  const remove = (): Promise<void> =>
+    unlink(temporaryPath).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    });
+  try {
+    const { uid, gid, mode } = await stat(path);
+    const file = await open(temporaryPath, 'wx', 0o600);
+    try {
+      await file.writeFile(changedText);
+      await file.chown(uid, gid);
+      await file.chmod(mode & 0o777);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await remove();
+    const reason = (error as Error).message;
+    throw new StopError(
+      `cannot change MUSTER_URL in ${path}: ${reason}; run this command as the file’s owner`,
+      ExitCodes.failed,
+    );
+  }
+  return { apply: () => rename(temporaryPath, path), close: remove };
 }

@@ -64,6 +64,12 @@ export const SETTINGS = [
     help: 'the engine’s API version, such as 1.43',
   },
   {
+    variable: 'MUSTER_ENGINE_TIMEOUT',
+    flag: 'engine-timeout',
+    fallback: '15',
+    help: 'seconds that the first list of containers may take, 1 to 300; later limits adapt to the engine',
+  },
+  {
     variable: 'MUSTER_REDACT_NAMES',
     flag: 'redact-names',
     fallback: 'usual names of passwords, secrets, tokens, keys and credentials',
@@ -99,7 +105,25 @@ export const SETTINGS = [
     variable: 'NO_PROXY',
     flag: null,
     fallback: 'none',
-    help: 'hosts for which no proxy is used; no_proxy overrides it',
+    help: 'hosts, addresses and networks (10.0.0.0/8) for which no proxy is used; no_proxy overrides it',
+  },
+  {
+    variable: 'MUSTER_CA_FILE',
+    flag: 'ca-file',
+    fallback: 'none',
+    help: 'a file with CA certificates (PEM) that the agent trusts for the API, in addition to the system’s',
+  },
+  {
+    variable: 'SSL_CERT_FILE',
+    flag: null,
+    fallback: 'the system’s CA certificates, or those in Node.js if the system has none',
+    help: 'a file with CA certificates (PEM) that replaces the system’s',
+  },
+  {
+    variable: 'NODE_EXTRA_CA_CERTS',
+    flag: null,
+    fallback: 'none',
+    help: 'the same as MUSTER_CA_FILE; both files are used',
   },
   {
     variable: 'LOG_LEVEL',
@@ -145,16 +169,12 @@ export function layerSettings(sources: {
 }
 
 /** Returns one line per setting: its name, source and value, with secrets hidden. */
-export function describeSettings({ values, origins }: LayeredSettings, configFile: string | null): string {
+export function describeSettings(layered: LayeredSettings, configFile: string | null): string {
+  const origins = describeOrigins(layered, configFile);
   const rows = SETTINGS.map((setting: Setting & { variable: Variable }) => {
-    const value = values[setting.variable];
+    const value = layered.values[setting.variable];
     if (value === undefined) return [setting.variable, setting.fallback, 'default'];
-    const origin = origins[setting.variable]!;
-    return [
-      setting.variable,
-      formatValue(setting, value),
-      origin === 'file' ? `file ${configFile}` : formatOrigin(setting, origin),
-    ];
+    return [setting.variable, formatValue(setting, value), origins[setting.variable]!];
   });
   const columnWidth = (column: number): number => Math.max(...rows.map((row) => row[column]!.length));
   const [nameWidth, originWidth] = [columnWidth(0), columnWidth(2)];
@@ -163,8 +183,19 @@ export function describeSettings({ values, origins }: LayeredSettings, configFil
     .join('');
 }
 
-/** Returns the text that shows where a value comes from: the name of its flag, `environment` or `file`. */
-const formatOrigin = ({ flag }: Setting, origin: Origin): string => (origin === 'flag' ? `--${flag}` : origin);
+/** Returns where each value comes from: the name of its flag, `environment`, or `file` and the file's path. */
+export function describeOrigins(
+  { origins }: LayeredSettings,
+  configFile: string | null,
+): Partial<Record<Variable, string>> {
+  const described: Partial<Record<Variable, string>> = {};
+  for (const { variable, flag } of SETTINGS) {
+    const origin = origins[variable];
+    if (origin === undefined) continue;
+    described[variable] = origin === 'flag' ? `--${flag}` : origin === 'file' ? `file ${configFile}` : origin;
+  }
+  return described;
+}
 
 function formatValue({ secret }: Setting, value: string): string {
   if (secret === 'token') return `${value.slice(0, 'muster_enroll_'.length)}… (not shown)`;

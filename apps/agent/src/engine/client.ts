@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { ResponseTooLongError, readText, send } from '../http/exchange.js';
 import type { EngineAddress } from './address.js';
@@ -5,6 +6,7 @@ import { negotiateApiVersion } from './api-version.js';
 import { createEngineRoute } from './connect.js';
 import { EngineError } from './errors.js';
 import { openEvents } from './event-stream.js';
+import { LIST_TIMEOUT_MS_DEFAULT, createListTimeout } from './list-timeout.js';
 import { ContainerList, InfoReply, InspectedContainer, VersionReply } from './shapes.js';
 import type { EngineEvent, ListedContainer } from './shapes.js';
 import { toHealth, toStartedAt, type Inspected } from './to-container.js';
@@ -33,8 +35,10 @@ export interface EngineClientOptions {
   address: EngineAddress;
   /** The API version to use; null to negotiate the highest version that both the engine and this agent support. */
   apiVersion: string | null;
-  /** Timeouts: `pingMs` for pings and inspections, `callMs` for all other calls. */
+  /** Timeouts: `pingMs` for pings and inspections, `callMs` for all other calls except lists. */
   timeouts?: { pingMs: number; callMs: number };
+  /** Timeout of the first list. The timeouts of the others adapt to the engine. */
+  listTimeoutMs?: number;
 }
 
 const TIMEOUTS_DEFAULT = { pingMs: 5_000, callMs: 15_000 };
@@ -48,13 +52,19 @@ const REPLY_BYTES_MAX = 24 * 1024 * 1024;
 
 /** Creates a client that connects on its first call. Throws `EngineError` if the certificates cannot be read. */
 export function createEngineClient(options: EngineClientOptions): EngineClient {
-  const { address, timeouts = TIMEOUTS_DEFAULT } = options;
+  const { address, timeouts = TIMEOUTS_DEFAULT, listTimeoutMs = LIST_TIMEOUT_MS_DEFAULT } = options;
   const route = createEngineRoute(address);
+  const listTimeout = createListTimeout(listTimeoutMs);
   /**
-   * The negotiated version. It is reset after a failure, because the engine may have been upgraded. A 404 does not
-   * reset the version, because a 404 only means that a container no longer exists.
+   * The negotiated version; null if it must be negotiated again, because the engine may have been upgraded: after a
+   * failure, and when the engine offers another version than before. A 404 is no such failure, because it only means
+   * that a container no longer exists.
    */
   let negotiatedVersion: string | null = options.apiVersion;
+  /** The engine's highest version, according to its last response with a version; null before the first one. */
+  let offeredVersion: string | null = null;
+
+  const forgetVersion = (): void => void (negotiatedVersion = options.apiVersion);
 
   async function get(
     path: string,
@@ -64,15 +74,16 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
       const response = await send(route, { method: 'GET', path, signal: AbortSignal.any([signal, timeout]) });
-      const version = response.headers['api-version'];
-      return {
-        status: response.statusCode!,
-        version: typeof version === 'string' ? version : null,
-        text: await readText(response, REPLY_BYTES_MAX),
-      };
+      const header = response.headers['api-version'];
+      const version = typeof header === 'string' ? header : null;
+      if (version !== null && version !== offeredVersion) {
+        offeredVersion = version;
+        forgetVersion();
+      }
+      return { status: response.statusCode!, version, text: await readText(response, REPLY_BYTES_MAX) };
     } catch (error) {
       signal.throwIfAborted();
-      throw toEngineError(error, timeout.aborted, timeoutMs, address);
+      throw await toEngineError(error, timeout.aborted ? timeoutMs : null, address);
     }
   }
 
@@ -91,6 +102,18 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     return negotiatedVersion === '' ? path : `/v${negotiatedVersion}${path}`;
   }
 
+  /**
+   * Calls the engine. If the engine refuses a version that was negotiated earlier (a 400), it was upgraded in the
+   * meantime, and the call is repeated with the version that it supports now.
+   */
+  async function callVersioned(path: string, signal: AbortSignal, timeoutMs: number) {
+    const wasNegotiatedEarlier = options.apiVersion === null && negotiatedVersion !== null;
+    const answer = await get(await versioned(path, signal), signal, timeoutMs);
+    if (answer.status !== 400 || !wasNegotiatedEarlier) return answer;
+    forgetVersion();
+    return get(await versioned(path, signal), signal, timeoutMs);
+  }
+
   async function call<S extends z.ZodType>(
     path: string,
     schema: S,
@@ -98,12 +121,29 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     timeoutMs = timeouts.callMs,
   ): Promise<z.output<S>> {
     try {
-      const { status, text } = await get(await versioned(path, signal), signal, timeoutMs);
+      const { status, text } = await callVersioned(path, signal, timeoutMs);
       if (status !== 200) throw refusedError(address, path, status, text);
       return parseReply(schema, text, path, address);
     } catch (error) {
-      if (error instanceof EngineError && error.status !== 404) negotiatedVersion = options.apiVersion;
+      if (error instanceof EngineError && error.status !== 404) forgetVersion();
       throw error;
+    }
+  }
+
+  async function listContainers(signal: AbortSignal): Promise<ListedContainer[]> {
+    const timeoutMs = listTimeout.ms();
+    // A ping without an answer says nothing about the duration of a list, so the version is negotiated first.
+    await versioned('', signal);
+    const startedAt = performance.now();
+    try {
+      const listed = await call('/containers/json?all=1', ContainerList, signal, timeoutMs);
+      listTimeout.recordSuccess(performance.now() - startedAt);
+      return listed;
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.failure !== 'timeout') throw error;
+      listTimeout.recordTimeout();
+      const advice = `the next list may take ${listTimeout.ms() / 1_000} s; MUSTER_ENGINE_TIMEOUT sets the first limit`;
+      throw new EngineError('timeout', `${error.message} (${advice})`);
     }
   }
 
@@ -112,7 +152,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     ping: async (signal) => void (await ping(signal)),
     version: (signal) => call('/version', VersionReply, signal),
     info: (signal) => call('/info', InfoReply, signal),
-    listContainers: (signal) => call('/containers/json?all=1', ContainerList, signal),
+    listContainers,
     async inspectContainer(id, signal) {
       try {
         const { State } = await call(`/containers/${id}/json`, InspectedContainer, signal, timeouts.pingMs);
@@ -127,7 +167,11 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
         return await openEvents(route, await versioned('/events', signal), signal);
       } catch (error) {
         signal.throwIfAborted();
-        throw error instanceof EngineError ? error : toEngineError(error, false, timeouts.callMs, address);
+        forgetVersion();
+        if (error instanceof EngineError) throw error;
+        // The signal was not aborted, so the stream itself stopped waiting for the headers.
+        const isTimedOut = (error as Error).name === 'AbortError';
+        throw await toEngineError(error, isTimedOut ? timeouts.callMs : null, address);
       }
     },
     close: () => route.close(),
@@ -183,28 +227,46 @@ function parseJson(text: string): unknown {
 const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket; start the engine, or correct DOCKER_HOST',
   EACCES: 'permission denied; the agent’s user needs access to the socket (for Docker, the group docker)',
-  ECONNREFUSED:
-    'connection refused; start the engine (or remove a directory at the socket’s path: Docker creates one if the ' +
-    'source of a bind mount is missing)',
+  ECONNREFUSED: 'connection refused; start the engine',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; put the certificate into ca.pem in DOCKER_CERT_PATH',
   SELF_SIGNED_CERT_IN_CHAIN: 'the CA of its certificate is unknown; put that CA into ca.pem in DOCKER_CERT_PATH',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the CA of its certificate is unknown; put that CA into ca.pem in DOCKER_CERT_PATH',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it requires cert.pem and key.pem in DOCKER_CERT_PATH',
 };
 
-function toEngineError(error: unknown, isTimedOut: boolean, timeoutMs: number, address: EngineAddress): EngineError {
+/** Explains a failed request. `timedOutMs` is the timeout that the request exceeded, or null. */
+async function toEngineError(error: unknown, timedOutMs: number | null, address: EngineAddress): Promise<EngineError> {
   if (error instanceof ResponseTooLongError) {
     return new EngineError(
       'too_large',
       `the engine at ${address.label} sent more data than the agent accepts: ${error.message}`,
     );
   }
-  if (isTimedOut) {
-    return new EngineError('timeout', `the engine at ${address.label} did not answer within ${timeoutMs / 1_000} s`);
+  if (timedOutMs !== null) {
+    return new EngineError('timeout', `the engine at ${address.label} did not answer within ${timedOutMs / 1_000} s`);
   }
   const { code, message } = error as NodeJS.ErrnoException;
-  const reason = (code !== undefined && ADVICE_BY_CODE[code]) || message || code || 'the connection failed';
+  const reason =
+    (code === 'ECONNREFUSED' && (await explainDirectory(address))) ||
+    (code !== undefined && ADVICE_BY_CODE[code]) ||
+    message ||
+    code ||
+    'the connection failed';
   return new EngineError('unreachable', `cannot read the engine at ${address.label}: ${reason}`, null, {
     cause: error,
   });
+}
+
+/**
+ * Returns a sentence if there is a directory at the socket's path, and null otherwise. A directory refuses connections
+ * like a socket without a server.
+ */
+async function explainDirectory(address: EngineAddress): Promise<string | null> {
+  if (address.kind !== 'unix') return null;
+  const found = await stat(address.socketPath).catch(() => null);
+  if (found?.isDirectory() !== true) return null;
+  return (
+    `${address.socketPath} is a directory; Docker creates one if the source of a bind mount is missing. ` +
+    'Remove it, start the engine, and then start the container that mounts it'
+  );
 }

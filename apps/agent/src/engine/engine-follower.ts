@@ -1,7 +1,10 @@
 import type { Logger } from 'pino';
+import { createLogThrottle } from '../lib/log-throttle.js';
 import type { EngineClient } from './client.js';
+import type { EngineGate } from './engine-gate.js';
+import { EngineError } from './errors.js';
 import type { Inventory } from './inventory.js';
-import { createEngineWatch } from './watch.js';
+import { createEngineWatch, type WatchTimes } from './watch.js';
 import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
 
@@ -11,17 +14,21 @@ export interface EngineFollower {
   run(signal: AbortSignal): Promise<void>;
   /** Resolves when the first subscription has succeeded or failed. */
   readonly settled: Promise<void>;
-  /** Closes the current subscription and opens a new one. */
+  /** Closes the current subscription. A new one is opened as soon as the gate allows it. */
   restart(): void;
 }
 
 export interface EngineFollowerOptions {
   engine: EngineClient;
+  gate: EngineGate;
   inventory: Inventory;
   poller: EnginePoller;
   reporter: Pick<Reporter, 'markChanged' | 'invalidate'>;
+  /** Returns monotonic time in milliseconds. */
+  now: () => number;
   random: () => number;
   log: Logger;
+  times?: WatchTimes;
 }
 
 /** Actions after which a stored inspection of the container is outdated. */
@@ -29,19 +36,32 @@ const INVALIDATING_ACTIONS = /^(start|health_status)/;
 
 /** Creates a follower for `engine`. */
 export function createEngineFollower(options: EngineFollowerOptions): EngineFollower {
-  const { engine, inventory, poller, reporter, random, log } = options;
-  let isWatching = false;
+  const { engine, gate, inventory, poller, reporter, now, random, log, times } = options;
+  const throttle = createLogThrottle(now);
+  /** True from the start of a subscription until a new one could not be opened. */
+  let wasWatching = false;
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));
-  const watch = createEngineWatch(
-    engine,
-    {
+
+  function logNoEvents(kind: string, reason: string): void {
+    if (throttle.record(kind) === null) return;
+    log.warn(
+      { reason },
+      'no event stream from the engine: until it is restored, changes are detected only at the regular interval',
+    );
+  }
+
+  const watch = createEngineWatch({
+    client: engine,
+    gate,
+    handlers: {
       onWatching() {
         log.debug('subscribed to the engine’s events');
-        isWatching = true;
+        wasWatching = true;
         inventory.setWatched(true);
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();
+        gate.reopen();
         reporter.invalidate();
         settle();
       },
@@ -50,18 +70,23 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         reporter.markChanged();
       },
       onLost(error) {
-        const reason = error instanceof Error ? error.message : 'the engine closed the stream';
-        log[isWatching ? 'warn' : 'debug'](
-          { reason },
-          'no event stream from the engine: until it is restored, changes are detected only at the regular interval',
-        );
+        log.debug({ reason: error instanceof Error ? error.message : null }, 'the engine’s event stream has ended');
         inventory.setWatched(false);
-        if (isWatching) reporter.invalidate();
-        isWatching = false;
+        // Events may have been missed. If a new stream can be opened soon, one reading after that finds all changes.
+        reporter.markChanged();
+      },
+      onOpenFailed(error) {
+        // If the engine cannot be reached, reading it fails, too, and the reporter logs that error.
+        if (error instanceof EngineError && error.failure !== 'unreachable') {
+          logNoEvents(`${error.failure} ${error.status}`, error.message);
+        }
+        if (wasWatching) reporter.invalidate();
+        wasWatching = false;
         settle();
       },
     },
     random,
-  );
+    ...(times === undefined ? {} : { times }),
+  });
   return { run: (signal) => watch.run(signal), settled, restart: () => watch.restart() };
 }

@@ -6,7 +6,7 @@ import {
   type Container,
 } from '@muster/contracts';
 import { encodeSnapshot, type EncodedSnapshot } from '../reporting/encode-snapshot.js';
-import { EngineError } from './errors.js';
+import { EngineError, type EngineFailure } from './errors.js';
 import type { MachineFacts } from './identity.js';
 import type { InventoryReading, Inventory } from './inventory.js';
 
@@ -14,6 +14,9 @@ import type { InventoryReading, Inventory } from './inventory.js';
 export interface EngineFault {
   code: Extract<AgentProblemCode, 'engine_unreachable' | 'list_refused'>;
   message: string;
+  failure: EngineFailure;
+  /** The HTTP status if the failure is `refused`; null otherwise. */
+  status: number | null;
 }
 
 /** A successful reading of the engine. */
@@ -32,17 +35,16 @@ export interface EngineReading {
 
 /**
  * The result of a poll: either a reading of the engine or a fault. A failed list call never results in an empty
- * snapshot, or in a snapshot that is marked as complete but lacks containers. `isEngineResponsive` is true if the
- * engine answered, but with more data than the agent accepts. Retrying soon would then not help.
+ * snapshot, or in a snapshot that is marked as complete but lacks containers.
  */
-export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault; isEngineResponsive: boolean };
+export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault };
 
 /** Reads the engine and the machine. */
 export interface EnginePoller {
   poll(signal: AbortSignal): Promise<PollResult>;
   /** Pings the engine. Returns null if it answers, otherwise the fault. */
   check(signal: AbortSignal): Promise<EngineFault | null>;
-  /** Returns the facts of the last successful reading, or null before the first one. */
+  /** Returns the facts as last read, or null if they could not be read yet. They can be known without a list. */
   facts(): MachineFacts | null;
   /** Forces the next poll to re-read the facts, because the engine may have been replaced. */
   invalidateFacts(): void;
@@ -60,13 +62,25 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
   let facts: MachineFacts | null = null;
   let areFactsCurrent = false;
 
+  async function readCurrentFacts(signal: AbortSignal): Promise<MachineFacts> {
+    facts = await readFacts(signal);
+    areFactsCurrent = true;
+    return facts;
+  }
+
   async function read(signal: AbortSignal): Promise<InventoryReading & { facts: MachineFacts }> {
-    const reading = await inventory.read(signal);
-    if (facts === null || !areFactsCurrent) {
-      facts = await readFacts(signal);
-      areFactsCurrent = true;
+    // The first facts are read before the list, because they are needed to enroll even if the list fails.
+    let factsFailure: unknown = null;
+    if (facts === null) {
+      await readCurrentFacts(signal).catch((error: unknown) => {
+        // An engine that answers may refuse the facts and allow the list. Otherwise, the list would fail, too.
+        if (!(error instanceof EngineError) || ['unreachable', 'timeout'].includes(error.failure)) throw error;
+        factsFailure = error;
+      });
     }
-    return { ...reading, facts };
+    const reading = await inventory.read(signal);
+    if (factsFailure !== null) throw factsFailure;
+    return { ...reading, facts: facts !== null && areFactsCurrent ? facts : await readCurrentFacts(signal) };
   }
 
   return {
@@ -80,8 +94,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
         const { presentIds, facts } = reading;
         return { kind: 'ok', snapshot, containers, presentIds, incompleteness, observedAt, facts };
       } catch (error) {
-        const fault = toEngineFault(error);
-        return { kind: 'failed', fault, isEngineResponsive: (error as EngineError).failure === 'too_large' };
+        return { kind: 'failed', fault: toEngineFault(error) };
       }
     },
     async check(signal) {
@@ -111,8 +124,10 @@ function explainIncompleteness(reading: InventoryReading, reported: readonly Con
 /** Converts an `EngineError` to a fault in the contract's format. Rethrows any other error. */
 function toEngineFault(error: unknown): EngineFault {
   if (!(error instanceof EngineError)) throw error;
+  const { failure, status } = error;
   const message = error.message.replaceAll('\0', '').slice(0, ENGINE_ERROR_LENGTH_MAX).toWellFormed();
-  return { code: isRefusal(error) ? 'list_refused' : 'engine_unreachable', message: message || 'the engine failed' };
+  const code = isRefusal(error) ? 'list_refused' : 'engine_unreachable';
+  return { code, message: message || 'the engine failed', failure, status };
 }
 
 /**

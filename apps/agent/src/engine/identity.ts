@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { arch, type as osType } from 'node:os';
 import { MACHINE_PROPERTY_LENGTH_MAX, DISPLAY_NAME_LENGTH_MAX, type Engine } from '@muster/contracts';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
@@ -32,6 +33,21 @@ export async function readMachineFacts(
   });
   return toMachineFacts(version, info, { ...machine, machineId: await readMachineId(machine.machineIdPath) });
 }
+
+/** Docker's names of the architectures that Node.js names differently. */
+const DOCKER_ARCHS: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+
+/**
+ * Returns the facts that are known without the engine, for a machine that must be enrolled although its engine is not
+ * running. The identity is null, because the engine's own id is unknown.
+ */
+export const factsWithoutEngine = (hostname: string): MachineFacts => ({
+  name: (hostname || 'unnamed').slice(0, DISPLAY_NAME_LENGTH_MAX),
+  engine: { name: 'unknown', version: '', apiVersion: '' },
+  os: osType(),
+  arch: DOCKER_ARCHS[arch()] ?? arch(),
+  engineId: null,
+});
 
 /** Builds the facts from the engine's responses. `machineId` is the text of /etc/machine-id, or null. */
 export function toMachineFacts(

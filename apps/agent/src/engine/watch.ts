@@ -1,54 +1,134 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ENGINE_BACKOFF, fullJitterMs } from '../lib/backoff.js';
 import type { EngineClient } from './client.js';
+import type { EngineGate } from './engine-gate.js';
+import { EngineError } from './errors.js';
 import type { EngineEvent } from './shapes.js';
 
 /** Callbacks for an engine's events. */
 export interface WatchHandlers {
-  /** Called when a subscription begins. No event is missed from then on, but earlier events may have been missed. */
+  /** Called when events are received. No event is missed from then on, but earlier events may have been missed. */
   onWatching(): void;
   onEvent(event: EngineEvent): void;
   /**
-   * Called when a subscription ends and events may be missed. `error` is null if the engine closed the stream without
-   * an error.
+   * Called when an open stream ends and events may be missed. `error` is null if the engine closed the stream without an
+   * error, or if `restart` was called.
    */
   onLost(error: unknown): void;
+  /** Called when no stream could be opened. */
+  onOpenFailed(error: unknown): void;
+}
+
+/** Durations in milliseconds. */
+export interface WatchTimes {
+  /**
+   * Age at which a stream is replaced, because a stream can be dead without an error. Each stream lives up to a tenth
+   * longer or shorter.
+   */
+  renewMs: number;
+  /** How long the old stream is still read after the new one was opened, so that no event is lost between them. */
+  overlapMs: number;
+  /** A stream that ends sooner counts as a failure, like one that could not be opened. */
+  stableMs: number;
+}
+
+export const WATCH_TIMES_DEFAULT: WatchTimes = { renewMs: 300_000, overlapMs: 1_000, stableMs: 5_000 };
+
+export interface EngineWatchOptions {
+  client: Pick<EngineClient, 'openEvents'>;
+  gate: EngineGate;
+  handlers: WatchHandlers;
+  /** Returns a random number in [0, 1). */
+  random: () => number;
+  times?: WatchTimes;
+}
+
+/** An open event stream. */
+interface Stream {
+  /** Resolves with the error that ended the stream, or with null. */
+  ended: Promise<unknown>;
+  close(): void;
 }
 
 /**
- * Keeps a subscription to an engine's events and renews it with backoff whenever it ends. `run` resolves when the
- * signal is aborted. `restart` ends the current subscription so that it is renewed, because a half-open connection can
+ * Keeps a subscription to an engine's events. When the stream ends, a new one is opened as soon as the gate allows it.
+ * `run` resolves when the signal is aborted. `restart` closes the current stream, because a half-open connection can
  * stay silent forever.
  */
-export function createEngineWatch(client: EngineClient, handlers: WatchHandlers, random: () => number) {
-  let subscription = new AbortController();
+export function createEngineWatch(options: EngineWatchOptions) {
+  const { client, gate, handlers, random, times = WATCH_TIMES_DEFAULT } = options;
+  let restarted = new AbortController();
 
-  /** Runs one subscription until it ends. Returns whether the subscription was established. */
-  async function follow(signal: AbortSignal): Promise<boolean> {
-    subscription = new AbortController();
-    const combinedSignal = AbortSignal.any([signal, subscription.signal]);
-    let isSubscribed = false;
-    let failure: unknown = null;
+  /** Opens a stream. Throws `EngineError`, or the signal's reason. */
+  async function open(signal: AbortSignal): Promise<Stream> {
+    const closed = new AbortController();
+    const events = await client.openEvents(AbortSignal.any([signal, closed.signal]));
+    return { ended: consume(events, closed.signal), close: () => closed.abort() };
+  }
+
+  /** Passes events on until the stream ends. Events that arrive after `closed` was aborted are ignored. */
+  async function consume(events: AsyncIterable<EngineEvent>, closed: AbortSignal): Promise<unknown> {
     try {
-      const events = await client.openEvents(combinedSignal);
-      isSubscribed = true;
-      handlers.onWatching();
-      for await (const event of events) handlers.onEvent(event);
+      for await (const event of events) if (!closed.aborted) handlers.onEvent(event);
+      return null;
     } catch (error) {
-      failure = error;
+      return error;
     }
-    if (!signal.aborted) handlers.onLost(failure);
-    return isSubscribed;
+  }
+
+  /** Reads a stream and its successors until one of them ends. Resolves with the error that ended it, or with null. */
+  async function followAndRenew(first: Stream, signal: AbortSignal): Promise<unknown> {
+    let stream = first;
+    for (;;) {
+      const hasEnded = await isWithin(stream.ended, times.renewMs * (0.9 + 0.2 * random()), signal);
+      if (hasEnded) return stream.ended;
+      // If no second stream can be opened, the first one is still the best source of events.
+      const successor = await open(signal).catch(() => null);
+      if (successor === null) continue;
+      if (await isWithin(stream.ended, times.overlapMs, signal)) {
+        // The old stream may have ended before the new one was open.
+        successor.close();
+        return stream.ended;
+      }
+      stream.close();
+      stream = successor;
+    }
+  }
+
+  /** Opens a stream, and reads it and its successors until one of them ends. */
+  async function follow(signal: AbortSignal): Promise<void> {
+    let stream: Stream;
+    try {
+      stream = await open(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      gate.failed('events', error instanceof EngineError ? error.failure : 'unreachable');
+      return handlers.onOpenFailed(error);
+    }
+    const openedAt = performance.now();
+    handlers.onWatching();
+    const error = await followAndRenew(stream, signal);
+    if (performance.now() - openedAt >= times.stableMs) gate.succeeded('events');
+    if (!signal.aborted) gate.failed('events', 'closed');
+    handlers.onLost(signal.aborted ? null : error);
   }
 
   return {
     async run(signal: AbortSignal): Promise<void> {
-      let failures = 0;
       while (!signal.aborted) {
-        failures = (await follow(signal)) ? 1 : failures + 1;
-        await sleep(fullJitterMs(failures, random(), ENGINE_BACKOFF), undefined, { signal }).catch(() => undefined);
+        await gate.wait('events', signal);
+        restarted = new AbortController();
+        if (!signal.aborted) await follow(AbortSignal.any([signal, restarted.signal]));
       }
     },
-    restart: (): void => subscription.abort(),
+    restart: (): void => restarted.abort(),
   };
+}
+
+/** Returns whether `promise` settles within `ms`. Also waits for the promise once the signal is aborted. */
+async function isWithin(promise: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
+  const settled = new AbortController();
+  const timer = sleep(ms, false, { signal: AbortSignal.any([signal, settled.signal]) }).catch(() => true);
+  const isSettled = await Promise.race([promise.then(() => true), timer]);
+  settled.abort();
+  return isSettled;
 }

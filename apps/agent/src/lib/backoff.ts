@@ -7,9 +7,6 @@ export interface BackoffLimits {
 /** The delays between attempts to reach the API. */
 export const SERVER_BACKOFF: BackoffLimits = { baseMs: 1_000, capMs: 60_000 };
 
-/** Waits between attempts to read the engine. They are shorter because the engine is local. */
-export const ENGINE_BACKOFF: BackoffLimits = { baseMs: 500, capMs: 5_000 };
-
 /** Maximum `Retry-After` that is respected: one day, in milliseconds. */
 const RETRY_AFTER_MS_MAX = 86_400_000;
 
@@ -22,6 +19,14 @@ const RETRY_AFTER_MS_MAX = 86_400_000;
  */
 export const fullJitterMs = (failures: number, random: number, limits: BackoffLimits): number =>
   random * backoffMs(failures, limits);
+
+/**
+ * Returns a wait with equal jitter, in milliseconds: at least half of the exponential backoff, and at most all of it.
+ * Use it instead of `fullJitterMs` if a minimum wait must be guaranteed. `failures` counts from 1, and `random` is in
+ * [0, 1).
+ */
+export const equalJitterMs = (failures: number, random: number, limits: BackoffLimits): number =>
+  ((1 + random) / 2) * backoffMs(failures, limits);
 
 const backoffMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =>
   Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));

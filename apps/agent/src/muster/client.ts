@@ -7,6 +7,7 @@ import {
   SyncSummary,
   TokenHolder,
   TokenRotation,
+  describeForeignResponse,
   type EnrollRequest,
   type Heartbeat,
 } from '@muster/contracts';
@@ -14,8 +15,10 @@ import { z } from 'zod';
 import { parseRetryAfter } from '../lib/backoff.js';
 import { readText, send } from '../http/exchange.js';
 import type { SnapshotPart } from '../reporting/snapshot-parts.js';
-import type { ProxySettings } from './proxy.js';
+import { connectionSettings, describeFailure, formatDiagnosis } from './connection-failure.js';
+import { NO_PROXIES, type ProxySettings } from './proxy.js';
 import { createMusterRoute } from './route.js';
+import type { TrustSettings } from './trust.js';
 
 /**
  * The result of a call. `retry` means that the call may succeed later (429, 5xx, 408, no connection, a timeout, or a
@@ -63,22 +66,26 @@ const TIMEOUT_MS_DEFAULT = 20_000;
 /** Maximum size of a response, in bytes. Muster's responses are more than a thousand times smaller. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
-const DIRECT: ProxySettings = { https: null, http: null, noProxy: null };
+/** Length of the beginning of a foreign response that is searched for its title, in characters. */
+const BODY_LENGTH_MAX = 4_096;
 
 /**
  * Creates a client of the API at `musterUrl`. The client connects on its first call, keeps the connection open and
  * follows no redirects.
+ * @throws StopError if the certificates that `trust` names cannot be read.
  */
 export function createMusterClient(options: {
   musterUrl: string;
   proxy?: ProxySettings;
+  trust?: TrustSettings;
   timeoutMs?: number;
   wallNow: () => Date;
 }): MusterClient {
-  const { musterUrl, proxy = DIRECT, timeoutMs = TIMEOUT_MS_DEFAULT, wallNow } = options;
+  const { musterUrl, proxy = NO_PROXIES, trust, timeoutMs = TIMEOUT_MS_DEFAULT, wallNow } = options;
   const url = new URL(musterUrl);
   const base = url.pathname.replace(/\/$/, '');
-  const route = createMusterRoute(url, proxy);
+  const route = createMusterRoute(url, proxy, trust);
+  const settings = connectionSettings(url, proxy);
 
   async function callApi<S extends z.ZodType>(call: {
     method?: 'POST' | 'GET' | 'DELETE';
@@ -104,12 +111,22 @@ export function createMusterClient(options: {
         signal: AbortSignal.any([call.signal, timeout]),
       });
       const text = await readText(response, ANSWER_BYTES_MAX);
-      const retryAfter = response.headers['retry-after'];
-      return toAnswer(call.schema, response.statusCode!, text, () => parseRetryAfter(retryAfter, wallNow().getTime()));
+      const { 'retry-after': retryAfter, location = null } = response.headers;
+      const status = response.statusCode!;
+      return toAnswer({
+        schema: call.schema,
+        status,
+        text,
+        retryAfterMs: () => parseRetryAfter(retryAfter, wallNow().getTime()),
+        foreignReason() {
+          const foreign = { path: call.path, status, location, body: text.slice(0, BODY_LENGTH_MAX) };
+          return `${musterUrl}: ${formatDiagnosis(describeForeignResponse(settings, foreign))}`;
+        },
+      });
     } catch (error) {
       call.signal.throwIfAborted();
-      const reason = timeout.aborted ? `no answer within ${timeoutMs / 1_000} s` : toConnectionFailure(error);
-      return { kind: 'retry', status: null, reason: `${musterUrl}: ${reason}`, retryAfterMs: null };
+      const failure = describeFailure(settings, error, timeout.aborted ? timeoutMs : null);
+      return { kind: 'retry', status: null, reason: `${musterUrl}: ${formatDiagnosis(failure)}`, retryAfterMs: null };
     }
   }
 
@@ -154,21 +171,31 @@ const snapshotHeaders = (
   [SnapshotHeaderNames.observedAt]: observedAt.toISOString(),
 });
 
-/** Converts a response to an answer. If the response is not from Muster, only its status is used. */
-function toAnswer<S extends z.ZodType>(
-  schema: S,
-  status: number,
-  text: string,
-  retryAfterMs: () => number | null,
-): Answer<z.output<S>> {
+/**
+ * Converts a response to an answer. A response that is not from Muster counts only with its status; `foreignReason`
+ * describes it.
+ */
+function toAnswer<S extends z.ZodType>({
+  schema,
+  status,
+  text,
+  retryAfterMs,
+  foreignReason,
+}: {
+  schema: S;
+  status: number;
+  text: string;
+  retryAfterMs: () => number | null;
+  foreignReason: () => string;
+}): Answer<z.output<S>> {
   const body = parseJson(text);
   if (status >= 200 && status < 300) {
     const parsed = schema.safeParse(body);
     if (parsed.success) return { kind: 'ok', data: parsed.data };
-    return { kind: 'retry', status, reason: `answered ${status} with a body that is not Muster’s`, retryAfterMs: null };
+    return { kind: 'retry', status, reason: foreignReason(), retryAfterMs: null };
   }
   const problem = Problem.safeParse(body);
-  const reason = problem.success ? describeProblem(problem.data) : `answered ${status}`;
+  const reason = problem.success ? describeProblem(problem.data) : foreignReason();
   if (status === 429 || status === 408 || status >= 500) {
     return { kind: 'retry', status, reason, retryAfterMs: retryAfterMs() };
   }
@@ -189,13 +216,4 @@ function parseJson(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-/**
- * Returns the message of the innermost cause. If connections to several addresses failed, Node's error has a code but
- * no message.
- */
-function toConnectionFailure(error: unknown): string {
-  const { message, code, cause } = error as NodeJS.ErrnoException & { cause?: unknown };
-  return cause instanceof Error ? toConnectionFailure(cause) : message || code || 'the connection failed';
 }

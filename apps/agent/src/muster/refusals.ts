@@ -13,12 +13,19 @@ export const isTokenRejected = (answer: Answer<unknown>): answer is Refusal =>
   isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
 
 export const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
-export const ENROLL_TOKEN_REFUSED =
-  'the API rejects MUSTER_ENROLL_TOKEN: it is expired, revoked or used up, or belongs to another server; create a new' +
-  ' one (if this machine was enrolled before, its state was lost: keep MUSTER_STATE_DIR, and in a container, put it on ' +
-  'a volume)';
 export const DELETED = 'this host was deleted in Muster';
 export const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
+
+/**
+ * Returns why the API rejects the enrollment token, and what to do about it. `emptyStateDir` is the state directory if
+ * it holds no enrollment, which may have been lost.
+ */
+export const describeEnrollTokenRejection = ({ reason }: Refusal, emptyStateDir: string | null): string =>
+  `the API rejects MUSTER_ENROLL_TOKEN: ${reason}; create a new enrollment token on this server` +
+  (emptyStateDir === null
+    ? ''
+    : ` (if this machine was enrolled before, its state in ${emptyStateDir} was lost: keep that directory, and in a ` +
+      'container, put it on a volume)');
 
 /** Returns why the API rejects the token, and what to do about it. */
 export const describeTokenRejection = (answer: Refusal): string =>

@@ -2,9 +2,11 @@ import { Agent as HttpAgent, request as requestHttp, type RequestOptions } from 
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type SecureContext } from 'node:tls';
 import type { HttpRoute } from '../http/exchange.js';
+import { ProxyError } from './connection-failure.js';
 import { proxyFor, type ProxySettings } from './proxy.js';
+import { TRUST_DEFAULT, loadTrust, type TrustSettings } from './trust.js';
 
 /**
  * How long an idle connection is kept, in milliseconds, unless the server announces a shorter time. The time is longer
@@ -21,21 +23,30 @@ const portOf = ({ port, protocol }: URL): number => Number(port || (protocol ===
 
 /**
  * Creates a route with one keep-alive connection to the API at `url`, through the proxy that the settings select for
- * `url`.
+ * `url`. The certificates of `trust` are read only if the connection uses TLS.
+ * @throws StopError if these certificates cannot be read.
  */
-export function createMusterRoute(url: URL, settings: ProxySettings): HttpRoute {
-  const proxy = proxyFor(url, settings);
-  if (proxy === null)
-    return createRoute(url, url.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE));
-  if (url.protocol === 'https:') return createRoute(url, new TunnelAgent(proxy));
+export function createMusterRoute(url: URL, settings: ProxySettings, trust: TrustSettings = TRUST_DEFAULT): HttpRoute {
+  const proxy = proxyFor(url, settings)?.url ?? null;
+  const usesTls = [url, proxy].some((server) => server?.protocol === 'https:');
+  const tls = usesTls ? { secureContext: loadTrust(trust) } : {};
+  if (proxy === null) return createRoute(url, createAgent(url, tls));
+  if (url.protocol === 'https:') return createRoute(url, new TunnelAgent(proxy, tls));
   // Requests to an `http:` URL need no tunnel. They are sent to the proxy with the absolute URL.
-  const httpAgent = proxy.protocol === 'https:' ? new HttpsAgent(KEEP_ALIVE) : new HttpAgent(KEEP_ALIVE);
   return {
-    ...createRoute(proxy, httpAgent),
+    ...createRoute(proxy, createAgent(proxy, tls)),
     pathPrefix: url.origin,
     headers: { host: url.host, ...proxyAuthorization(proxy) },
   };
 }
+
+/** The certificates that TLS connections trust. */
+interface TlsOptions {
+  secureContext?: SecureContext;
+}
+
+const createAgent = ({ protocol }: URL, tls: TlsOptions): HttpAgent =>
+  protocol === 'https:' ? new HttpsAgent({ ...KEEP_ALIVE, ...tls }) : new HttpAgent(KEEP_ALIVE);
 
 const createRoute = (server: URL, httpAgent: HttpAgent): HttpRoute => ({
   request: server.protocol === 'https:' ? requestHttps : requestHttp,
@@ -53,40 +64,45 @@ function proxyAuthorization({ username, password }: URL): Record<string, string>
 /** TLS connections to the API through a proxy's CONNECT tunnel. The proxy sees only encrypted data. */
 class TunnelAgent extends HttpsAgent {
   readonly #proxy: URL;
+  readonly #tls: TlsOptions;
 
-  constructor(proxy: URL) {
+  constructor(proxy: URL, tls: TlsOptions) {
     super(KEEP_ALIVE);
     this.#proxy = proxy;
+    this.#tls = tls;
   }
 
   override createConnection(
     { host, port, signal }: RequestOptions,
     done: (error: Error | null, socket: Duplex) => void,
   ): undefined {
-    const fail = (error: Error): void => done(error, undefined as unknown as Duplex);
+    const fail = (error: ProxyError): void => done(error, undefined as unknown as Duplex);
+    const failToConnect = (cause: Error): void => fail(new ProxyError('cannot connect to the proxy', null, { cause }));
+    const refuse = (status: number): void => fail(new ProxyError(`the proxy answered ${status} to CONNECT`, status));
     const name = host!;
     const authority = `${isIP(name) === 6 ? `[${name}]` : name}:${port}`;
-    const connectRequest = (this.#proxy.protocol === 'https:' ? requestHttps : requestHttp)({
+    const isSecureProxy = this.#proxy.protocol === 'https:';
+    const connectRequest = (isSecureProxy ? requestHttps : requestHttp)({
       host: hostOf(this.#proxy),
       port: portOf(this.#proxy),
       method: 'CONNECT',
       path: authority,
-      agent: false,
+      agent: isSecureProxy ? new HttpsAgent(this.#tls) : false,
       headers: { host: authority, ...proxyAuthorization(this.#proxy) },
       ...(signal === undefined ? {} : { signal }),
     });
-    connectRequest.once('error', fail);
+    connectRequest.once('error', failToConnect);
     connectRequest.once('response', ({ statusCode }) => {
       connectRequest.destroy();
-      fail(new Error(`the proxy answered ${statusCode} to CONNECT`));
+      refuse(statusCode!);
     });
     connectRequest.once('connect', ({ statusCode }, socket) => {
-      connectRequest.off('error', fail);
+      connectRequest.off('error', failToConnect);
       if (statusCode !== 200) {
         socket.destroy();
-        return fail(new Error(`the proxy answered ${statusCode} to CONNECT`));
+        return refuse(statusCode!);
       }
-      done(null, connectTls({ socket, ...(isIP(name) === 0 ? { servername: name } : {}), host: name }));
+      done(null, connectTls({ socket, ...(isIP(name) === 0 ? { servername: name } : {}), host: name, ...this.#tls }));
     });
     connectRequest.end();
     return undefined;

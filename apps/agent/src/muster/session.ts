@@ -8,7 +8,13 @@ import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';
 import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
-import { ENROLL_TOKEN_REFUSED, NOT_ENROLLED, describeTokenRejection, isTokenRejected, isRefusal } from './refusals.js';
+import {
+  NOT_ENROLLED,
+  describeEnrollTokenRejection,
+  describeTokenRejection,
+  isRefusal,
+  isTokenRejected,
+} from './refusals.js';
 import { hashEnrollToken, stateForServer } from './state-for-server.js';
 
 /**
@@ -23,6 +29,12 @@ export type FailedAnswer = SessionAnswer<never> & { kind: 'retry' | 'unauthorize
 
 export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAnswer =>
   answer.kind === 'retry' || answer.kind === 'unauthorized';
+
+/**
+ * Why a machine's tokens were deleted from its state: they were revoked, another machine uses them (`shared`), or the
+ * API rejects them.
+ */
+export type LeaveOutcome = 'revoked' | 'shared' | 'rejected';
 
 /** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
 export interface Session {
@@ -44,10 +56,10 @@ export interface Session {
    */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
   /**
-   * Revokes this host's tokens and deletes them from the state. If another agent reports as this host, the tokens are
+   * Revokes this host's tokens and deletes them from the state. If another machine reports as this host, the tokens are
    * deleted but not revoked. Throws `StopError` if the API cannot be reached.
    */
-  leave(signal: AbortSignal): Promise<'revoked' | 'forgotten'>;
+  leave(signal: AbortSignal): Promise<LeaveOutcome>;
   /**
    * Returns the API, the host and the token's time of issue, for the command `status`; null if this machine is not
    * enrolled.
@@ -64,6 +76,11 @@ export interface SessionWaits {
    * states it in `Retry-After`. It is `defaultMs` if the API sends no such header, and never longer than `maxMs`.
    */
   identity: { maxMs: number; defaultMs: number };
+  /**
+   * How long the token is not rotated after the start. In this time, the API notices if another machine uses the token,
+   * and then refuses to rotate it, because the rotation would disconnect one of the machines.
+   */
+  rotationMs: number;
 }
 
 /**
@@ -73,6 +90,7 @@ export interface SessionWaits {
 export const SESSION_WAITS_DEFAULT: SessionWaits = {
   unauthorized: { minMs: 600_000, maxMs: 3_600_000 },
   identity: { maxMs: 900_000, defaultMs: 330_000 },
+  rotationMs: 300_000,
 };
 
 export interface SessionOptions {
@@ -122,7 +140,7 @@ export function createSession(options: SessionOptions): Session {
   /** A token of unknown age is treated as issued at the start of this run. */
   const startedAt = wallNow().getTime();
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
-  let rotationNotBefore = 0;
+  let rotationNotBefore = startedAt + waits.rotationMs;
   let unauthorizedCount = 0;
 
   async function save(next: AgentState): Promise<void> {
@@ -149,6 +167,8 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function enroll(token: string, facts: MachineFacts, signal: AbortSignal): Promise<Answer<EnrollResponse>> {
+    // Check that the state can be written before the API issues a token. On a full disk, the token would be lost.
+    await save(state);
     const engineId = state.identity ?? facts.engineId ?? (await createRandomIdentity());
     let answer = await enrollAs(engineId, token, facts, signal);
     if (isRefusal(answer, ProblemTypes.engineIdInUse)) {
@@ -214,7 +234,7 @@ export function createSession(options: SessionOptions): Session {
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
     const { enrollment } = state;
     const nowMs = wallNow().getTime();
-    if (enrollment === null || tokenAgeMaxMs === 0 || !isAccepted(enrollment)) return;
+    if (enrollment === null || tokenAgeMaxMs === 0 || !isAccepted(enrollment) || enrollment.isSuperseded) return;
     const issuedMs = enrollment.issuedAt === null ? startedAt : Date.parse(enrollment.issuedAt);
     if (nowMs - issuedMs < tokenAgeMaxMs || nowMs < rotationNotBefore) return;
     rotationNotBefore = nowMs + ROTATION_RETRY_MS;
@@ -264,6 +284,15 @@ export function createSession(options: SessionOptions): Session {
     return isTokenRejected(secondAnswer) ? answer : secondAnswer;
   }
 
+  async function revoke(enrollment: Enrollment, signal: AbortSignal): Promise<LeaveOutcome> {
+    const answer = await callEnrolled(enrollment, (token) => client.leave(token, signal));
+    if (answer.kind === 'ok') return 'revoked';
+    if (isRefusal(answer, ProblemTypes.conflict)) return 'shared';
+    // A rejected token was revoked earlier, so there is nothing left to revoke.
+    if (isTokenRejected(answer)) return 'rejected';
+    throw new StopError(`cannot revoke this machine’s token in Muster: ${answer.reason}`, ExitCodes.failed);
+  }
+
   /** Returns the enrollment token, unless an operator deleted the host that was enrolled with it. */
   function usableEnrollToken(refusal: Answer<unknown>): string | null {
     if (enrollToken === null || state.enrollment === null || options.isEnrollCommand === true) return enrollToken;
@@ -301,7 +330,9 @@ export function createSession(options: SessionOptions): Session {
       if (facts === null) throw new TypeError('enrolling requires the facts of the machine');
       const enrolled = await enroll(enrollToken, facts, signal);
       if (enrolled.kind === 'refused') {
-        if (enrolled.problemType === ProblemTypes.tokenInvalid) return unauthorized(ENROLL_TOKEN_REFUSED);
+        if (enrolled.problemType === ProblemTypes.tokenInvalid) {
+          return unauthorized(describeEnrollTokenRejection(enrolled, state.enrollment === null ? store.dir : null));
+        }
         const reason = `the API refused to enroll this machine: ${enrolled.reason}`;
         if (state.enrollment !== null) return unauthorized(reason);
         throw new StopError(reason, ExitCodes.failed);
@@ -319,17 +350,10 @@ export function createSession(options: SessionOptions): Session {
     },
     async leave(signal) {
       const { enrollment } = state;
-      if (enrollment === null || enrollment.isSuperseded) {
-        await save({ ...state, enrollment: null });
-        return 'forgotten';
-      }
-      const answer = await callEnrolled(enrollment, (token) => client.leave(token, signal));
-      // A rejected token was revoked earlier, so there is nothing left to revoke.
-      if (answer.kind !== 'ok' && !isTokenRejected(answer)) {
-        throw new StopError(`cannot revoke this machine’s token in Muster: ${answer.reason}`, ExitCodes.failed);
-      }
+      if (enrollment === null) return 'rejected';
+      const outcome = enrollment.isSuperseded ? 'shared' : await revoke(enrollment, signal);
       await save({ ...state, enrollment: null });
-      return answer.kind === 'ok' ? 'revoked' : 'forgotten';
+      return outcome;
     },
   };
 }

@@ -16,7 +16,8 @@ export function stateForServer(musterUrl: string, enrollToken: string | null, st
   if (enrollToken !== null) return { ...state, enrollment: null };
   throw new StopError(
     `this machine is enrolled with ${state.enrollment.musterUrl}, not with ${musterUrl}: ` +
-      'set MUSTER_ENROLL_TOKEN to enroll it there, or another MUSTER_STATE_DIR to keep both enrollments',
+      'if this is a new address of the same API, run `muster-agent move`; otherwise set MUSTER_ENROLL_TOKEN to enroll ' +
+      'there, or another MUSTER_STATE_DIR to keep both enrollments',
     ExitCodes.usage,
   );
 }

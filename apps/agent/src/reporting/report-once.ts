@@ -44,9 +44,12 @@ export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal
       return;
     }
     const delayMs = retryDelayMs(tries, answer.retryAfterMs, random(), SERVER_BACKOFF);
-    if (tries === ATTEMPTS_MAX || delayMs > WAIT_MS_MAX)
-      throw failureError(`cannot report to the API: ${answer.reason}`);
-    log.warn({ reason: answer.reason, tries, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
+    if (tries === ATTEMPTS_MAX || delayMs > WAIT_MS_MAX) {
+      const failed = session.isEnrolled() ? 'cannot report to the API' : 'this machine cannot be enrolled now';
+      throw failureError(`${failed}: ${answer.reason}`);
+    }
+    const message = session.isEnrolled() ? 'the call to the API failed' : 'this machine cannot be enrolled now';
+    log.warn({ reason: answer.reason, tries, retryInMs: Math.round(delayMs) }, message);
     await sleep(delayMs, undefined, { signal });
   }
 }

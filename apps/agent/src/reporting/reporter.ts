@@ -1,23 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentProblem, SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { ENGINE_BACKOFF, SERVER_BACKOFF, fullJitterMs, retryDelayMs } from '../lib/backoff.js';
+import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import { withBackgroundTask } from '../lib/background-task.js';
+import { createLogThrottle } from '../lib/log-throttle.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
 import { isFailedCall, type FailedAnswer, type Session } from '../muster/session.js';
+import type { EngineGate } from '../engine/engine-gate.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
+import type { MachineFacts } from '../engine/identity.js';
 import {
   scheduleAfterEngineChange,
   scheduleAfterEngineFailure,
   scheduleAfterHeartbeatAnswer,
   scheduleAfterSkippedHeartbeat,
+  changeReadingAt,
   nextAction,
   scheduleAfterRecordStart,
   scheduleAfterServerFailure,
   scheduleAfterSnapshotAnswer,
   scheduleAfterSnapshotStart,
   scheduleAfterSnapshotDelay,
+  scheduleSnapshotWithin,
   createSchedule,
 } from './schedule.js';
 import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js';
@@ -49,9 +54,11 @@ export interface ReportingProgress {
   acceptedAt: string | null;
   /** Number of containers in the last successful reading; null before the first one. */
   containers: number | null;
+  /** Number of containers in the last successful reading with a field that was shortened because it exceeds a limit. */
+  truncatedContainers: number;
   /** Why the engine cannot be read; null if it can. */
   engineError: string | null;
-  /** Why the last call to the API failed; null if it succeeded. */
+  /** Why the last call to the API failed, or why the API refuses the heartbeats; null if neither is the case. */
   serverError: string | null;
   /** Number of journal entries that have not been sent to the API. */
   journalEntries: number;
@@ -63,6 +70,11 @@ export interface ReportingProgress {
 
 export interface ReporterOptions {
   poller: EnginePoller;
+  /** The backoff in front of the engine. It is closed after each failure and opened by each reading. */
+  gate: EngineGate;
+  /** The facts with which a machine is enrolled if its engine reports none for `withoutEngineMs`. */
+  factsWithoutEngine: MachineFacts;
+  withoutEngineMs: number;
   client: MusterClient;
   session: Session;
   stream: SnapshotStream;
@@ -76,8 +88,8 @@ export interface ReporterOptions {
   log: Logger;
   /** How long a burst of engine events is collected before a snapshot, in milliseconds. */
   coalesceMs: number;
-  /** Called each time the engine cannot be read, except if it answers with more data than the agent accepts. */
-  onEngineFailure(): void;
+  /** Called each time the engine does not answer, because an open event stream may then be dead. */
+  onEngineSilence(): void;
 }
 
 /**
@@ -86,20 +98,40 @@ export interface ReporterOptions {
  */
 const SLEEP_MS_MAX = 86_400_000;
 
+/** If a reading takes longer than this, in milliseconds, heartbeats are sent in the meantime. */
+const QUIET_READING_MS = 1_000;
+
+/** A heartbeat that is sent this long after the start of a reading, in milliseconds, confirms nothing. */
+const CONFIRMED_READING_MS = 15_000;
+
+/**
+ * Wait before the next snapshot, in milliseconds, if the API ignored one because an earlier run of this agent reported
+ * with a clock that was ahead. The API ignores the snapshots of this run for at most a minute.
+ */
+const EARLIER_CLOCK_RETRY_MS = 15_000;
+
 /** Creates a reporter. It does nothing until `run` is called. */
 export function createReporter(options: ReporterOptions): Reporter {
-  const { poller, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } = options;
+  const { poller, gate, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } =
+    options;
+  const throttle = createLogThrottle(now);
   let schedule = createSchedule(now());
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
   const faults: ReportFaults = { engine: null, incompleteness: null, refusal: null };
-  let engineFailures = 0;
+  /** When the engine could not be read for the first time in this run; null if it could always be read. */
+  let firstFaultAt: number | null = null;
+  /** True if the current fault of the engine was logged, so that its end must be logged, too. */
+  let isFaultLogged = false;
   let serverFailures = 0;
   /** Number of consecutive snapshots that the API answered with 429. */
   let delayedSnapshots = 0;
   let serverError: string | null = null;
+  /** Why the API refused the last heartbeat; null if it did not. */
+  let heartbeatRefusal: string | null = null;
   let acceptedAt: Date | null = null;
   let containers: number | null = null;
+  let truncatedContainers = 0;
   let isSuperseded = false;
   /** The reading whose snapshot is in flight; null once the API has answered or the journal contains the reading. */
   let unansweredReading: EngineReading | null = null;
@@ -116,16 +148,38 @@ export function createReporter(options: ReporterOptions): Reporter {
       recordEngineReadable(result);
       return result;
     }
-    recordEngineFault(result.fault, result.isEngineResponsive);
+    recordEngineFault(result.fault);
     return null;
+  }
+
+  /**
+   * Does the same as `pollEngine`. If the engine is slow, heartbeats are sent in the meantime, so that the host does not
+   * become stale. They confirm the last snapshot at first, if `mayConfirm` is true.
+   */
+  async function pollWithHeartbeats(signal: AbortSignal, mayConfirm: boolean): Promise<EngineReading | null> {
+    const startedAt = now();
+    return withBackgroundTask(pollEngine(signal), async (pollEnded) => {
+      while (!pollEnded.aborted) {
+        const dueAt = Math.max(startedAt + QUIET_READING_MS, schedule.notBefore, schedule.heartbeatAt);
+        if (dueAt > now()) await idle(dueAt - now(), pollEnded);
+        else await sendHeartbeatWhileReading(signal, mayConfirm && now() - startedAt < CONFIRMED_READING_MS);
+      }
+    });
   }
 
   async function sendSnapshot(signal: AbortSignal): Promise<void> {
     if (!(await replay(signal))) return;
-    schedule = scheduleAfterSnapshotStart(schedule);
-    const reading = await pollEngine(signal);
+    const isWithoutChange = isUnchanged();
+    schedule = scheduleAfterSnapshotStart(schedule, now());
+    const reading = await pollWithHeartbeats(signal, isWithoutChange);
     if (reading === null) return;
     unansweredReading = reading;
+    if (schedule.notBefore > now()) {
+      // A heartbeat that was sent in the meantime failed.
+      await recordUnanswered();
+      schedule = scheduleSnapshotWithin(schedule, now(), 0);
+      return;
+    }
     // The API may have refused the last snapshot because the API still holds too many containers that an earlier run
     // reported. This run does not know the ids of these containers, but a complete snapshot removes them.
     const isComplete = reading.incompleteness === null || faults.refusal !== null;
@@ -140,7 +194,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (answer.kind === 'refused') {
       digest = null;
       faults.refusal = answer.reason;
-      log.error({ reason: answer.reason }, 'the API refused this snapshot: retrying at the regular interval');
+      logOnce('error', `snapshot ${answer.reason}`, 'the API refused this snapshot: retrying at the regular interval', {
+        reason: answer.reason,
+      });
       schedule = scheduleAfterSnapshotAnswer(
         schedule,
         now(),
@@ -157,9 +213,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   /** Reads the engine and writes its changes to the journal, because no snapshot can be sent yet. */
-  async function recordChange(signal: AbortSignal): Promise<void> {
-    schedule = scheduleAfterRecordStart(schedule);
-    const reading = await pollEngine(signal);
+  async function recordChange(signal: AbortSignal, poll = pollEngine): Promise<void> {
+    schedule = scheduleAfterRecordStart(schedule, now());
+    const reading = await poll(signal);
     if (reading === null) return;
     await recordUnanswered();
     await recordInJournal(reading);
@@ -185,7 +241,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const call: Session['call'] = (request, facts, signal) =>
     withBackgroundTask(session.call(request, facts, signal), async (callEnded) => {
       while (!callEnded.aborted) {
-        const waitMs = (schedule.changeAt ?? Number.POSITIVE_INFINITY) - now();
+        const waitMs = changeReadingAt(schedule, gate.openAt('list')) - now();
         if (waitMs > 0) await idle(waitMs, callEnded);
         else await recordChange(signal);
       }
@@ -226,13 +282,17 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (applied) log[created + updated + removed > 0 ? 'info' : 'debug'](counts, 'snapshot applied');
     else if (reason === 'stream_superseded') {
       log.warn('snapshot not applied: another agent reports with this host’s token (a cloned machine?)');
-    } else log.warn({ reason }, 'snapshot not applied: the API has a newer one, or this machine’s clock was set back');
+    } else if (reason === 'observed_earlier') {
+      const message = 'snapshot not applied: this machine’s clock is behind that of the agent’s run before';
+      logOnce('warn', reason, message, { retryInMs: EARLIER_CLOCK_RETRY_MS });
+    } else log.warn({ reason }, 'snapshot not applied: the API has a newer one');
     const isNewStream = stream.recordAnswer(summary, now());
     if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
     // After an incomplete snapshot, the API has no digest, so it requests a snapshot at each heartbeat. The agent
     // ignores these requests.
     const isAccepted = applied && faults.incompleteness === null;
     schedule = scheduleAfterSnapshotAnswer(schedule, now(), { cadence, isAccepted }, random());
+    if (reason === 'observed_earlier') schedule = scheduleSnapshotWithin(schedule, now(), EARLIER_CLOCK_RETRY_MS);
     if (isNewStream) markChanged();
   }
 
@@ -241,55 +301,97 @@ export function createReporter(options: ReporterOptions): Reporter {
       // If the engine is frozen, its event stream stays open but silent. Without this check, heartbeats would confirm
       // the engine's last state until the next time the containers are listed.
       const fault = await poller.check(signal);
-      if (fault !== null) recordEngineFault(fault, false);
+      if (fault !== null) recordEngineFault(fault);
     }
-    if (!session.isEnrolled() && poller.facts() === null) {
-      schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
+    await postHeartbeat(isUnchanged(), call, signal);
+  }
+
+  /** Sends a heartbeat while the engine is being read. Further changes are recorded only after that reading. */
+  const sendHeartbeatWhileReading = (signal: AbortSignal, mayConfirm: boolean): Promise<void> =>
+    postHeartbeat(mayConfirm && isUnchanged(), (...each) => session.call(...each), signal);
+
+  /** Returns whether the last snapshot matches the current state, as far as is known. */
+  const isUnchanged = (): boolean => faults.engine === null && schedule.changeAt === null && journal.size() === 0;
+
+  async function postHeartbeat(isCurrent: boolean, sendCall: Session['call'], signal: AbortSignal): Promise<void> {
+    const facts = enrollmentFacts();
+    if (!session.isEnrolled() && facts === null) {
+      const possibleAt = firstFaultAt === null ? undefined : firstFaultAt + options.withoutEngineMs;
+      schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random(), possibleAt);
       return;
     }
-    // While a change is unreported, the last snapshot does not match the current state.
-    const isCurrent = faults.engine === null && schedule.changeAt === null && journal.size() === 0;
     const heartbeat = composeHeartbeat(faults, isCurrent ? digest : null, poller.facts(), wallNow());
-    const answer = await call(
+    const answer = await sendCall(
       (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
-      poller.facts(),
+      facts,
       signal,
     );
     if (isFailedCall(answer)) return void recordServerFailure('heartbeat', answer);
-    recordAnswered();
     if (answer.kind === 'refused') {
-      log.error({ reason: answer.reason }, 'the API refused this heartbeat: sending the next one as usual');
+      serverFailures = 0;
+      heartbeatRefusal = `the API, or a proxy in front of it, refuses the heartbeats: ${answer.reason}`;
+      logOnce('error', `heartbeat ${answer.reason}`, 'the API refused this heartbeat: sending the next one as usual', {
+        reason: answer.reason,
+      });
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
       return;
     }
+    recordAnswered();
+    heartbeatRefusal = null;
     schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }
 
-  function recordEngineFault(fault: EngineFault, isEngineResponsive: boolean): void {
-    const { message } = fault;
-    const isNewError = message !== faults.engine?.message;
-    engineFailures++;
-    const delayMs = isEngineResponsive
-      ? schedule.cadence.snapshotSeconds * 1_000
-      : fullJitterMs(engineFailures, random(), ENGINE_BACKOFF);
+  /**
+   * Returns the facts for an enrollment. A machine that is not enrolled yet is enrolled even if its engine is not
+   * running, so that the host is shown. It then gets a random identity. If it was enrolled before, a random identity
+   * would make it another host.
+   */
+  function enrollmentFacts(): MachineFacts | null {
+    const facts = poller.facts();
+    if (facts !== null || session.isEnrolled() || firstFaultAt === null) return facts;
+    return now() - firstFaultAt >= options.withoutEngineMs ? options.factsWithoutEngine : null;
+  }
+
+  function recordEngineFault(fault: EngineFault): void {
+    const { message, failure, status } = fault;
+    const isNewKind = faults.engine?.failure !== failure || faults.engine.status !== status;
+    firstFaultAt ??= now();
+    gate.failed('list', failure);
+    // Reading a list that is too large is expensive, and it does not become shorter soon.
+    const regularMs = failure === 'too_large' ? schedule.cadence.snapshotSeconds * 1_000 : 0;
+    const delayMs = Math.max(0, regularMs, gate.openAt('list') - now());
     const details = { engineError: message, retryInMs: Math.round(delayMs) };
-    if (isNewError) log.error(details, 'cannot list the containers: reporting the error instead of a snapshot');
-    else log.debug(details, 'still cannot list the containers');
+    const isLogged = logOnce(
+      'error',
+      `engine ${failure} ${status}`,
+      'cannot list the containers: reporting the error instead of a snapshot',
+      details,
+    );
+    isFaultLogged = isLogged || (isFaultLogged && faults.engine !== null);
     faults.engine = fault;
     digest = null;
-    schedule = scheduleAfterEngineFailure(schedule, now(), delayMs, isNewError);
-    if (!isEngineResponsive) options.onEngineFailure();
+    schedule = scheduleAfterEngineFailure(schedule, now(), delayMs, isNewKind);
+    if (failure === 'unreachable' || failure === 'timeout') options.onEngineSilence();
   }
 
   function recordEngineReadable(reading: EngineReading): void {
+    gate.succeeded('list');
     containers = reading.presentIds.size;
-    if (faults.engine !== null) log.info({ containers }, 'the engine can be read again');
+    truncatedContainers = reading.containers.filter(({ truncated }) => truncated !== undefined).length;
+    if (faults.engine !== null) log[isFaultLogged ? 'info' : 'debug']({ containers }, 'the engine can be read again');
     if (faults.incompleteness === null && reading.incompleteness !== null) {
       log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
     }
     faults.incompleteness = reading.incompleteness;
     faults.engine = null;
-    engineFailures = 0;
+  }
+
+  /** Logs a message unless one of this kind was logged recently. Returns whether it was logged. */
+  function logOnce(level: 'warn' | 'error', kind: string, message: string, details: object): boolean {
+    const times = throttle.record(kind);
+    if (times === null) log.debug(details, `repeated: ${message}`);
+    else log[level](times === 1 ? details : { ...details, times }, message);
+    return times !== null;
   }
 
   function recordAnswered(): void {
@@ -316,7 +418,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       return;
     }
     const delayMs = retryDelayMs(serverFailures, answer.retryAfterMs, random(), SERVER_BACKOFF);
-    log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, 'the call to the API failed');
+    const message = session.isEnrolled() ? 'the call to the API failed' : 'this machine cannot be enrolled now';
+    log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, message);
     schedule = scheduleAfterServerFailure(schedule, now(), delayMs, action);
   }
 
@@ -326,7 +429,11 @@ export function createReporter(options: ReporterOptions): Reporter {
     await sleep(Math.min(ms, SLEEP_MS_MAX), undefined, { signal: combinedSignal }).catch(() => undefined);
   }
 
-  const actions = { snapshot: sendSnapshot, heartbeat: sendHeartbeat, record: recordChange };
+  const actions = {
+    snapshot: sendSnapshot,
+    heartbeat: sendHeartbeat,
+    record: (signal: AbortSignal) => recordChange(signal, () => pollWithHeartbeats(signal, false)),
+  };
 
   return {
     markChanged: () => markChanged(),
@@ -334,7 +441,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     progress: () => ({
       acceptedAt: acceptedAt?.toISOString() ?? null,
       containers,
-      serverError,
+      truncatedContainers,
+      serverError: serverError ?? heartbeatRefusal,
       isSuperseded,
       engineError: faults.engine?.message ?? null,
       journalEntries: journal.size(),
@@ -343,7 +451,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     async run(signal) {
       try {
         while (!signal.aborted) {
-          const { action, at } = nextAction(schedule);
+          const { action, at } = nextAction(schedule, gate.openAt('list'));
           const waitMs = at - now();
           if (waitMs > 0) await idle(waitMs, signal);
           else await actions[action](signal);

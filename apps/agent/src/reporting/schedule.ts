@@ -11,6 +11,11 @@ export interface Schedule {
   readonly snapshotAt: number;
   /** Time at which the snapshot for a change in the engine is due; null if nothing changed since the last reading. */
   readonly changeAt: number | null;
+  /**
+   * Time from which the engine can be read `CHANGE_READINGS_BURST` times in a row for changes, if it is not read for
+   * changes before. Each reading for a change moves it `CHANGE_READING_MS` ahead (generic cell rate algorithm).
+   */
+  readonly changeBudgetFullAt: number;
   /** Time of the next heartbeat. */
   readonly heartbeatAt: number;
   /** Nothing is sent before this time, because the server failed or asked for a pause. */
@@ -26,6 +31,15 @@ export interface Schedule {
 /** Milliseconds from the first event of a burst to the snapshot that covers the whole burst. */
 export const COALESCE_MS = 1_000;
 
+/** Number of readings for changes that can follow each other without a wait. */
+const CHANGE_READINGS_BURST = 10;
+
+/**
+ * Milliseconds after which another reading for a change is allowed, once the burst has been used up. Without this limit,
+ * a container that crashes and restarts all the time would cost a list and a snapshot each second.
+ */
+const CHANGE_READING_MS = 6_000;
+
 /** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter one. */
 const INTERVAL_MS_MIN = 100;
 
@@ -37,6 +51,7 @@ export const createSchedule = (now: number): Schedule => ({
   cadence: CADENCE_DEFAULT,
   snapshotAt: now,
   changeAt: null,
+  changeBudgetFullAt: now,
   heartbeatAt: now + CADENCE_DEFAULT.heartbeatSeconds * 1_000,
   notBefore: now,
   snapshotNotBefore: now,
@@ -49,24 +64,36 @@ export const createSchedule = (now: number): Schedule => ({
  */
 export type Action = 'snapshot' | 'heartbeat' | 'record';
 
-/** Returns the next action and its time. */
-export function nextAction(schedule: Schedule): { action: Action; at: number } {
-  const { snapshotAt, changeAt, heartbeatAt, notBefore } = schedule;
+/**
+ * Returns the next action and its time. The engine is not read before `engineOpenAt`, whatever is due. By default, it
+ * can be read at any time.
+ */
+export function nextAction(
+  schedule: Schedule,
+  engineOpenAt = Number.NEGATIVE_INFINITY,
+): { action: Action; at: number } {
+  const { snapshotAt, heartbeatAt, notBefore } = schedule;
   const snapshotsAllowedAt = earliestSnapshotAt(schedule);
-  const snapshot = Math.max(snapshotsAllowedAt, Math.min(snapshotAt, changeAt ?? Number.POSITIVE_INFINITY));
+  const changeDueAt = changeReadingAt(schedule, engineOpenAt);
+  const snapshot = Math.max(snapshotsAllowedAt, engineOpenAt, Math.min(snapshotAt, changeDueAt));
   const heartbeat = Math.max(notBefore, heartbeatAt);
-  if (changeAt !== null && changeAt < snapshotsAllowedAt && changeAt <= heartbeat)
-    return { action: 'record', at: changeAt };
+  if (changeDueAt < snapshotsAllowedAt && changeDueAt <= heartbeat) return { action: 'record', at: changeDueAt };
   return snapshot <= heartbeat ? { action: 'snapshot', at: snapshot } : { action: 'heartbeat', at: heartbeat };
+}
+
+/** Returns when the engine is read because of a change; infinite if nothing changed since the last reading. */
+export function changeReadingAt({ changeAt, changeBudgetFullAt }: Schedule, engineOpenAt: number): number {
+  if (changeAt === null) return Number.POSITIVE_INFINITY;
+  return Math.max(changeAt, changeBudgetFullAt - (CHANGE_READINGS_BURST - 1) * CHANGE_READING_MS, engineOpenAt);
 }
 
 const earliestSnapshotAt = ({ notBefore, snapshotNotBefore }: Schedule): number =>
   Math.max(notBefore, snapshotNotBefore);
 
-/** Schedules a snapshot for a change. The delay counts from the first change, so a long burst does not extend it. */
+/** Schedules a snapshot for a change. The shortest delay counts, so a long burst of changes does not extend it. */
 export const scheduleAfterEngineChange = (schedule: Schedule, now: number, coalesceMs: number): Schedule => ({
   ...schedule,
-  changeAt: schedule.changeAt ?? now + coalesceMs,
+  changeAt: Math.min(schedule.changeAt ?? Number.POSITIVE_INFINITY, now + coalesceMs),
   ignoresSnapshotRequests: false,
 });
 
@@ -74,8 +101,9 @@ export const scheduleAfterEngineChange = (schedule: Schedule, now: number, coale
  * Removes the due snapshot from the schedule, just before the engine is read for that snapshot. Later changes schedule
  * another snapshot.
  */
-export const scheduleAfterSnapshotStart = (schedule: Schedule): Schedule => ({
-  ...schedule,
+export const scheduleAfterSnapshotStart = (schedule: Schedule, now: number): Schedule => ({
+  // A reading that is due anyway costs nothing more because of a change.
+  ...(schedule.changeAt === null || schedule.snapshotAt <= now ? schedule : useChangeBudget(schedule, now)),
   changeAt: null,
   snapshotAt: Number.POSITIVE_INFINITY,
 });
@@ -84,10 +112,22 @@ export const scheduleAfterSnapshotStart = (schedule: Schedule): Schedule => ({
  * Removes the pending change from the schedule, just before the engine is read for the journal. A snapshot follows as
  * soon as the server allows one.
  */
-export const scheduleAfterRecordStart = (schedule: Schedule): Schedule => ({
-  ...schedule,
+export const scheduleAfterRecordStart = (schedule: Schedule, now: number): Schedule => ({
+  ...useChangeBudget(schedule, now),
   changeAt: null,
   snapshotAt: Math.min(schedule.snapshotAt, earliestSnapshotAt(schedule)),
+});
+
+/** Subtracts a reading from the budget for changes. */
+const useChangeBudget = (schedule: Schedule, now: number): Schedule => ({
+  ...schedule,
+  changeBudgetFullAt: Math.max(now, schedule.changeBudgetFullAt) + CHANGE_READING_MS,
+});
+
+/** Schedules a snapshot after `delayMs`, unless one is due sooner. */
+export const scheduleSnapshotWithin = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
+  ...schedule,
+  snapshotAt: Math.min(schedule.snapshotAt, now + delayMs),
 });
 
 /**
@@ -118,14 +158,25 @@ export const scheduleAfterHeartbeatAnswer = (
 ): Schedule => ({
   ...schedule,
   cadence: answer.cadence,
-  // With the new cadence, the regular snapshot may be due sooner.
-  snapshotAt:
-    answer.snapshotRequired && !schedule.ignoresSnapshotRequests
-      ? now
-      : Math.min(schedule.snapshotAt, now + snapshotDelayMs(answer.cadence, random)),
+  snapshotAt: snapshotAfterHeartbeat(schedule, now, answer, random),
   heartbeatAt: now + heartbeatDelayMs(answer.cadence, random),
   notBefore: now,
 });
+
+function snapshotAfterHeartbeat(
+  { snapshotAt, changeAt, ignoresSnapshotRequests }: Schedule,
+  now: number,
+  { cadence, snapshotRequired }: { cadence: Cadence; snapshotRequired: boolean },
+  random: number,
+): number {
+  // The snapshot in flight is the one that the server requests.
+  if (snapshotAt === Number.POSITIVE_INFINITY) return snapshotAt;
+  // While a change is pending, heartbeats confirm nothing, so the server requests a snapshot. The one for the change is
+  // soon enough.
+  if (snapshotRequired && !ignoresSnapshotRequests && changeAt === null) return now;
+  // With the new cadence, the regular snapshot may be due sooner.
+  return Math.min(snapshotAt, now + snapshotDelayMs(cadence, random));
+}
 
 /** Retries the same action after `delayMs`, because the server failed or asked for a pause. */
 export const scheduleAfterServerFailure = (
@@ -165,10 +216,18 @@ export const scheduleAfterEngineFailure = (
   ignoresSnapshotRequests: true,
 });
 
-/** Skips a heartbeat that cannot be sent. The next one is due after the usual interval. */
-export const scheduleAfterSkippedHeartbeat = (schedule: Schedule, now: number, random: number): Schedule => ({
+/**
+ * Skips a heartbeat that cannot be sent. The next one is due after the usual interval, or at `possibleAt` if that is
+ * sooner.
+ */
+export const scheduleAfterSkippedHeartbeat = (
+  schedule: Schedule,
+  now: number,
+  random: number,
+  possibleAt = Number.POSITIVE_INFINITY,
+): Schedule => ({
   ...schedule,
-  heartbeatAt: now + heartbeatDelayMs(schedule.cadence, random),
+  heartbeatAt: Math.min(now + heartbeatDelayMs(schedule.cadence, random), Math.max(now, possibleAt)),
 });
 
 /**

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { access, chmod, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tokenKind } from '@muster/contracts';
+import { explainDirectoryError, makeDirectory } from '@muster/directory-lock';
 import { z } from 'zod';
 import { ExitCodes, StopError } from '../exit.js';
 
@@ -71,6 +72,8 @@ const StateFile = z.object({
 
 /** The state file in the state directory. Saved state survives a kill and a power failure. */
 export interface StateStore {
+  /** The state directory, for messages. */
+  readonly dir: string;
   /** Returns an empty state if there is no file. Throws `StopError` if the file cannot be read or is invalid. */
   load(): Promise<AgentState>;
   save(state: AgentState): Promise<void>;
@@ -84,13 +87,14 @@ const FILE_NAME = 'agent.json';
 export function createStateStore(dir: string): StateStore {
   const path = join(dir, FILE_NAME);
   return {
+    dir,
     async load() {
       let text: string;
       try {
         text = await readPrivateFile(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_STATE;
-        throw unusableError(path, (error as Error).message);
+        throw unusableError(path, await explain(error, path));
       }
       try {
         const { version: _, ...state } = StateFile.parse(JSON.parse(text));
@@ -101,22 +105,36 @@ export function createStateStore(dir: string): StateStore {
     },
     async save(state) {
       const text = `${JSON.stringify({ version: 1, ...state } satisfies z.input<typeof StateFile>, null, 2)}\n`;
-      await writeFileAtomically(path, text).catch((error: unknown) => {
-        throw new StopError(`cannot write ${path}: ${(error as Error).message}`, ExitCodes.failed);
-      });
+      try {
+        await writeFileAtomically(path, text);
+      } catch (error) {
+        const reason = await explain(error, dir);
+        throw new StopError(`cannot write ${FILE_NAME} in ${dir} (MUSTER_STATE_DIR): ${reason}`, ExitCodes.failed);
+      }
     },
   };
 }
 
-/** Creates the directory if needed and removes access for group and others. Throws `StopError` if that fails. */
+/**
+ * Creates the directory if needed, checks that this user can read and write it, and removes access for group and
+ * others. Throws `StopError` if that fails.
+ */
 export async function prepareStateDir(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeDirectory(dir, 0o700);
+    await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
     await restrictAccess(dir, 0o700);
   } catch (error) {
-    throw unusableError(dir, (error as Error).message);
+    throw await unusableStateDir(dir, error);
   }
 }
+
+/** Returns the error for a state directory that this process cannot use because of `error`. */
+export const unusableStateDir = async (dir: string, error: unknown): Promise<StopError> =>
+  unusableError(dir, await explain(error, dir));
+
+const explain = async (error: unknown, path: string): Promise<string> =>
+  (await explainDirectoryError(error, path)) ?? (error as Error).message;
 
 const unusableError = (path: string, reason: string): StopError =>
   new StopError(`cannot use ${path} for the agent’s state (MUSTER_STATE_DIR): ${reason}`, ExitCodes.failed);

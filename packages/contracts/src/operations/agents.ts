@@ -19,7 +19,8 @@ export const AgentOperations = {
     description:
       'Registers the machine as a host and returns an agent token for it, shown only here. A known `engineId` ' +
       'returns the same host (200): its history is kept and its earlier agent tokens are revoked. Repeating the call ' +
-      'before the agent token is first used does not consume another use of the enrollment token. Fails with 409 and ' +
+      'before the agent token is first used does not consume another use of the enrollment token. Neither does ' +
+      'enrolling a host again with a token for several hosts that enrolled it before. Fails with 409 and ' +
       '`Retry-After` if a host with this `engineId` was seen recently. Fails with 403 if the enrollment token was ' +
       'created for another host. Also fails with 403 if an operator revoked the host’s tokens and the enrollment token ' +
       'was not created to restore this host.',
@@ -68,9 +69,10 @@ export const AgentOperations = {
     description:
       'Issues a new agent token for the host. The old token stays valid until the new one is first used. A new token ' +
       'that is not used within 24 hours expires. Rotating again replaces the unused token, so a lost response never ' +
-      'locks out the agent.',
+      'locks out the agent. Fails with 409 if another machine uses the token (`clone_suspected`).',
     limits: 'rotations',
     answers: { 201: TokenRotation },
+    refusals: [ProblemTypes.conflict],
   },
   getAgentTokenHolder: {
     method: 'GET',
@@ -89,7 +91,9 @@ export const AgentOperations = {
     summary: 'Revoke all agent tokens of the host',
     description:
       'For an agent that is being uninstalled: revokes all agent tokens of its host. The host’s containers and ' +
-      'history are kept, and its freshness becomes `left` until it is enrolled again.',
+      'history are kept, and its freshness becomes `left` until it is enrolled again. Fails with 409, and revokes ' +
+      'nothing, if another machine uses the token (`clone_suspected`): delete the token from this machine instead.',
     answers: { 204: null },
+    refusals: [ProblemTypes.conflict],
   },
 } as const satisfies Record<string, Operation>;

@@ -1,4 +1,5 @@
 import '../answers.unit.test.js';
+import '../connection-errors.unit.test.js';
 import '../csv.unit.test.js';
 import '../field-errors.unit.test.js';
 import '../instant.unit.test.js';

@@ -103,7 +103,7 @@ describe('curl … /install.sh | sh', () => {
     expect((await muster.host()).id).toBe(host.id);
 
     const doctor = await agent(root, 'doctor');
-    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 8]);
+    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 9]);
     expect(await agent(root, 'status')).toMatchObject({ code: 1, stdout: expect.stringContaining(host.id) });
 
     const removed = await install(root, ['--uninstall']);
@@ -114,12 +114,61 @@ describe('curl … /install.sh | sh', () => {
     await deleteHosts();
   });
 
+  test('rejects an enrollment token that the API does not know, before it downloads anything', async () => {
+    const root = join(dir, 'refused');
+    const token = await muster.enrollmentToken();
+    const other = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
+    expect(await install(root, ['--token', other])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('rejects the enrollment token'),
+    });
+    await expect(stat(root)).rejects.toThrow('ENOENT');
+  });
+
+  test('moves an installed agent to a new address of the API without a token', async () => {
+    const root = join(dir, 'moved');
+    expect(await install(root, ['--token', await muster.enrollmentToken()])).toMatchObject({ code: 0, stderr: '' });
+    const { id } = await muster.host();
+    const url = muster.url.replace('127.0.0.1', 'localhost');
+    expect(await install(root, ['--url', url])).toMatchObject({ code: 0, stderr: '' });
+    expect(await agent(root, 'status')).toMatchObject({ stdout: expect.stringContaining(`enrolled at ${url} as`) });
+    expect(await agent(root, 'once')).toMatchObject({ code: 0, stderr: expect.not.stringContaining('refuse') });
+    expect(await muster.host()).toMatchObject({ id, freshness: 'online' });
+    expect(await install(root, ['--uninstall'])).toMatchObject({ code: 0, stderr: '' });
+    expect(await muster.host()).toMatchObject({ id, freshness: 'left' });
+    await deleteHosts();
+  });
+
+  test('stops agents that were started by hand before it uninstalls, whatever state directory they use', async () => {
+    const root = join(dir, 'by-hand');
+    expect(await install(root, ['--token', await muster.enrollmentToken()])).toMatchObject({ code: 0, stderr: '' });
+    const binary = join(root, 'usr/local/bin/muster-agent');
+    const stateDirs = [join(root, 'var/lib/muster-agent'), join(dir, 'other-state')];
+    const agents = [];
+    for (const MUSTER_STATE_DIR of stateDirs) {
+      const env = { ...{ PATH: '/nonexistent', MUSTER_STATE_DIR }, DOCKER_HOST: `unix://${engineSocket}` };
+      const variables = { ...env, MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() };
+      agents.push(start(binary, ['run'], variables));
+      await eventually(async () => expect((await run(binary, ['status'], env)).stdout).toContain('as process'));
+    }
+    expect(await install(root, ['--url', 'http://127.0.0.1:9'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`an agent still runs as process ${agents[0]!.pid}: stop it first`),
+    });
+    expect(agents.map(({ exitCode }) => exitCode)).toEqual([null, null]);
+    const removed = await install(root, ['--uninstall']);
+    expect([removed.code, removed.stderr, removed.stdout]).toEqual([0, '', expect.stringMatching(/was removed\n$/)]);
+    await eventually(async () => expect(agents.map(({ exitCode }) => exitCode)).toEqual([0, 0]));
+    expect(await install(root, ['--uninstall'])).toMatchObject({ code: 0, stdout: 'The agent is not installed\n' });
+    await deleteHosts();
+  });
+
   test('installs nothing if a checksum does not match', async () => {
     const root = join(dir, 'tampered');
     const served = await muster.text('/install.sh');
     const script = served.replace(new RegExp(`[0-9a-f]{64}(?=  ${BINARY})`), '0'.repeat(64));
     expect(script).not.toBe(served);
-    const result = await install(root, ['--token', 'x'], script);
+    const result = await install(root, ['--token', await muster.enrollmentToken()], script);
     expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was installed') });
     expect(await readdir(join(root, 'usr/local/bin'))).toEqual([]);
   });
@@ -158,7 +207,7 @@ describe('the executable', () => {
       ]);
     });
     const doctor = await run(binary(), ['doctor'], env);
-    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 8]);
+    expect([doctor.code, doctor.stdout.match(/^ok/gm)?.length]).toEqual([0, 9]);
     expect(await run(binary(), ['leave'], env)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('is running'),

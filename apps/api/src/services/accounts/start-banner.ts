@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '@muster/db';
 
 /** How a secret is delivered to the person who starts Muster: printed, or in a file that only they can read. */
 export type SecretDelivery = { shown: string } | { file: string };
@@ -19,7 +20,7 @@ export async function deliverSecret(
   directory: string,
 ): Promise<SecretDelivery> {
   if (isTerminal) return { shown: secret };
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 0o700);
   const file = join(directory, SECRET_FILES[kind]);
   // Create a new file, because an existing file keeps its mode, may be a link and may belong to another user.
   const unfinished = `${file}.${randomUUID()}`;

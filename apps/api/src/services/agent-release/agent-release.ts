@@ -23,6 +23,7 @@ const RELEASE_FILES: ReadonlySet<string> = new Set([
   'muster-agent-linux-x64',
   'muster-agent-linux-arm64',
   'muster-agent.service',
+  'muster-agent.openrc',
   'sbom.cdx.json',
   'SHA256SUMS',
 ]);

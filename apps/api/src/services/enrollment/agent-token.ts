@@ -1,12 +1,13 @@
 import { CADENCE_DEFAULT, tokenKind, type Cadence } from '@muster/contracts';
 import { transact, type Prisma, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
-import { HostDeletedError, TokenInvalidError, UnavailableError } from '../../errors.js';
+import { ConflictError, HostDeletedError, TokenInvalidError, UnavailableError } from '../../errors.js';
 import { findAgentTokens, type AgentTokenRow } from './find-agent-tokens.sql.js';
 import { markFirstUses, type UnusedToken } from './mark-first-uses.sql.js';
 import { lockForAgentCall, recordAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
+import { cloneSuspectedFrom } from '../sync/index.js';
 import { createBatcher } from '../../lib/batcher.js';
 
 /** A token issued by a rotation expires after this many milliseconds (24 hours) if its agent never uses it. */
@@ -33,6 +34,8 @@ export interface AgentTokenService {
    * client has disconnected, no token is issued, because the client may already have retried, and the token would
    * replace the one that the retry returned.
    * @throws TokenInvalidError if the presented token was revoked in the meantime.
+   * @throws ConflictError if another machine uses the token (`clone_suspected`), because the first use of the new token
+   * would disconnect one of the two machines.
    * @throws UnavailableError if `isClientConnected` returns false. Nothing was written.
    */
   rotate(agent: AgentIdentity, isClientConnected?: () => boolean): Promise<{ agentToken: string }>;
@@ -40,6 +43,8 @@ export interface AgentTokenService {
   /**
    * Revokes all tokens of a host at its agent's request. The host's containers and history are kept, but are not
    * updated until the agent has enrolled again.
+   * @throws ConflictError if another machine uses the token (`clone_suspected`), because the revocation would disconnect
+   * that machine. An operator can still revoke the tokens.
    */
   leave(agent: AgentIdentity): Promise<void>;
 
@@ -134,6 +139,12 @@ export function createAgentTokenService(
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalidTokenError();
+        if (await isShared(tx, hostId, at)) {
+          throw new ConflictError(
+            "Another machine uses this host's token, and a new token would disconnect one of the two machines. The token " +
+              'can be rotated a day after the other machine was last seen, or by an operator.',
+          );
+        }
         if (presented.firstUsedAt === null) await markFirstUse(tx, presented, at);
         if (!isClientConnected())
           throw new UnavailableError('The client disconnected before the new token was issued.');
@@ -157,6 +168,12 @@ export function createAgentTokenService(
       const at = now();
       await transact(db, async (tx) => {
         await lockForAgentCall(tx, hostId, at);
+        if (await isShared(tx, hostId, at)) {
+          throw new ConflictError(
+            "Another machine uses this host's token, so the token was not revoked. To remove this machine, delete its " +
+              'agent’s state. An operator can revoke the token with “Rotate agent token” on the host’s page.',
+          );
+        }
         const host = await tx.host.findUnique({ where: { id: hostId }, select: { organizationId: true } });
         const { count } = await tx.agentToken.updateMany({
           where: { hostId, revokedAt: null },
@@ -179,6 +196,12 @@ export function createAgentTokenService(
 
     recordCall: ({ hostId }) => recordAgentCall(prisma, hostId, now()),
   };
+}
+
+/** Returns whether two machines seem to use the host's token. Call it under the lock on the host. */
+async function isShared(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<boolean> {
+  const where = { id: hostId, cloneSuspectedAt: { gt: cloneSuspectedFrom(at) } };
+  return (await tx.host.count({ where })) > 0;
 }
 
 /** Marks the first use of a token that `markFirstUses` could not mark. Call it under the lock on the host. */

@@ -36,7 +36,9 @@ export interface EnrollmentService {
    * Enrolls a machine. Returns its host and a token for the host. If the token's organization already has a host with
    * this `engineId`, that host keeps its history and name, and the host's earlier tokens are revoked. If the response
    * is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
-   * consumes no use of the enrollment token and adds no row.
+   * consumes no use of the enrollment token and adds no row. Enrolling a host again with a token for several hosts that
+   * enrolled it before also consumes no use, and works if the token is used up, because an agent without stored state
+   * enrolls at each start.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
    * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and
@@ -57,6 +59,7 @@ interface LockedToken {
 
 interface LockedHost {
   id: string;
+  name: string;
   lastSeenAt: Date | null;
   /** The heartbeat interval that the host last received; null if it never received one. */
   heartbeatSeconds: number | null;
@@ -64,7 +67,16 @@ interface LockedHost {
   hasToken: boolean;
 }
 
-const invalidTokenError = () => new TokenInvalidError('The enrollment token is invalid, expired, revoked or used up.');
+const invalidTokenError = () => new TokenInvalidError('The enrollment token is invalid, expired or revoked.');
+
+/** `hostName` is the name of the host with this engineId; null if there is none. */
+const usedUpError = (hostName: string | null) =>
+  new TokenInvalidError(
+    'The enrollment token is used up.' +
+      (hostName === null
+        ? ''
+        : ` The host "${hostName}" was already enrolled from this machine, or from another one with the same engineId.`),
+  );
 
 export interface EnrollmentServiceOptions {
   now: () => Date;
@@ -95,7 +107,7 @@ export function createEnrollmentService(
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isValid(token, at)) throw invalidTokenError();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
-          SELECT id::text AS id, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", EXISTS (
+          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
@@ -109,11 +121,14 @@ export function createEnrollmentService(
           await updateReenrolledHost(tx, host.id, request, at);
           return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
-        if (token.uses >= token.maxUses) throw invalidTokenError();
+        const isRepeated = host !== undefined && (await hasEnrolled(tx, token, host.id));
+        if (token.uses >= token.maxUses && !isRepeated) throw usedUpError(host?.name ?? null);
         if (token.hostId !== null && token.hostId !== host?.id) throw otherHostError();
         if (host === undefined) return null;
         requireReenrollable(token, host, at);
-        await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
+        if (!isRepeated) {
+          await tx.enrollmentToken.update({ where: { id: token.id }, data: { uses: { increment: 1 } } });
+        }
         const revoked = await tx.agentToken.updateMany({
           where: { hostId: host.id, revokedAt: null },
           data: { revokedAt: at },
@@ -173,7 +188,7 @@ export function createEnrollmentService(
       const { token: agentToken, hash } = issueToken('agent');
       const hostId = await enrollNewHost(db, enrollmentTokenId, request, { agentTokenHash: hash, at: now() });
       if (hostId !== null) return { hostId, agentToken, cadence, created: true };
-      if (await isUsedUpForMachine(enrollmentTokenId, request.engineId)) throw invalidTokenError();
+      if (await isUsedUpForMachine(enrollmentTokenId, request.engineId)) throw usedUpError(null);
       const reenrolled = await reenrollHost(enrollmentTokenId, request);
       if (reenrolled !== null) return reenrolled;
     }
@@ -203,6 +218,14 @@ const otherHostError = () =>
 async function findUnusedAgentToken(tx: Prisma.TransactionClient, enrollmentTokenId: string, hostId: string) {
   const where = { enrollmentTokenId, hostId, firstUsedAt: null, revokedAt: null };
   return (await tx.agentToken.findFirst({ where, select: { id: true } }))?.id ?? null;
+}
+
+/**
+ * Returns whether a token for several hosts enrolled this host before. Returns false if retention has deleted all agent
+ * tokens that it issued for the host.
+ */
+async function hasEnrolled(tx: Prisma.TransactionClient, { id, maxUses }: LockedToken, hostId: string) {
+  return maxUses > 1 && (await tx.agentToken.count({ where: { enrollmentTokenId: id, hostId }, take: 1 })) > 0;
 }
 
 const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({

@@ -17,7 +17,9 @@ export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; con
     host: Prisma.sql`CASE
       WHEN h."leftAt" IS NOT NULL THEN 'left'
       WHEN ${isDown} THEN 'engine_down'
-      WHEN h."confirmedAt" IS NULL AND h."observedAt" IS NULL THEN 'never'
+      WHEN h."confirmedAt" IS NULL AND h."observedAt" IS NULL THEN CASE
+        WHEN h."agentProblems" @> '[{"code": "list_refused"}]' AND h."lastSeenAt" >= ${onlineFrom} THEN 'engine_down'
+        ELSE 'never' END
       ELSE ${freshnessBySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'online'`)} END`,
     containers: Prisma.sql`CASE
       WHEN h."leftAt" IS NOT NULL THEN 'left'

@@ -1,4 +1,4 @@
-import type { Cadence, Freshness } from '@muster/contracts';
+import type { AgentProblem, Cadence, Freshness } from '@muster/contracts';
 
 /** A host is online until it has missed this many heartbeats. */
 const HEARTBEATS_MISSED_MAX = 3;
@@ -90,13 +90,18 @@ function agentFreshness(
 
 /**
  * Returns the freshness of a host. The freshness is `never` until a snapshot of the host, complete or incomplete, has
- * been applied. `observedAt` is the time of the last applied snapshot.
+ * been applied. `observedAt` is the time of the last applied snapshot. If there is no snapshot because the engine's list
+ * is refused, the host is `engine_down`, so that it does not look like a host whose agent has yet to start.
  */
-export function hostFreshness(host: HostActivity & { observedAt: Date | null }, context: FreshnessContext): Freshness {
+export function hostFreshness(
+  host: HostActivity & { observedAt: Date | null; agentProblems: unknown },
+  context: FreshnessContext,
+): Freshness {
   const agent = agentFreshness(host, context);
-  return agent !== 'engine_down' && agent !== 'left' && host.confirmedAt === null && host.observedAt === null
-    ? 'never'
-    : agent;
+  if (agent === 'engine_down' || agent === 'left' || host.confirmedAt !== null || host.observedAt !== null)
+    return agent;
+  const isRefused = (host.agentProblems as AgentProblem[]).some(({ code }) => code === 'list_refused');
+  return agent === 'online' && isRefused ? 'engine_down' : 'never';
 }
 
 /**

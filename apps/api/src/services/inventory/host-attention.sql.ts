@@ -73,7 +73,8 @@ export async function readHostAttention(
         UNION ALL
         SELECT id, name, 'engine_down', COALESCE((
             SELECT (problem ->> 'since')::timestamptz FROM jsonb_array_elements(reported) AS problem
-            WHERE problem ->> 'code' = 'engine_unreachable' LIMIT 1
+            WHERE problem ->> 'code' IN ('engine_unreachable', 'list_refused')
+            ORDER BY problem ->> 'code' LIMIT 1
           ), seen) FROM judged WHERE freshness = 'engine_down'
         UNION ALL
         SELECT id, name, kind, since FROM reported

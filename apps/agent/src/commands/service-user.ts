@@ -1,0 +1,56 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { EngineAddress } from '../engine/address.js';
+import { queryStatus } from '../status-socket.js';
+
+/** The unit that `install.sh` writes. It can add groups to its user. */
+const UNIT_PATH = '/etc/systemd/system/muster-agent.service';
+
+/**
+ * Root may use every socket, but the agent's own user perhaps not. If root runs the check and the state directory
+ * belongs to another user, returns what to do if that user may not use the engine's socket. Returns null if the user
+ * may, or if a running agent shows that it can.
+ */
+export async function checkServiceUser(stateDir: string, address: EngineAddress): Promise<string | null> {
+  if (address.kind !== 'unix' || process.getuid?.() !== 0) return null;
+  const { uid } = await stat(stateDir).catch(() => ({ uid: 0 }));
+  if (uid === 0) return null;
+  const running = await queryStatus(stateDir);
+  if (running?.engineError === null) return null;
+  const [user, socket, groups] = await Promise.all([findUser(uid), stat(address.socketPath), readGroups('/etc/group')]);
+  const unitGroups = await readUnitGroups();
+  const socketGroup = groups.find(({ gid }) => gid === socket.gid);
+  const isInGroup =
+    user?.gid === socket.gid ||
+    (socketGroup !== undefined &&
+      (socketGroup.members.includes(user?.name ?? '') || unitGroups.includes(socketGroup.name)));
+  // A connection to a socket needs the permission to write.
+  const writeBit = socket.uid === uid ? 0o200 : isInGroup ? 0o020 : 0o002;
+  if ((socket.mode & writeBit) !== 0) return null;
+  const name = user?.name ?? `#${uid}`;
+  const groupName = socketGroup?.name ?? String(socket.gid);
+  return (
+    `this check ran as root, but ${name}, who owns ${stateDir}, may not use the socket: it belongs to the group ` +
+    `${groupName} and has mode ${(socket.mode & 0o777).toString(8)}. Add ${name} to that group ` +
+    `(usermod -aG ${groupName} ${name}), and check again with: sudo -u ${name} muster-agent doctor`
+  );
+}
+
+const readFields = async (path: string): Promise<string[][]> =>
+  (await readFile(path, 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
+
+async function findUser(uid: number): Promise<{ name: string; gid: number } | null> {
+  const fields = (await readFields('/etc/passwd')).find(([, , id]) => id === String(uid));
+  return fields === undefined ? null : { name: fields[0]!, gid: Number(fields[3]) };
+}
+
+const readGroups = async (path: string): Promise<{ name: string; gid: number; members: string[] }[]> =>
+  (await readFields(path)).map(([name = '', , gid, members = '']) => ({
+    name,
+    gid: Number(gid),
+    members: members.split(','),
+  }));
+
+async function readUnitGroups(): Promise<string[]> {
+  const unit = await readFile(UNIT_PATH, 'utf8').catch(() => '');
+  return [...unit.matchAll(/^SupplementaryGroups=(.*)$/gm)].flatMap(([, names]) => names!.split(/\s+/));
+}

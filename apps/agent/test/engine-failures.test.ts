@@ -1,0 +1,321 @@
+/** Tests how an agent treats an engine that fails, is slow, or changes all the time. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Heartbeat, Paths, type Container, type EnrollRequest } from '@muster/contracts';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Timing } from '../src/agent.js';
+import { openFixture, type Fixture } from './fixture.js';
+import { ScriptedEngine } from './scripted-engine.js';
+
+/** A minute, if all waits for the engine are a fiftieth of the agent's own. */
+const MINUTE_MS = 1_200;
+
+let fixture: Fixture;
+let engine: ScriptedEngine;
+let socketPath: string;
+
+async function open(timing: Partial<Timing> = {}): Promise<void> {
+  fixture = await openFixture({ coalesceMs: 20, timing });
+  fixture.muster.cadence = { heartbeatSeconds: 0.2, snapshotSeconds: 60 };
+  engine = new ScriptedEngine();
+  socketPath = join(fixture.dir, 'scripted.sock');
+  for (const id of ['a', 'b', 'c']) engine.set(id);
+}
+
+const run = (variables: Record<string, string> = {}) =>
+  fixture.run({ DOCKER_HOST: `unix://${socketPath}`, ...variables });
+
+/** Starts the engine and an agent, and waits for the first snapshot. */
+async function start(timing: Partial<Timing> = {}): Promise<void> {
+  await open(timing);
+  await engine.listen(socketPath);
+  run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+}
+
+afterEach(async () => {
+  await fixture.close();
+  await engine.close();
+});
+
+const heartbeats = (): Heartbeat[] => fixture.muster.heartbeats.map(({ json }) => Heartbeat.parse(json));
+const problemCodes = (): string[] => (heartbeats().at(-1)?.problems ?? []).map(({ code }) => code);
+const enrollments = (): EnrollRequest[] =>
+  fixture.muster.requestsTo(Paths.agentEnroll).map(({ json }) => json as EnrollRequest);
+const warnings = () => fixture.logged.filter(({ level }) => level >= 40);
+const stateOf = (id: string): string | undefined =>
+  (fixture.muster.snapshots.at(-1)?.json as Container[]).find(({ dockerId }) => dockerId === id)?.state;
+
+/** Sends an event every 5 ms for `ms`. */
+async function emitFor(ms: number, action: string): Promise<void> {
+  for (const end = performance.now() + ms; performance.now() < end; await sleep(5)) engine.emit(action, 'a');
+}
+
+describe('an engine whose list fails while its events arrive', () => {
+  test.each([
+    ['because a proxy forbids it', { status: 403, text: 'Request forbidden by administrative rules.' }],
+    ['with an error', { status: 500 }],
+    ['because it is not JSON', { text: '<html>' }],
+    ['because the connection breaks', 'reset'],
+  ] as const)('is listed at most six times a minute, and logged at most twice (%s)', async (_, reaction) => {
+    await start({ random: () => 0.5 });
+    engine.react('list', reaction);
+    engine.received = [];
+    await emitFor(MINUTE_MS, 'start');
+    expect(engine.count('list')).toBeGreaterThanOrEqual(1);
+    expect(engine.count('list')).toBeLessThanOrEqual(6);
+    expect(engine.count('events')).toBeLessThanOrEqual(6);
+    // Heartbeats are five times as frequent as usual.
+    expect(engine.received.length).toBeLessThanOrEqual(30);
+    expect(warnings().length).toBeLessThanOrEqual(2);
+    engine.received = [];
+    await emitFor(MINUTE_MS, 'start');
+    expect(engine.count('list')).toBeLessThanOrEqual(6);
+    expect(warnings().length).toBeLessThanOrEqual(2);
+    // The last failure may have been just before the engine recovers.
+    engine.react('list', null);
+    engine.set('a', { state: 'paused' });
+    await fixture.muster.until(() => stateOf('a') === 'paused');
+  });
+
+  test('keeps its event stream if it answers, because the stream is not the cause', async () => {
+    await start();
+    engine.react('list', { status: 403 });
+    engine.received = [];
+    await emitFor(300, 'start');
+    expect(engine.count('list')).toBeGreaterThanOrEqual(1);
+    expect(engine.count('events')).toBe(0);
+    expect(engine.eventStreams()).toBe(1);
+  });
+
+  test('is reported as failing until it is listed again, and confirms nothing in the meantime', async () => {
+    await start();
+    engine.react('list', { status: 403 });
+    engine.emit('start', 'a');
+    await fixture.muster.until(() => problemCodes().includes('list_refused'));
+    const before = fixture.muster.heartbeats.length;
+    await fixture.muster.until(() => fixture.muster.heartbeats.length >= before + 2);
+    expect(heartbeats().at(-1)!.digest).toBeNull();
+    engine.react('list', null);
+    await fixture.muster.until(() => heartbeats().at(-1)!.digest !== null);
+    expect(problemCodes()).toEqual([]);
+  });
+});
+
+test('an engine that is away fails in changing ways, which are logged once', async () => {
+  await start();
+  let calls = 0;
+  const alternate = () => (calls++ % 2 === 0 ? ('reset' as const) : { text: 'x', delayMs: 5 });
+  for (const route of ['list', 'ping', 'events'] as const) engine.react(route, route === 'list' ? 'reset' : alternate);
+  engine.closeEventStreams();
+  engine.received = [];
+  await eventually(() => engine.count('list') + engine.count('ping') >= 5);
+  expect(warnings()).toHaveLength(1);
+  expect(warnings()[0]!.msg).toContain('cannot list the containers');
+});
+
+test('an engine that is stopped and started again is reported within a second, and without a wait of the backoff', async () => {
+  await start();
+  await engine.close();
+  await fixture.muster.until(() => problemCodes().includes('engine_unreachable'), 1_500);
+  await sleep(500);
+  engine.remove('a');
+  await engine.listen(socketPath);
+  await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
+  expect(fixture.muster.snapshots.at(-1)!.json).toHaveLength(2);
+  expect(warnings()).toHaveLength(1);
+});
+
+describe('an event stream', () => {
+  test('that ends costs one list, after a new stream has been opened', async () => {
+    // Opening a stream takes long on a busy machine.
+    await open({ coalesceMs: 500 });
+    // No heartbeat is in flight when the stream ends. Otherwise, the change would also be recorded in the journal.
+    fixture.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
+    await engine.listen(socketPath);
+    run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    for (let i = 1; i <= 3; i++) {
+      engine.received = [];
+      engine.set('a', { state: i % 2 === 0 ? 'running' : 'paused' });
+      engine.closeEventStreams();
+      await fixture.muster.until(() => fixture.muster.snapshots.length === i + 1);
+      expect(stateOf('a')).toBe(i % 2 === 0 ? 'running' : 'paused');
+      const order = engine.received.map(({ route }) => route).filter((route) => route === 'list' || route === 'events');
+      expect(order).toEqual(['events', 'list']);
+    }
+    expect(warnings()).toEqual([]);
+  });
+
+  test('that is refused is requested again with the same backoff, and reported in the log once', async () => {
+    await open();
+    await engine.listen(socketPath);
+    engine.react('events', { status: 403 });
+    run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    await sleep(MINUTE_MS);
+    expect(engine.count('events')).toBeLessThanOrEqual(6);
+    expect(engine.count('list')).toBe(1);
+    expect(warnings().map(({ msg }) => msg)).toEqual([expect.stringContaining('no event stream from the engine')]);
+  });
+
+  test('is replaced regularly without a gap and without a list, so that a dead stream is not kept', async () => {
+    await start({ watch: { renewMs: 200, overlapMs: 40, stableMs: 0 } });
+    engine.received = [];
+    await eventually(() => engine.count('events') >= 4);
+    expect(engine.count('list')).toBe(0);
+    await eventually(() => engine.eventStreams() === 2);
+    engine.set('b', { state: 'paused' });
+    engine.emit('pause', 'b');
+    await fixture.muster.until(() => stateOf('b') === 'paused');
+    expect(engine.count('list')).toBe(1);
+    await eventually(() => engine.eventStreams() === 1);
+  });
+
+  test('is kept if no second one can be opened', async () => {
+    await start({ watch: { renewMs: 100, overlapMs: 10, stableMs: 0 } });
+    engine.react('events', { status: 403 });
+    engine.received = [];
+    await eventually(() => engine.count('events') >= 2);
+    engine.set('b', { state: 'paused' });
+    engine.emit('pause', 'b');
+    await fixture.muster.until(() => stateOf('b') === 'paused');
+    expect(warnings()).toEqual([]);
+  });
+});
+
+test('a container that crashes and restarts all the time costs a bounded number of lists, inspections and snapshots', async () => {
+  await start();
+  engine.received = [];
+  for (let i = 0; i < 150; i++) {
+    engine.set('a', { state: i % 2 === 0 ? 'exited' : 'running', startedAt: new Date(1e12 + i * 1_000).toISOString() });
+    engine.emit(i % 2 === 0 ? 'die' : 'start', 'a');
+    await sleep(20);
+  }
+  expect(engine.count('list')).toBeLessThanOrEqual(12);
+  expect(engine.count('inspect')).toBeLessThanOrEqual(12);
+  expect(fixture.muster.snapshots.length).toBeLessThanOrEqual(13);
+});
+
+describe('a list that takes long', () => {
+  test('does not stop the heartbeats, which confirm the last snapshot at first', async () => {
+    await open();
+    fixture.muster.cadence = { heartbeatSeconds: 0.15, snapshotSeconds: 0.5 };
+    await engine.listen(socketPath);
+    run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    engine.react('list', { delayMs: 1_600 });
+    const listed = engine.count('list');
+    await eventually(() => engine.count('list') > listed);
+    const startedAt = engine.received.findLast(({ route }) => route === 'list')!.atMs;
+    const sent = fixture.muster.snapshots.length;
+    await fixture.muster.until(() => fixture.muster.snapshots.length === sent + 1);
+    const during = fixture.muster.heartbeats.filter(({ atMs }) => atMs > startedAt && atMs < startedAt + 1_600);
+    expect(during.length).toBeGreaterThanOrEqual(3);
+    expect(during.map(({ json }) => Heartbeat.parse(json).digest)).toEqual(during.map(() => `digest-${sent}`));
+    // The answers to heartbeats caused no other list.
+    expect(engine.count('list')).toBe(listed + 1);
+  });
+
+  test('because of a change leaves heartbeats that confirm nothing', async () => {
+    await start();
+    engine.react('list', { delayMs: 1_500 });
+    const before = fixture.muster.heartbeats.length;
+    engine.emit('pause', 'a');
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+    await eventually(() => engine.count('list') === 2);
+    const listedAt = engine.received.findLast(({ route }) => route === 'list')!.atMs;
+    const during = fixture.muster.heartbeats
+      .slice(before)
+      .filter(({ atMs }) => atMs > listedAt && atMs < listedAt + 1_500);
+    expect(during.length).toBeGreaterThanOrEqual(1);
+    expect(during.map(({ json }) => Heartbeat.parse(json).digest)).toEqual(during.map(() => null));
+    await sleep(300);
+    expect(engine.count('list')).toBe(2);
+    expect(fixture.muster.snapshots).toHaveLength(2);
+  });
+
+  test('is recorded in the journal if a heartbeat failed in the meantime, and sent when the API allows it', async () => {
+    await start();
+    engine.react('list', { delayMs: 1_400 });
+    fixture.muster.queueReactions(Paths.agentHeartbeat, { status: 503, headers: { 'retry-after': '1' }, text: '{}' });
+    // The next heartbeat is sent while the list is in flight.
+    await fixture.muster.until(() => fixture.muster.heartbeats.length >= 1);
+    engine.remove('a');
+    engine.emit('destroy', 'a');
+    await fixture.muster.until(() => fixture.muster.snapshots.length >= 3, 10_000);
+    expect(fixture.muster.snapshots.at(-1)!.json).toHaveLength(2);
+  });
+
+  test('counts as a list if the agent leaves it twice the time after the first timeout', async () => {
+    await open();
+    await engine.listen(socketPath);
+    engine.react('list', { delayMs: 1_300 });
+    run({ MUSTER_ENGINE_TIMEOUT: '1' });
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1, 10_000);
+    expect(engine.count('list')).toBe(2);
+    const [error] = warnings();
+    expect(error!['engineError']).toMatch(/did not answer within 1 s .*2 s; MUSTER_ENGINE_TIMEOUT/);
+    expect(warnings()).toHaveLength(1);
+  });
+});
+
+describe('at the first start of an agent, an engine that cannot be listed', () => {
+  beforeEach(() => open({ withoutEngineMs: 400 }));
+
+  test.each([
+    ['because a proxy forbids the list', { status: 403 } as const, 'list_refused'],
+    ['because the list takes too long', 'hang' as const, 'engine_unreachable'],
+  ])('%s does not prevent the enrollment, and the host has a problem', async (_, reaction, code) => {
+    await engine.listen(socketPath);
+    engine.react('list', reaction);
+    run({ MUSTER_ENGINE_TIMEOUT: '1' });
+    await fixture.muster.until(() => fixture.muster.heartbeats.length >= 1);
+    expect(problemCodes()).toEqual([code]);
+    expect(heartbeats()[0]!.digest).toBeNull();
+    expect(enrollments()).toMatchObject([{ name: 'box', engineId: 'AAAA:BBBB', engine: { version: '27.0.1' } }]);
+    engine.react('list', null);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(enrollments()).toHaveLength(1);
+  });
+
+  test('because it is away leads to an enrollment with a random identity after a while, which is kept', async () => {
+    const agent = run();
+    await eventually(() => warnings().length >= 1);
+    expect(enrollments()).toEqual([]);
+    await fixture.muster.until(() => fixture.muster.heartbeats.length >= 2);
+    expect(problemCodes()).toEqual(['engine_unreachable']);
+    expect(heartbeats()[0]).not.toHaveProperty('engine');
+    expect(enrollments()).toMatchObject([
+      { name: expect.stringMatching(/./), engineId: expect.stringMatching(/^agent-/), engine: { name: 'unknown' } },
+    ]);
+    await engine.listen(socketPath);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    await fixture.muster.until(() => heartbeats().at(-1)!.engine?.name === 'Docker');
+    await agent.stop();
+    run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+    expect(enrollments()).toHaveLength(1);
+  });
+
+  test('because it is away for a moment is enrolled with its own identity', async () => {
+    run();
+    await eventually(() => warnings().length >= 1);
+    await engine.listen(socketPath);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(enrollments()).toMatchObject([{ engineId: 'AAAA:BBBB' }]);
+  });
+
+  test('because its version is refused is reported with that reason', async () => {
+    await engine.listen(socketPath);
+    engine.forbidden = /^\/version$/;
+    run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length >= 1);
+    expect(heartbeats().at(-1)!.problems![0]!.message).toContain('/version with 403');
+  });
+});
+
+async function eventually(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !condition(); i++) await sleep(10);
+  expect(condition()).toBe(true);
+}

@@ -1,0 +1,177 @@
+import { describe, expect, test } from '@jest/globals';
+import { createEngineGate, type GateFailure } from '../src/engine/engine-gate.js';
+import { createListTimeout } from '../src/engine/list-timeout.js';
+import { parseEnv } from '../src/env.js';
+import { createLogThrottle } from '../src/lib/log-throttle.js';
+
+const MINUTE_MS = 60_000;
+const neverAborted = new AbortController().signal;
+
+/** Creates a gate with a clock that tests set, and with the shortest waits that its limits allow. */
+function openGate(random = 0) {
+  const clock = { now: 0 };
+  const gate = createEngineGate({ now: () => clock.now, random: () => random });
+  return { clock, gate };
+}
+
+describe('the gate in front of an engine', () => {
+  test.each<GateFailure>(['refused', 'malformed', 'timeout', 'too_large'])(
+    'lets at most six lists a minute pass if each fails in the same way (%s), whatever else happens',
+    (failure) => {
+      const { clock, gate } = openGate();
+      const lists: number[] = [];
+      for (; clock.now < 5 * MINUTE_MS; clock.now += 100) {
+        // The engine's events go on, and streams are opened and lost.
+        gate.succeeded('events');
+        gate.failed('events', 'closed');
+        gate.reopen();
+        if (gate.openAt('list') > clock.now) continue;
+        lists.push(clock.now);
+        gate.failed('list', failure);
+      }
+      for (let minute = 0; minute < 5; minute++) {
+        const inMinute = lists.filter((at) => Math.floor(at / MINUTE_MS) === minute);
+        expect(inMinute.length).toBeGreaterThanOrEqual(1);
+        expect(inMinute.length).toBeLessThanOrEqual(6);
+      }
+    },
+  );
+
+  test('lets at most six lists in the next minutes pass if the engine accepts event streams and breaks off each list', () => {
+    const { clock, gate } = openGate();
+    const lists: number[] = [];
+    for (; clock.now < 3 * MINUTE_MS; clock.now += 100) {
+      gate.reopen();
+      if (gate.openAt('list') > clock.now) continue;
+      lists.push(clock.now);
+      gate.failed('list', 'unreachable');
+    }
+    expect(lists.filter((at) => at < MINUTE_MS).length).toBeLessThanOrEqual(6);
+    expect(lists.filter((at) => at >= 2 * MINUTE_MS).length).toBeLessThanOrEqual(2);
+  });
+
+  test('waits at most 15 s for an engine that cannot be reached, and holds back event streams, too', () => {
+    const { clock, gate } = openGate(0.999);
+    for (let failures = 1; failures < 30; failures++) {
+      gate.failed('list', 'unreachable');
+      expect(gate.openAt('events')).toBe(gate.openAt('list'));
+      expect(gate.openAt('list') - clock.now).toBeLessThanOrEqual(15_000);
+      clock.now = gate.openAt('list');
+    }
+    gate.failed('list', 'unreachable');
+    expect(gate.openAt('list') - clock.now).toBeGreaterThan(14_000);
+  });
+
+  test('does not hold back lists if only the event stream is refused or ends', () => {
+    const { gate } = openGate();
+    gate.failed('events', 'refused');
+    expect(gate.openAt('list')).toBe(-Infinity);
+    expect(gate.openAt('events')).toBe(5_000);
+  });
+
+  test('holds back new event streams while the list fails', () => {
+    const { gate } = openGate();
+    gate.failed('list', 'refused');
+    expect(gate.openAt('events')).toBe(5_000);
+  });
+
+  test('is open after a successful list, and the next waits are short again', () => {
+    const { clock, gate } = openGate();
+    for (let i = 0; i < 5; i++) {
+      gate.failed('list', 'refused');
+      clock.now = gate.openAt('list');
+    }
+    gate.succeeded('list');
+    expect(gate.openAt('events')).toBe(-Infinity);
+    gate.failed('list', 'refused');
+    expect(gate.openAt('list') - clock.now).toBe(5_000);
+  });
+
+  test('opens early once if the engine accepts connections again', () => {
+    const { clock, gate } = openGate(0.5);
+    for (let i = 0; i < 6; i++) {
+      gate.failed('list', 'unreachable');
+      clock.now = gate.openAt('list');
+    }
+    gate.failed('events', 'unreachable');
+    expect(gate.openAt('list')).toBeGreaterThan(clock.now);
+    gate.reopen();
+    expect(gate.openAt('list')).toBeLessThanOrEqual(clock.now);
+    gate.failed('list', 'unreachable');
+    gate.reopen();
+    expect(gate.openAt('list')).toBeGreaterThan(clock.now);
+  });
+
+  test('counts failures of calls that were in flight together once', () => {
+    const { gate } = openGate(0.5);
+    gate.failed('list', 'unreachable');
+    const openAt = gate.openAt('list');
+    gate.failed('events', 'unreachable');
+    gate.failed('list', 'unreachable');
+    expect(gate.openAt('list')).toBe(openAt);
+  });
+
+  test('ends a wait when a list succeeds, and when the waiting call is aborted', async () => {
+    const gate = createEngineGate({ now: () => performance.now(), random: () => 0 });
+    gate.failed('list', 'refused');
+    const waiting = gate.wait('events', neverAborted);
+    gate.succeeded('list');
+    await waiting;
+    gate.failed('list', 'refused');
+    const stop = new AbortController();
+    const aborted = gate.wait('events', stop.signal);
+    stop.abort();
+    await aborted;
+  });
+});
+
+describe('the timeout of a list', () => {
+  test('doubles after each timeout, up to two minutes', () => {
+    const timeout = createListTimeout(15_000);
+    const timeouts = Array.from({ length: 5 }, () => {
+      timeout.recordTimeout();
+      return timeout.ms() / 1_000;
+    });
+    expect(timeouts).toEqual([30, 60, 120, 120, 120]);
+  });
+
+  test('leaves an engine twice the time of its last list, so that a list that always takes 16 s is a list', () => {
+    const timeout = createListTimeout(15_000);
+    timeout.recordTimeout();
+    timeout.recordSuccess(16_000);
+    expect(timeout.ms()).toBe(32_000);
+    timeout.recordSuccess(50);
+    expect(timeout.ms()).toBe(15_000);
+  });
+
+  test('is never shorter than configured', () => {
+    const timeout = createListTimeout(300_000);
+    timeout.recordTimeout();
+    timeout.recordSuccess(1_000);
+    expect(timeout.ms()).toBe(300_000);
+  });
+});
+
+test.each(['0', '301', '1.5', '-3', 'long'])('MUSTER_ENGINE_TIMEOUT=%s is refused', (value) => {
+  expect(parseEnv({ MUSTER_ENGINE_TIMEOUT: value })).toEqual({
+    success: false,
+    errors: ['MUSTER_ENGINE_TIMEOUT must be a number of seconds from 1 to 300'],
+  });
+});
+
+test('a repeated message is logged once, once an hour with the number of repetitions, and again after a quiet time', () => {
+  let now = 0;
+  const throttle = createLogThrottle(() => now);
+  const recordEach = (kind: string, count: number): (number | null)[] =>
+    Array.from({ length: count }, () => {
+      const times = throttle.record(kind);
+      now += MINUTE_MS;
+      return times;
+    });
+  expect(recordEach('a', 3)).toEqual([1, null, null]);
+  expect(throttle.record('b')).toBe(1);
+  expect(recordEach('a', 57)).toEqual(Array.from({ length: 57 }, () => null));
+  expect(throttle.record('a')).toBe(60);
+  now += 6 * MINUTE_MS;
+  expect(throttle.record('a')).toBe(1);
+});
