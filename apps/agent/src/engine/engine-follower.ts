@@ -39,7 +39,6 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
       onWatching() {
         log.debug('subscribed to the engine’s events');
         isWatching = true;
-        inventory.setWatched(true);
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();
         reporter.invalidate();
@@ -55,7 +54,6 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
           { reason },
           'no event stream from the engine: until it is restored, changes are detected only at the regular interval',
         );
-        inventory.setWatched(false);
         if (isWatching) reporter.invalidate();
         isWatching = false;
         settle();
