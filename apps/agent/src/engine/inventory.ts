@@ -71,21 +71,31 @@ const YIELD_INTERVAL_MS = 20;
 
 /** What is known about a container. Times are milliseconds of a monotonic clock. */
 interface Entry {
-  /** The result of the last successful inspection; null if there is none, or if it is outdated. */
+  /** The result of the last successful inspection; null if there is none, or if the container has started since. */
   inspected: Inspected | null;
   /** When the last successful inspection began. */
   inspectedAt: number;
   /** When the engine last reported the health, in an inspection or an event. */
   healthAt: number;
-  /** The container's state in the list before the last inspection. */
+  /** The container's state in the last list. */
   state: string;
+  /** The least age in the last list. During one run of a container, this age never becomes less. */
+  ageMs: number;
   /** Number of inspections that have failed since the last successful one. */
   failures: number;
   /** The container is not inspected before this time. */
   retryAt: number;
 }
 
-const NEW_ENTRY: Entry = { inspected: null, inspectedAt: 0, healthAt: 0, state: '', failures: 0, retryAt: 0 };
+const NEW_ENTRY: Readonly<Entry> = {
+  inspected: null,
+  inspectedAt: 0,
+  healthAt: 0,
+  state: '',
+  ageMs: 0,
+  failures: 0,
+  retryAt: 0,
+};
 
 /**
  * Creates an inventory of the engine that `client` calls. Text that matches the patterns is redacted. `now` returns
@@ -112,19 +122,18 @@ export function createInventory(
   async function inspect(listed: ListedContainer, reading: Reading, signal: AbortSignal): Promise<Inspected> {
     // A container that never started has no facts to inspect, and there can be thousands of such containers.
     if (listed.State === 'created') return NOT_INSPECTED;
-    let entry = entries.get(listed.Id);
-    if (entry === undefined || isOutdated(entry, listed, reading.listedAt)) {
-      entries.set(listed.Id, (entry = { ...(entry ?? NEW_ENTRY), inspected: null }));
-    }
-    const isWanted = entry.inspected === null || isHealthOutdated(entry, listed, reading.listedAt);
+    const known = entries.get(listed.Id);
+    const ageMs = minAgeMs(listed.Status) ?? 0;
+    const isSameRun = known !== undefined && known.state === listed.State && known.ageMs <= ageMs;
+    const entry: Entry = isSameRun ? known : { ...(known ?? NEW_ENTRY), inspected: null, state: listed.State };
+    entry.ageMs = ageMs;
+    entries.set(listed.Id, entry);
+    const isWanted = entry.inspected === null || isUnconfirmed(entry, entry.inspected, listed, reading.listedAt);
     if (isWanted && now() >= entry.retryAt && reading.failures.size < FAILED_INSPECTIONS_MAX) {
       const beganAt = now();
       const result = await tryInspect(listed.Id, signal);
       if ('reason' in result) reading.failures.set(listed.Id, result);
-      else {
-        const { State: state } = listed;
-        Object.assign(entry, { inspected: result, inspectedAt: beganAt, healthAt: beganAt, state, failures: 0 });
-      }
+      else Object.assign(entry, { inspected: result, inspectedAt: beganAt, healthAt: beganAt, failures: 0 });
     }
     const health = listedHealth(listed);
     if (entry.inspected !== null && health !== null) entry.inspected = { ...entry.inspected, health };
@@ -141,13 +150,14 @@ export function createInventory(
       return inspected ?? { reason: 'the engine, or a proxy, answered the inspection with 404', isListOutdated: true };
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      return { reason: error.message, isListOutdated: error.failure === 'unreachable' };
+      // For a container that was removed, Podman answers with 404 or with 500.
+      return { reason: error.message, isListOutdated: error.failure === 'unreachable' || (error.status ?? 0) >= 500 };
     }
   }
 
   /**
-   * Returns which of these containers were removed after the list was read. An answer of 404 is no proof, because a
-   * proxy may have sent it, so a container counts as removed only if two further lists lack it.
+   * Returns which of these containers were removed after the list was read. A failed inspection is no proof, because a
+   * proxy may have refused it, so a container counts as removed only if two further lists lack it.
    */
   async function findRemoved(ids: string[], signal: AbortSignal): Promise<string[]> {
     let removed = ids;
@@ -241,22 +251,21 @@ interface Reading {
 }
 
 /**
- * Returns whether the container may have started or exited after its last inspection. Only the list is used, because
- * events may have been missed.
+ * Returns whether the inspected facts may be outdated: the container may have started or exited since its inspection,
+ * or the list lacks its health. Only the list is used, because events may have been missed.
  */
-function isOutdated({ inspectedAt, state }: Entry, { State, Status }: ListedContainer, listedAt: number): boolean {
-  if (State !== state) return true;
-  const ageMs = minAgeMs(Status);
+function isUnconfirmed(
+  { inspectedAt, healthAt }: Entry,
+  inspected: Inspected,
+  listed: ListedContainer,
+  listedAt: number,
+): boolean {
+  const lacksHealth = listed.State === 'running' && inspected.health !== null && listedHealth(listed) === null;
+  if (lacksHealth && listedAt - healthAt > UNCONFIRMED_MS_MAX) return true;
+  const ageMs = minAgeMs(listed.Status);
   if (ageMs === null) return listedAt - inspectedAt > UNCONFIRMED_MS_MAX;
   return listedAt - ageMs > inspectedAt - START_MS_MAX;
 }
-
-/** Returns whether the list lacks the health of a container that has a health check, and the known one is too old. */
-const isHealthOutdated = ({ inspected, healthAt }: Entry, listed: ListedContainer, listedAt: number): boolean =>
-  listed.State === 'running' &&
-  inspected?.health != null &&
-  listedHealth(listed) === null &&
-  listedAt - healthAt > UNCONFIRMED_MS_MAX;
 
 /** Returns the health in the list. Podman's list does not contain it before version 6. */
 const listedHealth = ({ Health, Status }: ListedContainer): Health | null =>
