@@ -3,6 +3,7 @@ export * from './accounts.js';
 export * from './attention.js';
 export * from './cadence.js';
 export * from './canonical.js';
+export * from './connection-errors.js';
 export * from './container-fields.js';
 export * from './container-problems.js';
 export * from './container-view.js';
