@@ -118,7 +118,9 @@ describe('a call', () => {
     const client = await clientOf((_req, res) => res.destroy());
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
     const truncating = await clientOf((_req, res) => {
-      res.writeHead(200, { 'Content-Length': '100', 'Content-Type': 'application/json' }).write('{', () => res.destroy());
+      res
+        .writeHead(200, { 'Content-Length': '100', 'Content-Type': 'application/json' })
+        .write('{', () => res.destroy());
     });
     await expect(truncating.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
   });
