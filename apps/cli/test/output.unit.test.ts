@@ -95,7 +95,7 @@ describe('a table that is too wide for its screen', () => {
     expect(linesAt(52)[1]).toBe('checkout-servic…  running  example.or…  a1b2c3d4e5f6');
     expect(linesAt(48)[1]).toBe('checkout-service-p…  running  example.org/shop:…');
     expect(linesAt(30)).toEqual(['NAME                   STATE', 'checkout-service-pro…  running']);
-    expect(linesAt(12)).toEqual(['NAME   STATE', 'check…  runn…']);
+    expect(linesAt(12)).toEqual(['NAME   STATE', 'chec…  runn…']);
   });
 
   test('fits, and never loses its first column', () => {
