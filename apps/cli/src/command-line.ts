@@ -1,3 +1,4 @@
+import { toTerminalText } from '@muster/contracts';
 import { Command, CommanderError } from 'commander';
 import { addBackupCommand } from './commands/backup.js';
 import { addContainersCommand } from './commands/containers.js';
@@ -9,6 +10,7 @@ import { addLoginCommands } from './commands/login.js';
 import { addRestoreCommand } from './commands/restore.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
+import { CLI_VERSION } from './version.js';
 
 const EXIT_CODES = `
 Exit codes: ${ExitCodes.ok} success, ${ExitCodes.failed} failure, ${ExitCodes.usage} invalid command line,
@@ -16,6 +18,22 @@ ${ExitCodes.refused} invalid key or missing permission, ${ExitCodes.unreachable}
 
 /** Matches a Muster token or a part of one. The first group is the token's kind, which is not secret. */
 const TOKEN = /\b(muster_[a-z]+_)\w+/g;
+
+/** Matches Commander's message for an invalid value of an option (group 1) or of an argument (group 3). */
+const INVALID_VALUE =
+  /^(?:option '(?:-\w, )?(--[\w-]+)[^']*' argument|command-argument value) '(.*)' is invalid(?: for argument '(.*)')?\. (.*)$/s;
+
+/** Converts a message of Commander to one line. */
+function usageMessage(text: string): string {
+  const message = text.trim().replace(/^error: /, '');
+  const [, option, value, argument, reason] = INVALID_VALUE.exec(message) ?? [];
+  if (value === undefined || reason === undefined) return `${message.replace(/\n/g, ' ')} (see --help)`;
+  const requirement = reason.replace(/^Allowed choices are (.*)\.$/, 'must be one of: $1');
+  return `${option ?? `<${argument}>`} cannot be '${value}': it ${requirement}`;
+}
+
+/** Formats the message of an error as one line without secrets. */
+const formatError = (message: string): string => `muster: ${toTerminalText(message).replace(TOKEN, '$1…')}\n`;
 
 /** Creates the parser of the command line. Each command registers itself. */
 export function createProgram(terminal: Terminal): Command {
@@ -26,9 +44,9 @@ export function createProgram(terminal: Terminal): Command {
       writeOut: (text) => terminal.out(text),
       writeErr: (text) => terminal.err(text),
       // Commander quotes arguments that it does not recognize, such as the key in `login URL --key=muster_key_…`.
-      outputError: (text, write) => write(text.replace(TOKEN, '$1…')),
+      outputError: (text, write) => write(formatError(usageMessage(text))),
     })
-    .showHelpAfterError('(see --help)')
+    .version(CLI_VERSION, '-v, --version', 'print the version')
     .exitOverride();
   addLoginCommands(program, terminal);
   addHostsCommand(program, terminal);
@@ -54,7 +72,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     // Commander has already printed the message. After --help, Commander also throws, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCodes.ok : ExitCodes.usage;
     if (!(error instanceof CommandError)) throw error;
-    terminal.err(`muster: ${error.message}\n`);
+    terminal.err(formatError(error.message));
     return error.exitCode;
   }
 }

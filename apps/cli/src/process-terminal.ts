@@ -1,15 +1,22 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { parseEnv } from './env.js';
+import { CommandError, ExitCodes } from './exit.js';
+import { fileError } from './file-error.js';
 import type { Terminal } from './terminal.js';
 
 /** Creates a Terminal for the standard streams of a process. */
 export function processTerminal({ env, stdin, stdout, stderr }: NodeJS.Process): Terminal {
-  // In `muster … | head`, the reader exits early, which is not an error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    // In `muster … | head`, the reader exits early, which is not an error.
+    if (error.code === 'EPIPE') process.exit(ExitCodes.ok);
+    const failure = fileError('the output cannot be written', error);
+    if (!(failure instanceof CommandError)) throw error;
+    stderr.write(`muster: ${failure.message}\n`);
+    process.exit(failure.exitCode);
   });
+  // An error of standard error cannot be shown anywhere. The exit code is the result of the command.
+  stderr.on('error', () => undefined);
   const { NO_COLOR, TERM } = parseEnv(env);
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -38,6 +38,90 @@ async function muster(args: string[], screen: Screen | null, env: Record<string,
 }
 const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
+const json = (status: number, body: object): RequestListener => {
+  return (_req, res) => res.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+};
+/** Responds with a list of one page. */
+const respondWith = (items: object[]): RequestListener => json(200, { items, nextCursor: null });
+
+describe('an empty list', () => {
+  const run = (...args: string[]) => {
+    handler = respondWith([]);
+    return muster(args, null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+  };
+
+  test.each([
+    [['hosts'], 'No hosts.'],
+    [['hosts', '--problem', 'clock_skew'], 'No hosts match the filters.'],
+    [['containers', '--limit', '3', '-o', 'wide'], 'No containers.'],
+    [['containers', '--state', 'running'], 'No containers match the filters.'],
+    [['events'], 'No events.'],
+    [['events', '--since', '1h'], 'No events match the filters.'],
+    [['enroll-token', 'list'], 'No enrollment tokens.'],
+  ])('of %j is a message on standard error, and standard output stays empty', async (args, message) => {
+    expect(await run(...args)).toEqual({ code: 0, out: '', err: `${message}\n` });
+  });
+
+  test('is an empty array in JSON and a header in CSV', async () => {
+    expect(await run('hosts', '-o', 'json')).toEqual({ code: 0, out: '[]\n', err: '' });
+    expect(await run('events', '-o', 'csv')).toEqual({ code: 0, out: 'TIME,HOST,NAME,KIND,WHAT\r\n', err: '' });
+  });
+
+  test('of a state that no engine has is explained, and the case of a state does not matter', async () => {
+    const { code, err } = await run('containers', '--state', 'up');
+    expect(code).toBe(0);
+    expect(err).toMatch(/^muster: warning: --state up: Docker's states are created, running, .+\nNo containers match/);
+    const requested: (string | undefined)[] = [];
+    handler = (req, res) => {
+      requested.push(req.url);
+      respondWith([])(req, res);
+    };
+    await muster(['containers', '--state', 'Running', '--state', 'stopped'], null, {
+      MUSTER_URL: url(),
+      MUSTER_KEY: KEY,
+    });
+    expect(requested).toEqual(['/api/containers?state=running&state=stopped&limit=200']);
+  });
+});
+
+describe('a value that only the API checks', () => {
+  const run = (args: string[], status: number, errors?: object[]) => {
+    const detail = 'The request is not valid.';
+    handler = json(status, { type: '/problems/x', title: 'x', status, detail, requestId: 'r', errors });
+    return muster(args, null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+  };
+
+  test.each([
+    [['containers'], '/hostId/0', '--host must be at most 9'],
+    [['containers'], '/hostFreshness', '--freshness must be at most 9'],
+    [['hosts'], '/q', '--search must be at most 9'],
+    [['events'], '/name/3', '--name must be at most 9'],
+    [['enroll-token', 'create', 'a'], '/name', 'the name must be at most 9'],
+    [['enroll-token', 'create', 'a'], '/maxUses', '--uses must be at most 9'],
+    [['enroll-token', 'create', 'a'], '/expiresInSeconds', '--expires must be at most 9'],
+  ])('of %j exits with 2 and names the option of the field %s', async (args, path, message) => {
+    const errors = [{ path, message: 'must be at most 9' }];
+    expect(await run(args, 400, errors)).toEqual({ code: 2, out: '', err: `muster: ${message}\n` });
+  });
+
+  test('exits with 2 and lists all reasons', async () => {
+    const { code, err } = await run(['hosts'], 400, [
+      { path: '/sort', message: 'must be one of: name' },
+      { path: '', message: 'must be an object\u001b[2J' },
+    ]);
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: 'muster: --sort must be one of: name; must be an object\ufffd[2J\n',
+    });
+  });
+
+  test('is not to blame for other refusals', async () => {
+    expect(await run(['hosts'], 400)).toEqual({ code: 1, out: '', err: 'muster: The request is not valid.\n' });
+    expect((await run(['hosts'], 403)).code).toBe(3);
+    expect((await run(['hosts'], 503)).code).toBe(4);
+  });
+});
+
 describe('an export with control characters in its texts', () => {
   const TERMINAL: Screen = { columns: 80, hasColors: true };
   // An escape sequence (ESC), a bell (BEL), the one-character form of ESC [ (C1), and a right-to-left override.
@@ -51,7 +135,7 @@ describe('an export with control characters in its texts', () => {
   const runExport = async (format: keyof typeof FILES, screen: Screen | null) => {
     const bytes = Buffer.from(FILES[format]);
     handler = (_req, res) => {
-      res.writeHead(200, { 'Content-Type': 'text/plain' });
+      res.writeHead(200, { 'Content-Type': format === 'csv' ? 'text/csv' : 'application/x-ndjson' });
       // Sends one byte at a time, so that characters and lines are split across chunks.
       void (async () => {
         for (const byte of bytes) {
@@ -81,10 +165,7 @@ describe('an export with control characters in its texts', () => {
 
 describe('the file that login writes', () => {
   const login = async () => {
-    handler = (_req, res) => {
-      res.writeHead(200, { 'Content-Type': 'application/json' });
-      res.end(JSON.stringify({ items: [], nextCursor: null }));
-    };
+    handler = respondWith([]);
     return muster(['login', url()], null, { XDG_CONFIG_HOME: folder });
   };
   const modes = async () => {
@@ -92,6 +173,32 @@ describe('the file that login writes', () => {
     const of = async (path: string) => (await stat(path)).mode & 0o777;
     return { directory: await of(directory), file: await of(join(directory, 'connection.json')) };
   };
+
+  test('that cannot be written is an error that names the file and the reason, within a second', async () => {
+    await writeFile(join(folder, 'file'), '');
+    // A recursive mkdir in /proc never ends on some versions of Node.js.
+    for (const [XDG_CONFIG_HOME, reason] of [
+      ['/proc/1/x/y', 'its directory does not exist'],
+      [join(folder, 'file'), 'a part of its path is not a directory'],
+    ] as const) {
+      handler = respondWith([]);
+      const { code, out, err } = await muster(['login', url()], null, { XDG_CONFIG_HOME });
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toBe(
+        `muster: the URL and the key cannot be saved to ${XDG_CONFIG_HOME}/muster/connection.json: ${reason}\n`,
+      );
+    }
+  }, 5_000);
+
+  test('that is not valid is an error that suggests to sign in again', async () => {
+    await mkdir(join(folder, 'muster'));
+    for (const text of ['', '{}', '{"url":"muster","key":"k"}']) {
+      await writeFile(join(folder, 'muster', 'connection.json'), text);
+      const { code, err } = await muster(['hosts'], null, { XDG_CONFIG_HOME: folder });
+      expect(code).toBe(1);
+      expect(err).toMatch(/^muster: .*connection\.json is not valid: run 'muster login' again\n$/);
+    }
+  });
 
   test('is not accessible to other users, even with umask 0', async () => {
     const umask = process.umask(0);

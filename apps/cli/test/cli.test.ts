@@ -1,7 +1,7 @@
 /** Runs the command line in this process on real databases. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDatabase } from '@muster/db';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli } from '../src/command-line.js';
@@ -38,23 +38,70 @@ describe('a command line', () => {
     },
   );
 
+  test('without a command exits with 2 and prints help to standard error', async () => {
+    expect(await muster([])).toEqual({ code: 2, out: '', err: expect.stringContaining('Usage') });
+  });
+
+  test.each([['--version'], ['-v']])('%s prints the version', async (flag) => {
+    const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect(await muster([flag])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+
   test.each([
-    [[], 'Usage'],
-    [['backup'], "missing required argument 'file'"],
-    [['backup', 'a', 'b'], 'too many arguments'],
-    [['backup', 'a', '--frce'], "unknown option '--frce'"],
-    [['steal'], "unknown command 'steal'"],
-  ])('%j exits with 2 and prints an explanation to standard error', async (args, words) => {
+    [['backup'], "missing required argument 'file' (see --help)"],
+    [['backup', 'a', 'b'], "too many arguments for 'backup'"],
+    [['backup', 'a', '--frce'], "unknown option '--frce' (Did you mean --force?) (see --help)"],
+    [['steal'], "unknown command 'steal' (see --help)"],
+    [['hosts', '--limit'], "option '--limit <number>' argument missing (see --help)"],
+    [['backup', 'a\u001b[2Jb', 'c', 'd\n\u009b31m'], 'too many arguments'],
+  ])('%j exits with 2 and prints one line to standard error', async (args, words) => {
     const { code, out, err } = await muster(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^muster: [^\p{Cc}]+\n$/u);
     expect(err).toContain(words);
+  });
+
+  // No server is configured, so the values are checked before any request.
+  test.each([
+    [['hosts', '--sort', 'nope'], "--sort cannot be 'nope': it must be one of: name, severity, "],
+    [['hosts', '--sort', '--name'], "--sort cannot be '--name': it must be one of: name, "],
+    [['hosts', '--freshness', 'on'], "--freshness cannot be 'on': it must be one of: online, stale, "],
+    [['hosts', '--problem', 'x'], "--problem cannot be 'x': it must be one of: engine_unreachable, "],
+    [['hosts', '--search', ''], "--search cannot be '': it must not be empty"],
+    [['hosts', '--limit', '0'], "--limit cannot be '0': it must be a positive whole number"],
+    [['hosts', '-o', 'yaml'], "--output cannot be 'yaml': it must be one of: table, wide, json, csv"],
+    [['containers', '--health', 'nope'], "--health cannot be 'nope': it must be one of: healthy, unhealthy, starting"],
+    [['containers', '--state', ''], "--state cannot be '': it must not be empty"],
+    [['containers', '--host', ''], "--host cannot be '': it must not be empty"],
+    [['containers', '--label', ''], "--label cannot be '': it must not be empty"],
+    [['containers', '--image', ''], "--image cannot be '': it must not be empty"],
+    [['containers', '--sort', 'firstseenat'], "--sort cannot be 'firstseenat': it must be one of: name, image, "],
+    [['containers', '--sort', '-state'], '--sort state also needs --host'],
+    [['events', '--kind', 'exploded'], "--kind cannot be 'exploded': it must be one of: created, "],
+    [['events', '--since', 'now'], "--since cannot be 'now': it must be a time such as "],
+    [['events', '--since', '0h'], "--since cannot be '0h': it must be a number and a unit, such as "],
+    [['events', '--since', '1h', '--until', '2h'], '--since must be earlier than --until'],
+    [['events', '--name', ''], "--name cannot be '': it must not be empty"],
+    [['enroll-token', 'create', ''], "<name> cannot be '': it must not be empty"],
+    [['enroll-token', 'create', 'a', '--uses', '-1'], "--uses cannot be '-1': it must be a positive whole number"],
+    [['enroll-token', 'create', 'a', '--expires', '53w'], "--expires cannot be '53w': it must be at most 365d"],
+    [['export', 'images'], "<what> cannot be 'images': it must be one of: containers, events"],
+    [['export', 'events', '--format', 'x'], "--format cannot be 'x': it must be one of: csv, ndjson"],
+    [['login', 'ftp://example.org'], 'the URL must look like https://muster.example.org'],
+  ])('%j exits with 2 and names the option', async (args, message) => {
+    const { code, out, err } = await muster(args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err.startsWith(`muster: ${message}`)).toBe(true);
+    expect(err).toMatch(/^.+\n$/);
   });
 });
 
 test.each([
   [['login', 'https://muster.example.org', '--key=muster_key_secret'], "unknown option '--key=muster_key_…'"],
   [['muster_key_secret'], "unknown command 'muster_key_…'"],
-  [['events', '--limit', 'muster_key_secret'], "argument 'muster_key_…' is invalid"],
+  [['events', '--limit', 'muster_key_secret'], "--limit cannot be 'muster_key_…': it must be a positive whole number"],
 ])('%j is refused without printing the key', async (args, words) => {
   const { code, out, err } = await muster(args);
   expect({ code, out }).toEqual({ code: 2, out: '' });

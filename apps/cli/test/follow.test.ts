@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createClient } from '@muster/client';
+import { connect } from '../src/api.js';
 import { watchChanges } from '../src/commands/watch.js';
 import { runCli } from '../src/command-line.js';
 import type { Terminal } from '../src/terminal.js';
@@ -90,12 +90,42 @@ test('events --follow warns about missing events after a reset, but not after ho
   expect(warnings).toEqual(['muster: some events are missing: the server could not resend all of them']);
 });
 
+test('events --follow reports an outage once, continues after it, and reports that it is connected again', async () => {
+  let requests = 0;
+  const { err, out } = await muster(['events', '--follow', '-o', 'csv'], (req, res) => {
+    if (req.url?.startsWith('/api/stream') !== true) {
+      res.setHeader('Content-Type', 'application/json').end('{"items":[],"nextCursor":null}');
+      return;
+    }
+    requests += 1;
+    if (requests === 2 || requests === 3) {
+      res.writeHead(502, { 'Content-Type': 'text/html' }).end('<title>Bad Gateway</title>');
+      return;
+    }
+    const text = requests === 1 ? event('summary') : event('summary') + container('6-1') + event('unauthorized');
+    res.writeHead(200, { 'Content-Type': 'text/event-stream' }).end(text);
+  });
+  expect(
+    err
+      .replaceAll(/127\.0\.0\.1:\d+/g, 'HOST')
+      .trim()
+      .split('\n'),
+  ).toEqual([
+    'muster: http://HOST: a proxy in front of Muster answers 502: Bad Gateway; check that Muster’s API is running, and ' +
+      'that the proxy connects to its port; trying again',
+    'muster: connected again',
+    'muster: the API key was revoked or has expired',
+  ]);
+  expect(out).toContain('web-01,shop,started');
+});
+
 test('a watch refreshes the list even if the stream is silent, until it is interrupted', async () => {
   const server = createServer((_req, res) => {
     res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(event('summary'));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const client = createClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, key: 'x' });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const api = connect({ url, key: 'x', urlSetting: 'MUSTER_URL' });
   const interrupt = new AbortController();
   let showCount = 0;
   const show = () => {
@@ -104,7 +134,7 @@ test('a watch refreshes the list even if the stream is silent, until it is inter
     return Promise.resolve();
   };
   try {
-    await watchChanges({ interrupted: interrupt.signal } as Terminal, client, undefined, show, 20);
+    await watchChanges({ interrupted: interrupt.signal } as Terminal, api, undefined, show, 20);
     expect(showCount).toBe(3);
   } finally {
     server.closeAllConnections();

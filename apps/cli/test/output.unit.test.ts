@@ -1,11 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
+import { Freshness } from '@muster/contracts';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
-import { formatAge } from '../src/output/age.js';
-import { writeList, writeOne } from '../src/output/format.js';
+import { formatAge, formatDistance } from '../src/output/age.js';
+import { createListWriter, writeList } from '../src/output/format.js';
 import type { Screen, Terminal } from '../src/terminal.js';
-import { formatTable, type Column } from '../src/output/table.js';
+import { formatState, healthStyle, stateStyle } from '../src/output/styles.js';
+import { createTable, formatTable, type Column } from '../src/output/table.js';
 import { toCell, truncate } from '../src/output/cell.js';
+import { wrap } from '../src/output/wrap.js';
 
 const COLUMNS: Column<{ name: string; state: string }>[] = [
   { title: 'NAME', text: ({ name }) => name },
@@ -70,6 +73,102 @@ describe('a table', () => {
   });
 });
 
+describe('a table that is too wide for its screen', () => {
+  type Row = Record<'name' | 'state' | 'image' | 'id', string>;
+  const columns: Column<Row>[] = [
+    { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
+    { title: 'STATE', text: ({ state }) => state, widthMin: Infinity },
+    { title: 'IMAGE', text: ({ image }) => image, omission: 2 },
+    { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1, wide: ({ id }) => `${id}-complete` },
+    { title: 'REASONS', text: ({ name }) => `about ${name}`, isWideOnly: true },
+  ];
+  const rows: Row[] = [
+    { name: 'checkout-service-production', state: 'running', image: 'example.org/shop:1.2', id: 'a1b2c3d4e5f6' },
+  ];
+  const linesAt = (width: number) =>
+    formatTable(columns, rows, { columns: width, hasColors: false }).trim().split('\n');
+
+  test('first shortens columns to their minimum widths, then omits columns, and then shortens any column', () => {
+    expect(linesAt(80)[1]).toBe('checkout-service-production  running  example.org/shop:1.2  a1b2c3d4e5f6');
+    expect(linesAt(55)[1]).toBe('checkout-servic…  running  example.org/s…  a1b2c3d4e5f6');
+    // The minimum widths of all columns need 52 terminal columns, and those without ID need 37.
+    expect(linesAt(52)[1]).toBe('checkout-servic…  running  example.or…  a1b2c3d4e5f6');
+    expect(linesAt(48)[1]).toBe('checkout-service-p…  running  example.org/shop:…');
+    expect(linesAt(30)).toEqual(['NAME                   STATE', 'checkout-service-pro…  running']);
+    expect(linesAt(12)).toEqual(['NAME   STATE', 'chec…  runn…']);
+  });
+
+  test('fits, and never loses its first column', () => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 60 });
+    const record = fc.record({ name: text, state: text, image: text, id: text });
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 4 }), fc.integer({ min: 1, max: 300 }), (items, width) => {
+        const lines = formatTable(columns, items, { columns: width, hasColors: false }).split('\n');
+        expect(lines).toHaveLength(items.length + 2);
+        expect(lines[0]).toMatch(/^(N|…)/);
+        for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(width);
+      }),
+    );
+  });
+
+  test('is complete in the format wide, which can have more columns and longer texts', () => {
+    const wide = formatTable(columns, rows, { columns: 20, hasColors: false }, true);
+    expect(wide).toBe(formatTable(columns, rows, null, true));
+    expect(wide).toContain('a1b2c3d4e5f6-complete  about checkout-service-production\n');
+    expect(formatTable(columns, rows, null)).not.toContain('REASONS');
+    let csv = '';
+    const terminal = { screen: null, out: (written: string) => void (csv += written) } as Terminal;
+    writeList(terminal, 'csv', columns, rows, '');
+    expect(csv.split('\r\n')[0]).toBe('NAME,STATE,IMAGE,ID');
+  });
+});
+
+test('the rows of a table that grows are aligned, below one header', () => {
+  const format = createTable(COLUMNS, null, false);
+  expect([format([ROWS[1]!]), format([ROWS[0]!]), format([])].join('')).toBe(
+    ['NAME          STATE', 'データベース  exited', 'web           running', ''].join('\n'),
+  );
+});
+
+describe('the state of a container', () => {
+  const container = (hostFreshness: Freshness, state = 'running', health: string | null = null) => ({
+    ...{ hostFreshness, state, health },
+  });
+
+  test('is current only if its host is online', () => {
+    expect(formatState(container('online'))).toBe('running');
+    expect(stateStyle(container('online'))).toBe('green');
+    for (const freshness of Freshness.options.filter((each) => each !== 'online')) {
+      expect(formatState(container(freshness))).toBe('was running');
+      expect(stateStyle(container(freshness))).toBe('gray');
+      expect(stateStyle(container(freshness, 'running', 'healthy'))).toBe('gray');
+      expect(healthStyle(container(freshness, 'running', 'unhealthy'))).toBe('gray');
+    }
+  });
+
+  test('is red for a problem', () => {
+    expect(stateStyle(container('online', 'running', 'unhealthy'))).toBe('red');
+    expect(healthStyle(container('online', 'running', 'unhealthy'))).toBe('red');
+    expect(stateStyle(container('online', 'restarting'))).toBe('red');
+    expect(stateStyle(container('online', 'exited'))).toBe('gray');
+  });
+});
+
+test('a wrapped text fits the screen, except for words that are longer', () => {
+  expect(wrap('edge-1: the clock is ahead', 14)).toBe('edge-1: the\n  clock is\n  ahead');
+  expect(wrap('a-very-long-name: x', 5)).toBe('a-very-long-name:\n  x');
+  expect(wrap('', 5)).toBe('');
+});
+
+test.each([
+  [90_000, 'in 1m'],
+  [-3 * 86_400_000, '3d ago'],
+  [0, '0s ago'],
+])('the distance of an instant %i ms from now is formatted as %s', (ms, text) => {
+  const now = new Date('2026-03-01T12:00:00Z');
+  expect(formatDistance(new Date(now.getTime() + ms).toISOString(), now)).toBe(text);
+});
+
 describe('a truncated text', () => {
   const truncateText = (text: string, columns: number): string => truncate(toCell(text), columns).text;
 
@@ -103,8 +202,8 @@ describe('a list with control characters in its texts', () => {
   const written = (format: 'json' | 'csv', screen: Screen | null): string => {
     let out = '';
     const terminal = { screen, out: (text: string) => void (out += text) } as Terminal;
-    writeList(terminal, format, COLUMNS, rows);
-    writeOne(terminal, format, COLUMNS, rows[0]!);
+    writeList(terminal, format, COLUMNS, rows, '');
+    createListWriter(terminal, format, COLUMNS)(rows);
     return out;
   };
 

@@ -1,5 +1,5 @@
 import { Operations, type Operation, type OperationName, type StreamMessage } from '@muster/contracts';
-import { NetworkError } from './errors.js';
+import { NetworkError, UnexpectedResponseError } from './errors.js';
 import type { Answer, Input, InputArguments, ItemOf, PagedOperationName } from './operation-types.js';
 import { sendRequest, urlOf, type AnyInput, type Connection } from './request.js';
 import { followStream, type StreamOptions } from './stream.js';
@@ -56,11 +56,17 @@ export function createClient({ url, key, fetch = globalThis.fetch.bind(globalThi
     const schema = (Operations[name] as Operation).answers[response.status];
     if (typeof schema === 'string') return response;
     if (schema === null) return undefined;
+    let text: string;
     try {
-      return await response.json();
+      text = await response.text();
     } catch (error) {
       signal?.throwIfAborted();
-      throw new NetworkError(response.url, error);
+      throw new NetworkError(urlOf(connection, name, input), error);
+    }
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw new UnexpectedResponseError(response.status, urlOf(connection, name, input), null, text);
     }
   }
 
@@ -73,6 +79,8 @@ export function createClient({ url, key, fetch = globalThis.fetch.bind(globalThi
       do {
         const pageInput = { ...rest, query: { ...query, cursor } };
         const page = (await call(name, pageInput, options)) as { items: never[]; nextCursor: string | null };
+        // Another server can also return JSON.
+        if (!Array.isArray(page.items)) throw new UnexpectedResponseError(200, urlOf(connection, name, pageInput));
         yield* page.items;
         cursor = page.nextCursor ?? undefined;
       } while (cursor !== undefined);

@@ -27,13 +27,24 @@ export class NetworkError extends Error {
   }
 }
 
-/** Thrown if a response is not from Muster. Such a response usually comes from a proxy. */
+/** Thrown if a response is not from Muster. Such a response usually comes from a proxy, or from another server. */
 export class UnexpectedResponseError extends Error {
   constructor(
+    /** The HTTP status, or 0 for a redirect in a browser, because browsers hide the response to a redirected request. */
     readonly status: number,
-    url: string,
+    /** The requested URL. */
+    readonly url: string,
+    /** The header `Location`, or null. */
+    readonly location: string | null = null,
+    /** The beginning of the body. */
+    readonly body = '',
   ) {
-    super(`${new URL(url).origin} returned ${status} with a response that is not from Muster. Check the URL.`);
+    const { origin } = new URL(url);
+    super(
+      status === 0
+        ? `${origin} redirects to another address. Reload the page, because a proxy may require you to sign in again.`
+        : `${origin} returned ${status} with a response that is not from Muster. Check the URL.`,
+    );
     this.name = 'UnexpectedResponseError';
   }
 }

@@ -47,7 +47,7 @@ export async function sendRequest(
 ): Promise<Response> {
   const { method, answers }: Operation = Operations[name];
   const url = urlOf(connection, name, input);
-  const init: RequestInit = { method, redirect: 'error', headers: { Accept: acceptOf(answers), ...headers } };
+  const init: RequestInit = { method, redirect: 'manual', headers: { Accept: acceptOf(answers), ...headers } };
   const headersToSend = init.headers as Record<string, string>;
   if (connection.key !== undefined) headersToSend['Authorization'] = `Bearer ${connection.key}`;
   if (input.body !== undefined) {
@@ -63,8 +63,19 @@ export async function sendRequest(
     signal?.throwIfAborted();
     throw new NetworkError(url, error);
   }
-  if (Object.hasOwn(answers, response.status)) return response;
+  if (Object.hasOwn(answers, response.status) && hasMediaType(response, answers[response.status])) return response;
   throw await toError(response, url);
+}
+
+/**
+ * Returns whether a response has the media type of an operation's answer. Another server may return 200 with any page.
+ */
+function hasMediaType({ headers }: Response, answer: Operation['answers'][number] | undefined): boolean {
+  if (answer === null) return true;
+  const mediaType = headers.get('Content-Type') ?? '';
+  // Exports can also be NDJSON, which the contracts do not list.
+  if (typeof answer === 'string') return mediaType.startsWith(answer) || mediaType.startsWith('application/x-ndjson');
+  return mediaType.startsWith('application/json');
 }
 
 const acceptOf = (answers: Operation['answers']): string => {
@@ -73,8 +84,39 @@ const acceptOf = (answers: Operation['answers']): string => {
 };
 
 async function toError(response: Response, url: string): Promise<Error> {
-  const problem: unknown = await response.json().catch(() => null);
-  if (!isProblem(problem)) return new UnexpectedResponseError(response.status, url);
-  const seconds = Number(response.headers.get('Retry-After') ?? NaN);
+  const { status, headers } = response;
+  const body = await readBeginning(response);
+  const problem = parseJson(body);
+  if (!isProblem(problem)) return new UnexpectedResponseError(status, url, headers.get('Location'), body);
+  const seconds = Number(headers.get('Retry-After') ?? NaN);
   return new ProblemError(problem, Number.isFinite(seconds) ? seconds : null);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Maximum characters that are read of an error's body. A problem of the API is shorter. */
+const ERROR_BODY_LENGTH_MAX = 65_536;
+
+/** Returns the body, or its beginning if it is long or if the connection is lost. */
+async function readBeginning({ body }: Response): Promise<string> {
+  const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    while (reader !== undefined && text.length < ERROR_BODY_LENGTH_MAX) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    // The status is known, so a truncated body is not an error.
+  }
+  await reader?.cancel().catch(() => undefined);
+  return text;
 }

@@ -57,11 +57,70 @@ describe('a call', () => {
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
 
+  test('rejects with the status, the target and the page of a response that is not from Muster', async () => {
+    const html = { 'Content-Type': 'text/html' };
+    const errorOf = async (handle: (req: IncomingMessage, res: ServerResponse) => void): Promise<unknown> =>
+      (await clientOf(handle)).call('getSummary').catch((thrown: unknown) => thrown);
+    const page = await errorOf((_req, res) => res.writeHead(200, html).end('<title>Welcome to nginx!</title>'));
+    expect(page).toBeInstanceOf(UnexpectedResponseError);
+    expect(page).toMatchObject({ status: 200, location: null, body: '<title>Welcome to nginx!</title>' });
+    const redirect = await errorOf((_req, res) => res.writeHead(302, { Location: 'https://sso.test/login' }).end());
+    expect(redirect).toBeInstanceOf(UnexpectedResponseError);
+    expect(redirect).toMatchObject({ status: 302, location: 'https://sso.test/login', body: '' });
+    const invalid = await errorOf((_req, res) =>
+      res.writeHead(200, { 'Content-Type': 'application/json' }).end('not JSON'),
+    );
+    expect(invalid).toMatchObject({ name: 'UnexpectedResponseError', status: 200, body: 'not JSON' });
+  });
+
+  test('reads only the beginning of a long response that is not from Muster', async () => {
+    const client = await clientOf((_req, res) => {
+      res.writeHead(404, { 'Content-Type': 'text/plain' });
+      const write = () => {
+        while (res.write('x'.repeat(10_000)));
+        res.once('drain', write);
+      };
+      write();
+    });
+    await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
+  });
+
+  test('that lists items rejects with UnexpectedResponseError if another server returns JSON', async () => {
+    const client = await clientOf((_req, res) => json(res, 200, { status: 'UP' }));
+    await expect(client.items('listHosts').next()).rejects.toBeInstanceOf(UnexpectedResponseError);
+  });
+
+  test('does not follow a redirect, which would send the key to another server', async () => {
+    const keys: unknown[] = [];
+    const other = await serve((req, res) => {
+      keys.push(req.headers.authorization);
+      json(res, 200, {});
+    });
+    servers.push(other);
+    const client = await clientOf(
+      (req, res) => res.writeHead(307, { Location: other.url + req.url! }).end(),
+      'muster_key_x',
+    );
+    await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
+    expect(keys).toEqual([]);
+  });
+
+  test('of a page that a proxy redirects asks to reload the page', async () => {
+    // A browser hides the response to a redirected request.
+    const redirect = { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null } as Response;
+    const client = createClient({ url: 'http://muster.test', fetch: () => Promise.resolve(redirect) });
+    await expect(client.call('getSummary')).rejects.toThrow(
+      'http://muster.test redirects to another address. Reload the page',
+    );
+  });
+
   test('rejects with NetworkError if no complete response arrives', async () => {
     const client = await clientOf((_req, res) => res.destroy());
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
     const truncating = await clientOf((_req, res) => {
-      res.writeHead(200, { 'Content-Length': '100' }).write('{', () => res.destroy());
+      res
+        .writeHead(200, { 'Content-Length': '100', 'Content-Type': 'application/json' })
+        .write('{', () => res.destroy());
     });
     await expect(truncating.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
   });

@@ -3,18 +3,31 @@ import {
   CONTAINER_SORT_KEYS,
   ContainerFreshness,
   ContainerProblemCode,
+  DOCKER_STATES,
+  Health,
   HOST_ONLY_SORT_KEYS,
   portRange,
+  toTerminalText,
   type ContainerView,
 } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
+import { CommandError, ExitCodes } from '../exit.js';
 import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
-import { FRESHNESS_STYLES, stateStyle } from '../output/styles.js';
+import { FRESHNESS_STYLES, formatState, healthStyle, stateStyle } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, takeFirst, resolveHostIds, hostOption, collect, collectChoices } from './options.js';
+import {
+  parseCount,
+  parseSort,
+  parseText,
+  takeFirst,
+  resolveHostIds,
+  hostOption,
+  collect,
+  collectChoices,
+} from './options.js';
 import { watchChanges } from './watch.js';
 
 interface Options {
@@ -45,8 +58,12 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
       `filter by freshness: ${ContainerFreshness.options.join(', ')} (repeatable)`,
       collectChoices(ContainerFreshness.options),
     )
-    .option('--state <state>', 'filter by state (repeatable)', collect)
-    .option('--health <health>', 'filter by health (repeatable)', collect)
+    .option('--state <state>', `filter by state: ${DOCKER_STATES.join(', ')} (repeatable)`, collectStates)
+    .option(
+      '--health <health>',
+      `filter by health: ${Health.options.join(', ')} (repeatable)`,
+      collectChoices(Health.options),
+    )
     .option(
       '--problem <code>',
       `filter by problem: ${ContainerProblemCode.options.join(', ')} (repeatable)`,
@@ -54,29 +71,57 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     )
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
-    .option('-q, --search <text>', 'search text')
+    .option('-q, --search <text>', 'search text', parseText)
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
     )
     .option(
       '--sort <key>',
       `sort key: ${FLEET_SORT_KEYS}, or with --host also ${HOST_SORT_KEYS}; prefix - for descending`,
+      parseSort(CONTAINER_SORT_KEYS),
     )
     .option('--limit <number>', 'maximum number of containers', parseCount)
     .addOption(formatOption())
     .option('-w, --watch', 'refresh the list on every change, until interrupted')
-    .action((options: Options) =>
-      withApi(terminal, async (client) => {
+    .action((options: Options) => {
+      checkOptions(terminal, options);
+      return withApi(terminal, async (client, api) => {
         const hostId = await resolveHostIds(client, options.host);
+        const emptyText = isFiltered(options) ? 'No containers match the filters.' : 'No containers.';
         const showContainers = async () => {
           const containers = await readContainers(client, options, hostId);
           if (options.watch && terminal.screen !== null) terminal.out(CLEAR_SCREEN);
-          writeList(terminal, options.output, columnsAt(new Date()), containers);
+          writeList(terminal, options.output, columnsAt(new Date()), containers, emptyText);
         };
-        await (options.watch ? watchChanges(terminal, client, hostId, showContainers) : showContainers());
-      }),
-    );
+        await (options.watch ? watchChanges(terminal, api, hostId, showContainers) : showContainers());
+      });
+    });
 }
+
+/** Parses a state. Engines and the API write states in lower case. */
+const collectStates = (value: string, previous?: string[]): string[] => collect(value.toLowerCase(), previous);
+
+/** The states that only Podman has. */
+const PODMAN_STATES = ['configured', 'initialized', 'stopped', 'stopping'];
+
+/** Checks options that depend on each other. Warns if no engine has a state, because the list would just be empty. */
+function checkOptions(terminal: Terminal, { host, state, sort }: Options): void {
+  const key = sort?.replace(/^-/, '');
+  if (host === undefined && HOST_ONLY_SORT_KEYS.some((each) => each === key)) {
+    throw new CommandError(`--sort ${key} also needs --host`, ExitCodes.usage);
+  }
+  const knownStates: readonly string[] = [...DOCKER_STATES, ...PODMAN_STATES];
+  for (const unknown of (state ?? []).filter((each) => !knownStates.includes(each))) {
+    const states = DOCKER_STATES.join(', ');
+    terminal.err(`muster: warning: --state ${toTerminalText(unknown)}: Docker's states are ${states}\n`);
+  }
+}
+
+/** The options that do not filter the list. */
+const PRESENTATION_OPTIONS: readonly string[] = ['output', 'sort', 'limit', 'watch'] satisfies (keyof Options)[];
+
+const isFiltered = (options: Options): boolean =>
+  Object.keys(options).some((option) => !PRESENTATION_OPTIONS.includes(option));
 
 const FLEET_SORT_KEYS = CONTAINER_SORT_KEYS.filter((key) => !HOST_ONLY_SORT_KEYS.includes(key)).join(', ');
 const HOST_SORT_KEYS = HOST_ONLY_SORT_KEYS.join(', ');
@@ -112,25 +157,35 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
 }
 
 const columnsAt = (now: Date): Column<ContainerView>[] => [
-  { title: 'NAME', text: ({ name }) => name },
-  { title: 'HOST', text: ({ hostName }) => hostName },
-  { title: 'STATE', text: ({ state }) => state, style: ({ state, health }) => stateStyle(state, health) },
+  { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
+  { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 12 },
+  { title: 'STATE', text: formatState, raw: ({ state }) => state, style: stateStyle, widthMin: Infinity },
   {
     title: 'HEALTH',
     text: ({ health }) => health ?? '-',
     raw: ({ health }) => health ?? '',
-    style: ({ health }) => (health === 'unhealthy' ? 'red' : null),
+    style: healthStyle,
+    widthMin: Infinity,
+    omission: 3,
   },
-  { title: 'STATUS', text: ({ status }) => status },
-  { title: 'IMAGE', text: ({ image }) => image },
-  { title: 'PORTS', text: formatPorts },
+  { title: 'STATUS', text: ({ status }) => status, widthMin: 14, omission: 5 },
+  { title: 'IMAGE', text: ({ image }) => image, widthMin: 16, omission: 4 },
+  { title: 'PORTS', text: formatPorts, widthMin: 12, omission: 2 },
   {
     title: 'AS OF',
     text: ({ asOf, hostFreshness }) => formatAge(asOf, now) + (hostFreshness === 'online' ? '' : ` ${hostFreshness}`),
     raw: ({ asOf }) => asOf ?? '',
     style: ({ hostFreshness }) => FRESHNESS_STYLES[hostFreshness],
+    widthMin: Infinity,
   },
-  { title: 'ID', text: ({ dockerId }) => dockerId.slice(0, 12), raw: ({ dockerId }) => dockerId },
+  {
+    title: 'ID',
+    text: ({ dockerId }) => dockerId.slice(0, 12),
+    raw: ({ dockerId }) => dockerId,
+    wide: ({ dockerId }) => dockerId,
+    widthMin: Infinity,
+    omission: 1,
+  },
 ];
 
 /** Formats the published ports. Omits the address if a port is bound to all addresses. */

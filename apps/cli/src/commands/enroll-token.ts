@@ -1,10 +1,11 @@
-import type { EnrollmentToken } from '@muster/contracts';
-import type { Command } from 'commander';
+import { ENROLLMENT_TOKEN_SECONDS_MAX, type EnrollmentToken } from '@muster/contracts';
+import { InvalidArgumentError, type Command } from 'commander';
 import { withApi } from '../api.js';
+import { formatDistance } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, parseDuration, takeFirst } from './options.js';
+import { parseCount, parseDuration, parseText, takeFirst } from './options.js';
 
 /** Adds the command `muster enroll-token`. */
 export function addEnrollTokenCommand(program: Command, terminal: Terminal): void {
@@ -14,16 +15,20 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     .command('create')
     .summary('create a token')
     .description('Creates an enrollment token and writes only the token to standard output. It is shown only once.')
-    .argument('<name>', 'name of the token')
+    .argument('<name>', 'name of the token', parseText)
     .option('--uses <number>', 'number of hosts that the token can enroll', parseCount, 1)
-    .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', parseDuration)
+    .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', parseLifetime)
     .action((name: string, { uses, expires }: { uses: number; expires?: number }) =>
-      withApi(terminal, async (client) => {
-        const limits = { maxUses: uses, ...(expires === undefined ? {} : { expiresInSeconds: expires }) };
-        const { token, id, expiresAt } = await client.call('createEnrollmentToken', { body: { name, ...limits } });
-        terminal.err(`Valid for ${uses === 1 ? 'one host' : `${uses} hosts`} until ${expiresAt}. Token id: ${id}\n`);
-        terminal.out(`${token}\n`);
-      }),
+      withApi(
+        terminal,
+        async (client) => {
+          const limits = { maxUses: uses, ...(expires === undefined ? {} : { expiresInSeconds: expires }) };
+          const { token, id, expiresAt } = await client.call('createEnrollmentToken', { body: { name, ...limits } });
+          terminal.err(`Valid for ${uses === 1 ? 'one host' : `${uses} hosts`} until ${expiresAt}. Token id: ${id}\n`);
+          terminal.out(`${token}\n`);
+        },
+        { name: 'the name' },
+      ),
     );
 
   command
@@ -33,7 +38,7 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     .action(({ output }: { output: Format }) =>
       withApi(terminal, async (client) => {
         const tokens = await takeFirst(client.items('listEnrollmentTokens', { query: { limit: 200 } }), Infinity);
-        writeList(terminal, output, COLUMNS, tokens);
+        writeList(terminal, output, columnsAt(new Date()), tokens, 'No enrollment tokens.');
       }),
     );
 
@@ -48,10 +53,30 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     );
 }
 
-const COLUMNS: Column<EnrollmentToken>[] = [
+function parseLifetime(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds > ENROLLMENT_TOKEN_SECONDS_MAX) throw new InvalidArgumentError('must be at most 365d');
+  return seconds;
+}
+
+const columnsAt = (now: Date): Column<EnrollmentToken>[] => [
   { title: 'NAME', text: ({ name }) => name },
-  { title: 'USES', text: ({ uses, maxUses }) => `${uses} of ${maxUses}` },
-  { title: 'EXPIRES', text: ({ expiresAt }) => expiresAt },
-  { title: 'REVOKED', text: ({ revokedAt }) => revokedAt ?? '-', raw: ({ revokedAt }) => revokedAt ?? '' },
-  { title: 'ID', text: ({ id }) => id },
+  { title: 'USES', text: ({ uses, maxUses }) => `${uses} of ${maxUses}`, widthMin: Infinity },
+  {
+    title: 'EXPIRES',
+    text: ({ expiresAt }) => formatDistance(expiresAt, now),
+    raw: ({ expiresAt }) => expiresAt,
+    wide: ({ expiresAt }) => expiresAt,
+    style: ({ expiresAt }) => (Date.parse(expiresAt) < now.getTime() ? 'gray' : null),
+    widthMin: Infinity,
+  },
+  {
+    title: 'REVOKED',
+    text: ({ revokedAt }) => (revokedAt === null ? '-' : formatDistance(revokedAt, now)),
+    raw: ({ revokedAt }) => revokedAt ?? '',
+    wide: ({ revokedAt }) => revokedAt ?? '-',
+    style: () => 'gray',
+    widthMin: Infinity,
+  },
+  { title: 'ID', text: ({ id }) => id, widthMin: Infinity },
 ];

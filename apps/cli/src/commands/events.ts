@@ -1,12 +1,13 @@
 import type { Client, ConnectionState } from '@muster/client';
 import { EventKind, isErrorCode, toTerminalText, type ContainerEvent, type StreamMessage } from '@muster/contracts';
 import type { Command } from 'commander';
-import { withApi } from '../api.js';
-import { formatOption, writeList, writeOne, type Format } from '../output/format.js';
+import { withApi, type Api } from '../api.js';
+import { CommandError, ExitCodes } from '../exit.js';
+import { createListWriter, formatOption, writeList, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
 import { parseCount, takeFirst, resolveHostIds, hostOption, parseInstant, collect, collectChoices } from './options.js';
-import { keyInvalidError } from './watch.js';
+import { createOutageReport, keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
 
@@ -38,14 +39,18 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .option('--limit <number>', 'maximum number of events; the latest are listed', parseCount, LIMIT_DEFAULT)
     .addOption(formatOption())
     .option('-f, --follow', 'after the list, print new events as they happen, until interrupted')
-    .action((options: Options) =>
-      withApi(terminal, async (client) => {
+    .action((options: Options) => {
+      const { since, until } = options;
+      if (since !== undefined && until !== undefined && since >= until) {
+        throw new CommandError('--since must be earlier than --until', ExitCodes.usage);
+      }
+      return withApi(terminal, async (client, api) => {
         const hostId = await resolveHostIds(client, options.host);
         await (options.follow
-          ? follow(terminal, client, options, hostId)
+          ? follow(terminal, api, options, hostId)
           : printEvents(terminal, client, options, hostId));
-      }),
-    );
+      });
+    });
 }
 
 async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
@@ -60,7 +65,10 @@ async function printEvents(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  writeList(terminal, options.output, COLUMNS, await readEvents(client, options, hostId));
+  const { host, name, kind, since, until, output } = options;
+  const isFiltered = [host, name, kind, since, until].some((filter) => filter !== undefined);
+  const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
+  writeList(terminal, output, COLUMNS, await readEvents(client, options, hostId), emptyText);
 }
 
 /**
@@ -69,31 +77,33 @@ async function printEvents(
  */
 async function follow(
   terminal: Terminal,
-  client: Client,
+  { client, toCommandError }: Api,
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
   const { name, kind, output } = options;
   let printedIds: ReadonlySet<string> | null = null;
-  const warn = createStreamWarnings(terminal);
-  const signal = terminal.interrupted;
-  for await (const message of client.stream({ query: { hostId, name, kind }, signal, onState: warn.onState })) {
+  const write = createListWriter(terminal, output, COLUMNS);
+  const warnOfDelay = createDelayWarnings(terminal);
+  const reportOutage = createOutageReport(terminal, toCommandError);
+  const onState = (state: ConnectionState) => {
+    warnOfDelay.onState(state);
+    reportOutage(state);
+  };
+  for await (const message of client.stream({ query: { hostId, name, kind }, signal: terminal.interrupted, onState })) {
     if (message.event === 'unauthorized') throw keyInvalidError();
-    warn.onMessage(message);
+    warnOfDelay.onMessage(message);
     if (printedIds === null) {
       const pastEvents = await readEvents(client, options, hostId);
       printedIds = new Set(pastEvents.map(({ id }) => id));
-      if (output === 'json') for (const event of pastEvents) writeOne(terminal, output, COLUMNS, event);
-      else writeList(terminal, output, COLUMNS, pastEvents);
+      write(pastEvents);
     }
-    if (message.event === 'container' && !printedIds.has(message.data.id)) {
-      writeOne(terminal, output, COLUMNS, message.data);
-    }
+    if (message.event === 'container' && !printedIds.has(message.data.id)) write([message.data]);
   }
 }
 
 /** Warns on standard error when events are missing or delayed. Reports a delay once per connection. */
-function createStreamWarnings(terminal: Terminal) {
+function createDelayWarnings(terminal: Terminal) {
   let isLagging = false;
   return {
     onState: ({ state }: ConnectionState): void => {
@@ -115,10 +125,16 @@ function createStreamWarnings(terminal: Terminal) {
 }
 
 const COLUMNS: Column<ContainerEvent>[] = [
-  { title: 'TIME', text: ({ recordedAt }) => recordedAt },
-  { title: 'HOST', text: ({ hostName }) => hostName },
-  { title: 'NAME', text: ({ name }) => name },
-  { title: 'KIND', text: ({ kind }) => kind, style: (event) => styleOf(event) },
+  {
+    title: 'TIME',
+    text: ({ recordedAt }) => recordedAt.replace(/\.\d+Z$/, 'Z'),
+    raw: ({ recordedAt }) => recordedAt,
+    wide: ({ recordedAt }) => recordedAt,
+    widthMin: Infinity,
+  },
+  { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 10 },
+  { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
+  { title: 'KIND', text: ({ kind }) => kind, style: (event) => styleOf(event), widthMin: Infinity },
   { title: 'WHAT', text: (event) => describeChange(event) },
 ];
 

@@ -5,6 +5,7 @@ import { toTerminalJson } from '@muster/contracts';
 import { Argument, Option, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { CommandError } from '../exit.js';
+import { fileError } from '../file-error.js';
 import { sanitizeCsv } from '../output/format.js';
 import type { Terminal } from '../terminal.js';
 
@@ -56,8 +57,6 @@ async function writeFileAtomically(file: string, chunks: AsyncIterable<Uint8Arra
     await rename(temporaryFile, file);
   } catch (error) {
     await rm(temporaryFile, { force: true });
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new CommandError(`${file} cannot be written: ${message}`, undefined, { cause: error });
+    throw fileError(`${file} cannot be written`, error);
   }
 }

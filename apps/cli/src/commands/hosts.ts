@@ -1,12 +1,13 @@
-import { Freshness, HOST_SORT_KEYS, HostProblemCode, type Host } from '@muster/contracts';
+import { Freshness, HOST_SORT_KEYS, HostProblemCode, toTerminalText, type Host } from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
+import { wrap } from '../output/wrap.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, takeFirst, collectChoices } from './options.js';
+import { parseCount, parseSort, parseText, takeFirst, collectChoices } from './options.js';
 
 interface Options {
   freshness?: Freshness[];
@@ -18,25 +19,54 @@ interface Options {
 }
 
 const columnsAt = (now: Date): Column<Host>[] => [
-  { title: 'NAME', text: ({ name }) => name },
-  { title: 'FRESHNESS', text: ({ freshness }) => freshness, style: ({ freshness }) => FRESHNESS_STYLES[freshness] },
+  { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
+  {
+    title: 'FRESHNESS',
+    text: ({ freshness }) => freshness,
+    style: ({ freshness }) => FRESHNESS_STYLES[freshness],
+    widthMin: Infinity,
+  },
   {
     title: 'SEEN',
+    widthMin: Infinity,
     text: ({ lastSeenAt }) => formatAge(lastSeenAt, now),
     raw: ({ lastSeenAt }) => lastSeenAt ?? '',
   },
   {
     title: 'PROBLEMS',
+    widthMin: 19,
     text: ({ problems }) => problems.map(({ code }) => code).join(',') || '-',
     raw: ({ problems }) => problems.map(({ code, since, message }) => `${code} since ${since}: ${message}`).join('; '),
     style: ({ problems }) => (problems.length > 0 ? 'red' : null),
   },
-  { title: 'CONTAINERS', text: ({ containerCount }) => String(containerCount) },
-  { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}` },
-  { title: 'OS', text: ({ os }) => os },
-  { title: 'AGENT', text: ({ agentVersion }) => agentVersion },
-  { title: 'ID', text: ({ id }) => id },
+  { title: 'CONTAINERS', text: ({ containerCount }) => String(containerCount), widthMin: Infinity },
+  { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}`, widthMin: 12, omission: 4 },
+  { title: 'OS', text: ({ os }) => os, widthMin: 12, omission: 2 },
+  { title: 'AGENT', text: ({ agentVersion }) => agentVersion, omission: 3 },
+  { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
+  {
+    title: 'REASONS',
+    isWideOnly: true,
+    text: (host) => reasonsOf(host, now).join('; ') || '-',
+  },
 ];
+
+/** Returns a sentence for each problem of a host. */
+const reasonsOf = ({ problems }: Host, now: Date): string[] =>
+  problems.map(({ code, since, message }) => `${code} for ${formatAge(since, now)}: ${message}`);
+
+/** Maximum number of problems that are explained below the table. */
+const REASONS_MAX = 10;
+
+/** Explains the problems in a table, because the table has only their codes. */
+function writeReasons({ screen, out }: Terminal, hosts: readonly Host[], now: Date): void {
+  const reasons = hosts.flatMap((host) => reasonsOf(host, now).map((reason) => `${host.name}: ${reason}`));
+  if (screen === null || reasons.length === 0) return;
+  out('\n');
+  for (const reason of reasons.slice(0, REASONS_MAX)) out(`${wrap(toTerminalText(reason), screen.columns)}\n`);
+  const more = reasons.length - REASONS_MAX;
+  if (more > 0) out(`… and ${more} more: 'muster hosts -o wide' shows all reasons\n`);
+}
 
 /** Adds the command `muster hosts`. */
 export function addHostsCommand(program: Command, terminal: Terminal): void {
@@ -53,15 +83,22 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       `filter by problem: ${HostProblemCode.options.join(', ')} (repeatable)`,
       collectChoices(HostProblemCode.options),
     )
-    .option('-q, --search <text>', 'search text')
-    .option('--sort <key>', `sort key: ${HOST_SORT_KEYS.join(', ')}; prefix - for descending`)
+    .option('-q, --search <text>', 'search text', parseText)
+    .option(
+      '--sort <key>',
+      `sort key: ${HOST_SORT_KEYS.join(', ')}; prefix - for descending`,
+      parseSort(HOST_SORT_KEYS),
+    )
     .option('--limit <number>', 'maximum number of hosts', parseCount)
     .addOption(formatOption())
     .action(({ freshness, problem, search: q, sort, limit = Infinity, output }: Options) =>
       withApi(terminal, async (client) => {
         const query = { freshness, problem, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
-        writeList(terminal, output, columnsAt(new Date()), hosts);
+        const now = new Date();
+        const isFiltered = [freshness, problem, q].some((filter) => filter !== undefined);
+        writeList(terminal, output, columnsAt(now), hosts, isFiltered ? 'No hosts match the filters.' : 'No hosts.');
+        if (output === 'table') writeReasons(terminal, hosts, now);
       }),
     );
 }

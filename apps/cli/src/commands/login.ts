@@ -1,6 +1,5 @@
-import { createClient } from '@muster/client';
 import type { Command } from 'commander';
-import { commandError } from '../api.js';
+import { connect } from '../api.js';
 import { normalizeUrl, deleteConnection, saveConnection } from '../connection.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
@@ -16,13 +15,14 @@ export function addLoginCommands(program: Command, terminal: Terminal): void {
     )
     .argument('<url>', 'URL of the server, for example https://muster.example.org')
     .action(async (argument: string) => {
-      const url = normalizeUrl(argument);
+      const url = normalizeUrl(argument, 'the URL');
       const key = await terminal.askSecret('API key: ');
       if (key === '') throw new CommandError('no API key entered', ExitCodes.usage);
+      const { client, toCommandError } = connect({ url, key, urlSetting: 'the URL' });
       try {
-        await createClient({ url, key }).call('listHosts', { query: { limit: 1 } });
+        await client.items('listHosts', { query: { limit: 1 } }).next();
       } catch (error) {
-        throw commandError(error);
+        throw toCommandError(error);
       }
       terminal.err(`Saved to ${await saveConnection(terminal, { url, key })}\n`);
     });

@@ -3,21 +3,40 @@ import type { Client } from '@muster/client';
 import { InvalidArgumentError, Option } from 'commander';
 import { CommandError } from '../exit.js';
 
+/** Parses a text that is not empty. */
+export function parseText(text: string): string {
+  if (text === '') throw new InvalidArgumentError('must not be empty');
+  return text;
+}
+
 /** Parses an option that can be repeated. */
-export const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
+export const collect = (value: string, previous: string[] = []): string[] => [...previous, parseText(value)];
+
+/** Parses a value that must be one of the given values. */
+export const parseChoice =
+  <Choice extends string>(choices: readonly Choice[]) =>
+  (value: string): Choice => {
+    const choice = choices.find((each) => each === value);
+    if (choice === undefined) throw new InvalidArgumentError(`must be one of: ${choices.join(', ')}`);
+    return choice;
+  };
 
 /** Parses an option that can be repeated and accepts only the given values. */
 export const collectChoices =
   <Choice extends string>(choices: readonly Choice[]) =>
-  (value: string, previous: Choice[] = []): Choice[] => {
-    const choice = choices.find((each) => each === value);
-    if (choice === undefined) throw new InvalidArgumentError(`Allowed values: ${choices.join(', ')}.`);
-    return [...previous, choice];
+  (value: string, previous: Choice[] = []): Choice[] => [...previous, parseChoice(choices)(value)];
+
+/** Parses a sort key. The prefix `-` means descending. */
+export const parseSort =
+  (keys: readonly string[]) =>
+  (value: string): string => {
+    if (keys.includes(value.replace(/^-/, ''))) return value;
+    throw new InvalidArgumentError(`must be one of: ${keys.join(', ')}; the prefix - means descending`);
   };
 
 /** Parses a positive whole number. */
 export function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a positive whole number.');
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('must be a positive whole number');
   return Number(text);
 }
 
@@ -27,7 +46,7 @@ const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_6
 export function parseDuration(text: string): number {
   const [, amount = '', unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   const seconds = Number(amount) * (SECONDS_PER_UNIT[unit] ?? 0);
-  if (seconds === 0) throw new InvalidArgumentError('It must be a number and a unit, such as 90s, 30m, 12h, 7d or 2w.');
+  if (seconds === 0) throw new InvalidArgumentError('must be a number and a unit, such as 90s, 30m, 12h, 7d or 2w');
   return seconds;
 }
 
@@ -35,7 +54,7 @@ export function parseDuration(text: string): number {
 export function parseInstant(text: string): string {
   if (/^\d+[smhdw]$/.test(text)) return new Date(Date.now() - parseDuration(text) * 1000).toISOString();
   if (!/^\d{4}-\d\d-\d\dT/.test(text) || Number.isNaN(Date.parse(text))) {
-    throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00:00Z, or an age such as 30m, 12h or 7d.');
+    throw new InvalidArgumentError('must be a time such as 2026-01-31T12:00:00Z, or an age such as 30m, 12h or 7d');
   }
   return new Date(text).toISOString();
 }

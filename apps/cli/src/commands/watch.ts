@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, ConnectionState } from '@muster/client';
+import type { ConnectionState } from '@muster/client';
+import type { Api } from '../api.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
@@ -13,11 +14,12 @@ const IDLE_REFRESH_MS = 25_000;
  * Calls `show` once the stream is connected, and then after each message, but at most once a second. Also calls `show`
  * if the connected stream sends no message for `idleRefreshMs` milliseconds, so that no change is missed. Resolves when
  * the user interrupts the command.
- * @throws any error that `show` throws, and CommandError if the key is no longer valid.
+ * @throws any error that `show` throws, CommandError if the key is no longer valid, and the error of the first
+ * connection.
  */
 export async function watchChanges(
   terminal: Terminal,
-  client: Client,
+  { client, toCommandError }: Api,
   hostId: string[] | undefined,
   show: () => Promise<void>,
   idleRefreshMs = IDLE_REFRESH_MS,
@@ -29,8 +31,10 @@ export async function watchChanges(
   let wake: () => void = () => undefined;
 
   const listen = async () => {
-    const onState = ({ state }: ConnectionState) => {
-      isConnected = state === 'open';
+    const reportOutage = createOutageReport(terminal, toCommandError);
+    const onState = (state: ConnectionState) => {
+      isConnected = state.state === 'open';
+      reportOutage(state);
     };
     for await (const { event } of client.stream({ query: { hostId }, signal, onState })) {
       if (event === 'unauthorized') throw keyInvalidError();
@@ -57,6 +61,33 @@ export async function watchChanges(
   } finally {
     stop.abort();
   }
+}
+
+/**
+ * Returns a function that handles the states of a stream's connection. It throws the error of the first connection, so
+ * that a command without a server ends. Later, it reports each outage on standard error.
+ */
+export function createOutageReport(
+  terminal: Terminal,
+  toCommandError: Api['toCommandError'],
+): (state: ConnectionState) => void {
+  let wasOpen = false;
+  let isOutageReported = false;
+  return (state) => {
+    if (state.state === 'open') {
+      if (isOutageReported) terminal.err('muster: connected again\n');
+      wasOpen = true;
+      isOutageReported = false;
+    } else if (state.state === 'waiting') {
+      const { error } = state;
+      if (!wasOpen && error !== null) throw error;
+      const commandError = toCommandError(error);
+      // A connection that just ends is not an outage, because the next attempt usually succeeds.
+      if (!(commandError instanceof CommandError) || isOutageReported) return;
+      isOutageReported = true;
+      terminal.err(`muster: ${commandError.message}; trying again\n`);
+    }
+  };
 }
 
 export const keyInvalidError = (): CommandError =>

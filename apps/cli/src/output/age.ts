@@ -4,10 +4,22 @@ const UNITS = [
   ['m', 60],
 ] as const;
 
-/** Formats the age of an instant in the largest possible unit, such as `3d`, `5m` or `12s`. Returns `-` for null. */
-export function formatAge(instant: string | null, now: Date): string {
-  if (instant === null) return '-';
-  const seconds = Math.max(0, Math.floor((now.getTime() - Date.parse(instant)) / 1000));
+/** Formats a number of seconds in the largest possible unit, such as `3d`, `5m` or `12s`. */
+function formatSeconds(seconds: number): string {
   const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? ['s', 1];
   return `${Math.floor(seconds / size)}${unit}`;
+}
+
+const secondsBetween = (from: number, to: number): number => Math.max(0, Math.floor((to - from) / 1000));
+
+/** Formats the age of an instant in the largest possible unit. Returns `-` for null. */
+export const formatAge = (instant: string | null, now: Date): string =>
+  instant === null ? '-' : formatSeconds(secondsBetween(Date.parse(instant), now.getTime()));
+
+/** Formats an instant as its distance from now, such as `in 23h` or `3d ago`. */
+export function formatDistance(instant: string, now: Date): string {
+  const [at, nowMs] = [Date.parse(instant), now.getTime()];
+  return at > nowMs
+    ? `in ${formatSeconds(secondsBetween(nowMs, at))}`
+    : `${formatSeconds(secondsBetween(at, nowMs))} ago`;
 }

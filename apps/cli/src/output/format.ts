@@ -2,12 +2,14 @@ import { toTerminalJson, toTerminalText } from '@muster/contracts';
 import { Option } from 'commander';
 import type { Terminal } from '../terminal.js';
 import { csvLine, csvHeader } from './csv.js';
-import { formatTable, type Column } from './table.js';
+import { createTable, formatTable, type Column } from './table.js';
 
-export type Format = 'table' | 'json' | 'csv';
+export type Format = 'table' | 'wide' | 'json' | 'csv';
 
 export const formatOption = (): Option =>
-  new Option('-o, --output <format>', 'output format').choices(['table', 'json', 'csv']).default('table');
+  new Option('-o, --output <format>', 'output format; a table fits the terminal, and wide shows everything')
+    .choices(['table', 'wide', 'json', 'csv'])
+    .default('table');
 
 /** Removes control characters from CSV for a terminal. For a file or pipe, the CSV is returned unchanged. */
 export const sanitizeCsv = ({ screen }: Terminal, csv: string): string =>
@@ -15,22 +17,41 @@ export const sanitizeCsv = ({ screen }: Terminal, csv: string): string =>
 
 const sanitizeLine = (line: string): string => toTerminalText(line.replace(/\r$/, ''));
 
-/** Writes a complete list to standard output. */
+/**
+ * Writes a complete list to standard output. If a table would be empty, writes `emptyText` to standard error instead,
+ * so that scripts read no row.
+ */
 export function writeList<Row>(
   terminal: Terminal,
   format: Format,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
+  emptyText: string,
 ): void {
   if (format === 'json') terminal.out(`${toTerminalJson(JSON.stringify(rows, null, 2))}\n`);
   else if (format === 'csv')
     terminal.out(sanitizeCsv(terminal, csvHeader(columns) + rows.map((row) => csvLine(columns, row)).join('')));
-  else terminal.out(rows.length === 0 ? '' : formatTable(columns, rows, terminal.screen));
+  else if (rows.length === 0) terminal.err(`${emptyText}\n`);
+  else terminal.out(formatTable(columns, rows, terminal.screen, format === 'wide'));
 }
 
-/** Writes one item of a continuous output. JSON is written on one line, and CSV and tables have no header. */
-export function writeOne<Row>(terminal: Terminal, format: Format, columns: readonly Column<Row>[], row: Row): void {
-  if (format === 'json') terminal.out(`${toTerminalJson(JSON.stringify(row))}\n`);
-  else if (format === 'csv') terminal.out(sanitizeCsv(terminal, csvLine(columns, row)));
-  else terminal.out(formatTable(columns, [row], terminal.screen).split('\n').slice(1).join('\n'));
+/**
+ * Returns a function that writes the next items of a list that never ends. JSON has one line for each item. The header
+ * of CSV is written at once, and the header of a table before its first row.
+ */
+export function createListWriter<Row>(
+  terminal: Terminal,
+  format: Format,
+  columns: readonly Column<Row>[],
+): (rows: readonly Row[]) => void {
+  if (format === 'json')
+    return (rows) => terminal.out(rows.map((row) => `${toTerminalJson(JSON.stringify(row))}\n`).join(''));
+  if (format === 'csv') {
+    terminal.out(sanitizeCsv(terminal, csvHeader(columns)));
+    return (rows) => terminal.out(sanitizeCsv(terminal, rows.map((row) => csvLine(columns, row)).join('')));
+  }
+  const formatRows = createTable(columns, terminal.screen, format === 'wide');
+  return (rows) => {
+    if (rows.length > 0) terminal.out(formatRows(rows));
+  };
 }

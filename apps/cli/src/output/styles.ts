@@ -11,12 +11,34 @@ export const FRESHNESS_STYLES: Readonly<Record<Freshness, Style>> = {
   left: 'gray',
 };
 
+/** The properties of a container on which the look of its state depends. */
+interface ContainerState {
+  state: string;
+  health: string | null;
+  hostFreshness: Freshness;
+}
+
+/** Whether a container's state is current. Otherwise, it is the last state that its host reported. */
+const isCurrent = ({ hostFreshness }: ContainerState): boolean => hostFreshness === 'online';
+
+/** Formats a container's state. A state that is not current is marked, because not all terminals have colors. */
+export const formatState = (container: ContainerState): string =>
+  isCurrent(container) ? container.state : `was ${container.state}`;
+
 /**
- * Returns the color of a container: green if it is running, yellow if its health is `starting`, red for a problem, gray
- * if it has exited. Returns null for any other state.
+ * Returns the color of a container's state: green if it is running, yellow if its health is `starting`, red for a
+ * problem, gray if it has exited or if the state is not current. Returns null for any other state.
  */
-export function stateStyle(state: string, health: string | null): Style | null {
+export function stateStyle(container: ContainerState): Style | null {
+  const { state, health } = container;
+  if (!isCurrent(container)) return 'gray';
   if (health === 'unhealthy' || state === 'dead' || state === 'restarting') return 'red';
   if (state === 'running') return health === 'starting' ? 'yellow' : 'green';
   return state === 'exited' ? 'gray' : null;
+}
+
+/** Returns the color of a container's health. */
+export function healthStyle(container: ContainerState): Style | null {
+  if (!isCurrent(container)) return 'gray';
+  return container.health === 'unhealthy' ? 'red' : null;
 }

@@ -13,52 +13,117 @@ export interface Column<Row> {
   style?: (row: Row) => Style | null;
   /** The text in CSV, if it differs from `text`. */
   raw?: (row: Row) => string;
+  /** The text in the format `wide`, if it differs from `text`. */
+  wide?: (row: Row) => string;
+  /** Whether only the format `wide` has this column. */
+  isWideOnly?: true;
+  /** Minimum width of the shortened column. With Infinity, the column is shortened only if nothing else helps. */
+  widthMin?: number;
+  /**
+   * The position of this column in the order in which columns are omitted from a table that is too wide for the screen.
+   * A column without a position is never omitted.
+   */
+  omission?: number;
 }
 
 const GAP = '  ';
 
-/** Minimum width of a shortened column, in terminal columns. */
+/** Default minimum width of a shortened column, in terminal columns. */
 const WIDTH_MIN = 8;
 
+/** Formats a complete table: see `createTable`. */
+export const formatTable = <Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  screen: Screen | null,
+  isWide = false,
+): string => createTable(columns, screen, isWide)(rows);
+
 /**
- * Formats a table with a header line. For a screen, columns are colored and shortened to fit the screen's width as
- * far as possible. Without a screen, nothing is shortened. Control characters in the texts are replaced.
+ * Returns a function that formats rows of one table. The first call adds the header line. Later rows are aligned with
+ * earlier ones as far as possible.
+ *
+ * For a screen, columns are colored. If the table is too wide for the screen, columns are omitted and shortened. With
+ * `isWide`, or without a screen, the table is complete. Control characters in the texts are replaced.
  */
-export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen | null): string {
-  const cells = rows.map((row) => columns.map(({ text }) => toCell(toTerminalText(text(row)))));
-  const titles = columns.map(({ title }) => toCell(title));
-  const fullWidths = titles.map(({ width }, i) =>
-    cells.reduce((maximum, row) => Math.max(maximum, row[i]!.width), width),
-  );
-  const widths = screen === null ? fullWidths : shrinkWidths(fullWidths, screen.columns);
+export function createTable<Row>(
+  columns: readonly Column<Row>[],
+  screen: Screen | null,
+  isWide: boolean,
+): (rows: readonly Row[]) => string {
+  const available = columns.filter(({ isWideOnly }) => isWide || !isWideOnly);
+  const titles = available.map(({ title }) => toCell(title));
+  let widths = titles.map(({ width }) => width);
+  let hasHeader = false;
   const applyStyle = (style: Style | null | undefined, text: string) =>
     // `styleText` does not check whether a stream has colors, because `screen` already states this.
     screen?.hasColors && style ? styleText(style, text, { validateStream: false }) : text;
 
-  const line = (row: readonly Cell[], styleOf: (column: number) => Style | null | undefined) =>
-    row
-      .map((cell, i) => {
-        const { text, width } = truncate(cell, widths[i]!);
-        const isLast = i === row.length - 1;
-        return applyStyle(styleOf(i), text) + (isLast ? '' : ' '.repeat(widths[i]! - width));
-      })
-      .join(GAP)
-      .trimEnd();
-  return [line(titles, () => 'bold'), ...rows.map((row, index) => line(cells[index]!, (i) => columns[i]!.style?.(row)))]
-    .map((text) => `${text}\n`)
-    .join('');
+  return (rows) => {
+    const textsOf = available.map((column) => (isWide ? column.wide : undefined) ?? column.text);
+    const cells = rows.map((row) => textsOf.map((textOf) => toCell(toTerminalText(textOf(row)))));
+    widths = widths.map((width, i) => cells.reduce((maximum, row) => Math.max(maximum, row[i]!.width), width));
+    const candidates = available.map((column, index) => ({ column, index, width: widths[index]! }));
+    const shown = screen === null || isWide ? candidates : fitColumns(candidates, screen.columns);
+
+    const line = (row: readonly Cell[], styleOf: (column: Column<Row>) => Style | null | undefined) =>
+      `${shown
+        .map(({ column, index, width: columnWidth }, position) => {
+          const { text, width } = truncate(row[index]!, columnWidth);
+          const isLast = position === shown.length - 1;
+          return applyStyle(styleOf(column), text) + (isLast ? '' : ' '.repeat(columnWidth - width));
+        })
+        .join(GAP)
+        .trimEnd()}\n`;
+    const header = hasHeader ? '' : line(titles, () => 'bold');
+    hasHeader = true;
+    return header + rows.map((row, i) => line(cells[i]!, ({ style }) => style?.(row))).join('');
+  };
 }
 
-/** Shortens the widest columns until the line fits or all columns have the minimum width. */
-function shrinkWidths(fullWidths: readonly number[], columns: number): number[] {
-  const widths = [...fullWidths];
-  const availableColumns = columns - GAP.length * (widths.length - 1);
-  let excess = widths.reduce((sum, width) => sum + width, 0) - availableColumns;
-  while (excess > 0) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest]! <= WIDTH_MIN) break;
-    widths[widest]! -= 1;
-    excess -= 1;
+interface Candidate {
+  column: { widthMin?: number; omission?: number };
+  width: number;
+}
+
+/** Omits columns until the minimum widths of the others fit, and then shortens the widest columns. */
+function fitColumns<C extends Candidate>(candidates: readonly C[], screenColumns: number): C[] {
+  const minimumOf = ({ column, width }: Candidate): number => Math.min(width, column.widthMin ?? WIDTH_MIN);
+  const spaceOf = (count: number): number => screenColumns - GAP.length * (count - 1);
+  const totalOf = (columns: readonly C[]): number => columns.reduce((sum, column) => sum + minimumOf(column), 0);
+
+  let kept = [...candidates];
+  for (const omitted of candidates
+    .filter(({ column }) => column.omission !== undefined)
+    .sort((a, b) => a.column.omission! - b.column.omission!)) {
+    if (totalOf(kept) <= spaceOf(kept.length)) break;
+    kept = kept.filter((candidate) => candidate !== omitted);
   }
-  return widths;
+  // On a very narrow screen, even the most important columns need more space. At least the first one is shown.
+  while (kept.length > 1 && spaceOf(kept.length) < kept.length) kept.pop();
+
+  const space = Math.max(1, spaceOf(kept.length));
+  const minimums = kept.map((candidate) => (totalOf(kept) <= space ? minimumOf(candidate) : 1));
+  const widths = shorten(
+    kept.map(({ width }) => width),
+    minimums,
+    space,
+  );
+  return kept.map((candidate, index) => ({ ...candidate, width: widths[index]! }));
+}
+
+/** Shortens the widest columns to the same width, but none below its minimum, until all columns fit. */
+function shorten(fullWidths: readonly number[], minimums: readonly number[], space: number): number[] {
+  const widthsAt = (limit: number) => fullWidths.map((width, i) => Math.min(width, Math.max(minimums[i]!, limit)));
+  const sum = (widths: readonly number[]) => widths.reduce((total, width) => total + width, 0);
+  if (sum(fullWidths) <= space) return [...fullWidths];
+  let limit = space;
+  while (limit > 1 && sum(widthsAt(limit)) > space) limit -= 1;
+  const widths = widthsAt(limit);
+  let spare = space - sum(widths);
+  return widths.map((width, i) => {
+    if (spare <= 0 || width === fullWidths[i]) return width;
+    spare -= 1;
+    return width + 1;
+  });
 }

@@ -31,10 +31,7 @@ beforeAll(async () => {
     ...{ os: 'Debian', arch: 'x86_64', agentVersion: 'test' },
   });
   agentToken = EnrollResponse.parse(answer).agentToken;
-  await snapshot(
-    container('web'),
-    container('db', { name: HOSTILE, state: 'exited', status: 'Exited (1) 1 hour ago' }),
-  );
+  await report();
 }, 180_000);
 
 afterAll(async () => {
@@ -54,6 +51,24 @@ async function post(path: string, token: string, body: unknown): Promise<unknown
 }
 
 const snapshot = (...containers: object[]) => post(Paths.agentContainers, agentToken, containers);
+const heartbeat = (problems: object[] = []) => post(Paths.agentHeartbeat, agentToken, { digest: null, problems });
+
+/** Reports the containers of most tests. */
+const report = () =>
+  snapshot(container('web'), container('db', { name: HOSTILE, state: 'exited', status: 'Exited (1) 1 hour ago' }));
+
+/** Runs an action while the host's containers are current. They are stale three seconds after the last report. */
+async function whileOnline<T>(action: () => Promise<T>): Promise<T> {
+  await report();
+  let last: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => (last = report()), 500);
+  try {
+    return await action();
+  } finally {
+    clearInterval(timer);
+    await last;
+  }
+}
 
 function start(args: string[], env: Record<string, string> = {}, input?: string): Program {
   const known = { XDG_CONFIG_HOME: join(dir, 'nobody'), MUSTER_URL: muster.url, MUSTER_KEY: muster.key };
@@ -87,9 +102,9 @@ describe('muster login', () => {
     expect({ code: await hosts.ended, err: hosts.stderr() }).toEqual({ code: 0, err: '' });
     expect(hosts.stdout()).toContain('edge-1');
     // The saved key is not sent to another server.
-    const other = start(['hosts'], { ...env, MUSTER_URL: 'http://127.0.0.1:1' });
+    const other = start(['hosts'], { ...env, MUSTER_URL: 'http://127.0.0.1:2' });
     expect(await other.ended).toBe(1);
-    expect(other.stderr()).toContain(`the saved key is for ${muster.url}: also set MUSTER_KEY for http://127.0.0.1:1`);
+    expect(other.stderr()).toContain(`the saved key is for ${muster.url}: also set MUSTER_KEY for http://127.0.0.1:2`);
 
     expect(await start(['logout'], env).ended).toBe(0);
     expect(await start(['hosts'], env).ended).toBe(1);
@@ -109,7 +124,7 @@ describe('muster hosts, containers and events', () => {
     const hosts = await cli('hosts');
     expect(hosts.out).toMatch(/^NAME +FRESHNESS +SEEN +PROBLEMS +CONTAINERS +ENGINE/);
     expect(hosts.out).toMatch(/\nedge-1 +(online|stale|offline) +\d+[sm] +- +2 +Docker 28\.5\.2/);
-    const containers = await cli('containers', '--host', 'edge-1');
+    const containers = await whileOnline(() => cli('containers', '--host', 'edge-1'));
     expect(containers.out).toMatch(
       /\nname-of-web +edge-1 +running +healthy +Up 5 minutes \(healthy\) +nginx:1\.29 +8080->80\/tcp/,
     );
@@ -117,6 +132,15 @@ describe('muster hosts, containers and events', () => {
     const events = await cli('events', '--since', '1h');
     expect(events.out).toMatch(/\n\S+Z +edge-1 +name-of-web +created/);
     expect(hosts.out + containers.out + events.out).not.toContain('\u001b');
+  });
+
+  test('show that the state of a container is the last known one if its host is not online', async () => {
+    await eventually(async () => expect((await muster.host()).freshness).toBe('stale'));
+    const { out } = await cli('containers', '--host', 'edge-1');
+    expect(out).toMatch(/\nname-of-web +edge-1 +was running +healthy .* \d+[sm] stale +web\n/);
+    expect(out).toMatch(/ was exited /);
+    // Scripts read the reported state.
+    expect((await cli('containers', '--state', 'running', '-o', 'csv')).out).toContain('name-of-web,edge-1,running,');
   });
 
   test('print CSV, and JSON with all fields of the API', async () => {
@@ -135,14 +159,16 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('containers', '--host', 'nowhere')).err).toBe('muster: no host is named nowhere\n');
   });
 
-  test('show the problems of a host: codes in the table, and messages and times in JSON and CSV', async () => {
-    const report = (problems: object[]) => post(Paths.agentHeartbeat, agentToken, { digest: null, problems });
+  test('show the problems of a host: codes in the table, messages in the wide table, in JSON and in CSV', async () => {
     const before = new Date(Date.now() - 5_000).toISOString();
-    await report([
+    await heartbeat([
       { code: 'list_refused', message: 'the engine answered 500\u001b[2J' },
       { code: 'snapshot_refused', message: 'the API answered 400' },
     ]);
     expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +list_refused,snapshot_refused +2 +Docker/);
+    expect((await cli('hosts', '-o', 'wide')).out).toMatch(
+      / list_refused for \d+s: the engine answered 500\ufffd\[2J; snapshot_refused for \d+s: the API answered 400\n$/,
+    );
     const [host] = JSON.parse((await cli('hosts', '-o', 'json')).out) as { problems: { since: string }[] }[];
     expect(host!.problems).toMatchObject([
       { code: 'list_refused', message: 'the engine answered 500\u001b[2J' },
@@ -154,7 +180,7 @@ describe('muster hosts, containers and events', () => {
     expect(csv).toContain(`list_refused since ${since}: the engine answered 500`);
     expect(csv).toContain('snapshot_refused since');
 
-    await report([]);
+    await heartbeat();
     expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +- +2 +Docker/);
   });
 
@@ -206,18 +232,62 @@ test('muster export writes all items, to standard output or a file', async () =>
   expect(lines.map((line) => (JSON.parse(line) as { kind: string }).kind)).toContain('created');
 });
 
+test('muster hosts sorts versions as versions', async () => {
+  const { out: token } = await cli('enroll-token', 'create', 'versions', '--uses', '2');
+  for (const [name, version] of [
+    ['newer', '29.10.0'],
+    ['older', '29.9.0'],
+  ]) {
+    await post(Paths.agentEnroll, token.trim(), {
+      ...{ name, engineId: name, engine: { name: 'Docker', version, apiVersion: '1.51' } },
+      ...{ os: 'Debian', arch: 'x86_64', agentVersion: version },
+    });
+  }
+  for (const key of ['engine', 'agentVersion']) {
+    const { out } = await cli('hosts', '--sort', key, '-o', 'csv');
+    const names = out.split('\r\n').map((line) => line.split(',')[0]);
+    expect(names.indexOf('newer')).toBe(names.indexOf('older') + 1);
+  }
+});
+
 describe('a command that fails', () => {
   test('prints one line with the reason and exits with the code for its kind of failure', async () => {
     const unknown = start(['hosts'], { MUSTER_KEY: 'muster_key_nonsense' });
     expect(await unknown.ended).toBe(3);
     expect(unknown.stderr()).toMatch(/^muster: .+\n$/);
-    const unreachable = start(['hosts'], { MUSTER_URL: 'http://127.0.0.1:1' });
+    const unreachable = start(['hosts'], { MUSTER_URL: 'http://127.0.0.1:2' });
     expect(await unreachable.ended).toBe(4);
-    expect(unreachable.stderr()).toBe('muster: No response from http://127.0.0.1:1.\n');
-    const wrong = await cli('containers', '--sort', 'colour');
-    expect(wrong.code).toBe(1);
-    expect(wrong.err).toMatch(/^muster: .*sort .*name/);
+    expect(unreachable.stderr()).toMatch(/^muster: http:\/\/127\.0\.0\.1:2: the server refuses connections .+\n$/);
     expect((await cli('containers', '--limit', '0')).code).toBe(2);
     expect((await cli('events', '--kind', 'exploded')).code).toBe(2);
+  });
+
+  test('because of a value that only the API checks exits with 2 and names the option', async () => {
+    const long = 'x'.repeat(2_000);
+    expect(await cli('containers', '--search', long)).toEqual({
+      ...{ code: 2, out: '', err: 'muster: --search must be at most 1024 characters\n' },
+    });
+    expect((await cli('events', '--name', long)).err).toBe('muster: --name must be at most 1024 characters\n');
+    expect((await cli('containers', '--state', 'x'.repeat(40), '--image', long)).err).toContain(
+      '--image must be at most',
+    );
+    expect(await cli('enroll-token', 'create', 'many', '--uses', '100000000')).toEqual({
+      ...{ code: 2, out: '', err: 'muster: --uses must be at most 100000\n' },
+    });
+    expect((await cli('enroll-token', 'create', 'x'.repeat(300))).err).toBe(
+      'muster: the name must be at most 200 characters\n',
+    );
+  });
+
+  test('because standard output is full prints one line and exits with 1', async () => {
+    for (const args of [['hosts'], ['containers', '-o', 'json'], ['export', 'events'], ['--help']]) {
+      const program = startProgram(mainOf('cli'), {
+        args,
+        env: { MUSTER_URL: muster.url, MUSTER_KEY: muster.key },
+        through: ['sh', '-c', 'exec "$@" > /dev/full', 'sh'],
+      });
+      expect(await program.ended).toBe(1);
+      expect(program.stderr()).toBe('muster: the output cannot be written: no space is left on the device\n');
+    }
   });
 });
