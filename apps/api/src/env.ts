@@ -1,4 +1,4 @@
-import { formatToken, TOKEN_RANDOM_BYTES, tokenKind } from '@muster/contracts';
+import { formatToken, MemberRole, TOKEN_RANDOM_BYTES, tokenKind } from '@muster/contracts';
 import ipaddr from 'ipaddr.js';
 import { isIP } from 'node:net';
 import { z } from 'zod';
@@ -66,6 +66,37 @@ const issuer = httpUrl.refine(
   { error: 'must be an https URL' },
 );
 
+/** The domains of email addresses, in lower case. A domain does not include its subdomains. */
+const domains = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((entries) => entries.every((entry) => /^([a-z\d][a-z\d-]*\.)+[a-z]{2,}$/i.test(entry)), {
+    error: 'must be a list of domains such as example.com,example.org, without @ or *',
+  })
+  .transform((entries): ReadonlySet<string> => new Set(entries.map((entry) => entry.toLowerCase())));
+
+/** A group's name may contain colons, because the role follows the last colon, and commas after a backslash. */
+const roleByGroup = z.string().transform((value, context): ReadonlyMap<string, MemberRole> => {
+  const roles = new Map<string, MemberRole>();
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  for (const entry of value.split(/(?<!\\),/)) {
+    const [, group, role] = /^(.*\S)\s*:\s*(\S+)$/s.exec(entry.trim()) ?? [];
+    const { data } = MemberRole.safeParse(role);
+    if (group === undefined || data === undefined) {
+      return refuse(
+        'must be a list of groups with the role owner, admin or viewer, such as ops-admins:admin,everyone:viewer',
+      );
+    }
+    const name = group.replaceAll('\\,', ',');
+    if (roles.has(name)) return refuse('must not have the same group twice');
+    roles.set(name, data);
+  }
+  return roles;
+});
+
 /** Every variable that the API reads. A test checks that `.env.example` has the same names and defaults. */
 export const EnvVariables = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -84,6 +115,16 @@ export const EnvVariables = z.object({
   MUSTER_OIDC_STRANGER_ROLE: z
     .enum(['none', 'viewer', 'admin'], { error: 'must be none, viewer or admin' })
     .default('none'),
+  MUSTER_OIDC_TRUST_EMAIL: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .default('false')
+    .transform((value) => value === 'true'),
+  MUSTER_OIDC_DOMAINS: domains.optional(),
+  MUSTER_OIDC_ROLE_CLAIM: z
+    .string()
+    .regex(/^\S+$/, { error: 'must be the name of a claim such as groups' })
+    .optional(),
+  MUSTER_OIDC_ROLES: roleByGroup.optional(),
   MUSTER_PUBLIC_URL: publicUrl.optional(),
   MUSTER_AGENT_RELEASE_DIR: z.string().default('apps/agent/release'),
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
@@ -113,9 +154,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = EnvVariables.safeParse(set);
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
-  const hasProvider = OIDC_VARIABLES.some((name) => name in set);
-  const missing = OIDC_VARIABLES.filter((name) => hasProvider && !(name in set));
-  const problems = [...wrong, ...missing.map((name) => `${name} must be set to sign in with an identity provider`)];
+  const problems = [...wrong, ...oidcProblems(new Set(Object.keys(set)), set['MUSTER_OIDC_STRANGER_ROLE'])];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isReachableOnlyLocally(parsed.data)) {
     problems.push(
       'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only allowed in development, with the ' +
@@ -134,3 +173,24 @@ const isReachableOnlyLocally = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env):
 
 /** The variables of the identity provider: either all or none must be set. */
 const OIDC_VARIABLES = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_OIDC_CLIENT_SECRET'] as const;
+
+/** The variables that map groups to roles: either both or none must be set. */
+const ROLE_VARIABLES = ['MUSTER_OIDC_ROLE_CLAIM', 'MUSTER_OIDC_ROLES'] as const;
+
+/** Returns the problems of the identity provider's variables together. `names` are the variables that are set. */
+function oidcProblems(names: ReadonlySet<string>, strangerRole: string | undefined): string[] {
+  const isAnySet = (variables: readonly string[]) => variables.some((name) => names.has(name));
+  const missing = (variables: readonly string[], purpose: string) =>
+    variables.filter((name) => !names.has(name)).map((name) => `${name} must be set to ${purpose}`);
+  const problems: string[] = [];
+  if (isAnySet([...OIDC_VARIABLES, ...ROLE_VARIABLES, 'MUSTER_OIDC_DOMAINS'])) {
+    problems.push(...missing(OIDC_VARIABLES, 'sign in with an identity provider'));
+  }
+  if (isAnySet(ROLE_VARIABLES)) problems.push(...missing(ROLE_VARIABLES, "take roles from the identity provider's groups"));
+  if (isAnySet(ROLE_VARIABLES) && strangerRole !== undefined && strangerRole !== 'none') {
+    problems.push(
+      'MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set: give the role to a group that everyone is in',
+    );
+  }
+  return problems;
+}

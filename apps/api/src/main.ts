@@ -176,6 +176,10 @@ function oidcOf(env: Env): OidcOptions | null {
     clientSecret,
     name: env.MUSTER_OIDC_NAME,
     autoProvisionRole: role === 'none' ? null : role,
+    trustEmail: env.MUSTER_OIDC_TRUST_EMAIL,
+    domains: env.MUSTER_OIDC_DOMAINS ?? null,
+    roleClaim: env.MUSTER_OIDC_ROLE_CLAIM ?? null,
+    roleByGroup: env.MUSTER_OIDC_ROLES ?? null,
   };
 }
 

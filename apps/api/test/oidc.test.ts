@@ -1,101 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths, type MemberRole } from '@muster/contracts';
+import { describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { startIdentityProvider, type IdentityProvider, type Profile } from '@muster/testkit/identity-provider';
+import { startIdentityProvider } from '@muster/testkit/identity-provider';
 import { randomUUID } from 'node:crypto';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
-import { createApp } from '../src/app.js';
 import { findOidcUser } from '../src/services/accounts/oidc-users.js';
-import type { OidcOptions } from '../src/routes/accounts.js';
 import { Browser } from './browser.js';
-import { TestApi, useApi } from './harness.js';
+import { useApi } from './harness.js';
+import { CALLBACK_URL, INVITED_ONLY, newEmail, refusalPath, useProvider, visit } from './oidc-visitors.js';
 import { member, PASSWORD, person } from './users.js';
-
-const PUBLIC_URL = 'http://127.0.0.1:3000';
-const CALLBACK_URL = PUBLIC_URL + Paths.oidcCallback;
-const SECRET = 'one secret for all the processes of this test';
-
-/** Opens a URL of the provider without cookies, follows its redirects, and returns the first URL of another server. */
-async function visit({ issuer }: IdentityProvider, startUrl: string): Promise<string> {
-  const cookies = new Map<string, string>();
-  let url = startUrl;
-  for (let steps = 0; url.startsWith(issuer); steps += 1) {
-    const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
-    const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
-    const location = response.headers.get('location');
-    if (location === null || steps > 10) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      cookies.set(name, value);
-    }
-    url = new URL(location, url).href;
-  }
-  return url;
-}
 
 describe.each(testEngines())('sign-in with an identity provider on %s', (engine) => {
   const context = useApi(engine);
-  let provider: IdentityProvider;
-  let log: string;
-  beforeAll(async () => {
-    provider = await startIdentityProvider();
-    provider.register(CALLBACK_URL);
-  });
-  afterAll(() => provider.close());
-  beforeEach(() => {
-    log = '';
-  });
-
-  /** Creates a process that uses this provider. */
-  const api = (
-    options: Partial<OidcOptions> = {},
-    appOptions: Partial<Parameters<typeof createApp>[0]> = {},
-  ): TestApi => {
-    const { db, clock } = context.api;
-    const write = (chunk: Buffer, _encoding: string, done: () => void) => {
-      log += chunk.toString();
-      done();
-    };
-    const logger = pino({ level: 'debug' }, new Writable({ write }));
-    const { issuer, client } = provider;
-    const oidc: OidcOptions = { issuer, ...client, name: 'Example', autoProvisionRole: null, ...options };
-    const app = createApp({ db, now: clock, publicUrl: PUBLIC_URL, secret: SECRET, logger, oidc, ...appOptions });
-    return new TestApi(db, app, clock);
-  };
-
-  /** Registers a person with the provider. The next browser that visits the provider is signed in as this person. */
-  const registerVisitor = (profile: Profile): string => {
-    const id = randomUUID();
-    provider.people.set(id, profile);
-    provider.visitor = id;
-    return id;
-  };
-
-  const begin = async (browser: Browser, next?: string): Promise<string> => {
-    const query = next === undefined ? '' : `?${new URLSearchParams({ next }).toString()}`;
-    const answer = await browser.get(Paths.oidcSignIn + query);
-    expect(answer.status).toBe(303);
-    return answer.headers['location']!;
-  };
-  /** Follows the provider's redirect to the callback URL, and returns the location to which the API then redirects. */
-  const end = async (browser: Browser, callback: string): Promise<string> => {
-    const answer = await browser.get(callback.slice(PUBLIC_URL.length));
-    expect(answer.status).toBe(303);
-    return answer.headers['location']!;
-  };
-  const signIn = async (browser: Browser, next?: string): Promise<string> =>
-    end(browser, await visit(provider, await begin(browser, next)));
-  const refusalPath = (why: string, next = '/') =>
-    `/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;
-
-  const invite = async (email: string, role: MemberRole) => {
-    const organization = await context.api.organization();
-    const owner = await person(context.api, organization.id, 'owner');
-    await owner.browser.call('post', Paths.invitations, { email, role });
-    return { organization, owner };
-  };
-  const newEmail = () => `${randomUUID()}@example.org`;
+  const oidc = useProvider(context);
+  const { api, registerVisitor, begin, end, signIn, invite } = oidc;
   const usersOf = (email: string) => context.api.db.prisma.user.count({ where: { email } });
 
   test('is offered with the provider’s name and the path that starts it', async () => {
@@ -134,14 +51,17 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
 
   test('creates one member for a first sign-in in several browsers at the same time', async () => {
     const { db, clock } = context.api;
-    const email = newEmail();
-    await invite(email, 'viewer');
+    const invitedEmail = newEmail();
+    await invite(invitedEmail, 'viewer');
     const known = await member(context.api, (await context.api.organization()).id, 'viewer');
-    for (const verifiedEmail of [email, known.email]) {
-      const person = { issuer: provider.issuer, subject: randomUUID(), name: 'Ada', verifiedEmail };
-      const ids = await Promise.all([1, 2, 3, 4].map(() => findOidcUser(db, person, null, clock())));
+    for (const email of [invitedEmail, known.email]) {
+      const subject = randomUUID();
+      const claims = { name: 'Ada', email, isEmailVerified: true, groups: 'absent' } as const;
+      const person = { issuer: oidc.provider.issuer, subject, ...claims };
+      const decisions = await Promise.all([1, 2, 3, 4].map(() => findOidcUser(db, person, INVITED_ONLY, clock())));
+      const ids = decisions.map(({ userId }) => userId);
       expect([new Set(ids).size, typeof ids[0]]).toEqual([1, 'string']);
-      expect(await db.prisma.account.count({ where: { accountId: person.subject } })).toBe(1);
+      expect(await db.prisma.account.count({ where: { accountId: subject } })).toBe(1);
     }
   });
 
@@ -153,7 +73,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await signIn(browser)).toBe('/');
     expect((await browser.get(Paths.session)).body).toMatchObject({ user: { id, name: 'The viewer' } });
 
-    provider.people.set(subject, { email: newEmail(), email_verified: true });
+    oidc.provider.people.set(subject, { email: newEmail(), email_verified: true });
     const again = new Browser(api());
     expect(await signIn(again)).toBe('/');
     expect((await again.get(Paths.session)).body).toMatchObject({ user: { id, email } });
@@ -173,18 +93,19 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
   });
 
   test.each([
-    ['a person without an account or an invitation', true, () => Promise.resolve(newEmail())],
+    ['a person without an account or an invitation', true, 'unknown', () => Promise.resolve(newEmail())],
     [
       'a person whose address the provider has not verified',
       false,
+      'unverified',
       async () => (await member(context.api, (await context.api.organization()).id, 'owner')).email,
     ],
-  ])('refuses %s', async (_who, isVerified, emailOf) => {
+  ])('refuses %s', async (_who, isVerified, refusal, emailOf) => {
     const email = await emailOf();
     const before = await usersOf(email);
     const subject = registerVisitor({ email, email_verified: isVerified });
     const browser = new Browser(api());
-    expect(await signIn(browser, '/hosts')).toBe(refusalPath('unknown', '/hosts'));
+    expect(await signIn(browser, '/hosts')).toBe(refusalPath(refusal, '/hosts'));
     expect(browser.cookie).toBe('');
     expect(await usersOf(email)).toBe(before);
     expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
@@ -213,7 +134,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     await signIn(browser);
     await owner.browser.call('delete', Paths.member.replace(':userId', id));
     expect((await browser.get(Paths.hosts)).status).toBe(401);
-    expect(await signIn(new Browser(api()))).toBe(refusalPath('unknown'));
+    expect(await signIn(new Browser(api()))).toBe(refusalPath('removed'));
   });
 
   test('accepts unknown people if it is configured to, once there is an owner', async () => {
@@ -249,11 +170,11 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
       data: { email: `${local.toLowerCase()}@example.org` },
     });
     registerVisitor({ name: 'Mallory', email: `${local}@example.org`, email_verified: true });
-    expect(await signIn(new Browser(api()))).toBe(refusalPath('unknown'));
+    expect(await signIn(new Browser(api()))).toBe(refusalPath('no-email'));
   });
 
   test('reports that the person declined', async () => {
-    provider.visitor = null;
+    oidc.provider.visitor = null;
     expect(await signIn(new Browser(api()), '/ports')).toBe(refusalPath('refused', '/ports'));
   });
 
@@ -261,7 +182,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     registerVisitor({ email, email_verified: true });
     const browser = new Browser(api());
-    const callback = await visit(provider, await begin(browser));
+    const callback = await visit(oidc.provider, await begin(browser));
     expect(await end(browser.through(api()), callback)).toBe('/');
   });
 
@@ -270,7 +191,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     registerVisitor({ email, email_verified: true });
     const one = api();
     const browser = new Browser(one);
-    const callback = await visit(provider, await begin(browser));
+    const callback = await visit(oidc.provider, await begin(browser));
     // Another browser is refused, because an attacker could otherwise lure people to this URL, to sign them in to the
     // attacker's account.
     expect(await end(new Browser(one), callback)).toBe(refusalPath('mismatched'));
@@ -299,7 +220,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     const callback = await visit(back, await begin(browser));
     await back.close();
     expect(await end(browser, callback)).toBe(refusalPath('unavailable'));
-    expect(log).toContain('"refusal":"unavailable"');
+    expect(oidc.log).toContain('"refusal":"unavailable"');
   });
 
   test('redirects only to pages of this server', async () => {
@@ -322,14 +243,14 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     const address = answer.headers['location']!;
     expect(address).not.toContain(attempt);
     expect(address).toContain('code_challenge_method=S256');
-    const callback = await visit(provider, address);
+    const callback = await visit(oidc.provider, address);
     expect(await end(browser, callback)).toBe('/');
     const { searchParams } = new URL(callback);
     for (const secret of [attempt, searchParams.get('code')!, searchParams.get('state')!]) {
-      expect(log).not.toContain(secret);
+      expect(oidc.log).not.toContain(secret);
     }
-    expect(log).not.toContain(provider.client.clientSecret);
-    expect(log).toContain(Paths.oidcCallback);
+    expect(oidc.log).not.toContain(oidc.provider.client.clientSecret);
+    expect(oidc.log).toContain(Paths.oidcCallback);
 
     const https = api({}, { publicUrl: 'https://muster.example.org' });
     const [secure] = (await new Browser(https).get(Paths.oidcSignIn)).headers['set-cookie'] as unknown as string[];

@@ -36,6 +36,34 @@ export const SignInOptions = z.object({
 });
 export type SignInOptions = z.output<typeof SignInOptions>;
 
+/** The reason why a sign-in with the identity provider failed. The sign-in page gets it as `why=oidc-<reason>`. */
+export type OidcFailure =
+  /** The provider cannot be reached, or its response is invalid. */
+  | 'unavailable'
+  /** The user canceled, or the provider refused the user. */
+  | 'refused'
+  /** The response does not belong to this attempt. */
+  | 'mismatched';
+
+/** The reason why Muster refused a person whom the identity provider authenticated. See `OidcFailure`. */
+export type OidcRefusal =
+  /** The provider sent no valid email address. */
+  | 'no-email'
+  /** The provider has not verified the email address. */
+  | 'unverified'
+  /** The domain of the email address may not sign in. */
+  | 'domain'
+  /** The address belongs to no member, and no invitation is open for it. */
+  | 'unknown'
+  /** The person was removed from the members. */
+  | 'removed'
+  /** None of the person's groups grants a role. */
+  | 'role'
+  /** None of the groups grants a role any more, so the person's sessions were ended. */
+  | 'role-ended'
+  /** The provider left out the groups because there are too many. A member's sessions were ended. */
+  | 'groups';
+
 /** Creates the owner's account with the token of the one-time setup link. The response is the owner's session. */
 export const SetupRequest = z.strictObject({
   token: z.string().min(1).max(200),

@@ -4,12 +4,18 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 
-/** The claims about a user. */
+/** The claims about a user, as the UserInfo endpoint returns them, and those of the ID token. */
 export interface Profile {
   name?: string;
   email?: string;
-  email_verified?: boolean;
+  email_verified?: boolean | string;
+  groups?: unknown;
+  idToken?: Record<string, unknown>;
+  [claim: string]: unknown;
 }
+
+/** The claims in addition to the standard ones. The provider sends `groups` only for the scope of this name. */
+const FURTHER_CLAIMS = ['realm_access', 'https://example.org/roles', 'hasgroups'];
 
 const SIGN_IN_PATH = '/sign-in';
 
@@ -17,7 +23,7 @@ const SIGN_IN_PATH = '/sign-in';
 export type IdentityProvider = Awaited<ReturnType<typeof startIdentityProvider>>;
 
 /** Starts the provider on a port, by default any free one. It responds only after `register` has been called. */
-export async function startIdentityProvider(port = 0) {
+export async function startIdentityProvider(port = 0, hasUserInfo = true) {
   const server = createServer();
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -61,14 +67,21 @@ export async function startIdentityProvider(port = 0) {
       clients: [{ client_id: clientId, client_secret: clientSecret, redirect_uris: [callbackUrl] }],
       cookies: { keys: ['signs the cookies of the provider'] },
       jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
-      claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
-      features: { devInteractions: { enabled: false } },
-      findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...state.people.get(id) }) }),
+      claims: {
+        ...{ openid: ['sub'], email: ['email', 'email_verified'] },
+        ...{ profile: ['name', ...FURTHER_CLAIMS], groups: ['groups'] },
+      },
+      conformIdTokenClaims: false,
+      features: { devInteractions: { enabled: false }, userinfo: { enabled: hasUserInfo } },
+      findAccount: (_context, id) => {
+        const { idToken, ...userInfo } = state.people.get(id) ?? {};
+        return { accountId: id, claims: (use) => ({ sub: id, ...(use === 'id_token' ? idToken : userInfo) }) };
+      },
       interactions: { url: () => SIGN_IN_PATH },
       // Grants the scopes without asking the user.
       loadExistingGrant: async ({ oidc }) => {
         const grant = new provider.Grant({ clientId, accountId: oidc.session!.accountId! });
-        grant.addOIDCScope('openid email profile');
+        grant.addOIDCScope('openid email profile groups');
         await grant.save();
         return grant;
       },

@@ -1,4 +1,4 @@
-import { Paths, type MemberRole } from '@muster/contracts';
+import { Paths } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import type { Logger } from 'pino';
 import {
@@ -26,6 +26,7 @@ import {
   createSessionService,
   createSignInLimit,
   findOidcUser,
+  type OidcPolicy,
   createOidcSignIn,
   authenticateApiKey,
 } from '../services/accounts/index.js';
@@ -45,11 +46,9 @@ export interface AccountRouteOptions {
 }
 
 /** Settings of the OpenID Connect provider. */
-export interface OidcOptions extends Pick<IdentityProviderOptions, 'issuer' | 'clientId' | 'clientSecret'> {
+export interface OidcOptions extends Omit<IdentityProviderOptions, 'callbackUrl' | 'secret'>, OidcPolicy {
   /** The display name of the provider. */
   name: string;
-  /** The role of users who sign in without an invitation; null: such users are refused. */
-  autoProvisionRole: MemberRole | null;
 }
 
 export interface AccountRouting {
@@ -79,7 +78,7 @@ export function createAccountRouting(db: Database, options: AccountRouteOptions)
           name: oidc.name,
           signIn: createOidcSignIn({
             provider: createIdentityProvider({ ...oidc, callbackUrl: publicUrl + Paths.oidcCallback, secret }),
-            findUser: (person) => findOidcUser(db, person, oidc.autoProvisionRole, now()),
+            findUser: (person) => findOidcUser(db, person, oidc, now()),
             sessions,
             limit,
             failures,

@@ -4,6 +4,8 @@ import '../cross-site.test.js';
 import '../invitations.test.js';
 import '../members.test.js';
 import '../my-sessions.test.js';
+import '../oidc-addresses.test.js';
+import '../oidc-roles.test.js';
 import '../oidc.test.js';
 import '../setup.test.js';
 import '../sign-in.test.js';

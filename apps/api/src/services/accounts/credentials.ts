@@ -1,7 +1,7 @@
 import type { Database, Prisma } from '@muster/db';
-import type { OperatorActor, OperatorIdentity } from '../identity/index.js';
+import type { OperatorIdentity } from '../identity/index.js';
 import { ForbiddenError, NotFoundError, TokenInvalidError } from '../../errors.js';
-import { auditedWrite, recordAuditEntry } from '../audit/index.js';
+import { auditedWrite, recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
 
 /**
  * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
@@ -76,13 +76,13 @@ export interface RevocationScope {
    * changed the member's role.
    */
   userId: string;
-  /** The operator who revokes the credentials, for the audit log. */
-  actor: OperatorActor;
+  /** Who revokes the credentials, for the audit log: an operator, or `system` if a role claim does. */
+  actor: NewAuditEntry['actor'];
   at: Date;
 }
 
 /** The reason why a person's credentials are revoked. */
-type RevocationReason = 'member.removed' | 'member.role_changed';
+type RevocationReason = 'member.removed' | 'member.role_changed' | 'member.role_claim_unmatched';
 
 /**
  * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens that the
@@ -110,7 +110,7 @@ export async function revokeCredentialsCreatedBy(
       SELECT k.id::text AS id, k.name, k.role::text AS role, k."revokedAt" IS NULL AS "isActive"
       FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
     creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
-    const active = keys.filter(({ isActive, role }) => isActive && (reason === 'member.removed' || role === 'admin'));
+    const active = keys.filter(({ isActive, role }) => isActive && (reason !== 'member.role_changed' || role === 'admin'));
     // While this update waits for the lock on a key, a request with that key may create another key. The search is
     // therefore repeated until it finds no active key.
     if (active.length === 0) break;

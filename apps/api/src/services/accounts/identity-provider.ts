@@ -1,13 +1,16 @@
-import { SetupRequest } from '@muster/contracts';
+import { SetupRequest, type OidcFailure } from '@muster/contracts';
 import * as client from 'openid-client';
 import { createHmac, randomBytes } from 'node:crypto';
 import type { ExternalIdentity } from './add-member.js';
+import { isStated, mergeClaims, readClaim, readGroups, readVerification, type Groups } from './oidc-claims.js';
 
 /** An OpenID Connect provider, and this installation's client registration there. */
 export interface IdentityProviderOptions {
   issuer: string;
   clientId: string;
   clientSecret: string;
+  /** The claim with the user's groups or roles; null if they are not read. */
+  roleClaim: string | null;
   /** The URL to which the provider redirects browsers. */
   callbackUrl: string;
   /**
@@ -21,18 +24,13 @@ export interface IdentityProviderOptions {
 export interface ExternalUser extends ExternalIdentity {
   /** Null if the provider sends no name that is valid here. */
   name: string | null;
-  /** Null if the provider sends no email address that is valid here, or does not mark it as verified. */
-  verifiedEmail: string | null;
+  /** Null if the provider sends no email address that is valid here. */
+  email: string | null;
+  /** Whether the provider has verified the address; null if the provider does not state this. */
+  isEmailVerified: boolean | null;
+  /** The user's groups; `absent` if they are not read. */
+  groups: Groups;
 }
-
-/** The reason why a sign-in failed. */
-export type OidcFailure =
-  /** The provider cannot be reached, or its response is invalid. */
-  | 'unavailable'
-  /** The user canceled, or the provider refused the user. */
-  | 'refused'
-  /** The response does not belong to this attempt. */
-  | 'mismatched';
 
 export class OidcSignInError extends Error {
   constructor(
@@ -78,7 +76,7 @@ const TIMEOUT_SECONDS = 5;
  * of the attempt, so that nothing is stored for an attempt, and the URLs that the browser shows reveal nothing.
  */
 export function createIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
-  const { issuer, callbackUrl, secret } = options;
+  const { issuer, roleClaim, callbackUrl, secret } = options;
   let discovered: Promise<client.Configuration> | undefined;
 
   /** Returns the provider's metadata, which is fetched once, and again after a failure. */
@@ -99,9 +97,10 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
     createAttempt: () => randomBytes(ATTEMPT_BYTES).toString('base64url'),
 
     async authorizationUrl(attempt) {
-      return client.buildAuthorizationUrl(await configuration(), {
+      const config = await configuration();
+      return client.buildAuthorizationUrl(config, {
         redirect_uri: callbackUrl,
-        scope: 'openid email profile',
+        scope: ['openid email profile', ...roleScopes(roleClaim, config.serverMetadata())].join(' '),
         state: derive(attempt, 'state'),
         nonce: derive(attempt, 'nonce'),
         code_challenge: await client.calculatePKCECodeChallenge(derive(attempt, 'verifier')),
@@ -119,15 +118,23 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
           idTokenExpected: true,
         });
         // The claims are always set because of `idTokenExpected`.
-        const claims = tokens.claims()!;
-        const { sub: subject } = claims;
-        const userInfo = 'email' in claims ? claims : await client.fetchUserInfo(config, tokens.access_token, subject);
-        const { name, email, email_verified: isVerified } = userInfo;
+        const idToken = tokens.claims()!;
+        const { sub: subject } = idToken;
+        const isComplete = ['email', 'email_verified', ...(roleClaim === null ? [] : [roleClaim])].every((name) =>
+          isStated(readClaim(idToken, name)),
+        );
+        const userInfo =
+          isComplete || config.serverMetadata().userinfo_endpoint === undefined
+            ? {}
+            : await client.fetchUserInfo(config, tokens.access_token, subject);
+        const claims = mergeClaims(idToken, userInfo);
         return {
           issuer,
           subject,
-          name: NameClaim.safeParse(name).data ?? null,
-          verifiedEmail: isVerified === true ? (EmailClaim.safeParse(email).data ?? null) : null,
+          name: NameClaim.safeParse(claims['name']).data ?? null,
+          email: EmailClaim.safeParse(claims['email']).data ?? null,
+          isEmailVerified: readVerification(idToken, userInfo),
+          groups: roleClaim === null ? 'absent' : readGroups([idToken, userInfo], roleClaim),
         };
       } catch (error) {
         throw new OidcSignInError(toFailure(error), error);
@@ -135,6 +142,13 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
     },
   };
 }
+
+/**
+ * Returns the scope of the role claim if the provider has one. Some providers send groups only for this scope, and
+ * others refuse a request with a scope that they do not have.
+ */
+const roleScopes = (roleClaim: string | null, { scopes_supported: supported = [] }: client.ServerMetadata): string[] =>
+  supported.filter((scope) => scope === roleClaim);
 
 function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): Promise<client.Configuration> {
   const headerAuthentication = client.ClientSecretBasic(clientSecret);

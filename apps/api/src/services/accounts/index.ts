@@ -8,7 +8,7 @@ export { createIdentityProvider, type IdentityProviderOptions } from './identity
 export { createInvitationService, type InvitationService } from './invitations.js';
 export { changeMember, listMembers, removeMember } from './members.js';
 export { createOidcSignIn, type Redirect, type OidcSignInService } from './oidc-sign-in.js';
-export { findOidcUser } from './oidc-users.js';
+export { findOidcUser, type OidcPolicy } from './oidc-users.js';
 export { createMySessionService, type MySessionService } from './my-sessions.js';
 export {
   createSessionService,

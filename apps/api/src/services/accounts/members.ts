@@ -1,10 +1,10 @@
-import type { Member, MemberCredentialsQuery, MemberPatch, Page, PageQuery } from '@muster/contracts';
-import type { Database, Prisma } from '@muster/db';
+import type { Member, MemberCredentialsQuery, MemberPatch, MemberRole, Page, PageQuery } from '@muster/contracts';
+import { transact, type Database, type Prisma } from '@muster/db';
 import { paginate } from '../../lib/paginate.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { ConflictError, NotFoundError } from '../../errors.js';
-import { auditedWrite } from '../audit/index.js';
-import { revokeCredentialsCreatedBy, revokeInvitationsCreatedBy } from './credentials.js';
+import { auditedWrite, recordAuditEntry } from '../audit/index.js';
+import { revokeCredentialsCreatedBy, revokeInvitationsCreatedBy, type RevocationScope } from './credentials.js';
 
 /** Lists an organization's members in the order in which they joined. */
 export async function listMembers(db: Database, organizationId: string, query: PageQuery): Promise<Page<Member>> {
@@ -32,20 +32,41 @@ export function changeMember(
   at: Date,
 ): Promise<Member> {
   const { organizationId, actor } = operator;
-  return auditedWrite(db, operator, at, async (tx, record) => {
-    const member = await lockMember(tx, organizationId, userId);
-    if (member.role === role) return toMember(member);
-    if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
-    await tx.member.update({ where: { id: member.id }, data: { role } });
-    const scope = { organizationId, userId, actor, at };
-    if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
-    const isDemoted = role === 'viewer';
-    if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, scope, 'member.role_changed');
-    const keepCredentialsDetail = isDemoted && keepCredentials ? { keepCredentials } : {};
-    const details = { name: member.user.name, from: member.role, to: role, ...keepCredentialsDetail };
-    await record('member.role_changed', `user:${userId}`, details);
+  return transact(db, async (tx) => {
+    const member = requireMember(await lockMember(tx, organizationId, userId));
+    if (member.role === 'owner' && role !== 'owner') await requireAnotherOwner(tx, organizationId);
+    await setRole(tx, member, role, { organizationId, userId, actor, at }, { keepCredentials });
     return toMember({ ...member, role });
   });
+}
+
+export interface RoleChangeOptions {
+  keepCredentials?: boolean;
+  /** Further details for the audit log. */
+  details?: Prisma.InputJsonObject;
+}
+
+/**
+ * Sets the role of a member that `lockMember` returned, revokes what the new role does not allow, and records the
+ * change in the audit log. The caller makes sure that an owner is left. Does nothing if the member has the role.
+ */
+export async function setRole(
+  tx: Prisma.TransactionClient,
+  member: LockedMember,
+  role: MemberRole,
+  scope: RevocationScope,
+  { keepCredentials = false, details: furtherDetails = {} }: RoleChangeOptions = {},
+): Promise<void> {
+  if (member.role === role) return;
+  await tx.member.update({ where: { id: member.id }, data: { role } });
+  if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
+  const isDemoted = role === 'viewer';
+  if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, scope, 'member.role_changed');
+  const keepCredentialsDetail = isDemoted && keepCredentials ? { keepCredentials } : {};
+  const { organizationId, userId, actor, at } = scope;
+  const details = { name: member.user.name, from: member.role, to: role, ...keepCredentialsDetail, ...furtherDetails };
+  const target = `user:${userId}`;
+  await recordAuditEntry(tx, { organizationId, at, actor, action: 'member.role_changed', target, details });
 }
 
 /**
@@ -63,7 +84,7 @@ export async function removeMember(
 ): Promise<void> {
   const { organizationId, actor } = operator;
   await auditedWrite(db, operator, at, async (tx, record) => {
-    const member = await lockMember(tx, organizationId, userId);
+    const member = requireMember(await lockMember(tx, organizationId, userId));
     if (member.role === 'owner') await requireAnotherOwner(tx, organizationId);
     await tx.member.delete({ where: { id: member.id } });
     // The account is deleted before the sessions. A concurrent sign-in therefore finds no password, or its session is
@@ -79,20 +100,36 @@ export async function removeMember(
   });
 }
 
-/** Returns a member, and locks the organization's memberships so that two owners cannot remove each other. */
-async function lockMember(tx: Prisma.TransactionClient, organizationId: string, userId: string) {
+export type LockedMember = Prisma.MemberGetPayload<{ include: { user: true } }>;
+
+/**
+ * Returns a member, or null if the organization has no such member. Locks the organization's memberships so that two
+ * owners cannot remove each other.
+ */
+export async function lockMember(
+  tx: Prisma.TransactionClient,
+  organizationId: string,
+  userId: string,
+): Promise<LockedMember | null> {
   await tx.$queryRaw`SELECT id FROM organizations WHERE id = ${organizationId} FOR NO KEY UPDATE`;
-  const member = await tx.member.findFirst({ where: { organizationId, userId }, include: { user: true } });
+  return tx.member.findFirst({ where: { organizationId, userId }, include: { user: true } });
+}
+
+function requireMember(member: LockedMember | null): LockedMember {
   if (member === null) throw new NotFoundError('member');
   return member;
 }
 
 async function requireAnotherOwner(tx: Prisma.TransactionClient, organizationId: string): Promise<void> {
-  if ((await tx.member.count({ where: { organizationId, role: 'owner' } })) > 1) return;
+  if (await hasSeveralOwners(tx, organizationId)) return;
   throw new ConflictError('This is the only owner. Make another member owner first.');
 }
 
-const toMember = ({ userId, user, role, createdAt }: Prisma.MemberGetPayload<{ include: { user: true } }>): Member => ({
+/** Whether an organization has more than one owner. The caller holds the lock of `lockMember`. */
+export const hasSeveralOwners = async (tx: Prisma.TransactionClient, organizationId: string): Promise<boolean> =>
+  (await tx.member.count({ where: { organizationId, role: 'owner' } })) > 1;
+
+const toMember = ({ userId, user, role, createdAt }: LockedMember): Member => ({
   userId,
   name: user.name,
   email: user.email,

@@ -1,10 +1,11 @@
-import { SAME_ORIGIN_PATH_PATTERN } from '@muster/contracts';
+import { SAME_ORIGIN_PATH_PATTERN, type OidcFailure, type OidcRefusal } from '@muster/contracts';
 import { parseCookies } from 'better-auth/cookies';
 import type { Logger } from 'pino';
 import type { Caller } from '../identity/index.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
-import { OidcSignInError, type IdentityProvider, type OidcFailure, type ExternalUser } from './identity-provider.js';
+import { OidcSignInError, type IdentityProvider, type ExternalUser } from './identity-provider.js';
+import type { OidcDecision } from './oidc-users.js';
 import type { SessionService } from './sign-in.js';
 import type { SignInLimit } from './sign-in-limit.js';
 
@@ -34,8 +35,8 @@ export interface OidcSignInService {
 
 export interface OidcSignInOptions {
   provider: IdentityProvider;
-  /** Returns the user id of a person who may sign in; null for any other person. */
-  findUser: (person: ExternalUser) => Promise<string | null>;
+  /** Decides whether a person may sign in, and as which user. */
+  findUser: (person: ExternalUser) => Promise<OidcDecision>;
   sessions: Pick<SessionService, 'signInOidcUser'>;
   limit: SignInLimit;
   failures: FailedSignIns;
@@ -78,7 +79,8 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
       );
       return signInPageUrl(failure, next);
     }
-    if (error instanceof CredentialsInvalidError) return signInPageUrl('unknown', next);
+    // The person was removed during the sign-in.
+    if (error instanceof CredentialsInvalidError) return signInPageUrl('removed', next);
     throw error;
   }
 
@@ -102,15 +104,21 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
       try {
         if (attemptInProgress === null)
           throw new OidcSignInError('mismatched', new Error('this browser did not start a sign-in'));
-        const userId = await findUser(await provider.exchangeCode(attemptInProgress.attempt, query));
-        if (userId === null) {
-          await failures.record({ account: null, address: caller.address, method: 'identity provider' });
-          throw new CredentialsInvalidError();
+        const { attempt, next } = attemptInProgress;
+        const person = await provider.exchangeCode(attempt, query);
+        const decision = await findUser(person);
+        // The provider's id identifies the person to the operator. The email address stays out of the log.
+        const { subject } = person;
+        if ('refusal' in decision) {
+          const { refusal, reason, userId } = decision;
+          logger.info({ refusal, subject, userId, reason }, 'OIDC sign-in refused');
+          const account = userId === null ? null : { userId };
+          await failures.record({ account, address: caller.address, method: 'identity provider' });
+          return { location: signInPageUrl(refusal, next), cookies: [clearedCookie] };
         }
-        return {
-          location: attemptInProgress.next,
-          cookies: [clearedCookie, ...(await sessions.signInOidcUser(caller, userId))],
-        };
+        const { userId, warning } = decision;
+        if (warning !== null) logger.warn({ subject, userId }, `OIDC sign-in: ${warning}`);
+        return { location: next, cookies: [clearedCookie, ...(await sessions.signInOidcUser(caller, userId))] };
       } catch (error) {
         return { location: failureLocation(error, attemptInProgress?.next ?? '/'), cookies: [clearedCookie] };
       }
@@ -118,5 +126,5 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
   };
 }
 
-const signInPageUrl = (why: OidcFailure | 'unknown', next: string): string =>
+const signInPageUrl = (why: OidcFailure | OidcRefusal, next: string): string =>
   `/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;

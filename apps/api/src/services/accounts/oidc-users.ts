@@ -1,25 +1,64 @@
-import type { MemberRole } from '@muster/contracts';
+import type { MemberRole, OidcRefusal } from '@muster/contracts';
 import { isUniqueViolation, transact, type Database, type Prisma } from '@muster/db';
 import { ConflictError } from '../../errors.js';
 import { recordAuditEntry } from '../audit/index.js';
 import type { ExternalUser } from './identity-provider.js';
 import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
+import { revokeCredentialsCreatedBy } from './credentials.js';
+import { hasSeveralOwners, lockMember, setRole } from './members.js';
+
+/** The rules for who may sign in through an identity provider, and with which role. */
+export interface OidcPolicy {
+  /** Whether an address is accepted if the provider does not state whether it has verified the address. */
+  trustEmail: boolean;
+  /** The domains, in lower case, of the addresses that may sign in; null: all domains. */
+  domains: ReadonlySet<string> | null;
+  /** The role that each group grants; null: the provider does not decide about roles. */
+  roleByGroup: ReadonlyMap<string, MemberRole> | null;
+  /** The role of users who sign in without an invitation; null: such users are refused. */
+  autoProvisionRole: MemberRole | null;
+}
+
+/** A person may sign in. `warning` is for the log. */
+interface Admission {
+  userId: string;
+  warning: string | null;
+}
+
+/** A person may not sign in. `reason` is for the log. `userId` is null if the person has no account or is unknown. */
+interface Refusal {
+  userId: string | null;
+  refusal: OidcRefusal;
+  reason: string;
+}
+
+/** The decision about a person whom the provider authenticated. */
+export type OidcDecision = Admission | Refusal;
+
+const admit = (userId: string): Admission => ({ userId, warning: null });
+const refuse = (refusal: OidcRefusal, reason: string, userId: string | null = null): Refusal => ({
+  userId,
+  refusal,
+  reason,
+});
 
 /**
- * Finds the user whom an identity provider authenticated, and returns the user's id in Muster, or null if the person
- * may not sign in. The user is identified by the provider's id for this user. At the first sign-in, Muster does not
- * know this id, so the person is identified by the email address, and is refused if the provider has not verified this
- * address. A member then gets an additional credential, and an invited person becomes a member. Any other person
- * becomes a member of the first organization with the role `autoProvisionRole`, or is refused if `autoProvisionRole` is
- * null.
+ * Decides whether a person whom an identity provider authenticated may sign in. The person is identified by the
+ * provider's id for this user. At the first sign-in, Muster does not know this id, so the person is identified by the
+ * email address, and is refused if the address is not verified. A member then gets an additional credential, and an
+ * invited person becomes a member. Any other person becomes a member of the first organization with the role
+ * `autoProvisionRole`, or is refused if `autoProvisionRole` is null.
+ *
+ * If groups decide about roles, a person without a password has the role that their groups grant, and is refused if
+ * none does. The role is set at each sign-in.
  */
 export async function findOidcUser(
   db: Database,
   person: ExternalUser,
-  autoProvisionRole: MemberRole | null,
+  policy: OidcPolicy,
   at: Date,
-): Promise<string | null> {
-  const find = () => transact(db, (tx) => findOrAddUser(tx, person, autoProvisionRole, at));
+): Promise<OidcDecision> {
+  const find = () => transact(db, (tx) => findOrAddUser(tx, person, policy, at));
   try {
     return await find();
   } catch (error) {
@@ -31,10 +70,11 @@ export async function findOidcUser(
 
 async function findOrAddUser(
   tx: Prisma.TransactionClient,
-  { issuer, subject, name, verifiedEmail }: ExternalUser,
-  autoProvisionRole: MemberRole | null,
+  person: ExternalUser,
+  policy: OidcPolicy,
   at: Date,
-): Promise<string | null> {
+): Promise<OidcDecision> {
+  const { issuer, subject, name } = person;
   // With this lock, one of several concurrent first sign-ins of a person creates the account, and the others find it.
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${subject}`}, 0))`;
   const credential = { issuer, subject };
@@ -42,22 +82,129 @@ async function findOrAddUser(
     where: { providerId_accountId: { providerId: issuer, accountId: subject } },
     include: { user: { include: { member: true } } },
   });
-  if (known !== null) return known.user.member === null ? null : known.userId;
-  if (verifiedEmail === null) return null;
+  const addressRefusal = checkAddress(person, policy);
+  if (known !== null) {
+    const { member } = known.user;
+    // Without a list of domains, the address does not matter any more, and the provider may have changed it.
+    if (policy.domains !== null && addressRefusal !== null) return { ...addressRefusal, userId: known.userId };
+    return member === null ? refuseRemoved() : applyRole(tx, member, person, policy, at);
+  }
+  if (addressRefusal !== null) return addressRefusal;
 
-  const email = normalizeEmail(verifiedEmail);
+  const email = normalizeEmail(person.email!);
   const user = await tx.user.findUnique({ where: { email }, include: { member: true } });
+  const grantedRole = policy.roleByGroup === null ? policy.autoProvisionRole : highestRole(person, policy.roleByGroup);
   if (user !== null && user.member !== null) {
+    const decidesRole = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
+    // The address alone must not end anyone's access, so an unknown person without a matching group changes nothing.
+    if (decidesRole && grantedRole === null) return refuseRole(person, user.id);
     await addCredential(tx, user.id, credential, at);
     const { organizationId } = user.member;
     const target = `user:${user.id}` as const;
     const details = { issuer };
     await recordAuditEntry(tx, { organizationId, at, actor: target, action: 'user.vouched_for', target, details });
-    return user.id;
+    return applyRole(tx, user.member, person, policy, at);
   }
+  if (policy.roleByGroup !== null && grantedRole === null) return refuseRole(person, null);
 
-  const membership = (await consumeInvitation(tx, email, at)) ?? (await autoProvision(tx, autoProvisionRole, at));
-  return membership === null ? null : addMember(tx, { ...membership, name: name ?? email, email, credential }, at);
+  const invited = await consumeInvitation(tx, email, at);
+  const membership = invited ?? (await autoProvision(tx, grantedRole, at));
+  if (membership !== null) {
+    // Groups take precedence over the invitation, because they would change the role at the next sign-in anyway.
+    const role = (policy.roleByGroup === null ? null : grantedRole) ?? membership.role;
+    return admit(await addMember(tx, { ...membership, role, name: name ?? email, email, credential }, at));
+  }
+  if (user !== null) return refuseRemoved();
+  return refuse(
+    'unknown',
+    grantedRole === null
+      ? 'no member and no open invitation has this address'
+      : 'there is no owner yet: use the setup link to create the first one',
+  );
+}
+
+/** Returns the refusal of a person whose address is not acceptable, or null. The log must not contain the address. */
+function checkAddress(
+  { email, isEmailVerified }: ExternalUser,
+  { trustEmail, domains }: OidcPolicy,
+): Refusal | null {
+  if (email === null) return refuse('no-email', 'the provider sent no valid email address (claim email)');
+  if (isEmailVerified === false) {
+    return refuse('unverified', 'the provider states that the address is not verified (claim email_verified)');
+  }
+  if (isEmailVerified === null && !trustEmail) {
+    return refuse(
+      'unverified',
+      'the provider does not state whether the address is verified (claim email_verified): if users cannot choose ' +
+        'their address at this provider, set MUSTER_OIDC_TRUST_EMAIL=true',
+    );
+  }
+  const domain = normalizeEmail(email).slice(email.lastIndexOf('@') + 1);
+  if (domains !== null && !domains.has(domain)) {
+    return refuse('domain', 'the domain of the address is not in MUSTER_OIDC_DOMAINS');
+  }
+  return null;
+}
+
+const refuseRemoved = () => refuse('removed', 'the account was removed, and there is no open invitation');
+
+function refuseRole({ groups }: ExternalUser, userId: string | null): Refusal {
+  switch (groups) {
+    case 'omitted':
+      return refuse(
+        'groups',
+        'the provider left out the claim MUSTER_OIDC_ROLE_CLAIM because it has too many values: let the provider send ' +
+          'only the groups assigned to Muster, or roles',
+        userId,
+      );
+    case 'absent':
+      return refuse('role', 'the provider did not send the claim MUSTER_OIDC_ROLE_CLAIM', userId);
+    case 'invalid':
+      return refuse('role', 'the claim MUSTER_OIDC_ROLE_CLAIM is neither text nor a list of texts', userId);
+    default:
+      return refuse('role', 'no value of the claim MUSTER_OIDC_ROLE_CLAIM is in MUSTER_OIDC_ROLES', userId);
+  }
+}
+
+const ROLES_HIGHEST_FIRST = ['owner', 'admin', 'viewer'] as const satisfies readonly MemberRole[];
+
+function highestRole({ groups }: ExternalUser, roleByGroup: ReadonlyMap<string, MemberRole>): MemberRole | null {
+  if (typeof groups === 'string') return null;
+  const granted = new Set(groups.map((group) => roleByGroup.get(group)));
+  return ROLES_HIGHEST_FIRST.find((role) => granted.has(role)) ?? null;
+}
+
+const hasPassword = async (tx: Prisma.TransactionClient, userId: string): Promise<boolean> =>
+  (await tx.account.count({ where: { userId, providerId: 'credential' } })) > 0;
+
+/**
+ * Sets the role that a member's groups grant. Without a matching group, ends the member's sessions, makes them a viewer
+ * and revokes their credentials. The role of a member with a password, and of the only owner, stays.
+ */
+async function applyRole(
+  tx: Prisma.TransactionClient,
+  { organizationId, userId }: { organizationId: string; userId: string },
+  person: ExternalUser,
+  { roleByGroup }: OidcPolicy,
+  at: Date,
+): Promise<OidcDecision> {
+  if (roleByGroup === null || (await hasPassword(tx, userId))) return admit(userId);
+  const member = await lockMember(tx, organizationId, userId);
+  if (member === null) return refuseRemoved();
+  const role = highestRole(person, roleByGroup);
+  if (member.role === 'owner' && role !== 'owner' && !(await hasSeveralOwners(tx, organizationId))) {
+    const granted = role === null ? 'no access' : `the role ${role}`;
+    return { userId, warning: `the groups grant ${granted}, but this is the only owner, who keeps this role` };
+  }
+  const scope = { organizationId, userId, actor: 'system', at } as const;
+  // An owner without a matching group must not count as an owner any more: two of them would otherwise keep each other
+  // out, because each would be refused while the other is still an owner.
+  await setRole(tx, member, role ?? 'viewer', scope, { details: { source: 'role claim' } });
+  if (role !== null) return admit(userId);
+  await revokeCredentialsCreatedBy(tx, scope, 'member.role_claim_unmatched');
+  await tx.session.deleteMany({ where: { userId } });
+  const refused = refuseRole(person, userId);
+  return refused.refusal === 'role' ? { ...refused, refusal: 'role-ended' } : refused;
 }
 
 type Membership = { organizationId: string; role: MemberRole };

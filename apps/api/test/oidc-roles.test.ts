@@ -1,0 +1,289 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths, type MemberRole, type Session } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import type { Profile } from '@muster/testkit/identity-provider';
+import { findOidcUser } from '../src/services/accounts/oidc-users.js';
+import type { OidcOptions } from '../src/routes/accounts.js';
+import { Browser } from './browser.js';
+import { enrollRequest } from './fixtures.js';
+import { useApi } from './harness.js';
+import { INVITED_ONLY, newEmail, refusalPath, useProvider } from './oidc-visitors.js';
+import { member, PASSWORD, person } from './users.js';
+
+const ROLES = {
+  roleClaim: 'groups',
+  roleByGroup: new Map<string, MemberRole>([
+    ['heads', 'owner'],
+    ['ops-admins', 'admin'],
+    ['everyone', 'viewer'],
+    ['urn:corp:ops,night', 'admin'],
+    ['caf\u00e9', 'admin'],
+  ]),
+};
+
+describe.each(testEngines())('groups from an identity provider on %s', (engine) => {
+  const context = useApi(engine);
+  const oidc = useProvider(context);
+  const { registerVisitor, signIn } = oidc;
+  const api = (options: Partial<OidcOptions> = {}) => oidc.api({ ...ROLES, ...options });
+
+  const roleIn = async (browser: Browser) => ((await browser.get(Paths.session)).body as Session).role;
+  const storedRole = async (userId: string) =>
+    (await context.api.db.prisma.member.findUnique({ where: { userId } }))?.role ?? null;
+
+  async function newOrganization() {
+    const organization = await context.api.organization();
+    return { organization, owner: await person(context.api, organization.id, 'owner') };
+  }
+
+  /** Invites a person, who joins through the provider with these groups. */
+  async function join(groups: string[], { organization, owner }: Awaited<ReturnType<typeof newOrganization>>) {
+    const email = newEmail();
+    await owner.browser.call('post', Paths.invitations, { email, role: 'viewer' });
+    const profile: Profile = { name: 'Ada', email, email_verified: true };
+    const subject = registerVisitor({ ...profile, groups });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    const session = (await browser.get(Paths.session)).body as Session;
+    expect(session.organization.id).toBe(organization.id);
+    return {
+      subject,
+      email,
+      browser,
+      id: session.user!.id,
+      /** Signs in with another browser after the groups have changed. */
+      async signInAs(claims: Profile) {
+        oidc.provider.people.set(subject, { ...profile, ...claims });
+        oidc.provider.visitor = subject;
+        const another = new Browser(api());
+        return { location: await signIn(another), browser: another };
+      },
+    };
+  }
+
+  test('admit unknown people only once there is an owner', async () => {
+    registerVisitor({ email: newEmail(), email_verified: true, groups: ['heads'] });
+    expect(await signIn(new Browser(api()))).toBe(refusalPath('unknown'));
+    expect(oidc.log).toContain('there is no owner yet: use the setup link');
+  });
+
+  test('set the highest role that they grant at each sign-in, also for browsers that are already signed in', async () => {
+    const { organization, owner } = await newOrganization();
+    const ada = await join(['everyone'], { organization, owner });
+    const roles: [string[], MemberRole][] = [
+      [['everyone', 'ops-admins'], 'admin'],
+      [['unknown', 'ops-admins', 'heads', 'everyone'], 'owner'],
+      [['everyone'], 'viewer'],
+    ];
+    expect(await roleIn(ada.browser)).toBe('viewer');
+    for (const [groups, role] of roles) {
+      const { location, browser } = await ada.signInAs({ groups });
+      expect([location, await roleIn(browser), await roleIn(ada.browser)]).toEqual(['/', role, role]);
+    }
+    const { items } = (await organization.get(Paths.audit)).body as { items: { action: string }[] };
+    const change = { actor: 'system', target: `user:${ada.id}` };
+    expect(items.filter(({ action }) => action === 'member.role_changed')).toMatchObject([
+      { ...change, details: { from: 'owner', to: 'viewer', source: 'role claim' } },
+      { ...change, details: { from: 'admin', to: 'owner', source: 'role claim' } },
+      { ...change, details: { from: 'viewer', to: 'admin', source: 'role claim' } },
+    ]);
+  });
+
+  test('take precedence over the role in an invitation, which without a matching group stays open', async () => {
+    const { owner, organization } = await newOrganization();
+    const email = newEmail();
+    await owner.browser.call('post', Paths.invitations, { email, role: 'owner' });
+    const subject = registerVisitor({ email, email_verified: true, groups: ['unknown'] });
+    expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
+    expect((await owner.browser.get(Paths.invitations)).body).toMatchObject({ items: [{ email }] });
+    oidc.provider.people.set(subject, { email, email_verified: true, groups: ['everyone'] });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    expect((await browser.get(Paths.session)).body).toMatchObject({
+      role: 'viewer',
+      organization: { id: organization.id },
+    });
+  });
+
+  test('that no longer grant a role end all sessions, and the person gets access again with a group', async () => {
+    const known = await newOrganization();
+    const ada = await join(['ops-admins'], known);
+    const bob = await join(['ops-admins'], known);
+    const { location, browser } = await ada.signInAs({ groups: ['unknown'] });
+    expect(location).toBe(refusalPath('role-ended'));
+    expect(oidc.log).toContain('no value of the claim MUSTER_OIDC_ROLE_CLAIM is in MUSTER_OIDC_ROLES');
+    expect((await browser.get(Paths.hosts)).status).toBe(401);
+    expect((await ada.browser.get(Paths.hosts)).status).toBe(401);
+    expect((await bob.browser.get(Paths.hosts)).status).toBe(200);
+    const { items } = (await known.organization.get(`${Paths.audit}?limit=1`)).body as { items: object[] };
+    expect(items).toMatchObject([{ action: 'user.sign_in_failed', target: `user:${ada.id}` }]);
+
+    const again = await ada.signInAs({ groups: ['ops-admins'] });
+    expect([again.location, await roleIn(again.browser)]).toEqual(['/', 'admin']);
+    // The claim may also be missing altogether.
+    expect((await ada.signInAs({})).location).toBe(refusalPath('role-ended'));
+    expect(oidc.log).toContain('the provider did not send the claim');
+  });
+
+  test.each([
+    ['everyone', '/', [401, 200], 401],
+    ['unknown', refusalPath('role-ended'), [401, 401], 401],
+  ])('%s revoke the credentials that an owner created and may no longer use', async (group, where, keys, token) => {
+    const ada = await join(['heads'], await newOrganization());
+    const create = async (path: string, body: object) =>
+      (await ada.browser.call('post', path, body)).body as { key: string; token: string; url: string };
+    const admin = await create(Paths.apiKeys, { name: 'x', role: 'admin' });
+    const viewer = await create(Paths.apiKeys, { name: 'y', role: 'viewer' });
+    const enrollment = await create(Paths.enrollmentTokens, { name: 'z' });
+    const { url } = await create(Paths.invitations, { email: newEmail(), role: 'owner' });
+    expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
+    const { http } = context.api.replica();
+    const read = async (key: string) => (await http.get(Paths.hosts).auth(key, { type: 'bearer' })).status;
+    expect([await read(admin.key), await read(viewer.key)]).toEqual(keys);
+    const enroll = http.post(Paths.agentEnroll).auth(enrollment.token, { type: 'bearer' }).send(enrollRequest());
+    expect((await enroll).status).toBe(token);
+    const offer = await http.post(Paths.invitationOffer).send({ token: url.split('#token=')[1]! });
+    expect(offer.status).toBe(401);
+  });
+
+  test('never demote or refuse the only owner', async () => {
+    const known = await newOrganization();
+    const ada = await join(['heads'], known);
+    await context.api.db.prisma.member.delete({ where: { userId: known.owner.id } });
+    for (const groups of [['everyone'], ['unknown'], []]) {
+      const { location, browser } = await ada.signInAs({ groups });
+      expect([location, await roleIn(browser)]).toEqual(['/', 'owner']);
+    }
+    expect(oidc.log).toContain('"level":40');
+    expect(oidc.log).toContain('the groups grant no access, but this is the only owner, who keeps this role');
+  });
+
+  test.each([
+    ['lose all groups', []],
+    ['become viewers', ['everyone']],
+  ])('leave one owner who can sign in if all owners %s, one after another or at the same time', async (_how, groups) => {
+    const { db, clock } = context.api;
+    const policy = { ...INVITED_ONLY, ...ROLES };
+    for (const isConcurrent of [false, true]) {
+      const known = await newOrganization();
+      const owners = [];
+      for (let i = 0; i < 3; i += 1) owners.push(await join(['heads'], known));
+      await db.prisma.member.delete({ where: { userId: known.owner.id } });
+      const again = ({ subject, email }: { subject: string; email: string }) =>
+        findOidcUser(
+          db,
+          { issuer: oidc.provider.issuer, subject, name: 'Ada', email, isEmailVerified: true, groups },
+          policy,
+          clock(),
+        );
+      const decisions = [];
+      if (isConcurrent) decisions.push(...(await Promise.all(owners.map(again))));
+      else for (const owner of owners) decisions.push(await again(owner));
+      const kept = decisions.filter((decision) => 'warning' in decision && decision.warning !== null);
+      expect(kept).toHaveLength(1);
+      const roles = await Promise.all(owners.map(({ id }) => storedRole(id)));
+      expect(roles.sort()).toEqual(['owner', 'viewer', 'viewer']);
+      expect(await storedRole(kept[0]!.userId!)).toBe('owner');
+    }
+  });
+
+  test.each(['heads', 'unknown'])('do not change the role of a person with a password: %s', async (group) => {
+    const { organization } = await newOrganization();
+    const { email } = await member(context.api, organization.id, 'admin');
+    const subject = registerVisitor({ email, email_verified: true, groups: [group] });
+    for (let signIns = 0; signIns < 2; signIns += 1) {
+      const browser = new Browser(api());
+      expect([await signIn(browser), await roleIn(browser)]).toEqual(['/', 'admin']);
+    }
+    oidc.provider.people.set(subject, { email, email_verified: true });
+    expect(await signIn(new Browser(api()))).toBe('/');
+    const byPassword = await new Browser(context.api).call('post', Paths.session, { email, password: PASSWORD });
+    expect(byPassword.status).toBe(201);
+  });
+
+  test('of another user with the address of a member cannot end the access of that member', async () => {
+    const ada = await join(['ops-admins'], await newOrganization());
+    const subject = registerVisitor({ email: ada.email, email_verified: true, groups: ['unknown'] });
+    expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
+    expect(await roleIn(ada.browser)).toBe('admin');
+    expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
+  });
+
+  describe('of a person without an account', () => {
+    beforeAll(async () => {
+      await member(context.api, 'default', 'owner');
+    });
+
+    /** Signs a new person in, and returns the role or the refusal. */
+    async function roleFor(claims: Profile, options: Partial<OidcOptions> = {}): Promise<string> {
+      registerVisitor({ email: newEmail(), email_verified: true, ...claims });
+      const browser = new Browser(api(options));
+      const location = await signIn(browser);
+      return location === '/' ? roleIn(browser) : location;
+    }
+
+    test('make the person a member with their role, without an invitation', async () => {
+      expect(await roleFor({ groups: ['ops-admins'] })).toBe('admin');
+      const users = await context.api.db.prisma.user.count();
+      expect(await roleFor({ groups: ['unknown'] })).toBe(refusalPath('role'));
+      expect(await context.api.db.prisma.user.count()).toBe(users);
+    });
+
+    test.each<[string, Profile, Partial<OidcOptions>?]>([
+      ['a text', { groups: 'ops-admins' }],
+      ['a list with values that are not text', { groups: [7, null, { name: 'heads' }, 'ops-admins'] }],
+      ['a list of 300 groups', { groups: [...Array.from({ length: 299 }, (_, n) => `group-${n}`), 'ops-admins'] }],
+      ['a name with colons and a comma', { groups: ['urn:corp:ops,night'] }],
+      ['in the ID token', { groups: ['heads'], idToken: { groups: ['ops-admins'] } }],
+      ['a nested claim', { realm_access: { roles: ['ops-admins'] } }, { roleClaim: 'realm_access.roles' }],
+      [
+        'a claim nested in one whose name has dots',
+        { realm_access: { 'my.app': { roles: ['ops-admins'] } } },
+        { roleClaim: 'realm_access.my.app.roles' },
+      ],
+      [
+        'a claim whose name is a URL',
+        { 'https://example.org/roles': ['ops-admins'] },
+        { roleClaim: 'https://example.org/roles' },
+      ],
+    ])('are read from %s', async (_form, claims, options) => {
+      expect(await roleFor(claims, options)).toBe('admin');
+    });
+
+    test.each<[string, Profile, Partial<OidcOptions>?]>([
+      ['in other letters', { groups: ['OPS-ADMINS', 'Ops-Admins'] }],
+      ['with spaces', { groups: [' ops-admins', 'ops-admins '] }],
+      ['in another Unicode form', { groups: ['cafe\u0301'] }],
+      ['as a part of a text', { groups: 'everyone,ops-admins' }],
+      ['as a part of a name', { groups: ['everyone ops-admins', 'everyone:viewer', 'ops'] }],
+      ['as a property', { groups: { 'ops-admins': true } }],
+      ['as a list in a list', { groups: [['ops-admins']] }],
+      ['as properties of all objects', { groups: ['constructor', '__proto__', 'toString', ''] }],
+      ['as a list element', { groups: ['ops-admins'] }, { roleClaim: 'groups.0' }],
+      ['as an inherited property', {}, { roleClaim: 'constructor.name' }],
+    ])('do not match %s', async (_form, claims, options) => {
+      expect(await roleFor(claims, options)).toBe(refusalPath('role'));
+    });
+
+    const sources = { _claim_sources: { src1: { endpoint: 'https://graph.example.com/getMemberObjects' } } };
+    test.each<[string, Profile]>([
+      ['names another address', { idToken: { _claim_names: { groups: 'src1' }, ...sources } }],
+      ['names another address at UserInfo', { _claim_names: { groups: 'src1' }, ...sources }],
+      ['sends hasgroups', { hasgroups: true }],
+    ])('that the provider left out because there are too many are reported as such: it %s', async (_how, claims) => {
+      expect(await roleFor(claims)).toBe(refusalPath('groups'));
+      expect(oidc.log).toContain('because it has too many values: let the provider send only the groups assigned');
+      const ada = await join(['ops-admins'], await newOrganization());
+      expect((await ada.signInAs(claims)).location).toBe(refusalPath('groups'));
+      expect((await ada.browser.get(Paths.hosts)).status).toBe(401);
+    });
+  });
+
+  test('are requested with a scope only if the provider has one of this name', async () => {
+    const scopeOf = async (options: Partial<OidcOptions>) =>
+      new URL(await oidc.begin(new Browser(api(options)))).searchParams.get('scope');
+    expect(await scopeOf({ roleClaim: 'groups' })).toBe('openid email profile groups');
+    expect(await scopeOf({ roleClaim: 'realm_access.roles' })).toBe('openid email profile');
+    expect(await scopeOf({ roleClaim: null, roleByGroup: null })).toBe('openid email profile');
+  });
+});
