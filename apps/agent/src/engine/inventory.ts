@@ -229,9 +229,12 @@ export function createInventory(
     invalidate: (id) => replaceEntry(id, { inspected: null }),
     recordHealth(id, health) {
       const inspected = entries.get(id)?.inspected ?? null;
-      const isKnown = inspected !== null && health !== null;
-      replaceEntry(id, isKnown ? { inspected: { ...inspected, health }, healthAt: now() } : { inspected: null });
-      return !isKnown || health !== inspected.health;
+      if (inspected === null || health === null) {
+        replaceEntry(id, { inspectedAt: Number.NEGATIVE_INFINITY });
+        return true;
+      }
+      replaceEntry(id, { inspected: { ...inspected, health }, healthAt: now() });
+      return health !== inspected.health;
     },
   };
 }
