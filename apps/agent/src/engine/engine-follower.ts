@@ -73,7 +73,10 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         settle();
       },
       onEvent({ Action, Actor: { ID }, HealthStatus }) {
-        if (Action.startsWith('health_status')) return recordHealth(ID, toHealth(HealthStatus));
+        if (Action.startsWith('health_status')) {
+          recordHealth(ID, toHealth(HealthStatus));
+          return;
+        }
         if (Action === 'start') inventory.invalidate(ID);
         reporter.markChanged();
       },
