@@ -48,7 +48,10 @@ const stateOf = (id: string): string | undefined =>
 
 /** Sends an event every 5 ms for `ms`. */
 async function emitFor(ms: number, action: string): Promise<void> {
-  for (const end = performance.now() + ms; performance.now() < end; await sleep(5)) engine.emit(action, 'a');
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    engine.emit(action, 'a');
+    await sleep(5);
+  }
 }
 
 describe('an engine whose list fails while its events arrive', () => {

@@ -1,6 +1,6 @@
 import type { Health } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { createLogThrottle } from '../lib/log-throttle.js';
+import { createLogOnce } from '../lib/log-once.js';
 import type { EngineClient } from './client.js';
 import type { EngineGate } from './engine-gate.js';
 import { EngineError } from './errors.js';
@@ -47,7 +47,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
       if (mayDiffer && inspected !== null) reporter.markChanged();
     },
   });
-  const throttle = createLogThrottle(now);
+  const logOnce = createLogOnce(log, now);
   /** True from the start of a subscription until a new one could not be opened. */
   let wasWatching = false;
   let settle: () => void;
@@ -57,14 +57,6 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   function recordHealth(id: string, health: Health | null): void {
     if (health === null) checkHealth(id);
     else if (inventory.recordHealth(id, health)) reporter.markChanged();
-  }
-
-  function logNoEvents(kind: string, reason: string): void {
-    if (throttle.record(kind) === null) return;
-    log.warn(
-      { reason },
-      'no event stream from the engine: until it is restored, changes are detected only at the regular interval',
-    );
   }
 
   const watch = createEngineWatch({
@@ -81,7 +73,10 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         settle();
       },
       onEvent({ Action, Actor: { ID }, HealthStatus }) {
-        if (Action.startsWith('health_status')) return recordHealth(ID, toHealth(HealthStatus));
+        if (Action.startsWith('health_status')) {
+          recordHealth(ID, toHealth(HealthStatus));
+          return;
+        }
         if (Action === 'start') inventory.invalidate(ID);
         reporter.markChanged();
       },
@@ -93,7 +88,9 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
       onOpenFailed(error) {
         // If the engine cannot be reached, reading it fails, too, and the reporter logs that error.
         if (error instanceof EngineError && error.failure !== 'unreachable') {
-          logNoEvents(`${error.failure} ${error.status}`, error.message);
+          const message =
+            'no event stream from the engine: until it is restored, changes are detected only at the regular interval';
+          logOnce('warn', `${error.failure} ${error.status}`, message, { reason: error.message });
         }
         if (wasWatching) reporter.invalidate();
         wasWatching = false;

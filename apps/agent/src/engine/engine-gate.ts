@@ -19,7 +19,7 @@ export interface GateLimits {
   answered: BackoffLimits;
 }
 
-export const GATE_LIMITS_DEFAULT: GateLimits = {
+const GATE_LIMITS_DEFAULT: GateLimits = {
   unreachable: { baseMs: 500, capMs: 15_000 },
   answered: { baseMs: 10_000, capMs: 60_000 },
 };

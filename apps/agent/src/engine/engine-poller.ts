@@ -70,13 +70,15 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
 
   async function read(signal: AbortSignal): Promise<InventoryReading & { facts: MachineFacts }> {
     // The first facts are read before the list, because they are needed to enroll even if the list fails.
-    let factsFailure: unknown = null;
+    let factsFailure: EngineError | null = null;
     if (facts === null) {
-      await readCurrentFacts(signal).catch((error: unknown) => {
+      try {
+        await readCurrentFacts(signal);
+      } catch (error) {
         // An engine that answers may refuse the facts and allow the list. Otherwise, the list would fail, too.
         if (!(error instanceof EngineError) || ['unreachable', 'timeout'].includes(error.failure)) throw error;
         factsFailure = error;
-      });
+      }
     }
     const reading = await inventory.read(signal);
     if (factsFailure !== null) throw factsFailure;

@@ -31,7 +31,7 @@ export interface WatchTimes {
   stableMs: number;
 }
 
-export const WATCH_TIMES_DEFAULT: WatchTimes = { renewMs: 300_000, overlapMs: 1_000, stableMs: 5_000 };
+const WATCH_TIMES_DEFAULT: WatchTimes = { renewMs: 300_000, overlapMs: 1_000, stableMs: 5_000 };
 
 export interface EngineWatchOptions {
   client: Pick<EngineClient, 'openEvents'>;
@@ -102,7 +102,8 @@ export function createEngineWatch(options: EngineWatchOptions) {
     } catch (error) {
       if (signal.aborted) return;
       gate.failed('events', error instanceof EngineError ? error.failure : 'unreachable');
-      return handlers.onOpenFailed(error);
+      handlers.onOpenFailed(error);
+      return;
     }
     const openedAt = performance.now();
     handlers.onWatching();
@@ -117,7 +118,7 @@ export function createEngineWatch(options: EngineWatchOptions) {
       while (!signal.aborted) {
         await gate.wait('events', signal);
         restarted = new AbortController();
-        if (!signal.aborted) await follow(AbortSignal.any([signal, restarted.signal]));
+        await follow(AbortSignal.any([signal, restarted.signal]));
       }
     },
     restart: (): void => restarted.abort(),
