@@ -146,7 +146,7 @@ describe('the log', () => {
     const { hostId } = fixture.muster;
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(
-      /^\d\d:\d\d:\d\d INFO  enrolled hostId=[-0-9a-f]{36} musterUrl=http:\/\/127\.0\.0\.1:\d+$/,
+      /^\d\d:\d\d:\d\d INFO {2}enrolled hostId=[-0-9a-f]{36} musterUrl=http:\/\/127\.0\.0\.1:\d+$/,
     );
     expect(lines[1]).toContain(`INFO  snapshot applied hostId=${hostId} received=24`);
   });
