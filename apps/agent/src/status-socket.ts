@@ -15,14 +15,12 @@ export const AgentStatus = z.object({
   engine: Engine.nullable(),
   acceptedAt: z.string().nullable(),
   containers: z.int().nullable(),
-  // Agents of earlier releases do not send this number.
+  // Number of containers of which Muster stores some fields shortened. Agents of earlier releases do not send it.
   truncatedContainers: z.int().default(0),
   engineError: z.string().nullable(),
   serverError: z.string().nullable(),
   journalEntries: z.int(),
   isSuperseded: z.boolean(),
-  /** Number of containers of which Muster stores some fields shortened. Agents of earlier releases do not send it. */
-  truncatedContainers: z.int().optional(),
   // Agents of earlier releases do not send problems.
   problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]),
 });

@@ -1,6 +1,7 @@
-import { access, constants, mkdir, statfs } from 'node:fs/promises';
+import { access, constants, statfs } from 'node:fs/promises';
+import { makeDirectory } from '@muster/directory-lock';
 import type { AgentEnv } from '../env.js';
-import { createStateStore } from '../state/state-store.js';
+import { createStateStore, unusableStateDir } from '../state/state-store.js';
 import { queryStatus } from '../status-socket.js';
 import { CheckError, type Check } from './doctor.js';
 import { engineChecks } from './engine-checks.js';
@@ -18,8 +19,12 @@ function stateCheck({ stateDir }: AgentEnv): Check {
     name: 'state',
     needs: [],
     async run() {
-      await mkdir(stateDir, { recursive: true, mode: 0o700 });
-      await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+      try {
+        await makeDirectory(stateDir, 0o700);
+        await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+      } catch (error) {
+        throw await unusableStateDir(stateDir, error);
+      }
       await createStateStore(stateDir).load();
       const { bavail, bsize } = await statfs(stateDir);
       const isDiskAlmostFull = bavail * bsize < DISK_BYTES_MIN;
