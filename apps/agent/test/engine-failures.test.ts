@@ -184,6 +184,51 @@ describe('an event stream', () => {
   });
 });
 
+describe('events about the health of a container', () => {
+  const healthOf = (id: string) => /\((healthy|unhealthy)\)$/.exec(statusOf(id) ?? '')?.[1];
+  const statusOf = (id: string): string | undefined =>
+    (fixture.muster.snapshots.at(-1)!.json as Container[]).find(({ dockerId }) => dockerId === id)?.status;
+
+  beforeEach(async () => {
+    await open();
+    fixture.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
+    engine.set('a', { health: 'healthy' });
+    await engine.listen(socketPath);
+    run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    engine.received = [];
+  });
+
+  test.each([
+    ['Docker', 'health_status: healthy', {}],
+    ['Podman 5', 'health_status', { HealthStatus: 'healthy' }],
+  ])('cost nothing if the health is the same (%s)', async (_, action, fields) => {
+    for (let i = 0; i < 20; i++) engine.emit(action, 'a', fields);
+    await sleep(300);
+    expect(engine.received).toEqual([]);
+    expect(fixture.muster.snapshots).toHaveLength(1);
+  });
+
+  test('cost one inspection, and no list, if they do not contain the health, which is the same (Podman 4)', async () => {
+    for (let i = 0; i < 20; i++) engine.emit('health_status', 'a');
+    await eventually(() => engine.received.length > 0);
+    await sleep(300);
+    expect(engine.received.map(({ route }) => route)).toEqual(['inspect']);
+    expect(fixture.muster.snapshots).toHaveLength(1);
+  });
+
+  test.each([
+    ['Docker', 'health_status: unhealthy', {}],
+    ['Podman 5', 'health_status', { HealthStatus: 'unhealthy' }],
+    ['Podman 4', 'health_status', {}],
+  ])('are reported soon if the health has changed (%s)', async (_, action, fields) => {
+    engine.set('a', { health: 'unhealthy' });
+    engine.emit(action, 'a', fields);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+    expect(healthOf('a')).toBe('unhealthy');
+  });
+});
+
 test('a container that crashes and restarts all the time costs a bounded number of lists, inspections and snapshots', async () => {
   await start();
   engine.received = [];

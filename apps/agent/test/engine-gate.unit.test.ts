@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createEngineGate, type GateFailure } from '../src/engine/engine-gate.js';
 import { createListTimeout } from '../src/engine/list-timeout.js';
 import { parseEnv } from '../src/env.js';
-import { createLogThrottle } from '../src/lib/log-throttle.js';
+import { createLogOnce } from '../src/lib/log-once.js';
 
 const MINUTE_MS = 60_000;
 const neverAborted = new AbortController().signal;
@@ -161,17 +161,23 @@ test.each(['0', '301', '1.5', '-3', 'long'])('MUSTER_ENGINE_TIMEOUT=%s is refuse
 
 test('a repeated message is logged once, once an hour with the number of repetitions, and again after a quiet time', () => {
   let now = 0;
-  const throttle = createLogThrottle(() => now);
-  const recordEach = (kind: string, count: number): (number | null)[] =>
+  const logged: [string, object][] = [];
+  const write = (level: string) => (details: object) => void logged.push([level, details]);
+  const logOnce = createLogOnce({ debug: write('debug'), warn: write('warn'), error: write('error') }, () => now);
+  const isLogged = (kind: string, count: number): boolean[] =>
     Array.from({ length: count }, () => {
-      const times = throttle.record(kind);
       now += MINUTE_MS;
-      return times;
+      return logOnce('warn', kind, 'a message', { kind });
     });
-  expect(recordEach('a', 3)).toEqual([1, null, null]);
-  expect(throttle.record('b')).toBe(1);
-  expect(recordEach('a', 57)).toEqual(Array.from({ length: 57 }, () => null));
-  expect(throttle.record('a')).toBe(60);
+  expect(isLogged('a', 3)).toEqual([true, false, false]);
+  expect(isLogged('b', 1)).toEqual([true]);
+  expect(isLogged('a', 57)).toEqual([...Array.from({ length: 56 }, () => false), true]);
   now += 6 * MINUTE_MS;
-  expect(throttle.record('a')).toBe(1);
+  expect(isLogged('a', 2)).toEqual([true, false]);
+  expect(logged.filter(([level]) => level === 'warn').map(([, details]) => details)).toEqual([
+    { kind: 'a' },
+    { kind: 'b' },
+    { kind: 'a', times: 59 },
+    { kind: 'a' },
+  ]);
 });

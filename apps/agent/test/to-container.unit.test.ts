@@ -97,8 +97,25 @@ test('Docker 1.52: health that is also in the status text appears only once', ()
 });
 
 test.each([
+  ['exited', 'Exited (0) 3 days ago', 'unhealthy'],
+  ['paused', 'Up 3 days (Paused)', 'unhealthy'],
+  ['restarting', 'Restarting (1) 2 seconds ago', 'starting'],
+  ['stopping', 'Up 3 days', 'unhealthy'],
+])('a container in the state %s has no health, whatever its last health check returned', (State, Status, health) => {
+  for (const fields of [
+    { State, Status, Health: { Status: health, FailingStreak: 9 } },
+    { State, Status },
+  ]) {
+    const { state, status } = toContainer(parseListed(fields), { startedAt: null, health: toHealth(health) });
+    expect([state, status, parseStatus(status).health]).toEqual([State, Status, null]);
+  }
+});
+
+test.each([
   [['/web'], 'web'],
   [['/other/db', '/web'], 'web'],
+  [['/k8s_app_pod-7c9_ns_uid_0'], 'k8s_app_pod-7c9_ns_uid_0'],
+  [['/' + 'n'.repeat(253)], 'n'.repeat(253)],
   [['/other/db'], 'other/db'],
   [[], 'aaaaaaaaaaaa'],
   [null, 'aaaaaaaaaaaa'],
@@ -155,6 +172,8 @@ test('an image without a name is named by its id', () => {
 test.each([
   ['2026-11-23T19:31:33.280539372Z', '2026-11-23T19:31:33.280Z'],
   ['2026-11-23T20:31:33+01:00', '2026-11-23T19:31:33.000Z'],
+  ['2026-11-27T10:00:00.123456789+05:45', '2026-11-27T04:15:00.123Z'],
+  ['2262-04-11T23:47:16Z', '2262-04-11T23:47:16.000Z'],
   ['0001-01-01T00:00:00Z', null],
   ['', null],
   ['yesterday', null],

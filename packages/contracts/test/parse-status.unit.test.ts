@@ -66,7 +66,10 @@ test.each(['Created', 'Removal In Progress', 'Dead', ''])('%j has neither health
 test.each([
   ['Exited (-1) 2 hours ago', -1],
   ['Exited (255) 3 weeks ago', 255],
+  ['Exited (255) 292 years ago', 255],
   ['Exited (3221225477) 2 hours ago', 3_221_225_477],
+  ['Exited (3221225786) 2 hours ago', 3_221_225_786],
+  ['Restarting (137) Less than a second ago', 137],
   ['Restarting (4294967295) 2 seconds ago', 4_294_967_295],
 ])('%j has exit code %d', (status, exitCode) => {
   expect(parseStatus(status).exitCode).toBe(exitCode);
@@ -80,6 +83,10 @@ test.each([
   'Has Exited (1) 2 hours ago',
   '(healthy)',
   'Up 2 hours (healthy) or so',
+  'Up 5 minutes (healthy) extra',
+  'up 2 hours',
+  'Stopping',
+  'Unknown',
   'Up 2 hours (HEALTHY)',
   'Up 2 hours (constructor)',
   'Down 2 hours (healthy)',

@@ -1,9 +1,12 @@
+import type { Health } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { createLogThrottle } from '../lib/log-throttle.js';
+import { createLogOnce } from '../lib/log-once.js';
 import type { EngineClient } from './client.js';
 import type { EngineGate } from './engine-gate.js';
 import { EngineError } from './errors.js';
+import { createHealthChecks } from './health-checks.js';
 import type { Inventory } from './inventory.js';
+import { toHealth } from './to-container.js';
 import { createEngineWatch, type WatchTimes } from './watch.js';
 import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
@@ -31,24 +34,29 @@ export interface EngineFollowerOptions {
   times?: WatchTimes;
 }
 
-/** Actions after which a stored inspection of the container is outdated. */
-const INVALIDATING_ACTIONS = /^(start|health_status)/;
-
 /** Creates a follower for `engine`. */
 export function createEngineFollower(options: EngineFollowerOptions): EngineFollower {
   const { engine, gate, inventory, poller, reporter, now, random, log, times } = options;
-  const throttle = createLogThrottle(now);
+  const stopped = new AbortController();
+  const checkHealth = createHealthChecks({
+    engine,
+    signal: stopped.signal,
+    onInspected(id, inspected) {
+      const mayDiffer = inventory.recordHealth(id, inspected?.health ?? null);
+      // After a failure, the next regular reading inspects the container.
+      if (mayDiffer && inspected !== null) reporter.markChanged();
+    },
+  });
+  const logOnce = createLogOnce(log, now);
   /** True from the start of a subscription until a new one could not be opened. */
   let wasWatching = false;
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));
 
-  function logNoEvents(kind: string, reason: string): void {
-    if (throttle.record(kind) === null) return;
-    log.warn(
-      { reason },
-      'no event stream from the engine: until it is restored, changes are detected only at the regular interval',
-    );
+  /** Records the health that an event reports; null if the event does not contain it. Often, it has not changed. */
+  function recordHealth(id: string, health: Health | null): void {
+    if (health === null) checkHealth(id);
+    else if (inventory.recordHealth(id, health)) reporter.markChanged();
   }
 
   const watch = createEngineWatch({
@@ -58,27 +66,28 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
       onWatching() {
         log.debug('subscribed to the engine’s events');
         wasWatching = true;
-        inventory.setWatched(true);
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();
         gate.reopen();
         reporter.invalidate();
         settle();
       },
-      onEvent({ Action, Actor }) {
-        if (INVALIDATING_ACTIONS.test(Action)) inventory.invalidate(Actor.ID);
+      onEvent({ Action, Actor: { ID }, HealthStatus }) {
+        if (Action.startsWith('health_status')) return recordHealth(ID, toHealth(HealthStatus));
+        if (Action === 'start') inventory.invalidate(ID);
         reporter.markChanged();
       },
       onLost(error) {
         log.debug({ reason: error instanceof Error ? error.message : null }, 'the engine’s event stream has ended');
-        inventory.setWatched(false);
         // Events may have been missed. If a new stream can be opened soon, one reading after that finds all changes.
         reporter.markChanged();
       },
       onOpenFailed(error) {
         // If the engine cannot be reached, reading it fails, too, and the reporter logs that error.
         if (error instanceof EngineError && error.failure !== 'unreachable') {
-          logNoEvents(`${error.failure} ${error.status}`, error.message);
+          const message =
+            'no event stream from the engine: until it is restored, changes are detected only at the regular interval';
+          logOnce('warn', `${error.failure} ${error.status}`, message, { reason: error.message });
         }
         if (wasWatching) reporter.invalidate();
         wasWatching = false;
@@ -88,5 +97,9 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
     random,
     ...(times === undefined ? {} : { times }),
   });
-  return { run: (signal) => watch.run(signal), settled, restart: () => watch.restart() };
+  return {
+    run: (signal) => watch.run(signal).finally(() => stopped.abort()),
+    settled,
+    restart: () => watch.restart(),
+  };
 }

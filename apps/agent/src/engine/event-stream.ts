@@ -78,6 +78,7 @@ export async function* parseEvents(chunks: AsyncIterable<Uint8Array>): AsyncGene
 
 /**
  * Parses one line. Returns null if the line is not a container event, or if the event cannot change the container list.
+ * In the result, `HealthStatus` also contains the health that Docker writes into the action (`health_status: healthy`).
  */
 export function parseEvent(line: string): EngineEvent | null {
   if (line.trim() === '') return null;
@@ -89,5 +90,7 @@ export function parseEvent(line: string): EngineEvent | null {
   }
   const event = EngineEvent.safeParse(value);
   if (!event.success || event.data.Type !== 'container' || event.data.Actor.ID === '') return null;
-  return event.data.Action.startsWith('exec') ? null : event.data;
+  const { Action, HealthStatus } = event.data;
+  if (Action.startsWith('exec')) return null;
+  return { ...event.data, HealthStatus: HealthStatus ?? /^health_status: (.+)/.exec(Action)?.[1] };
 }

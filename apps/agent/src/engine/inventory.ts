@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import { SNAPSHOT_CONTAINERS_MAX, fitContainer, type Container } from '@muster/contracts';
+import { SNAPSHOT_CONTAINERS_MAX, fitContainer, parseStatus, type Container, type Health } from '@muster/contracts';
 import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { sortByName } from '../lib/sort-by-name.js';
@@ -7,7 +7,8 @@ import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
-import { NOT_INSPECTED, toContainer, toName, type Inspected } from './to-container.js';
+import { minAgeMs } from './status-age.js';
+import { NOT_INSPECTED, toContainer, toHealth, toName, type Inspected } from './to-container.js';
 
 /** The result of reading an engine. */
 export interface InventoryReading {
@@ -20,73 +21,166 @@ export interface InventoryReading {
 }
 
 /**
- * The containers of an engine, read from its list and completed with facts that only an inspection returns. While
- * events are received (`setWatched`), each container is inspected once, and again when it starts or its health changes.
- * Without events, a start could go unnoticed, so each container is inspected at each reading.
+ * The containers of an engine, read from its list and completed with facts that only an inspection returns. Each
+ * container is inspected once, and again if an event or the list shows that these facts may have changed. So the facts
+ * are current even if events are missed.
  */
 export interface Inventory {
   /**
    * Reads the engine. Throws `EngineError` if the containers cannot be listed, so that they are never reported as
-   * absent because of an error.
+   * absent because of an error. For the same reason, a container whose inspection fails is reported without the
+   * inspected facts, unless two further lists lack it.
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
-  /** Drops the stored inspection of a container, because it started or its health changed. */
+  /** Drops the inspected facts of a container, because it started. */
   invalidate(id: string): void;
   /**
-   * Sets whether all of the engine's events are received. If the value changes, all stored inspections are dropped,
-   * because events may have been missed.
+   * Records the health that an event reports; null if the event does not contain it, so that the container must be
+   * inspected. Returns whether the next reading may differ from the last one.
    */
-  setWatched(isWatched: boolean): void;
+  recordHealth(id: string, health: Health | null): boolean;
 }
 
 /** Maximum number of concurrent inspections. An inspection takes the engine about 2 ms and locks the container. */
 const INSPECTIONS_MAX = 4;
 
+/**
+ * Maximum number of failed inspections in one reading. The other containers are then not inspected until the next
+ * reading, because the engine, or a proxy in front of it, probably refuses all inspections.
+ */
+const FAILED_INSPECTIONS_MAX = 20;
+
+/** Wait before the inspection of a container is repeated after a failure, in milliseconds. It doubles each time. */
+const RETRY_MS_MIN = 60_000;
+const RETRY_MS_MAX = 600_000;
+
+/**
+ * How long facts are used, in milliseconds, if the list does not show whether they are still true. The period is shorter
+ * than the interval between regular readings, so that each of these readings updates the facts.
+ */
+const UNCONFIRMED_MS_MAX = 50_000;
+
+/**
+ * How long a start can take, in milliseconds. Until it has ended, an inspection may return the facts from before the
+ * start, but the list later counts the age from its beginning.
+ */
+const START_MS_MAX = 2_000;
+
 /** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
 const YIELD_INTERVAL_MS = 20;
 
+/** What is known about a container. Times are milliseconds of a monotonic clock. */
 interface Entry {
-  /** The result of the last successful inspection; null until one succeeds. */
+  /** The result of the last successful inspection; null if there is none, or if the container has started since. */
   inspected: Inspected | null;
+  /** When the last successful inspection began. */
+  inspectedAt: number;
+  /** When the engine last reported the health, in an inspection or an event. */
+  healthAt: number;
+  /** The container's state in the last list. */
+  state: string;
+  /** The least age in the last list. During one run of a container, this age never becomes less. */
+  ageMs: number;
+  /** Number of inspections that have failed since the last successful one. */
+  failures: number;
+  /** The container is not inspected before this time. */
+  retryAt: number;
 }
 
-/** Creates an inventory of the engine that `client` calls. Text that matches the patterns is redacted. */
+const NEW_ENTRY: Readonly<Entry> = {
+  inspected: null,
+  inspectedAt: 0,
+  healthAt: 0,
+  state: '',
+  ageMs: 0,
+  failures: 0,
+  retryAt: 0,
+};
+
+/**
+ * Creates an inventory of the engine that `client` calls. Text that matches the patterns is redacted. `now` returns
+ * monotonic time in milliseconds.
+ */
 export function createInventory(
   client: EngineClient,
   redaction: RedactionPatterns,
   log: Pick<Logger, 'warn'>,
+  now: () => number = () => performance.now(),
 ): Inventory {
-  // `invalidate` removes the entry of a container. An inspection that is in flight then writes its outdated result to
-  // the removed entry, which is no longer used.
-  let entries = new Map<string, Entry>();
-  let watched = false;
+  // An event replaces the entry of a container. An inspection that is in flight then writes its outdated result to the
+  // replaced entry, which is no longer used.
+  const entries = new Map<string, Entry>();
+  let areInspectionsFailing = false;
   let isRedactionLimited = false;
 
-  async function inspect(listed: ListedContainer, signal: AbortSignal): Promise<Container | null> {
+  function replaceEntry(id: string, changes: Partial<Entry>): void {
+    const entry = entries.get(id);
+    if (entry !== undefined) entries.set(id, { ...entry, ...changes });
+  }
+
+  /** Returns the inspected facts of a listed container, after an inspection if they may be outdated. */
+  async function inspect(listed: ListedContainer, reading: Reading, signal: AbortSignal): Promise<Inspected> {
     // A container that never started has no facts to inspect, and there can be thousands of such containers.
-    if (listed.State === 'created') return toContainer(listed, NOT_INSPECTED);
-    let entry = entries.get(listed.Id);
-    if (entry === undefined) entries.set(listed.Id, (entry = { inspected: null }));
-    if (entry.inspected === null || !watched) {
-      const inspection = await tryInspect(listed.Id, signal);
-      if (inspection === 'gone') return null;
-      entry.inspected = inspection ?? entry.inspected;
+    if (listed.State === 'created') return NOT_INSPECTED;
+    const known = entries.get(listed.Id);
+    const ageMs = minAgeMs(listed.Status) ?? 0;
+    const isSameRun = known !== undefined && known.state === listed.State && known.ageMs <= ageMs;
+    const entry: Entry = isSameRun ? known : { ...(known ?? NEW_ENTRY), inspected: null, state: listed.State };
+    entry.ageMs = ageMs;
+    entries.set(listed.Id, entry);
+    const isWanted = entry.inspected === null || isUnconfirmed(entry, entry.inspected, listed, reading.listedAt);
+    if (isWanted && now() >= entry.retryAt && reading.failures.size < FAILED_INSPECTIONS_MAX) {
+      const beganAt = now();
+      const result = await tryInspect(listed.Id, signal);
+      if ('reason' in result) reading.failures.set(listed.Id, result);
+      else Object.assign(entry, { inspected: result, inspectedAt: beganAt, healthAt: beganAt, failures: 0 });
     }
-    return toContainer(listed, entry.inspected ?? NOT_INSPECTED);
+    const health = listedHealth(listed);
+    if (entry.inspected !== null && health !== null) entry.inspected = { ...entry.inspected, health };
+    return entry.inspected ?? NOT_INSPECTED;
   }
 
   /**
-   * Returns `gone` if the container was removed after the list was read. Returns null if only this inspection fails,
-   * for example because the engine hangs on a stuck container. The other containers are then still reported. Throws if
-   * the connection is lost, because the list is then outdated.
+   * Returns a failure if an inspection fails, for example because a proxy refuses it, or because the engine hangs on a
+   * stuck container. The other containers are still inspected.
    */
-  async function tryInspect(id: string, signal: AbortSignal): Promise<Inspected | 'gone' | null> {
+  async function tryInspect(id: string, signal: AbortSignal): Promise<Inspected | InspectionFailure> {
     try {
-      return (await client.inspectContainer(id, signal)) ?? 'gone';
+      const inspected = await client.inspectContainer(id, signal);
+      return inspected ?? { reason: 'the engine, or a proxy, answered the inspection with 404', isListOutdated: true };
     } catch (error) {
-      if (error instanceof EngineError && error.failure !== 'unreachable') return null;
-      throw error;
+      if (!(error instanceof EngineError)) throw error;
+      // For a container that was removed, Podman answers with 404 or with 500.
+      return { reason: error.message, isListOutdated: error.failure === 'unreachable' || (error.status ?? 0) >= 500 };
     }
+  }
+
+  /**
+   * Returns which of these containers were removed after the list was read. A failed inspection is no proof, because a
+   * proxy may have refused it, so a container counts as removed only if two further lists lack it.
+   */
+  async function findRemoved(ids: string[], signal: AbortSignal): Promise<string[]> {
+    let removed = ids;
+    for (let lists = 0; lists < 2 && removed.length > 0; lists++) {
+      const present = new Set((await client.listContainers(signal)).map(({ Id }) => Id));
+      removed = removed.filter((id) => !present.has(id));
+    }
+    return removed;
+  }
+
+  /** Schedules the next inspections after failures, and logs the first failure after none. */
+  function recordFailures(failures: Reading['failures']): void {
+    for (const id of failures.keys()) {
+      const entry = entries.get(id);
+      if (entry !== undefined) entry.retryAt = now() + Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** entry.failures++);
+    }
+    const containers = [...entries.values()].filter((entry) => entry.failures > 0).length;
+    if (containers > 0 && !areInspectionsFailing) {
+      const [failure] = failures.values();
+      const details = { containers, reason: failure?.reason };
+      log.warn(details, 'cannot inspect some containers: their start times are missing');
+    }
+    areInspectionsFailing = containers > 0;
   }
 
   /**
@@ -113,23 +207,69 @@ export function createInventory(
   return {
     async read(signal) {
       const listed = await client.listContainers(signal);
+      const reading: Reading = { listedAt: now(), failures: new Map() };
       const presentIds = new Set(listed.map(({ Id }) => Id));
       for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
       const isTruncated = listed.length > SNAPSHOT_CONTAINERS_MAX;
       const reported = isTruncated ? firstByName(listed) : listed;
-      const containers = await pMap(reported, (each) => inspect(each, signal), { concurrency: INSPECTIONS_MAX });
       // The API refuses a snapshot that contains a container twice.
       const byId = new Map<string, Container>();
-      for (const container of containers) if (container !== null) byId.set(container.dockerId, container);
+      await pMap(
+        reported,
+        async (each) => void byId.set(each.Id, toContainer(each, await inspect(each, reading, signal))),
+        { concurrency: INSPECTIONS_MAX },
+      );
+      const doubtful = [...reading.failures].filter(([, { isListOutdated }]) => isListOutdated).map(([id]) => id);
+      for (const id of await findRemoved(doubtful, signal)) {
+        for (const collection of [byId, presentIds, entries, reading.failures]) collection.delete(id);
+      }
+      recordFailures(reading.failures);
       return { containers: await redactAll([...byId.values()]), isTruncated, presentIds };
     },
-    invalidate: (id) => void entries.delete(id),
-    setWatched(value) {
-      if (value !== watched) entries = new Map();
-      watched = value;
+    invalidate: (id) => replaceEntry(id, { inspected: null }),
+    recordHealth(id, health) {
+      const inspected = entries.get(id)?.inspected ?? null;
+      const isKnown = inspected !== null && health !== null;
+      replaceEntry(id, isKnown ? { inspected: { ...inspected, health }, healthAt: now() } : { inspected: null });
+      return !isKnown || health !== inspected.health;
     },
   };
 }
+
+/** Why an inspection failed. `isListOutdated` is true if the container, or the engine, may be gone since the list. */
+interface InspectionFailure {
+  reason: string;
+  isListOutdated: boolean;
+}
+
+/** One reading of the engine. */
+interface Reading {
+  /** When the list was received. */
+  listedAt: number;
+  /** The failed inspections, by the container's id. */
+  failures: Map<string, InspectionFailure>;
+}
+
+/**
+ * Returns whether the inspected facts may be outdated: the container may have started or exited since its inspection,
+ * or the list lacks its health. Only the list is used, because events may have been missed.
+ */
+function isUnconfirmed(
+  { inspectedAt, healthAt }: Entry,
+  inspected: Inspected,
+  listed: ListedContainer,
+  listedAt: number,
+): boolean {
+  const lacksHealth = listed.State === 'running' && inspected.health !== null && listedHealth(listed) === null;
+  if (lacksHealth && listedAt - healthAt > UNCONFIRMED_MS_MAX) return true;
+  const ageMs = minAgeMs(listed.Status);
+  if (ageMs === null) return listedAt - inspectedAt > UNCONFIRMED_MS_MAX;
+  return listedAt - ageMs > inspectedAt - START_MS_MAX;
+}
+
+/** Returns the health in the list. Podman's list does not contain it before version 6. */
+const listedHealth = ({ Health, Status }: ListedContainer): Health | null =>
+  toHealth(Health?.Status) ?? parseStatus(Status).health;
 
 /**
  * Shortens fields that exceed a limit. Must be called after the search for secrets, which would miss a truncated

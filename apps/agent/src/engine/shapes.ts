@@ -82,5 +82,7 @@ export const EngineEvent = z.object({
   Type: textOrEmpty,
   Action: textOrEmpty,
   Actor: z.object({ ID: textOrEmpty }).catch({ ID: '' }),
+  /** The health in Podman's `health_status` events since version 5. Docker's events have it in `Action`. */
+  HealthStatus: z.string().optional().catch(undefined),
 });
 export type EngineEvent = z.output<typeof EngineEvent>;

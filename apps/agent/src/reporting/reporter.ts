@@ -3,7 +3,7 @@ import type { AgentProblem, SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import { withBackgroundTask } from '../lib/background-task.js';
-import { createLogThrottle } from '../lib/log-throttle.js';
+import { createLogOnce } from '../lib/log-once.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
 import { isFailedCall, type FailedAnswer, type Session } from '../muster/session.js';
@@ -25,6 +25,7 @@ import {
   scheduleSnapshotWithin,
   createSchedule,
 } from './schedule.js';
+import { createEngineState } from './engine-state.js';
 import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js';
 import { createReplayCall, replayJournal } from './journal-replay.js';
 import { postSnapshot } from './post-snapshot.js';
@@ -114,15 +115,12 @@ const EARLIER_CLOCK_RETRY_MS = 15_000;
 export function createReporter(options: ReporterOptions): Reporter {
   const { poller, gate, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } =
     options;
-  const throttle = createLogThrottle(now);
+  const logOnce = createLogOnce(log, now);
+  const engine = createEngineState({ ...options, logOnce });
   let schedule = createSchedule(now());
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
   const faults: ReportFaults = { engine: null, incompleteness: null, refusal: null };
-  /** When the engine could not be read for the first time in this run; null if it could always be read. */
-  let firstFaultAt: number | null = null;
-  /** True if the current fault of the engine was logged, so that its end must be logged, too. */
-  let isFaultLogged = false;
   let serverFailures = 0;
   /** Number of consecutive snapshots that the API answered with 429. */
   let delayedSnapshots = 0;
@@ -314,10 +312,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   const isUnchanged = (): boolean => faults.engine === null && schedule.changeAt === null && journal.size() === 0;
 
   async function postHeartbeat(isCurrent: boolean, sendCall: Session['call'], signal: AbortSignal): Promise<void> {
-    const facts = enrollmentFacts();
+    const facts = engine.enrollmentFacts(session.isEnrolled());
     if (!session.isEnrolled() && facts === null) {
-      const possibleAt = firstFaultAt === null ? undefined : firstFaultAt + options.withoutEngineMs;
-      schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random(), possibleAt);
+      schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random(), engine.enrollmentPossibleAt());
       return;
     }
     const heartbeat = composeHeartbeat(faults, isCurrent ? digest : null, poller.facts(), wallNow());
@@ -341,57 +338,25 @@ export function createReporter(options: ReporterOptions): Reporter {
     schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }
 
-  /**
-   * Returns the facts for an enrollment. A machine that is not enrolled yet is enrolled even if its engine is not
-   * running, so that the host is shown. It then gets a random identity. If it was enrolled before, a random identity
-   * would make it another host.
-   */
-  function enrollmentFacts(): MachineFacts | null {
-    const facts = poller.facts();
-    if (facts !== null || session.isEnrolled() || firstFaultAt === null) return facts;
-    return now() - firstFaultAt >= options.withoutEngineMs ? options.factsWithoutEngine : null;
-  }
-
   function recordEngineFault(fault: EngineFault): void {
-    const { message, failure, status } = fault;
-    const isNewKind = faults.engine?.failure !== failure || faults.engine.status !== status;
-    firstFaultAt ??= now();
-    gate.failed('list', failure);
-    // Reading a list that is too large is expensive, and it does not become shorter soon.
-    const regularMs = failure === 'too_large' ? schedule.cadence.snapshotSeconds * 1_000 : 0;
-    const delayMs = Math.max(0, regularMs, gate.openAt('list') - now());
-    const details = { engineError: message, retryInMs: Math.round(delayMs) };
-    const isLogged = logOnce(
-      'error',
-      `engine ${failure} ${status}`,
-      'cannot list the containers: reporting the error instead of a snapshot',
-      details,
-    );
-    isFaultLogged = isLogged || (isFaultLogged && faults.engine !== null);
+    const { isNewKind, delayMs } = engine.recordFault(fault);
     faults.engine = fault;
     digest = null;
-    schedule = scheduleAfterEngineFailure(schedule, now(), delayMs, isNewKind);
-    if (failure === 'unreachable' || failure === 'timeout') options.onEngineSilence();
+    // Reading a list that is too large is expensive, and it does not become shorter soon.
+    const regularMs = fault.failure === 'too_large' ? schedule.cadence.snapshotSeconds * 1_000 : 0;
+    schedule = scheduleAfterEngineFailure(schedule, now(), Math.max(delayMs, regularMs), isNewKind);
+    if (fault.failure === 'unreachable' || fault.failure === 'timeout') options.onEngineSilence();
   }
 
   function recordEngineReadable(reading: EngineReading): void {
-    gate.succeeded('list');
     containers = reading.presentIds.size;
     truncatedContainers = reading.containers.filter(({ truncated }) => truncated !== undefined).length;
-    if (faults.engine !== null) log[isFaultLogged ? 'info' : 'debug']({ containers }, 'the engine can be read again');
+    engine.recordReadable(containers);
     if (faults.incompleteness === null && reading.incompleteness !== null) {
       log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
     }
     faults.incompleteness = reading.incompleteness;
     faults.engine = null;
-  }
-
-  /** Logs a message unless one of this kind was logged recently. Returns whether it was logged. */
-  function logOnce(level: 'warn' | 'error', kind: string, message: string, details: object): boolean {
-    const times = throttle.record(kind);
-    if (times === null) log.debug(details, `repeated: ${message}`);
-    else log[level](times === 1 ? details : { ...details, times }, message);
-    return times !== null;
   }
 
   function recordAnswered(): void {

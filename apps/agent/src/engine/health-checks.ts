@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EngineClient } from './client.js';
+import { EngineError } from './errors.js';
+import type { Inspected } from './to-container.js';
+
+/** Wait between two inspections, in milliseconds. */
+const INTERVAL_MS = 1_000;
+
+/** Maximum number of containers that wait for an inspection. The regular readings inspect the others soon enough. */
+const WAITING_MAX = 60;
+
+export interface HealthCheckOptions {
+  engine: Pick<EngineClient, 'inspectContainer'>;
+  /** Called with the result of each inspection; null if it failed. */
+  onInspected: (id: string, inspected: Inspected | null) => void;
+  signal: AbortSignal;
+}
+
+/**
+ * Creates a function that inspects a container soon, at most one container a second. It is used for events that do not
+ * contain the health (Podman before version 5 sends one after each check), because a reading of all containers would be
+ * expensive.
+ */
+export function createHealthChecks({ engine, onInspected, signal }: HealthCheckOptions): (id: string) => void {
+  const waiting = new Set<string>();
+  let isRunning = false;
+
+  async function inspect(id: string): Promise<Inspected | null> {
+    try {
+      return await engine.inspectContainer(id, signal);
+    } catch (error) {
+      if (error instanceof EngineError || signal.aborted) return null;
+      throw error;
+    }
+  }
+
+  async function run(): Promise<void> {
+    isRunning = true;
+    for (const id of waiting) {
+      waiting.delete(id);
+      const inspected = await inspect(id);
+      if (signal.aborted) return;
+      onInspected(id, inspected);
+      await sleep(INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+    }
+    isRunning = false;
+  }
+
+  return (id) => {
+    if (waiting.size < WAITING_MAX) waiting.add(id);
+    if (!isRunning) void run();
+  };
+}

@@ -1,0 +1,31 @@
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** The units of ages in status texts. Engines round hours, and derive days, weeks and months from the rounded hours. */
+const UNITS: Readonly<Record<string, { ms: number; roundedMs: number }>> = {
+  second: { ms: 1_000, roundedMs: 0 },
+  minute: { ms: MINUTE_MS, roundedMs: 0 },
+  hour: { ms: HOUR_MS, roundedMs: HOUR_MS / 2 },
+  day: { ms: DAY_MS, roundedMs: HOUR_MS / 2 },
+  week: { ms: 7 * DAY_MS, roundedMs: HOUR_MS / 2 },
+  month: { ms: 30 * DAY_MS, roundedMs: HOUR_MS / 2 },
+  year: { ms: 365 * DAY_MS, roundedMs: 0 },
+};
+
+/**
+ * Returns the least number of milliseconds since the start of a running container, or since the exit of an exited one,
+ * according to the engine's status text, such as `Up 2 hours (healthy)` or `Exited (1) 3 days ago`. Returns null if the
+ * text has no age, and for `Less than a second`, which engines also write for a time in the future.
+ *
+ * Source: `HumanDuration` in docker/go-units' duration.go, which Docker and Podman use.
+ */
+export function minAgeMs(status: string): number | null {
+  const match =
+    /^(?:Up|(?:Exited|Restarting) \(-?\d+\)) (?:About an?|(\d+)) (second|minute|hour|day|week|month|year)s?\b/.exec(
+      status,
+    );
+  if (match === null) return null;
+  const { ms, roundedMs } = UNITS[match[2]!]!;
+  return Number(match[1] ?? 1) * ms - roundedMs;
+}

@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+
+/** A kind of message that was not logged or repeated for this many milliseconds is logged again. */
+const QUIET_MS = 5 * 60_000;
+
+/** A kind of message that is repeated again and again is logged once in this many milliseconds. */
+const REPEAT_MS = 3_600_000;
+
+interface Occurrences {
+  loggedAt: number;
+  lastAt: number;
+  /** Number of occurrences since the last one that was logged. */
+  unlogged: number;
+}
+
+/** Logs a message, or logs it at the level `debug` if it is a repetition. Returns false for a repetition. */
+export type LogOnce = (level: 'warn' | 'error', kind: string, message: string, details: object) => boolean;
+
+/**
+ * Creates a function that logs each kind of message once. A kind is logged again after five minutes without it, and
+ * otherwise once an hour with the number of `times` that it occurred since. `now` returns monotonic time in
+ * milliseconds.
+ */
+export function createLogOnce(log: Pick<Logger, 'debug' | 'warn' | 'error'>, now: () => number): LogOnce {
+  const kinds = new Map<string, Occurrences>();
+  return (level, kind, message, details) => {
+    const at = now();
+    const known = kinds.get(kind);
+    if (known !== undefined && at - known.lastAt < QUIET_MS && at - known.loggedAt < REPEAT_MS) {
+      kinds.set(kind, { ...known, lastAt: at, unlogged: known.unlogged + 1 });
+      log.debug(details, `repeated: ${message}`);
+      return false;
+    }
+    kinds.set(kind, { loggedAt: at, lastAt: at, unlogged: 0 });
+    log[level](
+      known === undefined || known.unlogged === 0 ? details : { ...details, times: known.unlogged + 1 },
+      message,
+    );
+    return true;
+  };
+}

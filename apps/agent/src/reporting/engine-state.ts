@@ -1,0 +1,72 @@
+import type { Logger } from 'pino';
+import type { EngineGate } from '../engine/engine-gate.js';
+import type { EngineFault, EnginePoller } from '../engine/engine-poller.js';
+import type { MachineFacts } from '../engine/identity.js';
+import type { LogOnce } from '../lib/log-once.js';
+
+export interface EngineStateOptions {
+  gate: EngineGate;
+  poller: Pick<EnginePoller, 'facts'>;
+  /** The facts with which a machine is enrolled if its engine reports none for `withoutEngineMs`. */
+  factsWithoutEngine: MachineFacts;
+  withoutEngineMs: number;
+  /** Returns monotonic time in milliseconds. */
+  now: () => number;
+  log: Logger;
+  logOnce: LogOnce;
+}
+
+/** Whether an engine can be read. Records each result in the gate and in the log. */
+export interface EngineState {
+  /** Returns why the engine cannot be read; null if it can. */
+  fault(): EngineFault | null;
+  recordReadable(containers: number): void;
+  /** Records a fault. Returns whether it differs from the last one in more than its text, and the wait after it. */
+  recordFault(fault: EngineFault): { isNewKind: boolean; delayMs: number };
+  /**
+   * Returns the facts for an enrollment; null if the machine cannot be enrolled yet. A machine that was never enrolled
+   * is enrolled even if its engine is not running, so that the host is shown. It then gets a random identity. A machine
+   * that was enrolled before would become another host, so it waits for its engine.
+   */
+  enrollmentFacts(isEnrolled: boolean): MachineFacts | null;
+  /** Returns when `enrollmentFacts` will return facts even without the engine; infinite if the engine can be read. */
+  enrollmentPossibleAt(): number;
+}
+
+export function createEngineState(options: EngineStateOptions): EngineState {
+  const { gate, poller, factsWithoutEngine, withoutEngineMs, now, log, logOnce } = options;
+  let fault: EngineFault | null = null;
+  /** When the engine could not be read for the first time in this run; infinite if it could always be read. */
+  let firstFaultAt = Number.POSITIVE_INFINITY;
+  /** True if the current fault was logged, so that its end must be logged, too. */
+  let isLogged = false;
+
+  const enrollmentPossibleAt = (): number => firstFaultAt + withoutEngineMs;
+
+  return {
+    fault: () => fault,
+    recordReadable(containers) {
+      gate.succeeded('list');
+      if (fault !== null) log[isLogged ? 'info' : 'debug']({ containers }, 'the engine can be read again');
+      fault = null;
+      isLogged = false;
+    },
+    recordFault(next) {
+      const { message, failure, status } = next;
+      const isNewKind = fault?.failure !== failure || fault.status !== status;
+      firstFaultAt = Math.min(firstFaultAt, now());
+      gate.failed('list', failure);
+      const delayMs = Math.max(0, gate.openAt('list') - now());
+      const details = { engineError: message, retryInMs: Math.round(delayMs) };
+      const text = 'cannot list the containers: reporting the error instead of a snapshot';
+      isLogged = logOnce('error', `engine ${failure} ${status}`, text, details) || isLogged;
+      fault = next;
+      return { isNewKind, delayMs };
+    },
+    enrollmentFacts(isEnrolled) {
+      const facts = poller.facts();
+      return facts === null && !isEnrolled && now() >= enrollmentPossibleAt() ? factsWithoutEngine : facts;
+    },
+    enrollmentPossibleAt,
+  };
+}

@@ -1,0 +1,455 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parseStatus, type Container } from '@muster/contracts';
+import { statusText } from '@muster/testkit/status-text';
+import fc from 'fast-check';
+import { EngineAddress } from '../src/engine/address.js';
+import { createEngineClient, type EngineClient } from '../src/engine/client.js';
+import { parseEvent } from '../src/engine/event-stream.js';
+import { createInventory, type Inventory, type InventoryReading } from '../src/engine/inventory.js';
+import { toHealth } from '../src/engine/to-container.js';
+import { openFixture, type Fixture } from './fixture.js';
+import { ScriptedEngine, type EngineReaction } from './scripted-engine.js';
+
+const MINUTE = 60_000;
+const signal = new AbortController().signal;
+
+let engine: ScriptedEngine;
+let client: EngineClient;
+let inventory: Inventory;
+/** The inventory's monotonic clock, in milliseconds. */
+let nowMs: number;
+/** The details of each logged warning. */
+let warnings: object[];
+
+beforeEach(async () => {
+  engine = new ScriptedEngine();
+  const address = EngineAddress.parse(await engine.listen());
+  client = createEngineClient({ address, apiVersion: null, timeouts: { pingMs: 300, callMs: 2_000 } });
+  nowMs = 10 * MINUTE;
+  warnings = [];
+  const log = { warn: (details: object) => void warnings.push(details) };
+  inventory = createInventory(client, { names: /$^/, values: /$^/g }, log, () => nowMs);
+});
+afterEach(async () => {
+  client.close();
+  await engine.close();
+});
+
+const read = (): Promise<InventoryReading> => inventory.read(signal);
+const idsOf = ({ containers }: InventoryReading): string[] => containers.map(({ dockerId }) => dockerId).sort();
+
+/** Reads the engine `afterMs` later, and returns one container. */
+async function readContainer(id: string, afterMs = 0): Promise<Container> {
+  nowMs += afterMs;
+  return (await read()).containers.find(({ dockerId }) => dockerId === id)!;
+}
+
+/** Returns the number of inspections during `action`. */
+async function countInspections(action: () => Promise<unknown>): Promise<number> {
+  const before = engine.count('inspect');
+  await action();
+  return engine.count('inspect') - before;
+}
+
+const createMany = (count: number, container: Parameters<ScriptedEngine['set']>[1] = {}): string[] =>
+  Array.from({ length: count }, (_, i) => {
+    engine.set(`c${i}`, container);
+    return `c${i}`;
+  });
+
+describe('a failed inspection never removes a container', () => {
+  const answers: [string, EngineReaction, number][] = [
+    ['404 (a proxy that allows only lists)', { status: 404, text: '404 page not found' }, 2],
+    ['403', { status: 403, text: 'Request forbidden by administrative rules.' }, 1],
+    ['500', { status: 500 }, 2],
+    ['a page for signing in', { status: 200, text: '<html>Sign in</html>' }, 1],
+    ['a closed connection', 'reset', 2],
+    ['no answer', 'hang', 1],
+  ];
+
+  test.each(answers)('if all inspections get %s; they are repeated only after a minute', async (_, answer, lists) => {
+    createMany(3);
+    engine.react('inspect', answer);
+    const listsBefore = engine.count('list');
+    const first = await read();
+    expect(idsOf(first)).toEqual(['c0', 'c1', 'c2']);
+    expect([...first.presentIds].sort()).toEqual(['c0', 'c1', 'c2']);
+    expect(first.containers.map(({ startedAt }) => startedAt)).toEqual([null, null, null]);
+    expect([engine.count('list') - listsBefore, engine.count('inspect')]).toEqual([lists, 3]);
+
+    nowMs += MINUTE - 1;
+    expect(await countInspections(read)).toBe(0);
+    nowMs += 1;
+    expect(await countInspections(read)).toBe(3);
+    expect(warnings).toEqual([{ containers: 3, reason: expect.any(String) }]);
+  });
+
+  test('if one container’s inspection gets 404; the others have their start times', async () => {
+    createMany(3);
+    engine.inspections.delete('c1');
+    const { containers } = await read();
+    expect(containers.map(({ dockerId, startedAt }) => [dockerId, startedAt !== null])).toEqual([
+      ['c0', true],
+      ['c1', false],
+      ['c2', true],
+    ]);
+    expect(warnings).toEqual([{ containers: 1, reason: expect.stringContaining('404') }]);
+  });
+
+  test('if inspections that succeeded before are refused: the start time stays until the list shows a restart', async () => {
+    engine.set('c', { status: 'Up 1 second' });
+    const { startedAt } = await readContainer('c');
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    for (const status of ['Up About a minute', 'Up 2 minutes', 'Up 3 minutes']) {
+      engine.list[0]!['Status'] = status;
+      expect((await readContainer('c', MINUTE)).startedAt).toBe(startedAt);
+    }
+    engine.list[0]!['Status'] = 'Up 5 seconds';
+    expect((await readContainer('c', MINUTE)).startedAt).toBeNull();
+  });
+});
+
+describe('failed inspections cost a bounded amount', () => {
+  test('of 1,000 refused inspections, a reading makes about 20, and the waits grow to ten minutes', async () => {
+    createMany(1_000);
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    for (let reading = 0; reading < 10; reading++) {
+      const inspections = await countInspections(read);
+      expect(inspections).toBeGreaterThanOrEqual(20);
+      expect(inspections).toBeLessThan(24);
+      nowMs += MINUTE;
+    }
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('a container that cannot be inspected is tried after 1, 2, 4, 8, 10 and 10 minutes', async () => {
+    engine.set('c');
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    const triedAfter: number[] = [];
+    for (let minute = 0, last = 0; minute <= 40; minute++, nowMs += MINUTE) {
+      if ((await countInspections(read)) === 0) continue;
+      triedAfter.push(minute - last);
+      last = minute;
+    }
+    expect(triedAfter).toEqual([0, 1, 2, 4, 8, 10, 10]);
+  });
+
+  test('a start does not shorten the wait, and the first success ends it', async () => {
+    engine.set('c');
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    await read();
+    inventory.invalidate('c');
+    expect(await countInspections(read)).toBe(0);
+    engine.forbidden = /$^/;
+    expect((await readContainer('c', MINUTE)).startedAt).not.toBeNull();
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    inventory.invalidate('c');
+    await read();
+    expect(warnings).toHaveLength(2);
+  });
+});
+
+describe('a container that is removed while the engine is read', () => {
+  // Podman answers with 404 or with 500.
+  test.each([404, 500])('and gets %d is gone in the same reading, if two further lists lack it', async (status) => {
+    createMany(3);
+    engine.react('inspect', (path) => {
+      if (!path.includes('c1')) return null;
+      engine.remove('c1');
+      return { status };
+    });
+    const reading = await read();
+    expect(idsOf(reading)).toEqual(['c0', 'c2']);
+    expect([...reading.presentIds].sort()).toEqual(['c0', 'c2']);
+    expect(engine.count('list')).toBe(3);
+    expect(warnings).toEqual([]);
+  });
+
+  test('is kept if one list lacks it and the next one contains it', async () => {
+    createMany(2);
+    engine.inspections.delete('c1');
+    const complete = engine.list;
+    let lists = 0;
+    engine.react('list', () => ({ json: lists++ % 3 === 1 ? complete.slice(0, 1) : complete }));
+    for (let reading = 0; reading < 4; reading++) {
+      expect(idsOf(await read())).toEqual(['c0', 'c1']);
+      nowMs += 10 * MINUTE;
+    }
+    expect(lists).toBe(12);
+  });
+
+  test('if the engine is away after the list, the reading fails', async () => {
+    createMany(3);
+    engine.react('inspect', () => {
+      engine.react('list', 'reset');
+      return 'reset';
+    });
+    await expect(read()).rejects.toThrow(/cannot read the engine/);
+    // The engine was restarted: nothing is held against its containers.
+    engine.react('inspect', null);
+    engine.react('list', null);
+    expect((await readContainer('c0')).startedAt).not.toBeNull();
+  });
+});
+
+describe('1,000 containers are inspected only for what changed', () => {
+  test('if the event stream closes every 10 seconds', async () => {
+    createMany(1_000);
+    const inspections = await countInspections(async () => {
+      await read();
+      for (const age of ['3 hours', '3 hours', '3 hours', '2 seconds', '12 seconds', '22 seconds']) {
+        nowMs += 10_000;
+        if (age === '2 seconds') engine.set('c7', { startedAt: '2026-11-02T10:00:00Z' });
+        engine.list[7]!['Status'] = `Up ${age}`;
+        await read();
+      }
+    });
+    expect(inspections).toBe(1_001);
+    expect((await readContainer('c7')).startedAt).toBe('2026-11-02T10:00:00.000Z');
+  });
+
+  test('if Podman’s list lacks their health: each is inspected once a minute, however often they are listed', async () => {
+    createMany(1_000, { health: 'healthy' });
+    await read();
+    const inspections = await countInspections(async () => {
+      for (let readings = 0; readings < 6; readings++) {
+        nowMs += 10_000;
+        await read();
+      }
+    });
+    expect(inspections).toBe(1_000);
+  });
+});
+
+describe('although no event arrives', () => {
+  test('a restarted container has its new start and its new health at the next reading', async () => {
+    engine.set('c', { startedAt: '2026-11-01T10:00:00Z', health: 'healthy' });
+    expect(await readContainer('c')).toMatchObject({ startedAt: '2026-11-01T10:00:00.000Z' });
+    engine.set('c', { status: 'Up 5 seconds', startedAt: '2026-11-27T10:00:00Z', health: 'unhealthy' });
+    expect(await readContainer('c', MINUTE)).toMatchObject({
+      startedAt: '2026-11-27T10:00:00.000Z',
+      status: 'Up 5 seconds (unhealthy)',
+    });
+  });
+
+  test.each([
+    ['exited, and ran in the meantime', 'exited', 'Exited (0) 3 hours ago', 'exited', 'Exited (0) 10 seconds ago'],
+    ['was running, and exited after another start', 'running', 'Up 3 hours', 'exited', 'Exited (1) 10 seconds ago'],
+    ['was running for hours, and started just now', 'running', 'Up 3 hours', 'running', 'Up Less than a second'],
+    ['was paused, and was restarted', 'paused', 'Up 3 hours (Paused)', 'running', 'Up 30 seconds'],
+    ['restarted before, and restarted again', 'running', 'Up 30 seconds', 'running', 'Up About a minute'],
+    ['has a status without an age', 'running', 'running', 'running', 'running'],
+    [
+      'started in the future, by the engine’s clock',
+      'running',
+      'Up Less than a second',
+      'running',
+      'Up Less than a second',
+    ],
+  ])('a container that %s has its new start', async (_, stateBefore, statusBefore, state, status) => {
+    engine.set('c', { state: stateBefore, status: statusBefore });
+    await readContainer('c');
+    engine.set('c', { state, status, startedAt: '2026-11-27T10:00:00Z' });
+    expect((await readContainer('c', 66_000)).startedAt).toBe('2026-11-27T10:00:00.000Z');
+  });
+
+  test('Podman: a changed health is reported within a minute', async () => {
+    engine.set('c', { health: 'healthy' });
+    expect((await readContainer('c')).status).toBe('Up 3 hours (healthy)');
+    engine.set('c', { health: 'unhealthy' });
+    expect((await readContainer('c', MINUTE)).status).toBe('Up 3 hours (unhealthy)');
+  });
+
+  test('an unchanged container is not inspected again, whatever the list says about its health', async () => {
+    engine.set('c', { status: 'Up 3 hours (healthy)', health: 'healthy' });
+    await read();
+    const inspections = await countInspections(async () => {
+      for (const health of ['healthy', 'unhealthy', 'healthy']) {
+        engine.list[0]!['Status'] = `Up 3 hours (${health})`;
+        expect(parseStatus((await readContainer('c', MINUTE)).status).health).toBe(health);
+      }
+    });
+    expect(inspections).toBe(0);
+  });
+
+  test('a container that was inspected while it started is inspected again', async () => {
+    // The engine measures the age from the beginning of the start, but its inspection still had the previous start.
+    engine.set('c', { status: 'Up 1 second', startedAt: '2026-11-01T10:00:00Z' });
+    await readContainer('c');
+    engine.set('c', { status: 'Up 2 minutes', startedAt: '2026-11-27T10:00:00Z' });
+    expect((await readContainer('c', 2 * MINUTE)).startedAt).toBe('2026-11-27T10:00:00.000Z');
+  });
+});
+
+describe('a container of an engine that sends no events,', () => {
+  /** The time on the engine's clock. It is not the time of the inventory's monotonic clock. */
+  const engineTime = (): number => Date.UTC(2026, 10, 1) + nowMs;
+  const isoTime = (ms: number): string => new Date(ms).toISOString();
+
+  /** Updates the container, which runs if it did not exit, and returns what the next reading reports. */
+  function readRun(startedAtMs: number, exitedAtMs: number | null): Promise<Container> {
+    const state = exitedAtMs === null ? 'running' : 'exited';
+    const facts = { state, health: null, exitCode: 1, startedAtMs, finishedAtMs: exitedAtMs };
+    engine.set('c', { state, status: statusText(facts, engineTime()), startedAt: isoTime(startedAtMs) });
+    return readContainer('c');
+  }
+
+  test('which starts and exits at any time, has the right start at every reading', async () => {
+    const step = fc.record({
+      afterMs: fc.oneof(
+        fc.integer({ min: 1_000, max: 120_000 }),
+        fc.integer({ min: 1_000, max: 90 * 24 * 60 * MINUTE }),
+      ),
+      change: fc.constantFrom('none' as const, 'none' as const, 'restart' as const, 'exit' as const),
+      /** When the change happens, as a fraction of the time until the reading. */
+      at: fc.double({ min: 0.01, max: 1, noNaN: true }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+        engine.remove('c');
+        await read();
+        let startedAtMs = engineTime() - 10_000;
+        let exitedAtMs: number | null = null;
+        await readRun(startedAtMs, exitedAtMs);
+        for (const { afterMs, change, at } of steps) {
+          const changedAtMs = engineTime() + at * afterMs;
+          nowMs += afterMs;
+          if (change === 'restart') [startedAtMs, exitedAtMs] = [changedAtMs, null];
+          else if (change === 'exit' && exitedAtMs === null) exitedAtMs = changedAtMs;
+          const { startedAt, status } = await readRun(startedAtMs, exitedAtMs);
+          // This text does not always show whether the start is current. The text at the next reading does.
+          if (status.includes('Less than a second')) return;
+          expect(startedAt).toBe(isoTime(startedAtMs));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('which runs for 90 days without a change, is inspected about a dozen times', async () => {
+    const startedAtMs = engineTime();
+    const inspections = await countInspections(async () => {
+      const periods = [
+        [3 * 60 * MINUTE, MINUTE],
+        [3 * 24 * 60 * MINUTE, 10 * MINUTE],
+        [90 * 24 * 60 * MINUTE, 6 * 60 * MINUTE],
+      ];
+      for (const [untilMs, intervalMs] of periods) {
+        for (; engineTime() < startedAtMs + untilMs!; nowMs += intervalMs!) await readRun(startedAtMs, null);
+      }
+    });
+    expect(inspections).toBeLessThanOrEqual(12);
+  });
+});
+
+describe('an agent', () => {
+  let fixture: Fixture;
+  beforeEach(async () => {
+    fixture = await openFixture();
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.2 };
+  });
+  afterEach(() => fixture.close());
+
+  const lastSnapshot = (): Container[] => fixture.muster.snapshots.at(-1)!.json as Container[];
+  const run = async (): Promise<void> => {
+    fixture.run({ DOCKER_HOST: engine.dockerHost });
+    await fixture.muster.until(() => fixture.muster.snapshots.length > 0);
+  };
+
+  test('reports all containers although a proxy answers every inspection with 404', async () => {
+    createMany(3);
+    await run();
+    engine.react('inspect', { status: 404, text: '404 page not found' });
+    engine.set('c1', { status: 'Up 1 second' });
+    await fixture.muster.until(() => fixture.muster.snapshots.length > 3);
+    for (const { json } of fixture.muster.snapshots) expect(json).toHaveLength(3);
+  });
+
+  test('whose event stream is open but silent reports a restart at the next regular reading', async () => {
+    engine.set('c');
+    await run();
+    expect(engine.eventStreams()).toBe(1);
+    engine.set('c', { status: 'Up 1 second', startedAt: '2026-11-27T10:00:00Z', health: 'unhealthy' });
+    await fixture.muster.until(() => lastSnapshot()[0]!.startedAt === '2026-11-27T10:00:00.000Z');
+    expect(lastSnapshot()[0]!.status).toBe('Up 1 second (unhealthy)');
+  });
+});
+
+test('a container that starts while it is inspected is inspected again at the next reading', async () => {
+  engine.set('c');
+  engine.react('inspect', () => {
+    inventory.invalidate('c');
+    return null;
+  });
+  await read();
+  engine.react('inspect', null);
+  engine.set('c', { startedAt: '2026-11-27T10:00:00Z' });
+  expect((await readContainer('c')).startedAt).toBe('2026-11-27T10:00:00.000Z');
+});
+
+describe('a health event', () => {
+  const events = readFileSync(new URL('fixtures/podman-5.4-health-events.ndjson', import.meta.url), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => parseEvent(line)!);
+
+  test('of Podman 5.4 that repeats the known health changes nothing and costs no inspection', async () => {
+    for (const { Actor } of events) engine.set(Actor.ID, { health: 'starting' });
+    await read();
+    const healthById = new Map<string, string | undefined>();
+    const inspections = await countInspections(async () => {
+      for (const { Actor, HealthStatus } of events) {
+        const isChange = HealthStatus !== (healthById.get(Actor.ID) ?? 'starting');
+        expect(inventory.recordHealth(Actor.ID, toHealth(HealthStatus))).toBe(isChange);
+        healthById.set(Actor.ID, HealthStatus);
+      }
+      nowMs += 40_000;
+      const { containers } = await read();
+      for (const { dockerId, status } of containers) {
+        expect(parseStatus(status).health).toBe(healthById.get(dockerId));
+      }
+    });
+    expect([events.length, inspections]).toEqual([16, 0]);
+  });
+
+  test('of Docker contains the health in its action', () => {
+    const line = (Action: string): string => JSON.stringify({ Type: 'container', Action, Actor: { ID: 'c' } });
+    expect(parseEvent(line('health_status: unhealthy'))!.HealthStatus).toBe('unhealthy');
+    expect(parseEvent(line('health_status'))!.HealthStatus).toBeUndefined();
+    expect(parseEvent(line('start'))!.HealthStatus).toBeUndefined();
+  });
+
+  test('without the health, as Podman 4.3 sends it, leads to an inspection', async () => {
+    engine.set('c', { health: 'healthy' });
+    await read();
+    engine.set('c', { health: 'unhealthy' });
+    expect(inventory.recordHealth('c', null)).toBe(true);
+    expect((await readContainer('c')).status).toBe('Up 3 hours (unhealthy)');
+  });
+
+  test('is compared with the health in Docker’s list, even if earlier events were missed', async () => {
+    engine.set('c', { status: 'Up 3 hours (healthy)', health: 'healthy' });
+    await read();
+    engine.list[0]!['Status'] = 'Up 3 hours (unhealthy)';
+    await read();
+    expect(inventory.recordHealth('c', 'healthy')).toBe(true);
+    expect(inventory.recordHealth('c', 'healthy')).toBe(false);
+  });
+
+  test('wins over an inspection that was in flight', async () => {
+    engine.set('c', { health: 'healthy' });
+    await read();
+    engine.react('inspect', () => {
+      inventory.recordHealth('c', 'unhealthy');
+      return null;
+    });
+    await readContainer('c', MINUTE);
+    engine.react('inspect', null);
+    expect((await readContainer('c')).status).toBe('Up 3 hours (unhealthy)');
+  });
+
+  test('of an unknown container may be a change', () => {
+    expect(inventory.recordHealth('unknown', 'healthy')).toBe(true);
+  });
+});
