@@ -50,7 +50,7 @@ function reportCheck({ stateDir }: AgentEnv): Check {
     async run() {
       const running = await queryStatus(stateDir);
       if (running === null) return { found: 'no agent is running with this state directory' };
-      const { pid, problems, engineError, serverError, isSuperseded, acceptedAt } = running;
+      const { pid, problems, engineError, serverError, isSuperseded, acceptedAt, truncatedContainers } = running;
       const [problem] = problems;
       if (problem !== undefined) {
         const messages = problems.map(({ code, message }) => `${code}: ${message}`).join('; ');
@@ -77,7 +77,12 @@ function reportCheck({ stateDir }: AgentEnv): Check {
           'run muster-agent status, which says what to do on a copied machine',
         );
       }
-      return { found: `the agent (process ${pid}) reports without problems; last answer: ${acceptedAt ?? 'none yet'}` };
+      const shortened =
+        truncatedContainers === 0
+          ? ''
+          : `; containers with fields that Muster stores shortened: ${truncatedContainers}`;
+      const lastAnswer = `last answer: ${acceptedAt ?? 'none yet'}`;
+      return { found: `the agent (process ${pid}) reports without problems; ${lastAnswer}${shortened}` };
     },
     advice: 'run muster-agent status',
   };

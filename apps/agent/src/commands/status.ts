@@ -28,7 +28,7 @@ export async function status(env: AgentEnv, json: boolean): Promise<{ text: stri
 
 function describeRunning(running: AgentStatus): string[] {
   const { engine, engineAddress, acceptedAt, containers, engineError, serverError, journalEntries } = running;
-  const { truncatedContainers = 0 } = running;
+  const { truncatedContainers } = running;
   const name = engine === null ? '' : ` (${engine.name} ${engine.version})`;
   return [
     `muster-agent ${running.version} has been running as process ${running.pid} since ${running.startedAt}.`,
