@@ -58,9 +58,15 @@ const EnrollToken = z.string().refine((value) => tokenKind(value) === 'enroll', 
   error: 'is not an enrollment token (muster_enroll_…), or contains a typo',
 });
 
-const ProxyUrl = z.string().refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
-  error: 'must be an address such as http://proxy.example.com:3128',
-});
+const ProxyUrl = z
+  .string()
+  .refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
+    error: 'must be an http or https address such as http://proxy.example.com:3128; SOCKS is not supported',
+    abort: true,
+  })
+  .refine((value) => !/%(?![0-9a-f]{2})/i.test(new URL(value).username + new URL(value).password), {
+    error: 'has a % in its user name or password that must be written as %25',
+  });
 
 const patternSchema = (fallback: RegExp) =>
   z

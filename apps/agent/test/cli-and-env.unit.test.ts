@@ -129,6 +129,16 @@ describe('parseEnv', () => {
     }
   });
 
+  test('rejects a proxy that it cannot use', () => {
+    expect(errors({ HTTPS_PROXY: 'socks5://proxy:1080' })).toEqual([
+      expect.stringMatching(/^HTTPS_PROXY must be an http or https address .* SOCKS is not supported$/),
+    ]);
+    expect(errors({ HTTP_PROXY: 'http://me:100%sure@proxy:3128' })).toEqual([
+      'HTTP_PROXY has a % in its user name or password that must be written as %25',
+    ]);
+    expect(read({ HTTP_PROXY: 'http://me:100%25sure@proxy:3128' }).proxy.http).toContain('100%25sure');
+  });
+
   test('reads the files with trusted certificates', () => {
     const files = { MUSTER_CA_FILE: '/a.pem', SSL_CERT_FILE: '/b.pem', NODE_EXTRA_CA_CERTS: '/c.pem' };
     expect(read(files).trust).toEqual({ caFile: '/a.pem', systemFile: '/b.pem', extraFile: '/c.pem' });

@@ -134,7 +134,7 @@ describe('status', () => {
     const progress = { acceptedAt: null, containers: 24, engineError: null, serverError: null, journalEntries: 0 };
     const machine = { version: '0.1.0', pid: 1, startedAt: new Date().toISOString(), engineAddress: 'a', engine: null };
     const enrollment = { musterUrl: 'http://muster', hostId: null, tokenIssuedAt: null };
-    const running = { ...machine, ...enrollment, ...progress, problems: [] };
+    const running = { ...machine, ...enrollment, ...progress, problems: [], truncatedContainers: 0 };
     const served = await serveStatus(stateDir, () => ({ ...running, isSuperseded: true, truncatedContainers: 2 }));
     const { text, exitCode } = await status(env(), false);
     await served.close();

@@ -266,6 +266,17 @@ describe('doctor’s advice on the server', () => {
     }
   });
 
+  test('names a file with certificates that cannot be read, also if a proxy is used', async () => {
+    for (const proxy of ['', 'http://127.0.0.1:9']) {
+      const variables = { MUSTER_URL: 'https://127.0.0.1:9', MUSTER_CA_FILE: '/missing.pem', HTTPS_PROXY: proxy };
+      expect(await find('tls', variables)).toMatchObject({
+        verdict: 'failed',
+        found: 'cannot use /missing.pem (MUSTER_CA_FILE): there is no such file',
+        advice: 'correct the file, or remove the setting',
+      });
+    }
+  });
+
   test('after the API’s address was changed is the agent’s own message', async () => {
     await fixture.once();
     const other = fixture.variables['MUSTER_URL']!.replace('127.0.0.1', 'localhost');

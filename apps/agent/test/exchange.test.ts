@@ -2,7 +2,9 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { readText, send, type HttpRoute } from '../src/http/exchange.js';
+import { NO_PROXIES } from '../src/muster/proxy.js';
 import { createMusterRoute } from '../src/muster/route.js';
+import { TRUST_DEFAULT } from '../src/muster/trust.js';
 
 const neverAborted = new AbortController().signal;
 const get = { method: 'GET', path: '/', signal: neverAborted } as const;
@@ -14,7 +16,7 @@ afterEach(async () => {
 async function routeTo(server: Server): Promise<HttpRoute> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const route = createMusterRoute(new URL(`http://127.0.0.1:${port}`), { https: null, http: null, noProxy: null });
+  const route = createMusterRoute(new URL(`http://127.0.0.1:${port}`), NO_PROXIES, TRUST_DEFAULT);
   closers.push(
     () => new Promise((resolve) => void server.close(resolve)),
     () => route.close(),

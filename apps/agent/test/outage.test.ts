@@ -7,6 +7,7 @@ import { dryRun } from '../src/agent.js';
 import { retryDelayMs, SERVER_BACKOFF } from '../src/lib/backoff.js';
 import { parseEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
+import { TRUST_DEFAULT } from '../src/muster/trust.js';
 import {
   nextAction,
   scheduleAfterServerFailure,
@@ -110,7 +111,12 @@ describe('while the network to the API is faulty', () => {
   );
 
   test('a call times out, and can be retried, if the API accepts the request but never answers', async () => {
-    const client = createMusterClient({ musterUrl: url, timeoutMs: 200, wallNow: () => new Date() });
+    const client = createMusterClient({
+      musterUrl: url,
+      trust: TRUST_DEFAULT,
+      timeoutMs: 200,
+      wallNow: () => new Date(),
+    });
     const heartbeat = () =>
       client.heartbeat('t', { digest: null, agentVersion: '1' }, 's', new AbortController().signal);
     relay.setMode('silent');

@@ -12,6 +12,7 @@ import { enrollMachine } from '../src/agent.js';
 import type { Finding } from '../src/commands/doctor.js';
 import { parseEnv, type AgentEnv } from '../src/env.js';
 import { createMusterClient } from '../src/muster/client.js';
+import { TRUST_DEFAULT } from '../src/muster/trust.js';
 import { makeCertificates } from './certificates.js';
 import { openFixture, type Fixture } from './fixture.js';
 
@@ -134,6 +135,7 @@ describe('a proxy', () => {
     const client = createMusterClient({
       musterUrl,
       wallNow: () => new Date(),
+      trust: TRUST_DEFAULT,
       proxy: { https: proxyUrl, http: proxyUrl, noProxy: '10.0.0.0/8' },
     });
     const answer = await client.getTokenHolder('token', neverAborted);

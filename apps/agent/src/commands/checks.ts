@@ -1,6 +1,7 @@
-import { access, constants, mkdir, statfs } from 'node:fs/promises';
+import { access, constants, statfs } from 'node:fs/promises';
+import { makeDirectory } from '@muster/directory-lock';
 import type { AgentEnv } from '../env.js';
-import { createStateStore } from '../state/state-store.js';
+import { createStateStore, unusableStateDir } from '../state/state-store.js';
 import { queryStatus } from '../status-socket.js';
 import { CheckError, type Check } from './doctor.js';
 import { engineChecks } from './engine-checks.js';
@@ -18,8 +19,12 @@ function stateCheck({ stateDir }: AgentEnv): Check {
     name: 'state',
     needs: [],
     async run() {
-      await mkdir(stateDir, { recursive: true, mode: 0o700 });
-      await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+      try {
+        await makeDirectory(stateDir, 0o700);
+        await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+      } catch (error) {
+        throw await unusableStateDir(stateDir, error);
+      }
       await createStateStore(stateDir).load();
       const { bavail, bsize } = await statfs(stateDir);
       const isDiskAlmostFull = bavail * bsize < DISK_BYTES_MIN;
@@ -45,7 +50,7 @@ function reportCheck({ stateDir }: AgentEnv): Check {
     async run() {
       const running = await queryStatus(stateDir);
       if (running === null) return { found: 'no agent is running with this state directory' };
-      const { pid, problems, engineError, serverError, isSuperseded, acceptedAt } = running;
+      const { pid, problems, engineError, serverError, isSuperseded, acceptedAt, truncatedContainers } = running;
       const [problem] = problems;
       if (problem !== undefined) {
         const messages = problems.map(({ code, message }) => `${code}: ${message}`).join('; ');
@@ -72,7 +77,12 @@ function reportCheck({ stateDir }: AgentEnv): Check {
           'run muster-agent status, which says what to do on a copied machine',
         );
       }
-      return { found: `the agent (process ${pid}) reports without problems; last answer: ${acceptedAt ?? 'none yet'}` };
+      const shortened =
+        truncatedContainers === 0
+          ? ''
+          : `; containers with fields that Muster stores shortened: ${truncatedContainers}`;
+      const lastAnswer = `last answer: ${acceptedAt ?? 'none yet'}`;
+      return { found: `the agent (process ${pid}) reports without problems; ${lastAnswer}${shortened}` };
     },
     advice: 'run muster-agent status',
   };

@@ -14,7 +14,8 @@ const SELECT_ENGINE = 'start the engine, or select another one with DOCKER_HOST,
 export function engineChecks(env: AgentEnv): Check[] {
   async function withEngine<T>(use: (engine: EngineClient, located: LocatedEngine) => Promise<T>): Promise<T> {
     const located = await locateEngine(env.engine);
-    const engine = createEngineClient({ address: located.address, apiVersion: env.engineApiVersion });
+    const { engineApiVersion: apiVersion, engineTimeoutMs: listTimeoutMs } = env;
+    const engine = createEngineClient({ address: located.address, apiVersion, listTimeoutMs });
     try {
       return await use(engine, located);
     } finally {

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls';
 import {
   Liveness,
   Paths,
@@ -76,10 +76,9 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
       async run(signal) {
         const url = await serverUrl();
         if (url.protocol === 'http:') return checkPlaintext(url);
+        const secureContext = withAdvice('correct the file, or remove the setting', () => loadTrust(env.trust));
         if (proxyFor(url, env.proxy) !== null) return { found: 'through a proxy: checked together with the server' };
-        const expiresAtMs = await certificateExpiry(env, url, signal).catch((error: unknown) => {
-          if (error instanceof StopError)
-            throw new CheckError(error.message, 'correct the file, or remove the setting');
+        const expiresAtMs = await certificateExpiry(url, secureContext, signal).catch((error: unknown) => {
           signal.throwIfAborted();
           return describeFailure(connectionSettings(url, env.proxy), error, null);
         });
@@ -139,7 +138,9 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
       async run(signal) {
         const state = await loadState();
         const musterUrl = env.musterUrl ?? state.enrollment?.musterUrl ?? (await serverUrl()).href;
-        const { enrollment } = usableState(musterUrl, env.enrollToken, state);
+        const { enrollment } = withAdvice('set MUSTER_URL to the API that this machine is enrolled with', () =>
+          stateForServer(musterUrl, env.enrollToken, state),
+        );
         const client = createMusterClient({ musterUrl, proxy: env.proxy, trust: env.trust, wallNow });
         try {
           if (enrollment === null) return await checkEnrollToken(env.enrollToken, client, signal);
@@ -161,13 +162,12 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
   ];
 }
 
-/** Returns the state that is valid for the API. @throws CheckError if this machine is enrolled with another API. */
-function usableState(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {
+/** Runs `action`, and adds the advice to an error of the settings. */
+function withAdvice<T>(advice: string, action: () => T): T {
   try {
-    return stateForServer(musterUrl, enrollToken, state);
+    return action();
   } catch (error) {
-    if (!(error instanceof StopError)) throw error;
-    throw new CheckError(error.message, 'set MUSTER_URL to the API that this machine is enrolled with');
+    throw error instanceof StopError ? new CheckError(error.message, advice) : error;
   }
 }
 
@@ -273,8 +273,8 @@ async function explainFailure(
  * Resolves with the time at which the server's certificate expires, in milliseconds since the epoch. Rejects if the
  * certificate is not trusted.
  */
-async function certificateExpiry(env: AgentEnv, url: URL, signal: AbortSignal): Promise<number> {
-  const socket = await openTls(url, { secureContext: loadTrust(env.trust) }, signal);
+async function certificateExpiry(url: URL, secureContext: SecureContext, signal: AbortSignal): Promise<number> {
+  const socket = await openTls(url, { secureContext }, signal);
   const { valid_to: validTo } = socket.getPeerCertificate();
   socket.destroy();
   return Date.parse(validTo);

@@ -77,7 +77,7 @@ const BODY_LENGTH_MAX = 4_096;
 export function createMusterClient(options: {
   musterUrl: string;
   proxy?: ProxySettings;
-  trust?: TrustSettings;
+  trust: TrustSettings;
   timeoutMs?: number;
   wallNow: () => Date;
 }): MusterClient {

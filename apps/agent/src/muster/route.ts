@@ -6,7 +6,7 @@ import { connect as connectTls, type SecureContext } from 'node:tls';
 import type { HttpRoute } from '../http/exchange.js';
 import { ProxyError } from './connection-failure.js';
 import { proxyFor, type ProxySettings } from './proxy.js';
-import { TRUST_DEFAULT, loadTrust, type TrustSettings } from './trust.js';
+import { loadTrust, type TrustSettings } from './trust.js';
 
 /**
  * How long an idle connection is kept, in milliseconds, unless the server announces a shorter time. The time is longer
@@ -26,7 +26,7 @@ const portOf = ({ port, protocol }: URL): number => Number(port || (protocol ===
  * `url`. The certificates of `trust` are read only if the connection uses TLS.
  * @throws StopError if these certificates cannot be read.
  */
-export function createMusterRoute(url: URL, settings: ProxySettings, trust: TrustSettings = TRUST_DEFAULT): HttpRoute {
+export function createMusterRoute(url: URL, settings: ProxySettings, trust: TrustSettings): HttpRoute {
   const proxy = proxyFor(url, settings)?.url ?? null;
   const usesTls = [url, proxy].some((server) => server?.protocol === 'https:');
   const tls = usesTls ? { secureContext: loadTrust(trust) } : {};
