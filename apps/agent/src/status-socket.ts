@@ -21,8 +21,6 @@ export const AgentStatus = z.object({
   serverError: z.string().nullable(),
   journalEntries: z.int(),
   isSuperseded: z.boolean(),
-  /** Number of containers of which Muster stores some fields shortened. Agents of earlier releases do not send it. */
-  truncatedContainers: z.int().optional(),
   // Agents of earlier releases do not send problems.
   problems: z.array(z.object({ code: z.string(), message: z.string() })).default([]),
 });
