@@ -15,8 +15,8 @@ export const AgentStatus = z.object({
   engine: Engine.nullable(),
   acceptedAt: z.string().nullable(),
   containers: z.int().nullable(),
-  // Agents of earlier releases do not send this number.
-  truncatedContainers: z.int().default(0),
+  /** Number of containers of which Muster stores some fields shortened. Agents of earlier releases do not send it. */
+  truncatedContainers: z.int().optional(),
   engineError: z.string().nullable(),
   serverError: z.string().nullable(),
   journalEntries: z.int(),
