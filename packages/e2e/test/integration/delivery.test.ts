@@ -144,7 +144,7 @@ describe('curl … /install.sh | sh', () => {
     expect(await install(root, ['--token', await muster.enrollmentToken()])).toMatchObject({ code: 0, stderr: '' });
     const binary = join(root, 'usr/local/bin/muster-agent');
     const stateDirs = [join(root, 'var/lib/muster-agent'), join(dir, 'other-state')];
-    const agents = [];
+    const agents: ChildProcess[] = [];
     for (const MUSTER_STATE_DIR of stateDirs) {
       const env = { ...{ PATH: '/nonexistent', MUSTER_STATE_DIR }, DOCKER_HOST: `unix://${engineSocket}` };
       const variables = { ...env, MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() };
