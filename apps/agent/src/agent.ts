@@ -305,7 +305,10 @@ async function withReporting<T>(
 }
 
 /** Holds the state directory's lock while `use` runs. */
-export async function withState<T>(env: AgentEnv, use: (store: StateStore, state: AgentState) => Promise<T>): Promise<T> {
+export async function withState<T>(
+  env: AgentEnv,
+  use: (store: StateStore, state: AgentState) => Promise<T>,
+): Promise<T> {
   await prepareStateDir(env.stateDir);
   const lock = await lockStateDir(env.stateDir);
   try {

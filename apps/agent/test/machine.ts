@@ -73,6 +73,7 @@ case $1 in
   is-active) if runs; then echo active; else echo inactive; exit 3; fi ;;
   start) start ;;
   stop) stop ;;
+  restart) stop; start ;;
 esac
 `;
 

