@@ -131,27 +131,8 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     deliveries.setup = await deliver('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
-  // A full disk or a closed pipe behind stdout does not end the server. Without a listener, it would end with a stack
-  // trace.
-  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
-    logger.warn({ code }, 'stdout cannot be written, so the start banner is incomplete'),
-  );
-  process.stdout.write(`\n${startBanner({ url: publicUrl, database, ...deliveries })}\n`);
-  open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
-  logger.info({ url: server.url }, 'listening');
-
-  // Index builds start only now, because building a large index takes minutes.
   const stopIndexes = new AbortController();
-  const indexes = db
-    .buildIndexes({
-      signal: stopIndexes.signal,
-      onWait: (wait) => logger.info(wait, 'an index build is waiting for other sessions'),
-    })
-    .then((migrations) => {
-      if (migrations.length > 0) logger.info({ migrations }, 'built indexes');
-    })
-    .catch((error: unknown) => logger.warn({ err: error }, 'could not build an index; the next start retries it'));
-
+  let indexes: Promise<void> = Promise.resolve();
   const shutDown = async (signal: NodeJS.Signals) => {
     if (draining) {
       // A terminal that closes sends SIGHUP twice. Any other second signal means that the shutdown takes too long.
@@ -173,6 +154,26 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
       shutDown(signal).catch((error: unknown) => fail(error));
     });
   }
+
+  // A full disk or a closed pipe behind stdout does not end the server. Without a listener, it would end with a stack
+  // trace.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
+    logger.warn({ code }, 'stdout cannot be written, so the start banner is incomplete'),
+  );
+  process.stdout.write(`\n${startBanner({ url: publicUrl, database, ...deliveries })}\n`);
+  open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
+  logger.info({ url: server.url }, 'listening');
+
+  // Index builds start only now, because building a large index takes minutes.
+  indexes = db
+    .buildIndexes({
+      signal: stopIndexes.signal,
+      onWait: (wait) => logger.info(wait, 'an index build is waiting for other sessions'),
+    })
+    .then((migrations) => {
+      if (migrations.length > 0) logger.info({ migrations }, 'built indexes');
+    })
+    .catch((error: unknown) => logger.warn({ err: error }, 'could not build an index; the next start retries it'));
 }
 
 function oidcOf(env: Env): OidcOptions | null {
