@@ -4,7 +4,6 @@ import { startIdentityProvider, type IdentityProvider, type Profile } from '@mus
 import { describeInChromium, OWNER, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
 
 const VERIFIED = { email_verified: true };
-const savePicture = (page: { screenshot: (o: object) => Promise<unknown> }, name: string) => page.screenshot({ path: `/tmp/p19f-pic-${name.replaceAll(' ', '-')}.png` });
 
 describeInChromium('signing in with an identity provider', () => {
   const visit = useBrowserPage();
@@ -64,7 +63,6 @@ describeInChromium('signing in with an identity provider', () => {
     await page.goto(`${dashboard.url}/sign-in`);
     await signInLink().click();
     await page.getByText(message, { exact: false }).waitFor();
-    await savePicture(page, message);
   });
 
   test('gives the role of the groups, and ends all sessions once no group grants a role', async () => {
@@ -84,7 +82,6 @@ describeInChromium('signing in with an identity provider', () => {
     await tab.goto(`${dashboard.url}/sign-in`);
     await tab.getByRole('link', { name: 'Sign in with Example Inc.' }).click();
     await tab.getByText('so you have been signed out everywhere', { exact: false }).waitFor();
-    await savePicture(tab, 'role ended');
     expect((await context.request.get(sessionUrl)).status()).toBe(401);
     await page.getByText('Your session has ended', { exact: false }).waitFor();
   });
