@@ -11,7 +11,7 @@ import type { Browser } from './browser.js';
 import { TestApi, type useApi } from './harness.js';
 import { person } from './users.js';
 
-export const PUBLIC_URL = 'http://127.0.0.1:3000';
+const PUBLIC_URL = 'http://127.0.0.1:3000';
 export const CALLBACK_URL = PUBLIC_URL + Paths.oidcCallback;
 const SECRET = 'one secret for all the processes of this test';
 
