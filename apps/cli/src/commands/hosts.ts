@@ -19,7 +19,7 @@ interface Options {
 }
 
 const columnsAt = (now: Date): Column<Host>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
+  { title: 'NAME', text: ({ name }) => name, widthMin: 24 },
   {
     title: 'FRESHNESS',
     text: ({ freshness }) => freshness,
@@ -40,8 +40,8 @@ const columnsAt = (now: Date): Column<Host>[] => [
     style: ({ problems }) => (problems.length > 0 ? 'red' : null),
   },
   { title: 'CONTAINERS', text: ({ containerCount }) => String(containerCount), widthMin: Infinity },
-  { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}`, widthMin: 12, omission: 4 },
-  { title: 'OS', text: ({ os }) => os, widthMin: 12, omission: 2 },
+  { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}`, widthMin: 14, omission: 4 },
+  { title: 'OS', text: ({ os }) => os, widthMin: 14, omission: 2 },
   { title: 'AGENT', text: ({ agentVersion }) => agentVersion, omission: 3 },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
   {
