@@ -59,13 +59,14 @@ const reasonsOf = ({ problems }: Host, now: Date): string[] =>
 const REASONS_MAX = 10;
 
 /** Explains the problems in a table, because the table has only their codes. */
-function writeReasons({ screen, out }: Terminal, hosts: readonly Host[], now: Date): void {
+function writeReasons(terminal: Terminal, hosts: readonly Host[], now: Date): void {
   const reasons = hosts.flatMap((host) => reasonsOf(host, now).map((reason) => `${host.name}: ${reason}`));
+  const { screen } = terminal;
   if (screen === null || reasons.length === 0) return;
-  out('\n');
-  for (const reason of reasons.slice(0, REASONS_MAX)) out(`${wrap(toTerminalText(reason), screen.columns)}\n`);
+  terminal.out('\n');
+  for (const reason of reasons.slice(0, REASONS_MAX)) terminal.out(`${wrap(toTerminalText(reason), screen.columns)}\n`);
   const more = reasons.length - REASONS_MAX;
-  if (more > 0) out(`… and ${more} more: 'muster hosts -o wide' shows all reasons\n`);
+  if (more > 0) terminal.out(`… and ${more} more: 'muster hosts -o wide' shows all reasons\n`);
 }
 
 /** Adds the command `muster hosts`. */
