@@ -67,7 +67,10 @@ function toCommandError(
       const [, field = ''] = path.split('/');
       return field === '' ? message : `${options[field] ?? `--${field}`} ${message}`;
     });
-    const message = isInvalidValue ? reasons.join('; ') : [detail, ...reasons].join('; ');
+    const hasPath = new URL(connection.url).pathname !== '/';
+    // A wrong path can also lead to Muster, which then answers 404.
+    const hint = error.status === 404 && hasPath ? ` Also check the path of ${connection.urlSetting}.` : '';
+    const message = isInvalidValue ? reasons.join('; ') : [detail, ...reasons].join('; ') + hint;
     const exitCode = isInvalidValue ? ExitCodes.usage : exitCodeOf(error.status);
     return new CommandError(toTerminalText(message), exitCode, { cause: error });
   }

@@ -27,7 +27,8 @@ const INVALID_VALUE =
 function usageMessage(text: string): string {
   const message = text.trim().replace(/^error: /, '');
   const [, option, value, argument, reason] = INVALID_VALUE.exec(message) ?? [];
-  if (value === undefined || reason === undefined) return `${message.replace(/\n/g, ' ')} (see --help)`;
+  if (value === undefined || reason === undefined)
+    return `${message.replace(/\n/g, ' ').replace(/\.$/, '')} (see --help)`;
   const requirement = reason.replace(/^Allowed choices are (.*)\.$/, 'must be one of: $1');
   return `${option ?? `<${argument}>`} cannot be '${value}': it ${requirement}`;
 }

@@ -74,6 +74,7 @@ export async function deleteConnection(terminal: Terminal): Promise<void> {
 export async function loadConnection(terminal: Terminal): Promise<ApiConnection> {
   const { MUSTER_URL: url, MUSTER_KEY: key } = parseEnv(terminal.env);
   const wantedUrl = url === undefined ? null : normalizeUrl(url, 'MUSTER_URL');
+  if (key !== undefined) checkKey(key, 'MUSTER_KEY');
   if (wantedUrl !== null && key) return { url: wantedUrl, key, urlSetting: 'MUSTER_URL' };
   const saved = await readSavedConnection(connectionPath(terminal));
   if (saved === null) {
@@ -110,4 +111,9 @@ export function normalizeUrl(text: string, setting: string): string {
     throw new CommandError(`${setting} must look like https://muster.example.org`, ExitCodes.usage);
   }
   return (url.origin + url.pathname).replace(/\/+$/, '');
+}
+
+/** @throws CommandError if a key has characters that no key has, such as a line feed. The message does not contain the key. */
+export function checkKey(key: string, setting: string): void {
+  if (!/^[!-~]+$/.test(key)) throw new CommandError(`${setting} must be an API key (muster_key_…)`, ExitCodes.usage);
 }

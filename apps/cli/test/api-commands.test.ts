@@ -1,6 +1,6 @@
 /** Tests commands that call the API. They run in this process, against a fake server. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -161,6 +161,35 @@ describe('an export with control characters in its texts', () => {
   test.each(['csv', 'ndjson'] as const)('is unchanged for a file or pipe (%s)', async (format) => {
     expect(await runExport(format, null)).toBe(FILES[format]);
   });
+});
+
+test.each([[[]], [['--file', 'export.csv']]])('an export %j that the server does not complete fails', async (args) => {
+  handler = (_req, res) => {
+    res.writeHead(200, { 'Content-Type': 'text/csv' }).write('name\r\n', () => setTimeout(() => res.destroy(), 50));
+  };
+  const paths = args.map((arg) => (arg === 'export.csv' ? join(folder, arg) : arg));
+  const { code, err } = await muster(['export', 'containers', ...paths], null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+  expect({ code, err }).toEqual({ code: 4, err: 'muster: the connection ended before the export was complete\n' });
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('a key with characters that no key has is refused without printing it', async () => {
+  for (const key of ['muster_key_a\nb', 'ключ', 'muster key']) {
+    const { code, out, err } = await muster(['hosts'], null, { MUSTER_URL: url(), MUSTER_KEY: key });
+    expect({ code, out, err }).toEqual({
+      code: 2,
+      out: '',
+      err: 'muster: MUSTER_KEY must be an API key (muster_key_…)\n',
+    });
+  }
+});
+
+test('a path that Muster does not have is blamed on the URL, if the URL has a path', async () => {
+  const detail = 'This path does not exist.';
+  handler = json(404, { type: '/problems/not-found', title: 'x', status: 404, detail, requestId: 'r' });
+  const messageAt = async (MUSTER_URL: string) => (await muster(['hosts'], null, { MUSTER_URL, MUSTER_KEY: KEY })).err;
+  expect(await messageAt(`${url()}/wrong`)).toBe(`muster: ${detail} Also check the path of MUSTER_URL.\n`);
+  expect(await messageAt(url())).toBe(`muster: ${detail}\n`);
 });
 
 describe('the file that login writes', () => {

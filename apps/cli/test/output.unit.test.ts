@@ -78,8 +78,8 @@ describe('a table that is too wide for its screen', () => {
   const columns: Column<Row>[] = [
     { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
     { title: 'STATE', text: ({ state }) => state, widthMin: Infinity },
-    { title: 'IMAGE', text: ({ image }) => image, omission: 2 },
-    { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1, wide: ({ id }) => `${id}-complete` },
+    { title: 'IMAGE', text: ({ image }) => image, omission: 4 },
+    { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 3, wide: ({ id }) => `${id}-complete` },
     { title: 'REASONS', text: ({ name }) => `about ${name}`, isWideOnly: true },
   ];
   const rows: Row[] = [
@@ -96,6 +96,15 @@ describe('a table that is too wide for its screen', () => {
     expect(linesAt(48)[1]).toBe('checkout-service-p…  running  example.org/shop:…');
     expect(linesAt(30)).toEqual(['NAME                   STATE', 'checkout-service-pro…  running']);
     expect(linesAt(12)).toEqual(['NAME   STATE', 'chec…  runn…']);
+  });
+
+  test('omits a minor column before the others become narrow, and keeps the end of a text if that matters more', () => {
+    const ports: Column<Row> = { title: 'PORTS', text: ({ id }) => id, omission: 2 };
+    const image: Column<Row> = { title: 'IMAGE', text: ({ image }) => image, omission: 3, keep: 'end' };
+    const at = (...list: Column<Row>[]) =>
+      formatTable([columns[0]!, ...list], rows, { columns: 40, hasColors: false }).split('\n')[1];
+    expect(at(image, ports)).toBe(at(image));
+    expect(at(image)).toBe('checkout-service-p…  …ample.org/shop:1.2');
   });
 
   test('fits, and never loses its first column', () => {
@@ -185,10 +194,19 @@ describe('a truncated text', () => {
     expect(truncateText('👍🏽👍🏽', 3)).toBe('👍🏽…');
   });
 
+  test('can keep its end', () => {
+    const endOf = (text: string, columns: number): string => truncate(toCell(text), columns, 'end').text;
+    expect(endOf('nginx:1.29', 6)).toBe('…:1.29');
+    expect(endOf('nginx:1.29', 1)).toBe('…');
+    expect(endOf('nginx', 5)).toBe('nginx');
+    expect(endOf('日本語', 4)).toBe('…語');
+  });
+
   test('has the width that `truncate` returns with it, for any text', () => {
+    const keep = fc.constantFrom('start' as const, 'end' as const);
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, columns) => {
-        const { text: shown, width } = truncate(toCell(text), columns);
+      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), keep, (text, columns, keep) => {
+        const { text: shown, width } = truncate(toCell(text), columns, keep);
         expect(width).toBeLessThanOrEqual(columns);
         expect(stringWidth(shown)).toBe(width);
       }),

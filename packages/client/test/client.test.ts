@@ -106,9 +106,8 @@ describe('a call', () => {
   });
 
   test('of a page that a proxy redirects asks to reload the page', async () => {
-    // A browser hides the response to a redirected request.
-    const redirect = { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null } as Response;
-    const client = createClient({ url: 'http://muster.test', fetch: () => Promise.resolve(redirect) });
+    // In a browser, the response to a redirected request has the status 0 and no headers, like this one.
+    const client = createClient({ url: 'http://muster.test', fetch: () => Promise.resolve(Response.error()) });
     await expect(client.call('getSummary')).rejects.toThrow(
       'http://muster.test redirects to another address. Reload the page',
     );

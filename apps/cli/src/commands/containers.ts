@@ -157,8 +157,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
 }
 
 const columnsAt = (now: Date): Column<ContainerView>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
-  { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 12 },
+  { title: 'NAME', text: ({ name }) => name, widthMin: 18 },
+  { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 13 },
   { title: 'STATE', text: formatState, raw: ({ state }) => state, style: stateStyle, widthMin: Infinity },
   {
     title: 'HEALTH',
@@ -166,11 +166,20 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
     raw: ({ health }) => health ?? '',
     style: healthStyle,
     widthMin: Infinity,
+    omission: 4,
+  },
+  { title: 'STATUS', text: ({ status }) => status, widthMin: 16, omission: 5 },
+  {
+    title: 'IMAGE',
+    text: ({ image }) => shortenDigest(image),
+    raw: ({ image }) => image,
+    wide: ({ image }) => image,
+    // The registry is less important than the name and the tag.
+    keep: 'end',
+    widthMin: 22,
     omission: 3,
   },
-  { title: 'STATUS', text: ({ status }) => status, widthMin: 14, omission: 5 },
-  { title: 'IMAGE', text: ({ image }) => image, widthMin: 16, omission: 4 },
-  { title: 'PORTS', text: formatPorts, widthMin: 12, omission: 2 },
+  { title: 'PORTS', text: formatPorts, widthMin: 14, omission: 2 },
   {
     title: 'AS OF',
     text: ({ asOf, hostFreshness }) => formatAge(asOf, now) + (hostFreshness === 'online' ? '' : ` ${hostFreshness}`),
@@ -187,6 +196,9 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
     omission: 1,
   },
 ];
+
+/** Shortens a SHA-256 digest to its first 12 digits, as engines do. */
+const shortenDigest = (image: string): string => image.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/, '$1');
 
 /** Formats the published ports. Omits the address if a port is bound to all addresses. */
 const formatPorts = ({ ports }: ContainerView): string =>

@@ -132,10 +132,16 @@ const COLUMNS: Column<ContainerEvent>[] = [
     wide: ({ recordedAt }) => recordedAt,
     widthMin: Infinity,
   },
-  { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 10 },
-  { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
-  { title: 'KIND', text: ({ kind }) => kind, style: (event) => styleOf(event), widthMin: Infinity },
-  { title: 'WHAT', text: (event) => describeChange(event) },
+  { title: 'HOST', text: ({ hostName }) => hostName },
+  { title: 'NAME', text: ({ name }) => name, widthMin: 14 },
+  { title: 'KIND', text: ({ kind }) => kind, style: (event) => styleOf(event), widthMin: 10 },
+  {
+    title: 'WHAT',
+    text: (event) => summarizeChange(event),
+    raw: (event) => describeChange(event),
+    wide: (event) => describeChange(event),
+    widthMin: 16,
+  },
 ];
 
 const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
@@ -143,6 +149,29 @@ const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
   if (kind === 'started' || kind === 'created' || kind === 'reappeared' || to === 'healthy') return 'green';
   return kind === 'removed' ? 'gray' : null;
 };
+
+/** The kinds of events whose values before the change need no space in a table. */
+const KINDS_WITHOUT_BEFORE: readonly EventKind[] = [
+  'created',
+  'started',
+  'exited',
+  'restarted',
+  'paused',
+  'unpaused',
+  'health_changed',
+  'reappeared',
+];
+
+/** Describes a change in a few words, next to the kind of the event. */
+function summarizeChange(event: ContainerEvent): string {
+  const { kind, from, to, exitCode } = event;
+  if (kind === 'exited' && typeof to === 'string' && exitCode !== null) {
+    return `exit code ${exitCode}${to === 'exited' ? '' : `, ${to}`}`;
+  }
+  if (KINDS_WITHOUT_BEFORE.includes(kind)) return describeChange({ ...event, from: null }).replace(/^- -> /, '');
+  if (kind === 'removed' && to === null && typeof from === 'string') return `was ${from}`;
+  return describeChange(event);
+}
 
 function describeChange({ from, to, exitCode }: ContainerEvent): string {
   const code = exitCode === null ? '' : `exit code ${exitCode}`;

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { toTerminalJson } from '@muster/contracts';
 import { Argument, Option, type Command } from 'commander';
 import { withApi } from '../api.js';
-import { CommandError } from '../exit.js';
+import { CommandError, ExitCodes } from '../exit.js';
 import { fileError } from '../file-error.js';
 import { sanitizeCsv } from '../output/format.js';
 import type { Terminal } from '../terminal.js';
@@ -30,18 +30,29 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
         const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
         if (body === null) throw new CommandError('the server sent an empty response');
-        const chunks = Readable.fromWeb(body);
+        const chunks = readCompletely(body);
         if (file !== undefined) await writeFileAtomically(file, chunks);
         else {
           const decoder = new TextDecoder();
           const sanitize = (text: string) => (format === 'csv' ? sanitizeCsv(terminal, text) : toTerminalJson(text));
           for await (const chunk of chunks) {
-            const text = decoder.decode(chunk as Uint8Array, { stream: true });
+            const text = decoder.decode(chunk, { stream: true });
             terminal.out(terminal.screen === null ? text : sanitize(text));
           }
         }
       }),
     );
+}
+
+/** Iterates over a body. @throws CommandError if the connection ends before the body is complete. */
+async function* readCompletely(body: NonNullable<Response['body']>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* Readable.fromWeb(body) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw new CommandError('the connection ended before the export was complete', ExitCodes.unreachable, {
+      cause: error,
+    });
+  }
 }
 
 /** Writes a temporary file and renames it, so that an incomplete file never has the final name. */

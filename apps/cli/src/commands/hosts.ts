@@ -19,7 +19,7 @@ interface Options {
 }
 
 const columnsAt = (now: Date): Column<Host>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 16 },
+  { title: 'NAME', text: ({ name }) => name, widthMin: 24 },
   {
     title: 'FRESHNESS',
     text: ({ freshness }) => freshness,
@@ -40,8 +40,8 @@ const columnsAt = (now: Date): Column<Host>[] => [
     style: ({ problems }) => (problems.length > 0 ? 'red' : null),
   },
   { title: 'CONTAINERS', text: ({ containerCount }) => String(containerCount), widthMin: Infinity },
-  { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}`, widthMin: 12, omission: 4 },
-  { title: 'OS', text: ({ os }) => os, widthMin: 12, omission: 2 },
+  { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}`, widthMin: 14, omission: 4 },
+  { title: 'OS', text: ({ os }) => os, widthMin: 14, omission: 2 },
   { title: 'AGENT', text: ({ agentVersion }) => agentVersion, omission: 3 },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
   {
@@ -59,13 +59,14 @@ const reasonsOf = ({ problems }: Host, now: Date): string[] =>
 const REASONS_MAX = 10;
 
 /** Explains the problems in a table, because the table has only their codes. */
-function writeReasons({ screen, out }: Terminal, hosts: readonly Host[], now: Date): void {
+function writeReasons(terminal: Terminal, hosts: readonly Host[], now: Date): void {
   const reasons = hosts.flatMap((host) => reasonsOf(host, now).map((reason) => `${host.name}: ${reason}`));
+  const { screen } = terminal;
   if (screen === null || reasons.length === 0) return;
-  out('\n');
-  for (const reason of reasons.slice(0, REASONS_MAX)) out(`${wrap(toTerminalText(reason), screen.columns)}\n`);
+  terminal.out('\n');
+  for (const reason of reasons.slice(0, REASONS_MAX)) terminal.out(`${wrap(toTerminalText(reason), screen.columns)}\n`);
   const more = reasons.length - REASONS_MAX;
-  if (more > 0) out(`… and ${more} more: 'muster hosts -o wide' shows all reasons\n`);
+  if (more > 0) terminal.out(`… and ${more} more: 'muster hosts -o wide' shows all reasons\n`);
 }
 
 /** Adds the command `muster hosts`. */

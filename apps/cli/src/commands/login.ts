@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { connect } from '../api.js';
-import { normalizeUrl, deleteConnection, saveConnection } from '../connection.js';
+import { checkKey, normalizeUrl, deleteConnection, saveConnection } from '../connection.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
@@ -18,6 +18,7 @@ export function addLoginCommands(program: Command, terminal: Terminal): void {
       const url = normalizeUrl(argument, 'the URL');
       const key = await terminal.askSecret('API key: ');
       if (key === '') throw new CommandError('no API key entered', ExitCodes.usage);
+      checkKey(key, 'the input');
       const { client, toCommandError } = connect({ url, key, urlSetting: 'the URL' });
       try {
         await client.items('listHosts', { query: { limit: 1 } }).next();

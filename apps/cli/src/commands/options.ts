@@ -13,7 +13,7 @@ export function parseText(text: string): string {
 export const collect = (value: string, previous: string[] = []): string[] => [...previous, parseText(value)];
 
 /** Parses a value that must be one of the given values. */
-export const parseChoice =
+const parseChoice =
   <Choice extends string>(choices: readonly Choice[]) =>
   (value: string): Choice => {
     const choice = choices.find((each) => each === value);

@@ -80,7 +80,7 @@ export function createOutageReport(
       isOutageReported = false;
     } else if (state.state === 'waiting') {
       const { error } = state;
-      if (!wasOpen && error !== null) throw error;
+      if (!wasOpen && error instanceof Error) throw error;
       const commandError = toCommandError(error);
       // A connection that just ends is not an outage, because the next attempt usually succeeds.
       if (!(commandError instanceof CommandError) || isOutageReported) return;

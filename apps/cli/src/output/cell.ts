@@ -12,17 +12,28 @@ const ELLIPSIS = toCell('…');
 const ASCII = /^[ -~]*$/;
 const graphemes = new Intl.Segmenter();
 
-/** Truncates a cell to a number of terminal columns. A truncated cell ends with an ellipsis. No character is split. */
-export function truncate(cell: Cell, columns: number): Cell {
+/**
+ * Truncates a cell to a number of terminal columns, and marks the missing part with an ellipsis. Keeps the start of the
+ * text by default. No character is split.
+ */
+export function truncate(cell: Cell, columns: number, keep: 'start' | 'end' = 'start'): Cell {
   if (cell.width <= columns) return cell;
+  const join = (kept: string): string => (keep === 'start' ? kept + ELLIPSIS.text : ELLIPSIS.text + kept);
   // Most texts are ASCII, for which slicing is far faster than segmenting into graphemes.
-  if (ASCII.test(cell.text)) return { text: cell.text.slice(0, columns - 1) + ELLIPSIS.text, width: columns };
-  const prefix = { text: '', width: 0 };
-  for (const { segment } of graphemes.segment(cell.text)) {
-    const width = stringWidth(segment);
-    if (prefix.width + width + ELLIPSIS.width > columns) break;
-    prefix.text += segment;
-    prefix.width += width;
+  if (ASCII.test(cell.text)) {
+    const kept = keep === 'start' ? cell.text.slice(0, columns - 1) : cell.text.slice(cell.width - columns + 1);
+    return { text: join(kept), width: columns };
   }
-  return { text: prefix.text + ELLIPSIS.text, width: prefix.width + ELLIPSIS.width };
+  const segments = Array.from(graphemes.segment(cell.text), ({ segment }) => segment);
+  if (keep === 'end') segments.reverse();
+  const kept: string[] = [];
+  let keptWidth = 0;
+  for (const segment of segments) {
+    const width = stringWidth(segment);
+    if (keptWidth + width + ELLIPSIS.width > columns) break;
+    kept.push(segment);
+    keptWidth += width;
+  }
+  if (keep === 'end') kept.reverse();
+  return { text: join(kept.join('')), width: keptWidth + ELLIPSIS.width };
 }

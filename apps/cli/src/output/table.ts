@@ -17,11 +17,14 @@ export interface Column<Row> {
   wide?: (row: Row) => string;
   /** Whether only the format `wide` has this column. */
   isWideOnly?: true;
+  /** The part of a text that is kept if the column is shortened. Default: the start. */
+  keep?: 'start' | 'end';
   /** Minimum width of the shortened column. With Infinity, the column is shortened only if nothing else helps. */
   widthMin?: number;
   /**
    * The position of this column in the order in which columns are omitted from a table that is too wide for the screen.
-   * A column without a position is never omitted.
+   * A column without a position is never omitted. The minor columns, up to `MINOR_OMISSION_MAX`, are omitted before the
+   * others become narrow.
    */
   omission?: number;
 }
@@ -30,6 +33,11 @@ const GAP = '  ';
 
 /** Default minimum width of a shortened column, in terminal columns. */
 const WIDTH_MIN = 8;
+
+const MINOR_OMISSION_MAX = 2;
+
+/** The width to which the other columns may be shortened while there are minor columns. */
+const COMFORTABLE_WIDTH = 20;
 
 /** Formats a complete table: see `createTable`. */
 export const formatTable = <Row>(
@@ -66,16 +74,16 @@ export function createTable<Row>(
     const candidates = available.map((column, index) => ({ column, index, width: widths[index]! }));
     const shown = screen === null || isWide ? candidates : fitColumns(candidates, screen.columns);
 
-    const line = (row: readonly Cell[], styleOf: (column: Column<Row>) => Style | null | undefined) =>
+    const line = (row: readonly Cell[], styleOf: (column: Column<Row>) => Style | null | undefined, isHeader = false) =>
       `${shown
         .map(({ column, index, width: columnWidth }, position) => {
-          const { text, width } = truncate(row[index]!, columnWidth);
+          const { text, width } = truncate(row[index]!, columnWidth, isHeader ? 'start' : column.keep);
           const isLast = position === shown.length - 1;
           return applyStyle(styleOf(column), text) + (isLast ? '' : ' '.repeat(columnWidth - width));
         })
         .join(GAP)
         .trimEnd()}\n`;
-    const header = hasHeader ? '' : line(titles, () => 'bold');
+    const header = hasHeader ? '' : line(titles, () => 'bold', true);
     hasHeader = true;
     return header + rows.map((row, i) => line(cells[i]!, ({ style }) => style?.(row))).join('');
   };
@@ -88,15 +96,17 @@ interface Candidate {
 
 /** Omits columns until the minimum widths of the others fit, and then shortens the widest columns. */
 function fitColumns<C extends Candidate>(candidates: readonly C[], screenColumns: number): C[] {
-  const minimumOf = ({ column, width }: Candidate): number => Math.min(width, column.widthMin ?? WIDTH_MIN);
+  const minimumOf = ({ column, width }: Candidate, atLeast = 0): number =>
+    Math.min(width, Math.max(atLeast, column.widthMin ?? WIDTH_MIN));
   const spaceOf = (count: number): number => screenColumns - GAP.length * (count - 1);
-  const totalOf = (columns: readonly C[]): number => columns.reduce((sum, column) => sum + minimumOf(column), 0);
+  const totalOf = (columns: readonly C[], atLeast?: number): number =>
+    columns.reduce((sum, column) => sum + minimumOf(column, atLeast), 0);
 
   let kept = [...candidates];
-  for (const omitted of candidates
-    .filter(({ column }) => column.omission !== undefined)
-    .sort((a, b) => a.column.omission! - b.column.omission!)) {
-    if (totalOf(kept) <= spaceOf(kept.length)) break;
+  const omissions = candidates.filter(({ column }) => column.omission !== undefined);
+  for (const omitted of omissions.sort((a, b) => a.column.omission! - b.column.omission!)) {
+    const isMinor = omitted.column.omission! <= MINOR_OMISSION_MAX;
+    if (totalOf(kept, isMinor ? COMFORTABLE_WIDTH : 0) <= spaceOf(kept.length)) continue;
     kept = kept.filter((candidate) => candidate !== omitted);
   }
   // On a very narrow screen, even the most important columns need more space. At least the first one is shown.

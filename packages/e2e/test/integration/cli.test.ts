@@ -61,7 +61,7 @@ const report = () =>
 async function whileOnline<T>(action: () => Promise<T>): Promise<T> {
   await report();
   let last: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(() => (last = report()), 500);
+  const timer = setInterval(() => void (last = report()), 500);
   try {
     return await action();
   } finally {
