@@ -426,6 +426,11 @@ describe('a health event', () => {
     engine.set('c', { health: 'unhealthy' });
     expect(inventory.recordHealth('c', null)).toBe(true);
     expect((await readContainer('c')).status).toBe('Up 3 hours (unhealthy)');
+    expect(await countInspections(read)).toBe(0);
+
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    expect(inventory.recordHealth('c', null)).toBe(true);
+    expect((await readContainer('c')).startedAt).not.toBeNull();
   });
 
   test('is compared with the health in Docker’s list, even if earlier events were missed', async () => {

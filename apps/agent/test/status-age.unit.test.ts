@@ -14,7 +14,7 @@ test.each([
   ['Up About a minute (Paused)', 60 * SECOND],
   ['Up 59 minutes (healthy)', 59 * 60 * SECOND],
   ['Restarting (1) 3 seconds ago', 3 * SECOND],
-  ['Exited (137) About an hour ago', HOUR / 2],
+  ['Exited (137) About an hour ago', HOUR],
   ['Exited (-1) 47 hours ago', 46.5 * HOUR],
   ['Exited (3221225786) 2 days ago', 47.5 * HOUR],
   ['Up 2 weeks', 14 * DAY - HOUR / 2],
@@ -50,6 +50,16 @@ test('the least age is never more than the real age, and is at least a third of 
       expect(min).toBeGreaterThanOrEqual(ageMs / 3);
     }),
     { numRuns: 2_000 },
+  );
+});
+
+test('the least age never becomes less while the real age grows', () => {
+  fc.assert(
+    fc.property(anyAge, anyAge, (a, b) => {
+      const [less, more] = [Math.min(a, b), Math.max(a, b)].map((ageMs) => minAgeMs(`Up ${ageText(ageMs)}`)!);
+      expect(less).toBeLessThanOrEqual(more!);
+    }),
+    { numRuns: 2_000, examples: [[59.9 * 60 * SECOND, 60.1 * 60 * SECOND]] },
   );
 });
 

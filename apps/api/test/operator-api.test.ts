@@ -154,6 +154,27 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
     });
 
+    test('that start containers in the future give an uptime of 0; containers that are not up have no uptime', async () => {
+      const organization = await context.api.organization();
+      const host = await organization.enroll();
+      const tomorrow = new Date(context.api.clock().getTime() + 86_400_000).toISOString();
+      await host.sync([
+        container('a', { startedAt: tomorrow }),
+        container('b', { startedAt: '2262-04-11T23:47:16.000Z' }),
+        container('c', { startedAt: tomorrow, state: 'exited', status: 'Exited (0) 1 hour ago' }),
+        container('d', { startedAt: tomorrow, state: 'restarting', status: 'Restarting (1) 2 seconds ago' }),
+      ]);
+      const { items } = await page<ContainerView>(organization, '/api/containers?sort=name');
+      expect(items.map(({ startedAt, uptimeSeconds }) => [startedAt, uptimeSeconds])).toEqual([
+        [tomorrow, 0],
+        ['2262-04-11T23:47:16.000Z', 0],
+        [tomorrow, null],
+        [tomorrow, null],
+      ]);
+      const running = await page<ContainerView>(organization, '/api/containers?sort=name&state=running');
+      expect(running.items.map(({ dockerId }) => dockerId)).toEqual(['a', 'b']);
+    });
+
     test('that are centuries off are shown with the largest skew, and an invalid time is refused', async () => {
       const { host, fetchHost } = await hostWithClockOff(1);
       await host.beat({ digest: null, sentAt: '0001-01-01T00:00:00Z' }).expect(200);

@@ -124,6 +124,7 @@ export function createInventory(
     if (listed.State === 'created') return NOT_INSPECTED;
     const known = entries.get(listed.Id);
     const ageMs = minAgeMs(listed.Status) ?? 0;
+    // Another state, or a lower age, shows that the container has started or exited since the last list.
     const isSameRun = known !== undefined && known.state === listed.State && known.ageMs <= ageMs;
     const entry: Entry = isSameRun ? known : { ...(known ?? NEW_ENTRY), inspected: null, state: listed.State };
     entry.ageMs = ageMs;
@@ -229,9 +230,12 @@ export function createInventory(
     invalidate: (id) => replaceEntry(id, { inspected: null }),
     recordHealth(id, health) {
       const inspected = entries.get(id)?.inspected ?? null;
-      const isKnown = inspected !== null && health !== null;
-      replaceEntry(id, isKnown ? { inspected: { ...inspected, health }, healthAt: now() } : { inspected: null });
-      return !isKnown || health !== inspected.health;
+      if (inspected === null || health === null) {
+        replaceEntry(id, { inspectedAt: Number.NEGATIVE_INFINITY });
+        return true;
+      }
+      replaceEntry(id, { inspected: { ...inspected, health }, healthAt: now() });
+      return health !== inspected.health;
     },
   };
 }

@@ -27,5 +27,6 @@ export function minAgeMs(status: string): number | null {
     );
   if (match === null) return null;
   const { ms, roundedMs } = UNITS[match[2]!]!;
-  return Number(match[1] ?? 1) * ms - roundedMs;
+  // `About a minute` and `About an hour` are used from exactly 60 seconds and 60 minutes.
+  return match[1] === undefined ? ms : Number(match[1]) * ms - roundedMs;
 }
