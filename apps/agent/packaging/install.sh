@@ -685,14 +685,20 @@ ${others% }"
 uninstall() {
   if service_is_active; then stop_service; fi
   holder=$(state_holder)
-  if [ "$holder" != elsewhere ]; then
-    # shellcheck disable=SC2046,SC2086 # Numbers of processes contain no spaces.
-    stop_processes $holder $(processes_of_binary) || true
-    # Includes processes that another supervisor started again.
+  others=" $(other_agents | tr '\n' ' ')"
+  running="$holder $(processes_of_binary)"
+  if [ "$holder" != elsewhere ] && [ "$running" != ' ' ]; then
+    # shellcheck disable=SC2086 # Numbers of processes contain no spaces.
+    stop_processes $running || true
+    # Gives another supervisor the time to start the agent again.
+    sleep 1
     holder=$(state_holder)
   fi
-  for pid in $holder $(processes_of_binary); do
-    die "$(describe_holder "$pid"), then run this script again. Nothing was removed"
+  for pid in $holder $(processes_of_binary) $(other_agents); do
+    case $others in
+      *" $pid "*) ;;
+      *) die "$(describe_holder "$pid"), then run this script again. Nothing was removed" ;;
+    esac
   done
   if [ -f "$state/agent.json" ]; then
     if [ ! -x "$binary" ] || ! MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config "$binary" leave; then
