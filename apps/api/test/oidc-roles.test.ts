@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths, type MemberRole, type Session } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import type { Profile } from '@muster/testkit/identity-provider';
+import { lockFirstOrganization } from '../src/services/accounts/add-member.js';
 import { findOidcUser } from '../src/services/accounts/oidc-users.js';
 import type { OidcOptions } from '../src/routes/accounts.js';
 import { Browser } from './browser.js';
@@ -214,6 +215,8 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
 
   describe('of a person without an account', () => {
     beforeAll(async () => {
+      const { db, clock } = context.api;
+      await db.prisma.$transaction((tx) => lockFirstOrganization(tx, clock()));
       await member(context.api, 'default', 'owner');
     });
 
