@@ -63,6 +63,48 @@ describe('a page of another site', () => {
     expect((await signIn({})).status).toBe(201);
   });
 
+  test.each([
+    [
+      'http://nas.lan:8080',
+      'http://muster.example.org',
+      'This page came from http://nas.lan:8080, but the address of this Muster server is http://muster.example.org. ' +
+        "Open that address, set MUSTER_PUBLIC_URL to the page's address, or have the proxy forward the Host header.",
+    ],
+    [
+      'http://192.0.2.10:3000',
+      'https://m.example',
+      'This page was opened without TLS, as http://192.0.2.10:3000. Open https://m.example instead.',
+    ],
+    ['null', 'https://m.example', 'A page of another site sent this request. Open https://m.example instead.'],
+    [
+      'http://a b<script>',
+      'https://m.example',
+      'A page of another site sent this request. Open https://m.example instead.',
+    ],
+    [
+      `http://${'x'.repeat(1_000)}.example`,
+      'https://m.example',
+      'A page of another site sent this request. Open https://m.example instead.',
+    ],
+  ])('with the origin %s is refused by %s with a message that says what to do', async (origin, publicUrl, detail) => {
+    const { db, clock } = context.api;
+    const server = new TestApi(db, createApp({ db, now: clock, publicUrl }), clock);
+    // A proxy that does not forward the Host header.
+    const headers = { Origin: origin, Host: '127.0.0.1:4103' };
+    const credentials = { email: ada.email, password: PASSWORD };
+    const { status, body } = await new Browser(server).call('post', Paths.session, credentials, headers);
+    expect([status, (body as { detail: string }).detail]).toEqual([403, detail]);
+    expect((await new Browser(server).call('post', Paths.session, credentials, {})).status).toBe(201);
+  });
+
+  test('without any header about its origin is told to use a current browser', async () => {
+    const { body } = await create({});
+    expect((body as { detail: string }).detail).toBe(
+      'This browser does not state which page sent this request. Use a current browser and open ' +
+        'http://muster.example.org.',
+    );
+  });
+
   test('is detected if the Origin is invalid; isSameOrigin returns null if no header names an origin', () => {
     const noOrigin = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
     expect(isSameOrigin(noOrigin, 'http://muster.example.org')).toBeNull();

@@ -1,17 +1,38 @@
 import type { Request } from 'express';
-import { isSameOrigin } from './origin.js';
+import { isSameOrigin, type RequestOrigin } from './origin.js';
 import { ForbiddenError } from '../errors.js';
 
-const originOf = ({ headers }: Request) => ({
+const originOf = ({ headers }: Request): RequestOrigin => ({
   secFetchSite: headers['sec-fetch-site'],
   origin: headers.origin,
   host: headers.host,
 });
 
-const crossSiteError = () =>
-  new ForbiddenError(
-    "Blocked: this page's address does not match the server's. Set MUSTER_PUBLIC_URL or forward the Host header.",
+/** Maximum length of an origin in a message. Longer ones are not those of a real page. */
+const ORIGIN_LENGTH_MAX = 300;
+
+/** Returns the error for a page with another origin, which says what to do if the page is nevertheless Muster's own. */
+function crossSiteError({ secFetchSite, origin }: RequestOrigin, publicUrl: string): ForbiddenError {
+  if (origin === undefined && secFetchSite === undefined) {
+    return new ForbiddenError(
+      `This browser does not state which page sent this request. Use a current browser and open ${publicUrl}.`,
+    );
+  }
+  const page = parseOrigin(origin);
+  if (page === null) return new ForbiddenError(`A page of another site sent this request. Open ${publicUrl} instead.`);
+  if (page.protocol === 'http:' && publicUrl.startsWith('https:')) {
+    return new ForbiddenError(`This page was opened without TLS, as ${page.origin}. Open ${publicUrl} instead.`);
+  }
+  return new ForbiddenError(
+    `This page came from ${page.origin}, but the address of this Muster server is ${publicUrl}. Open that address, set ` +
+      "MUSTER_PUBLIC_URL to the page's address, or have the proxy forward the Host header.",
   );
+}
+
+function parseOrigin(origin = ''): URL | null {
+  if (origin.length > ORIGIN_LENGTH_MAX || !/^https?:/.test(origin) || !URL.canParse(origin)) return null;
+  return new URL(origin);
+}
 
 /**
  * Checks a call with a session cookie. If the call changes data, the browser's headers must state that one of our own
@@ -20,7 +41,8 @@ const crossSiteError = () =>
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {
   if (req.method === 'GET' || req.method === 'HEAD') return;
-  if (isSameOrigin(originOf(req), publicUrl) !== true) throw crossSiteError();
+  const origin = originOf(req);
+  if (isSameOrigin(origin, publicUrl) !== true) throw crossSiteError(origin, publicUrl);
 }
 
 /**
@@ -29,5 +51,6 @@ export function requireSameOrigin(req: Request, publicUrl: string): void {
  * @throws ForbiddenError for a request from another site.
  */
 export function refuseCrossSite(req: Request, publicUrl: string): void {
-  if (isSameOrigin(originOf(req), publicUrl) === false) throw crossSiteError();
+  const origin = originOf(req);
+  if (isSameOrigin(origin, publicUrl) === false) throw crossSiteError(origin, publicUrl);
 }
