@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { destination, pino, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
 import { createApp } from './app.js';
 import type { OidcOptions } from './routes/accounts.js';
 import {
@@ -13,6 +13,7 @@ import {
   createRetentionService,
   RETENTION_LEASE,
 } from './services/maintenance/index.js';
+import { openLog } from './lib/log-destination.js';
 import { loggableError } from './lib/loggable-error.js';
 import { EnvError, parseEnv, type Env } from './env.js';
 import {
@@ -43,7 +44,7 @@ async function main(env: Env): Promise<void> {
   // All files that this process creates contain secrets: the database, the admin key and the setup link.
   process.umask(0o077);
   const dataDir = resolve(env.MUSTER_DATA_DIR);
-  const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, destination(2));
+  const logger = pino({ level: env.LOG_LEVEL, serializers: { err: loggableError } }, openLog(2));
   const db = await openDatabase(env.DATABASE_URL === undefined ? { dataDir } : { url: env.DATABASE_URL }, {
     onMigrationWait: (wait) => logger.warn(wait, 'a migration is waiting for a table that is in use; retrying'),
   });
@@ -130,13 +131,41 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     deliveries.setup = await deliver('setupLink', setupLink(publicUrl, token));
   });
   const database = db.engine === 'pglite' ? `embedded, in ${dataDir}` : 'PostgreSQL';
+  const stopIndexes = new AbortController();
+  let indexes: Promise<void> = Promise.resolve();
+  const shutDown = async (signal: NodeJS.Signals) => {
+    if (draining) {
+      // A terminal that closes sends SIGHUP twice. Any other second signal means that the shutdown takes too long.
+      if (signal === 'SIGHUP') return;
+      process.exit(1);
+    }
+    draining = true;
+    logger.info({ signal }, 'draining');
+    // Ctrl-C and a closed terminal exit without the load-balancer drain delay.
+    await server.drain(signal === 'SIGTERM' ? env.MUSTER_DRAIN_SECONDS * 1000 : 0);
+    stopIndexes.abort();
+    await indexes;
+    await stopBackground();
+    await db.close();
+    logger.info({ signal }, 'stopped');
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      shutDown(signal).catch((error: unknown) => fail(error));
+    });
+  }
+
+  // A full disk or a closed pipe behind stdout does not end the server. Without a listener, it would end with a stack
+  // trace.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
+    logger.warn({ code }, 'stdout cannot be written, so the start banner is incomplete'),
+  );
   process.stdout.write(`\n${startBanner({ url: publicUrl, database, ...deliveries })}\n`);
   open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
   logger.info({ url: server.url }, 'listening');
 
   // Index builds start only now, because building a large index takes minutes.
-  const stopIndexes = new AbortController();
-  const indexes = db
+  indexes = db
     .buildIndexes({
       signal: stopIndexes.signal,
       onWait: (wait) => logger.info(wait, 'an index build is waiting for other sessions'),
@@ -145,25 +174,6 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
       if (migrations.length > 0) logger.info({ migrations }, 'built indexes');
     })
     .catch((error: unknown) => logger.warn({ err: error }, 'could not build an index; the next start retries it'));
-
-  const shutDown = async (signal: NodeJS.Signals) => {
-    // On a second signal, exit immediately.
-    if (draining) process.exit(1);
-    draining = true;
-    logger.info({ signal }, 'draining');
-    // Ctrl-C exits without the load-balancer drain delay.
-    await server.drain(signal === 'SIGINT' ? 0 : env.MUSTER_DRAIN_SECONDS * 1000);
-    stopIndexes.abort();
-    await indexes;
-    await stopBackground();
-    await db.close();
-    logger.info('stopped');
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      shutDown(signal).catch((error: unknown) => fail(error));
-    });
-  }
 }
 
 function oidcOf(env: Env): OidcOptions | null {
@@ -194,6 +204,9 @@ function fail(error: unknown): never {
   // Exits explicitly, because open handles would otherwise keep the process alive.
   process.exit(1);
 }
+
+// Without a listener, Node opens its debugger, through which any local process could run code in this one.
+process.on('SIGUSR1', () => undefined);
 
 try {
   await main(parseEnv(process.env));

@@ -3,7 +3,7 @@ import { Paths, type ContainerView, type Page } from '@muster/contracts';
 import { openDatabase } from '@muster/db';
 import { createTestDatabase, serverOnly } from '@muster/db/testing';
 import { scryptSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,8 +23,8 @@ async function directory(): Promise<string> {
   return path;
 }
 
-function start(env: Record<string, string>): ApiProcess {
-  const api = ApiProcess.spawn(env);
+function start(env: Record<string, string>, ...output: (number | 'pipe')[]): ApiProcess {
+  const api = ApiProcess.spawn(env, ...output);
   cleanUps.push(() => api.stop('SIGKILL'));
   return api;
 }
@@ -139,6 +139,40 @@ describe('a start', () => {
   });
 });
 
+describe('a running process', () => {
+  test('does not open the debugger on SIGUSR1', async () => {
+    const api = start({ MUSTER_DATA_DIR: await directory() });
+    const url = await api.url();
+    api.child.kill('SIGUSR1');
+    for (let checks = 0; checks < 5; checks += 1) expect((await fetch(url + Paths.health)).status).toBe(200);
+    expect(await api.stop()).toBe(0);
+    expect(api.stderr).not.toContain('Debugger');
+  });
+
+  test.each(['full', 'closed'] as const)('continues with one line in the log if stdout is %s', async (state) => {
+    const env = { MUSTER_DATA_DIR: await directory() };
+    const fullDevice = state === 'full' ? await open('/dev/full', 'w') : null;
+    const api = start(env, fullDevice?.fd ?? 'pipe');
+    if (fullDevice === null) api.child.stdout!.destroy();
+    const url = await listeningOn(api);
+    expect((await fetch(new URL(Paths.ready, url))).status).toBe(200);
+    await fullDevice?.close();
+    expect(await api.stop()).toBe(0);
+    const lines = api.stderr.trim().split('\n');
+    expect(lines.filter((line) => line.includes('stdout cannot be written'))).toHaveLength(1);
+    expect(lines.map((line) => typeof (JSON.parse(line) as { msg: unknown }).msg)).toEqual(lines.map(() => 'string'));
+  });
+
+  test('continues if its log cannot be written', async () => {
+    const fullDevice = await open('/dev/full', 'w');
+    const api = start({ MUSTER_DATA_DIR: await directory() }, 'pipe', fullDevice.fd);
+    const url = await api.url();
+    await fullDevice.close();
+    expect((await fetch(url + Paths.ready)).status).toBe(200);
+    expect(await api.stop()).toBe(0);
+  });
+});
+
 describe('a password', () => {
   // Other tests of this package use a cheaper hash: see fast-passwords.js.
   test('is stored as a scrypt hash with N = 16384 and r = 16, and its owner can sign in with it', async () => {
@@ -232,6 +266,16 @@ describe('a shutdown', () => {
     expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
     expect(await api.exited).toBe(0);
     await expect(fetch(url + Paths.health)).rejects.toThrow();
+  });
+
+  test('with SIGHUP, even twice, closes the database and logs which signal stopped the process', async () => {
+    const env = { MUSTER_DATA_DIR: await directory(), MUSTER_DRAIN_SECONDS: '60' };
+    const api = start(env);
+    await api.url();
+    api.child.kill('SIGHUP');
+    api.child.kill('SIGHUP');
+    expect(await api.exited).toBe(0);
+    expect(api.stderr).toMatch(/"signal":"SIGHUP","msg":"stopped"\}\n$/);
   });
 
   test('by kill -9 under load loses no acknowledged snapshot', async () => {

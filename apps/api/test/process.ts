@@ -15,12 +15,19 @@ export class ApiProcess {
     this.exited = new Promise((resolve) => child.once('close', (code) => resolve(code)));
   }
 
-  /** Starts the API on a free port of the loopback address, with only PATH from this process's environment. */
-  static spawn(env: Record<string, string>): ApiProcess {
+  /**
+   * Starts the API on a free port of the loopback address, with only PATH from this process's environment. `stdout` and
+   * `stderr` may be file descriptors.
+   */
+  static spawn(
+    env: Record<string, string>,
+    stdout: number | 'pipe' = 'pipe',
+    stderr: number | 'pipe' = 'pipe',
+  ): ApiProcess {
     const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
       cwd: PACKAGE,
       env: { PATH: process.env['PATH'], PORT: '0', MUSTER_DRAIN_SECONDS: '0', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, stderr],
     });
     return new ApiProcess(child);
   }
