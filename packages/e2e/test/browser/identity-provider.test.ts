@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
-import { startIdentityProvider, type IdentityProvider } from '@muster/testkit/identity-provider';
+import { startIdentityProvider, type IdentityProvider, type Profile } from '@muster/testkit/identity-provider';
 import { describeInChromium, OWNER, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+
+const VERIFIED = { email_verified: true };
 
 describeInChromium('signing in with an identity provider', () => {
   const visit = useBrowserPage();
@@ -14,10 +16,12 @@ describeInChromium('signing in with an identity provider', () => {
     dashboard = await startDashboard(null, {
       ...{ MUSTER_OIDC_ISSUER: issuer, MUSTER_OIDC_NAME: 'Example Inc.' },
       ...{ MUSTER_OIDC_CLIENT_ID: client.clientId, MUSTER_OIDC_CLIENT_SECRET: client.clientSecret },
+      ...{ MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: 'ops-admins:admin,everyone:viewer' },
+      ...{ MUSTER_OIDC_DOMAINS: 'example.org,example.com' },
     });
     provider.register(dashboard.url + Paths.oidcCallback);
     provider.people.set('ada', { email: OWNER.email, email_verified: true });
-    provider.people.set('eve', { email: 'eve@example.org', email_verified: true });
+    provider.people.set('eve', { email: 'eve@example.org', email_verified: true, groups: ['guests'] });
   });
   afterAll(async () => {
     await dashboard.close();
@@ -35,7 +39,7 @@ describeInChromium('signing in with an identity provider', () => {
     provider.visitor = 'eve';
     await page.goto(`${dashboard.url}/ports?port=443`);
     await signInLink().click();
-    await page.getByText('You have no account on this Muster server', { exact: false }).waitFor();
+    await page.getByText('None of your groups gives you access to this Muster server', { exact: false }).waitFor();
     // End the session at the identity provider, too.
     await context.clearCookies();
 
@@ -45,5 +49,40 @@ describeInChromium('signing in with an identity provider', () => {
     expect(page.url()).toBe(`${dashboard.url}/ports?port=443`);
     const session = await context.request.get(dashboard.url + Paths.session);
     expect(await session.json()).toMatchObject({ user: { email: OWNER.email }, role: 'owner' });
+  });
+
+  test.each<[string, Profile, string]>([
+    ['sends no address', { groups: ['everyone'] }, 'sent no email address that Muster can use'],
+    ['does not confirm the address', { email: 'zoe@example.org' }, 'does not confirm your email address'],
+    ['has an address of another domain', { ...VERIFIED, email: 'zoe@example.net' }, 'addresses of your domain may not'],
+    ['sends too many groups', { ...VERIFIED, email: 'zoe@example.org', hasgroups: true }, 'in so many groups'],
+  ])('says why it is refused if the provider %s', async (_case, profile, message) => {
+    const { page } = visit;
+    provider.people.set('zoe', profile);
+    provider.visitor = 'zoe';
+    await page.goto(`${dashboard.url}/sign-in`);
+    await signInLink().click();
+    await page.getByText(message, { exact: false }).waitFor();
+  });
+
+  test('gives the role of the groups, and ends all sessions once no group grants a role', async () => {
+    const { page, context } = visit;
+    const zoe: Profile = { ...VERIFIED, name: 'Zoe', email: 'zoe@example.com' };
+    provider.people.set('zoe', { ...zoe, groups: ['ops-admins'] });
+    provider.visitor = 'zoe';
+    await page.goto(`${dashboard.url}/hosts`);
+    await signInLink().click();
+    await page.getByRole('heading', { level: 1, name: 'Hosts' }).waitFor();
+    const sessionUrl = dashboard.url + Paths.session;
+    expect(await (await context.request.get(sessionUrl)).json()).toMatchObject({ role: 'admin' });
+
+    // Another tab signs in again after the person has left the group. This ends the session of the first tab, too.
+    provider.people.set('zoe', { ...zoe, groups: ['guests'] });
+    const tab = await context.newPage();
+    await tab.goto(`${dashboard.url}/sign-in`);
+    await tab.getByRole('link', { name: 'Sign in with Example Inc.' }).click();
+    await tab.getByText('so you have been signed out everywhere', { exact: false }).waitFor();
+    expect((await context.request.get(sessionUrl)).status()).toBe(401);
+    await page.getByText('Your session has ended', { exact: false }).waitFor();
   });
 });

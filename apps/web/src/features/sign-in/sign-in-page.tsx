@@ -1,3 +1,4 @@
+import type { OidcFailure, OidcRefusal } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useState, type ReactNode } from 'react';
@@ -14,15 +15,34 @@ import { IsolatedText } from '../../components/isolated-text';
 const route = getRouteApi('/sign-in');
 
 /** The messages for users who are redirected to this page, by the value of the query parameter `why`. */
-const FAILURE_MESSAGES: Readonly<Record<string, string>> = {
+const FAILURE_MESSAGES: Readonly<Record<'ended' | `oidc-${OidcFailure | OidcRefusal}`, string>> = {
   ended: 'Your session has ended. Sign in to continue.',
-  'oidc-unknown':
-    'You have no account on this Muster server, or your identity provider has not verified your email address. ' +
-    'Ask an owner for an invitation.',
+  'oidc-no-email':
+    'Your identity provider sent no email address that Muster can use. Ask the administrator of the identity provider.',
+  'oidc-unverified':
+    'Your identity provider does not confirm your email address, so Muster cannot match it to an account. Ask the ' +
+    'operator of this Muster server; the server’s log states what to do.',
+  'oidc-domain': 'Email addresses of your domain may not sign in to this Muster server. Ask its operator.',
+  'oidc-unknown': 'You have no account on this Muster server. Ask an owner for an invitation.',
+  'oidc-removed': 'Your account on this Muster server was removed. Ask an owner for an invitation.',
+  'oidc-role':
+    'None of your groups gives you access to this Muster server. Ask the administrator of the identity provider to add ' +
+    'you to one that does.',
+  'oidc-role-ended':
+    'Your groups no longer give you access to this Muster server, so you have been signed out everywhere. Ask the ' +
+    'administrator of the identity provider to add you to a group that does.',
+  'oidc-groups':
+    'You are in so many groups that your identity provider does not send them, so Muster cannot determine your role. ' +
+    'If you were signed in, you have been signed out everywhere. Ask the operator of this Muster server; the server’s ' +
+    'log states what to do.',
   'oidc-refused': 'The sign-in was canceled or rejected.',
-  'oidc-mismatched': 'The sign-in timed out or was started in another window. Try again.',
+  'oidc-mismatched': 'The sign-in timed out, or was started in another window or at another address. Try again.',
   'oidc-unavailable': 'The identity provider is unavailable. Try again later.',
 };
+
+/** Returns the message for a value of `why`, which anyone can write into a link. */
+const failureMessage = (why = ''): string | undefined =>
+  Object.hasOwn(FAILURE_MESSAGES, why) ? FAILURE_MESSAGES[why as keyof typeof FAILURE_MESSAGES] : undefined;
 
 /** The page for signing in with a password or the organization's identity provider. */
 export function SignInPage(): ReactNode {
@@ -34,9 +54,10 @@ export function SignInPage(): ReactNode {
 
   if (options.data?.setupRequired === true) return <SetupNotice />;
   const oidc = options.data?.oidc ?? null;
+  const message = failureMessage(why);
   return (
     <AuthLayout title="Sign in">
-      {why !== undefined && Object.hasOwn(FAILURE_MESSAGES, why) && <Note>{FAILURE_MESSAGES[why]}</Note>}
+      {message !== undefined && <Note>{message}</Note>}
       <form
         className="stack"
         onSubmit={(event) => {
