@@ -120,10 +120,7 @@ export const EnvVariables = z.object({
     .default('false')
     .transform((value) => value === 'true'),
   MUSTER_OIDC_DOMAINS: domains.optional(),
-  MUSTER_OIDC_ROLE_CLAIM: z
-    .string()
-    .regex(/^\S+$/, { error: 'must be the name of a claim such as groups' })
-    .optional(),
+  MUSTER_OIDC_ROLE_CLAIM: z.string().regex(/^\S+$/, { error: 'must be the name of a claim such as groups' }).optional(),
   MUSTER_OIDC_ROLES: roleByGroup.optional(),
   MUSTER_PUBLIC_URL: publicUrl.optional(),
   MUSTER_AGENT_RELEASE_DIR: z.string().default('apps/agent/release'),
@@ -186,7 +183,8 @@ function oidcProblems(names: ReadonlySet<string>, strangerRole: string | undefin
   if (isAnySet([...OIDC_VARIABLES, ...ROLE_VARIABLES, 'MUSTER_OIDC_DOMAINS'])) {
     problems.push(...missing(OIDC_VARIABLES, 'sign in with an identity provider'));
   }
-  if (isAnySet(ROLE_VARIABLES)) problems.push(...missing(ROLE_VARIABLES, "take roles from the identity provider's groups"));
+  if (isAnySet(ROLE_VARIABLES))
+    problems.push(...missing(ROLE_VARIABLES, "take roles from the identity provider's groups"));
   if (isAnySet(ROLE_VARIABLES) && strangerRole !== undefined && strangerRole !== 'none') {
     problems.push(
       'MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set: give the role to a group that everyone is in',

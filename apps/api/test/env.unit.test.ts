@@ -30,6 +30,7 @@ describe('the environment', () => {
     ['MUSTER_PUBLIC_URL', 'https://muster.example.com/?hunter2'],
     ['MUSTER_PUBLIC_URL', 'https://hunter2@muster.example.com'],
     ['MUSTER_OIDC_STRANGER_ROLE', 'hunter2'],
+    ['MUSTER_OIDC_TRUST_EMAIL', 'hunter2'],
     ['MUSTER_HEARTBEAT_SECONDS', '0'],
     ['MUSTER_TRUST_PROXY', 'hunter2'],
     ['MUSTER_TRUST_PROXY', 'true'],
@@ -109,6 +110,93 @@ describe('the environment', () => {
     for (const issuer of ['https://login.example.com', 'http://127.0.0.1:8080']) {
       expect(problems({ ...others, MUSTER_OIDC_ISSUER: issuer })).toEqual([]);
     }
+  });
+
+  const provider = {
+    MUSTER_OIDC_ISSUER: 'https://login.example.com',
+    MUSTER_OIDC_CLIENT_ID: 'muster',
+    MUSTER_OIDC_CLIENT_SECRET: 'secret',
+  };
+
+  test('has roles by group, whose names may contain colons, spaces, backslashes, and commas after a backslash', () => {
+    const rolesOf = (value: string) => [
+      ...parseEnv({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value }).MUSTER_OIDC_ROLES!,
+    ];
+    expect(rolesOf('ops-admins:admin,everyone:viewer')).toEqual([
+      ['ops-admins', 'admin'],
+      ['everyone', 'viewer'],
+    ]);
+    expect(rolesOf(' urn:corp:owners : owner ,Domain Admins:admin')).toEqual([
+      ['urn:corp:owners', 'owner'],
+      ['Domain Admins', 'admin'],
+    ]);
+    expect(rolesOf(String.raw`cn=ops\,dc=example\,dc=com:admin,CORP\everyone:viewer`)).toEqual([
+      ['cn=ops,dc=example,dc=com', 'admin'],
+      [String.raw`CORP\everyone`, 'viewer'],
+    ]);
+    expect(rolesOf('__proto__:viewer,a:viewer,A:admin').length).toBe(3);
+  });
+
+  test.each([
+    ['hunter2', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    ['hunter2:boss', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    ['hunter2:Admin', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    [':admin', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    ['hunter2:admin,', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    ['hunter2:constructor', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    ['cn=hunter2,dc=example:admin', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    ['hunter2:boss,everyone:viewer', /^MUSTER_OIDC_ROLES must be a list of groups/],
+    ['hunter2:admin,hunter2:admin', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
+    ['hunter2:admin,hunter2:viewer', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
+  ])('refuses the roles %s by the name of the variable', (value, problem) => {
+    const found = problems({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value });
+    expect(found).toEqual([expect.stringMatching(problem)]);
+    expect(found[0]).not.toContain('hunter2');
+  });
+
+  test('has the claim of the groups only together with their roles, and then no role for uninvited people', () => {
+    const both = { MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: 'everyone:viewer' };
+    const purpose = "must be set to take roles from the identity provider's groups";
+    for (const [name, value] of Object.entries(both)) {
+      const other = Object.keys(both).find((key) => key !== name)!;
+      expect(problems({ ...provider, [name]: value })).toEqual([`${other} ${purpose}`]);
+    }
+    expect(problems({ ...provider, ...both, MUSTER_OIDC_STRANGER_ROLE: 'none' })).toEqual([]);
+    expect(problems({ ...provider, ...both, MUSTER_OIDC_STRANGER_ROLE: 'viewer' })).toEqual([
+      expect.stringMatching(/^MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set/),
+    ]);
+    expect(problems({ ...provider, ...both, MUSTER_OIDC_ROLE_CLAIM: 'my groups' })).toEqual([
+      'MUSTER_OIDC_ROLE_CLAIM must be the name of a claim such as groups',
+    ]);
+  });
+
+  test('has domains of addresses in lower case, and refuses everything that is not a domain', () => {
+    const { MUSTER_OIDC_DOMAINS: domains } = parseEnv({
+      ...provider,
+      MUSTER_OIDC_DOMAINS: 'Example.COM, b.example.org',
+    });
+    expect([...domains!]).toEqual(['example.com', 'b.example.org']);
+    // The third one has a Kelvin sign, which is the letter k in lower case.
+    for (const value of [
+      '@example.com',
+      '*.example.com',
+      '\u212aube.example.com',
+      'a.example,',
+      'example',
+      'a@b.example',
+      'a b.example',
+    ]) {
+      expect(problems({ ...provider, MUSTER_OIDC_DOMAINS: value })).toEqual([
+        'MUSTER_OIDC_DOMAINS must be a list of domains such as example.com,example.org, without @ or *',
+      ]);
+    }
+  });
+
+  test.each(['MUSTER_OIDC_DOMAINS', 'MUSTER_OIDC_ROLES'])('refuses %s without an identity provider', (name) => {
+    const values = { MUSTER_OIDC_DOMAINS: 'example.com', MUSTER_OIDC_ROLES: 'everyone:viewer' };
+    expect(problems({ [name]: values[name as keyof typeof values] })).toEqual(
+      expect.arrayContaining(['MUSTER_OIDC_ISSUER must be set to sign in with an identity provider']),
+    );
   });
 
   test('is reported with all of its problems together', () => {

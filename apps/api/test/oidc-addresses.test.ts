@@ -47,10 +47,7 @@ describe.each(testEngines())('an address from an identity provider on %s', (engi
     ['absent', (email) => ({ email })],
     ['null', stated(null)],
     ['absent from the ID token and from UserInfo', (email) => ({ email, idToken: { email } })],
-    [
-      'true for another address',
-      (email) => ({ email: newEmail(), email_verified: true, idToken: { email } }),
-    ],
+    ['true for another address', (email) => ({ email: newEmail(), email_verified: true, idToken: { email } })],
   ])('identifies a member only with MUSTER_OIDC_TRUST_EMAIL if email_verified is %s', async (_value, profileOf) => {
     const refused = await signInMember(profileOf);
     expect(refused.location).toBe(refusalPath('unverified'));

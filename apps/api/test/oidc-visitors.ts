@@ -11,7 +11,7 @@ import type { Browser } from './browser.js';
 import { TestApi, type useApi } from './harness.js';
 import { person } from './users.js';
 
-export const PUBLIC_URL = 'http://127.0.0.1:3000';
+const PUBLIC_URL = 'http://127.0.0.1:3000';
 export const CALLBACK_URL = PUBLIC_URL + Paths.oidcCallback;
 const SECRET = 'one secret for all the processes of this test';
 
@@ -102,7 +102,7 @@ export function useProvider(context: ReturnType<typeof useApi>, hasUserInfo = tr
     },
     api,
     /** Registers a person with the provider. The next browser that visits the provider is signed in as this person. */
-    registerVisitor(profile: Profile): string {
+    registerVisitor: (profile: Profile): string => {
       const id = randomUUID();
       provider.people.set(id, profile);
       provider.visitor = id;
@@ -112,7 +112,7 @@ export function useProvider(context: ReturnType<typeof useApi>, hasUserInfo = tr
     end,
     signIn: async (browser: Browser, next?: string): Promise<string> =>
       end(browser, await visit(provider, await begin(browser, next))),
-    async invite(email: string, role: MemberRole) {
+    invite: async (email: string, role: MemberRole) => {
       const organization = await context.api.organization();
       const owner = await person(context.api, organization.id, 'owner');
       await owner.browser.call('post', Paths.invitations, { email, role });

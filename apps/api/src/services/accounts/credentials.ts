@@ -110,7 +110,9 @@ export async function revokeCredentialsCreatedBy(
       SELECT k.id::text AS id, k.name, k.role::text AS role, k."revokedAt" IS NULL AS "isActive"
       FROM api_keys k JOIN created USING (id) ORDER BY k.id`;
     creators = [person, ...keys.map(({ id }) => `api_key:${id}`)];
-    const active = keys.filter(({ isActive, role }) => isActive && (reason !== 'member.role_changed' || role === 'admin'));
+    const active = keys.filter(
+      ({ isActive, role }) => isActive && (reason !== 'member.role_changed' || role === 'admin'),
+    );
     // While this update waits for the lock on a key, a request with that key may create another key. The search is
     // therefore repeated until it finds no active key.
     if (active.length === 0) break;

@@ -40,7 +40,7 @@ export function changeMember(
   });
 }
 
-export interface RoleChangeOptions {
+interface RoleChangeOptions {
   keepCredentials?: boolean;
   /** Further details for the audit log. */
   details?: Prisma.InputJsonObject;
@@ -100,7 +100,7 @@ export async function removeMember(
   });
 }
 
-export type LockedMember = Prisma.MemberGetPayload<{ include: { user: true } }>;
+type LockedMember = Prisma.MemberGetPayload<{ include: { user: true } }>;
 
 /**
  * Returns a member, or null if the organization has no such member. Locks the organization's memberships so that two

@@ -1,5 +1,5 @@
 /** The claims about a user, from an ID token or from the UserInfo endpoint. */
-export type Claims = Readonly<Record<string, unknown>>;
+type Claims = Readonly<Record<string, unknown>>;
 
 /**
  * The groups or roles that the provider states for a user, or the reason why there are none: the claim is absent, the

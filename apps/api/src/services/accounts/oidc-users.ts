@@ -124,10 +124,7 @@ async function findOrAddUser(
 }
 
 /** Returns the refusal of a person whose address is not acceptable, or null. The log must not contain the address. */
-function checkAddress(
-  { email, isEmailVerified }: ExternalUser,
-  { trustEmail, domains }: OidcPolicy,
-): Refusal | null {
+function checkAddress({ email, isEmailVerified }: ExternalUser, { trustEmail, domains }: OidcPolicy): Refusal | null {
   if (email === null) return refuse('no-email', 'the provider sent no valid email address (claim email)');
   if (isEmailVerified === false) {
     return refuse('unverified', 'the provider states that the address is not verified (claim email_verified)');
