@@ -7,7 +7,7 @@ const COMMANDS = {
   enroll: 'enroll this machine and store its agent token; does nothing if it is already enrolled with that API',
   once: 'enroll if needed, post one snapshot, then exit; the exit code is 0 only if that succeeded',
   'dry-run': 'print the snapshot that would be sent, as JSON; needs no token and no server',
-  doctor: 'check engine, permissions, state, DNS, TLS, clock, server and token, and print a fix for each problem',
+  doctor: 'check everything that the agent needs and what the running agent reports, and print a fix for each problem',
   status: 'show the state of the running agent and this machine’s enrollment',
   leave: 'revoke this machine’s agent token; the API keeps the host’s history',
   move: 'change the API’s address to --url, without a new token; sends the stored token to that address',

@@ -239,8 +239,16 @@ describe('enrolling', () => {
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
   });
 
+  test('is retried if the response is not from Muster, such as the sign-in page of a proxy', async () => {
+    const redirect = { status: 302, headers: { location: '/login' }, text: '' };
+    fixture.muster.queueReactions(Paths.agentEnroll, redirect, { status: 404, text: 'nothing here' });
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(3);
+  });
+
   test('stops a new agent after an unexpected refusal, because the agent has no token to keep', async () => {
-    fixture.muster.setReaction(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    fixture.muster.setReaction(Paths.agentEnroll, problem(404));
     expect(await fixture.run().ended).toMatchObject({ exitCode: 1 });
     expect(fixture.muster.receivedRequests).toHaveLength(1);
   });
@@ -248,7 +256,7 @@ describe('enrolling', () => {
   test('never stops an agent that was enrolled before, even if the answer is unexpected', async () => {
     await fixture.once();
     fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
-    fixture.muster.queueReactions(Paths.agentEnroll, { status: 404, text: 'nothing here' });
+    fixture.muster.queueReactions(Paths.agentEnroll, problem(404));
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
     expect(tokens()[2]).toBe(tokens()[0]);

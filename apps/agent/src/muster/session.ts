@@ -333,6 +333,8 @@ export function createSession(options: SessionOptions): Session {
         if (enrolled.problemType === ProblemTypes.tokenInvalid) {
           return unauthorized(describeEnrollTokenRejection(enrolled, state.enrollment === null ? store.dir : null));
         }
+        // A response that is not from Muster, such as a proxy's sign-in page, says nothing about this machine.
+        if (enrolled.problemType === null) return { ...enrolled, kind: 'retry' };
         const reason = `the API refused to enroll this machine: ${enrolled.reason}`;
         if (state.enrollment !== null) return unauthorized(reason);
         throw new StopError(reason, ExitCodes.failed);
