@@ -135,6 +135,16 @@ describe('failed inspections cost a bounded amount', () => {
     expect(triedAfter).toEqual([0, 1, 2, 4, 8, 10, 10]);
   });
 
+  test('an engine that was away and is back is asked again at once', async () => {
+    engine.set('c', { startedAt: '2026-11-27T10:00:00Z' });
+    engine.react('inspect', 'hang');
+    expect((await readContainer('c')).startedAt).toBeNull();
+    engine.react('inspect', null);
+    expect((await readContainer('c', 1_000)).startedAt).toBeNull();
+    inventory.retryInspections();
+    expect((await readContainer('c', 1_000)).startedAt).toBe('2026-11-27T10:00:00.000Z');
+  });
+
   test('a start does not shorten the wait, and the first success ends it', async () => {
     engine.set('c');
     engine.forbidden = /^\/containers\/.+\/json$/;

@@ -65,6 +65,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
     handlers: {
       onWatching() {
         log.debug('subscribed to the engine’s events');
+        if (!wasWatching) inventory.retryInspections();
         wasWatching = true;
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();

@@ -39,6 +39,8 @@ export interface Inventory {
    * inspected. Returns whether the next reading may differ from the last one.
    */
   recordHealth(id: string, health: Health | null): boolean;
+  /** Makes the next reading repeat failed inspections without a further wait, because the engine was away and is back. */
+  retryInspections(): void;
 }
 
 /** Maximum number of concurrent inspections. An inspection takes the engine about 2 ms and locks the container. */
@@ -236,6 +238,9 @@ export function createInventory(
       }
       replaceEntry(id, { inspected: { ...inspected, health }, healthAt: now() });
       return health !== inspected.health;
+    },
+    retryInspections() {
+      for (const entry of entries.values()) entry.retryAt = 0;
     },
   };
 }
