@@ -126,6 +126,13 @@ describe('the gate in front of an engine', () => {
 });
 
 describe('the timeout of a list', () => {
+  test('is a whole number of milliseconds after a list that took a fraction of one', () => {
+    const timeout = createListTimeout(15_000);
+    timeout.recordSuccess(9_602.8098);
+    expect(timeout.ms()).toBe(19_206);
+    expect(AbortSignal.timeout(timeout.ms()).aborted).toBe(false);
+  });
+
   test('doubles after each timeout, up to two minutes', () => {
     const timeout = createListTimeout(15_000);
     const timeouts = Array.from({ length: 5 }, () => {

@@ -6,6 +6,7 @@ const LIST_TIMEOUT_MS_MAX = 120_000;
 
 /** The timeout of the next list. */
 export interface ListTimeout {
+  /** Returns a whole number of milliseconds, because timers accept no fractions. */
   ms(): number;
   recordSuccess(durationMs: number): void;
   recordTimeout(): void;
@@ -20,7 +21,7 @@ export function createListTimeout(firstMs: number): ListTimeout {
   let currentMs = firstMs;
   return {
     ms: () => currentMs,
-    recordSuccess: (durationMs) => void (currentMs = Math.min(maxMs, Math.max(firstMs, 2 * durationMs))),
+    recordSuccess: (durationMs) => void (currentMs = Math.min(maxMs, Math.max(firstMs, Math.ceil(2 * durationMs)))),
     recordTimeout: () => void (currentMs = Math.min(maxMs, 2 * currentMs)),
   };
 }

@@ -37,8 +37,9 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-function startAgent(enrollToken = ''): Program {
+function startAgent(enrollToken = '', args: string[] = []): Program {
   agent = startProgram(mainOf('agent'), {
+    args,
     nodeArgs: ['--import', fileURLToPath(new URL('fast-time.js', import.meta.url))],
     env: {
       ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: enrollToken, MUSTER_STATE_DIR: join(dir, 'agent') },
@@ -101,12 +102,15 @@ test('an agent reports again to an API whose database was restored from a backup
   const state = await readState();
   state.enrollment.issuedAt = new Date(Date.now() - 40 * DAY_MS).toISOString();
   await writeFile(statePath(), JSON.stringify(state));
-  startAgent();
-  await eventually(async () => expect((await readState()).enrollment.acceptedAt).not.toBeNull(), 60_000);
+  // `once` rotates an old token immediately, which a running agent does only after five minutes. The second call uses the
+  // new token.
+  for (let call = 1; call <= 2; call++) expect(await startAgent('', ['once']).ended).toBe(0);
+  expect((await readState()).enrollment.acceptedAt).not.toBeNull();
   await muster.stop();
 
   await musterCommand('restore', join(dir, 'backup'), '--data-dir', join(dir, 'restored'));
   await muster.start('restored');
+  startAgent();
   await untilReported();
   expect(agent!.stderr()).toContain('using the previous one');
 });
