@@ -686,8 +686,9 @@ uninstall() {
   if service_is_active; then stop_service; fi
   holder=$(state_holder)
   others=" $(other_agents | tr '\n' ' ')"
-  running="$holder $(processes_of_binary)"
-  if [ "$holder" != elsewhere ] && [ "$running" != ' ' ]; then
+  # Each process gets one signal, because a second one ends an agent before it has finished.
+  running=$(printf '%s\n' "$holder" "$(processes_of_binary)" | sort -un)
+  if [ "$holder" != elsewhere ] && [ -n "$running" ]; then
     # shellcheck disable=SC2086 # Numbers of processes contain no spaces.
     stop_processes $running || true
     # Gives another supervisor the time to start the agent again.

@@ -238,7 +238,7 @@ function describeLeave(outcome: LeaveOutcome, musterUrl: string, hostId: string)
     case 'shared':
       return (
         `Deleted this machine’s token for ${musterUrl} without revoking it, because another machine reports with it. ` +
-        `That machine stays connected as host ${hostId}. If it should not, use “Rotate agent token” on the host’s ` +
+        `That machine stays connected as host ${hostId}. To disconnect it, use “Rotate agent token” on the host’s ` +
         'page, which revokes the token.\n'
       );
   }

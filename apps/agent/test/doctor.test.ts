@@ -203,7 +203,7 @@ describe('doctor’s advice on the server', () => {
     for (const path of [Paths.health, Paths.agentToken]) fixture.muster.setReaction(path, reaction);
   }
 
-  test('is not “ok” for a foreign web server that answers 200', async () => {
+  test('is given for a foreign web server, even if it answers 200', async () => {
     answerAll(page(200, '<title>Welcome to nginx!</title>'));
     expect(await find('server')).toMatchObject({
       verdict: 'failed',
@@ -212,7 +212,7 @@ describe('doctor’s advice on the server', () => {
     });
   });
 
-  test('names the agent’s paths if a sign-in page is in front of them, and accepts a proxy that only hides the health check', async () => {
+  test('names the paths that must not require a sign-in, and does not need the health check', async () => {
     answerAll(page(302, '', { location: 'https://idp.example/oauth2/authorize?state=x' }));
     expect(await find('server')).toMatchObject({
       verdict: 'failed',
@@ -234,7 +234,7 @@ describe('doctor’s advice on the server', () => {
     expect(found.find(({ check }) => check === 'tls')).toEqual({
       check: 'tls',
       verdict: 'skipped',
-      found: 'the server refuses connections on port 9: see server',
+      found: 'the server refuses connections on port 9: see the check “server”',
       advice: null,
     });
     expect(found.find(({ check }) => check === 'server')).toMatchObject({

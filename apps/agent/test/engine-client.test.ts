@@ -145,7 +145,7 @@ describe('the version of the engine’s API', () => {
     expect(paths).toEqual(['/_ping', '/v1.47/containers/json']);
   });
 
-  test('is left to an engine that does not report it with a ping', async () => {
+  test('is omitted from the paths if the engine does not report it with a ping', async () => {
     engineVersions = { min: 24, max: 41, isInPing: false };
     const client = openClient(null);
     await expect(client.listContainers(neverAborted)).resolves.toEqual([]);

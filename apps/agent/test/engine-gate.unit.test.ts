@@ -37,7 +37,7 @@ describe('the gate in front of an engine', () => {
     },
   );
 
-  test('lets at most six lists in the next minutes pass if the engine accepts event streams and breaks off each list', () => {
+  test('lets at most six lists pass in the first minute if the engine accepts event streams but no lists', () => {
     const { clock, gate } = openGate();
     const lists: number[] = [];
     for (; clock.now < 3 * MINUTE_MS; clock.now += 100) {
@@ -142,7 +142,7 @@ describe('the timeout of a list', () => {
     expect(timeouts).toEqual([30, 60, 120, 120, 120]);
   });
 
-  test('leaves an engine twice the time of its last list, so that a list that always takes 16 s is a list', () => {
+  test('is at least twice the duration of the last list, so that an engine whose lists take 16 s can be read', () => {
     const timeout = createListTimeout(15_000);
     timeout.recordTimeout();
     timeout.recordSuccess(16_000);
@@ -166,7 +166,7 @@ test.each(['0', '301', '1.5', '-3', 'long'])('MUSTER_ENGINE_TIMEOUT=%s is refuse
   });
 });
 
-test('a repeated message is logged once, once an hour with the number of repetitions, and again after a quiet time', () => {
+test('a repeated message is logged once, then hourly with its count, and immediately after a quiet period', () => {
   let now = 0;
   const logged: [string, object][] = [];
   const write = (level: string) => (details: object) => void logged.push([level, details]);

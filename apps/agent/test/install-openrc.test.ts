@@ -70,7 +70,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     ]);
   });
 
-  test('changes and stops nothing when it is run again, and restarts the service with a new release', async () => {
+  test('changes and stops nothing when it is run again, and restarts the service only for a new release', async () => {
     await installAgent();
     const pid = await processId();
     expect(await machine.install()).toMatchObject({ code: 0 });

@@ -129,7 +129,7 @@ describe('move', () => {
     await expectRefusal('this machine is not enrolled', ExitCodes.usage);
   });
 
-  test('needs that no agent is running', async () => {
+  test('fails while an agent is running', async () => {
     fixture.run();
     const snapshots = fixture.muster.snapshots.length;
     await fixture.muster.until(() => fixture.muster.snapshots.length > snapshots);

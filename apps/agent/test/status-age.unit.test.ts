@@ -42,7 +42,7 @@ test.each([
 /** Ages of up to ten years, in milliseconds, as many short ones as long ones. */
 const anyAge = fc.double({ min: Math.log(SECOND) + 1e-6, max: Math.log(3_650 * DAY), noNaN: true }).map(Math.exp);
 
-test('the least age is never more than the real age, and is at least a third of it', () => {
+test('the minimum age never exceeds the real age, and is at least a third of it', () => {
   fc.assert(
     fc.property(anyAge, (ageMs) => {
       const min = minAgeMs(`Up ${ageText(ageMs)}`)!;
@@ -53,7 +53,7 @@ test('the least age is never more than the real age, and is at least a third of 
   );
 });
 
-test('the least age never becomes less while the real age grows', () => {
+test('the minimum age never decreases while the real age grows', () => {
   fc.assert(
     fc.property(anyAge, anyAge, (a, b) => {
       const [less, more] = [Math.min(a, b), Math.max(a, b)].map((ageMs) => minAgeMs(`Up ${ageText(ageMs)}`)!);

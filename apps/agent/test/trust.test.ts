@@ -79,7 +79,7 @@ test('a self-signed certificate is trusted if MUSTER_CA_FILE names it, as the me
   expect(await call(selfSigned, { caFile: inDir('self-signed.pem') })).toBe('ok');
 });
 
-describe('a file of the settings that cannot be used', () => {
+describe('a certificate file that cannot be used', () => {
   beforeAll(async () => {
     await writeFile(inDir('empty.pem'), 'subject=a company\n');
     const ca = await readFile(inDir('ca.pem'), 'utf8');
@@ -92,7 +92,7 @@ describe('a file of the settings that cannot be used', () => {
     ['empty.pem', 'it contains no certificate in PEM format'],
     ['damaged.pem', 'its certificate 2 of 2 is damaged'],
     ['directory', 'it is a directory'],
-  ])('(%s) is an error of the settings that names the variable', (file, reason) => {
+  ])('(%s) is reported with its path, its variable and the reason', (file, reason) => {
     for (const [name, variable] of [
       ['caFile', 'MUSTER_CA_FILE'],
       ['systemFile', 'SSL_CERT_FILE'],

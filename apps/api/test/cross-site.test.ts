@@ -97,7 +97,7 @@ describe('a page of another site', () => {
     expect((await new Browser(server).call('post', Paths.session, credentials, {})).status).toBe(201);
   });
 
-  test('without any header about its origin is told to use a current browser', async () => {
+  test('without any header about its origin gets a message that says to use a current browser', async () => {
     const { body } = await create({});
     expect((body as { detail: string }).detail).toBe(
       'This browser does not state which page sent this request. Use a current browser and open ' +

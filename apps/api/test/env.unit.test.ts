@@ -118,7 +118,7 @@ describe('the environment', () => {
     MUSTER_OIDC_CLIENT_SECRET: 'secret',
   };
 
-  test('has roles by group, whose names may contain colons, spaces, backslashes, and commas after a backslash', () => {
+  test('maps groups to roles, and their names may contain colons, spaces, backslashes and escaped commas', () => {
     const rolesOf = (value: string) => [
       ...parseEnv({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value }).MUSTER_OIDC_ROLES!,
     ];
@@ -148,13 +148,13 @@ describe('the environment', () => {
     ['hunter2:boss,everyone:viewer', /^MUSTER_OIDC_ROLES must be a list of groups/],
     ['hunter2:admin,hunter2:admin', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
     ['hunter2:admin,hunter2:viewer', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
-  ])('refuses the roles %s by the name of the variable', (value, problem) => {
+  ])('refuses the roles %s with a message that names only the variable', (value, problem) => {
     const found = problems({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value });
     expect(found).toEqual([expect.stringMatching(problem)]);
     expect(found[0]).not.toContain('hunter2');
   });
 
-  test('has the claim of the groups only together with their roles, and then no role for uninvited people', () => {
+  test('needs the claim and the roles of groups together, and then refuses a role for uninvited people', () => {
     const both = { MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: 'everyone:viewer' };
     const purpose = "must be set to take roles from the identity provider's groups";
     for (const [name, value] of Object.entries(both)) {

@@ -154,7 +154,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
     });
 
-    test('that start containers in the future give an uptime of 0; containers that are not up have no uptime', async () => {
+    test('that put a start in the future give an uptime of 0; containers that are not up have no uptime', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const tomorrow = new Date(context.api.clock().getTime() + 86_400_000).toISOString();

@@ -20,8 +20,8 @@ export interface Api {
 }
 
 /**
- * The options of the commands by the fields of the API. A field that is not listed has the name of its option. A
- * command can add fields that are not options.
+ * The option for each field of the API, for messages. A field that is not listed has the same name as its option. A
+ * command can add names for fields that are not set with an option.
  */
 const OPTIONS: Readonly<Record<string, string>> = {
   hostId: '--host',

@@ -70,7 +70,9 @@ describe('an empty list', () => {
   test('of a state that no engine has is explained, and the case of a state does not matter', async () => {
     const { code, err } = await run('containers', '--state', 'up');
     expect(code).toBe(0);
-    expect(err).toMatch(/^muster: warning: --state up: Docker's states are created, running, .+\nNo containers match/);
+    expect(err).toMatch(
+      /^muster: warning: unknown --state up: Docker's states are created, running, .+\nNo containers match/,
+    );
     const requested: (string | undefined)[] = [];
     handler = (req, res) => {
       requested.push(req.url);
@@ -115,7 +117,7 @@ describe('a value that only the API checks', () => {
     });
   });
 
-  test('is not to blame for other refusals', async () => {
+  test('is not blamed for other refusals', async () => {
     expect(await run(['hosts'], 400)).toEqual({ code: 1, out: '', err: 'muster: The request is not valid.\n' });
     expect((await run(['hosts'], 403)).code).toBe(3);
     expect((await run(['hosts'], 503)).code).toBe(4);
@@ -184,7 +186,7 @@ test('a key with characters that no key has is refused without printing it', asy
   }
 });
 
-test('a path that Muster does not have is blamed on the URL, if the URL has a path', async () => {
+test('a 404 suggests checking the path of the URL, if the URL has a path', async () => {
   const detail = 'This path does not exist.';
   handler = json(404, { type: '/problems/not-found', title: 'x', status: 404, detail, requestId: 'r' });
   const messageAt = async (MUSTER_URL: string) => (await muster(['hosts'], null, { MUSTER_URL, MUSTER_KEY: KEY })).err;
@@ -219,7 +221,7 @@ describe('the file that login writes', () => {
     }
   }, 5_000);
 
-  test('that is not valid is an error that suggests to sign in again', async () => {
+  test('that is not valid is an error that suggests signing in again', async () => {
     await mkdir(join(folder, 'muster'));
     for (const text of ['', '{}', '{"url":"muster","key":"k"}']) {
       await writeFile(join(folder, 'muster', 'connection.json'), text);

@@ -1,6 +1,6 @@
 import { toTerminalText } from './terminal-text.js';
 
-/** How a program reaches the API, and the names of the settings that say so. */
+/** How a program connects to the API, and the names of the settings for this. */
 export interface ConnectionSettings {
   /** The address of the API, as it is set. */
   url: string;
@@ -113,8 +113,8 @@ function describeResponse(
   if (redirect !== null) {
     return {
       kind: 'redirect',
-      problem: `it redirects to ${redirect.shown}, which is not the same path of another address`,
-      advice: `set ${urlSetting} to the address that Muster itself has`,
+      problem: `it redirects to ${redirect.shown}, which is not an address of Muster’s API`,
+      advice: `set ${urlSetting} to Muster’s own address, which does not redirect`,
     };
   }
   const title = titleOf(body);
@@ -152,11 +152,11 @@ const SIGN_IN_ADDRESS = /(?:log|sign)[-_]?in|oauth|openid|saml|[/.-]sso|[/.-]aut
 
 /** What to do if a proxy refuses a request with this status. Muster's own refusals are problem documents. */
 const ADVICE_BY_REFUSAL = {
-  403: 'allow PATH there',
-  405: 'allow the methods GET, POST, PATCH, PUT and DELETE for PATH there',
-  408: 'allow requests more time there',
-  413: 'raise the limit of a request’s body there to 10 MiB (nginx: client_max_body_size 10m)',
-  429: 'raise the limit of requests there',
+  403: 'allow PATH in the proxy or firewall',
+  405: 'allow the methods GET, POST, PATCH, PUT and DELETE for PATH in the proxy or firewall',
+  408: 'allow requests more time in the proxy or firewall',
+  413: 'raise its limit for request bodies to 10 MiB (nginx: client_max_body_size 10m)',
+  429: 'raise its rate limit',
 } as const;
 
 const TITLE_LENGTH_MAX = 60;
@@ -235,7 +235,7 @@ export const describeTlsPort = ({ url, urlSetting }: ConnectionSettings): Connec
   advice: `set ${urlSetting} to ${url.replace(/^http:/, 'https:')}`,
 });
 
-/** What failed, for a subject that the caller puts in front: the server itself, or the proxy. */
+/** Describes what failed. If the proxy failed, the caller must put the proxy's name in front of `problem`. */
 function describeFailure(
   settings: ConnectionSettings,
   { code, message, isAtProxy, timeoutMs }: ConnectionError,
@@ -255,7 +255,7 @@ function describeFailure(
   });
   if (timeoutMs !== undefined) {
     return unreachable(
-      `${subject}gives no answer within ${timeoutMs / 1_000} s`,
+      `${subject}did not answer within ${timeoutMs / 1_000} s`,
       `check that the API is not overloaded, that ${urlSetting} is its address, and the firewalls on the way`,
     );
   }

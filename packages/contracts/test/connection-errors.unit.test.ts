@@ -109,7 +109,7 @@ describe('the description of a request without a response', () => {
   test('names the timeout that passed', () => {
     const timedOut = error('ABORT_ERR', 'aborted', { timeoutMs: 20_000 });
     expect(describeConnectionError(settings('https://m.example'), timedOut).problem).toBe(
-      'the server gives no answer within 20 s',
+      'the server did not answer within 20 s',
     );
   });
 
@@ -174,7 +174,7 @@ describe('the description of a response that is not from Muster', () => {
     const adviceFor = (path: string): string => describeAt('https://m.example', 401, { path }).advice;
     expect(adviceFor('/api/hosts')).toMatch(/^let \/api\/\* through/);
     expect(adviceFor('/healthz')).toMatch(/^let \/healthz through/);
-    expect(describeAt('https://m.example', 403).advice).toBe('allow /api/agent/heartbeat there');
+    expect(describeAt('https://m.example', 403).advice).toBe('allow /api/agent/heartbeat in the proxy or firewall');
     expect(describeAt('https://m.example', 413).advice).toContain('client_max_body_size 10m');
   });
 

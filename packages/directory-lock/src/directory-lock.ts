@@ -75,7 +75,7 @@ export async function acquireDirectoryLock(
   }
 }
 
-/** Opens the directory. Any error but a missing permission is the system's error. */
+/** Opens the directory. Rejects with the system's error, except if a permission is missing. */
 async function openDirectory(directory: string) {
   try {
     const realDirectory = await realpath(directory);

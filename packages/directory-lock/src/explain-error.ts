@@ -26,7 +26,7 @@ const OWNER_MASK = 0o700;
  */
 export async function explainDirectoryError(error: unknown, directory: string): Promise<string | null> {
   if (error instanceof DirectoryLockUnavailableError) {
-    // EPERM is not a missing permission here: some file systems answer it to a hard link.
+    // EPERM is not a missing permission here: some file systems return it for a hard link.
     return codeOf(error.cause) === 'EACCES' ? explainMissingPermission(resolve(directory)) : error.reason;
   }
   const code = codeOf(error);

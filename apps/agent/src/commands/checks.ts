@@ -36,8 +36,8 @@ function stateCheck({ stateDir }: AgentEnv): Check {
 
 /** What to do about each problem that a running agent reports. The other checks advise on the rest. */
 const ADVICE_BY_PROBLEM: Readonly<Record<string, string>> = {
-  engine_unreachable: 'see the check engine; if that is ok, the agent’s user may not open the engine’s socket',
-  list_refused: 'see the check permissions; if that is ok, the engine refuses the agent’s user',
+  engine_unreachable: 'see the check “engine” above; if it is ok, the agent’s user cannot open the engine’s socket',
+  list_refused: 'see the check “permissions” above; if it is ok, the engine refuses the agent’s user',
   too_many_containers: 'remove containers that are no longer needed (docker container prune)',
   snapshot_refused: 'upgrade the agent or the API, whichever is older',
 };
@@ -62,18 +62,18 @@ function reportCheck({ stateDir }: AgentEnv): Check {
       if (engineError !== null) {
         throw new CheckError(
           `the agent (process ${pid}) cannot read the engine: ${engineError}`,
-          'see the check engine',
+          'see the check “engine” above',
         );
       }
       if (serverError !== null) {
         throw new CheckError(
           `the agent (process ${pid}) cannot report: ${serverError}`,
-          'see the checks server and token; if they are ok, restart the agent, or wait: it retries',
+          'see the checks “server” and “token” above; if they are ok, restart the agent, or wait: it retries',
         );
       }
       if (isSuperseded) {
         throw new CheckError(
-          `another agent reports with the token of this one (process ${pid})`,
+          `another agent uses the token of the running agent (process ${pid})`,
           'run muster-agent status, which says what to do on a copied machine',
         );
       }

@@ -43,7 +43,7 @@ export const moveAgent = (
     }
     return [
       enrollment.musterUrl === musterUrl
-        ? `This machine is already enrolled at ${musterUrl}; another address is set with --url.`
+        ? `This machine is already enrolled at ${musterUrl}. To change the address, run this command with --url.`
         : `This machine now reports to ${musterUrl} instead of ${enrollment.musterUrl}, as host ${enrollment.hostId}.`,
       ...(environment === null || environment === '' || environment.replace(/\/+$/, '') === musterUrl
         ? []
@@ -75,7 +75,8 @@ async function confirmToken(
     }
     if (answer.data.hostId !== hostId) {
       throw new StopError(
-        `the API at ${musterUrl} has another host for the token from ${previousUrl}, so it is another server`,
+        `the API at ${musterUrl} has another host for the token from ${previousUrl}, so it is another server; ` +
+          'nothing was changed',
         ExitCodes.failed,
       );
     }

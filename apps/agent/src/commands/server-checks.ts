@@ -55,7 +55,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         const url = await serverUrl();
         const proxy = proxyFor(url, env.proxy);
         const host = hostOf(proxy?.url ?? url);
-        const suffix = proxy === null ? '' : ` (the proxy in ${proxy.setting}, which resolves ${hostOf(url)})`;
+        const suffix = proxy === null ? '' : ` (the proxy in ${proxy.setting}; this proxy resolves ${hostOf(url)})`;
         if (isIP(host) !== 0) return { found: `${host} is an IP address${suffix}` };
         try {
           return { found: `${host} resolves to ${(await lookup(host)).address}${suffix}` };
@@ -85,7 +85,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         if (typeof expiresAtMs !== 'number') {
           const { kind, problem, advice } = expiresAtMs;
           if (kind === 'certificate' || kind === 'protocol') throw new CheckError(problem, advice);
-          return { found: `${problem}: see server`, isSkipped: true };
+          return { found: `${problem}: see the check “server”`, isSkipped: true };
         }
         const days = Math.floor((expiresAtMs - wallNow().getTime()) / DAY_MS);
         const expiresSoon = days < CERTIFICATE_DAYS_MIN;

@@ -6,9 +6,9 @@ import { queryStatus } from '../status-socket.js';
 const UNIT_PATH = '/etc/systemd/system/muster-agent.service';
 
 /**
- * Root may use every socket, but the agent's own user perhaps not. If root runs the check and the state directory
- * belongs to another user, returns what to do if that user may not use the engine's socket. Returns null if the user
- * may, or if a running agent shows that it can.
+ * Checks the permissions of the agent's own user if root runs the check, because root may use every socket. If the
+ * state directory belongs to another user who may not use the engine's socket, returns what to do. Returns null if that
+ * user may use it, or if a running agent shows this.
  */
 export async function checkServiceUser(stateDir: string, address: EngineAddress): Promise<string | null> {
   if (address.kind !== 'unix' || process.getuid?.() !== 0) return null;

@@ -47,7 +47,7 @@ function describeRunning(running: AgentStatus): string[] {
       ? [
           'Another machine reports with this host’s token; one of the two is usually a copy of the other (a cloned VM, ' +
             'for example). On the copy, stop the agent, run `muster-agent leave`, which keeps the token valid for the ' +
-            'other machine, and enroll it with a new enrollment token.',
+            'other machine, and enroll the copy with a new enrollment token.',
         ]
       : []),
   ];

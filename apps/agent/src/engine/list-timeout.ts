@@ -1,4 +1,4 @@
-/** The timeout of the first list, in milliseconds, and the least timeout of all others. */
+/** The timeout of the first list, in milliseconds, and the minimum of all later timeouts. */
 export const LIST_TIMEOUT_MS_DEFAULT = 15_000;
 
 /** The timeout does not grow beyond this, in milliseconds, unless the configured timeout is longer. */

@@ -14,7 +14,7 @@ const UNITS: Readonly<Record<string, { ms: number; roundedMs: number }>> = {
 };
 
 /**
- * Returns the least number of milliseconds since the start of a running container, or since the exit of an exited one,
+ * Returns the minimum of the milliseconds since the start of a running container, or since the exit of an exited one,
  * according to the engine's status text, such as `Up 2 hours (healthy)` or `Exited (1) 3 days ago`. Returns null if the
  * text has no age, and for `Less than a second`, which engines also write for a time in the future.
  *

@@ -6,7 +6,7 @@ import type { EngineEvent } from './shapes.js';
 
 /** Callbacks for an engine's events. */
 export interface WatchHandlers {
-  /** Called when events are received. No event is missed from then on, but earlier events may have been missed. */
+  /** Called when a stream was opened. No event is missed from then on, but earlier events may have been missed. */
   onWatching(): void;
   onEvent(event: EngineEvent): void;
   /**

@@ -21,7 +21,7 @@ export interface EngineState {
   /** Returns why the engine cannot be read; null if it can. */
   fault(): EngineFault | null;
   recordReadable(containers: number): void;
-  /** Records a fault. Returns whether it differs from the last one in more than its text, and the wait after it. */
+  /** Records a fault. Returns whether its kind is new, and the wait until the next list. */
   recordFault(fault: EngineFault): { isNewKind: boolean; delayMs: number };
   /**
    * Returns the facts for an enrollment; null if the machine cannot be enrolled yet. A machine that was never enrolled
@@ -29,7 +29,7 @@ export interface EngineState {
    * that was enrolled before would become another host, so it waits for its engine.
    */
   enrollmentFacts(isEnrolled: boolean): MachineFacts | null;
-  /** Returns when `enrollmentFacts` will return facts even without the engine; infinite if the engine can be read. */
+  /** Returns when `enrollmentFacts` will return facts even without the engine; infinite before the first fault. */
   enrollmentPossibleAt(): number;
 }
 

@@ -113,7 +113,7 @@ function checkOptions(terminal: Terminal, { host, state, sort }: Options): void 
   const knownStates: readonly string[] = [...DOCKER_STATES, ...PODMAN_STATES];
   for (const unknown of (state ?? []).filter((each) => !knownStates.includes(each))) {
     const states = DOCKER_STATES.join(', ');
-    terminal.err(`muster: warning: --state ${toTerminalText(unknown)}: Docker's states are ${states}\n`);
+    terminal.err(`muster: warning: unknown --state ${toTerminalText(unknown)}: Docker's states are ${states}\n`);
   }
 }
 

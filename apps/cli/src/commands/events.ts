@@ -150,7 +150,7 @@ const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
   return kind === 'removed' ? 'gray' : null;
 };
 
-/** The kinds of events whose values before the change need no space in a table. */
+/** The kinds of events for which a table does not show the value before the change. */
 const KINDS_WITHOUT_BEFORE: readonly EventKind[] = [
   'created',
   'started',

@@ -64,8 +64,8 @@ export async function watchChanges(
 }
 
 /**
- * Returns a function that handles the states of a stream's connection. It throws the error of the first connection, so
- * that a command without a server ends. Later, it reports each outage on standard error.
+ * Returns a function that handles the states of a stream's connection. If the first connection fails, it throws the
+ * error, so that the command ends. Later, it reports each outage on standard error.
  */
 export function createOutageReport(
   terminal: Terminal,

@@ -37,7 +37,7 @@ export function writeList<Row>(
 
 /**
  * Returns a function that writes the next items of a list that never ends. JSON has one line for each item. The header
- * of CSV is written at once, and the header of a table before its first row.
+ * of CSV is written immediately, and the header of a table before its first row.
  */
 export function createListWriter<Row>(
   terminal: Terminal,

@@ -22,9 +22,9 @@ export interface Column<Row> {
   /** Minimum width of the shortened column. With Infinity, the column is shortened only if nothing else helps. */
   widthMin?: number;
   /**
-   * The position of this column in the order in which columns are omitted from a table that is too wide for the screen.
-   * A column without a position is never omitted. The minor columns, up to `MINOR_OMISSION_MAX`, are omitted before the
-   * others become narrow.
+   * If a table is too wide for the screen, columns are omitted in the order of this number. A column without a number
+   * is never omitted. Columns up to `MINOR_OMISSION_MAX` are minor: they are omitted before others become narrower than
+   * `WIDTH_MIN_WITH_MINOR`.
    */
   omission?: number;
 }
@@ -37,7 +37,7 @@ const WIDTH_MIN = 8;
 const MINOR_OMISSION_MAX = 2;
 
 /** The width to which the other columns may be shortened while there are minor columns. */
-const COMFORTABLE_WIDTH = 20;
+const WIDTH_MIN_WITH_MINOR = 20;
 
 /** Formats a complete table: see `createTable`. */
 export const formatTable = <Row>(
@@ -106,7 +106,7 @@ function fitColumns<C extends Candidate>(candidates: readonly C[], screenColumns
   const omissions = candidates.filter(({ column }) => column.omission !== undefined);
   for (const omitted of omissions.sort((a, b) => a.column.omission! - b.column.omission!)) {
     const isMinor = omitted.column.omission! <= MINOR_OMISSION_MAX;
-    if (totalOf(kept, isMinor ? COMFORTABLE_WIDTH : 0) <= spaceOf(kept.length)) continue;
+    if (totalOf(kept, isMinor ? WIDTH_MIN_WITH_MINOR : 0) <= spaceOf(kept.length)) continue;
     kept = kept.filter((candidate) => candidate !== omitted);
   }
   // On a very narrow screen, even the most important columns need more space. At least the first one is shown.

@@ -76,7 +76,7 @@ export interface RevocationScope {
    * changed the member's role.
    */
   userId: string;
-  /** Who revokes the credentials, for the audit log: an operator, or `system` if a role claim does. */
+  /** Who revokes the credentials, for the audit log: an operator, or `system` for a role claim. */
   actor: NewAuditEntry['actor'];
   at: Date;
 }

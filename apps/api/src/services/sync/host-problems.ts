@@ -87,7 +87,8 @@ export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
 
 const CLONE_MESSAGE =
   "Two machines use this host's token; one is usually a copy of the other. On the copy, stop the agent, run " +
-  '`muster-agent leave`, which keeps the token valid for the other machine, and enroll it with a new enrollment token.';
+  '`muster-agent leave`, which keeps the token valid for the other machine, and enroll the copy with a new ' +
+  'enrollment token.';
 
 const truncatedMessage = (containers: number): string =>
   `${containers === 1 ? '1 container has' : `${containers} containers have`} fields over a limit, which are stored shortened. ` +
