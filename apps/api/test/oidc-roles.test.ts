@@ -213,6 +213,30 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
   });
 
+  test.each(['ops-admins', 'heads'])(
+    'of another user with the address of a member cannot lower the role of that member: %s',
+    async (group) => {
+      const known = await newOrganization();
+      const ada = await join([group], known);
+      const role = group === 'heads' ? 'owner' : 'admin';
+      // If this is the only owner, the other user must not sign in as this owner either.
+      await context.api.db.prisma.member.delete({ where: { userId: known.owner.id } });
+      const subject = registerVisitor({ email: ada.email, email_verified: true, groups: ['everyone'] });
+      expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
+      expect(oidc.log).toContain('another user of the provider signs in as the member with this address');
+      expect(await roleIn(ada.browser)).toBe(role);
+      expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
+    },
+  );
+
+  test('are accepted from a member whose id at the provider has changed, if they grant the same role', async () => {
+    const ada = await join(['ops-admins'], await newOrganization());
+    registerVisitor({ email: ada.email, email_verified: true, groups: ['ops-admins'] });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    expect((await browser.get(Paths.session)).body).toMatchObject({ role: 'admin', user: { id: ada.id } });
+  });
+
   describe('of a person without an account', () => {
     beforeAll(async () => {
       const { db, clock } = context.api;

@@ -96,8 +96,17 @@ async function findOrAddUser(
   const grantedRole = policy.roleByGroup === null ? policy.autoProvisionRole : highestRole(person, policy.roleByGroup);
   if (user !== null && user.member !== null) {
     const decidesRole = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
-    // The address alone must not end anyone's access, so an unknown person without a matching group changes nothing.
+    // The address alone must not end anyone's access or lower their role, because the provider may have given it to
+    // another person.
     if (decidesRole && grantedRole === null) return refuseRole(person, user.id);
+    if (decidesRole && isLower(grantedRole, user.member.role) && (await hasAccount(tx, user.id, issuer))) {
+      return refuse(
+        'role',
+        'another user of the provider signs in as the member with this address, and the groups of this user grant a ' +
+          'lower role: if both are the same person, give the member this role first',
+        user.id,
+      );
+    }
     await addCredential(tx, user.id, credential, at);
     const { organizationId } = user.member;
     const target = `user:${user.id}` as const;
@@ -171,8 +180,14 @@ function highestRole({ groups }: ExternalUser, roleByGroup: ReadonlyMap<string, 
   return ROLES_HIGHEST_FIRST.find((role) => granted.has(role)) ?? null;
 }
 
-const hasPassword = async (tx: Prisma.TransactionClient, userId: string): Promise<boolean> =>
-  (await tx.account.count({ where: { userId, providerId: 'credential' } })) > 0;
+const isLower = (role: MemberRole | null, than: MemberRole): boolean =>
+  role !== null && ROLES_HIGHEST_FIRST.indexOf(role) > ROLES_HIGHEST_FIRST.indexOf(than);
+
+const hasAccount = async (tx: Prisma.TransactionClient, userId: string, providerId: string): Promise<boolean> =>
+  (await tx.account.count({ where: { userId, providerId } })) > 0;
+
+const hasPassword = (tx: Prisma.TransactionClient, userId: string): Promise<boolean> =>
+  hasAccount(tx, userId, 'credential');
 
 /**
  * Sets the role that a member's groups grant. Without a matching group, ends the member's sessions, makes them a viewer
