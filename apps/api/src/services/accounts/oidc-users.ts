@@ -4,7 +4,7 @@ import { ConflictError } from '../../errors.js';
 import { recordAuditEntry } from '../audit/index.js';
 import type { ExternalUser } from './identity-provider.js';
 import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
-import { revokeCredentialsCreatedBy } from './credentials.js';
+import { revokeCredentialsCreatedBy, revokeInvitationsCreatedBy } from './credentials.js';
 import { hasSeveralOwners, lockMember, setRole } from './members.js';
 
 /** The rules for who may sign in through an identity provider, and with which role. */
@@ -191,7 +191,8 @@ const hasPassword = (tx: Prisma.TransactionClient, userId: string): Promise<bool
 
 /**
  * Sets the role that a member's groups grant. Without a matching group, ends the member's sessions, makes them a viewer
- * and revokes their credentials. The role of a member with a password, and of the only owner, stays.
+ * and revokes their credentials and invitations. If the provider sent no groups, ends only the sessions, and makes an
+ * owner an admin. The role of a member with a password, and of the only owner, stays.
  */
 async function applyRole(
   tx: Prisma.TransactionClient,
@@ -209,11 +210,21 @@ async function applyRole(
     return { userId, warning: `the groups grant ${granted}, but this is the only owner, who keeps this role` };
   }
   const scope = { organizationId, userId, actor: 'system', at } as const;
-  // An owner without a matching group must not count as an owner any more: two of them would otherwise keep each other
-  // out, because each would be refused while the other is still an owner.
-  await setRole(tx, member, role ?? 'viewer', scope, { details: { source: 'role claim' } });
-  if (role !== null) return admit(userId);
-  await revokeCredentialsCreatedBy(tx, scope, 'member.role_claim_unmatched');
+  const { groups } = person;
+  const details = { source: 'role claim' };
+  if (typeof groups === 'string') {
+    // The person may still have their groups, so nothing is revoked. An owner must not count as an owner any more: two
+    // of them would otherwise keep each other out, because each would be refused while the other is still an owner.
+    if (member.role === 'owner') {
+      await setRole(tx, member, 'admin', scope, { keepInvitations: true, details: { ...details, claim: groups } });
+    }
+  } else {
+    await setRole(tx, member, role ?? 'viewer', scope, { details });
+    // The person may have lost the role owner at an earlier sign-in without groups, which kept the invitations.
+    if (role !== 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
+    if (role !== null) return admit(userId);
+    await revokeCredentialsCreatedBy(tx, scope, 'member.role_claim_unmatched');
+  }
   await tx.session.deleteMany({ where: { userId } });
   const refused = refuseRole(person, userId);
   return refused.refusal === 'role' ? { ...refused, refusal: 'role-ended' } : refused;
