@@ -3,6 +3,10 @@ import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { startIdentityProvider } from '@muster/testkit/identity-provider';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { lockMember } from '../src/services/accounts/members.js';
 import { findOidcUser } from '../src/services/accounts/oidc-users.js';
 import { Browser } from './browser.js';
 import { useApi } from './harness.js';
@@ -135,6 +139,43 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     await owner.browser.call('delete', Paths.member.replace(':userId', id));
     expect((await browser.get(Paths.hosts)).status).toBe(401);
     expect(await signIn(new Browser(api()))).toBe(refusalPath('removed'));
+  });
+
+  test('accepts an invitation of a removed member whose identity at the provider is still stored', async () => {
+    const { prisma } = context.api.db;
+    const known = await member(context.api, (await context.api.organization()).id, 'viewer');
+    const subject = registerVisitor({ email: known.email, email_verified: true });
+    expect(await signIn(new Browser(api()))).toBe('/');
+    await prisma.member.delete({ where: { userId: known.id } });
+    const email = newEmail();
+    const { organization } = await invite(email, 'admin');
+    // The address has changed as well, so the identity now belongs to another user.
+    oidc.provider.people.set(subject, { email, email_verified: true });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    const session = { role: 'admin', organization: { id: organization.id }, user: { email } };
+    expect((await browser.get(Paths.session)).body).toMatchObject(session);
+    expect(await prisma.account.findMany({ where: { accountId: subject }, include: { user: true } })).toMatchObject([
+      { user: { email } },
+    ]);
+  });
+
+  test('stores no identity for a member who is removed during the first sign-in', async () => {
+    const { db, clock } = context.api;
+    const { id, email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    const subject = randomUUID();
+    const claims = { name: 'Ada', email, isEmailVerified: true, groups: 'absent' } as const;
+    let decision: ReturnType<typeof findOidcUser> | undefined;
+    await db.prisma.$transaction(async (tx) => {
+      const { organizationId } = await tx.member.findUniqueOrThrow({ where: { userId: id } });
+      await lockMember(tx, organizationId, id);
+      decision = findOidcUser(db, { issuer: oidc.provider.issuer, subject, ...claims }, INVITED_ONLY, clock());
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await tx.member.delete({ where: { userId: id } });
+      await tx.account.deleteMany({ where: { userId: id } });
+    });
+    expect(await decision).toMatchObject({ refusal: 'removed' });
+    expect(await db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
   });
 
   test('accepts unknown people if it is configured to, once there is an owner', async () => {

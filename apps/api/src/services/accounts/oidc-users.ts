@@ -83,23 +83,26 @@ async function findOrAddUser(
     include: { user: { include: { member: true } } },
   });
   const addressRefusal = checkAddress(person, policy);
-  if (known !== null) {
-    const { member } = known.user;
+  if (known !== null && known.user.member !== null) {
     // Without a list of domains, the address does not matter any more, and the provider may have changed it.
     if (policy.domains !== null && addressRefusal !== null) return { ...addressRefusal, userId: known.userId };
-    return member === null ? refuseRemoved() : applyRole(tx, member, person, policy, at);
+    return applyRole(tx, known.user.member, person, policy, at);
   }
+  // The account of a removed member must not prevent the person from accepting an invitation.
+  if (known !== null) await tx.account.deleteMany({ where: { id: known.id } });
   if (addressRefusal !== null) return addressRefusal;
 
   const email = normalizeEmail(person.email!);
   const user = await tx.user.findUnique({ where: { email }, include: { member: true } });
+  // With this lock, the member cannot be removed before the account is added, which would leave the account.
+  const member = user?.member ? await lockMember(tx, user.member.organizationId, user.id) : null;
   const grantedRole = policy.roleByGroup === null ? policy.autoProvisionRole : highestRole(person, policy.roleByGroup);
-  if (user !== null && user.member !== null) {
+  if (user !== null && member !== null) {
     const decidesRole = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
     // The address alone must not end anyone's access or lower their role, because the provider may have given it to
     // another person.
     if (decidesRole && grantedRole === null) return refuseRole(person, user.id);
-    if (decidesRole && isLower(grantedRole, user.member.role) && (await hasAccount(tx, user.id, issuer))) {
+    if (decidesRole && isLower(grantedRole, member.role) && (await hasAccount(tx, user.id, issuer))) {
       return refuse(
         'role',
         'another user of the provider signs in as the member with this address, and the groups of this user grant a ' +
@@ -108,11 +111,11 @@ async function findOrAddUser(
       );
     }
     await addCredential(tx, user.id, credential, at);
-    const { organizationId } = user.member;
+    const { organizationId } = member;
     const target = `user:${user.id}` as const;
     const details = { issuer };
     await recordAuditEntry(tx, { organizationId, at, actor: target, action: 'user.vouched_for', target, details });
-    return applyRole(tx, user.member, person, policy, at);
+    return applyRole(tx, member, person, policy, at);
   }
   if (policy.roleByGroup !== null && grantedRole === null) return refuseRole(person, null);
 
