@@ -252,6 +252,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     const one = api({ issuer: unavailableProvider.issuer });
     await unavailableProvider.close();
     expect(await begin(new Browser(one), '/ports')).toBe(refusalPath('unavailable', '/ports'));
+    expect(oidc.log).toContain('"causeCode":"ECONNREFUSED"');
     const back = await startIdentityProvider(Number(new URL(unavailableProvider.issuer).port));
     back.register(CALLBACK_URL);
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
@@ -262,6 +263,46 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     await back.close();
     expect(await end(browser, callback)).toBe(refusalPath('unavailable'));
     expect(oidc.log).toContain('"refusal":"unavailable"');
+  });
+
+  test('reports a wrong client secret as a wrong setting, and logs the error code of the provider', async () => {
+    const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    registerVisitor({ email, email_verified: true });
+    const clientSecret = 'a secret that was replaced at the provider';
+    expect(await signIn(new Browser(api({ clientSecret })))).toBe(refusalPath('unavailable'));
+    expect(oidc.log).toContain('"providerError":"invalid_client"');
+    expect(oidc.log).not.toContain(clientSecret);
+  });
+
+  test.each([
+    ['a wrong client secret', 'invalid_client', 'unavailable'],
+    ['a client that may not use this flow', 'unauthorized_client', 'unavailable'],
+    ['an outage', 'temporarily_unavailable', 'unavailable'],
+    ['an overlong error code', 'x'.repeat(1_000), 'unavailable'],
+    ['a used code', 'invalid_grant', 'mismatched'],
+  ])('reports %s that the provider states in the body of its response', async (_case, error, failure) => {
+    const server = createServer((req, res) => {
+      const { port } = server.address() as AddressInfo;
+      const issuer = `http://127.0.0.1:${port}`;
+      const metadata = {
+        issuer,
+        authorization_endpoint: `${issuer}/auth`,
+        token_endpoint: `${issuer}/token`,
+        jwks_uri: `${issuer}/jwks`,
+      };
+      const isToken = req.url === '/token';
+      res.writeHead(isToken ? 400 : 200, { 'content-type': 'application/json' });
+      res.end(JSON.stringify(isToken ? { error } : metadata));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const one = api({ issuer: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const browser = new Browser(one);
+    const state = new URL(await begin(browser)).searchParams.get('state')!;
+    expect(await end(browser, `${CALLBACK_URL}?code=1&state=${state}`)).toBe(refusalPath(failure));
+    expect(oidc.log).toContain(`"providerError":"${error.slice(0, 100)}"`);
+    server.closeAllConnections();
+    server.close();
   });
 
   test('redirects only to pages of this server', async () => {
