@@ -151,7 +151,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = EnvVariables.safeParse(set);
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
-  const problems = [...wrong, ...oidcProblems(new Set(Object.keys(set)), set['MUSTER_OIDC_STRANGER_ROLE'])];
+  const problems = [...wrong, ...oidcProblems(set)];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isReachableOnlyLocally(parsed.data)) {
     problems.push(
       'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only allowed in development, with the ' +
@@ -174,8 +174,29 @@ const OIDC_VARIABLES = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_O
 /** The variables that map groups to roles: either both or none must be set. */
 const ROLE_VARIABLES = ['MUSTER_OIDC_ROLE_CLAIM', 'MUSTER_OIDC_ROLES'] as const;
 
-/** Returns the problems of the identity provider's variables together. `names` are the variables that are set. */
-function oidcProblems(names: ReadonlySet<string>, strangerRole: string | undefined): string[] {
+/**
+ * The path of an issuer of Microsoft Entra ID that serves all tenants or personal accounts. The id is the tenant of
+ * personal accounts.
+ */
+const MULTI_TENANT_PATH = /^\/(common|organizations|consumers|9188040d-6c67-4c5b-b112-36a304b66dad)(\/|$)/i;
+const MICROSOFT_HOSTS: ReadonlySet<string> = new Set([
+  'login.microsoftonline.com',
+  'login.microsoftonline.us',
+  'login.partner.microsoftonline.cn',
+  'login.windows.net',
+]);
+
+/** Whether any administrator of a Microsoft tenant, or any person, can have an account with any address at an issuer. */
+function isMultiTenant(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { hostname, pathname } = new URL(url);
+  return MICROSOFT_HOSTS.has(hostname) && MULTI_TENANT_PATH.test(pathname);
+}
+
+/** Returns the problems of the identity provider's variables together. `set` are the variables that are set. */
+function oidcProblems(set: Readonly<Record<string, string | undefined>>): string[] {
+  const names = new Set(Object.keys(set));
+  const strangerRole = set['MUSTER_OIDC_STRANGER_ROLE'];
   const isAnySet = (variables: readonly string[]) => variables.some((name) => names.has(name));
   const missing = (variables: readonly string[], purpose: string) =>
     variables.filter((name) => !names.has(name)).map((name) => `${name} must be set to ${purpose}`);
@@ -188,6 +209,12 @@ function oidcProblems(names: ReadonlySet<string>, strangerRole: string | undefin
   if (isAnySet(ROLE_VARIABLES) && strangerRole !== undefined && strangerRole !== 'none') {
     problems.push(
       'MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set: give the role to a group that everyone is in',
+    );
+  }
+  if (set['MUSTER_OIDC_TRUST_EMAIL'] === 'true' && isMultiTenant(set['MUSTER_OIDC_ISSUER'] ?? '')) {
+    problems.push(
+      'MUSTER_OIDC_ISSUER must name one tenant by its id, not common, organizations or consumers, if ' +
+        'MUSTER_OIDC_TRUST_EMAIL is true: otherwise, the administrator of any tenant could use the address of a member',
     );
   }
   return problems;

@@ -118,6 +118,23 @@ describe('the environment', () => {
     MUSTER_OIDC_CLIENT_SECRET: 'secret',
   };
 
+  test.each([
+    'https://login.microsoftonline.com/common/v2.0',
+    'https://login.microsoftonline.com/organizations/v2.0',
+    'https://login.microsoftonline.com/consumers',
+    'https://LOGIN.microsoftonline.com/Common/v2.0',
+    'https://login.microsoftonline.us/common/v2.0',
+    'https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0',
+  ])('refuses to trust the addresses of the issuer %s, at which anyone can have an account', (issuer) => {
+    const values = { ...provider, MUSTER_OIDC_ISSUER: issuer };
+    expect(problems({ ...values, MUSTER_OIDC_TRUST_EMAIL: 'true' })).toEqual([
+      expect.stringMatching(/^MUSTER_OIDC_ISSUER must name one tenant .* if MUSTER_OIDC_TRUST_EMAIL is true/),
+    ]);
+    expect(problems({ ...values, MUSTER_OIDC_TRUST_EMAIL: 'false' })).toEqual([]);
+    const tenant = 'https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0';
+    expect(problems({ ...provider, MUSTER_OIDC_ISSUER: tenant, MUSTER_OIDC_TRUST_EMAIL: 'true' })).toEqual([]);
+  });
+
   test('maps groups to roles, and their names may contain colons, spaces, backslashes and escaped commas', () => {
     const rolesOf = (value: string) => [
       ...parseEnv({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value }).MUSTER_OIDC_ROLES!,

@@ -126,25 +126,53 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     expect(oidc.log).toContain('the provider did not send the claim');
   });
 
-  test.each([
-    ['everyone', '/', [401, 200], 401],
-    ['unknown', refusalPath('role-ended'), [401, 401], 401],
-  ])('%s revoke the credentials that an owner created and may no longer use', async (group, where, keys, token) => {
-    const ada = await join(['heads'], await newOrganization());
+  /** Creates API keys, an enrollment token and an invitation as a signed-in owner. */
+  async function createCredentials(browser: Browser) {
     const create = async (path: string, body: object) =>
-      (await ada.browser.call('post', path, body)).body as { key: string; token: string; url: string };
+      (await browser.call('post', path, body)).body as { key: string; token: string; url: string };
     const admin = await create(Paths.apiKeys, { name: 'x', role: 'admin' });
     const viewer = await create(Paths.apiKeys, { name: 'y', role: 'viewer' });
     const enrollment = await create(Paths.enrollmentTokens, { name: 'z' });
     const { url } = await create(Paths.invitations, { email: newEmail(), role: 'owner' });
-    expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
     const { http } = context.api.replica();
     const read = async (key: string) => (await http.get(Paths.hosts).auth(key, { type: 'bearer' })).status;
-    expect([await read(admin.key), await read(viewer.key)]).toEqual(keys);
-    const enroll = http.post(Paths.agentEnroll).auth(enrollment.token, { type: 'bearer' }).send(enrollRequest());
-    expect((await enroll).status).toBe(token);
-    const offer = await http.post(Paths.invitationOffer).send({ token: url.split('#token=')[1]! });
-    expect(offer.status).toBe(401);
+    return {
+      /** Returns the status of a request with the admin key, the viewer key, the enrollment token and the invitation. */
+      async use() {
+        const enroll = http.post(Paths.agentEnroll).auth(enrollment.token, { type: 'bearer' }).send(enrollRequest());
+        const offer = http.post(Paths.invitationOffer).send({ token: url.split('#token=')[1]! });
+        return [await read(admin.key), await read(viewer.key), (await enroll).status, (await offer).status];
+      },
+    };
+  }
+
+  test.each([
+    ['everyone', '/', [401, 200, 401, 401]],
+    ['unknown', refusalPath('role-ended'), [401, 401, 401, 401]],
+  ])('%s revoke the credentials that an owner created and may no longer use', async (group, where, statuses) => {
+    const ada = await join(['heads'], await newOrganization());
+    const credentials = await createCredentials(ada.browser);
+    expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
+    expect(await credentials.use()).toEqual(statuses);
+  });
+
+  test.each<[string, string, Profile]>([
+    ['left out because there are too many', 'groups', { hasgroups: true }],
+    ['invalid', 'role-ended', { groups: { heads: true } }],
+    ['absent', 'role-ended', {}],
+  ])('that are %s end the sessions, but revoke nothing until the provider sends groups', async (_how, why, claims) => {
+    const known = await newOrganization();
+    const ada = await join(['heads'], known);
+    const credentials = await createCredentials(ada.browser);
+    const bob = await join(['ops-admins'], known);
+    for (const someone of [ada, bob]) {
+      expect((await someone.signInAs(claims)).location).toBe(refusalPath(why));
+      expect((await someone.browser.get(Paths.hosts)).status).toBe(401);
+      expect(await storedRole(someone.id)).toBe('admin');
+    }
+    expect(await credentials.use()).toEqual([200, 200, 201, 200]);
+    expect((await ada.signInAs({ groups: ['everyone'] })).location).toBe('/');
+    expect(await credentials.use()).toEqual([401, 200, 401, 401]);
   });
 
   test('never demote or refuse the only owner', async () => {
@@ -211,6 +239,30 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
     expect(await roleIn(ada.browser)).toBe('admin');
     expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
+  });
+
+  test.each(['ops-admins', 'heads'])(
+    'of another user with the address of a member cannot lower the role of that member: %s',
+    async (group) => {
+      const known = await newOrganization();
+      const ada = await join([group], known);
+      const role = group === 'heads' ? 'owner' : 'admin';
+      // If this is the only owner, the other user must not sign in as this owner either.
+      await context.api.db.prisma.member.delete({ where: { userId: known.owner.id } });
+      const subject = registerVisitor({ email: ada.email, email_verified: true, groups: ['everyone'] });
+      expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
+      expect(oidc.log).toContain('another user of the provider signs in as the member with this address');
+      expect(await roleIn(ada.browser)).toBe(role);
+      expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
+    },
+  );
+
+  test('are accepted from a member whose id at the provider has changed, if they grant the same role', async () => {
+    const ada = await join(['ops-admins'], await newOrganization());
+    registerVisitor({ email: ada.email, email_verified: true, groups: ['ops-admins'] });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    expect((await browser.get(Paths.session)).body).toMatchObject({ role: 'admin', user: { id: ada.id } });
   });
 
   describe('of a person without an account', () => {

@@ -3,6 +3,10 @@ import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { startIdentityProvider } from '@muster/testkit/identity-provider';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { lockMember } from '../src/services/accounts/members.js';
 import { findOidcUser } from '../src/services/accounts/oidc-users.js';
 import { Browser } from './browser.js';
 import { useApi } from './harness.js';
@@ -137,6 +141,43 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await signIn(new Browser(api()))).toBe(refusalPath('removed'));
   });
 
+  test('accepts an invitation of a removed member whose identity at the provider is still stored', async () => {
+    const { prisma } = context.api.db;
+    const known = await member(context.api, (await context.api.organization()).id, 'viewer');
+    const subject = registerVisitor({ email: known.email, email_verified: true });
+    expect(await signIn(new Browser(api()))).toBe('/');
+    await prisma.member.delete({ where: { userId: known.id } });
+    const email = newEmail();
+    const { organization } = await invite(email, 'admin');
+    // The address has changed as well, so the identity now belongs to another user.
+    oidc.provider.people.set(subject, { email, email_verified: true });
+    const browser = new Browser(api());
+    expect(await signIn(browser)).toBe('/');
+    const session = { role: 'admin', organization: { id: organization.id }, user: { email } };
+    expect((await browser.get(Paths.session)).body).toMatchObject(session);
+    expect(await prisma.account.findMany({ where: { accountId: subject }, include: { user: true } })).toMatchObject([
+      { user: { email } },
+    ]);
+  });
+
+  test('stores no identity for a member who is removed during the first sign-in', async () => {
+    const { db, clock } = context.api;
+    const { id, email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    const subject = randomUUID();
+    const claims = { name: 'Ada', email, isEmailVerified: true, groups: 'absent' } as const;
+    let decision: ReturnType<typeof findOidcUser> | undefined;
+    await db.prisma.$transaction(async (tx) => {
+      const { organizationId } = await tx.member.findUniqueOrThrow({ where: { userId: id } });
+      await lockMember(tx, organizationId, id);
+      decision = findOidcUser(db, { issuer: oidc.provider.issuer, subject, ...claims }, INVITED_ONLY, clock());
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await tx.member.delete({ where: { userId: id } });
+      await tx.account.deleteMany({ where: { userId: id } });
+    });
+    expect(await decision).toMatchObject({ refusal: 'removed' });
+    expect(await db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
+  });
+
   test('accepts unknown people if it is configured to, once there is an owner', async () => {
     registerVisitor({ name: 'Zoe', email: newEmail(), email_verified: true });
     const open = api({ autoProvisionRole: 'viewer' });
@@ -211,6 +252,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     const one = api({ issuer: unavailableProvider.issuer });
     await unavailableProvider.close();
     expect(await begin(new Browser(one), '/ports')).toBe(refusalPath('unavailable', '/ports'));
+    expect(oidc.log).toContain('"causeCode":"ECONNREFUSED"');
     const back = await startIdentityProvider(Number(new URL(unavailableProvider.issuer).port));
     back.register(CALLBACK_URL);
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
@@ -221,6 +263,46 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     await back.close();
     expect(await end(browser, callback)).toBe(refusalPath('unavailable'));
     expect(oidc.log).toContain('"refusal":"unavailable"');
+  });
+
+  test('reports a wrong client secret as a wrong setting, and logs the error code of the provider', async () => {
+    const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
+    registerVisitor({ email, email_verified: true });
+    const clientSecret = 'a secret that was replaced at the provider';
+    expect(await signIn(new Browser(api({ clientSecret })))).toBe(refusalPath('unavailable'));
+    expect(oidc.log).toContain('"providerError":"invalid_client"');
+    expect(oidc.log).not.toContain(clientSecret);
+  });
+
+  test.each([
+    ['a wrong client secret', 'invalid_client', 'unavailable'],
+    ['a client that may not use this flow', 'unauthorized_client', 'unavailable'],
+    ['an outage', 'temporarily_unavailable', 'unavailable'],
+    ['an overlong error code', 'x'.repeat(1_000), 'unavailable'],
+    ['a used code', 'invalid_grant', 'mismatched'],
+  ])('reports %s that the provider states in the body of its response', async (_case, error, failure) => {
+    const server = createServer((req, res) => {
+      const { port } = server.address() as AddressInfo;
+      const issuer = `http://127.0.0.1:${port}`;
+      const metadata = {
+        issuer,
+        authorization_endpoint: `${issuer}/auth`,
+        token_endpoint: `${issuer}/token`,
+        jwks_uri: `${issuer}/jwks`,
+      };
+      const isToken = req.url === '/token';
+      res.writeHead(isToken ? 400 : 200, { 'content-type': 'application/json' });
+      res.end(JSON.stringify(isToken ? { error } : metadata));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const one = api({ issuer: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    const browser = new Browser(one);
+    const state = new URL(await begin(browser)).searchParams.get('state')!;
+    expect(await end(browser, `${CALLBACK_URL}?code=1&state=${state}`)).toBe(refusalPath(failure));
+    expect(oidc.log).toContain(`"providerError":"${error.slice(0, 100)}"`);
+    server.closeAllConnections();
+    server.close();
   });
 
   test('redirects only to pages of this server', async () => {

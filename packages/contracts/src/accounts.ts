@@ -38,7 +38,7 @@ export type SignInOptions = z.output<typeof SignInOptions>;
 
 /** The reason why a sign-in with the identity provider failed. The sign-in page gets it as `why=oidc-<reason>`. */
 export type OidcFailure =
-  /** The provider cannot be reached, or its response is invalid. */
+  /** The provider cannot be reached or refuses Muster's client secret, or its response is invalid. */
   | 'unavailable'
   /** The user canceled, or the provider refused the user. */
   | 'refused'

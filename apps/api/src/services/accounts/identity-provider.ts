@@ -174,10 +174,42 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
   );
 }
 
+const CODE_CHARS_MAX = 100;
+
+/**
+ * Returns what the log states about a failed sign-in: the error code of openid-client, the error code of the provider
+ * (RFC 6749) and the code of the cause, such as a network error, as far as there is one.
+ */
+export function describeFailure({ cause }: OidcSignInError): Record<string, unknown> {
+  const { code, error, message } = cause as { code?: unknown; error?: unknown; message: string };
+  const providerError = cause instanceof client.WWWAuthenticateChallengeError ? challengeError(cause) : error;
+  return { code, providerError: shorten(providerError), causeCode: shorten(innermostCode(cause)), detail: message };
+}
+
+/** The provider chooses some of these texts. */
+const shorten = (text: unknown): string | undefined =>
+  typeof text === 'string' ? text.slice(0, CODE_CHARS_MAX) : undefined;
+
+/** Returns the code of the innermost cause that has one. */
+function innermostCode(error: unknown): unknown {
+  let code: unknown;
+  for (let cause = (error as Error).cause; typeof cause === 'object' && cause !== null;) {
+    const inner = cause as { code?: unknown; cause?: unknown };
+    code = inner.code ?? code;
+    cause = inner.cause;
+  }
+  return code;
+}
+
+/** Providers answer a wrong client secret in the Authorization header with a challenge, which may have an error code. */
+const challengeError = ({ cause }: client.WWWAuthenticateChallengeError): string | undefined =>
+  cause.map(({ parameters }) => parameters.error).find((error) => error !== undefined);
+
 function toFailure(error: unknown): OidcFailure {
   if (error instanceof client.AuthorizationResponseError) return 'refused';
-  // The code was used, has expired, or belongs to another attempt.
-  if (error instanceof client.ResponseBodyError) return 'mismatched';
+  // `invalid_grant`: the code was used, has expired, or belongs to another attempt. With other errors, such as
+  // `invalid_client` for a wrong client secret, another attempt fails as well.
+  if (error instanceof client.ResponseBodyError) return error.error === 'invalid_grant' ? 'mismatched' : 'unavailable';
   const { code } = error as { code?: string };
   return code === 'OAUTH_INVALID_RESPONSE' || code === 'OAUTH_JWT_CLAIM_COMPARISON_FAILED'
     ? 'mismatched'

@@ -18,9 +18,9 @@ export async function listMembers(db: Database, organizationId: string, query: P
 }
 
 /**
- * Changes a member's role. The change takes effect at the next call in every process. If the member was an owner,
- * revokes the open invitations that the member created. If the member becomes a viewer, also revokes the admin keys and
- * enrollment tokens that the member created, unless `keepCredentials` is set.
+ * Changes a member's role. The change takes effect at the next call in every process. If the member does not become an
+ * owner, revokes the open invitations that the member created. If the member becomes a viewer, also revokes the admin
+ * keys and enrollment tokens that the member created, unless `keepCredentials` is set.
  * @throws NotFoundError if the organization has no such member.
  * @throws ConflictError if no owner would be left.
  */
@@ -42,6 +42,7 @@ export function changeMember(
 
 interface RoleChangeOptions {
   keepCredentials?: boolean;
+  keepInvitations?: boolean;
   /** Further details for the audit log. */
   details?: Prisma.InputJsonObject;
 }
@@ -55,11 +56,11 @@ export async function setRole(
   member: LockedMember,
   role: MemberRole,
   scope: RevocationScope,
-  { keepCredentials = false, details: furtherDetails = {} }: RoleChangeOptions = {},
+  { keepCredentials = false, keepInvitations = false, details: furtherDetails = {} }: RoleChangeOptions = {},
 ): Promise<void> {
   if (member.role === role) return;
   await tx.member.update({ where: { id: member.id }, data: { role } });
-  if (member.role === 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
+  if (role !== 'owner' && !keepInvitations) await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
   const isDemoted = role === 'viewer';
   if (isDemoted && !keepCredentials) await revokeCredentialsCreatedBy(tx, scope, 'member.role_changed');
   const keepCredentialsDetail = isDemoted && keepCredentials ? { keepCredentials } : {};

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Caller } from '../identity/index.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
-import { OidcSignInError, type IdentityProvider, type ExternalUser } from './identity-provider.js';
+import { describeFailure, OidcSignInError, type IdentityProvider, type ExternalUser } from './identity-provider.js';
 import type { OidcDecision } from './oidc-users.js';
 import type { SessionService } from './sign-in.js';
 import type { SignInLimit } from './sign-in-limit.js';
@@ -71,10 +71,9 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
    */
   function failureLocation(error: unknown, next: string): string {
     if (error instanceof OidcSignInError) {
-      const { code, message } = error.cause as { code?: unknown; message: string };
       const { failure } = error;
       logger[failure === 'unavailable' ? 'warn' : 'info'](
-        { refusal: failure, code, detail: message },
+        { refusal: failure, ...describeFailure(error) },
         'OIDC sign-in failed',
       );
       return signInPageUrl(failure, next);

@@ -4,7 +4,7 @@ import { ConflictError } from '../../errors.js';
 import { recordAuditEntry } from '../audit/index.js';
 import type { ExternalUser } from './identity-provider.js';
 import { addCredential, addMember, lockFirstOrganization, normalizeEmail } from './add-member.js';
-import { revokeCredentialsCreatedBy } from './credentials.js';
+import { revokeCredentialsCreatedBy, revokeInvitationsCreatedBy } from './credentials.js';
 import { hasSeveralOwners, lockMember, setRole } from './members.js';
 
 /** The rules for who may sign in through an identity provider, and with which role. */
@@ -83,27 +83,39 @@ async function findOrAddUser(
     include: { user: { include: { member: true } } },
   });
   const addressRefusal = checkAddress(person, policy);
-  if (known !== null) {
-    const { member } = known.user;
+  if (known !== null && known.user.member !== null) {
     // Without a list of domains, the address does not matter any more, and the provider may have changed it.
     if (policy.domains !== null && addressRefusal !== null) return { ...addressRefusal, userId: known.userId };
-    return member === null ? refuseRemoved() : applyRole(tx, member, person, policy, at);
+    return applyRole(tx, known.user.member, person, policy, at);
   }
+  // The account of a removed member must not prevent the person from accepting an invitation.
+  if (known !== null) await tx.account.deleteMany({ where: { id: known.id } });
   if (addressRefusal !== null) return addressRefusal;
 
   const email = normalizeEmail(person.email!);
   const user = await tx.user.findUnique({ where: { email }, include: { member: true } });
+  // With this lock, the member cannot be removed before the account is added, which would leave the account.
+  const member = user?.member ? await lockMember(tx, user.member.organizationId, user.id) : null;
   const grantedRole = policy.roleByGroup === null ? policy.autoProvisionRole : highestRole(person, policy.roleByGroup);
-  if (user !== null && user.member !== null) {
+  if (user !== null && member !== null) {
     const decidesRole = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
-    // The address alone must not end anyone's access, so an unknown person without a matching group changes nothing.
+    // The address alone must not end anyone's access or lower their role, because the provider may have given it to
+    // another person.
     if (decidesRole && grantedRole === null) return refuseRole(person, user.id);
+    if (decidesRole && isLower(grantedRole, member.role) && (await hasAccount(tx, user.id, issuer))) {
+      return refuse(
+        'role',
+        'another user of the provider signs in as the member with this address, and the groups of this user grant a ' +
+          'lower role: if both are the same person, give the member this role first',
+        user.id,
+      );
+    }
     await addCredential(tx, user.id, credential, at);
-    const { organizationId } = user.member;
+    const { organizationId } = member;
     const target = `user:${user.id}` as const;
     const details = { issuer };
     await recordAuditEntry(tx, { organizationId, at, actor: target, action: 'user.vouched_for', target, details });
-    return applyRole(tx, user.member, person, policy, at);
+    return applyRole(tx, member, person, policy, at);
   }
   if (policy.roleByGroup !== null && grantedRole === null) return refuseRole(person, null);
 
@@ -171,12 +183,19 @@ function highestRole({ groups }: ExternalUser, roleByGroup: ReadonlyMap<string, 
   return ROLES_HIGHEST_FIRST.find((role) => granted.has(role)) ?? null;
 }
 
-const hasPassword = async (tx: Prisma.TransactionClient, userId: string): Promise<boolean> =>
-  (await tx.account.count({ where: { userId, providerId: 'credential' } })) > 0;
+const isLower = (role: MemberRole | null, than: MemberRole): boolean =>
+  role !== null && ROLES_HIGHEST_FIRST.indexOf(role) > ROLES_HIGHEST_FIRST.indexOf(than);
+
+const hasAccount = async (tx: Prisma.TransactionClient, userId: string, providerId: string): Promise<boolean> =>
+  (await tx.account.count({ where: { userId, providerId } })) > 0;
+
+const hasPassword = (tx: Prisma.TransactionClient, userId: string): Promise<boolean> =>
+  hasAccount(tx, userId, 'credential');
 
 /**
  * Sets the role that a member's groups grant. Without a matching group, ends the member's sessions, makes them a viewer
- * and revokes their credentials. The role of a member with a password, and of the only owner, stays.
+ * and revokes their credentials and invitations. If the provider sent no groups, ends only the sessions, and makes an
+ * owner an admin. The role of a member with a password, and of the only owner, stays.
  */
 async function applyRole(
   tx: Prisma.TransactionClient,
@@ -194,11 +213,21 @@ async function applyRole(
     return { userId, warning: `the groups grant ${granted}, but this is the only owner, who keeps this role` };
   }
   const scope = { organizationId, userId, actor: 'system', at } as const;
-  // An owner without a matching group must not count as an owner any more: two of them would otherwise keep each other
-  // out, because each would be refused while the other is still an owner.
-  await setRole(tx, member, role ?? 'viewer', scope, { details: { source: 'role claim' } });
-  if (role !== null) return admit(userId);
-  await revokeCredentialsCreatedBy(tx, scope, 'member.role_claim_unmatched');
+  const { groups } = person;
+  const details = { source: 'role claim' };
+  if (typeof groups === 'string') {
+    // The person may still have their groups, so nothing is revoked. An owner must not count as an owner any more: two
+    // of them would otherwise keep each other out, because each would be refused while the other is still an owner.
+    if (member.role === 'owner') {
+      await setRole(tx, member, 'admin', scope, { keepInvitations: true, details: { ...details, claim: groups } });
+    }
+  } else {
+    await setRole(tx, member, role ?? 'viewer', scope, { details });
+    // The person may have lost the role owner at an earlier sign-in without groups, which kept the invitations.
+    if (role !== 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
+    if (role !== null) return admit(userId);
+    await revokeCredentialsCreatedBy(tx, scope, 'member.role_claim_unmatched');
+  }
   await tx.session.deleteMany({ where: { userId } });
   const refused = refuseRole(person, userId);
   return refused.refusal === 'role' ? { ...refused, refusal: 'role-ended' } : refused;

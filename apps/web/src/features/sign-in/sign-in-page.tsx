@@ -37,7 +37,9 @@ const FAILURE_MESSAGES: Readonly<Record<'ended' | `oidc-${OidcFailure | OidcRefu
     'log states what to do.',
   'oidc-refused': 'The sign-in was canceled or rejected.',
   'oidc-mismatched': 'The sign-in timed out, or was started in another window or at another address. Try again.',
-  'oidc-unavailable': 'The identity provider is unavailable. Try again later.',
+  'oidc-unavailable':
+    'The identity provider is unavailable or not set up correctly. Try again later. If that does not help, ask the ' +
+    'operator of this Muster server; the server’s log states the cause.',
 };
 
 /** Returns the message for a value of `why`, which anyone can write into a link. */
