@@ -89,6 +89,24 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     await enroll(fleet.token).expect(200);
   });
 
+  test('prevents a used-up token for several hosts from enrolling the host again, even after it was restored', async () => {
+    const organization = await context.api.organization();
+    const fleet = await organization.enrollmentToken({ name: 'many', maxUses: 2 });
+    const enroll = (token: string, changes: object = {}) =>
+      context.api.http
+        .post(Paths.agentEnroll)
+        .auth(token, { type: 'bearer' })
+        .send(enrollRequest({ ...facts, ...changes }));
+    const { hostId, agentToken } = (await enroll(fleet.token).expect(201)).body as EnrollResponse;
+    await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(200);
+    await enroll(fleet.token, { engineId: 'another' }).expect(201);
+    const { token } = await rotate(organization, hostId);
+    const restored = (await enroll(token).expect(200)).body as EnrollResponse;
+    await context.api.http.get(Paths.agentToken).auth(restored.agentToken, { type: 'bearer' }).expect(200);
+    context.api.clock.advance(3_600_000);
+    await enroll(fleet.token).expect(401);
+  });
+
   test('issues a token that can immediately enroll the host again, even if the host was seen a moment ago', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);

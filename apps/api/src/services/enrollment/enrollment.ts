@@ -121,7 +121,7 @@ export function createEnrollmentService(
           await updateReenrolledHost(tx, host.id, request, at);
           return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
-        const isRepeated = host !== undefined && (await hasEnrolled(tx, token, host.id));
+        const isRepeated = host !== undefined && (await hasEnrolledLast(tx, token, host.id));
         if (token.uses >= token.maxUses && !isRepeated) throw usedUpError(host?.name ?? null);
         if (token.hostId !== null && token.hostId !== host?.id) throw otherHostError();
         if (host === undefined) return null;
@@ -221,11 +221,18 @@ async function findUnusedAgentToken(tx: Prisma.TransactionClient, enrollmentToke
 }
 
 /**
- * Returns whether a token for several hosts enrolled this host before. Returns false if retention has deleted all agent
- * tokens that it issued for the host.
+ * Returns whether a token for several hosts was the last enrollment token that enrolled this host. A token that was
+ * created for the host in the meantime ends this, because an operator may have used it to shut out a copy. Also returns
+ * false if retention has deleted all agent tokens that were issued for the host.
  */
-async function hasEnrolled(tx: Prisma.TransactionClient, { id, maxUses }: LockedToken, hostId: string) {
-  return maxUses > 1 && (await tx.agentToken.count({ where: { enrollmentTokenId: id, hostId }, take: 1 })) > 0;
+async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: LockedToken, hostId: string) {
+  if (maxUses === 1) return false;
+  const newest = await tx.agentToken.findFirst({
+    where: { hostId, enrollmentTokenId: { not: null } },
+    orderBy: { createdAt: 'desc' },
+    select: { enrollmentTokenId: true },
+  });
+  return newest?.enrollmentTokenId === id;
 }
 
 const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
