@@ -168,6 +168,18 @@ test('a refused heartbeat is logged once per reason and shown in the status, unt
   expect((await status())!.serverError).toBeNull();
 });
 
+test('a snapshot that Muster refuses again and again is logged once, although each answer has another request ID', async () => {
+  fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+  fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: firstSummary() });
+  fixture.muster.setReaction(Paths.agentContainers, problem(400));
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 5);
+  const errors = (): unknown[] => fixture.logged.flatMap(({ level, reason }) => (level === 50 ? [reason] : []));
+  expect(errors()).toEqual([expect.stringContaining('Problem 400')]);
+  fixture.muster.setReaction(Paths.agentContainers, problem(415));
+  await eventually(() => errors().length === 2);
+});
+
 test('a snapshot that is ignored because the clock was set back is sent again within 15 s, with one line in the log', async () => {
   const ignored = { ...firstSummary(), applied: false, reason: 'observed_earlier' };
   fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: ignored });

@@ -6,6 +6,7 @@ import { withBackgroundTask } from '../lib/background-task.js';
 import { createLogOnce } from '../lib/log-once.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
+import type { Refusal } from '../muster/refusals.js';
 import { isFailedCall, type FailedAnswer, type Session } from '../muster/session.js';
 import type { EngineGate } from '../engine/engine-gate.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
@@ -140,6 +141,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     wake.abort();
   }
 
+  /** Logs a refusal once per status and problem type, because each reason contains another request ID. */
+  const logRefusal = (action: string, { status, problemType, reason }: Refusal, message: string): boolean =>
+    logOnce('error', `${action} ${status} ${problemType}`, message, { reason });
+
   async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
     const result = await poller.poll(signal);
     if (result.kind === 'ok') {
@@ -192,9 +197,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (answer.kind === 'refused') {
       digest = null;
       faults.refusal = answer.reason;
-      logOnce('error', `snapshot ${answer.reason}`, 'the API refused this snapshot: retrying at the regular interval', {
-        reason: answer.reason,
-      });
+      logRefusal('snapshot', answer, 'the API refused this snapshot: retrying at the regular interval');
       schedule = scheduleAfterSnapshotAnswer(
         schedule,
         now(),
@@ -327,9 +330,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (answer.kind === 'refused') {
       serverFailures = 0;
       heartbeatRefusal = `the API, or a proxy in front of it, refuses the heartbeats: ${answer.reason}`;
-      logOnce('error', `heartbeat ${answer.reason}`, 'the API refused this heartbeat: sending the next one as usual', {
-        reason: answer.reason,
-      });
+      logRefusal('heartbeat', answer, 'the API refused this heartbeat: sending the next one as usual');
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
       return;
     }
