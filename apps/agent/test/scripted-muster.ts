@@ -41,6 +41,19 @@ export const hostileProblem = (status: number): Reaction => ({
   },
 });
 
+/** The answer of the API to an incomplete snapshot that would give the host too many containers. */
+export const containerLimitProblem: Reaction = {
+  status: 400,
+  json: {
+    type: ProblemTypes.invalidRequest,
+    title: 'Invalid request',
+    status: 400,
+    detail: 'The request is not valid.',
+    requestId: 'replaced',
+    errors: [{ path: '', message: 'would make 10001 present containers; a host may have at most 10000' }],
+  },
+};
+
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**

@@ -6,7 +6,7 @@ import { withBackgroundTask } from '../lib/background-task.js';
 import { createLogOnce } from '../lib/log-once.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
-import type { Refusal } from '../muster/refusals.js';
+import { isContainerLimitRefusal, type Refusal } from '../muster/refusals.js';
 import { isFailedCall, type FailedAnswer, type Session } from '../muster/session.js';
 import type { EngineGate } from '../engine/engine-gate.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
@@ -122,6 +122,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
   const faults: ReportFaults = { engine: null, incompleteness: null, refusal: null };
+  /** True if the API refused the last snapshot because it holds too many containers of this host. */
+  let isAtContainerLimit = false;
   let serverFailures = 0;
   /** Number of consecutive snapshots that the API answered with 429. */
   let delayedSnapshots = 0;
@@ -183,9 +185,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       schedule = scheduleSnapshotWithin(schedule, now(), 0);
       return;
     }
-    // The API may have refused the last snapshot because the API still holds too many containers that an earlier run
-    // reported. This run does not know the ids of these containers, but a complete snapshot removes them.
-    const isComplete = reading.incompleteness === null || faults.refusal !== null;
+    // The API may still hold containers that an earlier run reported. This run does not know their ids, but a complete
+    // snapshot removes them.
+    const isComplete = reading.incompleteness === null || isAtContainerLimit;
     const answer = await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal);
     if (isFailedCall(answer)) {
       await recordUnanswered();
@@ -193,6 +195,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     }
     unansweredReading = null;
     delayedSnapshots = 0;
+    isAtContainerLimit = isContainerLimitRefusal(answer);
     recordAnswered();
     if (answer.kind === 'refused') {
       digest = null;
