@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders } from '@muster/contracts';
 import { queryStatus } from '../src/status-socket.js';
 import { openFixture, type Fixture } from './fixture.js';
-import { problem } from './scripted-muster.js';
+import { problem, type Reaction } from './scripted-muster.js';
 
 let fixture: Fixture;
 beforeEach(async () => {
@@ -108,6 +108,45 @@ describe('after a call that failed but may succeed later,', () => {
     fixture.run();
     await fixture.muster.until(() => fixture.muster.heartbeats.length === 4);
     expect(fixture.muster.snapshots).toHaveLength(1);
+  });
+});
+
+describe('a snapshot that a proxy refuses', () => {
+  const refusal: Reaction = { status: 403, text: '<html>forbidden</html>' };
+
+  test('is retried soon, and heartbeats continue, report the refusal and do not confirm the snapshot', async () => {
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
+    fixture.muster.setReaction(Paths.agentContainers, refusal);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 4);
+    const before = fixture.muster.heartbeats.length;
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === before + 2);
+    expect(Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json)).toMatchObject({
+      digest: null,
+      problems: [{ code: 'snapshot_refused', message: expect.stringContaining('403') }],
+    });
+    expect(fixture.logged.filter(({ msg }) => msg.includes('but not by Muster'))).toHaveLength(1);
+    fixture.muster.setReaction(Paths.agentContainers, null);
+    await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
+    expect(Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).problems).toBeUndefined();
+  });
+
+  test('does not count as an answer of the API', async () => {
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    const status = () => queryStatus(fixture.variables['MUSTER_STATE_DIR']!);
+    await eventually(() => fixture.logged.some(({ msg }) => msg === 'snapshot applied'));
+    const before = await status();
+    fixture.muster.setReaction(Paths.agentContainers, refusal);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 4);
+    expect(await status()).toMatchObject({
+      acceptedAt: before!.acceptedAt,
+      serverError: expect.stringContaining('403'),
+      journalEntries: 1,
+    });
   });
 });
 

@@ -7,7 +7,7 @@ import { createLogOnce } from '../lib/log-once.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
 import { isContainerLimitRefusal, type Refusal } from '../muster/refusals.js';
-import { isFailedCall, type FailedAnswer, type Session } from '../muster/session.js';
+import { isFailedCall, retryIfForeign, type FailedAnswer, type Session } from '../muster/session.js';
 import type { EngineGate } from '../engine/engine-gate.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
 import type { MachineFacts } from '../engine/identity.js';
@@ -112,6 +112,10 @@ const CONFIRMED_READING_MS = 15_000;
  */
 const EARLIER_CLOCK_RETRY_MS = 15_000;
 
+/** Returns whether a failed call has the status of a refusal, so the refusal was not from Muster. */
+const isRefusalStatus = (status: number | null): boolean =>
+  status !== null && status >= 300 && status < 500 && status !== 408 && status !== 429;
+
 /** Creates a reporter. It does nothing until `run` is called. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { poller, gate, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } =
@@ -188,7 +192,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     // The API may still hold containers that an earlier run reported. This run does not know their ids, but a complete
     // snapshot removes them.
     const isComplete = reading.incompleteness === null || isAtContainerLimit;
-    const answer = await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal);
+    const answer = retryIfForeign(
+      await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal),
+    );
     if (isFailedCall(answer)) {
       await recordUnanswered();
       return void recordServerFailure('snapshot', answer);
@@ -262,12 +268,12 @@ export function createReporter(options: ReporterOptions): Reporter {
       async send(entry, mayJournalGrow) {
         const request = await createReplayCall(client, entry, signal);
         const facts = poller.facts();
-        return mayJournalGrow ? call(request, facts, signal) : session.call(request, facts, signal);
+        return retryIfForeign(await (mayJournalGrow ? call : session.call)(request, facts, signal));
       },
       async recordSent(entry, answer) {
         delayedSnapshots = 0;
         recordAnswered();
-        if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refused a journal entry: skipped');
+        if (answer.kind === 'refused') logRefusal('journal', answer, 'the API refused a journal entry: skipped');
         else if (answer.data.applied && faults.incompleteness !== null) {
           const ids = entry.containers.map(({ dockerId }) => dockerId);
           await reportedIds.update(ids, entry.goneIds);
@@ -377,6 +383,16 @@ export function createReporter(options: ReporterOptions): Reporter {
       const retryInMs = Math.round(answer.retryInMs);
       log.error({ reason, retryInMs }, 'the API rejects this machine: keeping its token and state, and retrying');
       schedule = scheduleAfterServerFailure(schedule, now(), answer.retryInMs, action);
+      return;
+    }
+    // A proxy may refuse only snapshots, so heartbeats continue and report the problem.
+    if (action === 'snapshot' && isRefusalStatus(answer.status) && session.isEnrolled()) {
+      digest = null;
+      faults.refusal = reason;
+      const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
+      const message = 'the snapshot was refused, but not by Muster: keeping its changes and retrying';
+      logOnce('error', `snapshot foreign ${answer.status}`, message, { reason, retryInMs });
+      schedule = scheduleAfterSnapshotDelay(schedule, now(), retryInMs);
       return;
     }
     // If the machine is not enrolled, the 429 is the answer to the enrollment, not to a snapshot.
