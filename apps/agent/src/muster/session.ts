@@ -346,7 +346,9 @@ export function createSession(options: SessionOptions): Session {
         // A response that is not from Muster, such as a proxy's sign-in page, says nothing about this machine.
         if (enrolled.problemType === null) return { ...enrolled, kind: 'retry' };
         const reason = `the API refused to enroll this machine: ${enrolled.reason}`;
-        if (state.enrollment !== null) return unauthorized(reason);
+        // An operator can end a refusal of the credentials, and a service would restart an agent that exits every few
+        // seconds. Any other refusal is a defect.
+        if (state.enrollment !== null || [401, 403, 410].includes(enrolled.status)) return unauthorized(reason);
         throw new StopError(reason, ExitCodes.failed);
       }
       if (enrolled.kind !== 'ok') return enrolled;
