@@ -129,7 +129,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** True if the API refused the last snapshot because it holds too many containers of this host. */
   let isAtContainerLimit = false;
   let serverFailures = 0;
-  /** Number of consecutive snapshots that the API answered with 429. */
+  /** Number of consecutive snapshots that the API answered with 429, or that a proxy refused. */
   let delayedSnapshots = 0;
   let serverError: string | null = null;
   /** Why the API refused the last heartbeat; null if it did not. */
