@@ -92,16 +92,19 @@ describe('the version of the engine’s API', () => {
   /** The paths of all requests, with their versions. */
   let paths: string[];
   let engineVersions: { min: number; max: number; isInPing: boolean };
+  let areListsRefused: boolean;
   let address: EngineAddress;
   beforeEach(async () => {
     paths = [];
     engineVersions = { min: 24, max: 41, isInPing: true };
+    areListsRefused = false;
     const server = createServer((request, response) => {
       const path = request.url!.split('?')[0]!;
       paths.push(path);
       const { min, max, isInPing } = engineVersions;
       if (path !== '/_ping' || isInPing) response.setHeader('Api-Version', `1.${max}`);
       const minor = Number(/^\/v1\.(\d+)/.exec(path)?.[1] ?? max);
+      if (areListsRefused && path !== '/_ping') return void response.writeHead(400).end();
       if (minor >= min && minor <= max) return void response.end('[]');
       response.writeHead(400).end(JSON.stringify({ message: `client version 1.${minor} is too old or too new` }));
     }).listen(0, '127.0.0.1');
@@ -143,6 +146,16 @@ describe('the version of the engine’s API', () => {
     paths = [];
     await client.listContainers(neverAborted);
     expect(paths).toEqual(['/_ping', '/v1.47/containers/json']);
+  });
+
+  test('is not negotiated twice for a list that the engine refuses for another reason', async () => {
+    const client = openClient(null);
+    areListsRefused = true;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      paths = [];
+      await expect(client.listContainers(neverAborted)).rejects.toMatchObject({ failure: 'refused', status: 400 });
+      expect(paths).toEqual(['/_ping', '/v1.41/containers/json']);
+    }
   });
 
   test('is omitted from the paths if the engine does not report it with a ping', async () => {

@@ -110,6 +110,66 @@ describe('a failed inspection never removes a container', () => {
   });
 });
 
+describe('a health that cannot be inspected again is not reported as current', () => {
+  const healthOf = ({ status }: Container): string | null => parseStatus(status).health;
+  const readAll = async (afterMs: number): Promise<(string | null)[]> => {
+    nowMs += afterMs;
+    return (await read()).containers.map(healthOf);
+  };
+
+  test('if the inspection fails or must wait; the start time stays, and the next inspection restores the health', async () => {
+    engine.set('c', { health: 'healthy' });
+    const { startedAt } = await readContainer('c');
+    engine.react('inspect', { status: 500 });
+    const failed = await readContainer('c', MINUTE);
+    expect([healthOf(failed), failed.status, failed.startedAt]).toEqual([null, 'Up 3 hours', startedAt]);
+    engine.react('inspect', null);
+    expect(await countInspections(() => readAll(30_000))).toBe(0);
+    expect(healthOf(await readContainer('c'))).toBeNull();
+    expect(healthOf(await readContainer('c', 30_000))).toBe('healthy');
+  });
+
+  test('if more than 20 inspections fail, and the others are not tried', async () => {
+    createMany(50, { health: 'healthy' });
+    expect(await readAll(0)).toEqual(Array(50).fill('healthy'));
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    const inspections = await countInspections(async () => {
+      expect(await readAll(MINUTE)).toEqual(Array(50).fill(null));
+    });
+    expect(inspections).toBeLessThan(24);
+  });
+
+  test('if an event has announced another health', async () => {
+    engine.set('c', { health: 'healthy' });
+    await read();
+    engine.react('inspect', { status: 500 });
+    inventory.recordHealth('c', null);
+    expect(healthOf(await readContainer('c', 1_000))).toBeNull();
+    // The last known health, if an event confirms it, is reported again.
+    expect(inventory.recordHealth('c', 'healthy')).toBe(true);
+    expect(healthOf(await readContainer('c', 1_000))).toBe('healthy');
+  });
+
+  test('unless the list or a recent event contains it', async () => {
+    createMany(2, { status: 'Up 10 seconds', health: 'healthy' });
+    await read();
+    engine.react('inspect', { status: 500 });
+    engine.list[0]!['Status'] = 'Up About a minute (unhealthy)';
+    engine.list[1]!['Status'] = 'Up About a minute';
+    nowMs += MINUTE;
+    inventory.recordHealth('c1', 'starting');
+    expect(await readAll(10_000)).toEqual(['unhealthy', 'starting']);
+  });
+});
+
+test('a start time that cannot be inspected again is dropped if the list shows a later start, although the age is higher', async () => {
+  engine.set('c', { status: 'Up 2 seconds' });
+  expect((await readContainer('c')).startedAt).not.toBeNull();
+  engine.forbidden = /^\/containers\/.+\/json$/;
+  engine.list[0]!['Status'] = 'Up 10 seconds';
+  expect((await readContainer('c', 5 * MINUTE)).startedAt).toBeNull();
+});
+
 describe('failed inspections cost a bounded amount', () => {
   test('of 1,000 refused inspections, a reading makes about 20, and the waits grow to ten minutes', async () => {
     createMany(1_000);

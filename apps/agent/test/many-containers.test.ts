@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { Paths, type Container } from '@muster/contracts';
+import { Paths, ProblemTypes, type Container } from '@muster/contracts';
 import { openFixture, type Fixture } from './fixture.js';
-import { problem, type ReceivedRequest } from './scripted-muster.js';
+import { containerLimitProblem, problem, type ReceivedRequest } from './scripted-muster.js';
 
 // Listing, encoding and sending thousands of containers is slow on a busy machine.
 jest.setTimeout(120_000);
@@ -112,7 +112,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     fixture.muster.queueReactions(
       Paths.agentContainers,
       { status: 200, json: fixture.muster.summary(5_000, true) },
-      problem(400),
+      containerLimitProblem,
     );
     fixture.run();
     await until(() => fixture.muster.heartbeats.some((each) => problemsOf(each).length === 2));
@@ -124,6 +124,21 @@ describe('a host with more containers than a snapshot can hold', () => {
     await until(() => fixture.muster.heartbeats.length > heartbeatsBefore + 1);
     expect(problemsOf(lastHeartbeat()).map(({ code }) => code)).toEqual(['too_many_containers']);
     expect(lastHeartbeat().json).toMatchObject({ digest: null });
+  });
+
+  test('sends no complete snapshot after any other refusal, because it would remove containers that still exist', async () => {
+    await open(5_001);
+    fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.3 };
+    fixture.muster.queueReactions(
+      Paths.agentContainers,
+      { status: 200, json: fixture.muster.summary(5_000, true) },
+      problem(400, ProblemTypes.invalidRequest),
+      { status: 413, text: '<html>413 Request Entity Too Large</html>' },
+      problem(403, ProblemTypes.forbidden),
+    );
+    fixture.run();
+    await until(() => fixture.muster.snapshots.length >= 5);
+    expect(fixture.muster.snapshots.map(isComplete)).not.toContain(true);
   });
 
   test('sends complete snapshots again once it has few enough containers, and deletes the stored ids', async () => {

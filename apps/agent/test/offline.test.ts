@@ -49,8 +49,11 @@ function expectOrder(snapshots: readonly ReceivedRequest[]): void {
   expect(observed).toEqual([...observed].sort((x, y) => x - y));
 }
 
-/** Runs the agent, takes the API down, makes three changes in the engine and brings the API back. */
-async function simulateOutage(): Promise<void> {
+/**
+ * Runs the agent, takes the API down, makes three changes in the engine and brings the API back. The first two snapshots
+ * after that get the given answer.
+ */
+async function simulateOutage(firstAnswer?: Reaction): Promise<void> {
   fixture.run();
   await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
   await untilTrue(() => fixture.engineServer.calls.events > 0);
@@ -63,6 +66,7 @@ async function simulateOutage(): Promise<void> {
   await untilJournalHas(2);
   fixture.engine.start(fixture.engine.idOf('a')!);
   await untilJournalHas(3);
+  if (firstAnswer !== undefined) fixture.muster.queueReactions(Paths.agentContainers, firstAnswer, firstAnswer);
   fixture.muster.setReaction(Paths.agentContainers, null);
   fixture.muster.setReaction(Paths.agentHeartbeat, null);
 }
@@ -99,6 +103,27 @@ describe('after the API was unreachable', () => {
       bySequence.set(sequenceOf(part), text);
     }
     expect(bySequence.size).toBe(3);
+  });
+
+  test.each<[string, Reaction]>([
+    ['302', { status: 302, headers: { location: '/login' }, text: '' }],
+    ['401', { status: 401, text: '<html>sign in</html>' }],
+    ['403', { status: 403, text: '<html>forbidden</html>' }],
+  ])('a journal entry that a proxy refuses with %s is kept and sent again', async (_, refusal) => {
+    await simulateOutage(refusal);
+    const from = fixture.muster.snapshots.length;
+    await fixture.muster.until(() => partials().length >= 3 && !isPartial(fixture.muster.snapshots.at(-1)!));
+    const accepted = fixture.muster.snapshots.slice(-4);
+    expect(accepted.map(namesWithStates).slice(0, 3)).toEqual([['a exited'], [], ['a running']]);
+    const firstSequence = sequenceOf(accepted[0]!);
+    expect(fixture.muster.snapshots.slice(from, -4).map(sequenceOf)).toEqual([firstSequence, firstSequence]);
+    expectOrder(accepted);
+  });
+
+  test('each kind of refused journal entry is logged once', async () => {
+    await simulateOutage(problem(400));
+    await fixture.muster.until(() => partials().length >= 3 && !isPartial(fixture.muster.snapshots.at(-1)!));
+    expect(fixture.logged.filter(({ msg }) => msg === 'the API refused a journal entry: skipped')).toHaveLength(1);
   });
 
   test('the changes that a killed run recorded are sent by the next run', async () => {

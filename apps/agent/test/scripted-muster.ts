@@ -26,7 +26,7 @@ type PendingReaction = Reaction | Promise<Reaction | null>;
 export const problem = (status: number, type = 'about:blank', headers: Record<string, string> = {}): Reaction => ({
   status,
   headers,
-  json: { type, title: `Problem ${status}`, status, detail: 'As the script says.', requestId: 'r-1' },
+  json: { type, title: `Problem ${status}`, status, detail: 'As the script says.', requestId: 'replaced' },
 });
 
 /** Returns a problem document whose texts contain terminal control sequences. */
@@ -36,10 +36,23 @@ export const hostileProblem = (status: number): Reaction => ({
     type: 'about:blank',
     title: '\u001b]0;title\u0007',
     status,
-    requestId: 'r-1',
+    requestId: 'replaced',
     detail: 'clear\u009b2J\u007f\u202e\nmuster-agent: all is well',
   },
 });
+
+/** The answer of the API to an incomplete snapshot that would give the host too many containers. */
+export const containerLimitProblem: Reaction = {
+  status: 400,
+  json: {
+    type: ProblemTypes.invalidRequest,
+    title: 'Invalid request',
+    status: 400,
+    detail: 'The request is not valid.',
+    requestId: 'replaced',
+    errors: [{ path: '', message: 'would make 10001 present containers; a host may have at most 10000' }],
+  },
+};
 
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
@@ -144,7 +157,7 @@ export class ScriptedMuster {
     const reaction = scripted ?? this.#defaultReaction(received);
     if (reaction === 'reset') request.socket.resetAndDestroy();
     else if (reaction !== 'hang') {
-      const { status, json, text: body = JSON.stringify(json), headers } = reaction;
+      const { status, json, text: body = JSON.stringify(withRequestId(json)), headers } = reaction;
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
     }
   }
@@ -172,3 +185,7 @@ export class ScriptedMuster {
     }
   }
 }
+
+/** Gives a problem document a new request ID, as the API does for each response. */
+const withRequestId = (json: unknown): unknown =>
+  typeof json === 'object' && json !== null && 'requestId' in json ? { ...json, requestId: randomUUID() } : json;

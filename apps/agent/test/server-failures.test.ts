@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heartbeat, Paths, SnapshotHeaders } from '@muster/contracts';
 import { queryStatus } from '../src/status-socket.js';
 import { openFixture, type Fixture } from './fixture.js';
-import { problem } from './scripted-muster.js';
+import { problem, type Reaction } from './scripted-muster.js';
 
 let fixture: Fixture;
 beforeEach(async () => {
@@ -111,6 +111,45 @@ describe('after a call that failed but may succeed later,', () => {
   });
 });
 
+describe('a snapshot that a proxy refuses', () => {
+  const refusal: Reaction = { status: 403, text: '<html>forbidden</html>' };
+
+  test('is retried soon, and heartbeats continue, report the refusal and do not confirm the snapshot', async () => {
+    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
+    fixture.muster.setReaction(Paths.agentContainers, refusal);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 4);
+    const before = fixture.muster.heartbeats.length;
+    await fixture.muster.until(() => fixture.muster.heartbeats.length === before + 2);
+    expect(Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json)).toMatchObject({
+      digest: null,
+      problems: [{ code: 'snapshot_refused', message: expect.stringContaining('403') }],
+    });
+    expect(fixture.logged.filter(({ msg }) => msg.includes('but not by Muster'))).toHaveLength(1);
+    fixture.muster.setReaction(Paths.agentContainers, null);
+    await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
+    expect(Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).problems).toBeUndefined();
+  });
+
+  test('does not count as an answer of the API', async () => {
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    const status = () => queryStatus(fixture.variables['MUSTER_STATE_DIR']!);
+    await eventually(() => fixture.logged.some(({ msg }) => msg === 'snapshot applied'));
+    const before = await status();
+    fixture.muster.setReaction(Paths.agentContainers, refusal);
+    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 4);
+    expect(await status()).toMatchObject({
+      acceptedAt: before!.acceptedAt,
+      serverError: expect.stringContaining('403'),
+      journalEntries: 1,
+    });
+  });
+});
+
 describe('after a call that failed permanently,', () => {
   test.each([400, 403, 404, 413, 415])(
     'a snapshot refused with %i is not sent again before a change, and heartbeats do not confirm it',
@@ -166,6 +205,18 @@ test('a refused heartbeat is logged once per reason and shown in the status, unt
   const before = fixture.muster.heartbeats.length;
   await fixture.muster.until(() => fixture.muster.heartbeats.length === before + 2);
   expect((await status())!.serverError).toBeNull();
+});
+
+test('a snapshot that Muster refuses again and again is logged once, although each answer has another request ID', async () => {
+  fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
+  fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: firstSummary() });
+  fixture.muster.setReaction(Paths.agentContainers, problem(400));
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.snapshots.length === 5);
+  const errors = (): unknown[] => fixture.logged.flatMap(({ level, reason }) => (level === 50 ? [reason] : []));
+  expect(errors()).toEqual([expect.stringContaining('Problem 400')]);
+  fixture.muster.setReaction(Paths.agentContainers, problem(415));
+  await eventually(() => errors().length === 2);
 });
 
 test('a snapshot that is ignored because the clock was set back is sent again within 15 s, with one line in the log', async () => {

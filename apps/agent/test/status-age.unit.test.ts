@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { loadCapture, type CapturedEngine } from '@muster/testkit/engine-replay';
 import { ageText } from '@muster/testkit/status-text';
 import fc from 'fast-check';
-import { minAgeMs } from '../src/engine/status-age.js';
+import { ageRange, minAgeMs } from '../src/engine/status-age.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -48,6 +48,17 @@ test('the minimum age never exceeds the real age, and is at least a third of it'
       const min = minAgeMs(`Up ${ageText(ageMs)}`)!;
       expect(min).toBeLessThanOrEqual(ageMs);
       expect(min).toBeGreaterThanOrEqual(ageMs / 3);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('the greatest age is more than the real age, and at most three times as much', () => {
+  fc.assert(
+    fc.property(anyAge, (ageMs) => {
+      const max = ageRange(`Up ${ageText(ageMs)}`)!.maxMs;
+      expect(max).toBeGreaterThan(ageMs);
+      expect(max).toBeLessThanOrEqual(ageMs * 3);
     }),
     { numRuns: 2_000 },
   );

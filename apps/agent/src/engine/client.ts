@@ -102,14 +102,15 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     return negotiatedVersion === '' ? path : `/v${negotiatedVersion}${path}`;
   }
 
+  const isVersionNegotiated = (): boolean => options.apiVersion === null && negotiatedVersion !== null;
+
   /**
-   * Calls the engine. If the engine refuses a version that was negotiated earlier (a 400), it was upgraded in the
-   * meantime, and the call is repeated with the version that it supports now.
+   * Calls the engine. If the engine refuses a version that was negotiated before this call (a 400), it may have been
+   * upgraded in the meantime, and the call is repeated with the version that it supports now.
    */
-  async function callVersioned(path: string, signal: AbortSignal, timeoutMs: number) {
-    const wasNegotiatedEarlier = options.apiVersion === null && negotiatedVersion !== null;
+  async function callVersioned(path: string, signal: AbortSignal, timeoutMs: number, mayVersionBeOutdated: boolean) {
     const answer = await get(await versioned(path, signal), signal, timeoutMs);
-    if (answer.status !== 400 || !wasNegotiatedEarlier) return answer;
+    if (answer.status !== 400 || !mayVersionBeOutdated) return answer;
     forgetVersion();
     return get(await versioned(path, signal), signal, timeoutMs);
   }
@@ -119,9 +120,10 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     schema: S,
     signal: AbortSignal,
     timeoutMs = timeouts.callMs,
+    mayVersionBeOutdated = isVersionNegotiated(),
   ): Promise<z.output<S>> {
     try {
-      const { status, text } = await callVersioned(path, signal, timeoutMs);
+      const { status, text } = await callVersioned(path, signal, timeoutMs, mayVersionBeOutdated);
       if (status !== 200) throw refusedError(address, path, status, text);
       return parseReply(schema, text, path, address);
     } catch (error) {
@@ -132,11 +134,12 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
 
   async function listContainers(signal: AbortSignal): Promise<ListedContainer[]> {
     const timeoutMs = listTimeout.ms();
+    const mayVersionBeOutdated = isVersionNegotiated();
     // A ping without an answer says nothing about the duration of a list, so the version is negotiated first.
     await versioned('', signal);
     const startedAt = performance.now();
     try {
-      const listed = await call('/containers/json?all=1', ContainerList, signal, timeoutMs);
+      const listed = await call('/containers/json?all=1', ContainerList, signal, timeoutMs, mayVersionBeOutdated);
       listTimeout.recordSuccess(performance.now() - startedAt);
       return listed;
     } catch (error) {

@@ -40,6 +40,8 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   const stopped = new AbortController();
   const checkHealth = createHealthChecks({
     engine,
+    gate,
+    now,
     signal: stopped.signal,
     onInspected(id, inspected) {
       const mayDiffer = inventory.recordHealth(id, inspected?.health ?? null);

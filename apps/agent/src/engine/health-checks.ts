@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineClient } from './client.js';
+import type { EngineGate } from './engine-gate.js';
 import { EngineError } from './errors.js';
 import type { Inspected } from './to-container.js';
 
@@ -11,7 +12,10 @@ const WAITING_MAX = 60;
 
 export interface HealthCheckOptions {
   engine: Pick<EngineClient, 'inspectContainer'>;
-  /** Called with the result of each inspection; null if it failed. */
+  gate: Pick<EngineGate, 'openAt'>;
+  /** Returns monotonic time in milliseconds. */
+  now: () => number;
+  /** Called with the result of each inspection; null if it failed, or was skipped because the gate is closed. */
   onInspected: (id: string, inspected: Inspected | null) => void;
   signal: AbortSignal;
 }
@@ -19,9 +23,9 @@ export interface HealthCheckOptions {
 /**
  * Creates a function that inspects a container soon, at most one container a second. It is used for events that do not
  * contain the health (Podman before version 5 sends one after each check), because a reading of all containers would be
- * expensive.
+ * expensive. While the gate is closed for lists, inspections are skipped, because they would probably fail, too.
  */
-export function createHealthChecks({ engine, onInspected, signal }: HealthCheckOptions): (id: string) => void {
+export function createHealthChecks({ engine, gate, now, onInspected, signal }: HealthCheckOptions): (id: string) => void {
   const waiting = new Set<string>();
   let isRunning = false;
 
@@ -38,6 +42,10 @@ export function createHealthChecks({ engine, onInspected, signal }: HealthCheckO
     isRunning = true;
     for (const id of waiting) {
       waiting.delete(id);
+      if (gate.openAt('list') > now()) {
+        onInspected(id, null);
+        continue;
+      }
       const inspected = await inspect(id);
       if (signal.aborted) return;
       onInspected(id, inspected);

@@ -7,7 +7,7 @@ import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
-import { minAgeMs } from './status-age.js';
+import { ageRange, minAgeMs } from './status-age.js';
 import { NOT_INSPECTED, toContainer, toHealth, toName, type Inspected } from './to-container.js';
 
 /** The result of reading an engine. */
@@ -29,7 +29,7 @@ export interface Inventory {
   /**
    * Reads the engine. Throws `EngineError` if the containers cannot be listed, so that they are never reported as
    * absent because of an error. For the same reason, a container whose inspection fails is reported without the
-   * inspected facts, unless two further lists lack it.
+   * inspected facts that may be outdated, unless two further lists lack it.
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
   /** Drops the inspected facts of a container, because it started. */
@@ -79,6 +79,8 @@ interface Entry {
   inspectedAt: number;
   /** When the engine last reported the health, in an inspection or an event. */
   healthAt: number;
+  /** True if the health is known to be outdated, so that an inspection is needed. */
+  isHealthOutdated: boolean;
   /** The container's state in the last list. */
   state: string;
   /** The least age in the last list. During one run of a container, this age never becomes less. */
@@ -93,6 +95,7 @@ const NEW_ENTRY: Readonly<Entry> = {
   inspected: null,
   inspectedAt: 0,
   healthAt: 0,
+  isHealthOutdated: false,
   state: '',
   ageMs: 0,
   failures: 0,
@@ -132,15 +135,29 @@ export function createInventory(
     entry.ageMs = ageMs;
     entries.set(listed.Id, entry);
     const isWanted = entry.inspected === null || isUnconfirmed(entry, entry.inspected, listed, reading.listedAt);
-    if (isWanted && now() >= entry.retryAt && reading.failures.size < FAILED_INSPECTIONS_MAX) {
+    const current = isWanted ? await update(entry, listed, reading, signal) : entry;
+    const health = listedHealth(listed);
+    if (current.inspected !== null && health !== null) current.inspected = { ...current.inspected, health };
+    return current.inspected ?? NOT_INSPECTED;
+  }
+
+  /**
+   * Inspects a container. If the inspection fails, or must wait after a failure, drops the facts that may be outdated.
+   * Returns the entry to use, because an event may have replaced `entry` in the meantime.
+   */
+  async function update(entry: Entry, listed: ListedContainer, reading: Reading, signal: AbortSignal): Promise<Entry> {
+    if (now() >= entry.retryAt && reading.failures.size < FAILED_INSPECTIONS_MAX) {
       const beganAt = now();
       const result = await tryInspect(listed.Id, signal);
-      if ('reason' in result) reading.failures.set(listed.Id, result);
-      else Object.assign(entry, { inspected: result, inspectedAt: beganAt, healthAt: beganAt, failures: 0 });
+      if (!('reason' in result)) {
+        const changes = { inspected: result, inspectedAt: beganAt, healthAt: beganAt };
+        return Object.assign(entry, changes, { isHealthOutdated: false, failures: 0 });
+      }
+      reading.failures.set(listed.Id, result);
     }
-    const health = listedHealth(listed);
-    if (entry.inspected !== null && health !== null) entry.inspected = { ...entry.inspected, health };
-    return entry.inspected ?? NOT_INSPECTED;
+    const latest = entries.get(listed.Id) ?? entry;
+    dropUnconfirmed(latest, listed, reading.listedAt);
+    return latest;
   }
 
   /**
@@ -233,10 +250,10 @@ export function createInventory(
     recordHealth(id, health) {
       const inspected = entries.get(id)?.inspected ?? null;
       if (inspected === null || health === null) {
-        replaceEntry(id, { inspectedAt: Number.NEGATIVE_INFINITY });
+        replaceEntry(id, { isHealthOutdated: true });
         return true;
       }
-      replaceEntry(id, { inspected: { ...inspected, health }, healthAt: now() });
+      replaceEntry(id, { inspected: { ...inspected, health }, healthAt: now(), isHealthOutdated: false });
       return health !== inspected.health;
     },
     retryInspections() {
@@ -263,17 +280,37 @@ interface Reading {
  * Returns whether the inspected facts may be outdated: the container may have started or exited since its inspection,
  * or the list lacks its health. Only the list is used, because events may have been missed.
  */
-function isUnconfirmed(
-  { inspectedAt, healthAt }: Entry,
-  inspected: Inspected,
+function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
+  if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;
+  const ageMs = minAgeMs(listed.Status);
+  if (ageMs === null) return listedAt - entry.inspectedAt > UNCONFIRMED_MS_MAX;
+  return listedAt - ageMs > entry.inspectedAt - START_MS_MAX;
+}
+
+/** Returns whether the list lacks the health of a running container, and the engine last reported it too long ago. */
+const isHealthUnconfirmed = (
+  { healthAt, isHealthOutdated }: Entry,
+  { health }: Inspected,
   listed: ListedContainer,
   listedAt: number,
-): boolean {
-  const lacksHealth = listed.State === 'running' && inspected.health !== null && listedHealth(listed) === null;
-  if (lacksHealth && listedAt - healthAt > UNCONFIRMED_MS_MAX) return true;
-  const ageMs = minAgeMs(listed.Status);
-  if (ageMs === null) return listedAt - inspectedAt > UNCONFIRMED_MS_MAX;
-  return listedAt - ageMs > inspectedAt - START_MS_MAX;
+): boolean =>
+  listed.State === 'running' &&
+  health !== null &&
+  listedHealth(listed) === null &&
+  (isHealthOutdated || listedAt - healthAt > UNCONFIRMED_MS_MAX);
+
+/**
+ * Drops the inspected facts if the list shows that the container has started or exited since its inspection. Otherwise,
+ * drops only the health, if it may be outdated. It is then inspected as soon as possible.
+ */
+function dropUnconfirmed(entry: Entry, listed: ListedContainer, listedAt: number): void {
+  const { inspected, inspectedAt } = entry;
+  if (inspected === null) return;
+  const age = ageRange(listed.Status);
+  if (age !== null && listedAt - age.maxMs > inspectedAt) entry.inspected = null;
+  else if (isHealthUnconfirmed(entry, inspected, listed, listedAt)) {
+    Object.assign(entry, { inspected: { ...inspected, health: null }, isHealthOutdated: true });
+  }
 }
 
 /** Returns the health in the list. Podman's list does not contain it before version 6. */

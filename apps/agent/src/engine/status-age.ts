@@ -13,14 +13,20 @@ const UNITS: Readonly<Record<string, { ms: number; roundedMs: number }>> = {
   year: { ms: 365 * DAY_MS, roundedMs: 0 },
 };
 
+/** The least and the greatest age that a status text can mean, in milliseconds. */
+interface AgeRange {
+  minMs: number;
+  maxMs: number;
+}
+
 /**
- * Returns the minimum of the milliseconds since the start of a running container, or since the exit of an exited one,
- * according to the engine's status text, such as `Up 2 hours (healthy)` or `Exited (1) 3 days ago`. Returns null if the
- * text has no age, and for `Less than a second`, which engines also write for a time in the future.
+ * Returns the time since the start of a running container, or since the exit of an exited one, according to the
+ * engine's status text, such as `Up 2 hours (healthy)` or `Exited (1) 3 days ago`. Returns null if the text has no age,
+ * and for `Less than a second`, which engines also write for a time in the future.
  *
  * Source: `HumanDuration` in docker/go-units' duration.go, which Docker and Podman use.
  */
-export function minAgeMs(status: string): number | null {
+export function ageRange(status: string): AgeRange | null {
   const match =
     /^(?:Up|(?:Exited|Restarting) \(-?\d+\)) (?:About an?|(\d+)) (second|minute|hour|day|week|month|year)s?\b/.exec(
       status,
@@ -28,5 +34,9 @@ export function minAgeMs(status: string): number | null {
   if (match === null) return null;
   const { ms, roundedMs } = UNITS[match[2]!]!;
   // `About a minute` and `About an hour` are used from exactly 60 seconds and 60 minutes.
-  return match[1] === undefined ? ms : Number(match[1]) * ms - roundedMs;
+  const minMs = match[1] === undefined ? ms : Number(match[1]) * ms - roundedMs;
+  return { minMs, maxMs: minMs + ms };
 }
+
+/** Returns the least age of `ageRange`, or null. */
+export const minAgeMs = (status: string): number | null => ageRange(status)?.minMs ?? null;

@@ -18,8 +18,8 @@ export type LogOnce = (level: 'warn' | 'error', kind: string, message: string, d
 
 /**
  * Creates a function that logs each kind of message once. A kind is logged again after five minutes without it, and
- * otherwise once an hour with the number of `times` that it occurred since. `now` returns monotonic time in
- * milliseconds.
+ * otherwise once an hour with the number of `times` that it occurred since. A kind that did not occur for an hour is
+ * forgotten. `now` returns monotonic time in milliseconds.
  */
 export function createLogOnce(log: Pick<Logger, 'debug' | 'warn' | 'error'>, now: () => number): LogOnce {
   const kinds = new Map<string, Occurrences>();
@@ -31,11 +31,11 @@ export function createLogOnce(log: Pick<Logger, 'debug' | 'warn' | 'error'>, now
       log.debug(details, `repeated: ${message}`);
       return false;
     }
+    // Without this, kinds that contain changing text would accumulate.
+    for (const [other, { lastAt }] of kinds) if (at - lastAt >= REPEAT_MS) kinds.delete(other);
+    const times = (kinds.get(kind)?.unlogged ?? 0) + 1;
     kinds.set(kind, { loggedAt: at, lastAt: at, unlogged: 0 });
-    log[level](
-      known === undefined || known.unlogged === 0 ? details : { ...details, times: known.unlogged + 1 },
-      message,
-    );
+    log[level](times === 1 ? details : { ...details, times }, message);
     return true;
   };
 }

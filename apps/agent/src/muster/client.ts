@@ -9,6 +9,7 @@ import {
   TokenRotation,
   describeForeignResponse,
   type EnrollRequest,
+  type FieldError,
   type Heartbeat,
 } from '@muster/contracts';
 import { z } from 'zod';
@@ -28,7 +29,16 @@ import type { TrustSettings } from './trust.js';
 export type Answer<T> =
   | { kind: 'ok'; data: T }
   | { kind: 'retry'; status: number | null; reason: string; retryAfterMs: number | null }
-  | { kind: 'refused'; status: number; problemType: string | null; reason: string; retryAfterMs: number | null };
+  | {
+      kind: 'refused';
+      status: number;
+      /** Null if the response is not from Muster. */
+      problemType: string | null;
+      /** The invalid fields, if the problem names them. */
+      errors: readonly FieldError[];
+      reason: string;
+      retryAfterMs: number | null;
+    };
 
 /** The position of a snapshot among the snapshots of its host. */
 export interface SnapshotOrder {
@@ -200,7 +210,8 @@ function toAnswer<S extends z.ZodType>({
     return { kind: 'retry', status, reason, retryAfterMs: retryAfterMs() };
   }
   const problemType = problem.success ? problem.data.type : null;
-  return { kind: 'refused', status, problemType, reason, retryAfterMs: retryAfterMs() };
+  const errors = problem.data?.errors ?? [];
+  return { kind: 'refused', status, problemType, errors, reason, retryAfterMs: retryAfterMs() };
 }
 
 const describeProblem = ({ status, title, detail, errors = [], requestId }: Problem): string =>

@@ -12,6 +12,14 @@ export const isRefusal = (answer: Answer<unknown>, type: ProblemType): answer is
 export const isTokenRejected = (answer: Answer<unknown>): answer is Refusal =>
   isRefusal(answer, ProblemTypes.tokenInvalid) || isRefusal(answer, ProblemTypes.hostDeleted);
 
+/**
+ * Returns whether the API refused an incomplete snapshot because the host would have more containers than the API
+ * accepts. The API sends no problem type of its own for this limit, so the message of the error is tested.
+ */
+export const isContainerLimitRefusal = (answer: Answer<unknown>): boolean =>
+  isRefusal(answer, ProblemTypes.invalidRequest) &&
+  answer.errors.some(({ path, message }) => path === '' && /present containers.*at most \d/.test(message));
+
 export const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
 export const DELETED = 'this host was deleted in Muster';
 export const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';

@@ -31,6 +31,16 @@ export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAn
   answer.kind === 'retry' || answer.kind === 'unauthorized';
 
 /**
+ * Converts a refusal that is not from Muster, such as a proxy's sign-in page, to a failed call, because it says nothing
+ * about the snapshot. A 400 or 413 remains a refusal, because a proxy sends it for a request that it does not accept.
+ */
+export function retryIfForeign<T>(answer: SessionAnswer<T>): SessionAnswer<T> {
+  if (answer.kind !== 'refused' || answer.problemType !== null || [400, 413].includes(answer.status)) return answer;
+  const { status, reason, retryAfterMs } = answer;
+  return { kind: 'retry', status, reason, retryAfterMs };
+}
+
+/**
  * Why a machine's tokens were deleted from its state: they were revoked, another machine uses them (`shared`), or the
  * API rejects them.
  */
@@ -336,7 +346,9 @@ export function createSession(options: SessionOptions): Session {
         // A response that is not from Muster, such as a proxy's sign-in page, says nothing about this machine.
         if (enrolled.problemType === null) return { ...enrolled, kind: 'retry' };
         const reason = `the API refused to enroll this machine: ${enrolled.reason}`;
-        if (state.enrollment !== null) return unauthorized(reason);
+        // An operator can end a refusal of the credentials, and a service would restart an agent that exits every few
+        // seconds. Any other refusal is a defect.
+        if (state.enrollment !== null || [401, 403, 410].includes(enrolled.status)) return unauthorized(reason);
         throw new StopError(reason, ExitCodes.failed);
       }
       if (enrolled.kind !== 'ok') return enrolled;

@@ -6,7 +6,8 @@ import { withBackgroundTask } from '../lib/background-task.js';
 import { createLogOnce } from '../lib/log-once.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
-import { isFailedCall, type FailedAnswer, type Session } from '../muster/session.js';
+import { isContainerLimitRefusal, type Refusal } from '../muster/refusals.js';
+import { isFailedCall, retryIfForeign, type FailedAnswer, type Session } from '../muster/session.js';
 import type { EngineGate } from '../engine/engine-gate.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
 import type { MachineFacts } from '../engine/identity.js';
@@ -111,6 +112,10 @@ const CONFIRMED_READING_MS = 15_000;
  */
 const EARLIER_CLOCK_RETRY_MS = 15_000;
 
+/** Returns whether a failed call has the status of a refusal, so the refusal was not from Muster. */
+const isRefusalStatus = (status: number | null): boolean =>
+  status !== null && status >= 300 && status < 500 && status !== 408 && status !== 429;
+
 /** Creates a reporter. It does nothing until `run` is called. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { poller, gate, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } =
@@ -121,8 +126,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
   const faults: ReportFaults = { engine: null, incompleteness: null, refusal: null };
+  /** True if the API refused the last snapshot because it holds too many containers of this host. */
+  let isAtContainerLimit = false;
   let serverFailures = 0;
-  /** Number of consecutive snapshots that the API answered with 429. */
+  /** Number of consecutive snapshots that the API answered with 429, or that a proxy refused. */
   let delayedSnapshots = 0;
   let serverError: string | null = null;
   /** Why the API refused the last heartbeat; null if it did not. */
@@ -139,6 +146,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     schedule = scheduleAfterEngineChange(schedule, now(), afterMs);
     wake.abort();
   }
+
+  /** Logs a refusal once per status and problem type, because each reason contains another request ID. */
+  const logRefusal = (action: string, { status, problemType, reason }: Refusal, message: string): boolean =>
+    logOnce('error', `${action} ${status} ${problemType}`, message, { reason });
 
   async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
     const result = await poller.poll(signal);
@@ -178,23 +189,24 @@ export function createReporter(options: ReporterOptions): Reporter {
       schedule = scheduleSnapshotWithin(schedule, now(), 0);
       return;
     }
-    // The API may have refused the last snapshot because the API still holds too many containers that an earlier run
-    // reported. This run does not know the ids of these containers, but a complete snapshot removes them.
-    const isComplete = reading.incompleteness === null || faults.refusal !== null;
-    const answer = await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal);
+    // The API may still hold containers that an earlier run reported. This run does not know their ids, but a complete
+    // snapshot removes them.
+    const isComplete = reading.incompleteness === null || isAtContainerLimit;
+    const answer = retryIfForeign(
+      await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal),
+    );
     if (isFailedCall(answer)) {
       await recordUnanswered();
       return void recordServerFailure('snapshot', answer);
     }
     unansweredReading = null;
     delayedSnapshots = 0;
+    isAtContainerLimit = isContainerLimitRefusal(answer);
     recordAnswered();
     if (answer.kind === 'refused') {
       digest = null;
       faults.refusal = answer.reason;
-      logOnce('error', `snapshot ${answer.reason}`, 'the API refused this snapshot: retrying at the regular interval', {
-        reason: answer.reason,
-      });
+      logRefusal('snapshot', answer, 'the API refused this snapshot: retrying at the regular interval');
       schedule = scheduleAfterSnapshotAnswer(
         schedule,
         now(),
@@ -256,12 +268,12 @@ export function createReporter(options: ReporterOptions): Reporter {
       async send(entry, mayJournalGrow) {
         const request = await createReplayCall(client, entry, signal);
         const facts = poller.facts();
-        return mayJournalGrow ? call(request, facts, signal) : session.call(request, facts, signal);
+        return retryIfForeign(await (mayJournalGrow ? call : session.call)(request, facts, signal));
       },
       async recordSent(entry, answer) {
         delayedSnapshots = 0;
         recordAnswered();
-        if (answer.kind === 'refused') log.error({ reason: answer.reason }, 'the API refused a journal entry: skipped');
+        if (answer.kind === 'refused') logRefusal('journal', answer, 'the API refused a journal entry: skipped');
         else if (answer.data.applied && faults.incompleteness !== null) {
           const ids = entry.containers.map(({ dockerId }) => dockerId);
           await reportedIds.update(ids, entry.goneIds);
@@ -327,9 +339,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (answer.kind === 'refused') {
       serverFailures = 0;
       heartbeatRefusal = `the API, or a proxy in front of it, refuses the heartbeats: ${answer.reason}`;
-      logOnce('error', `heartbeat ${answer.reason}`, 'the API refused this heartbeat: sending the next one as usual', {
-        reason: answer.reason,
-      });
+      logRefusal('heartbeat', answer, 'the API refused this heartbeat: sending the next one as usual');
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
       return;
     }
@@ -373,6 +383,16 @@ export function createReporter(options: ReporterOptions): Reporter {
       const retryInMs = Math.round(answer.retryInMs);
       log.error({ reason, retryInMs }, 'the API rejects this machine: keeping its token and state, and retrying');
       schedule = scheduleAfterServerFailure(schedule, now(), answer.retryInMs, action);
+      return;
+    }
+    // A proxy may refuse only snapshots, so heartbeats continue and report the problem.
+    if (action === 'snapshot' && isRefusalStatus(answer.status) && session.isEnrolled()) {
+      digest = null;
+      faults.refusal = reason;
+      const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
+      const message = 'the snapshot was refused, but not by Muster: keeping its changes and retrying';
+      logOnce('error', `snapshot foreign ${answer.status}`, message, { reason, retryInMs });
+      schedule = scheduleAfterSnapshotDelay(schedule, now(), retryInMs);
       return;
     }
     // If the machine is not enrolled, the 429 is the answer to the enrollment, not to a snapshot.

@@ -21,7 +21,8 @@ export interface Schedule {
   /** Nothing is sent before this time, because the server failed or asked for a pause. */
   readonly notBefore: number;
   /**
-   * No snapshot is sent before this time, because the server limits this host's snapshots. Heartbeats are not affected.
+   * No snapshot is sent before this time, because the server limits this host's snapshots or a proxy refused one.
+   * Heartbeats are not affected.
    */
   readonly snapshotNotBefore: number;
   /** True if another snapshot would fail like the last one. If so, the server's requests for a snapshot are ignored. */
