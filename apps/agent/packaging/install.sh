@@ -384,9 +384,9 @@ write_line() { # NAME VALUE
   mv -f "$config.lines" "$config.part"
 }
 
-# The flag -h prevents chown from following symbolic links, which the unprivileged owner of the state directory could
-# point at other files.
-chown_state_to_service_user() { [ -n "$root" ] || chown -hR muster-agent "$state"; }
+# Does nothing while a foreign agent uses the state directory. The flag -h prevents chown from following symbolic links,
+# which the unprivileged owner of the state directory could point at other files.
+chown_state_to_service_user() { [ -n "$root" ] || [ -n "$(foreign_holder)" ] || chown -hR muster-agent "$state"; }
 
 agent() {
   MUSTER_URL=$url MUSTER_ENROLL_TOKEN=$token MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config LOG_LEVEL=warn \
@@ -415,6 +415,18 @@ state_holder() {
   pid=$(agent_status | sed -n 's/^ *"pid": \([0-9][0-9]*\),*$/\1/p')
   if [ -z "$pid" ]; then return; fi
   if is_agent "$pid"; then say "$pid"; else say elsewhere; fi
+}
+
+# Prints the process that uses the state directory if it would lose access to a directory of the service's user: a
+# process in a container, or of a user other than root and muster-agent.
+foreign_holder() {
+  holder=$(state_holder)
+  case $holder in
+    '') return ;;
+    elsewhere) user= ;;
+    *) user=$(sed -n 's/^Uid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$holder/status" 2>/dev/null) || true ;;
+  esac
+  if [ "$user" != 0 ] && [ "$user" != "$(id -u muster-agent)" ]; then say "$holder"; fi
 }
 
 # Prints the processes that run the installed executable.
@@ -568,6 +580,7 @@ install_init_script() {
 run_service() {
   if service_is_active && [ "$changed" = no ]; then return; fi
   stop_agent
+  chown_state_to_service_user
   start_service || die "the service muster-agent did not start; to find out why, run: $(log_command)"
   tries=0
   while [ -z "$(state_holder)" ]; do
@@ -601,6 +614,9 @@ do_install() {
   create_user
   check_settings
   install_binary
+  if uses_service && [ "$(state_holder)" = elsewhere ]; then
+    die "$(describe_holder elsewhere), then run this script again"
+  fi
   if uses_service; then download_service; fi
   create_config
   mkdir -p "$state"

@@ -52,10 +52,29 @@ async function untilRunning(): Promise<void> {
   while (!(await isRunning())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** Starts the agent as the installer suggests. */
-const startByHand = (before = ''): Promise<unknown> =>
-  machine.run(`${before} MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${BINARY} run >/dev/null 2>&1 &
+/** Starts the agent as the installer suggests. `prefix` is a command that starts it, as another user for example. */
+const startByHand = (prefix = ''): Promise<unknown> =>
+  machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${prefix} ${BINARY} run >/dev/null 2>&1 &
     until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+
+/** Starts the agent as process 1 of its own PID namespace. On the machine, process 1 is another program. */
+const startInContainer = (prefix = ''): Promise<unknown> =>
+  machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
+    setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &
+    until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process 1 '; do sleep 0.05; done`);
+
+/** The ID of a user other than root and the service's. */
+const OTHER_USER = 34_567;
+
+/** Runs a command as the other user, who can read the configuration file. */
+const AS_OTHER_USER = `setpriv --reuid ${OTHER_USER} --regid ${SERVICE_USER} --clear-groups`;
+
+/** The distinct owners of the state directory and its files. */
+async function ownersOfState(): Promise<number[]> {
+  const names = ['', ...(await readdir(machine.path(STATE)))];
+  const owners = await Promise.all(names.map(async (name) => (await stat(machine.path(`${STATE}/${name}`))).uid));
+  return [...new Set(owners)];
+}
 
 /** Makes the API answer every call of an agent with 503. The release remains available, as if a cache served it. */
 function takeApiDown(): void {
@@ -307,6 +326,25 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilRunning();
   });
 
+  test('refuses to replace an agent in a container, and does not change the owner of its state', async () => {
+    await installAgent('--no-service');
+    await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+    await startInContainer(AS_OTHER_USER);
+    const { code, stderr } = await machine.install();
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/in a container, for example\) uses .*: stop it first/)]);
+    expect(await ownersOfState()).toEqual([OTHER_USER]);
+    expect([await exists(UNIT), await isRunning()]).toEqual([false, true]);
+  });
+
+  test('replaces an agent that was started by hand as another user, and takes over its state', async () => {
+    await installAgent('--no-service');
+    await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+    await startByHand(AS_OTHER_USER);
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect(await ownersOfState()).toEqual([SERVICE_USER]);
+    expect(await isRunning()).toBe(true);
+  });
+
   test('replaces an agent that was started by hand with the service', async () => {
     await installAgent('--no-service');
     await startByHand();
@@ -397,6 +435,15 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(await processId()).toBe(before);
   });
 
+  test('does not change the owner of the state while an agent of another user uses it', async () => {
+    await installAgent();
+    await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+    await startByHand(AS_OTHER_USER);
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect((await machine.install('--url', otherAddress())).code).toBe(1);
+    expect(await ownersOfState()).toEqual([OTHER_USER]);
+  });
+
   test('names the process to stop before the machine enrolls or moves, and changes nothing', async () => {
     await installAgent();
     await startByHand();
@@ -446,10 +493,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
 
   test('does not stop an unrelated process if the agent that uses the state runs in a container', async () => {
     await installAgent();
-    // The agent is process 1 of its own PID namespace. On the machine, process 1 is another program.
-    await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
-      setsid unshare --pid --fork --mount-proc ${BINARY} run >/dev/null 2>&1 &
-      until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process 1 '; do sleep 0.05; done`);
+    await startInContainer();
     const { code, stdout, stderr } = await machine.install('--uninstall');
     expect([code, stderr]).toEqual([1, expect.stringMatching(/in a container, for example\) uses .*: stop it first/)]);
     expect([stdout, await exists(STATE), await isRunning()]).toEqual(['', true, true]);
