@@ -223,6 +223,13 @@ start_service() {
   esac
 }
 
+disable_service() {
+  case $manager in
+    systemd) systemctl disable --quiet muster-agent ;;
+    openrc) rc-update --quiet del muster-agent default ;;
+  esac
+}
+
 log_command() {
   case $manager in
     systemd) say 'journalctl -u muster-agent' ;;
@@ -417,6 +424,20 @@ state_holder() {
   if is_agent "$pid"; then say "$pid"; else say elsewhere; fi
 }
 
+# Returns whether a process is the main process of the service.
+is_service() { # PROCESS
+  case $manager in
+    systemd) [ "$(systemctl show -p MainPID muster-agent)" = "MainPID=$1" ] ;;
+    openrc)
+      parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
+      case $(tr '\0' ' ' 2>/dev/null <"/proc/$parent/cmdline") in
+        *'supervise-daemon muster-agent '*) return 0 ;;
+      esac
+      return 1
+      ;;
+  esac
+}
+
 # Prints the process that uses the state directory if it would lose access to a directory of the service's user: a
 # process in a container, or of a user other than root and muster-agent.
 foreign_holder() {
@@ -576,14 +597,22 @@ install_init_script() {
   rc-update --quiet add muster-agent default
 }
 
-# Starts the service, or restarts it if anything changed. Exits if the agent does not start.
+# Starts the service, or restarts it if anything changed. Exits if the agent does not start, or if another agent uses
+# the state directory, for example because its supervisor restarted it first.
 run_service() {
-  if service_is_active && [ "$changed" = no ]; then return; fi
+  holder=$(state_holder)
+  if service_is_active && [ "$changed" = no ] && { [ -z "$holder" ] || is_service "$holder"; }; then return; fi
   stop_agent
   chown_state_to_service_user
   start_service || die "the service muster-agent did not start; to find out why, run: $(log_command)"
   tries=0
-  while [ -z "$(state_holder)" ]; do
+  while :; do
+    holder=$(state_holder)
+    if [ -n "$holder" ]; then
+      if is_service "$holder"; then break; fi
+      # A process that has ended was perhaps the service, which its manager starts again.
+      if [ "$holder" = elsewhere ] || kill -0 "$holder" 2>/dev/null; then yield_to "$holder"; fi
+    fi
     tries=$((tries + 1))
     if [ $tries -gt 40 ] || ! service_is_active; then
       die "the service muster-agent does not keep running; to find out why, run: $(log_command)"
@@ -591,6 +620,15 @@ run_service() {
     pause
   done
   service_was_stopped=no
+}
+
+# Leaves the state directory to the agent that uses it: stops the service, disables it and ends the script.
+yield_to() { # PROCESS
+  stop_service || true
+  service_was_stopped=no
+  disable_service || true
+  warn 'the service muster-agent was stopped and disabled, because another agent uses its state directory'
+  die "$(describe_holder "$1"), then run this script again"
 }
 
 # Names the agent's process, which the script does not restart, or the command that starts the agent.
@@ -669,10 +707,7 @@ is_installed() {
 
 delete_service() {
   if [ -n "$root" ]; then return; fi
-  case $manager in
-    systemd) systemctl disable --quiet muster-agent || true ;;
-    openrc) rc-update --quiet del muster-agent default || true ;;
-  esac
+  disable_service || true
   rm -f "$unit" "$init_script" /var/log/muster-agent.log
   if [ "$manager" = systemd ]; then systemctl daemon-reload; fi
 }

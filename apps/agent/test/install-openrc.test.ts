@@ -82,6 +82,22 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     expect(await processId()).not.toBe(pid);
   });
 
+  test('does not take an agent that another supervisor has started again for the service', async () => {
+    // The service starts slowly, so that the other supervisor is always the first.
+    machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
+    expect((await machine.install('--token', ENROLL_TOKEN, '--no-service')).code).toBe(0);
+    await machine.run(`export MUSTER_STATE_DIR=${STATE} SUPERVISED=1
+      setsid sh -c 'while :; do ${BINARY} run; done' >/dev/null 2>&1 &
+      until ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+    const { code, stderr } = await machine.install();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`an agent still runs as process ${await processId()}: stop it first`),
+    ]);
+    expect(await serviceStatus()).toContain('stopped');
+    expect(await readdir(machine.path('/etc/runlevels/default'))).not.toContain('muster-agent');
+  });
+
   test('is supervised: an agent that was killed is started again', async () => {
     await installAgent();
     const pid = await processId();

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
@@ -62,6 +62,13 @@ const startInContainer = (prefix = ''): Promise<unknown> =>
   machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
     setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &
     until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process 1 '; do sleep 0.05; done`);
+
+/** Starts a supervisor other than the service manager, which starts its agent again whenever it ends. */
+async function startSupervisor(): Promise<void> {
+  const file = '/usr/local/bin/supervisor';
+  await writeFile(machine.path(file), `#!/bin/sh\nwhile :; do SUPERVISED=1 "$@"; done\n`, { mode: 0o755 });
+  await startByHand(file);
+}
 
 /** The ID of a user other than root and the service's. */
 const OTHER_USER = 34_567;
@@ -355,6 +362,28 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.systemctlCalls()).toContain('start muster-agent');
   });
 
+  test('stops and disables the service if another supervisor has started its own agent again first', async () => {
+    // The service starts slowly, so that the other supervisor is always the first.
+    machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
+    await installAgent('--no-service');
+    await startSupervisor();
+    const before = await processId();
+    const { code, stderr } = await machine.install();
+    const after = await processId();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(new RegExp(`an agent still runs as process ${after}: stop it first`)),
+    ]);
+    expect(after).not.toBe(before);
+    const calls = (await machine.systemctlCalls()).filter((call) => /^(enable|disable|start|stop)/.test(call));
+    expect(calls).toEqual([
+      'enable --quiet muster-agent',
+      'start muster-agent',
+      'stop muster-agent',
+      'disable --quiet muster-agent',
+    ]);
+  });
+
   test('uninstalls: stops the service, revokes the token and deletes all files; a second time, nothing is installed', async () => {
     await installAgent();
     acceptLeaving();
@@ -473,10 +502,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
 
   test('deletes nothing if an agent cannot be stopped, or a supervisor starts it again', async () => {
     await installAgent();
-    await writeFile(machine.path('/usr/local/bin/supervisor'), `#!/bin/sh\nwhile :; do ${BINARY} run; done\n`);
-    await chmod(machine.path('/usr/local/bin/supervisor'), 0o755);
-    await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid supervisor >/dev/null 2>&1 &
-      until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+    await startSupervisor();
     acceptLeaving();
     const before = await processId();
     const { code, stdout, stderr } = await machine.install('--uninstall');

@@ -73,6 +73,7 @@ case $1 in
   is-active) if runs; then echo active; else echo inactive; exit 3; fi ;;
   start) start ;;
   stop) stop ;;
+  show) if runs; then echo "MainPID=$pid"; else echo MainPID=0; fi ;;
   restart) stop; start ;;
 esac
 `;
