@@ -46,6 +46,10 @@ changed=no
 finished=no
 config_is_new=no
 service_was_stopped=no
+# The agent outside the service that the script stopped, its user, and the owner of its state.
+stopped_agent=
+stopped_user=
+stopped_owner=
 # The replaced files whose previous versions are kept until the script has succeeded, separated by bars.
 kept='|'
 
@@ -61,6 +65,7 @@ clean_up() {
     chown_state_to_service_user
     start_service || warn "the service muster-agent could not be restarted; to find out why, run: $(log_command)"
   fi
+  if [ -n "$stopped_agent" ] && [ "$finished" = no ]; then describe_stopped_agent; fi
 }
 trap clean_up EXIT
 trap 'exit 129' HUP
@@ -496,9 +501,12 @@ stop_agent() {
   if service_is_active; then stop_service; fi
   holder=$(state_holder)
   if [ -z "$holder" ]; then return; fi
-  if ! uses_service || [ "$holder" = elsewhere ] || ! stop_processes "$holder"; then
-    die "$(describe_holder "$holder"), then run this script again"
-  fi
+  if ! uses_service || [ "$holder" = elsewhere ]; then die "$(describe_holder "$holder"), then run this script again"; fi
+  user=$(stat -c %U "/proc/$holder" 2>/dev/null) || user=root
+  if [ "$user" = UNKNOWN ]; then user=$(stat -c %u "/proc/$holder"); fi
+  owner=$(stat -c %u "$state")
+  stop_processes "$holder" || die "$(describe_holder "$holder"), then run this script again"
+  stopped_agent=$holder stopped_user=$user stopped_owner=$owner
   say "Stopped the agent that ran as process $holder: the service muster-agent replaces it"
 }
 
@@ -631,9 +639,27 @@ yield_to() { # PROCESS
   die "$(describe_holder "$1"), then run this script again"
 }
 
+# Prints the command that starts the agent outside a service.
+run_command() { say "MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"; }
+
+# Says that the agent that the script stopped no longer runs, and how to start it again. Says nothing if a supervisor has
+# started it again.
+describe_stopped_agent() {
+  if service_is_active; then
+    again='stop the service muster-agent, and run as the user'
+  elif [ -n "$(state_holder)" ]; then
+    return
+  else
+    again='run as the user'
+    chown -hR "$stopped_owner" "$state"
+  fi
+  warn "the agent that ran as process $stopped_agent was stopped and no longer runs: to start it again, $again \
+$stopped_user: $(run_command)"
+}
+
 # Names the agent's process, which the script does not restart, or the command that starts the agent.
 describe_process() {
-  command="MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"
+  command=$(run_command)
   holder=$(state_holder)
   if [ -z "$holder" ]; then
     say "Keep it running with: $command"

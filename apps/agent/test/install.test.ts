@@ -362,6 +362,35 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.systemctlCalls()).toContain('start muster-agent');
   });
 
+  test.each(['enroll again', 'move', 'start the service'])(
+    'names the command that starts the agent again that it stopped, if it then cannot %s',
+    async (failure) => {
+      await installAgent('--no-service');
+      await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+      await startByHand(AS_OTHER_USER);
+      const before = await processId();
+      const args: string[] = [];
+      if (failure === 'enroll again') {
+        takeApiDown();
+        await untilUnhealthy();
+        args.push('--token', ENROLL_TOKEN);
+      } else if (failure === 'move') {
+        fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
+        args.push('--url', otherAddress());
+      } else {
+        machine.release = { version: '2', run: 'exit 1' };
+      }
+      const { code, stderr } = await machine.install(...args);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining(`the agent that ran as process ${before} was stopped and no longer runs`),
+      ]);
+      const command = `MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} ${BINARY} run`;
+      expect(stderr.trim().split('\n').at(-1)).toContain(`run as the user ${OTHER_USER}: ${command}`);
+      expect([await isRunning(), await ownersOfState()]).toEqual([false, [OTHER_USER]]);
+    },
+  );
+
   test('stops and disables the service if another supervisor has started its own agent again first', async () => {
     // The service starts slowly, so that the other supervisor is always the first.
     machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
