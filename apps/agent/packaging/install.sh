@@ -805,8 +805,17 @@ main() {
         case $1 in
           --token) token=$2 token_is_argument=yes ;;
           --url) url=${2%/} ;;
-          --prefix) prefix=${2%/} ;;
-          --root) root=${2%/} ;;
+          --prefix)
+            case $2 in
+              /*) prefix=${2%/} ;;
+              '') die "$1 is empty, perhaps because a variable is not set" ;;
+              *) die "$1 must be an absolute path" ;;
+            esac
+            ;;
+          --root)
+            [ -n "$2" ] || die "$1 is empty, perhaps because a variable is not set"
+            root=${2%/}
+            ;;
         esac
         shift
         ;;

@@ -440,6 +440,18 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await exists(STATE)).toBe(false);
   });
 
+  test.each([
+    ['--root', '', 'is empty'],
+    ['--prefix', '', 'is empty'],
+    ['--prefix', 'opt/muster', 'must be an absolute path'],
+  ])('refuses %s "%s"', async (option, value, message) => {
+    for (const args of [['--token', ENROLL_TOKEN], ['--uninstall']]) {
+      const { code, stdout, stderr } = await machine.install(...args, option, value);
+      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining(`install.sh: ${option} ${message}`)]);
+    }
+    expect(fixture.muster.receivedRequests).toEqual([]);
+  });
+
   test('uninstalls an agent below another prefix, which its unit names', async () => {
     await installAgent('--prefix', '/usr/local/muster');
     acceptLeaving();
