@@ -119,11 +119,14 @@ previous_of() { # FILE
   if [ "$1" = "$state/agent.json" ]; then say "$config.state"; else say "$1.previous"; fi
 }
 
-# Keeps the current version of a file until the script ends.
+# Keeps the current version of a file until the script ends. Ends the script if that fails, on a full disk for example.
 keep_previous() { # FILE
   if [ ! -f "$1" ]; then return; fi
   case $kept in *"|$1|"*) return ;; esac
-  cp -Pp "$1" "$(previous_of "$1")"
+  if ! cp -Pp "$1" "$(previous_of "$1")"; then
+    rm -f "$(previous_of "$1")"
+    die "cannot copy $1 to $(previous_of "$1"), so $1 was not changed"
+  fi
   kept="$kept$1|"
 }
 
@@ -148,8 +151,10 @@ replace_file() { # NEW TARGET
     rm -f "$1"
     return
   fi
+  partial_file=$1
   keep_previous "$2"
   mv -f "$1" "$2"
+  partial_file=
   changed=yes
 }
 

@@ -298,6 +298,25 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilRunning();
   });
 
+  test('changes nothing and says why if there is no space to keep the earlier release or settings', async () => {
+    await installAgent();
+    const files = [BINARY, CONFIG];
+    const before = await Promise.all(files.map(read));
+    for (const file of files) {
+      // A full disk: cp writes a part of the copy and fails.
+      const cp = `#!/bin/sh\ncase $2 in ${file}) case $3 in *.previous) echo part >"$3"; exit 1 ;; esac ;; esac\nexec /bin/cp "$@"\n`;
+      await writeFile(machine.path('bin/cp'), cp, { mode: 0o755 });
+      machine.release = file === BINARY ? { version: '2' } : {};
+      machine.environment = { NO_PROXY: '*' };
+      const { code, stderr } = await machine.install();
+      expect([code, stderr]).toEqual([1, expect.stringContaining(`cannot copy ${file} to ${file}.previous`)]);
+      expect(await Promise.all(files.map(read))).toEqual(before);
+      expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
+      expect(await readdir(machine.path('/etc/muster-agent'))).toEqual(['config']);
+    }
+    expect(await isRunning()).toBe(true);
+  });
+
   test('updates the running service to a new release', async () => {
     await installAgent();
     const before = await processId();
