@@ -132,11 +132,23 @@ keep_previous() { # FILE
 
 restore_previous_files() {
   if service_is_active; then stop_service; fi
+  restored='the earlier release and settings were restored'
   for file in "$binary" "$unit" "$init_script" "$config" "$state/agent.json"; do
-    case $kept in *"|$file|"*) mv -f "$(previous_of "$file")" "$file" ;; esac
+    case $kept in
+      *"|$file|"*)
+        rename "$(previous_of "$file")" "$file" ||
+          restored="the earlier version of $file could not be restored: it is $(previous_of "$file")"
+        ;;
+    esac
   done
   if [ "$manager" = systemd ]; then systemctl daemon-reload; fi
-  warn 'the earlier release and settings were restored'
+  warn "$restored"
+}
+
+# Replaces a file, or a symbolic link, which the unprivileged owner of the state directory could create. Without -T, which
+# some versions lack, `mv` would move the new file into the directory that a link points to.
+rename() { # NEW TARGET
+  mv -fT "$1" "$2" 2>/dev/null || { rm -f "$2" && mv -f "$1" "$2"; }
 }
 
 delete_previous_files() {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
@@ -369,6 +369,26 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
     expect(await ownersOfState()).toEqual([SERVICE_USER]);
     expect(await isRunning()).toBe(true);
+  });
+
+  test.each([
+    ['with', ''],
+    ['without', 'case $1 in *T) exit 1 ;; esac'],
+  ])('restores the state even if its owner puts a link in its place, with an mv %s the option -T', async (_, before) => {
+    await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
+    await installAgent();
+    const state = await read(`${STATE}/agent.json`);
+    const answer = fixture.muster.hold(Paths.agentToken);
+    const { result } = await machine.startInstall('--url', otherAddress());
+    await fixture.muster.until(() => fixture.muster.requestsTo(Paths.agentToken).length > 0);
+    await machine.run(`mkdir /var/lib/other; ln -sf -T /var/lib/other ${STATE}/agent.json`);
+    fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
+    answer(tokenInvalid);
+    expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('settings were restored') });
+    expect(await readdir(machine.path('/var/lib/other'))).toEqual([]);
+    expect((await lstat(machine.path(`${STATE}/agent.json`))).isFile()).toBe(true);
+    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    await untilRunning();
   });
 
   test('replaces an agent that was started by hand with the service', async () => {
