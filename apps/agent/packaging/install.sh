@@ -530,32 +530,31 @@ stop_agent() {
 needs_enrollment() { ! is_enrolled_at "$url\"" || ! agent_status >/dev/null; }
 
 # Ends the script if the API rejects the enrollment token, before anything is downloaded. Ignores all other failures,
-# which the agent describes better.
+# which the agent describes better, and the 401 of a proxy.
 check_token() {
   case $token in
     muster_enroll_*) ;;
     *) die 'the token (--token or MUSTER_ENROLL_TOKEN) is not an enrollment token, muster_enroll_…: nothing was installed' ;;
   esac
-  # The API answers an empty enrollment with 400 if the token is valid, and with 401 if it is not.
+  # The API answers an empty enrollment with 400 if the token is valid, and otherwise with 401 and a problem document.
   if has curl; then
     # curl reads the token from standard input, so that the process list does not show it.
     answer=$(
       printf 'header = "Authorization: Bearer %s"\n' "$token" |
-        call_curl -s -K - -o /dev/null -w ' %{http_code} ' -H 'Content-Type: application/json' -d '{}' \
-          "$url/api/agent/enroll"
+        call_curl -s -K - -H 'Content-Type: application/json' -d '{}' "$url/api/agent/enroll" |
+        grep -F '"/problems/token-invalid"'
     ) || true
   elif has wget && [ "$token_is_argument" = yes ]; then
-    answer=$(wget -O /dev/null --header "Authorization: Bearer $token" --header 'Content-Type: application/json' \
-      --post-data '{}' "$url/api/agent/enroll" 2>&1) || true
+    # wget prints the headers of a 401 (the one of BusyBox not even these), but not its body.
+    answer=$(wget -q -S -O /dev/null --header "Authorization: Bearer $token" --header 'Content-Type: application/json' \
+      --post-data '{}' "$url/api/agent/enroll" 2>&1 | grep -F 'Bearer realm="muster"') || true
   else
     return 0
   fi
-  case $answer in
-    *' 401'[!0-9]*)
-      die "the API at $url rejects the enrollment token: it is expired, revoked or used up, or belongs to another \
-server. Create a new one. Nothing was installed"
-      ;;
-  esac
+  if [ -n "$answer" ]; then
+    die "the API at $url rejects the enrollment token: it is expired, revoked or used up, or belongs to another server. \
+Create a new one. Nothing was installed"
+  fi
 }
 
 # Enrolls and reports once, so that the host is visible when the script ends. Exits if that fails, before any setting is

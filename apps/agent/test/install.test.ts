@@ -1,6 +1,6 @@
 import { lstat, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, ProblemTypes } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 import { ENGINE, SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
@@ -267,6 +267,21 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     }
     expect(await exists(BINARY)).toBe(false);
     expect(fixture.muster.receivedRequests.filter(({ path }) => path.startsWith('/agent-release'))).toEqual([]);
+  });
+
+  test.each(['curl', 'wget'])('rejects a wrong token, but not for the 401 of a proxy, with %s', async (client) => {
+    // The shell does not find a program that is not a regular file.
+    if (client === 'wget') await machine.run('mount --bind /dev/null "$(command -v curl)"');
+    const headers = { 'www-authenticate': 'Bearer realm="muster", error="invalid_token"' };
+    fixture.muster.queueReactions(
+      Paths.agentEnroll,
+      problem(401, ProblemTypes.tokenInvalid, headers),
+      { status: 401, text: '<html>Sign in first</html>' },
+    );
+    const rejected = await machine.install('--token', ENROLL_TOKEN);
+    expect([rejected.code, rejected.stderr]).toEqual([1, expect.stringContaining('rejects the enrollment token')]);
+    expect(await exists(BINARY)).toBe(false);
+    await installAgent();
   });
 
   test.each([
