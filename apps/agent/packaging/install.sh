@@ -359,7 +359,8 @@ check_readable() { # NAME FILE
     die "the service's user muster-agent cannot read $2 ($1): give it access (chgrp muster-agent FILE, chmod g+r FILE)"
 }
 
-# Prints the group that owns the engine's socket. An unprivileged user in this group has access to the socket.
+# Prints the group that owns the engine's socket, or its ID if it has no name. An unprivileged user in this group has
+# access to the socket.
 socket_group() {
   engine=$(setting DOCKER_HOST)
   case $engine in
@@ -369,7 +370,8 @@ socket_group() {
   esac
   for socket in $sockets; do
     if [ -S "$socket" ]; then
-      stat -c %G "$socket"
+      group=$(stat -c %G "$socket")
+      if [ "$group" = UNKNOWN ]; then stat -c %g "$socket"; else say "$group"; fi
       return
     fi
   done
@@ -608,6 +610,10 @@ install_unit() {
   systemctl enable --quiet muster-agent
 }
 
+add_user_to_group() {
+  if has usermod; then usermod -a -G "$group" muster-agent; else addgroup muster-agent "$group"; fi
+}
+
 install_init_script() {
   sed -e "s|^command=/usr/local/bin/|command=$prefix/bin/|" "$init_script.orig" >"$init_script.part"
   rm -f "$init_script.orig"
@@ -615,8 +621,12 @@ install_init_script() {
   chmod 755 "$init_script.part"
   replace_file "$init_script.part" "$init_script"
   if [ -n "$group" ] && ! id -nG muster-agent | tr ' ' '\n' | grep -qxF -e "$group"; then
-    if has usermod; then usermod -a -G "$group" muster-agent; else addgroup muster-agent "$group"; fi
-    changed=yes
+    if add_user_to_group; then
+      changed=yes
+    else
+      warn "the user muster-agent has no access to the engine’s socket, because it could not be added to the socket’s \
+group $group. If this group has no name, create it (groupadd -g $group engine), and run this script again"
+    fi
   fi
   rc-update --quiet add muster-agent default
 }

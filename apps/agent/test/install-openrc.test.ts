@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
-import { ENGINE, missingForMachine, startMachine, type Machine } from './machine.js';
+import { ENGINE, ENGINE_GROUP, missingForMachine, startMachine, type Machine } from './machine.js';
 
 /* These tests run install.sh as root on simulated machines with OpenRC, whose programs are the real ones. */
 
@@ -68,6 +68,15 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
       await output('getent group muster-agent | cut -d : -f 3'),
       0o640,
     ]);
+  });
+
+  test('warns that the user cannot be added to the group of the engine’s socket if this group has no name', async () => {
+    await machine.run('sed -i /^engine:/d /etc/group');
+    const { code, stderr } = await machine.install('--token', ENROLL_TOKEN);
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`create it (groupadd -g ${ENGINE_GROUP} engine)`)]);
+    await machine.run(`groupadd -g ${ENGINE_GROUP} engine`);
+    expect((await machine.install()).code).toBe(0);
+    expect(await output('id -nG muster-agent')).toBe('muster-agent engine');
   });
 
   test('changes and stops nothing when it is run again, and restarts the service with a new release', async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, ProblemTypes } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
-import { ENGINE, SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
+import { ENGINE, ENGINE_GROUP, SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
 
 /*
@@ -127,6 +127,15 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await read(UNIT)).toContain('\nSupplementaryGroups=engine\n');
     const verified = await machine.run(`systemd-analyze verify ${UNIT} 2>&1`);
     expect(verified).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  test('uses the ID of the group of the engine’s socket if this group has no name', async () => {
+    await machine.run('sed -i /^engine:/d /etc/group');
+    await installAgent();
+    expect(await read(UNIT)).toContain(`\nSupplementaryGroups=${ENGINE_GROUP}\n`);
+    expect(await machine.run(`systemd-analyze verify ${UNIT} 2>&1`)).toMatchObject({ code: 0, stdout: '' });
+    await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
+    expect(await status()).toContain(`Engine: ${ENGINE} (Docker`);
   });
 
   test('changes nothing, stops nothing and does not call the API when it is run again', async () => {
