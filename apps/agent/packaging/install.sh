@@ -46,6 +46,10 @@ changed=no
 finished=no
 config_is_new=no
 service_was_stopped=no
+# The agent outside the service that the script stopped, its user, and the owner of its state.
+stopped_agent=
+stopped_user=
+stopped_owner=
 # The replaced files whose previous versions are kept until the script has succeeded, separated by bars.
 kept='|'
 
@@ -61,6 +65,7 @@ clean_up() {
     chown_state_to_service_user
     start_service || warn "the service muster-agent could not be restarted; to find out why, run: $(log_command)"
   fi
+  if [ -n "$stopped_agent" ] && [ "$finished" = no ]; then describe_stopped_agent; fi
 }
 trap clean_up EXIT
 trap 'exit 129' HUP
@@ -114,21 +119,36 @@ previous_of() { # FILE
   if [ "$1" = "$state/agent.json" ]; then say "$config.state"; else say "$1.previous"; fi
 }
 
-# Keeps the current version of a file until the script ends.
+# Keeps the current version of a file until the script ends. Ends the script if that fails, on a full disk for example.
 keep_previous() { # FILE
   if [ ! -f "$1" ]; then return; fi
   case $kept in *"|$1|"*) return ;; esac
-  cp -Pp "$1" "$(previous_of "$1")"
+  if ! cp -Pp "$1" "$(previous_of "$1")"; then
+    rm -f "$(previous_of "$1")"
+    die "cannot copy $1 to $(previous_of "$1"), so $1 was not changed"
+  fi
   kept="$kept$1|"
 }
 
 restore_previous_files() {
   if service_is_active; then stop_service; fi
+  restored='the earlier release and settings were restored'
   for file in "$binary" "$unit" "$init_script" "$config" "$state/agent.json"; do
-    case $kept in *"|$file|"*) mv -f "$(previous_of "$file")" "$file" ;; esac
+    case $kept in
+      *"|$file|"*)
+        rename "$(previous_of "$file")" "$file" ||
+          restored="the earlier version of $file could not be restored: it is $(previous_of "$file")"
+        ;;
+    esac
   done
   if [ "$manager" = systemd ]; then systemctl daemon-reload; fi
-  warn 'the earlier release and settings were restored'
+  warn "$restored"
+}
+
+# Replaces a file, or a symbolic link, which the unprivileged owner of the state directory could create. Without -T, which
+# some versions lack, `mv` would move the new file into the directory that a link points to.
+rename() { # NEW TARGET
+  mv -fT "$1" "$2" 2>/dev/null || { rm -f "$2" && mv -f "$1" "$2"; }
 }
 
 delete_previous_files() {
@@ -143,8 +163,10 @@ replace_file() { # NEW TARGET
     rm -f "$1"
     return
   fi
+  partial_file=$1
   keep_previous "$2"
   mv -f "$1" "$2"
+  partial_file=
   changed=yes
 }
 
@@ -220,6 +242,13 @@ start_service() {
   case $manager in
     systemd) systemctl start muster-agent ;;
     openrc) rc-service --quiet muster-agent start ;;
+  esac
+}
+
+disable_service() {
+  case $manager in
+    systemd) systemctl disable --quiet muster-agent ;;
+    openrc) rc-update --quiet del muster-agent default ;;
   esac
 }
 
@@ -330,7 +359,8 @@ check_readable() { # NAME FILE
     die "the service's user muster-agent cannot read $2 ($1): give it access (chgrp muster-agent FILE, chmod g+r FILE)"
 }
 
-# Prints the group that owns the engine's socket. An unprivileged user in this group has access to the socket.
+# Prints the group that owns the engine's socket, or its ID if it has no name. An unprivileged user in this group has
+# access to the socket.
 socket_group() {
   engine=$(setting DOCKER_HOST)
   case $engine in
@@ -340,7 +370,8 @@ socket_group() {
   esac
   for socket in $sockets; do
     if [ -S "$socket" ]; then
-      stat -c %G "$socket"
+      group=$(stat -c %G "$socket")
+      if [ "$group" = UNKNOWN ]; then stat -c %g "$socket"; else say "$group"; fi
       return
     fi
   done
@@ -384,9 +415,9 @@ write_line() { # NAME VALUE
   mv -f "$config.lines" "$config.part"
 }
 
-# The flag -h prevents chown from following symbolic links, which the unprivileged owner of the state directory could
-# point at other files.
-chown_state_to_service_user() { [ -n "$root" ] || chown -hR muster-agent "$state"; }
+# Does nothing while a foreign agent uses the state directory. The flag -h prevents chown from following symbolic links,
+# which the unprivileged owner of the state directory could point at other files.
+chown_state_to_service_user() { [ -n "$root" ] || [ -n "$(foreign_holder)" ] || chown -hR muster-agent "$state"; }
 
 agent() {
   MUSTER_URL=$url MUSTER_ENROLL_TOKEN=$token MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config LOG_LEVEL=warn \
@@ -415,6 +446,32 @@ state_holder() {
   pid=$(agent_status | sed -n 's/^ *"pid": \([0-9][0-9]*\),*$/\1/p')
   if [ -z "$pid" ]; then return; fi
   if is_agent "$pid"; then say "$pid"; else say elsewhere; fi
+}
+
+# Returns whether a process is the main process of the service.
+is_service() { # PROCESS
+  case $manager in
+    systemd) [ "$(systemctl show -p MainPID muster-agent)" = "MainPID=$1" ] ;;
+    openrc)
+      parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
+      case $(tr '\0' ' ' 2>/dev/null <"/proc/$parent/cmdline") in
+        *'supervise-daemon muster-agent '*) return 0 ;;
+      esac
+      return 1
+      ;;
+  esac
+}
+
+# Prints the process that uses the state directory if it would lose access to a directory of the service's user: a
+# process in a container, or of a user other than root and muster-agent.
+foreign_holder() {
+  holder=$(state_holder)
+  case $holder in
+    '') return ;;
+    elsewhere) user= ;;
+    *) user=$(sed -n 's/^Uid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$holder/status" 2>/dev/null) || true ;;
+  esac
+  if [ "$user" != 0 ] && [ "$user" != "$(id -u muster-agent)" ]; then say "$holder"; fi
 }
 
 # Prints the processes that run the installed executable.
@@ -463,41 +520,43 @@ stop_agent() {
   if service_is_active; then stop_service; fi
   holder=$(state_holder)
   if [ -z "$holder" ]; then return; fi
-  if ! uses_service || [ "$holder" = elsewhere ] || ! stop_processes "$holder"; then
-    die "$(describe_holder "$holder"), then run this script again"
-  fi
+  if ! uses_service || [ "$holder" = elsewhere ]; then die "$(describe_holder "$holder"), then run this script again"; fi
+  user=$(stat -c %U "/proc/$holder" 2>/dev/null) || user=root
+  if [ "$user" = UNKNOWN ]; then user=$(stat -c %u "/proc/$holder"); fi
+  owner=$(stat -c %u "$state")
+  stop_processes "$holder" || die "$(describe_holder "$holder"), then run this script again"
+  stopped_agent=$holder stopped_user=$user stopped_owner=$owner
   say "Stopped the agent that ran as process $holder: the service muster-agent replaces it"
 }
 
 needs_enrollment() { ! is_enrolled_at "$url\"" || ! agent_status >/dev/null; }
 
 # Ends the script if the API rejects the enrollment token, before anything is downloaded. Ignores all other failures,
-# which the agent describes better.
+# which the agent describes better, and the 401 of a proxy.
 check_token() {
   case $token in
     muster_enroll_*) ;;
     *) die 'the token (--token or MUSTER_ENROLL_TOKEN) is not an enrollment token, muster_enroll_…: nothing was installed' ;;
   esac
-  # The API answers an empty enrollment with 400 if the token is valid, and with 401 if it is not.
+  # The API answers an empty enrollment with 400 if the token is valid, and otherwise with 401 and a problem document.
   if has curl; then
     # curl reads the token from standard input, so that the process list does not show it.
     answer=$(
       printf 'header = "Authorization: Bearer %s"\n' "$token" |
-        call_curl -s -K - -o /dev/null -w ' %{http_code} ' -H 'Content-Type: application/json' -d '{}' \
-          "$url/api/agent/enroll"
+        call_curl -s -K - -H 'Content-Type: application/json' -d '{}' "$url/api/agent/enroll" |
+        grep -F '"/problems/token-invalid"'
     ) || true
   elif has wget && [ "$token_is_argument" = yes ]; then
-    answer=$(wget -O /dev/null --header "Authorization: Bearer $token" --header 'Content-Type: application/json' \
-      --post-data '{}' "$url/api/agent/enroll" 2>&1) || true
+    # wget prints the headers of a 401 (the one of BusyBox not even these), but not its body.
+    answer=$(wget -q -S -O /dev/null --header "Authorization: Bearer $token" --header 'Content-Type: application/json' \
+      --post-data '{}' "$url/api/agent/enroll" 2>&1 | grep -F 'Bearer realm="muster"') || true
   else
     return 0
   fi
-  case $answer in
-    *' 401'[!0-9]*)
-      die "the API at $url rejects the enrollment token: it is expired, revoked or used up, or belongs to another \
-server. Create a new one. Nothing was installed"
-      ;;
-  esac
+  if [ -n "$answer" ]; then
+    die "the API at $url rejects the enrollment token: it is expired, revoked or used up, or belongs to another server. \
+Create a new one. Nothing was installed"
+  fi
 }
 
 # Enrolls and reports once, so that the host is visible when the script ends. Exits if that fails, before any setting is
@@ -551,6 +610,10 @@ install_unit() {
   systemctl enable --quiet muster-agent
 }
 
+add_user_to_group() {
+  if has usermod; then usermod -a -G "$group" muster-agent; else addgroup muster-agent "$group"; fi
+}
+
 install_init_script() {
   sed -e "s|^command=/usr/local/bin/|command=$prefix/bin/|" "$init_script.orig" >"$init_script.part"
   rm -f "$init_script.orig"
@@ -558,19 +621,32 @@ install_init_script() {
   chmod 755 "$init_script.part"
   replace_file "$init_script.part" "$init_script"
   if [ -n "$group" ] && ! id -nG muster-agent | tr ' ' '\n' | grep -qxF -e "$group"; then
-    if has usermod; then usermod -a -G "$group" muster-agent; else addgroup muster-agent "$group"; fi
-    changed=yes
+    if add_user_to_group; then
+      changed=yes
+    else
+      warn "the user muster-agent has no access to the engine’s socket, because it could not be added to the socket’s \
+group $group. If this group has no name, create it (groupadd -g $group engine), and run this script again"
+    fi
   fi
   rc-update --quiet add muster-agent default
 }
 
-# Starts the service, or restarts it if anything changed. Exits if the agent does not start.
+# Starts the service, or restarts it if anything changed. Exits if the agent does not start, or if another agent uses
+# the state directory, for example because its supervisor restarted it first.
 run_service() {
-  if service_is_active && [ "$changed" = no ]; then return; fi
+  holder=$(state_holder)
+  if service_is_active && [ "$changed" = no ] && { [ -z "$holder" ] || is_service "$holder"; }; then return; fi
   stop_agent
+  chown_state_to_service_user
   start_service || die "the service muster-agent did not start; to find out why, run: $(log_command)"
   tries=0
-  while [ -z "$(state_holder)" ]; do
+  while :; do
+    holder=$(state_holder)
+    if [ -n "$holder" ]; then
+      if is_service "$holder"; then break; fi
+      # A process that has ended was perhaps the service, which its manager starts again.
+      if [ "$holder" = elsewhere ] || kill -0 "$holder" 2>/dev/null; then yield_to "$holder"; fi
+    fi
     tries=$((tries + 1))
     if [ $tries -gt 40 ] || ! service_is_active; then
       die "the service muster-agent does not keep running; to find out why, run: $(log_command)"
@@ -580,9 +656,36 @@ run_service() {
   service_was_stopped=no
 }
 
+# Leaves the state directory to the agent that uses it: stops the service, disables it and ends the script.
+yield_to() { # PROCESS
+  stop_service || true
+  service_was_stopped=no
+  disable_service || true
+  warn 'the service muster-agent was stopped and disabled, because another agent uses its state directory'
+  die "$(describe_holder "$1"), then run this script again"
+}
+
+# Prints the command that starts the agent outside a service.
+run_command() { say "MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"; }
+
+# Says that the agent that the script stopped no longer runs, and how to start it again. Says nothing if a supervisor has
+# started it again.
+describe_stopped_agent() {
+  if service_is_active; then
+    again='stop the service muster-agent, and run as the user'
+  elif [ -n "$(state_holder)" ]; then
+    return
+  else
+    again='run as the user'
+    chown -hR "$stopped_owner" "$state"
+  fi
+  warn "the agent that ran as process $stopped_agent was stopped and no longer runs: to start it again, $again \
+$stopped_user: $(run_command)"
+}
+
 # Names the agent's process, which the script does not restart, or the command that starts the agent.
 describe_process() {
-  command="MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"
+  command=$(run_command)
   holder=$(state_holder)
   if [ -z "$holder" ]; then
     say "Keep it running with: $command"
@@ -601,6 +704,9 @@ do_install() {
   create_user
   check_settings
   install_binary
+  if uses_service && [ "$(state_holder)" = elsewhere ]; then
+    die "$(describe_holder elsewhere), then run this script again"
+  fi
   if uses_service; then download_service; fi
   create_config
   mkdir -p "$state"
@@ -653,10 +759,7 @@ is_installed() {
 
 delete_service() {
   if [ -n "$root" ]; then return; fi
-  case $manager in
-    systemd) systemctl disable --quiet muster-agent || true ;;
-    openrc) rc-update --quiet del muster-agent default || true ;;
-  esac
+  disable_service || true
   rm -f "$unit" "$init_script" /var/log/muster-agent.log
   if [ "$manager" = systemd ]; then systemctl daemon-reload; fi
 }
@@ -729,8 +832,17 @@ main() {
         case $1 in
           --token) token=$2 token_is_argument=yes ;;
           --url) url=${2%/} ;;
-          --prefix) prefix=${2%/} ;;
-          --root) root=${2%/} ;;
+          --prefix)
+            case $2 in
+              /*) prefix=${2%/} ;;
+              '') die "$1 is empty, perhaps because a variable is not set" ;;
+              *) die "$1 must be an absolute path" ;;
+            esac
+            ;;
+          --root)
+            [ -n "$2" ] || die "$1 is empty, perhaps because a variable is not set"
+            root=${2%/}
+            ;;
         esac
         shift
         ;;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
-import { ENGINE, missingForMachine, startMachine, type Machine } from './machine.js';
+import { ENGINE, ENGINE_GROUP, missingForMachine, startMachine, type Machine } from './machine.js';
 
 /* These tests run install.sh as root on simulated machines with OpenRC, whose programs are the real ones. */
 
@@ -70,6 +70,15 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     ]);
   });
 
+  test('warns that the user cannot be added to the group of the engine’s socket if this group has no name', async () => {
+    await machine.run('sed -i /^engine:/d /etc/group');
+    const { code, stderr } = await machine.install('--token', ENROLL_TOKEN);
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`create it (groupadd -g ${ENGINE_GROUP} engine)`)]);
+    await machine.run(`groupadd -g ${ENGINE_GROUP} engine`);
+    expect((await machine.install()).code).toBe(0);
+    expect(await output('id -nG muster-agent')).toBe('muster-agent engine');
+  });
+
   test('changes and stops nothing when it is run again, and restarts the service only for a new release', async () => {
     await installAgent();
     const pid = await processId();
@@ -80,6 +89,22 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     expect(await read(BINARY)).toContain('Release 2.');
     expect(await serviceStatus()).toContain('started');
     expect(await processId()).not.toBe(pid);
+  });
+
+  test('does not take an agent that another supervisor has started again for the service', async () => {
+    // The service starts slowly, so that the other supervisor is always the first.
+    machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
+    expect((await machine.install('--token', ENROLL_TOKEN, '--no-service')).code).toBe(0);
+    await machine.run(`export MUSTER_STATE_DIR=${STATE} SUPERVISED=1
+      setsid sh -c 'while :; do ${BINARY} run; done' >/dev/null 2>&1 &
+      until ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+    const { code, stderr } = await machine.install();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`an agent still runs as process ${await processId()}: stop it first`),
+    ]);
+    expect(await serviceStatus()).toContain('stopped');
+    expect(await readdir(machine.path('/etc/runlevels/default'))).not.toContain('muster-agent');
   });
 
   test('is supervised: an agent that was killed is started again', async () => {

@@ -1,9 +1,9 @@
-import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { Paths, ProblemTypes } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
-import { ENGINE, SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
+import { ENGINE, ENGINE_GROUP, SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
 
 /*
@@ -52,10 +52,36 @@ async function untilRunning(): Promise<void> {
   while (!(await isRunning())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** Starts the agent as the installer suggests. */
-const startByHand = (before = ''): Promise<unknown> =>
-  machine.run(`${before} MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${BINARY} run >/dev/null 2>&1 &
+/** Starts the agent as the installer suggests. `prefix` is a command that starts it, as another user for example. */
+const startByHand = (prefix = ''): Promise<unknown> =>
+  machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${prefix} ${BINARY} run >/dev/null 2>&1 &
     until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+
+/** Starts the agent as process 1 of its own PID namespace. On the machine, process 1 is another program. */
+const startInContainer = (prefix = ''): Promise<unknown> =>
+  machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
+    setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &
+    until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process 1 '; do sleep 0.05; done`);
+
+/** Starts a supervisor other than the service manager, which starts its agent again whenever it ends. */
+async function startSupervisor(): Promise<void> {
+  const file = '/usr/local/bin/supervisor';
+  await writeFile(machine.path(file), `#!/bin/sh\nwhile :; do SUPERVISED=1 "$@"; done\n`, { mode: 0o755 });
+  await startByHand(file);
+}
+
+/** The ID of a user other than root and the service's. */
+const OTHER_USER = 34_567;
+
+/** Runs a command as the other user, who can read the configuration file. */
+const AS_OTHER_USER = `setpriv --reuid ${OTHER_USER} --regid ${SERVICE_USER} --clear-groups`;
+
+/** The distinct owners of the state directory and its files. */
+async function ownersOfState(): Promise<number[]> {
+  const names = ['', ...(await readdir(machine.path(STATE)))];
+  const owners = await Promise.all(names.map(async (name) => (await stat(machine.path(`${STATE}/${name}`))).uid));
+  return [...new Set(owners)];
+}
 
 /** Makes the API answer every call of an agent with 503. The release remains available, as if a cache served it. */
 function takeApiDown(): void {
@@ -101,6 +127,15 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await read(UNIT)).toContain('\nSupplementaryGroups=engine\n');
     const verified = await machine.run(`systemd-analyze verify ${UNIT} 2>&1`);
     expect(verified).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  test('uses the ID of the group of the engine’s socket if this group has no name', async () => {
+    await machine.run('sed -i /^engine:/d /etc/group');
+    await installAgent();
+    expect(await read(UNIT)).toContain(`\nSupplementaryGroups=${ENGINE_GROUP}\n`);
+    expect(await machine.run(`systemd-analyze verify ${UNIT} 2>&1`)).toMatchObject({ code: 0, stdout: '' });
+    await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
+    expect(await status()).toContain(`Engine: ${ENGINE} (Docker`);
   });
 
   test('changes nothing, stops nothing and does not call the API when it is run again', async () => {
@@ -243,6 +278,21 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(fixture.muster.receivedRequests.filter(({ path }) => path.startsWith('/agent-release'))).toEqual([]);
   });
 
+  test.each(['curl', 'wget'])('rejects a wrong token, but not for the 401 of a proxy, with %s', async (client) => {
+    // The shell does not find a program that is not a regular file.
+    if (client === 'wget') await machine.run('mount --bind /dev/null "$(command -v curl)"');
+    const headers = { 'www-authenticate': 'Bearer realm="muster", error="invalid_token"' };
+    fixture.muster.queueReactions(
+      Paths.agentEnroll,
+      problem(401, ProblemTypes.tokenInvalid, headers),
+      { status: 401, text: '<html>Sign in first</html>' },
+    );
+    const rejected = await machine.install('--token', ENROLL_TOKEN);
+    expect([rejected.code, rejected.stderr]).toEqual([1, expect.stringContaining('rejects the enrollment token')]);
+    expect(await exists(BINARY)).toBe(false);
+    await installAgent();
+  });
+
   test.each([
     ['exits at its start', 'exit 1'],
     ['rejects a setting', 'exit 2'],
@@ -270,6 +320,25 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect((await machine.install('--token', ENROLL_TOKEN)).code).toBe(1);
     expect(await read(BINARY)).toBe(before);
     await untilRunning();
+  });
+
+  test('changes nothing and says why if there is no space to keep the earlier release or settings', async () => {
+    await installAgent();
+    const files = [BINARY, CONFIG];
+    const before = await Promise.all(files.map(read));
+    for (const file of files) {
+      // A full disk: cp writes a part of the copy and fails.
+      const cp = `#!/bin/sh\ncase $2 in ${file}) case $3 in *.previous) echo part >"$3"; exit 1 ;; esac ;; esac\nexec /bin/cp "$@"\n`;
+      await writeFile(machine.path('bin/cp'), cp, { mode: 0o755 });
+      machine.release = file === BINARY ? { version: '2' } : {};
+      machine.environment = { NO_PROXY: '*' };
+      const { code, stderr } = await machine.install();
+      expect([code, stderr]).toEqual([1, expect.stringContaining(`cannot copy ${file} to ${file}.previous`)]);
+      expect(await Promise.all(files.map(read))).toEqual(before);
+      expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
+      expect(await readdir(machine.path('/etc/muster-agent'))).toEqual(['config']);
+    }
+    expect(await isRunning()).toBe(true);
   });
 
   test('updates the running service to a new release', async () => {
@@ -307,6 +376,45 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilRunning();
   });
 
+  test('refuses to replace an agent in a container, and does not change the owner of its state', async () => {
+    await installAgent('--no-service');
+    await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+    await startInContainer(AS_OTHER_USER);
+    const { code, stderr } = await machine.install();
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/in a container, for example\) uses .*: stop it first/)]);
+    expect(await ownersOfState()).toEqual([OTHER_USER]);
+    expect([await exists(UNIT), await isRunning()]).toEqual([false, true]);
+  });
+
+  test('replaces an agent that was started by hand as another user, and takes over its state', async () => {
+    await installAgent('--no-service');
+    await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+    await startByHand(AS_OTHER_USER);
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect(await ownersOfState()).toEqual([SERVICE_USER]);
+    expect(await isRunning()).toBe(true);
+  });
+
+  test.each([
+    ['with', ''],
+    ['without', 'case $1 in *T) exit 1 ;; esac'],
+  ])('restores the state even if its owner puts a link in its place, with an mv %s the option -T', async (_, before) => {
+    await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
+    await installAgent();
+    const state = await read(`${STATE}/agent.json`);
+    const answer = fixture.muster.hold(Paths.agentToken);
+    const { result } = await machine.startInstall('--url', otherAddress());
+    await fixture.muster.until(() => fixture.muster.requestsTo(Paths.agentToken).length > 0);
+    await machine.run(`mkdir /var/lib/other; ln -sf -T /var/lib/other ${STATE}/agent.json`);
+    fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
+    answer(tokenInvalid);
+    expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('settings were restored') });
+    expect(await readdir(machine.path('/var/lib/other'))).toEqual([]);
+    expect((await lstat(machine.path(`${STATE}/agent.json`))).isFile()).toBe(true);
+    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    await untilRunning();
+  });
+
   test('replaces an agent that was started by hand with the service', async () => {
     await installAgent('--no-service');
     await startByHand();
@@ -315,6 +423,57 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect([code, stdout]).toEqual([0, expect.stringContaining(`Stopped the agent that ran as process ${before}`)]);
     expect(await processId()).not.toBe(before);
     expect(await machine.systemctlCalls()).toContain('start muster-agent');
+  });
+
+  test.each(['enroll again', 'move', 'start the service'])(
+    'names the command that starts the agent again that it stopped, if it then cannot %s',
+    async (failure) => {
+      await installAgent('--no-service');
+      await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+      await startByHand(AS_OTHER_USER);
+      const before = await processId();
+      const args: string[] = [];
+      if (failure === 'enroll again') {
+        takeApiDown();
+        await untilUnhealthy();
+        args.push('--token', ENROLL_TOKEN);
+      } else if (failure === 'move') {
+        fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
+        args.push('--url', otherAddress());
+      } else {
+        machine.release = { version: '2', run: 'exit 1' };
+      }
+      const { code, stderr } = await machine.install(...args);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining(`the agent that ran as process ${before} was stopped and no longer runs`),
+      ]);
+      const command = `MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} ${BINARY} run`;
+      expect(stderr.trim().split('\n').at(-1)).toContain(`run as the user ${OTHER_USER}: ${command}`);
+      expect([await isRunning(), await ownersOfState()]).toEqual([false, [OTHER_USER]]);
+    },
+  );
+
+  test('stops and disables the service if another supervisor has started its own agent again first', async () => {
+    // The service starts slowly, so that the other supervisor is always the first.
+    machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
+    await installAgent('--no-service');
+    await startSupervisor();
+    const before = await processId();
+    const { code, stderr } = await machine.install();
+    const after = await processId();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(new RegExp(`an agent still runs as process ${after}: stop it first`)),
+    ]);
+    expect(after).not.toBe(before);
+    const calls = (await machine.systemctlCalls()).filter((call) => /^(enable|disable|start|stop)/.test(call));
+    expect(calls).toEqual([
+      'enable --quiet muster-agent',
+      'start muster-agent',
+      'stop muster-agent',
+      'disable --quiet muster-agent',
+    ]);
   });
 
   test('uninstalls: stops the service, revokes the token and deletes all files; a second time, nothing is installed', async () => {
@@ -342,6 +501,18 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     const { code, stderr } = await machine.install('--uninstall');
     expect([code, stderr]).toEqual([0, expect.stringContaining('token was not revoked: delete the host in Muster')]);
     expect(await exists(STATE)).toBe(false);
+  });
+
+  test.each([
+    ['--root', '', 'is empty'],
+    ['--prefix', '', 'is empty'],
+    ['--prefix', 'opt/muster', 'must be an absolute path'],
+  ])('refuses %s "%s"', async (option, value, message) => {
+    for (const args of [['--token', ENROLL_TOKEN], ['--uninstall']]) {
+      const { code, stdout, stderr } = await machine.install(...args, option, value);
+      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining(`install.sh: ${option} ${message}`)]);
+    }
+    expect(fixture.muster.receivedRequests).toEqual([]);
   });
 
   test('uninstalls an agent below another prefix, which its unit names', async () => {
@@ -397,6 +568,15 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(await processId()).toBe(before);
   });
 
+  test('does not change the owner of the state while an agent of another user uses it', async () => {
+    await installAgent();
+    await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
+    await startByHand(AS_OTHER_USER);
+    expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
+    expect((await machine.install('--url', otherAddress())).code).toBe(1);
+    expect(await ownersOfState()).toEqual([OTHER_USER]);
+  });
+
   test('names the process to stop before the machine enrolls or moves, and changes nothing', async () => {
     await installAgent();
     await startByHand();
@@ -426,10 +606,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
 
   test('deletes nothing if an agent cannot be stopped, or a supervisor starts it again', async () => {
     await installAgent();
-    await writeFile(machine.path('/usr/local/bin/supervisor'), `#!/bin/sh\nwhile :; do ${BINARY} run; done\n`);
-    await chmod(machine.path('/usr/local/bin/supervisor'), 0o755);
-    await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid supervisor >/dev/null 2>&1 &
-      until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+    await startSupervisor();
     acceptLeaving();
     const before = await processId();
     const { code, stdout, stderr } = await machine.install('--uninstall');
@@ -446,10 +623,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
 
   test('does not stop an unrelated process if the agent that uses the state runs in a container', async () => {
     await installAgent();
-    // The agent is process 1 of its own PID namespace. On the machine, process 1 is another program.
-    await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
-      setsid unshare --pid --fork --mount-proc ${BINARY} run >/dev/null 2>&1 &
-      until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process 1 '; do sleep 0.05; done`);
+    await startInContainer();
     const { code, stdout, stderr } = await machine.install('--uninstall');
     expect([code, stderr]).toEqual([1, expect.stringMatching(/in a container, for example\) uses .*: stop it first/)]);
     expect([stdout, await exists(STATE), await isRunning()]).toEqual(['', true, true]);

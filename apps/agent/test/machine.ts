@@ -13,7 +13,7 @@ const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 export const SERVICE_USER = 23_456;
 
 /** The ID of the group that owns the engine's socket. */
-const ENGINE_GROUP = 4_321;
+export const ENGINE_GROUP = 4_321;
 
 /** The flags of `unshare` for a machine. */
 const NAMESPACES = ['--mount', '--pid', '--fork', '--mount-proc', '--propagation', 'private'];
@@ -59,7 +59,10 @@ runs() { [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; }
 start() {
   if runs; then return; fi
   groups=${SERVICE_USER}
-  for name in $(value SupplementaryGroups); do groups=$groups,$(getent group "$name" | cut -d : -f 3); done
+  for name in $(value SupplementaryGroups); do
+    id=$(getent group "$name" | cut -d : -f 3)
+    groups=$groups,\${id:-$name}
+  done
   env -i $(value Environment) setpriv --reuid ${SERVICE_USER} --regid ${SERVICE_USER} --groups $groups \\
     $(value ExecStart) </dev/null >>/var/log/service.log 2>&1 &
   echo $! >/run/service.pid
@@ -73,6 +76,7 @@ case $1 in
   is-active) if runs; then echo active; else echo inactive; exit 3; fi ;;
   start) start ;;
   stop) stop ;;
+  show) if runs; then echo "MainPID=$pid"; else echo MainPID=0; fi ;;
   restart) stop; start ;;
 esac
 `;
