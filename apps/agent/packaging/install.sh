@@ -25,8 +25,8 @@ Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-s
 
 With systemd or OpenRC, the agent runs as the service muster-agent.
 
-The script keeps the settings of the engine, proxies, certificates and redaction in its environment (DOCKER_HOST,
-HTTPS_PROXY, MUSTER_CA_FILE and so on: see `muster-agent help`) in /etc/muster-agent/config. Because sudo removes such
+The script copies the settings of the engine, proxies, certificates and redaction from its environment (DOCKER_HOST,
+HTTPS_PROXY, MUSTER_CA_FILE and so on: see `muster-agent help`) to /etc/muster-agent/config. Because sudo removes such
 variables, write them after sudo: sudo DOCKER_HOST=tcp://127.0.0.1:2375 sh -s -- --token …
 
 If this machine is enrolled and the API has a new address, fetch the script from there: no token is needed.
@@ -563,7 +563,8 @@ Create a new one. Nothing was installed"
 # changed.
 enroll() {
   stop_agent
-  # Only the token of another address stays valid when the machine enrolls.
+  # Enrolling at another address leaves the old token valid, so the old state can be restored if that fails. Enrolling
+  # again at the same address revokes the old token.
   if ! is_enrolled_at "$url\""; then keep_previous "$state/agent.json"; fi
   agent once || die "this machine could not report to $url; to find out why, run: $binary doctor"
 }
@@ -573,8 +574,8 @@ move() {
   stop_agent
   keep_previous "$state/agent.json"
   keep_previous "$config"
-  agent move || die "this machine is enrolled at another address, and $url did not confirm its token: to enroll it there, run \
-the script again with --token"
+  agent move || die "this machine stays enrolled at its earlier address: it could not move to $url (see above). \
+If $url is another Muster server, run the script again with --token to enroll there"
   changed=yes
 }
 
@@ -690,7 +691,7 @@ describe_process() {
   if [ -z "$holder" ]; then
     say "Keep it running with: $command"
   elif [ "$changed" = no ]; then
-    say 'The agent runs already'
+    say 'The agent is already running'
   elif [ "$holder" = elsewhere ]; then
     warn "an agent that this script did not install uses $state: restart it, so that it has the new settings"
   else
@@ -779,8 +780,8 @@ do_uninstall() {
   fi
   others=$(other_agents | tr '\n' ' ')
   if [ -n "$others" ]; then
-    die "agents that this script did not install still run, in containers or from other paths, as these processes: \
-${others% }"
+    die "other agents, which this script did not install, still run, in containers or from other paths. Stop them \
+there; they are these processes: ${others% }"
   fi
   if [ "$finished" = yes ]; then say 'The agent was removed'; fi
 }

@@ -107,7 +107,7 @@ describe('an engine whose list fails while its events arrive', () => {
   });
 });
 
-test('an engine that is away fails in changing ways, which are logged once', async () => {
+test('an engine that is not running is logged once, although its calls fail in different ways', async () => {
   await start();
   let calls = 0;
   const alternate = () => (calls++ % 2 === 0 ? ('reset' as const) : { text: 'x', delayMs: 5 });
@@ -119,7 +119,7 @@ test('an engine that is away fails in changing ways, which are logged once', asy
   expect(warnings()[0]!.msg).toContain('cannot list the containers');
 });
 
-test('an engine that is stopped and started again is reported within a second, and without a wait of the backoff', async () => {
+test('the containers of a restarted engine are reported without waiting for the backoff', async () => {
   await start();
   await engine.close();
   await fixture.muster.until(() => problemCodes().includes('engine_unreachable'), 1_500);
@@ -271,7 +271,7 @@ describe('a list that takes long', () => {
     expect(engine.count('list')).toBe(listed + 1);
   });
 
-  test('because of a change leaves heartbeats that confirm nothing', async () => {
+  test('after a change is accompanied by heartbeats that confirm nothing', async () => {
     await start();
     engine.react('list', { delayMs: 1_500 });
     const before = fixture.muster.heartbeats.length;
@@ -301,7 +301,7 @@ describe('a list that takes long', () => {
     expect(fixture.muster.snapshots.at(-1)!.json).toHaveLength(2);
   });
 
-  test('counts as a list if the agent leaves it twice the time after the first timeout', async () => {
+  test('succeeds at the second attempt, because its timeout has doubled', async () => {
     await open();
     await engine.listen(socketPath);
     engine.react('list', { delayMs: 1_300 });
@@ -352,7 +352,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('because it is away for a moment is enrolled with its own identity', async () => {
+  test('because it is away for a moment leads to an enrollment with the engine’s own identity', async () => {
     run();
     await eventually(() => warnings().length >= 1);
     await engine.listen(socketPath);

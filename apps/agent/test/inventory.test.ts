@@ -170,8 +170,8 @@ test('a start time that cannot be inspected again is dropped if the list shows a
   expect((await readContainer('c', 5 * MINUTE)).startedAt).toBeNull();
 });
 
-describe('failed inspections cost a bounded amount', () => {
-  test('of 1,000 refused inspections, a reading makes about 20, and the waits grow to ten minutes', async () => {
+describe('failed inspections', () => {
+  test('are limited to about 20 in each reading of 1,000 containers, and are logged once', async () => {
     createMany(1_000);
     engine.forbidden = /^\/containers\/.+\/json$/;
     for (let reading = 0; reading < 10; reading++) {
@@ -183,7 +183,7 @@ describe('failed inspections cost a bounded amount', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  test('a container that cannot be inspected is tried after 1, 2, 4, 8, 10 and 10 minutes', async () => {
+  test('of one container are repeated after 1, 2, 4, 8, 10 and 10 minutes', async () => {
     engine.set('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
     const triedAfter: number[] = [];
@@ -195,7 +195,7 @@ describe('failed inspections cost a bounded amount', () => {
     expect(triedAfter).toEqual([0, 1, 2, 4, 8, 10, 10]);
   });
 
-  test('an engine that was away and is back is asked again at once', async () => {
+  test('are repeated in the next reading once the engine is back', async () => {
     engine.set('c', { startedAt: '2026-11-27T10:00:00Z' });
     engine.react('inspect', 'hang');
     expect((await readContainer('c')).startedAt).toBeNull();
@@ -205,7 +205,7 @@ describe('failed inspections cost a bounded amount', () => {
     expect((await readContainer('c', 1_000)).startedAt).toBe('2026-11-27T10:00:00.000Z');
   });
 
-  test('a start does not shorten the wait, and the first success ends it', async () => {
+  test('are not repeated sooner because of a start, and the first success ends the wait', async () => {
     engine.set('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
     await read();
@@ -249,7 +249,7 @@ describe('a container that is removed while the engine is read', () => {
     expect(lists).toBe(12);
   });
 
-  test('if the engine is away after the list, the reading fails', async () => {
+  test('makes the reading fail if the engine stops after the list', async () => {
     createMany(3);
     engine.react('inspect', () => {
       engine.react('list', 'reset');
@@ -263,8 +263,8 @@ describe('a container that is removed while the engine is read', () => {
   });
 });
 
-describe('1,000 containers are inspected only for what changed', () => {
-  test('if the event stream closes every 10 seconds', async () => {
+describe('inspections of 1,000 containers', () => {
+  test('are repeated only for a changed container, even if the event stream closes every 10 seconds', async () => {
     createMany(1_000);
     const inspections = await countInspections(async () => {
       await read();
@@ -279,7 +279,7 @@ describe('1,000 containers are inspected only for what changed', () => {
     expect((await readContainer('c7')).startedAt).toBe('2026-11-02T10:00:00.000Z');
   });
 
-  test('if Podman’s list lacks their health: each is inspected once a minute, however often they are listed', async () => {
+  test('are repeated once a minute if Podman’s list lacks the health, however often it is read', async () => {
     createMany(1_000, { health: 'healthy' });
     await read();
     const inspections = await countInspections(async () => {
@@ -292,7 +292,7 @@ describe('1,000 containers are inspected only for what changed', () => {
   });
 });
 
-describe('although no event arrives', () => {
+describe('without an event,', () => {
   test('a restarted container has its new start and its new health at the next reading', async () => {
     engine.set('c', { startedAt: '2026-11-01T10:00:00Z', health: 'healthy' });
     expect(await readContainer('c')).toMatchObject({ startedAt: '2026-11-01T10:00:00.000Z' });
@@ -352,7 +352,7 @@ describe('although no event arrives', () => {
   });
 });
 
-describe('a container of an engine that sends no events,', () => {
+describe('a container of an engine that sends no events', () => {
   /** The time on the engine's clock. It is not the time of the inventory's monotonic clock. */
   const engineTime = (): number => Date.UTC(2026, 10, 1) + nowMs;
   const isoTime = (ms: number): string => new Date(ms).toISOString();
@@ -365,7 +365,7 @@ describe('a container of an engine that sends no events,', () => {
     return readContainer('c');
   }
 
-  test('which starts and exits at any time, has the right start at every reading', async () => {
+  test('that starts and exits at any time has the right start in every reading', async () => {
     const step = fc.record({
       afterMs: fc.oneof(
         fc.integer({ min: 1_000, max: 120_000 }),
@@ -397,7 +397,7 @@ describe('a container of an engine that sends no events,', () => {
     );
   });
 
-  test('which runs for 90 days without a change, is inspected about a dozen times', async () => {
+  test('that runs for 90 days without a change is inspected about a dozen times', async () => {
     const startedAtMs = engineTime();
     const inspections = await countInspections(async () => {
       const periods = [

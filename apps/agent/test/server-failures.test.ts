@@ -224,7 +224,7 @@ test('a snapshot that is ignored because the clock was set back is sent again wi
   fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: ignored });
   fixture.run();
   await eventually(() =>
-    fixture.logged.some(({ msg }) => msg.includes('clock is behind that of the agent’s run before')),
+    fixture.logged.some(({ msg }) => msg.includes('clock is behind its time in the agent’s previous run')),
   );
   expect(fixture.logged.findLast(({ level }) => level === 40)).toMatchObject({ retryInMs: 15_000 });
 });

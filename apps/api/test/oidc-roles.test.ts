@@ -112,7 +112,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     const bob = await join(['ops-admins'], known);
     const { location, browser } = await ada.signInAs({ groups: ['unknown'] });
     expect(location).toBe(refusalPath('role-ended'));
-    expect(oidc.log).toContain('no value of the claim MUSTER_OIDC_ROLE_CLAIM is in MUSTER_OIDC_ROLES');
+    expect(oidc.log).toContain('no value of the claim that MUSTER_OIDC_ROLE_CLAIM names is in MUSTER_OIDC_ROLES');
     expect((await browser.get(Paths.hosts)).status).toBe(401);
     expect((await ada.browser.get(Paths.hosts)).status).toBe(401);
     expect((await bob.browser.get(Paths.hosts)).status).toBe(200);
@@ -149,7 +149,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
   test.each([
     ['everyone', '/', [401, 200, 401, 401]],
     ['unknown', refusalPath('role-ended'), [401, 401, 401, 401]],
-  ])('%s revoke the credentials that an owner created and may no longer use', async (group, where, statuses) => {
+  ])('that become %s revoke what an owner created and may no longer use', async (group, where, statuses) => {
     const ada = await join(['heads'], await newOrganization());
     const credentials = await createCredentials(ada.browser);
     expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
@@ -184,7 +184,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
       expect([location, await roleIn(browser)]).toEqual(['/', 'owner']);
     }
     expect(oidc.log).toContain('"level":40');
-    expect(oidc.log).toContain('the groups grant no access, but this is the only owner, who keeps this role');
+    expect(oidc.log).toContain('the groups grant no access, but this is the only owner, who stays an owner');
   });
 
   test.each([
@@ -292,7 +292,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
       ['a list with values that are not text', { groups: [7, null, { name: 'heads' }, 'ops-admins'] }],
       ['a list of 300 groups', { groups: [...Array.from({ length: 299 }, (_, n) => `group-${n}`), 'ops-admins'] }],
       ['a name with colons and a comma', { groups: ['urn:corp:ops,night'] }],
-      ['in the ID token', { groups: ['heads'], idToken: { groups: ['ops-admins'] } }],
+      ['the ID token', { groups: ['heads'], idToken: { groups: ['ops-admins'] } }],
       ['a nested claim', { realm_access: { roles: ['ops-admins'] } }, { roleClaim: 'realm_access.roles' }],
       [
         'a claim nested in one whose name has dots',

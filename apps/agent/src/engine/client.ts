@@ -57,7 +57,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   const listTimeout = createListTimeout(listTimeoutMs);
   /**
    * The negotiated version; null if it must be negotiated again, because the engine may have been upgraded: after a
-   * failure, and when the engine offers another version than before. A 404 is no such failure, because it only means
+   * failure, and when the engine offers another version than before. A 404 does not count, because it only means
    * that a container no longer exists.
    */
   let negotiatedVersion: string | null = options.apiVersion;

@@ -26,8 +26,8 @@ const GATE_LIMITS_DEFAULT: GateLimits = {
 
 /**
  * The backoff in front of an engine. Every use of the engine waits until the gate is open, so no event, reconnection or
- * request of the API can shorten a wait. A failed connection closes the gate for both uses. An answer that is an error
- * closes the gate for the list and for new event streams if the list failed, and only for new event streams otherwise.
+ * request of the API can shorten a wait. The gate closes for both uses if the connection or the list failed. It closes
+ * only for new event streams if a stream was refused or ended.
  */
 export interface EngineGate {
   /** Records a failure. Failures of requests that were sent before the gate was closed do not extend the wait. */
@@ -75,7 +75,7 @@ export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: 
   return {
     openAt,
     failed(use, failure) {
-      // If the engine accepts event streams but breaks off each list, its connection works and the list fails.
+      // If the engine accepts event streams but closes the connection of each list, the list fails, not the engine.
       const isConnection = failure === 'unreachable' && !(use === 'list' && wasReopened);
       const name = isConnection ? 'connection' : use;
       const { failures, notBefore } = backoffs[name];

@@ -63,8 +63,8 @@ const RETRY_MS_MAX = 600_000;
 const UNCONFIRMED_MS_MAX = 50_000;
 
 /**
- * How long a start can take, in milliseconds. Until it has ended, an inspection may return the facts from before the
- * start, but the list later counts the age from its beginning.
+ * How long the start of a container can take, in milliseconds. While a container starts, an inspection may still return
+ * the facts from before the start. Later lists count the age from the beginning of the start.
  */
 const START_MS_MAX = 2_000;
 
@@ -83,7 +83,7 @@ interface Entry {
   isHealthOutdated: boolean;
   /** The container's state in the last list. */
   state: string;
-  /** The least age in the last list. During one run of a container, this age never becomes less. */
+  /** The minimum age according to the last list. It never decreases while the container keeps running. */
   ageMs: number;
   /** Number of inspections that have failed since the last successful one. */
   failures: number;
@@ -176,8 +176,8 @@ export function createInventory(
   }
 
   /**
-   * Returns which of these containers were removed after the list was read. A failed inspection is no proof, because a
-   * proxy may have refused it, so a container counts as removed only if two further lists lack it.
+   * Returns which of these containers were removed after the list was read. A failed inspection does not prove this,
+   * because a proxy may have refused it, so a container counts as removed only if two further lists lack it.
    */
   async function findRemoved(ids: string[], signal: AbortSignal): Promise<string[]> {
     let removed = ids;
@@ -188,7 +188,7 @@ export function createInventory(
     return removed;
   }
 
-  /** Schedules the next inspections after failures, and logs the first failure after none. */
+  /** Schedules the next inspections after failures, and logs a failure if the last reading had none. */
   function recordFailures(failures: Reading['failures']): void {
     for (const id of failures.keys()) {
       const entry = entries.get(id);
@@ -262,7 +262,7 @@ export function createInventory(
   };
 }
 
-/** Why an inspection failed. `isListOutdated` is true if the container, or the engine, may be gone since the list. */
+/** Why an inspection failed. `isListOutdated` is true if the container or the engine may be gone. */
 interface InspectionFailure {
   reason: string;
   isListOutdated: boolean;

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 /** A kind of message that was not logged or repeated for this many milliseconds is logged again. */
 const QUIET_MS = 5 * 60_000;
 
-/** A kind of message that is repeated again and again is logged once in this many milliseconds. */
+/** A kind of message that keeps being repeated is logged once in this many milliseconds. */
 const REPEAT_MS = 3_600_000;
 
 interface Occurrences {

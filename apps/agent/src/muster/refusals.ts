@@ -29,7 +29,7 @@ export const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN 
  * it holds no enrollment, which may have been lost.
  */
 export const describeEnrollTokenRejection = ({ reason }: Refusal, emptyStateDir: string | null): string =>
-  `the API rejects MUSTER_ENROLL_TOKEN: ${reason}; create a new enrollment token on this server` +
+  `the API rejects MUSTER_ENROLL_TOKEN: ${reason}; create a new enrollment token on the server at MUSTER_URL` +
   (emptyStateDir === null
     ? ''
     : ` (if this machine was enrolled before, its state in ${emptyStateDir} was lost: keep that directory, and in a ` +

@@ -87,7 +87,7 @@ export interface SessionWaits {
    */
   identity: { maxMs: number; defaultMs: number };
   /**
-   * How long the token is not rotated after the start. In this time, the API notices if another machine uses the token,
+   * How long after the start the token is not rotated. In this time, the API notices if another machine uses the token,
    * and then refuses to rotate it, because the rotation would disconnect one of the machines.
    */
   rotationMs: number;

@@ -103,7 +103,7 @@ const SLEEP_MS_MAX = 86_400_000;
 /** If a reading takes longer than this, in milliseconds, heartbeats are sent in the meantime. */
 const QUIET_READING_MS = 1_000;
 
-/** A heartbeat that is sent this long after the start of a reading, in milliseconds, confirms nothing. */
+/** Heartbeats that are sent later than this after the start of a reading, in milliseconds, confirm nothing. */
 const CONFIRMED_READING_MS = 15_000;
 
 /**
@@ -163,7 +163,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   /**
    * Does the same as `pollEngine`. If the engine is slow, heartbeats are sent in the meantime, so that the host does not
-   * become stale. They confirm the last snapshot at first, if `mayConfirm` is true.
+   * become stale. If `mayConfirm` is true, those of the first `CONFIRMED_READING_MS` confirm the last snapshot.
    */
   async function pollWithHeartbeats(signal: AbortSignal, mayConfirm: boolean): Promise<EngineReading | null> {
     const startedAt = now();
@@ -293,7 +293,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     else if (reason === 'stream_superseded') {
       log.warn('snapshot not applied: another agent reports with this host’s token (a cloned machine?)');
     } else if (reason === 'observed_earlier') {
-      const message = 'snapshot not applied: this machine’s clock is behind that of the agent’s run before';
+      const message = 'snapshot not applied: this machine’s clock is behind its time in the agent’s previous run';
       logOnce('warn', reason, message, { retryInMs: EARLIER_CLOCK_RETRY_MS });
     } else log.warn({ reason }, 'snapshot not applied: the API has a newer one');
     const isNewStream = stream.recordAnswer(summary, now());

@@ -103,8 +103,8 @@ export const scheduleAfterEngineChange = (schedule: Schedule, now: number, coale
  * another snapshot.
  */
 export const scheduleAfterSnapshotStart = (schedule: Schedule, now: number): Schedule => ({
-  // A reading that is due anyway costs nothing more because of a change.
-  ...(schedule.changeAt === null || schedule.snapshotAt <= now ? schedule : useChangeBudget(schedule, now)),
+  // If the regular reading is due anyway, the change does not use up the budget.
+  ...(schedule.changeAt === null || schedule.snapshotAt <= now ? schedule : spendChangeBudget(schedule, now)),
   changeAt: null,
   snapshotAt: Number.POSITIVE_INFINITY,
 });
@@ -114,13 +114,13 @@ export const scheduleAfterSnapshotStart = (schedule: Schedule, now: number): Sch
  * soon as the server allows one.
  */
 export const scheduleAfterRecordStart = (schedule: Schedule, now: number): Schedule => ({
-  ...useChangeBudget(schedule, now),
+  ...spendChangeBudget(schedule, now),
   changeAt: null,
   snapshotAt: Math.min(schedule.snapshotAt, earliestSnapshotAt(schedule)),
 });
 
 /** Subtracts a reading from the budget for changes. */
-const useChangeBudget = (schedule: Schedule, now: number): Schedule => ({
+const spendChangeBudget = (schedule: Schedule, now: number): Schedule => ({
   ...schedule,
   changeBudgetFullAt: Math.max(now, schedule.changeBudgetFullAt) + CHANGE_READING_MS,
 });

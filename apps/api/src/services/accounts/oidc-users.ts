@@ -13,7 +13,7 @@ export interface OidcPolicy {
   trustEmail: boolean;
   /** The domains, in lower case, of the addresses that may sign in; null: all domains. */
   domains: ReadonlySet<string> | null;
-  /** The role that each group grants; null: the provider does not decide about roles. */
+  /** The role that each group grants; null: the provider does not determine roles. */
   roleByGroup: ReadonlyMap<string, MemberRole> | null;
   /** The role of users who sign in without an invitation; null: such users are refused. */
   autoProvisionRole: MemberRole | null;
@@ -49,7 +49,7 @@ const refuse = (refusal: OidcRefusal, reason: string, userId: string | null = nu
  * invited person becomes a member. Any other person becomes a member of the first organization with the role
  * `autoProvisionRole`, or is refused if `autoProvisionRole` is null.
  *
- * If groups decide about roles, a person without a password has the role that their groups grant, and is refused if
+ * If groups determine roles, a person without a password has the role that their groups grant, and is refused if
  * none does. The role is set at each sign-in.
  */
 export async function findOidcUser(
@@ -162,16 +162,16 @@ function refuseRole({ groups }: ExternalUser, userId: string | null): Refusal {
     case 'omitted':
       return refuse(
         'groups',
-        'the provider left out the claim MUSTER_OIDC_ROLE_CLAIM because it has too many values: let the provider send ' +
-          'only the groups assigned to Muster, or roles',
+        'the provider left out the claim that MUSTER_OIDC_ROLE_CLAIM names, because it has too many values: ' +
+          'let the provider send only the groups assigned to Muster, or roles',
         userId,
       );
     case 'absent':
-      return refuse('role', 'the provider did not send the claim MUSTER_OIDC_ROLE_CLAIM', userId);
+      return refuse('role', 'the provider did not send the claim that MUSTER_OIDC_ROLE_CLAIM names', userId);
     case 'invalid':
-      return refuse('role', 'the claim MUSTER_OIDC_ROLE_CLAIM is neither text nor a list of texts', userId);
+      return refuse('role', 'the claim that MUSTER_OIDC_ROLE_CLAIM names is neither text nor a list of texts', userId);
     default:
-      return refuse('role', 'no value of the claim MUSTER_OIDC_ROLE_CLAIM is in MUSTER_OIDC_ROLES', userId);
+      return refuse('role', 'no value of the claim that MUSTER_OIDC_ROLE_CLAIM names is in MUSTER_OIDC_ROLES', userId);
   }
 }
 
@@ -210,7 +210,7 @@ async function applyRole(
   const role = highestRole(person, roleByGroup);
   if (member.role === 'owner' && role !== 'owner' && !(await hasSeveralOwners(tx, organizationId))) {
     const granted = role === null ? 'no access' : `the role ${role}`;
-    return { userId, warning: `the groups grant ${granted}, but this is the only owner, who keeps this role` };
+    return { userId, warning: `the groups grant ${granted}, but this is the only owner, who stays an owner` };
   }
   const scope = { organizationId, userId, actor: 'system', at } as const;
   const { groups } = person;
