@@ -192,7 +192,11 @@ test('a repeated message is logged once, then hourly with its count, and immedia
 test('a kind of message that was not repeated for an hour is forgotten, with the number of its repetitions', () => {
   let now = 0;
   const warnings: object[] = [];
-  const log = { debug: () => undefined, warn: (details: object) => void warnings.push(details), error: () => undefined };
+  const log = {
+    debug: () => undefined,
+    warn: (details: object) => void warnings.push(details),
+    error: () => undefined,
+  };
   const logOnce = createLogOnce(log, () => now);
   for (let repetition = 0; repetition < 3; repetition++) logOnce('warn', 'a', 'a message', { kind: 'a' });
   now += 60 * MINUTE_MS;

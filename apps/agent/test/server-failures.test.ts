@@ -127,7 +127,9 @@ describe('a snapshot that a proxy refuses', () => {
       digest: null,
       problems: [{ code: 'snapshot_refused', message: expect.stringContaining('403') }],
     });
-    expect(fixture.logged.filter(({ msg }) => msg.includes('but not by Muster'))).toHaveLength(1);
+    expect(fixture.logged.filter(({ level, msg }) => level === 50 && msg.includes('but not by Muster'))).toHaveLength(
+      1,
+    );
     fixture.muster.setReaction(Paths.agentContainers, null);
     await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
     expect(Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).problems).toBeUndefined();

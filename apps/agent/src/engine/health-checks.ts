@@ -25,7 +25,13 @@ export interface HealthCheckOptions {
  * contain the health (Podman before version 5 sends one after each check), because a reading of all containers would be
  * expensive. While the gate is closed for lists, inspections are skipped, because they would probably fail, too.
  */
-export function createHealthChecks({ engine, gate, now, onInspected, signal }: HealthCheckOptions): (id: string) => void {
+export function createHealthChecks({
+  engine,
+  gate,
+  now,
+  onInspected,
+  signal,
+}: HealthCheckOptions): (id: string) => void {
   const waiting = new Set<string>();
   let isRunning = false;
 

@@ -268,7 +268,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       async send(entry, mayJournalGrow) {
         const request = await createReplayCall(client, entry, signal);
         const facts = poller.facts();
-        return retryIfForeign(await (mayJournalGrow ? call : session.call)(request, facts, signal));
+        const sent = mayJournalGrow ? call(request, facts, signal) : session.call(request, facts, signal);
+        return retryIfForeign(await sent);
       },
       async recordSent(entry, answer) {
         delayedSnapshots = 0;
