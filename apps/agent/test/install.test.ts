@@ -282,11 +282,10 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     // The shell does not find a program that is not a regular file.
     if (client === 'wget') await machine.run('mount --bind /dev/null "$(command -v curl)"');
     const headers = { 'www-authenticate': 'Bearer realm="muster", error="invalid_token"' };
-    fixture.muster.queueReactions(
-      Paths.agentEnroll,
-      problem(401, ProblemTypes.tokenInvalid, headers),
-      { status: 401, text: '<html>Sign in first</html>' },
-    );
+    fixture.muster.queueReactions(Paths.agentEnroll, problem(401, ProblemTypes.tokenInvalid, headers), {
+      status: 401,
+      text: '<html>Sign in first</html>',
+    });
     const rejected = await machine.install('--token', ENROLL_TOKEN);
     expect([rejected.code, rejected.stderr]).toEqual([1, expect.stringContaining('rejects the enrollment token')]);
     expect(await exists(BINARY)).toBe(false);
@@ -398,22 +397,25 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   test.each([
     ['with', ''],
     ['without', 'case $1 in *T) exit 1 ;; esac'],
-  ])('restores the state even if its owner puts a link in its place, with an mv %s the option -T', async (_, before) => {
-    await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
-    await installAgent();
-    const state = await read(`${STATE}/agent.json`);
-    const answer = fixture.muster.hold(Paths.agentToken);
-    const { result } = await machine.startInstall('--url', otherAddress());
-    await fixture.muster.until(() => fixture.muster.requestsTo(Paths.agentToken).length > 0);
-    await machine.run(`mkdir /var/lib/other; ln -sf -T /var/lib/other ${STATE}/agent.json`);
-    fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
-    answer(tokenInvalid);
-    expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('settings were restored') });
-    expect(await readdir(machine.path('/var/lib/other'))).toEqual([]);
-    expect((await lstat(machine.path(`${STATE}/agent.json`))).isFile()).toBe(true);
-    expect(await read(`${STATE}/agent.json`)).toBe(state);
-    await untilRunning();
-  });
+  ])(
+    'restores the state even if its owner puts a link in its place, with an mv %s the option -T',
+    async (_, before) => {
+      await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
+      await installAgent();
+      const state = await read(`${STATE}/agent.json`);
+      const answer = fixture.muster.hold(Paths.agentToken);
+      const { result } = await machine.startInstall('--url', otherAddress());
+      await fixture.muster.until(() => fixture.muster.requestsTo(Paths.agentToken).length > 0);
+      await machine.run(`mkdir /var/lib/other; ln -sf -T /var/lib/other ${STATE}/agent.json`);
+      fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
+      answer(tokenInvalid);
+      expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('settings were restored') });
+      expect(await readdir(machine.path('/var/lib/other'))).toEqual([]);
+      expect((await lstat(machine.path(`${STATE}/agent.json`))).isFile()).toBe(true);
+      expect(await read(`${STATE}/agent.json`)).toBe(state);
+      await untilRunning();
+    },
+  );
 
   test('replaces an agent that was started by hand with the service', async () => {
     await installAgent('--no-service');
