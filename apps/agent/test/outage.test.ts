@@ -122,7 +122,7 @@ describe('while the network to the API is faulty', () => {
     relay.setMode('silent');
     expect(await heartbeat()).toMatchObject({
       kind: 'retry',
-      reason: expect.stringContaining('no answer within 0.2 s'),
+      reason: expect.stringContaining('did not answer within 0.2 s'),
     });
     relay.setMode('truncated');
     expect(await heartbeat()).toMatchObject({ kind: 'retry' });
