@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -6,6 +6,7 @@ import { Paths } from '@muster/contracts';
 import { runIf } from '@muster/testkit';
 import { createChecks } from '../src/commands/checks.js';
 import { formatFindings, runChecks, type Finding } from '../src/commands/doctor.js';
+import { unitAddsGroup } from '../src/commands/service-user.js';
 import { parseEnv } from '../src/env.js';
 import { openFixture, type Fixture } from './fixture.js';
 import { ScriptedEngine, type EngineReaction, type EngineRoute } from './scripted-engine.js';
@@ -168,13 +169,27 @@ describe('doctor’s advice on the engine', () => {
     });
   });
 
+  test.each([
+    ['SupplementaryGroups=docker', true],
+    ['SupplementaryGroups=998', true],
+    ['SupplementaryGroups=adm docker', true],
+    ['SupplementaryGroups=9980', false],
+    ['# no group for the engine', false],
+  ])('knows whether the unit gives the service’s user the group of the socket (%s)', (line, isAdded) => {
+    expect(unitAddsGroup(`[Service]\n${line}\n`, { gid: 998, name: 'docker' })).toBe(isAdded);
+  });
+
+  test('accepts the ID of a group without a name in the unit', () => {
+    expect(unitAddsGroup('SupplementaryGroups=998\n', { gid: 998, name: null })).toBe(true);
+  });
+
   const isRoot = process.getuid?.() === 0;
   runIf(isRoot, test)('names the service’s user if root may use the socket but that user may not', async () => {
     const stateDir = fixture.variables['MUSTER_STATE_DIR']!;
     const socketPath = fixture.variables['DOCKER_HOST']!.replace('unix://', '');
-    const { uid, gid } = await stat('/dev/null').then(() => ({ uid: 65_534, gid: 65_534 }));
+    const [nobody, nogroup] = [65_534, 65_534];
     await mkdir(stateDir);
-    await chown(stateDir, uid, gid);
+    await chown(stateDir, nobody, nogroup);
     await chmod(socketPath, 0o660);
     expect(await find('engine')).toMatchObject({
       verdict: 'warning',
@@ -182,9 +197,9 @@ describe('doctor’s advice on the engine', () => {
         /this check ran as root, but nobody, .* mode 660\. .*usermod -aG root nobody.*sudo -u nobody muster-agent doctor/,
       ),
     });
-    await chown(socketPath, 0, gid);
+    await chown(socketPath, 0, nogroup);
     expect(await find('engine')).toMatchObject({ verdict: 'ok' });
-    await chown(socketPath, uid, 0);
+    await chown(socketPath, nobody, 0);
     expect(await find('engine')).toMatchObject({ verdict: 'ok' });
     await chown(socketPath, 0, 0);
     await chmod(socketPath, 0o666);
@@ -271,7 +286,7 @@ describe('doctor’s advice on the server', () => {
       const variables = { MUSTER_URL: 'https://127.0.0.1:9', MUSTER_CA_FILE: '/missing.pem', HTTPS_PROXY: proxy };
       expect(await find('tls', variables)).toMatchObject({
         verdict: 'failed',
-        found: 'cannot use /missing.pem (MUSTER_CA_FILE): there is no such file',
+        found: 'cannot use /missing.pem (MUSTER_CA_FILE): the file does not exist',
         advice: 'correct the file, or remove the setting',
       });
     }

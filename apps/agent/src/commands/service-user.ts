@@ -17,12 +17,12 @@ export async function checkServiceUser(stateDir: string, address: EngineAddress)
   const running = await queryStatus(stateDir);
   if (running?.engineError === null) return null;
   const [user, socket, groups] = await Promise.all([findUser(uid), stat(address.socketPath), readGroups('/etc/group')]);
-  const unitGroups = await readUnitGroups();
+  const unit = await readFile(UNIT_PATH, 'utf8').catch(() => '');
   const socketGroup = groups.find(({ gid }) => gid === socket.gid);
   const isInGroup =
     user?.gid === socket.gid ||
-    (socketGroup !== undefined &&
-      (socketGroup.members.includes(user?.name ?? '') || unitGroups.includes(socketGroup.name)));
+    (socketGroup?.members.includes(user?.name ?? '') ?? false) ||
+    unitAddsGroup(unit, { gid: socket.gid, name: socketGroup?.name ?? null });
   // A connection to a socket needs the permission to write.
   const writeBit = socket.uid === uid ? 0o200 : isInGroup ? 0o020 : 0o002;
   if ((socket.mode & writeBit) !== 0) return null;
@@ -50,7 +50,8 @@ const readGroups = async (path: string): Promise<{ name: string; gid: number; me
     members: members.split(','),
   }));
 
-async function readUnitGroups(): Promise<string[]> {
-  const unit = await readFile(UNIT_PATH, 'utf8').catch(() => '');
-  return [...unit.matchAll(/^SupplementaryGroups=(.*)$/gm)].flatMap(([, names]) => names!.split(/\s+/));
-}
+/** Returns whether a systemd unit adds this group to its user. A unit can name a group or contain its ID. */
+export const unitAddsGroup = (unit: string, { gid, name }: { gid: number; name: string | null }): boolean =>
+  [...unit.matchAll(/^SupplementaryGroups=(.*)$/gm)]
+    .flatMap(([, groups]) => groups!.trim().split(/\s+/))
+    .some((group) => group === name || group === String(gid));
