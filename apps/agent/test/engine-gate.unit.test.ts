@@ -16,7 +16,7 @@ function openGate(random = 0) {
 
 describe('the gate in front of an engine', () => {
   test.each<GateFailure>(['refused', 'malformed', 'timeout', 'too_large'])(
-    'lets at most six lists a minute pass if each fails in the same way (%s), whatever else happens',
+    'lets at most six lists a minute pass if each fails in the same way (%s), even if event streams open and close',
     (failure) => {
       const { clock, gate } = openGate();
       const lists: number[] = [];

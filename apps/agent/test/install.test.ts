@@ -57,7 +57,7 @@ const startByHand = (prefix = ''): Promise<unknown> =>
   machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${prefix} ${BINARY} run >/dev/null 2>&1 &
     until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
 
-/** Starts the agent as process 1 of its own PID namespace. On the machine, process 1 is another program. */
+/** Starts the agent as process 1 in a new PID namespace. On the machine, process 1 is another program. */
 const startInContainer = (prefix = ''): Promise<unknown> =>
   machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
     setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &
@@ -321,7 +321,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilRunning();
   });
 
-  test('changes nothing and says why if there is no space to keep the earlier release or settings', async () => {
+  test('changes nothing if the disk has no space for a copy of the earlier release or settings, and says so', async () => {
     await installAgent();
     const files = [BINARY, CONFIG];
     const before = await Promise.all(files.map(read));

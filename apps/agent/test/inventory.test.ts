@@ -331,7 +331,7 @@ describe('without an event,', () => {
     expect((await readContainer('c', MINUTE)).status).toBe('Up 3 hours (unhealthy)');
   });
 
-  test('an unchanged container is not inspected again, whatever the list says about its health', async () => {
+  test('an unchanged container is not inspected again, even if the list contains another health', async () => {
     engine.set('c', { status: 'Up 3 hours (healthy)', health: 'healthy' });
     await read();
     const inspections = await countInspections(async () => {

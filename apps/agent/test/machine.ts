@@ -103,7 +103,7 @@ export interface Machine {
   path(file: string): string;
   /** Runs install.sh, as the API serves it with the current release. */
   install(...args: string[]): Promise<Ended>;
-  /** Starts install.sh in a process group of its own. */
+  /** Starts install.sh in a separate process group. */
   startInstall(...args: string[]): Promise<{ pid: number; result: Promise<Ended> }>;
   /** Environment variables of install.sh. */
   environment: Record<string, string>;

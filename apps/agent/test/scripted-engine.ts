@@ -107,7 +107,7 @@ export class ScriptedEngine {
     return this.received.filter((each) => each.route === route).length;
   }
 
-  /** Sends an event to all subscribers. They get it whatever their filters are. */
+  /** Sends an event to all subscribers. Their filters are ignored. */
   emit(Action: string, id: string, fields: object = {}): void {
     const line = JSON.stringify({ Type: 'container', Action, Actor: { ID: id, Attributes: {} }, ...fields });
     for (const stream of this.#streams) stream.write(`${line}\n`);

@@ -88,7 +88,7 @@ describe('a certificate file that cannot be used', () => {
   });
 
   test.each([
-    ['missing.pem', 'there is no such file'],
+    ['missing.pem', 'the file does not exist'],
     ['empty.pem', 'it contains no certificate in PEM format'],
     ['damaged.pem', 'its certificate 2 of 2 is damaged'],
     ['directory', 'it is a directory'],

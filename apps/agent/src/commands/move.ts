@@ -27,7 +27,7 @@ export const moveAgent = (
   withState(env, async (store, state) => {
     const { enrollment } = state;
     if (enrollment === null) {
-      throw new StopError('this machine is not enrolled, so there is no token to move', ExitCodes.usage);
+      throw new StopError('this machine is not enrolled, so its address cannot be changed', ExitCodes.usage);
     }
     const { musterUrl } = env;
     if (musterUrl === null) throw new StopError('set the new address with --url', ExitCodes.usage);

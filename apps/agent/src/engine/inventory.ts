@@ -113,7 +113,7 @@ export function createInventory(
   now: () => number = () => performance.now(),
 ): Inventory {
   // An event replaces the entry of a container. An inspection that is in flight then writes its outdated result to the
-  // replaced entry, which is no longer used.
+  // replaced entry, which nothing reads any more.
   const entries = new Map<string, Entry>();
   let areInspectionsFailing = false;
   let isRedactionLimited = false;

@@ -14,7 +14,7 @@ export const isTokenRejected = (answer: Answer<unknown>): answer is Refusal =>
 
 /**
  * Returns whether the API refused an incomplete snapshot because the host would have more containers than the API
- * accepts. The API sends no problem type of its own for this limit, so the message of the error is tested.
+ * accepts. The API has no separate problem type for this limit, so the function checks the error's message.
  */
 export const isContainerLimitRefusal = (answer: Answer<unknown>): boolean =>
   isRefusal(answer, ProblemTypes.invalidRequest) &&

@@ -84,7 +84,7 @@ function readCertificates(variable: string, path: string): string[] {
 }
 
 const READ_ERRORS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
+  ENOENT: 'the file does not exist',
   EACCES: 'the agent’s user may not read it',
   EISDIR: 'it is a directory; name a file in it',
 };

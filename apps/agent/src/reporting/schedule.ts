@@ -66,8 +66,8 @@ export const createSchedule = (now: number): Schedule => ({
 export type Action = 'snapshot' | 'heartbeat' | 'record';
 
 /**
- * Returns the next action and its time. The engine is not read before `engineOpenAt`, whatever is due. By default, it
- * can be read at any time.
+ * Returns the next action and its time. The engine is never read before `engineOpenAt`. By default, it can be
+ * read at any time.
  */
 export function nextAction(
   schedule: Schedule,

@@ -194,7 +194,7 @@ runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () 
     });
     expect(await agent(['once'], { MUSTER_CA_FILE: join(dir, 'missing.pem') })).toMatchObject({
       code: 2,
-      stderr: `muster-agent: cannot use ${dir}/missing.pem (MUSTER_CA_FILE): there is no such file\n`,
+      stderr: `muster-agent: cannot use ${dir}/missing.pem (MUSTER_CA_FILE): the file does not exist\n`,
     });
   });
 
