@@ -1,10 +1,10 @@
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { tokenKind } from '@muster/contracts';
 import { z } from 'zod';
 import { EngineAddress } from './engine/address.js';
 import { LIST_TIMEOUT_MS_DEFAULT } from './engine/list-timeout.js';
 import type { EngineChoice } from './engine/locate.js';
+import { homeDirectory } from './lib/home-directory.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, type RedactionPatterns } from './engine/redact.js';
 import type { Variable } from './config/settings.js';
 import type { ProxySettings } from './muster/proxy.js';
@@ -126,7 +126,7 @@ const EnvSchema = z.object({
  */
 export function parseEnv(
   source: Readonly<Record<string, string | undefined>>,
-  machine: { isRoot: boolean; home: string } = { isRoot: process.getuid?.() === 0, home: homedir() },
+  machine: { isRoot: boolean; home: string } = { isRoot: process.getuid?.() === 0, home: homeDirectory() },
   origins: Partial<Record<Variable, string>> = {},
 ): { success: true; env: AgentEnv } | { success: false; errors: string[] } {
   const nonEmptyValues = Object.fromEntries(

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { homedir } from 'node:os';
 import { toTerminalText } from '@muster/contracts';
 import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.js';
 import { HELP, parseCli, type CliRequest } from './cli.js';
@@ -11,6 +10,7 @@ import { defaultConfigPath, readConfigFile } from './config/config-file.js';
 import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
 import { limitHeapSize } from './v8-flags.js';
+import { homeDirectory } from './lib/home-directory.js';
 import { createLog } from './lib/log.js';
 import { describeOrigins, describeSettings, layerSettings } from './config/settings.js';
 import { AGENT_VERSION } from './version.js';
@@ -51,7 +51,7 @@ async function main(): Promise<ExitCode> {
 
 /** Merges the settings from flags, environment and file, and runs the command with them. */
 async function runWithSettings(request: Request, signal: AbortSignal): Promise<ExitCode> {
-  const machine = { isRoot: process.getuid?.() === 0, home: homedir() };
+  const machine = { isRoot: process.getuid?.() === 0, home: homeDirectory() };
   const requestedPath = request.configFile ?? (process.env['MUSTER_CONFIG'] || null);
   const file = await readConfigFile(requestedPath, defaultConfigPath(process.env, machine));
   const layered = layerSettings({ flags: request.flags, environment: process.env, file: file.values });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
@@ -25,12 +25,6 @@ afterEach(async () => {
   await fixture.close();
 });
 
-const read = (file: string): Promise<string> => readFile(machine.path(file), 'utf8');
-const exists = (file: string): Promise<boolean> =>
-  stat(machine.path(file)).then(
-    () => true,
-    () => false,
-  );
 const output = async (command: string): Promise<string> => (await machine.run(command)).stdout.trim();
 const processId = async (): Promise<string | undefined> =>
   /as process (\d+)/.exec(await output(`MUSTER_STATE_DIR=${STATE} ${BINARY} status`))?.[1];
@@ -60,7 +54,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     );
 
     // The service has the settings, but not the rest of the script's environment.
-    expect(await read('/etc/muster-agent/config')).toContain("NO_PROXY='*'\n");
+    expect(await machine.read('/etc/muster-agent/config')).toContain("NO_PROXY='*'\n");
     expect(await output(`tr '\\0' '\\n' </proc/${pid}/environ | grep -c NO_PROXY`)).toBe('0');
     const config = await stat(machine.path('/etc/muster-agent/config'));
     expect([config.uid, String(config.gid), config.mode & 0o777]).toEqual([
@@ -86,7 +80,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     expect(await processId()).toBe(pid);
     machine.release = { version: '2' };
     expect(await machine.install()).toMatchObject({ code: 0 });
-    expect(await read(BINARY)).toContain('Release 2.');
+    expect(await machine.read(BINARY)).toContain('Release 2.');
     expect(await serviceStatus()).toContain('started');
     expect(await processId()).not.toBe(pid);
   });
@@ -125,7 +119,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     expect((await machine.run(`kill -0 ${pid}`)).code).not.toBe(0);
     expect(await output('pgrep supervise-daemon')).toBe('');
     for (const file of [BINARY, INIT_SCRIPT, STATE, '/etc/muster-agent', '/var/log/muster-agent.log']) {
-      expect([file, await exists(file)]).toEqual([file, false]);
+      expect([file, await machine.exists(file)]).toEqual([file, false]);
     }
     expect(await readdir(machine.path('/etc/runlevels/default'))).not.toContain('muster-agent');
     expect((await machine.run('id muster-agent')).code).not.toBe(0);

@@ -1,7 +1,7 @@
-import { lstat, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths, ProblemTypes } from '@muster/contracts';
-import { isAvailable, runIf } from '@muster/testkit';
+import { eventually, isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 import { ENGINE, ENGINE_GROUP, SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
@@ -32,12 +32,6 @@ afterEach(async () => {
   await fixture.close();
 });
 
-const read = (file: string): Promise<string> => readFile(machine.path(file), 'utf8');
-const exists = (file: string): Promise<boolean> =>
-  stat(machine.path(file)).then(
-    () => true,
-    () => false,
-  );
 /** The lines of the agent's own report about itself. */
 const status = async (): Promise<string> => (await machine.run(`MUSTER_STATE_DIR=${STATE} ${BINARY} status`)).stdout;
 const isRunning = async (): Promise<boolean> => (await status()).includes('has been running as process');
@@ -47,21 +41,24 @@ async function installAgent(...args: string[]): Promise<void> {
   expect(await machine.install('--token', ENROLL_TOKEN, ...args)).toMatchObject({ code: 0, stderr: '' });
 }
 
-/** Waits until the agent runs, which it does soon after the service was started. */
-async function untilRunning(): Promise<void> {
-  while (!(await isRunning())) await new Promise((resolve) => setTimeout(resolve, 50));
-}
+/** Waits until the agent runs, which it does soon after it was started. */
+const untilRunning = (): Promise<void> => eventually(async () => expect(await isRunning()).toBe(true));
 
 /** Starts the agent as the installer suggests. `prefix` is a command that starts it, as another user for example. */
-const startByHand = (prefix = ''): Promise<unknown> =>
-  machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${prefix} ${BINARY} run >/dev/null 2>&1 &
-    until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process'; do sleep 0.05; done`);
+async function startByHand(prefix = ''): Promise<void> {
+  await machine.run(
+    `MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${prefix} ${BINARY} run >/dev/null 2>&1 &`,
+  );
+  await untilRunning();
+}
 
 /** Starts the agent as process 1 in a new PID namespace. On the machine, process 1 is another program. */
-const startInContainer = (prefix = ''): Promise<unknown> =>
-  machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
-    setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &
-    until MUSTER_STATE_DIR=${STATE} ${BINARY} status | grep -q 'as process 1 '; do sleep 0.05; done`);
+async function startInContainer(prefix = ''): Promise<void> {
+  await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
+    setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &`);
+  await untilRunning();
+  expect(await status()).toContain('as process 1 ');
+}
 
 /** Starts a supervisor other than the service manager, which starts its agent again whenever it ends. */
 async function startSupervisor(): Promise<void> {
@@ -91,9 +88,7 @@ function takeApiDown(): void {
 }
 
 /** Waits until the running agent has noticed that the API does not answer. */
-async function untilUnhealthy(): Promise<void> {
-  while (!(await status()).includes('Server: 503')) await new Promise((resolve) => setTimeout(resolve, 100));
-}
+const untilUnhealthy = (): Promise<void> => eventually(async () => expect(await status()).toContain('Server: 503'));
 
 /** Makes the API accept calls with the token of this machine's host. */
 function acceptToken(): void {
@@ -124,7 +119,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
 
   test('installs a unit that systemd accepts, with the group of the engine’s socket', async () => {
     await installAgent();
-    expect(await read(UNIT)).toContain('\nSupplementaryGroups=engine\n');
+    expect(await machine.read(UNIT)).toContain('\nSupplementaryGroups=engine\n');
     const verified = await machine.run(`systemd-analyze verify ${UNIT} 2>&1`);
     expect(verified).toMatchObject({ code: 0, stdout: '' });
   });
@@ -132,7 +127,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   test('uses the ID of the group of the engine’s socket if this group has no name', async () => {
     await machine.run('sed -i /^engine:/d /etc/group');
     await installAgent();
-    expect(await read(UNIT)).toContain(`\nSupplementaryGroups=${ENGINE_GROUP}\n`);
+    expect(await machine.read(UNIT)).toContain(`\nSupplementaryGroups=${ENGINE_GROUP}\n`);
     expect(await machine.run(`systemd-analyze verify ${UNIT} 2>&1`)).toMatchObject({ code: 0, stdout: '' });
     await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
     expect(await status()).toContain(`Engine: ${ENGINE} (Docker`);
@@ -156,17 +151,17 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
 
   test('fails with a message and leaves the service running if it is run again with a token while the API is down', async () => {
     await installAgent();
-    const state = await read(`${STATE}/agent.json`);
-    const config = await read(CONFIG);
+    const state = await machine.read(`${STATE}/agent.json`);
+    const config = await machine.read(CONFIG);
     takeApiDown();
     await untilUnhealthy();
     const { code, stderr } = await machine.install('--token', ENROLL_TOKEN);
     expect(code).toBe(1);
     expect(stderr).toContain('could not report');
     await untilRunning();
-    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    expect(await machine.read(`${STATE}/agent.json`)).toBe(state);
     expect((await stat(machine.path(`${STATE}/agent.json`))).uid).toBe(SERVICE_USER);
-    expect(await read(CONFIG)).toBe(config);
+    expect(await machine.read(CONFIG)).toBe(config);
   });
 
   test('does not touch the service if it is run again without a token while the API is down', async () => {
@@ -196,22 +191,22 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
 
   test('leaves the service’s settings unchanged if enrolling at another address fails', async () => {
     await installAgent();
-    const config = await read(CONFIG);
-    const state = await read(`${STATE}/agent.json`);
+    const config = await machine.read(CONFIG);
+    const state = await machine.read(`${STATE}/agent.json`);
     expect((await machine.install('--url', 'http://127.0.0.1:9', '--token', ENROLL_TOKEN)).code).toBe(1);
     expect((await machine.install('--url', 'http://127.0.0.1:9')).code).toBe(1);
-    expect(await read(CONFIG)).toBe(config);
-    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    expect(await machine.read(CONFIG)).toBe(config);
+    expect(await machine.read(`${STATE}/agent.json`)).toBe(state);
     await untilRunning();
   });
 
   test('restores the old address and its token if the machine enrolls at another address but cannot report there', async () => {
     await installAgent();
-    const state = await read(`${STATE}/agent.json`);
+    const state = await machine.read(`${STATE}/agent.json`);
     fixture.muster.queueReactions(Paths.agentContainers, problem(403), problem(403), problem(403));
     const { code, stderr } = await machine.install('--url', otherAddress(), '--token', ENROLL_TOKEN);
     expect([code, stderr]).toEqual([1, expect.stringContaining('the earlier release and settings were restored')]);
-    expect(await read(`${STATE}/agent.json`)).toBe(state);
+    expect(await machine.read(`${STATE}/agent.json`)).toBe(state);
     expect((await stat(machine.path(`${STATE}/agent.json`))).uid).toBe(SERVICE_USER);
     await untilRunning();
   });
@@ -240,12 +235,12 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await status()).toContain(`Engine: ${ENGINE} (Docker`);
 
     machine.environment = {};
-    const config = await read(CONFIG);
+    const config = await machine.read(CONFIG);
     expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
-    expect(await read(CONFIG)).toBe(config);
+    expect(await machine.read(CONFIG)).toBe(config);
     machine.environment = { NO_PROXY: '*' };
     expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
-    expect(await read(CONFIG)).toBe(`${config.replace(/^NO_PROXY=.*\n/m, '')}NO_PROXY='*'\n`);
+    expect(await machine.read(CONFIG)).toBe(`${config.replace(/^NO_PROXY=.*\n/m, '')}NO_PROXY='*'\n`);
   });
 
   test('refuses settings that the service could not use, and then installs and enrolls nothing', async () => {
@@ -265,7 +260,11 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
       expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
       expect(stderr).toContain(name);
     }
-    expect([await exists(BINARY), await exists(CONFIG), await exists(STATE)]).toEqual([false, false, false]);
+    expect([await machine.exists(BINARY), await machine.exists(CONFIG), await machine.exists(STATE)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   test('rejects a wrong token before it downloads anything', async () => {
@@ -274,7 +273,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
       const { code, stderr } = await machine.install('--token', token);
       expect([code, stderr]).toEqual([1, expect.stringMatching(/othing was installed/)]);
     }
-    expect(await exists(BINARY)).toBe(false);
+    expect(await machine.exists(BINARY)).toBe(false);
     expect(fixture.muster.receivedRequests.filter(({ path }) => path.startsWith('/agent-release'))).toEqual([]);
   });
 
@@ -288,7 +287,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     });
     const rejected = await machine.install('--token', ENROLL_TOKEN);
     expect([rejected.code, rejected.stderr]).toEqual([1, expect.stringContaining('rejects the enrollment token')]);
-    expect(await exists(BINARY)).toBe(false);
+    expect(await machine.exists(BINARY)).toBe(false);
     await installAgent();
   });
 
@@ -298,13 +297,13 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   ])('restores the earlier release, unit and settings if the new release %s', async (_, run) => {
     await installAgent();
     const files = [BINARY, UNIT, CONFIG];
-    const before = await Promise.all(files.map(read));
+    const before = await Promise.all(files.map((file) => machine.read(file)));
     machine.release = { version: '2', run };
     machine.environment = { NO_PROXY: '*' };
     const { code, stderr } = await machine.install();
     expect([code, stderr]).toEqual([1, expect.stringContaining('does not keep running')]);
     expect(stderr).toContain('the earlier release and settings were restored');
-    expect(await Promise.all(files.map(read))).toEqual(before);
+    expect(await Promise.all(files.map((file) => machine.read(file)))).toEqual(before);
     await untilRunning();
     expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
     expect(await readdir(machine.path('/etc/muster-agent'))).toEqual(['config']);
@@ -312,19 +311,19 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
 
   test('restores the earlier release if the new one cannot report', async () => {
     await installAgent();
-    const before = await read(BINARY);
+    const before = await machine.read(BINARY);
     takeApiDown();
     await untilUnhealthy();
     machine.release = { version: '2' };
     expect((await machine.install('--token', ENROLL_TOKEN)).code).toBe(1);
-    expect(await read(BINARY)).toBe(before);
+    expect(await machine.read(BINARY)).toBe(before);
     await untilRunning();
   });
 
   test('changes nothing if the disk has no space for a copy of the earlier release or settings, and says so', async () => {
     await installAgent();
     const files = [BINARY, CONFIG];
-    const before = await Promise.all(files.map(read));
+    const before = await Promise.all(files.map((file) => machine.read(file)));
     for (const file of files) {
       // A full disk: cp writes a part of the copy and fails.
       const cp = `#!/bin/sh\ncase $2 in ${file}) case $3 in *.previous) echo part >"$3"; exit 1 ;; esac ;; esac\nexec /bin/cp "$@"\n`;
@@ -333,7 +332,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
       machine.environment = { NO_PROXY: '*' };
       const { code, stderr } = await machine.install();
       expect([code, stderr]).toEqual([1, expect.stringContaining(`cannot copy ${file} to ${file}.previous`)]);
-      expect(await Promise.all(files.map(read))).toEqual(before);
+      expect(await Promise.all(files.map((file) => machine.read(file)))).toEqual(before);
       expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
       expect(await readdir(machine.path('/etc/muster-agent'))).toEqual(['config']);
     }
@@ -345,7 +344,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     const before = await processId();
     machine.release = { version: '2' };
     expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
-    expect(await read(BINARY)).toContain('Release 2.');
+    expect(await machine.read(BINARY)).toContain('Release 2.');
     expect(await processId()).not.toBe(before);
     expect(await isRunning()).toBe(true);
     expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
@@ -358,7 +357,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     const moved = await machine.install('--url', otherAddress());
     expect(moved).toMatchObject({ code: 0, stderr: '' });
     expect(moved.stdout).toContain(`This machine now reports to ${otherAddress()}`);
-    expect(await read(CONFIG)).toContain(`MUSTER_URL=${otherAddress()}\n`);
+    expect(await machine.read(CONFIG)).toContain(`MUSTER_URL=${otherAddress()}\n`);
     expect(await status()).toContain(`enrolled at ${otherAddress()} as host ${fixture.muster.hostId}`);
     expect(await isRunning()).toBe(true);
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(enrollments);
@@ -366,12 +365,12 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
 
   test('stays at the address of its API if another server does not know its token', async () => {
     await installAgent();
-    const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map(read));
+    const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map((file) => machine.read(file)));
     fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
     const { code, stderr } = await machine.install('--url', otherAddress());
     expect([code, stderr]).toEqual([1, expect.stringContaining('it is another server')]);
     expect(stderr).toContain('run the script again with --token');
-    expect(await Promise.all([CONFIG, `${STATE}/agent.json`].map(read))).toEqual(before);
+    expect(await Promise.all([CONFIG, `${STATE}/agent.json`].map((file) => machine.read(file)))).toEqual(before);
     await untilRunning();
   });
 
@@ -382,7 +381,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     const { code, stderr } = await machine.install();
     expect([code, stderr]).toEqual([1, expect.stringMatching(/in a container, for example\) uses .*: stop it first/)]);
     expect(await ownersOfState()).toEqual([OTHER_USER]);
-    expect([await exists(UNIT), await isRunning()]).toEqual([false, true]);
+    expect([await machine.exists(UNIT), await isRunning()]).toEqual([false, true]);
   });
 
   test('replaces an agent that was started by hand as another user, and takes over its state', async () => {
@@ -402,7 +401,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     async (_, before) => {
       await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
       await installAgent();
-      const state = await read(`${STATE}/agent.json`);
+      const state = await machine.read(`${STATE}/agent.json`);
       const answer = fixture.muster.hold(Paths.agentToken);
       const { result } = await machine.startInstall('--url', otherAddress());
       await fixture.muster.until(() => fixture.muster.requestsTo(Paths.agentToken).length > 0);
@@ -412,7 +411,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
       expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('settings were restored') });
       expect(await readdir(machine.path('/var/lib/other'))).toEqual([]);
       expect((await lstat(machine.path(`${STATE}/agent.json`))).isFile()).toBe(true);
-      expect(await read(`${STATE}/agent.json`)).toBe(state);
+      expect(await machine.read(`${STATE}/agent.json`)).toBe(state);
       await untilRunning();
     },
   );
@@ -485,7 +484,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(removed).toMatchObject({ code: 0, stderr: '' });
     expect(removed.stdout).toMatch(/has left .*\nThe agent was removed\n$/s);
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
-    for (const file of [BINARY, UNIT, CONFIG, STATE]) expect([file, await exists(file)]).toEqual([file, false]);
+    for (const file of [BINARY, UNIT, CONFIG, STATE]) expect([file, await machine.exists(file)]).toEqual([file, false]);
     expect(await machine.systemctlCalls()).toEqual(
       expect.arrayContaining(['stop muster-agent', 'disable --quiet muster-agent']),
     );
@@ -502,7 +501,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     takeApiDown();
     const { code, stderr } = await machine.install('--uninstall');
     expect([code, stderr]).toEqual([0, expect.stringContaining('token was not revoked: delete the host in Muster')]);
-    expect(await exists(STATE)).toBe(false);
+    expect(await machine.exists(STATE)).toBe(false);
   });
 
   test.each([
@@ -521,7 +520,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await installAgent('--prefix', '/usr/local/muster');
     acceptLeaving();
     expect(await machine.install('--uninstall')).toMatchObject({ code: 0, stderr: '' });
-    expect(await exists('/usr/local/muster/bin/muster-agent')).toBe(false);
+    expect(await machine.exists('/usr/local/muster/bin/muster-agent')).toBe(false);
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
   });
 
@@ -542,7 +541,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
       ]);
       expect(stdout).not.toContain('removed');
     }
-    expect(await exists(STATE)).toBe(false);
+    expect(await machine.exists(STATE)).toBe(false);
   });
 });
 
@@ -582,13 +581,13 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
   test('names the process to stop before the machine enrolls or moves, and changes nothing', async () => {
     await installAgent();
     await startByHand();
-    const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map(read));
+    const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map((file) => machine.read(file)));
     const message = `an agent still runs as process ${await processId()}: stop it first`;
     for (const args of [[], ['--token', ENROLL_TOKEN]]) {
       const { code, stderr } = await machine.install('--url', otherAddress(), ...args);
       expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
     }
-    expect(await Promise.all([CONFIG, `${STATE}/agent.json`].map(read))).toEqual(before);
+    expect(await Promise.all([CONFIG, `${STATE}/agent.json`].map((file) => machine.read(file)))).toEqual(before);
     expect(await isRunning()).toBe(true);
   });
 
@@ -619,7 +618,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(stdout).toBe('');
     expect(await processId()).not.toBe(before);
     for (const file of [BINARY, CONFIG, `${STATE}/agent.json`])
-      expect([file, await exists(file)]).toEqual([file, true]);
+      expect([file, await machine.exists(file)]).toEqual([file, true]);
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
 
@@ -628,6 +627,6 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     await startInContainer();
     const { code, stdout, stderr } = await machine.install('--uninstall');
     expect([code, stderr]).toEqual([1, expect.stringMatching(/in a container, for example\) uses .*: stop it first/)]);
-    expect([stdout, await exists(STATE), await isRunning()]).toEqual(['', true, true]);
+    expect([stdout, await machine.exists(STATE), await isRunning()]).toEqual(['', true, true]);
   });
 });

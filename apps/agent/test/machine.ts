@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -101,6 +101,10 @@ export interface Release {
 export interface Machine {
   /** Returns the path outside the machine of a file on the machine. */
   path(file: string): string;
+  /** Reads a file on the machine. */
+  read(file: string): Promise<string>;
+  /** Returns whether a file or directory exists on the machine. */
+  exists(file: string): Promise<boolean>;
   /** Runs install.sh, as the API serves it with the current release. */
   install(...args: string[]): Promise<Ended>;
   /** Starts install.sh in a separate process group. */
@@ -168,6 +172,12 @@ export async function startMachine(fixture: Fixture, manager: 'systemd' | 'openr
     environment: { DOCKER_HOST: ENGINE },
     release: {},
     path: (file) => join(root, file),
+    read: (file) => readFile(join(root, file), 'utf8'),
+    exists: (file) =>
+      stat(join(root, file)).then(
+        () => true,
+        () => false,
+      ),
     async startInstall(...args) {
       const child = enter(['sh', '-s', '--', ...args], machine.environment);
       child.stdin!.end(await serveRelease(fixture, machine.release));

@@ -207,6 +207,14 @@ runIf(isAvailable(missing), describe)('a state directory', () => {
     );
   });
 
+  test('is used by a user without a home directory, as in a container with an unknown user', async () => {
+    // Capabilities stay, because the user has no rights to the files of the test.
+    const setpriv = ['setpriv', '--securebits', '+no_setuid_fixup', '--inh-caps', '+dac_override'];
+    const withoutHome = ['env', '-u', 'HOME', ...setpriv, '--ambient-caps', '+dac_override', '--reuid', '34567'];
+    expect(await runThrough(withoutHome)).toMatchObject({ code: 0, stdout: '' });
+    expect(fixture.muster.snapshots).toHaveLength(1);
+  });
+
   test('that another user owns makes status print the owner, instead of "not enrolled"', async () => {
     await fixture.once();
     await chown(stateDir(), 12_345, 12_345);

@@ -1,0 +1,10 @@
+import { homedir } from 'node:os';
+
+/** Returns the user's home directory, or `/` for a user without one: no HOME, and no entry in `/etc/passwd`. */
+export function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
