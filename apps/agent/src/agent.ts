@@ -121,6 +121,7 @@ export const runAgent = (
       log,
       coalesceMs,
       onEngineSilence: () => follower.restart(),
+      receivesEvents: () => follower.receivesEvents(),
     });
     const followerOptions = { engine, gate, inventory, poller, reporter, now, random, log };
     const follower = createEngineFollower({ ...followerOptions, ...(times && { times }) });

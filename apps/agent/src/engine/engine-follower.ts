@@ -17,6 +17,8 @@ export interface EngineFollower {
   run(signal: AbortSignal): Promise<void>;
   /** Resolves when the first subscription has succeeded or failed. */
   readonly settled: Promise<void>;
+  /** Returns whether events are received, or were until a moment ago and may be again in a moment. */
+  receivesEvents(): boolean;
   /** Closes the current subscription. A new one is opened as soon as the gate allows it. */
   restart(): void;
 }
@@ -92,7 +94,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         // If the engine cannot be reached, reading it fails, too, and the reporter logs that error.
         if (error instanceof EngineError && error.failure !== 'unreachable') {
           const message =
-            'no event stream from the engine: until it is restored, changes are detected only at the regular interval';
+            'no event stream from the engine: until it is restored, changes are detected only when a heartbeat is due';
           logOnce('warn', `${error.failure} ${error.status}`, message, { reason: error.message });
         }
         if (wasWatching) reporter.invalidate();
@@ -106,6 +108,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   return {
     run: (signal) => watch.run(signal).finally(() => stopped.abort()),
     settled,
+    receivesEvents: () => wasWatching,
     restart: () => watch.restart(),
   };
 }

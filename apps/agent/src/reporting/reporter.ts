@@ -92,6 +92,8 @@ export interface ReporterOptions {
   coalesceMs: number;
   /** Called each time the engine does not answer, because an open event stream may then be dead. */
   onEngineSilence(): void;
+  /** Returns whether the engine's events are received, so that changes become known between two readings. */
+  receivesEvents: () => boolean;
 }
 
 /**
@@ -100,7 +102,10 @@ export interface ReporterOptions {
  */
 const SLEEP_MS_MAX = 86_400_000;
 
-/** If a reading takes longer than this, in milliseconds, heartbeats are sent in the meantime. */
+/**
+ * If a reading takes longer than this, in milliseconds, heartbeats are sent in the meantime, and the engine is read only
+ * at the regular interval.
+ */
 const QUIET_READING_MS = 1_000;
 
 /** Heartbeats that are sent later than this after the start of a reading, in milliseconds, confirm nothing. */
@@ -135,6 +140,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** Why the API refused the last heartbeat; null if it did not. */
   let heartbeatRefusal: string | null = null;
   let acceptedAt: Date | null = null;
+  /** How long the last reading of the engine took, in milliseconds. */
+  let readingMs = 0;
   let containers: number | null = null;
   let truncatedContainers = 0;
   let isSuperseded = false;
@@ -152,7 +159,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     logOnce('error', `${action} ${status} ${problemType}`, message, { reason });
 
   async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
+    const startedAt = now();
     const result = await poller.poll(signal);
+    readingMs = now() - startedAt;
     if (result.kind === 'ok') {
       recordEngineReadable(result);
       return result;
@@ -308,6 +317,10 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   async function sendHeartbeat(signal: AbortSignal): Promise<void> {
+    if (mustReadToConfirm()) {
+      await sendSnapshot(signal);
+      return;
+    }
     if (faults.engine === null) {
       // If the engine is frozen, its event stream stays open but silent. Without this check, heartbeats would confirm
       // the engine's last state until the next time the containers are listed.
@@ -320,6 +333,19 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** Sends a heartbeat while the engine is being read. Further changes are recorded only after that reading. */
   const sendHeartbeatWhileReading = (signal: AbortSignal, mayConfirm: boolean): Promise<void> =>
     postHeartbeat(mayConfirm && isUnchanged(), (...each) => session.call(...each), signal);
+
+  /**
+   * Returns whether only a reading of the engine can show that the last snapshot is still current, because no events are
+   * received. If the engine is slow or the API limits this host's snapshots, heartbeats confirm the snapshot anyway, until
+   * the next regular one.
+   */
+  const mustReadToConfirm = (): boolean =>
+    digest !== null &&
+    isUnchanged() &&
+    !options.receivesEvents() &&
+    readingMs < QUIET_READING_MS &&
+    schedule.snapshotNotBefore <= now() &&
+    gate.openAt('list') <= now();
 
   /** Returns whether the last snapshot matches the current state, as far as is known. */
   const isUnchanged = (): boolean => faults.engine === null && schedule.changeAt === null && journal.size() === 0;
