@@ -60,6 +60,8 @@ const EnrollToken = z.string().refine((value) => tokenKind(value) === 'enroll', 
 
 const ProxyUrl = z
   .string()
+  // As in curl, http is the default.
+  .transform((value) => (/^[a-z][a-z\d+.-]*:\/\//i.test(value) ? value : `http://${value}`))
   .refine((value) => /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''), {
     error: 'must be an http or https address such as http://proxy.example.com:3128; SOCKS is not supported',
     abort: true,

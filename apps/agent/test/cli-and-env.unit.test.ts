@@ -137,6 +137,13 @@ describe('parseEnv', () => {
       'HTTP_PROXY has a % in its user name or password that must be written as %25',
     ]);
     expect(read({ HTTP_PROXY: 'http://me:100%25sure@proxy:3128' }).proxy.http).toContain('100%25sure');
+    expect(errors({ HTTPS_PROXY: 'proxy:port' })).toEqual([expect.stringMatching(/^HTTPS_PROXY must be an http/)]);
+  });
+
+  test('accepts a proxy without a scheme', () => {
+    for (const address of ['proxy:3128', 'proxy.example.com', '10.0.0.1:3128', 'me:secret@proxy:3128']) {
+      expect(read({ HTTPS_PROXY: address }).proxy.https).toBe(`http://${address}`);
+    }
   });
 
   test('reads the files with trusted certificates', () => {
@@ -152,7 +159,7 @@ describe('parseEnv', () => {
       DOCKER_API_VERSION: 'new',
       MUSTER_REDACT_NAMES: '(',
       MUSTER_TOKEN_DAYS: 'never',
-      HTTPS_PROXY: 'proxy:3128',
+      HTTPS_PROXY: 'socks5://proxy:1080',
       LOG_LEVEL: 'loud',
     };
     expect(errors(bad).map((line) => line.split(' ')[0])).toEqual(Object.keys(bad));

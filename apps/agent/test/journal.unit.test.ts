@@ -103,10 +103,18 @@ describe('the journal', () => {
   });
 
   test('keeps its entries in memory if they cannot be written to disk', async () => {
-    const journal = await openJournal(join(dir, 'nowhere'), log);
+    const warnings: string[] = [];
+    const warnLog = pino({ level: 'warn' }, { write: (line) => void warnings.push(line) });
+    const journal = await openJournal(join(dir, 'nowhere'), warnLog);
     journal.setBaseline([]);
     await journal.record([container('a')], order);
-    expect(await drain(journal)).toEqual([[1, ['a running'], []]]);
+    await journal.record([container('a'), container('b')], order);
+    expect(await drain(journal)).toEqual([
+      [1, ['a running'], []],
+      [2, ['b running'], []],
+    ]);
+    // One warning for all failed writes.
+    expect(warnings).toHaveLength(1);
   });
 
   test('neither reads nor writes the target of a symbolic link, and keeps its entries in memory', async () => {

@@ -55,6 +55,20 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect((await host.history()).map(([kind]) => kind)).toEqual(['created']);
   });
 
+  test('is not undone by the earlier machine, even while another process still accepts its token', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll(facts);
+    const replica = context.api.replica();
+    await host.through(replica).beat({ digest: null }).expect(200);
+    const { token } = await rotate(organization, host.id);
+    const enrollment = context.api.http.post(Paths.agentEnroll).auth(token, { type: 'bearer' });
+    const { agentToken } = (await enrollment.send(enrollRequest(facts)).expect(200)).body as EnrollResponse;
+
+    await replica.http.delete(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(204);
+    await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(200);
+    expect(await host.host()).toMatchObject({ leftAt: null });
+  });
+
   test('allows only the enrollment token that was issued for the host to enroll the host again', async () => {
     const organization = await context.api.organization();
     const fleet = await organization.enrollmentToken({ name: 'many', maxUses: 9 });

@@ -83,8 +83,10 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       await write();
       isFileStale = false;
     } catch (error) {
+      // While the disk is full, each change fails. The first failure is enough in the log.
+      const level = isFileStale ? 'debug' : 'warn';
       isFileStale = true;
-      log.warn({ reason: (error as Error).message }, `the journal could not be ${action}: keeping it in memory`);
+      log[level]({ reason: (error as Error).message }, `the journal could not be ${action}: keeping it in memory`);
     }
   }
 

@@ -37,13 +37,17 @@ export async function openReportedIds(stateDir: string, log: Logger): Promise<Re
   const path = join(stateDir, FILE_NAME);
   let ids = await readIds(path, log);
   let isOnDisk = ids.size > 0;
+  let hasFailed = false;
 
   async function save(): Promise<void> {
     try {
       await writeFileAtomically(path, `${JSON.stringify([...ids])}\n`);
       isOnDisk = true;
+      hasFailed = false;
     } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'the reported ids could not be written: keeping them in memory');
+      const level = hasFailed ? 'debug' : 'warn';
+      hasFailed = true;
+      log[level]({ reason: (error as Error).message }, 'the reported ids could not be written: keeping them in memory');
     }
   }
 

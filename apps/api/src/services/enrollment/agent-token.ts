@@ -164,10 +164,13 @@ export function createAgentTokenService(
       return { agentToken: token };
     },
 
-    async leave({ hostId }) {
+    async leave({ hostId, tokenId }) {
       const at = now();
       await transact(db, async (tx) => {
         await lockForAgentCall(tx, hostId, at);
+        const presented = await tx.agentToken.findUnique({ where: { id: tokenId }, select: { revokedAt: true } });
+        // If another call revoked the presented token first, the host's other tokens belong to a later enrollment.
+        if (presented === null || presented.revokedAt !== null) return;
         if (await isShared(tx, hostId, at)) {
           throw new ConflictError(
             "Another machine uses this host's token, so the token was not revoked. To remove this machine, delete its " +
@@ -179,8 +182,7 @@ export function createAgentTokenService(
           where: { hostId, revokedAt: null },
           data: { revokedAt: at },
         });
-        // If another call revoked the tokens first, there is nothing to do.
-        if (host === null || count === 0) return;
+        if (host === null) return;
         await tx.host.update({ where: { id: hostId }, data: { leftAt: at } });
         await recordAuditEntry(tx, {
           organizationId: host.organizationId,
