@@ -16,9 +16,9 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MUSTER_VERSION } from '@muster/contracts';
 import { Argument, Command } from 'commander';
 import { inject } from 'postject';
-import { AGENT_VERSION } from '../src/version.js';
 import { billOfMaterials } from './bill-of-materials.js';
 import { bundleAgent } from './bundle.js';
 import { ARCHITECTURES, checkExecutable, type Architecture } from './executable.js';
@@ -102,7 +102,7 @@ try {
     await copyFile(join(PACKAGE_DIRECTORY, 'packaging', name), join(release, name));
     fileNames.push(name);
   }
-  await writeFile(join(release, 'sbom.cdx.json'), await billOfMaterials(AGENT_VERSION));
+  await writeFile(join(release, 'sbom.cdx.json'), await billOfMaterials(MUSTER_VERSION));
   fileNames.push('sbom.cdx.json');
   await writeFile(
     join(release, 'SHA256SUMS'),

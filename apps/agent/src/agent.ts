@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { toTerminalJson, toTerminalText } from '@muster/contracts';
+import { MUSTER_VERSION, toTerminalJson, toTerminalText } from '@muster/contracts';
 import { DirectoryLockedError, acquireDirectoryLock, type DirectoryLock } from '@muster/directory-lock';
 import type { Logger } from 'pino';
 import { snapshotText } from './reporting/encode-snapshot.js';
@@ -39,7 +39,6 @@ import {
   type StateStore,
 } from './state/state-store.js';
 import { serveStatus, type AgentStatus } from './status-socket.js';
-import { AGENT_VERSION } from './version.js';
 
 /**
  * Maximum time that the first snapshot waits for the event subscription, in milliseconds. A subscription that starts
@@ -140,7 +139,7 @@ export const runAgent = (
     try {
       await Promise.race([follower.settled, pause(FIRST_SUBSCRIPTION_MS_MAX)]);
       if (session.isEnrolled()) await pause(random() * START_SPREAD_MS);
-      log.info({ engine: engine.label, version: AGENT_VERSION }, 'reporting');
+      log.info({ engine: engine.label, version: MUSTER_VERSION }, 'reporting');
       await reporter.run(signal);
     } finally {
       stopFollower.abort();
@@ -156,7 +155,7 @@ function statusOf(
 ): AgentStatus {
   const enrollment = session.enrollment();
   return {
-    version: AGENT_VERSION,
+    version: MUSTER_VERSION,
     pid: process.pid,
     startedAt,
     musterUrl,

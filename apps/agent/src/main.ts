@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { toTerminalText } from '@muster/contracts';
+import { MUSTER_VERSION, toTerminalText } from '@muster/contracts';
 import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.js';
 import { HELP, parseCli, type CliRequest } from './cli.js';
 import { createChecks } from './commands/checks.js';
@@ -13,7 +13,6 @@ import { limitHeapSize } from './v8-flags.js';
 import { homeDirectory } from './lib/home-directory.js';
 import { createLog } from './lib/log.js';
 import { describeOrigins, describeSettings, layerSettings } from './config/settings.js';
-import { AGENT_VERSION } from './version.js';
 
 type Request = CliRequest & { kind: 'command' };
 
@@ -30,7 +29,7 @@ async function main(): Promise<ExitCode> {
   const request = parseCli(process.argv.slice(2));
   if (request.kind === 'error') return fail(ExitCodes.usage, `${request.message} (see --help)`);
   if (request.command === 'help') return print(HELP);
-  if (request.command === 'version') return print(`${AGENT_VERSION}\n`);
+  if (request.command === 'version') return print(`${MUSTER_VERSION}\n`);
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(name, () => {

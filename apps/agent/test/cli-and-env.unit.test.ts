@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +8,6 @@ import { readConfigFile } from '../src/config/config-file.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT } from '../src/engine/redact.js';
 import { parseEnv } from '../src/env.js';
 import { SETTINGS, describeOrigins, describeSettings, layerSettings } from '../src/config/settings.js';
-import { AGENT_VERSION } from '../src/version.js';
 
 const command = (name: string, more: object = {}) => ({
   kind: 'command',
@@ -49,11 +47,6 @@ test.each([
 
 test('--help documents every variable', () => {
   for (const { variable } of SETTINGS) expect(HELP).toContain(variable);
-});
-
-test('the version equals the one in package.json', () => {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-  expect(AGENT_VERSION).toBe(manifest.version);
 });
 
 describe('parseEnv', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths, parseSnapshot } from '@muster/contracts';
+import { MUSTER_VERSION, Paths, parseSnapshot } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { openFixture, type Fixture } from './fixture.js';
 import { hostileProblem } from './scripted-muster.js';
@@ -65,7 +65,7 @@ describe('flags', () => {
     const help = await run(['--help'], {});
     expect([help.code, help.stderr]).toEqual([0, '']);
     expect(help.stdout).toContain('--dry-run');
-    expect(await run(['--version'], {})).toMatchObject({ code: 0, stdout: '0.1.0\n' });
+    expect(await run(['--version'], {})).toMatchObject({ code: 0, stdout: `${MUSTER_VERSION}\n` });
   });
 
   test('an invalid flag or value is reported in one line without any other effect', async () => {

@@ -31,6 +31,7 @@ import { historyRoutes } from './routes/history.js';
 import { hostRoutes } from './routes/hosts.js';
 import { inventoryRoutes } from './routes/inventory.js';
 import { metricsRoutes } from './routes/metrics.js';
+import { systemRoutes } from './routes/system.js';
 import { streamRoutes, type StreamRouteOptions } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release/index.js';
@@ -243,6 +244,7 @@ export function createApp({
     ...accounts.routes,
     ...documentationRoutes(),
     ...metricsRoutes(metrics),
+    ...systemRoutes(db, now),
     ...agentReleaseRoutes(agentRelease, stalledMsMax),
   ];
 

@@ -31,6 +31,8 @@ import { createAdmissionControl } from './http/admission-control.js';
 import { createAgentReleaseService } from './services/agent-release/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
+import { createReplicaRecord } from './services/system/index.js';
+import { MUSTER_VERSION } from '@muster/contracts';
 
 // By default, V8 lets a small heap grow to four times its live data before it collects garbage. This flag limits the
 // heap to twice its live data, which costs a little CPU time and halves the heap's growth under overload.
@@ -65,6 +67,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const { now } = clock;
   const liveness = createLivenessService(db, { now, cadence });
   await liveness.recordLiveness();
+  const replica = createReplicaRecord(db, { version: MUSTER_VERSION, now });
   const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
   const limits = {
     agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
@@ -118,7 +121,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
       ),
   });
   addRetentionMetrics(metrics.registry, retention);
-  const stopBackground = startBackgroundTasks({ clock, liveness, retention }, logger);
+  const stopBackground = startBackgroundTasks({ clock, liveness, replica, retention }, logger);
 
   const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
     deliverSecret(kind, value, process.stdout.isTTY, dataDir);

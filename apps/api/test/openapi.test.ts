@@ -249,7 +249,7 @@ describe('a response that differs from the document', () => {
     });
     return supertest.agent(app).use(checkDocumented);
   };
-  const good = { status: 'ok' };
+  const good = { status: 'ok', version: '1.2.3' };
 
   test('fails the test that receives it', async () => {
     await answering(Paths.health, 200, good).get(Paths.health);

@@ -1,4 +1,4 @@
-import { toTerminalText } from '@muster/contracts';
+import { MUSTER_VERSION, toTerminalText } from '@muster/contracts';
 import { Command, CommanderError } from 'commander';
 import { addBackupCommand } from './commands/backup.js';
 import { addContainersCommand } from './commands/containers.js';
@@ -8,9 +8,9 @@ import { addExportCommand } from './commands/export.js';
 import { addHostsCommand } from './commands/hosts.js';
 import { addLoginCommands } from './commands/login.js';
 import { addRestoreCommand } from './commands/restore.js';
+import { addSystemCommand } from './commands/system.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
-import { CLI_VERSION } from './version.js';
 
 const EXIT_CODES = `
 Exit codes: ${ExitCodes.ok} success, ${ExitCodes.failed} failure, ${ExitCodes.usage} invalid command line,
@@ -47,7 +47,7 @@ export function createProgram(terminal: Terminal): Command {
       // Commander quotes arguments that it does not recognize, such as the key in `login URL --key=muster_key_…`.
       outputError: (text, write) => write(formatError(usageMessage(text))),
     })
-    .version(CLI_VERSION, '-v, --version', 'print the version')
+    .version(MUSTER_VERSION, '-v, --version', 'print the version')
     .exitOverride();
   addLoginCommands(program, terminal);
   addHostsCommand(program, terminal);
@@ -57,6 +57,7 @@ export function createProgram(terminal: Terminal): Command {
   addExportCommand(program, terminal);
   addBackupCommand(program, terminal);
   addRestoreCommand(program, terminal);
+  addSystemCommand(program, terminal);
   return program;
 }
 

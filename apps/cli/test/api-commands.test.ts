@@ -251,3 +251,34 @@ describe('the file that login writes', () => {
     expect(await modes()).toEqual({ directory: 0o700, file: 0o600 });
   });
 });
+
+describe('muster system', () => {
+  const SYSTEM = {
+    version: '9.8.7',
+    database: { kind: 'postgresql', version: '18.1' },
+    replicas: [
+      {
+        id: '0199c3f0-7a31-7b52-8c4d-1e2f3a4b5c6d',
+        version: '9.8.6',
+        startedAt: new Date(Date.now() - 7_200_500).toISOString(),
+        lastSeenAt: new Date(Date.now() - 150_000).toISOString(),
+      },
+    ],
+  };
+  const run = (...args: string[]) => {
+    handler = json(200, SYSTEM);
+    return muster(['system', ...args], null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+  };
+
+  test("shows the server's version, its database and its replicas", async () => {
+    const { code, out } = await run();
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /^Muster 9\.8\.7 on PostgreSQL 18\.1\n\nREPLICA +VERSION +STARTED +SEEN\n0199c3f0-\S+ +9\.8\.6 +2h\S* +2m\n$/,
+    );
+  });
+
+  test('prints the same facts as JSON', async () => {
+    expect(JSON.parse((await run('-o', 'json')).out)).toEqual(SYSTEM);
+  });
+});

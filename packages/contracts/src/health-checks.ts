@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** The response of the liveness check. */
-export const Liveness = z.object({ status: z.literal('ok') });
+/** The response of the liveness check. `version` is the version of the process. */
+export const Liveness = z.object({ status: z.literal('ok'), version: z.string() });
 export type Liveness = z.output<typeof Liveness>;
 
 /** The response of the readiness check. */

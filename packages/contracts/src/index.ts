@@ -41,5 +41,7 @@ export * from './snapshot.js';
 export * from './stream.js';
 export * from './summary.js';
 export * from './sync-summary.js';
+export * from './system.js';
 export * from './terminal-text.js';
 export * from './token.js';
+export * from './version.js';

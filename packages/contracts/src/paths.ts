@@ -25,6 +25,7 @@ export const Paths = {
   exportContainers: '/api/export/containers',
   exportEvents: '/api/export/events',
   stream: '/api/stream',
+  system: '/api/system',
   signInOptions: '/api/sign-in-options',
   oidcSignIn: '/api/sign-in/oidc',
   oidcCallback: '/api/sign-in/oidc/callback',

@@ -47,12 +47,12 @@ export async function fillEveryTable(database: Database): Promise<void> {
       { ...container(hostId, 'b'), removedAt: at, startedAt: new Date('0001-01-01T00:00:00Z'), exitCode: -1 },
     ],
   });
-  await prisma.containerChange.create({ data: { organizationId: 'org', changedAt: at, hostId } });
   await prisma.auditEntry.create({
     data: { organizationId: 'org', at, actor: 'system', action: 'a', target: 't', details: { nothing: null } },
   });
   await prisma.serviceLiveness.create({ data: { aliveAt: at } });
   await prisma.serviceOutage.create({ data: { startedAt: at, endedAt: at } });
+  await prisma.replica.create({ data: { id: crypto.randomUUID(), version: '0.3.0', startedAt: at, lastSeenAt: at } });
   await recordEvents(database, [{ name: 'evt-1' }, { name: 'evt-2' }]);
 }
 

@@ -23,6 +23,9 @@ import { loadTrust } from '../muster/trust.js';
 import { createStateStore, type AgentState } from '../state/state-store.js';
 import { CheckError, type Check } from './doctor.js';
 
+/** A successful liveness check. Servers before version 0.3.0 do not state their version. */
+const LIVENESS = Liveness.pick({ status: true });
+
 /** Timeout of one network check, in milliseconds. */
 const CHECK_TIMEOUT_MS = 10_000;
 
@@ -102,7 +105,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
       async run(signal) {
         const url = await serverUrl();
         const health = await fetchPath(env, url, Paths.health, signal);
-        if (health.status === 200 && Liveness.safeParse(health.json).success) {
+        if (health.status === 200 && LIVENESS.safeParse(health.json).success) {
           return { found: `Muster answers at ${url.href}` };
         }
         // A proxy may let only the agent's paths through, which is enough.

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ProblemTypes, type EnrollResponse } from '@muster/contracts';
+import { MUSTER_VERSION, ProblemTypes, type EnrollResponse } from '@muster/contracts';
 import type { Logger } from 'pino';
 import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import type { MachineFacts } from '../engine/identity.js';
 import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';
-import { AGENT_VERSION } from '../version.js';
 import type { Answer, MusterClient } from './client.js';
 import {
   NOT_ENROLLED,
@@ -377,5 +376,5 @@ const enrollFacts = ({ name, engine, os, arch }: MachineFacts) => ({
   engine,
   os,
   arch,
-  agentVersion: AGENT_VERSION,
+  agentVersion: MUSTER_VERSION,
 });

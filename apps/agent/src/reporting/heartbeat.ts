@@ -1,7 +1,6 @@
-import { PROBLEM_MESSAGE_LENGTH_MAX, type AgentProblem, type Heartbeat } from '@muster/contracts';
+import { MUSTER_VERSION, PROBLEM_MESSAGE_LENGTH_MAX, type AgentProblem, type Heartbeat } from '@muster/contracts';
 import type { EngineFault } from '../engine/engine-poller.js';
 import type { MachineFacts } from '../engine/identity.js';
-import { AGENT_VERSION } from '../version.js';
 
 /** Why the host's state in Muster is not current or not complete. */
 export interface ReportFaults {
@@ -41,7 +40,7 @@ export function composeHeartbeat(
     ...(faults.engine === null ? {} : { engineError: faults.engine.message }),
     ...(problems.length === 0 ? {} : { problems }),
     ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
-    agentVersion: AGENT_VERSION,
+    agentVersion: MUSTER_VERSION,
     sentAt: sentAt.toISOString(),
   };
 }

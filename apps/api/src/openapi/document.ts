@@ -1,4 +1,4 @@
-import { Operations, Problem, StreamMessages, type Operation, type Tag } from '@muster/contracts';
+import { MUSTER_VERSION, Operations, Problem, StreamMessages, type Operation, type Tag } from '@muster/contracts';
 import { z } from 'zod';
 import type { JsonSchema, OpenApiDocument } from './document-shape.js';
 import { HEADERS } from './headers.js';
@@ -6,9 +6,6 @@ import { describeOperation } from './operation.js';
 import { problemResponses } from './problems.js';
 import { createSchemaRegistry } from './schemas.js';
 import { SECURITY_SCHEMES } from './security.js';
-
-/** The version of the API. A test checks that it equals the version in package.json. */
-const API_VERSION = '0.1.0';
 
 const DESCRIPTION = `Muster keeps an exact inventory of the containers on a fleet of hosts. Agents post snapshots; operators read the containers, their history, and how current each host is.
 
@@ -50,7 +47,7 @@ export function createOpenApiDocument(): OpenApiDocument {
     openapi: '3.1.0',
     info: {
       title: 'Muster',
-      version: API_VERSION,
+      version: MUSTER_VERSION,
       description: DESCRIPTION,
       license: { name: 'MIT', identifier: 'MIT' },
     },

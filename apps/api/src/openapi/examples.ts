@@ -105,6 +105,13 @@ const CONTAINER_ATTENTION: contracts.ContainerAttention = {
   isComplete: true,
 };
 
+const REPLICA: contracts.Replica = {
+  id: '0199c3f0-7a31-7b52-8c4d-1e2f3a4b5c6d',
+  version: contracts.MUSTER_VERSION,
+  startedAt: EARLIER,
+  lastSeenAt: AT,
+};
+
 /** Formats a placeholder for a token or key. It is not a valid token. */
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
@@ -113,6 +120,13 @@ const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
  * the schemas.
  */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
+  Liveness: { status: 'ok', version: contracts.MUSTER_VERSION } satisfies contracts.Liveness,
+  Replica: REPLICA,
+  System: {
+    version: contracts.MUSTER_VERSION,
+    database: { kind: 'postgresql', version: '18.1' },
+    replicas: [REPLICA],
+  } satisfies contracts.System,
   EnrollRequest: {
     name: 'edge-1',
     engineId: HOST.engineId,

@@ -1,4 +1,4 @@
-import { Operations } from '@muster/contracts';
+import { MUSTER_VERSION, Operations } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { UnavailableError } from '../errors.js';
 import { route, type Route } from '../http/route.js';
@@ -11,7 +11,7 @@ const CHECK_INTERVAL_MS = 250;
 export function healthRoutes(db: Database, isDraining: () => boolean, elapsedMs: () => number): Route[] {
   const checkDatabase = singleFlight(CHECK_INTERVAL_MS, elapsedMs, () => db.ping());
   return [
-    route(Operations.isAlive, () => ({ status: 'ok' })),
+    route(Operations.isAlive, () => ({ status: 'ok', version: MUSTER_VERSION })),
     route(Operations.isReady, async () => {
       if (isDraining()) throw new UnavailableError('This process is shutting down.');
       await checkDatabase();

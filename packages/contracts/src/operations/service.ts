@@ -3,8 +3,9 @@ import { Liveness, Readiness } from '../health-checks.js';
 import type { Operation } from '../operation.js';
 import { Paths } from '../paths.js';
 import { ProblemTypes } from '../problem.js';
+import { System } from '../system.js';
 
-/** Health checks, metrics, the agent release and the OpenAPI document. */
+/** Health checks, the state of the service, metrics, the agent release and the OpenAPI document. */
 export const ServiceOperations = {
   isAlive: {
     method: 'GET',
@@ -12,7 +13,7 @@ export const ServiceOperations = {
     tag: 'Service',
     access: 'public',
     summary: 'Liveness check',
-    description: 'Returns 200 while the process is running. Does not check the database.',
+    description: 'Returns 200 and the version while the process is running. Does not check the database.',
     answers: { 200: Liveness },
   },
   isReady: {
@@ -26,6 +27,18 @@ export const ServiceOperations = {
       'shutting down. Otherwise 503.',
     answers: { 200: Readiness },
     refusals: [ProblemTypes.unavailable],
+  },
+  getSystem: {
+    method: 'GET',
+    path: Paths.system,
+    tag: 'Service',
+    access: 'viewer',
+    summary: 'Get the version, the database and the replicas',
+    description:
+      'Returns the version of the process that answers, the kind and version of its database, and the server processes ' +
+      'that recorded themselves in the database within the last minute. A process that was stopped normally is removed ' +
+      'at once. Processes before version 0.3.0 do not record themselves.',
+    answers: { 200: System },
   },
   getMetrics: {
     method: 'GET',

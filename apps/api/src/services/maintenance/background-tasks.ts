@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import { createInterval, type Interval } from '../../lib/interval.js';
 import { CLOCK_INTERVAL_MS } from './database-clock.js';
 import type { LivenessService } from '../freshness/index.js';
+import type { ReplicaRecord } from '../system/index.js';
 import type { RetentionService } from './retention.js';
 
 /** Milliseconds between two scans of all hosts for stored instants that lie in the future. */
@@ -15,7 +16,12 @@ const RETENTION_INTERVAL_MS = 10 * 60_000;
  * fails, the failure is logged, and the next run of the task does the work that is left.
  */
 export function startBackgroundTasks(
-  { clock, liveness, retention }: { clock: Clock; liveness: LivenessService; retention: RetentionService },
+  {
+    clock,
+    liveness,
+    replica,
+    retention,
+  }: { clock: Clock; liveness: LivenessService; replica: ReplicaRecord; retention: RetentionService },
   logger: Logger,
 ): () => Promise<void> {
   const start = (name: string, intervalMs: number, task: (isStopped: () => boolean) => Promise<void>): Interval => {
@@ -27,6 +33,7 @@ export function startBackgroundTasks(
   const intervals = [
     start("comparison with the database's clock", CLOCK_INTERVAL_MS, () => clock.synchronize()),
     start('liveness record', liveness.intervalMs, () => liveness.recordLiveness()),
+    start('record of this process', replica.intervalMs, () => replica.record()),
     start('correction of future timestamps', FUTURE_INSTANTS_INTERVAL_MS, () => liveness.lowerFutureInstants()),
     start('retention', RETENTION_INTERVAL_MS, async (isStopped) => {
       const pruned = await retention.prune(isStopped);
@@ -36,7 +43,7 @@ export function startBackgroundTasks(
   ];
   return async () => {
     await Promise.all(intervals.map((interval) => interval.stop()));
-    // If releasing the lease fails, the lease expires.
-    await retention.release().catch(() => undefined);
+    // If one of these fails, the lease expires, and the process is no longer listed after a minute.
+    await Promise.allSettled([retention.release(), replica.remove()]);
   };
 }

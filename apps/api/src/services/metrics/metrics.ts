@@ -1,5 +1,5 @@
-import { StaleReason, type SyncSummary } from '@muster/contracts';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { MUSTER_VERSION, StaleReason, type SyncSummary } from '@muster/contracts';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
  * Upper bounds of the histogram's buckets, in seconds. An unchanged snapshot takes 1 ms, and a transaction times out
@@ -58,6 +58,12 @@ export function createMetrics(): Metrics {
   const snapshots = new Map<SnapshotOutcome, number>();
   const rows = { created: 0, updated: 0, removed: 0 };
 
+  new Gauge({
+    name: 'muster_build_info',
+    help: 'The version of this process. The value is always 1.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: MUSTER_VERSION }, 1);
   new Counter({
     name: 'muster_http_requests_total',
     help: 'Completed requests, by status. Status 0: the connection was closed before a response.',

@@ -1,6 +1,8 @@
+import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { NotFound } from '../../components/not-found';
+import { systemQuery } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { useTitle } from '../../lib/title';
 import { ApiKeys } from './api-keys';
@@ -46,6 +48,20 @@ export function SettingsPage(): ReactNode {
           ))}
       </nav>
       {currentSection.content()}
+      <Version />
     </>
+  );
+}
+
+/** The version of the server and of its database. */
+function Version() {
+  const { data: system } = useQuery(systemQuery);
+  if (system === undefined) return null;
+  const { version, database } = system;
+  const kind = database.kind === 'embedded' ? 'embedded PostgreSQL' : 'PostgreSQL';
+  return (
+    <footer className="soft version">
+      Muster {version}, {kind} {database.version}
+    </footer>
   );
 }

@@ -31,6 +31,11 @@ export const searchQuery = (q: string) =>
     placeholderData: keepPreviousData,
   });
 
+export const systemQuery = queryOptions({
+  queryKey: ['system'],
+  queryFn: ({ signal }) => api.call('getSystem', {}, { signal }),
+});
+
 export const signInOptionsQuery = queryOptions({
   queryKey: ['sign-in-options'],
   queryFn: ({ signal }) => api.call('getSignInOptions', {}, { signal }),
