@@ -420,7 +420,7 @@ write_line() { # NAME VALUE
 chown_state_to_service_user() { [ -n "$root" ] || [ -n "$(foreign_holder)" ] || chown -hR muster-agent "$state"; }
 
 agent() {
-  MUSTER_URL=$url MUSTER_ENROLL_TOKEN=$token MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config LOG_LEVEL=warn \
+  MUSTER_URL=$url MUSTER_ENROLL_TOKEN=$token MUSTER_ENROLL_TOKEN_FILE= MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config LOG_LEVEL=warn \
     "$binary" "$@"
 }
 
@@ -735,7 +735,7 @@ that engine appears as two hosts"
   if uses_service; then install_service; fi
   if ! uses_service && ! service_is_active && [ "$service_was_stopped" = no ]; then
     describe_process
-  elif is_enrolled_at '' || [ -n "$(setting MUSTER_ENROLL_TOKEN)" ]; then
+  elif is_enrolled_at '' || [ -n "$(setting MUSTER_ENROLL_TOKEN)$(setting MUSTER_ENROLL_TOKEN_FILE)" ]; then
     run_service
     say 'The agent runs as the service muster-agent'
   fi

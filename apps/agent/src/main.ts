@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { toTerminalText } from '@muster/contracts';
+import { readSecretFiles, toTerminalText } from '@muster/contracts';
+import * as fs from 'node:fs';
 import { dryRun, enrollMachine, leaveMuster, runAgent, runOnce } from './agent.js';
 import { HELP, parseCli, type CliRequest } from './cli.js';
 import { createChecks } from './commands/checks.js';
@@ -12,7 +13,7 @@ import { ExitCodes, StopError, type ExitCode } from './exit.js';
 import { limitHeapSize } from './v8-flags.js';
 import { homeDirectory } from './lib/home-directory.js';
 import { createLog } from './lib/log.js';
-import { describeOrigins, describeSettings, layerSettings } from './config/settings.js';
+import { describeOrigins, describeSettings, layerSettings, SECRET_VARIABLES } from './config/settings.js';
 import { AGENT_VERSION } from './version.js';
 
 type Request = CliRequest & { kind: 'command' };
@@ -58,7 +59,9 @@ async function runWithSettings(request: Request, signal: AbortSignal): Promise<E
   if (request.command === 'config') return print(describeSettings(layered, file.path));
   const { XDG_STATE_HOME, XDG_RUNTIME_DIR } = process.env;
   const origins = describeOrigins(layered, file.path);
-  const parsed = parseEnv({ ...layered.values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine, origins);
+  const { values, problems } = readSecretFiles(layered.values, SECRET_VARIABLES, fs);
+  if (problems.length > 0) return fail(ExitCodes.usage, ...problems);
+  const parsed = parseEnv({ ...values, XDG_STATE_HOME, XDG_RUNTIME_DIR }, machine, origins);
   if (!parsed.success) return fail(ExitCodes.usage, ...parsed.errors);
   if (request.command === 'move') {
     const previousUrl = { configFile: file.path, environment: process.env['MUSTER_URL'] ?? null };

@@ -194,6 +194,25 @@ describe('the settings', () => {
     });
   });
 
+  test.each([
+    [{ flags: { token: 't' }, environment: { MUSTER_ENROLL_TOKEN_FILE: '/t' } }, { MUSTER_ENROLL_TOKEN: 't' }],
+    [{ flags: { 'token-file': '/t' }, file: { MUSTER_ENROLL_TOKEN: 't' } }, { MUSTER_ENROLL_TOKEN_FILE: '/t' }],
+    [
+      { environment: { MUSTER_ENROLL_TOKEN_FILE: '/t' }, file: { MUSTER_ENROLL_TOKEN: 't' } },
+      { MUSTER_ENROLL_TOKEN_FILE: '/t' },
+    ],
+    // `main` reports this as an error.
+    [
+      { environment: { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' } },
+      { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' },
+    ],
+  ])(
+    'have either the token or the file with the token from the first source that sets one of them: %j',
+    (set, values) => {
+      expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
+    },
+  );
+
   test('are printed by `config` with each value’s source and without secrets', () => {
     const text = describeSettings(layerSettings(layers), '/etc/muster-agent/config');
     const lines = text

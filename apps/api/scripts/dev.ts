@@ -8,9 +8,9 @@ import { developmentEnv } from './development-env.js';
 
 const inRepository = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
-const { DATABASE_URL, MUSTER_ADMIN_KEY } = process.env;
-if (DATABASE_URL && !MUSTER_ADMIN_KEY)
-  console.error('DATABASE_URL is set: the API creates an admin key. To choose the key, set MUSTER_ADMIN_KEY.');
+const { DATABASE_URL, DATABASE_URL_FILE, MUSTER_ADMIN_KEY, MUSTER_ADMIN_KEY_FILE } = process.env;
+if ((DATABASE_URL || DATABASE_URL_FILE) && !(MUSTER_ADMIN_KEY || MUSTER_ADMIN_KEY_FILE))
+  console.error('A database URL is set: the API creates an admin key. To choose the key, set MUSTER_ADMIN_KEY.');
 
 const child = spawn(
   process.execPath,

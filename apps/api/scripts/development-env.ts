@@ -11,7 +11,9 @@ export function developmentEnv(given: NodeJS.ProcessEnv, dataDir: string): NodeJ
     MUSTER_DATA_DIR: dataDir,
     MUSTER_DRAIN_SECONDS: '0',
     MUSTER_PUBLIC_URL: `http://127.0.0.1:${pagePort}`,
-    ...(given['DATABASE_URL'] ? {} : { MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) }),
+    ...(given['DATABASE_URL'] || given['DATABASE_URL_FILE'] || given['MUSTER_ADMIN_KEY_FILE']
+      ? {}
+      : { MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES)) }),
     ...given,
     HOST: '127.0.0.1',
     PORT: `${pagePort + 1}`,

@@ -1,4 +1,11 @@
-import { formatToken, MemberRole, TOKEN_RANDOM_BYTES, tokenKind } from '@muster/contracts';
+import {
+  type FileFunctions,
+  formatToken,
+  MemberRole,
+  readSecretFiles,
+  TOKEN_RANDOM_BYTES,
+  tokenKind,
+} from '@muster/contracts';
 import ipaddr from 'ipaddr.js';
 import { isIP } from 'node:net';
 import { z } from 'zod';
@@ -97,6 +104,15 @@ const roleByGroup = z.string().transform((value, context): ReadonlyMap<string, M
   return roles;
 });
 
+/** The secrets, which can also be read from a file: NAME_FILE is the path of the file with the value of NAME. */
+export const SECRET_VARIABLES = [
+  'DATABASE_URL',
+  'MUSTER_ADMIN_KEY',
+  'MUSTER_SECRET',
+  'MUSTER_OIDC_CLIENT_SECRET',
+  'MUSTER_METRICS_TOKEN',
+] as const;
+
 /** Every variable that the API reads. A test checks that `.env.example` has the same names and defaults. */
 export const EnvVariables = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -144,14 +160,15 @@ export const EnvVariables = z.object({
 export type Env = z.output<typeof EnvVariables>;
 
 /**
- * Parses the settings; an empty variable counts as unset.
+ * Parses the settings; an empty variable counts as unset. Reads the secrets that are given as files with `files`.
  * @throws EnvError naming each invalid variable, never its value, which may be a secret.
  */
-export function parseEnv(source: Readonly<Record<string, string | undefined>>): Env {
-  const set = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
+export function parseEnv(source: Readonly<Record<string, string | undefined>>, files: FileFunctions): Env {
+  const { values: set, problems: unread } = readSecretFiles(source, SECRET_VARIABLES, files);
   const parsed = EnvVariables.safeParse(set);
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
-  const problems = [...wrong, ...oidcProblems(set)];
+  // A secret that could not be read would also be reported as missing.
+  const problems = [...unread, ...wrong, ...(unread.length === 0 ? oidcProblems(set) : [])];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isReachableOnlyLocally(parsed.data)) {
     problems.push(
       'MUSTER_ADMIN_KEY must be a key of your own: this one is public and only allowed in development, with the ' +

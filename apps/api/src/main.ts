@@ -1,4 +1,5 @@
 import { openDatabase, type Database } from '@muster/db';
+import * as fs from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -209,7 +210,7 @@ function fail(error: unknown): never {
 process.on('SIGUSR1', () => undefined);
 
 try {
-  await main(parseEnv(process.env));
+  await main(parseEnv(process.env, fs));
 } catch (error) {
   fail(error);
 }

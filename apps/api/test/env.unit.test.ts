@@ -1,8 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { formatToken, TOKEN_RANDOM_BYTES } from '@muster/contracts';
-import { readFile } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { developmentEnv } from '../scripts/development-env.js';
-import { EnvError, EnvVariables, parseEnv } from '../src/env.js';
+import { EnvError, EnvVariables, parseEnv as parse, SECRET_VARIABLES } from '../src/env.js';
+
+const parseEnv = (source: Record<string, string>) => parse(source, fs);
 
 const problems = (source: Record<string, string>): readonly string[] => {
   try {
@@ -216,6 +221,36 @@ describe('the environment', () => {
     );
   });
 
+  test('reads each secret from the file that NAME_FILE names', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'muster-env-'));
+    try {
+      const values = {
+        DATABASE_URL: 'postgresql://muster:hunter2@db.example.com/muster',
+        MUSTER_ADMIN_KEY: formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES).fill(7)),
+        MUSTER_SECRET: 'x'.repeat(32),
+        MUSTER_OIDC_CLIENT_SECRET: 'hunter2',
+        MUSTER_METRICS_TOKEN: 'metrics-token-123',
+      };
+      expect(Object.keys(values)).toEqual(SECRET_VARIABLES);
+      const others = { MUSTER_OIDC_ISSUER: 'https://login.example.com', MUSTER_OIDC_CLIENT_ID: 'muster' };
+      for (const [name, value] of Object.entries(values)) await writeFile(join(directory, name), `${value}\n`);
+      const files = Object.fromEntries(SECRET_VARIABLES.map((name) => [`${name}_FILE`, join(directory, name)]));
+      expect(parseEnv({ ...others, ...files })).toEqual(parseEnv({ ...others, ...values }));
+
+      // The content of a file is checked like any other value, and is not printed.
+      await writeFile(join(directory, 'DATABASE_URL'), 'hunter2');
+      expect(problems({ ...others, ...files })).toEqual(['DATABASE_URL must be a postgresql:// URL']);
+      // A secret that cannot be read is not also reported as missing.
+      await rm(join(directory, 'MUSTER_OIDC_CLIENT_SECRET'));
+      expect(problems({ ...others, ...files, DATABASE_URL_FILE: '' })).toEqual([
+        `MUSTER_OIDC_CLIENT_SECRET_FILE names ${directory}/MUSTER_OIDC_CLIENT_SECRET, which cannot be read: ` +
+          'no such file or directory',
+      ]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
   test('is reported with all of its problems together', () => {
     expect(problems({ PORT: 'x', LOG_LEVEL: 'y' })).toHaveLength(2);
   });
@@ -224,8 +259,13 @@ describe('the environment', () => {
     const example = await readFile(new URL('../../../.env.example', import.meta.url), 'utf8');
     const api = example.split('# --- agent')[0]!;
     const variables = [...api.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
-    expect(variables.map(([name]) => name)).toEqual(Object.keys(EnvVariables.shape));
-    expect(problems(Object.fromEntries(variables) as Record<string, string>)).toEqual([]);
+    const files = SECRET_VARIABLES.map((name) => `${name}_FILE`);
+    expect(variables.map(([name]) => name).filter((name) => !files.includes(name!))).toEqual(
+      Object.keys(EnvVariables.shape),
+    );
+    expect(variables.map(([name]) => name).filter((name) => files.includes(name!))).toEqual(files);
+    const values = variables.filter(([name]) => !files.includes(name!));
+    expect(problems(Object.fromEntries(values) as Record<string, string>)).toEqual([]);
   });
 
   test('is in files that are excluded from container builds, as is everything else that git ignores', async () => {

@@ -5,7 +5,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { EventKind, Freshness, Paths, ProblemTypes, StreamMessages } from '@muster/contracts';
 import { createApp } from '../src/app.js';
-import { EnvVariables } from '../src/env.js';
+import { EnvVariables, SECRET_VARIABLES } from '../src/env.js';
 import type { JsonSchema, OpenApiResponse } from '../src/openapi/document-shape.js';
 import { createOpenApiDocument } from '../src/openapi/document.js';
 import { sessionCookieName } from '../src/services/accounts/better-auth.js';
@@ -111,7 +111,10 @@ describe('the public surface of the API', () => {
 
   test('audit actions', () => expect(lines(AUDIT_ACTIONS)).toMatchSnapshot());
 
-  test('environment variables', () => expect(lines(Object.keys(EnvVariables.shape))).toMatchSnapshot());
+  test('environment variables', () => {
+    const files = SECRET_VARIABLES.map((name) => `${name}_FILE`);
+    expect(lines([...Object.keys(EnvVariables.shape), ...files])).toMatchSnapshot();
+  });
 
   test('cookies', () => {
     const names = ['http://muster.example.com', 'https://muster.example.com'].map(sessionCookieName);

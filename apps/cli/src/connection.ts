@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { parseEnv } from './env.js';
+import { parseEnv, readSecret } from './env.js';
 import { CommandError, ExitCodes } from './exit.js';
 import { fileError } from './file-error.js';
 import type { Terminal } from './terminal.js';
@@ -67,12 +67,13 @@ export async function deleteConnection(terminal: Terminal): Promise<void> {
 }
 
 /**
- * Returns the connection from MUSTER_URL and MUSTER_KEY, or the one that `login` saved. The saved key is sent only to
+ * Returns the connection from MUSTER_URL and MUSTER_KEY or MUSTER_KEY_FILE, or the one that `login` saved. The saved key is sent only to
  * the URL that it was saved with.
  * @throws CommandError if the URL or the key is missing.
  */
 export async function loadConnection(terminal: Terminal): Promise<ApiConnection> {
-  const { MUSTER_URL: url, MUSTER_KEY: key } = parseEnv(terminal.env);
+  const { MUSTER_URL: url } = parseEnv(terminal.env);
+  const key = readSecret(terminal.env, 'MUSTER_KEY');
   const wantedUrl = url === undefined ? null : normalizeUrl(url, 'MUSTER_URL');
   if (key !== undefined) checkKey(key, 'MUSTER_KEY');
   if (wantedUrl !== null && key) return { url: wantedUrl, key, urlSetting: 'MUSTER_URL' };

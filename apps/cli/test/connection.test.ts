@@ -1,7 +1,7 @@
 /** Tests what a command says if it does not reach Muster. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
@@ -162,3 +162,28 @@ test.each([[['events', '--follow']], [['containers', '--watch']]])(
     expect(err).toContain('what answers is not Muster (200: Welcome to nginx!)');
   },
 );
+
+test('the key can be in a file, and is sent without the line break at its end', async () => {
+  const file = join(folder, 'key');
+  await writeFile(file, 'muster_key_x\n');
+  let authorization: string | undefined;
+  const server = await plain((req, res) => {
+    authorization = req.headers.authorization;
+    res.setHeader('Content-Type', 'application/json').end('{"items":[],"nextCursor":null}');
+  });
+  expect(await muster(['hosts'], { MUSTER_URL: `http://${server}`, MUSTER_KEY_FILE: file })).toMatchObject({ code: 0 });
+  expect(authorization).toBe('Bearer muster_key_x');
+});
+
+test('a file with the key that cannot be read is an error that does not fall back to the saved key', async () => {
+  const env = { MUSTER_URL: 'http://127.0.0.1:2', MUSTER_KEY_FILE: join(folder, 'missing') };
+  expect(await muster(['hosts'], env)).toEqual({
+    code: 2,
+    out: '',
+    err: `muster: MUSTER_KEY_FILE names ${folder}/missing, which cannot be read: no such file or directory\n`,
+  });
+  expect(await muster(['hosts'], { ...env, MUSTER_KEY: 'muster_key_x' })).toMatchObject({
+    code: 2,
+    err: 'muster: MUSTER_KEY and MUSTER_KEY_FILE are both set: unset one of them\n',
+  });
+});

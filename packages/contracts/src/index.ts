@@ -36,6 +36,7 @@ export * from './problem.js';
 export * from './queries.js';
 export * from './same-origin-path.js';
 export * from './search.js';
+export * from './secret-files.js';
 export * from './snapshot-headers.js';
 export * from './snapshot.js';
 export * from './stream.js';

@@ -27,6 +27,12 @@ export const SETTINGS = [
     secret: 'token',
   },
   {
+    variable: 'MUSTER_ENROLL_TOKEN_FILE',
+    flag: 'token-file',
+    fallback: 'none',
+    help: 'a file with the enrollment token, in place of MUSTER_ENROLL_TOKEN; it must exist whenever the agent starts',
+  },
+  {
     variable: 'MUSTER_STATE_DIR',
     flag: 'state-dir',
     fallback: '/var/lib/muster-agent as root, otherwise $XDG_STATE_HOME/muster-agent or ~/.local/state/muster-agent',
@@ -147,22 +153,46 @@ export interface LayeredSettings {
 /** Variables that are also read in lower case. The lower-case variable takes precedence, as in curl. */
 const CASE_INSENSITIVE_VARIABLES: ReadonlySet<Variable> = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']);
 
-/** Merges the sources: a flag overrides the environment, which overrides the file. Empty values count as unset. */
+/** The secrets that can also be read from a file: the path is the value of NAME_FILE. */
+export const SECRET_VARIABLES = ['MUSTER_ENROLL_TOKEN'] as const satisfies readonly Variable[];
+
+/** Maps each secret to its NAME_FILE, and the reverse. */
+const ALTERNATIVES: ReadonlyMap<Variable, Variable> = new Map(
+  SECRET_VARIABLES.flatMap((name) => [
+    [name, `${name}_FILE`],
+    [`${name}_FILE`, name],
+  ]),
+);
+
+/** The order of the sources: each overrides the following ones. */
+const PRECEDENCE: readonly Origin[] = ['flag', 'environment', 'file'];
+
+/**
+ * Merges the sources: a flag overrides the environment, which overrides the file. A secret also overrides its NAME_FILE
+ * of a later source, and the reverse. Empty values count as unset.
+ */
 export function layerSettings(sources: {
   flags: Readonly<Record<string, string | undefined>>;
   environment: Readonly<Record<string, string | undefined>>;
   file: Readonly<Record<string, string | undefined>>;
 }): LayeredSettings {
   const layered: LayeredSettings = { values: {}, origins: {} };
-  for (const { variable, flag } of SETTINGS) {
+  const find = (variable: Variable): readonly [Origin, string] | undefined => {
+    const flag = SETTINGS.find((setting) => setting.variable === variable)?.flag ?? null;
     const environmentName = CASE_INSENSITIVE_VARIABLES.has(variable) ? variable.toLowerCase() : variable;
     const candidates = [
       ['flag', flag === null ? undefined : sources.flags[flag]],
       ['environment', sources.environment[environmentName] || sources.environment[variable]],
       ['file', sources.file[variable]],
     ] as const;
-    const found = candidates.find(([, value]) => value !== undefined && value !== '');
-    if (found?.[1] === undefined) continue;
+    return candidates.find((candidate): candidate is readonly [Origin, string] => Boolean(candidate[1]));
+  };
+  for (const { variable } of SETTINGS) {
+    const found = find(variable);
+    const alternative = ALTERNATIVES.get(variable);
+    const other = alternative === undefined ? undefined : find(alternative);
+    if (found === undefined) continue;
+    if (other !== undefined && PRECEDENCE.indexOf(other[0]) < PRECEDENCE.indexOf(found[0])) continue;
     [layered.origins[variable], layered.values[variable]] = found;
   }
   return layered;

@@ -1,0 +1,72 @@
+/** The functions of `node:fs` that read a file. Callers pass them, because the contracts also run in browsers. */
+export interface FileFunctions {
+  openSync(path: string, flags: 'r'): number;
+  readSync(descriptor: number, buffer: Uint8Array): number;
+  closeSync(descriptor: number): void;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The maximum size of a file with a secret. */
+const SECRET_FILE_BYTES_MAX = 64 * 1024;
+
+/**
+ * Reads each secret NAME that is given as a file: NAME_FILE is the path, and the file's content without a final line
+ * break is the value. Returns all variables that are not empty, including each NAME, and one line per problem. No problem contains a file's content.
+ */
+export function readSecretFiles(
+  source: Variables,
+  names: readonly string[],
+  files: FileFunctions,
+): { values: Record<string, string>; problems: string[] } {
+  const values = Object.fromEntries(
+    Object.entries(source).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+  const problems: string[] = [];
+  for (const name of names) {
+    const variable = `${name}_FILE`;
+    const path = values[variable];
+    if (path === undefined) continue;
+    if (values[name] !== undefined) {
+      problems.push(`${name} and ${variable} are both set: unset one of them`);
+      continue;
+    }
+    const read = readSecret(path, files);
+    if ('problem' in read) problems.push(`${variable} ${read.problem}`);
+    else values[name] = read.secret;
+  }
+  return { values, problems };
+}
+
+function readSecret(path: string, files: FileFunctions): { secret: string } | { problem: string } {
+  try {
+    const content = readStart(path, SECRET_FILE_BYTES_MAX + 1, files);
+    if (content.length > SECRET_FILE_BYTES_MAX) return { problem: `names ${path}, which is larger than 64 KiB` };
+    const secret = new TextDecoder('utf-8', { fatal: true }).decode(content).replace(/\r?\n$/, '');
+    return secret === '' ? { problem: `names ${path}, which is empty` } : { secret };
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { problem: `names ${path}, which is not UTF-8 text` };
+    // A value that does not look like a path may be the secret itself.
+    if (!path.includes('/') || path.includes('://')) {
+      return { problem: 'must be the path of a readable file that contains the secret' };
+    }
+    const reason = message.replace(/^E\w+: /, '').replace(/, \w+( '.*')?$/s, '');
+    return { problem: `names ${path}, which cannot be read: ${reason}` };
+  }
+}
+
+/** Reads a file, which may be a pipe, but not more than `bytesMax` bytes. */
+function readStart(path: string, bytesMax: number, files: FileFunctions): Uint8Array {
+  const buffer = new Uint8Array(bytesMax);
+  const descriptor = files.openSync(path, 'r');
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytesMax; length += read) {
+      read = files.readSync(descriptor, buffer.subarray(length));
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    files.closeSync(descriptor);
+  }
+}
