@@ -89,9 +89,14 @@ async function makeRoot(root: string, directory: string, caddy: string | null): 
 /** Copies the built server, command line and agent. */
 async function copyMuster(root: string): Promise<void> {
   await mkdir(join(root, 'muster'));
+  const { packageManager } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Record<string, string>;
   for (const app of ['api', 'cli']) {
-    const options = ['--offline', '--legacy', '--prod', '--filter', `@muster/${app}`];
-    execFileSync('pnpm', [...options, 'deploy', join(root, 'muster', app)], { cwd: ROOT, stdio: 'ignore' });
+    const options = ['--offline', '--legacy', '--prod', '--filter', `@muster/${app}`, 'deploy'];
+    execFileSync('npx', ['-y', packageManager!, ...options, join(root, 'muster', app)], {
+      cwd: ROOT,
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
   }
   const muster = '#!/bin/sh\nexec node /muster/cli/dist/main.js "$@"\n';
   await writeFile(join(root, 'usr/local/bin/muster'), muster, { mode: 0o755 });
