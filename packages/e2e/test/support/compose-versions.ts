@@ -11,10 +11,10 @@ export interface ComposeVersions {
 
 /** Finds both versions. Without Docker's plugin, version 2 is Debian 13's, which is downloaded to `directory`. */
 export async function findComposeVersions(directory: string): Promise<ComposeVersions> {
-  const v1 = spawnSync('docker-compose', ['version', '--short'], { encoding: 'utf8' });
+  const { stdout: installed } = spawnSync('sh', ['-c', 'docker-compose version --short'], { encoding: 'utf8' });
   const plugin = PLUGIN_DIRECTORIES.map((path) => join(path, 'docker-compose')).find((path) => existsSync(path));
   return {
-    v1: v1.stdout?.startsWith('1.') ? 'docker-compose' : null,
+    v1: installed.startsWith('1.') ? 'docker-compose' : null,
     v2: plugin ?? (await downloadFromDebian13(directory).catch(() => null)),
   };
 }

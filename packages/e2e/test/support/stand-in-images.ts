@@ -8,6 +8,7 @@ import { chmod, chown, copyFile, cp, mkdir, readFile, readdir, symlink, writeFil
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DockerEngine } from '@muster/testkit';
+import { deployServer } from './deploy-server.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const SCRIPTS = fileURLToPath(new URL('stand-ins', import.meta.url));
@@ -89,15 +90,7 @@ async function makeRoot(root: string, directory: string, caddy: string | null): 
 /** Copies the built server, command line and agent. */
 async function copyMuster(root: string): Promise<void> {
   await mkdir(join(root, 'muster'));
-  const { packageManager } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Record<string, string>;
-  for (const app of ['api', 'cli']) {
-    const options = ['--offline', '--legacy', '--prod', '--filter', `@muster/${app}`, 'deploy'];
-    execFileSync('npx', ['-y', packageManager!, ...options, join(root, 'muster', app)], {
-      cwd: ROOT,
-      env: { ...process.env, NODE_OPTIONS: '' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  }
+  await deployServer(join(root, 'muster'));
   const muster = '#!/bin/sh\nexec node /muster/cli/dist/main.js "$@"\n';
   await writeFile(join(root, 'usr/local/bin/muster'), muster, { mode: 0o755 });
   await cp(join(ROOT, 'apps/agent/dist'), join(root, 'muster-agent'), { recursive: true });
