@@ -1,6 +1,6 @@
 /** Runs deploy/systemd/muster.service with this machine's systemd, which boots in namespaces. */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,11 +23,17 @@ runIf(hasSystemd(), describe)('deploy/systemd/muster.service', () => {
     (await machine.run(`systemctl show --property=${name} --value muster`)).trim();
   const status = async (path: string): Promise<string> =>
     machine.run(`curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:3000${path}`);
-  const untilReady = () => eventually(async () => expect(await status('/readyz')).toBe('200'));
+  const untilReady = () =>
+    eventually(async () => {
+      if ((await status('/readyz').catch(() => '')) === '200') return;
+      throw new Error(await machine.run('journalctl --unit=muster --no-pager --lines=20'));
+    });
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-opt-'));
     await deployServer(directory);
+    // The server’s user must be able to read it.
+    await chmod(directory, 0o755);
     machine = await startSystemdMachine(directory, {
       [UNIT]: await readFile(UNIT_FILE, 'utf8'),
       '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=2\n',
