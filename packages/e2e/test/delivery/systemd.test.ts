@@ -85,17 +85,18 @@ runIf(hasSystemd(), describe)('deploy/systemd/muster.service', () => {
     expect(await machine.run('journalctl --unit=muster --no-pager')).not.toContain(adminKey);
   });
 
-  test('serves requests while it stops, then exits cleanly, and keeps its data', async () => {
-    const link = await machine.run('cat /var/lib/muster/setup-link');
+  test('serves requests while it stops, then exits cleanly, can be backed up, and keeps its data', async () => {
+    const tokens = `curl -s --fail -H 'Authorization: Bearer ${adminKey}' http://127.0.0.1:3000/api/enrollment-tokens`;
+    await machine.run(`${tokens} -H 'Content-Type: application/json' -d '{"name":"kept"}'`);
     await machine.run('systemctl stop --no-block muster');
     await eventually(async () => expect(await status('/readyz')).toBe('503'), 2_000, 50);
     expect(await status('/healthz')).toBe('200');
     await eventually(async () => expect(await property('ActiveState')).toBe('inactive'));
     expect(await property('Result')).toBe('success');
+    await machine.run('node /opt/muster/cli/dist/main.js backup /root/muster.backup --data-dir /var/lib/muster');
     await machine.run('systemctl start muster');
     await untilReady();
-    expect(await machine.run('cat /var/lib/muster/setup-link')).not.toBe('');
-    expect(link).not.toBe('');
+    expect(await machine.run(tokens)).toContain('"name":"kept"');
   });
 
   test('starts the server again after it was killed', async () => {
