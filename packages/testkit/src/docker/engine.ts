@@ -32,8 +32,11 @@ export function hasDockerEngine(): boolean {
 /** A real Docker engine. Its network, mounts, data and socket are separate from those of the machine. */
 export type DockerEngine = Awaited<ReturnType<typeof startDockerEngine>>;
 
-/** Starts an engine, and waits until it responds. */
-export async function startDockerEngine() {
+/** By default, the engine's containers have no network that needs iptables: they cannot find each other by name. */
+const WITHOUT_IPTABLES = ['--iptables=false', '--ip6tables=false'];
+
+/** Starts an engine, and waits until it responds. `flags` are flags of dockerd. */
+export async function startDockerEngine(flags: readonly string[] = WITHOUT_IPTABLES) {
   const dir = await mkdtemp(join(tmpdir(), 'muster-docker-'));
   const socketPath = join(dir, 'docker.sock');
   const dockerHost = `unix://${socketPath}`;
@@ -55,7 +58,7 @@ export async function startDockerEngine() {
     );
 
   async function start(): Promise<void> {
-    const started = (daemon = startDaemon(dir, socketPath));
+    const started = (daemon = startDaemon(dir, socketPath, flags));
     const deadline = performance.now() + READY_MS_MAX;
     while (!(await isAnswering())) {
       if (!started.isRunning() || performance.now() > deadline) {
@@ -137,9 +140,9 @@ export async function startDockerEngine() {
  * Starts dockerd in new network and mount namespaces, so that dockerd does not affect the machine's network and mounts.
  * `unshare` and `sh` replace themselves with dockerd, so the child's process id is the engine's.
  */
-function startDaemon(dir: string, socketPath: string): Program {
+function startDaemon(dir: string, socketPath: string, flags: readonly string[]): Program {
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '-p', join(dir, 'docker.pid')];
-  const network = ['--iptables=false', '--ip6tables=false', '--bip', '172.31.230.1/24'];
+  const network = ['--bip', '172.31.230.1/24', ...flags];
   const config = ['-H', `unix://${socketPath}`, '--config-file', join(dir, 'daemon.json'), '--shutdown-timeout', '1'];
   // A killed engine leaves files with its process ids. While its ended processes still exist as zombies, dockerd does
   // not start unless these files are removed.
