@@ -138,21 +138,32 @@ def server_problems(server):
         yield "may run all replicas on one node"
 
 
+def check_versions():
+    """Compares the chart's versions with package.json."""
+    chart = yaml.safe_load(Path(CHART, "Chart.yaml").read_text(encoding="utf-8"))
+    version = json.loads(Path("package.json").read_text(encoding="utf-8"))["version"]
+    if (chart["version"], chart["appVersion"]) != (version, version):
+        problems.append(f"Chart.yaml has {chart['version']} and {chart['appVersion']}, but package.json has {version}")
+
+
 def check_rendered(name, objects):
     for each in objects:
         schema = validate(each)
         print(f"  {each['kind']} {each['metadata']['name']}: {schema}")
+    kinds = {each["kind"]: each for each in objects}
+    for kind in EXPECTED_KINDS[name]:
+        if kind not in kinds:
+            problems.append(f"{name}: no {kind} was rendered")
+    # The checks below need valid objects.
+    if problems:
+        return
+    for each in objects:
         if each["kind"] in ("Deployment", "DaemonSet"):
             problems.extend(f"{name}: {each['kind']}: {problem}" for problem in pod_problems(each))
         if each["kind"] == "Deployment":
             problems.extend(f"{name}: Deployment: {problem}" for problem in server_problems(each))
-    kinds = [each["kind"] for each in objects]
-    for kind in EXPECTED_KINDS[name]:
-        if kind not in kinds:
-            problems.append(f"{name}: no {kind} was rendered")
-    selected = {each["kind"]: each for each in objects}
     if name == "cloudnativepg":
-        [rule] = selected["Ingress"]["spec"]["rules"]
+        [rule] = kinds["Ingress"]["spec"]["rules"]
         if (rule["host"], rule["http"]["paths"][0]["path"]) != ("ops.example.com", "/muster"):
             problems.append(f"{name}: the Ingress does not have the host and the path of publicUrl: {rule}")
 
@@ -185,6 +196,7 @@ REFUSED = [
     ("agent.enabled=true", "agent.enrollToken"),
 ]
 
+check_versions()
 value_files = sorted(Path(CHART, "ci").glob("*.yaml"))
 if {file.stem for file in value_files} != EXPECTED_KINDS.keys():
     problems.append(f"the sets of values differ from {', '.join(EXPECTED_KINDS)}")
