@@ -196,7 +196,6 @@ REFUSED = [
     ("agent.enabled=true", "agent.enrollToken"),
 ]
 
-check_versions()
 value_files = sorted(Path(CHART, "ci").glob("*.yaml"))
 if {file.stem for file in value_files} != EXPECTED_KINDS.keys():
     problems.append(f"the sets of values differ from {', '.join(EXPECTED_KINDS)}")
@@ -219,6 +218,7 @@ for value, part in REFUSED:
         problems.append(f"the chart refuses {value} without the reason {part}: {message}")
 print(f"{len(REFUSED)} wrong values are refused")
 
+check_versions()
 for problem in problems:
     print(f"problem: {problem}", file=sys.stderr)
 sys.exit(1 if problems else 0)
