@@ -8,6 +8,7 @@ CRD files. An unknown field is an error. An object without a schema is listed as
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,12 @@ import yaml
 HELM, CHART, *CRD_FILES = sys.argv[1:]
 KUBERNETES_VERSIONS = ["1.29", kubernetes_validate.latest_version()]
 ON_OLDEST = ["--kube-version", KUBERNETES_VERSIONS[0]]
+
+# The names of the settings of the server and of the agent.
+SETTINGS = {
+    "muster": set(re.findall(r"^(?:# )?([A-Z_]+)=", Path(".env.example").read_text(encoding="utf-8"), re.MULTILINE)),
+    "agent": set(re.findall(r"^  ([A-Z_]+):", Path("apps/agent/src/env.ts").read_text(encoding="utf-8"), re.MULTILINE)),
+}
 
 problems = []
 
@@ -106,6 +113,8 @@ def pod_problems(each):
             name = variable["name"]
             if "valueFrom" in variable or name == "DATABASE_URL" or name.endswith(("_SECRET", "_TOKEN", "_KEY")):
                 yield f"{container['name']} has the secret {name} in its environment"
+            if not {name, name.removesuffix("_FILE")} & SETTINGS[container["name"]]:
+                yield f"{container['name']} has no setting {name}"
             mounts = [mount["mountPath"] + "/" for mount in container.get("volumeMounts", [])]
             if name.endswith("_FILE") and not variable["value"].startswith(tuple(mounts)):
                 yield f"{container['name']} has no volume with the file of {name}"
