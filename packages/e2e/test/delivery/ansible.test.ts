@@ -97,7 +97,7 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
     expect(first).toMatchObject({ recap: { failed: 0 } });
     expect(first.recap.changed).toBeGreaterThan(0);
     expect(first.output).not.toContain(token);
-    const { hostId } = await muster.host();
+    const { id } = await muster.host();
 
     const second = await runRole();
     expect(second).toMatchObject({ recap: { changed: 0, failed: 0 } });
@@ -109,7 +109,7 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
     const binary = join(dir, 'root/usr/local/bin/muster-agent');
     expect(await readFile(binary, 'utf8')).toContain('# 1\n');
     expect((await stat(binary)).mode & 0o777).toBe(0o755);
-    expect((await muster.host()).hostId).toBe(hostId);
+    expect((await muster.host()).id).toBe(id);
   }, 120_000);
 
   test('stops with the installer’s reason, which does not contain the token, if the token is refused', async () => {
