@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isAvailable, mainOf, runIf } from '@muster/testkit';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
+import { Muster } from '../support/muster.js';
+
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+const PROGRAMS = join(ROOT, 'node_modules/.cache/check-deploy/venv/bin');
+const ANSIBLE = join(PROGRAMS, 'ansible-playbook');
+const missing = existsSync(ANSIBLE) ? null : 'Ansible is missing: run scripts/check-deploy once, which installs it';
+
+/** The numbers in the last line of a run, such as `changed=2`. */
+interface Recap {
+  changed: number;
+  failed: number;
+}
+
+runIf(isAvailable(missing), describe)('the Ansible role', () => {
+  let dir: string;
+  let muster: Muster;
+  const closers: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'muster-ansible-'));
+    closers.unshift(() => rm(dir, { recursive: true, force: true }));
+    const listen = { socketPath: join(dir, 'engine.sock') };
+    const engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen, seed: 1 });
+    closers.unshift(() => engine.close());
+    await writeRelease('0');
+    muster = new Muster(dir, { MUSTER_AGENT_RELEASE_DIR: join(dir, 'release') });
+    closers.unshift(() => muster.stop());
+    await muster.start();
+  }, 60_000);
+  afterAll(async () => {
+    for (const close of closers) await close();
+  });
+
+  /** Writes a release whose executable is a script that runs the built agent. `version` makes the script differ. */
+  async function writeRelease(version: string): Promise<void> {
+    const release = join(dir, 'release');
+    await mkdir(release, { recursive: true });
+    await copyFile(join(ROOT, 'apps/agent/packaging/install.sh'), join(release, 'install.sh'));
+    const executable = `muster-agent-linux-${process.arch}`;
+    const script = `#!/bin/sh\n# ${version}\nexec ${process.execPath} ${mainOf('agent')} "$@"\n`;
+    await writeFile(join(release, executable), script);
+    const lines = await Promise.all(
+      ['install.sh', executable].map(async (name) => {
+        const content = await readFile(join(release, name));
+        return `${createHash('sha256').update(content).digest('hex')}  ${name}\n`;
+      }),
+    );
+    await writeFile(join(release, 'SHA256SUMS'), lines.join(''));
+  }
+
+  /** Runs the role on this machine, below a directory, with the most detailed output. */
+  async function runRole(enrollToken?: string): Promise<{ output: string; recap: Recap }> {
+    const playbook = [
+      {
+        hosts: 'localhost',
+        gather_facts: false,
+        roles: ['muster_agent'],
+        vars: {
+          ansible_python_interpreter: join(PROGRAMS, 'python'),
+          muster_agent_url: muster.url,
+          muster_agent_root: join(dir, 'root'),
+          muster_agent_settings: { DOCKER_HOST: `unix://${join(dir, 'engine.sock')}` },
+          ...(enrollToken === undefined ? {} : { muster_agent_enroll_token: enrollToken }),
+        },
+      },
+    ];
+    await writeFile(join(dir, 'playbook.json'), JSON.stringify(playbook));
+    const env = {
+      ...process.env,
+      ANSIBLE_ROLES_PATH: join(ROOT, 'deploy/ansible/roles'),
+      ANSIBLE_LOCAL_TEMP: join(dir, 'ansible'),
+      ANSIBLE_REMOTE_TEMP: join(dir, 'ansible'),
+      ANSIBLE_NOCOLOR: '1',
+    };
+    const output = await new Promise<string>((resolve) => {
+      const args = ['-vvvv', '--connection', 'local', '--inventory', 'localhost,', join(dir, 'playbook.json')];
+      execFile(ANSIBLE, args, { env, timeout: 60_000 }, (_, stdout, stderr) => resolve(stdout + stderr));
+    });
+    const numbers = /ok=\d+ +changed=(\d+) +unreachable=0 +failed=(\d+)/.exec(output);
+    if (numbers === null) throw new Error(`Ansible did not finish: ${output}`);
+    return { output, recap: { changed: Number(numbers[1]), failed: Number(numbers[2]) } };
+  }
+
+  test('enrolls the host without showing the token, changes nothing when repeated, and installs a new release', async () => {
+    const token = await muster.enrollmentToken();
+    const first = await runRole(token);
+    expect(first).toMatchObject({ recap: { failed: 0 } });
+    expect(first.recap.changed).toBeGreaterThan(0);
+    expect(first.output).not.toContain(token);
+    const { id } = await muster.host();
+
+    const second = await runRole();
+    expect(second).toMatchObject({ recap: { changed: 0, failed: 0 } });
+
+    await writeRelease('1');
+    const third = await runRole();
+    expect(third).toMatchObject({ recap: { failed: 0 } });
+    expect(third.recap.changed).toBeGreaterThan(0);
+    const binary = join(dir, 'root/usr/local/bin/muster-agent');
+    expect(await readFile(binary, 'utf8')).toContain('# 1\n');
+    expect((await stat(binary)).mode & 0o777).toBe(0o755);
+    expect((await muster.host()).id).toBe(id);
+  }, 120_000);
+
+  test('stops with the installer’s reason, which does not contain the token, if the token is refused', async () => {
+    await rm(join(dir, 'root'), { recursive: true, force: true });
+    const token = `muster_enroll_${'0'.repeat(32)}`;
+    const { output, recap } = await runRole(token);
+    expect(recap.failed).toBe(1);
+    expect(output).toContain('rejects the enrollment token');
+    expect(output).not.toContain(token);
+  }, 60_000);
+});
