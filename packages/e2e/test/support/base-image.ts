@@ -60,7 +60,13 @@ export async function debianArchive(
     });
     await change(root);
     // Documentation, and what apt downloaded.
-    const unused = ['./usr/share/doc', './usr/share/man', './usr/share/locale', './var/cache/apt', './var/lib/apt/lists'];
+    const unused = [
+      './usr/share/doc',
+      './usr/share/man',
+      './usr/share/locale',
+      './var/cache/apt',
+      './var/lib/apt/lists',
+    ];
     const exclude = [...unused.map((path) => `--exclude=${path}/*`), '--exclude=./dev/*', '--exclude=./proc/*'];
     await exec('tar', ['-C', root, ...exclude, '-cf', `${root}.tar`, '.']);
     await rename(`${root}.tar`, archive);
