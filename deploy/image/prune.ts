@@ -12,16 +12,16 @@ interface Manifest {
 /** The dashboard is a bundle of files, so nothing loads the packages that it was built from. */
 const BUNDLED = join('node_modules', '@muster', 'web');
 
-/** Types and sources, which Node.js does not load. */
-const UNUSED_FILES = /\.[cm]?ts$/;
-/** Source maps of other projects. Muster's own give stack traces the right lines. */
-const SOURCE_MAPS = /\.map$/;
-/** The parts of Prisma for databases that Muster does not support: 55 MB. */
-const OTHER_DATABASES = /query_compiler_\w+\.(cockroachdb|mysql|sqlite|sqlserver)\./;
+/** Files of pnpm and of development tools. Links to the commands of packages are in `.bin`. */
+const UNUSED = /^(\..+|pnpm-.*\.yaml|tsconfig.*\.json)$/;
+/** Tests and source maps of other projects. Muster's own source maps give stack traces the right lines. */
+const UNUSED_OF_OTHERS = /^(tests?|.*\.map)$/;
+/** Types and sources, which Node.js does not load, and the parts of Prisma for databases that Muster does not support. */
+const UNUSED_FILES = /\.[cm]?tsx?$|^query_compiler_\w+\.(cockroachdb|mysql|sqlite|sqlserver)\./;
 
 /**
  * Deletes what the programs in `directory` never load: packages that are only optional peers (Prisma's command line,
- * for example), the packages from which the dashboard was built, types, and the parts of Prisma for other databases.
+ * for example), the packages from which the dashboard was built, tests, types, and the parts of Prisma for other databases.
  * `directory` is the output of `pnpm deploy` without symbolic links.
  */
 export async function prune(directory: string): Promise<void> {
@@ -33,10 +33,8 @@ export async function prune(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const isOwn = relative(directory, path).startsWith(join('node_modules', '@muster'));
-    const isUnused = [UNUSED_FILES, OTHER_DATABASES, ...(isOwn ? [] : [SOURCE_MAPS])].some((each) => each.test(path));
-    // The files of pnpm and links to the commands of packages.
-    const isPnpm = /^(\.bin|\.pnpm.*|\.modules\.yaml|pnpm-.*\.yaml)$/.test(entry.name);
-    if ((entry.isFile() && isUnused) || isPnpm) await rm(path, { recursive: true, force: true });
+    const unused = [UNUSED, ...(isOwn ? [] : [UNUSED_OF_OTHERS]), ...(entry.isFile() ? [UNUSED_FILES] : [])];
+    if (unused.some((each) => each.test(entry.name))) await rm(path, { recursive: true, force: true });
   }
 }
 

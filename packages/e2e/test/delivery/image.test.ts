@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient } from '@muster/client';
@@ -14,7 +14,7 @@ import {
   startDockerEngine,
   type DockerEngine,
 } from '@muster/testkit';
-import { hasDebootstrap, importBaseImage } from '../support/base-image.js';
+import { BASE_IMAGE, hasDebootstrap, importBaseImage } from '../support/base-image.js';
 import { startRelay, type Relay } from '../support/engine-network.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -86,7 +86,8 @@ describeImage('the image of the server', () => {
       DOCKER_CONFIG: directory,
       TURBO_CACHE_DIR: join(ROOT, '.turbo/cache'),
     };
-    await run(['sh', '-c', `cd "$0" && npx -y pnpm@12.21.0 image --base ${base} --tag ${IMAGE}`, clone], env);
+    const build = `cd "$0" && npx -y pnpm@12.21.0 image --base ${base} --tag ${IMAGE}`;
+    expect(await run(['sh', '-c', build, clone], env)).toMatch(/^muster:test: \d+ MB$/m);
     published = await startRelay('127.0.0.1:0', join(directory, 'published'));
     url = `http://127.0.0.1:${published.port}`;
     await startServer('server', '--volume', 'data:/var/lib/muster');
@@ -119,10 +120,10 @@ describeImage('the image of the server', () => {
 
   test('contains neither sources, tests and development tools nor files of the checkout', async () => {
     const files = (await docker('run', '--rm', IMAGE, 'find', '/muster')).split('\n');
-    expect(files).toContain('/muster/api/dist/main.js'.replace('/api/', '/node_modules/@muster/api/'));
+    expect(files).toContain('/muster/node_modules/@muster/api/dist/main.js');
     expect(files.some((path) => path.includes('/@muster/db/prisma/migrations/'))).toBe(true);
     expect(files.some((path) => path.endsWith('/@muster/web/dist/index.html'))).toBe(true);
-    const unwanted = /\.tsx?$|\/@muster\/\w+\/(src|test)\/|\/\.env|\/\.git|\.pem$|\/\.npmrc$|tsconfig|\/\.pnpm/;
+    const unwanted = /\.[cm]?tsx?$|\/@muster\/\w+\/(src|test|scripts)\/|\/tests?\/|\/\.|\.pem$|\/tsconfig|\/pnpm/;
     expect(files.filter((path) => unwanted.test(path))).toEqual([]);
     const tools = /\/node_modules\/(typescript|turbo|jest|prisma|eslint|vite|react|esbuild|tsx)(\/|$)/;
     expect(files.filter((path) => tools.test(path))).toEqual([]);
@@ -178,8 +179,32 @@ describeImage('the image of the server', () => {
     // Docker kills a container after 10 seconds.
     expect(performance.now() - before).toBeLessThan(9_000);
     await docker('rm', 'server');
-    await startServer('server', '--volume', 'data:/var/lib/muster');
+    await startServer('server', '--health-interval', '1s', '--volume', 'data:/var/lib/muster');
     expect(await runningContainers(key)).toEqual(['server', 'web']);
+  });
+
+  test('sends no secret, database, Git history or build output to the engine when it is built from public images', async () => {
+    const clone = join(directory, 'clone');
+    const secrets = [
+      '.env',
+      'apps/api/.env',
+      'apps/api/.muster/data/admin-key',
+      '.muster/data/admin-key',
+      'apps/tls.key',
+    ];
+    for (const path of secrets) {
+      await mkdir(dirname(join(clone, path)), { recursive: true });
+      await writeFile(join(clone, path), 'secret');
+    }
+    const dockerfile = join(directory, 'Dockerfile');
+    await writeFile(dockerfile, `FROM ${BASE_IMAGE}\nCOPY . /context\n`);
+    await docker('build', '--file', dockerfile, '--tag', 'context', clone);
+    const list = await docker('run', '--rm', 'context', 'sh', '-c', 'cd /context && find . -type f');
+    const files = list.split('\n').map((path) => path.slice('./'.length));
+    const tracked = new Set((await run(['git', '-C', clone, 'ls-files'])).split('\n'));
+    expect(files.filter((path) => !tracked.has(path))).toEqual([]);
+    expect(files).toContain('apps/api/src/main.ts');
+    expect(files.filter((path) => /(^|\/)(test|\.[^/]+)\//.test(path))).toEqual([]);
   });
 
   runIf(hasTestServer(), test)('uses PostgreSQL if DATABASE_URL is set', async () => {
@@ -193,7 +218,7 @@ describeImage('the image of the server', () => {
     try {
       const databaseUrl = `postgresql://${username}:${password}@${GATEWAY}:5432${pathname}`;
       await docker('stop', 'server');
-      await startServer('replica', '--env', `DATABASE_URL=${databaseUrl}`);
+      await startServer('replica', '--health-interval', '1s', '--env', `DATABASE_URL=${databaseUrl}`);
       expect(await docker('logs', 'replica')).toContain('Database: PostgreSQL');
       expect(await runningContainers(await adminKey('replica'))).toEqual([]);
       await docker('stop', 'replica');
