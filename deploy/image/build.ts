@@ -6,7 +6,7 @@
  *   npx -y pnpm@12.21.0 image --out DIR                    only writes the files
  */
 import { execFileSync } from 'node:child_process';
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +29,8 @@ async function writeFiles(directory: string, workDirectory: string): Promise<voi
   const options = ['--config.node-linker=hoisted', '--config.package-import-method=copy', '--prefer-offline'];
   run('pnpm', ['--filter', '@muster/image', '--prod', 'deploy', ...options, directory]);
   await prune(directory);
+  // Replaces pnpm's file, which contains paths of this machine.
+  await writeFile(join(directory, 'package.json'), '{ "name": "muster", "private": true, "type": "module" }\n');
   await cp(join(IMAGE_DIRECTORY, 'bin'), join(directory, 'bin'), { recursive: true });
   for (const app of ['api', 'cli']) await symlink(`node_modules/@muster/${app}`, join(directory, app));
   // The agent's executables contain the Node.js that runs this command.
