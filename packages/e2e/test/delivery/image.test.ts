@@ -15,9 +15,12 @@ import {
   type DockerEngine,
 } from '@muster/testkit';
 import { BASE_IMAGE, hasDebootstrap, importBaseImage } from '../support/base-image.js';
+import { openChromium, openPage, OWNER } from '../support/browser.js';
 import { startRelay, type Relay } from '../support/engine-network.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+/** CI keeps this screenshot, and git ignores it. */
+const PICTURE = fileURLToPath(new URL('../../pictures/image.png', import.meta.url));
 const IMAGE = 'muster:test';
 /** The user and group of the image. */
 const USER = 65_532;
@@ -39,9 +42,9 @@ describeImage('the image of the server', () => {
   let engine: DockerEngine;
   let directory: string;
   let url: string;
-  let published: Relay;
   let forwarded: Relay | undefined;
   let docker: DockerEngine['docker'];
+  const closers: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
 
   /** Starts a server in a container that can write only to its volume and to /tmp, and waits until it is healthy. */
   async function startServer(name: string, ...options: string[]): Promise<void> {
@@ -77,6 +80,7 @@ describeImage('the image of the server', () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-image-test-'));
     engine = await startDockerEngine();
+    closers.unshift(() => engine.close());
     ({ docker } = engine);
     const base = await importBaseImage(engine);
     const clone = join(directory, 'clone');
@@ -88,15 +92,15 @@ describeImage('the image of the server', () => {
     };
     const build = `cd "$0" && npx -y pnpm@12.21.0 image --base ${base} --tag ${IMAGE}`;
     expect(await run(['sh', '-c', build, clone], env)).toMatch(/^muster:test: \d+ MB$/m);
-    published = await startRelay('127.0.0.1:0', join(directory, 'published'));
+    const published = await startRelay('127.0.0.1:0', join(directory, 'published'));
+    closers.unshift(() => published.close());
     url = `http://127.0.0.1:${published.port}`;
     await startServer('server', '--volume', 'data:/var/lib/muster');
   }, 400_000);
 
   afterAll(async () => {
-    await Promise.all([published?.close(), forwarded?.close()]);
-    await engine?.close();
-    await rm(directory, { recursive: true, force: true });
+    await forwarded?.close();
+    for (const close of closers) await close();
   });
 
   test('runs as a user who is not root and may write only to the volume and to temporary directories', async () => {
@@ -153,12 +157,33 @@ describeImage('the image of the server', () => {
         DOCKER_HOST: engine.dockerHost,
       },
     });
-    try {
-      await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
-    } finally {
-      await agent.stop();
-    }
+    closers.unshift(() => agent.stop());
+    await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
   });
+
+  runIf(findChromium() !== null, test)(
+    'serves the dashboard, which shows a container of the engine that runs the server',
+    async () => {
+      const client = createClient({ url, key: await adminKey('server') });
+      const { items } = await client.call('listHosts');
+      // The picture does not show the name of this machine.
+      await client.call('renameHost', { params: { hostId: items[0]!.id }, body: { name: 'docker-1' } });
+      const setupLink = await docker('exec', 'server', 'cat', '/var/lib/muster/setup-link');
+      const browser = await openChromium();
+      try {
+        const context = await browser.newContext({ viewport: { width: 1280, height: 560 }, colorScheme: 'light' });
+        const { page, errors } = await openPage(context);
+        const data = { ...OWNER, token: new URL(setupLink).hash.replace('#token=', '') };
+        expect((await context.request.post(`${url}/api/setup`, { headers: { Origin: url }, data })).status()).toBe(201);
+        await page.goto(`${url}/containers`);
+        await page.getByRole('link', { name: 'web', exact: true }).waitFor({ timeout: 30_000 });
+        await page.screenshot({ path: PICTURE });
+        expect(errors.list).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
 
   test('has the muster command, which uses the server in the same container', async () => {
     const { version } = JSON.parse(await run(['cat', join(ROOT, 'apps/cli/package.json')])) as { version: string };
@@ -180,7 +205,7 @@ describeImage('the image of the server', () => {
     expect(performance.now() - before).toBeLessThan(9_000);
     await docker('rm', 'server');
     await startServer('server', '--health-interval', '1s', '--volume', 'data:/var/lib/muster');
-    expect(await runningContainers(key)).toEqual(['server', 'web']);
+    await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
   });
 
   test('sends no secret, database, Git history or build output to the engine when it is built from public images', async () => {
