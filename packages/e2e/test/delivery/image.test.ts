@@ -8,6 +8,7 @@ import { createClient } from '@muster/client';
 import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
 import {
   eventually,
+  findChromium,
   hasDockerEngine,
   runIf,
   startCommand,
