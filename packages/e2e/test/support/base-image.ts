@@ -1,0 +1,70 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { downloadNode, NODE_VERSION } from '@muster/image/node-executable';
+import { isAvailable, type DockerEngine } from '@muster/testkit';
+
+const run = promisify(execFile);
+
+/** This directory survives between runs, and all tests share it. */
+const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/muster-base-image', import.meta.url));
+/** The image's file system. */
+const ARCHIVE = join(CACHE, `bookworm-node-${NODE_VERSION}.tar`);
+
+/** The name of the base image. */
+export const BASE_IMAGE = 'muster-test/base:1';
+
+/** Returns whether Debian's file system can be built on this machine. If not, `isAvailable` reports the reason. */
+export function hasDebootstrap(): boolean {
+  const isInstalled = spawnSync('sh', ['-c', 'command -v debootstrap']).status === 0;
+  return isAvailable(isInstalled ? null : 'no debootstrap: apt-get install debootstrap (needs root on Linux)');
+}
+
+/**
+ * Imports an image with a minimal Debian 12 and with Node.js 24 from npm, and returns its name. In tests, which cannot
+ * pull images, it stands for `node:24-bookworm-slim`. The first call builds its file system, which takes a minute. Later
+ * calls, also in other processes, take it from the cache.
+ */
+export async function importBaseImage({ docker }: Pick<DockerEngine, 'docker'>): Promise<string> {
+  await mkdir(CACHE, { recursive: true });
+  if (!existsSync(ARCHIVE)) await buildArchive();
+  await docker('import', ARCHIVE, BASE_IMAGE);
+  return BASE_IMAGE;
+}
+
+async function buildArchive(): Promise<void> {
+  const work = await mkdtemp(join(CACHE, 'work-'));
+  try {
+    const root = join(work, 'root');
+    // A power cut may destroy the files, so dpkg does not need to wait for the disk.
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', DPKG_FORCE: 'unsafe-io' };
+    await run('debootstrap', ['--variant=minbase', 'bookworm', root, ...(await mirror())], { env });
+    await rename(await downloadNode(work), join(root, 'usr/local/bin/node'));
+    const unused = [
+      'usr/share/doc',
+      'usr/share/man',
+      'usr/share/locale',
+      'var/cache/apt',
+      'var/lib/apt/lists',
+      'dev',
+      'proc',
+    ];
+    const exclude = unused.map((path) => `--exclude=./${path}/*`);
+    await run('tar', ['-C', root, ...exclude, '-cf', `${root}.tar`, '.']);
+    await rename(`${root}.tar`, ARCHIVE);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Returns the address of this machine's Debian mirror. On other distributions, debootstrap uses its default. */
+async function mirror(): Promise<string[]> {
+  const list = `. /etc/os-release; [ "$ID" != debian ] ||
+    apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
+    awk -v codename="$VERSION_CODENAME" '$1 == codename && /debian/ { print $2; exit }'`;
+  const { stdout } = await run('sh', ['-c', list]);
+  return stdout.trim() === '' ? [] : [stdout.trim()];
+}
