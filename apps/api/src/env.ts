@@ -29,7 +29,7 @@ const integer = (min: number, max: number) =>
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true });
 
 /**
  * Matches a URL whose path, if it has one, needs no encoding in URLs, HTML, shell scripts and headers, and has no `.` or
