@@ -45,6 +45,10 @@ export default defineConfig(({ mode }) => ({
     cors: false,
     proxy: Object.fromEntries(API_PATHS.map((path) => [path, `http://127.0.0.1:${port + 1}`])),
   },
+  // The server writes its base path into the page. Other files refer to each other with relative URLs.
+  experimental: {
+    renderBuiltUrl: (file, { hostType }) => (hostType === 'html' ? `/${file}` : { relative: true }),
+  },
   build: {
     target: 'baseline-widely-available',
     // Assets are not inlined, because the Content Security Policy forbids `data:` URLs and browsers can cache files.

@@ -34,6 +34,7 @@ import { metricsRoutes } from './routes/metrics.js';
 import { systemRoutes } from './routes/system.js';
 import { streamRoutes, type StreamRouteOptions } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
+import { basePathOf } from './lib/base-path.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release/index.js';
 import {
   createAgentTokenCache,
@@ -83,8 +84,8 @@ export interface AppOptions {
   /** Express's `trust proxy` setting: the proxies whose forwarded client address is trusted. */
   trustProxy?: false | number | string[];
   /**
-   * The URL at which agents and browsers reach this API, without a path. If the URL is https, responses carry the HSTS
-   * header.
+   * The URL at which agents and browsers reach this API. If it has a path, `removeBasePath` must remove the path from
+   * requests. If the URL is https, responses carry the HSTS header.
    */
   publicUrl?: string;
   /**
@@ -242,7 +243,7 @@ export function createApp({
     ...exportRoutes({ auth: accounts.auth, db, containers, stalledMsMax, recheckMs: stream.recheckMs }),
     ...enrollmentTokenRoutes(db, now),
     ...accounts.routes,
-    ...documentationRoutes(),
+    ...documentationRoutes(basePathOf(publicUrl)),
     ...metricsRoutes(metrics),
     ...systemRoutes(db, now),
     ...agentReleaseRoutes(agentRelease, stalledMsMax),
@@ -267,7 +268,7 @@ export function createApp({
   });
   app.use(requireProtocol, refuseOptionsMethod(routes));
   app.use(mountRoutes(routes, guards), serveSwaggerUi(), methodNotAllowed(routes));
-  if (webDir !== undefined) app.use(createWebRouter(webDir, stalledMsMax));
+  if (webDir !== undefined) app.use(createWebRouter(webDir, basePathOf(publicUrl), stalledMsMax));
   app.use(notFound);
   app.use(recordRefusedCalls(agentTokens), limitAuthFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
   return app;

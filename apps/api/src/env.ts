@@ -2,6 +2,7 @@ import {
   type FileFunctions,
   formatToken,
   MemberRole,
+  Paths,
   readSecretFiles,
   TOKEN_RANDOM_BYTES,
   tokenKind,
@@ -28,18 +29,36 @@ const integer = (min: number, max: number) =>
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true });
 
-/** Normalizes the URL to its origin, with scheme and host in lower case. */
+/**
+ * Matches a URL whose path, if it has one, needs no encoding in URLs, HTML, shell scripts and headers, and has no `.` or
+ * `..` segment.
+ */
+const PUBLIC_URL_PATTERN = /^https?:\/\/[^/?#\\@\s]+(\/(?!\.{1,2}(\/|$))[\w.~-]+)*\/?$/i;
+
+/**
+ * The first segments of Muster's own paths. They cannot begin a base path, because a request for such a path would have
+ * two meanings behind a proxy that removes the base path.
+ */
+const OWN_PATHS: ReadonlySet<string> = new Set([
+  ...[...Object.values(Paths), '/assets', '/icon.svg'].map((path) => path.split('/')[1]!),
+  ...['sign-in', 'setup', 'invitation', 'containers', 'hosts', 'images', 'ports', 'events', 'add-host', 'settings'],
+]);
+
+/** Normalizes the URL: scheme and host in lower case, and no slash at the end. */
 const publicUrl = httpUrl
+  .refine((url) => PUBLIC_URL_PATTERN.test(url), {
+    error:
+      'must be a URL such as https://muster.example.com or https://example.com/muster, with only letters, digits and ' +
+      '. _ ~ - in its path',
+    abort: true,
+  })
   .transform((url) => new URL(url))
-  .refine(
-    ({ pathname, search, hash, username, password }) => pathname === '/' && !(search || hash || username || password),
-    {
-      error: 'must be a URL without a path, such as https://muster.example.com',
-    },
-  )
-  .transform(({ origin }) => origin);
+  .refine(({ pathname }) => !OWN_PATHS.has(pathname.split('/')[1]!.toLowerCase()), {
+    error: 'must not have a path that begins with one of Muster’s own, such as /api or /hosts',
+  })
+  .transform(({ origin, pathname }) => (origin + pathname).replace(/\/$/, ''));
 
 /** The admin key that `pnpm dev` uses. It is public. */
 const PUBLIC_ADMIN_KEY = formatToken('key', new Uint8Array(TOKEN_RANDOM_BYTES));

@@ -28,6 +28,7 @@ import {
 } from './services/accounts/index.js';
 import { createLease } from './lib/lease.js';
 import { serve } from './http/server.js';
+import { removeBasePath } from './http/base-path.js';
 import { createAdmissionControl } from './http/admission-control.js';
 import { createAgentReleaseService } from './services/agent-release/index.js';
 import { createLivenessService } from './services/freshness/index.js';
@@ -165,7 +166,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     logger.warn({ code }, 'stdout cannot be written, so the start banner is incomplete'),
   );
   process.stdout.write(`\n${startBanner({ url: publicUrl, database, ...deliveries })}\n`);
-  open(createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining }));
+  open(removeBasePath(publicUrl, createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining })));
   logger.info({ url: server.url }, 'listening');
 
   // Index builds start only now, because building a large index takes minutes.

@@ -68,7 +68,7 @@ describe('a page of another site', () => {
       'http://nas.lan:8080',
       'http://muster.example.org',
       'This page came from http://nas.lan:8080, but the address of this Muster server is http://muster.example.org. ' +
-        "Open that address, set MUSTER_PUBLIC_URL to the page's address, or have the proxy forward the Host header.",
+        "Open that address, set MUSTER_PUBLIC_URL to the address in the browser's address bar, or have the proxy forward the Host header.",
     ],
     [
       'http://192.0.2.10:3000',

@@ -31,7 +31,15 @@ describe('the environment', () => {
     ['DATABASE_URL', 'mysql://user:hunter2@db/muster'],
     ['MUSTER_ADMIN_KEY', 'muster_key_hunter2'],
     ['MUSTER_PUBLIC_URL', 'hunter2'],
-    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2/../x'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/./hunter2'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2/%2e%2e'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com//hunter2'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2//'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/a\\\\hunter2'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2"x'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2#'],
+    ['MUSTER_PUBLIC_URL', 'https://muster.example.com/hunter2?'],
     ['MUSTER_PUBLIC_URL', 'https://muster.example.com/?hunter2'],
     ['MUSTER_PUBLIC_URL', 'https://hunter2@muster.example.com'],
     ['MUSTER_OIDC_STRANGER_ROLE', 'hunter2'],
@@ -62,9 +70,20 @@ describe('the environment', () => {
     ['HTTPS://Muster.Example.COM', 'https://muster.example.com'],
     ['https://muster.example.com:443/', 'https://muster.example.com'],
     ['http://127.0.0.1:3000', 'http://127.0.0.1:3000'],
+    ['HTTPS://Ops.example.com/Tools/muster-1.0_~/', 'https://ops.example.com/Tools/muster-1.0_~'],
+    ['http://[::1]:3000/..muster', 'http://[::1]:3000/..muster'],
   ])('normalizes MUSTER_PUBLIC_URL=%s, which decides whether cookies are secure', (value, expected) => {
     expect(parseEnv({ MUSTER_PUBLIC_URL: value }).MUSTER_PUBLIC_URL).toBe(expected);
   });
+
+  test.each(['/api', '/API/x', '/hosts/muster', '/assets', '/docs', '/install.sh', '/healthz', '/sign-in'])(
+    'refuses the path %s in MUSTER_PUBLIC_URL, because Muster has such a path itself',
+    (path) => {
+      expect(problems({ MUSTER_PUBLIC_URL: `https://ops.example.com${path}` })).toEqual([
+        'MUSTER_PUBLIC_URL must not have a path that begins with one of Muster’s own, such as /api or /hosts',
+      ]);
+    },
+  );
 
   test.each([
     ['a database server', { DATABASE_URL: 'postgresql://db.example.com/muster' }],

@@ -25,7 +25,7 @@ function crossSiteError({ secFetchSite, origin }: RequestOrigin, publicUrl: stri
   }
   return new ForbiddenError(
     `This page came from ${page.origin}, but the address of this Muster server is ${publicUrl}. Open that address, set ` +
-      "MUSTER_PUBLIC_URL to the page's address, or have the proxy forward the Host header.",
+      "MUSTER_PUBLIC_URL to the address in the browser's address bar, or have the proxy forward the Host header.",
   );
 }
 

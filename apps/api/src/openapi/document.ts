@@ -24,8 +24,8 @@ const TAGS: Readonly<Record<Tag, string>> = {
   Service: 'Health checks, metrics, the agent release and this document.',
 };
 
-/** Creates the OpenAPI 3.1 document of all `Operations`. */
-export function createOpenApiDocument(): OpenApiDocument {
+/** Creates the OpenAPI 3.1 document of all `Operations`. `basePath` is the path of the public URL. */
+export function createOpenApiDocument(basePath = ''): OpenApiDocument {
   const operations = Object.entries(Operations) as [string, Operation][];
   const isSchema = (value: unknown): value is z.ZodType => value instanceof z.ZodType;
   const bodies = operations.flatMap(([, { body }]) => body ?? []);
@@ -51,7 +51,7 @@ export function createOpenApiDocument(): OpenApiDocument {
       description: DESCRIPTION,
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: basePath || '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {

@@ -116,7 +116,7 @@ export function createAccountRouting(db: Database, options: AccountRouteOptions)
       user: () => async (req, res, proceed) => proceed(await userAuth(req, res)),
     },
     routes: [
-      ...signInRoutes({ db, now, sessions, mySessions, oidcSignIn }),
+      ...signInRoutes({ db, now, sessions, mySessions, oidcSignIn, publicUrl }),
       ...mySessionRoutes(mySessions, sessions),
       ...memberRoutes(db, createInvitationService(db, { sessions, publicUrl, now }), now),
       ...apiKeyRoutes(db, now),

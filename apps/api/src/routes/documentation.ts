@@ -30,26 +30,26 @@ const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join(';');
 
-const PAGE = `<!doctype html>
+const pageOf = (basePath: string): string => `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>Muster API</title>
     <link rel="icon" href="data:," />
-    <link rel="stylesheet" href="${ASSETS_PATH}/swagger-ui.css" />
-    <script src="${ASSETS_PATH}/swagger-ui-bundle.js" defer></script>
-    <script src="${START_SCRIPT_PATH}" defer></script>
+    <link rel="stylesheet" href="${basePath}${ASSETS_PATH}/swagger-ui.css" />
+    <script src="${basePath}${ASSETS_PATH}/swagger-ui-bundle.js" defer></script>
+    <script src="${basePath}${START_SCRIPT_PATH}" defer></script>
   </head>
   <body>
     <main id="docs"></main>
-    <noscript>This page needs JavaScript. The <a href="${Paths.openApi}">OpenAPI document</a> does not.</noscript>
+    <noscript>This page needs JavaScript. The <a href="${basePath}${Paths.openApi}">OpenAPI document</a> does not.</noscript>
   </body>
 </html>
 `;
 
-const START_SCRIPT = `SwaggerUIBundle({
-  url: ${JSON.stringify(Paths.openApi)},
+const startScriptOf = (basePath: string): string => `SwaggerUIBundle({
+  url: ${JSON.stringify(basePath + Paths.openApi)},
   dom_id: '#docs',
   deepLinking: true,
   docExpansion: 'list',
@@ -61,22 +61,28 @@ const START_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-/** The routes of the OpenAPI document, and of a page that shows the document and can call each operation. */
-export function documentationRoutes(): Route[] {
+/**
+ * The routes of the OpenAPI document, and of a page that shows the document and can call each operation. `basePath` is
+ * the path of the public URL.
+ */
+export function documentationRoutes(basePath: string): Route[] {
   let text: string | null = null;
   const page = { method: 'GET', access: 'public' } as const;
   return [
     route(Operations.getOpenApi, ({ res }) => {
       // Creating the document takes some milliseconds, so it is created on first use. The document does not change
       // while the process runs.
-      text ??= JSON.stringify(createOpenApiDocument());
+      text ??= JSON.stringify(createOpenApiDocument(basePath));
       res.set('Cache-Control', 'no-cache').type('application/json').send(text);
     }),
     route({ ...page, path: Paths.docs, answers: { 200: 'text/html' } }, ({ res }) => {
-      res.set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': PAGE_POLICY }).type('html').send(PAGE);
+      res
+        .set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': PAGE_POLICY })
+        .type('html')
+        .send(pageOf(basePath));
     }),
     route({ ...page, path: START_SCRIPT_PATH, answers: { 200: 'text/javascript' } }, ({ res }) => {
-      res.set('Cache-Control', 'no-cache').type('text/javascript').send(START_SCRIPT);
+      res.set('Cache-Control', 'no-cache').type('text/javascript').send(startScriptOf(basePath));
     }),
   ];
 }

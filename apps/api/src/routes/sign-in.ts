@@ -3,6 +3,7 @@ import type { Database } from '@muster/db';
 import { NotFoundError } from '../errors.js';
 import { callerOf } from '../http/auth.js';
 import { route, setCookies, type Route } from '../http/route.js';
+import { basePathOf } from '../lib/base-path.js';
 import {
   getSession,
   isSetupRequired,
@@ -19,14 +20,16 @@ export interface SignInRouteOptions {
   mySessions: Pick<MySessionService, 'end'>;
   /** The sign-in with an identity provider, and the provider's display name; null if no provider is configured. */
   oidcSignIn: { name: string; signIn: OidcSignInService } | null;
+  publicUrl: string;
 }
 
 /** The routes for setting up Muster, signing in and signing out. */
 export function signInRoutes(options: SignInRouteOptions): Route[] {
-  const { db, sessions, mySessions, oidcSignIn } = options;
+  const { db, sessions, mySessions, oidcSignIn, publicUrl } = options;
+  const oidcPath = basePathOf(publicUrl) + Paths.oidcSignIn;
   return [
     route(Operations.getSignInOptions, async () => {
-      const oidc = oidcSignIn === null ? null : { name: oidcSignIn.name, startPath: Paths.oidcSignIn };
+      const oidc = oidcSignIn === null ? null : { name: oidcSignIn.name, startPath: oidcPath };
       return { setupRequired: await isSetupRequired(db), oidc };
     }),
     route(Operations.startOidcSignIn, ({ caller, query: { next = '/' } }) =>

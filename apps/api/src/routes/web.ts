@@ -1,5 +1,5 @@
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { toFileError } from '../http/send-file.js';
 import { sendMethodNotAllowed } from '../http/problem.js';
@@ -35,8 +35,9 @@ const PAGE_HEADERS = {
  * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the
  * dashboard routes such paths in the browser. Except at `/`, clients that do not ask for HTML do not receive the page.
  * Files are looked up at each request, because the dashboard may be built after the API has started, or never.
+ * `basePath` is the path of the public URL.
  */
-export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX): Router {
+export function createWebRouter(directory: string, basePath: string, stalledMsMax = STALLED_MS_MAX): Router {
   const router = Router();
   router.use((_req, res, next) => {
     res.once('pipe', () => closeIfReaderStalls(res, stalledMsMax));
@@ -46,8 +47,9 @@ export function createWebRouter(directory: string, stalledMsMax = STALLED_MS_MAX
     HASHED_FILES_PATH,
     serveFiles(join(directory, HASHED_FILES_PATH), { 'Cache-Control': 'public, max-age=31536000, immutable' }),
   );
+  if (basePath !== '') router.get('/index.html', servePageBelow(basePath, directory));
   router.use(serveFiles(directory, { 'Cache-Control': 'no-cache' }));
-  router.use(servePage(directory));
+  router.use(servePage(basePath === '' ? serveFiles(directory, PAGE_HEADERS) : servePageBelow(basePath, directory)));
   router.use(refuseOtherMethods(directory));
   return router;
 }
@@ -105,8 +107,29 @@ function serveFiles(directory: string, headers: Readonly<Record<string, string>>
   };
 }
 
-function servePage(directory: string): RequestHandler {
-  const serve = serveFiles(directory, PAGE_HEADERS);
+/**
+ * Serves the page with a base path in its URLs. The build contains the page without one. All URLs in other files are
+ * relative to the file that contains them.
+ */
+function servePageBelow(basePath: string, directory: string): RequestHandler {
+  return async (_req, res, next) => {
+    let page: string;
+    try {
+      page = await readFile(join(directory, 'index.html'), 'utf8');
+    } catch (error) {
+      next((error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : error);
+      return;
+    }
+    // The base path has only characters that need no escaping (env.ts).
+    const own = page
+      .replaceAll(/ (href|src)="\//g, ` $1="${basePath}/`)
+      .replace('<meta name="base-path" content="" />', `<meta name="base-path" content="${basePath}" />`);
+    res.set(PAGE_HEADERS).type('html').send(own);
+  };
+}
+
+/** Serves the page, which `serve` sends, if the client wants it. */
+function servePage(serve: RequestHandler): RequestHandler {
   return (req, res, next) => {
     const isPageRead = req.method === 'GET' || req.method === 'HEAD';
     if (!isPageRead || !wantsPage(req) || isReservedPath(req.path)) {
@@ -115,7 +138,7 @@ function servePage(directory: string): RequestHandler {
     }
     const { url } = req;
     req.url = '/index.html';
-    serve(req, res, (error?: unknown) => {
+    void serve(req, res, (error?: unknown) => {
       req.url = url;
       next(error);
     });

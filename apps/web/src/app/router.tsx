@@ -16,6 +16,7 @@ import { parseEventSearch } from '../features/events/search';
 import { prefetchFleet } from '../features/fleet/prefetch';
 import { parseHostSearch } from '../features/hosts/search';
 import { NotFoundPage } from '../components/not-found';
+import { BASE_PATH } from '../lib/base-path';
 import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
 import { Shell } from './shell';
 
@@ -142,6 +143,7 @@ export const createAppRouter = (client: QueryClient) =>
   createRouter({
     routeTree: routes,
     context: { client },
+    basepath: BASE_PATH,
     parseSearch,
     stringifySearch,
     defaultPreload: 'intent',

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, type ReactNode } from 'react';
 import { sessionQuery } from '../lib/api/queries';
+import { withoutBasePath } from '../lib/base-path';
 import { LiveProvider } from '../lib/api/live';
 import { LiveBadge } from './live-badge';
 import { Navigation } from './navigation';
@@ -17,7 +18,7 @@ export function Shell(): ReactNode {
   useEffect(() => {
     if (!hasSessionEnded) return;
     const { pathname, search } = window.location;
-    void navigate({ to: '/sign-in', search: { next: `${pathname}${search}`, why: 'ended' } });
+    void navigate({ to: '/sign-in', search: { next: `${withoutBasePath(pathname)}${search}`, why: 'ended' } });
   }, [hasSessionEnded, navigate]);
 
   if (!session) return null;

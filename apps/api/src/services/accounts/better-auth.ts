@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { cookieSuffixOf } from '../../lib/base-path.js';
 import { recordAuditEntry } from '../audit/index.js';
 import { withDatabaseClock, withHashedSessions } from './better-auth-adapter.js';
 
@@ -21,7 +22,7 @@ const SESSION_WRITE_SECONDS = 3_600;
 export const ADDRESS_HEADER = 'x-muster-address';
 
 export interface SessionAuthOptions {
-  /** The URL at which browsers reach Muster, without a path. If the URL is https, cookies are sent over https only. */
+  /** The URL at which browsers reach Muster. If the URL is https, cookies are sent over https only. */
   publicUrl: string;
   /** The key that signs cookies. All processes on one database need the same key. */
   secret: string;
@@ -39,7 +40,7 @@ export interface SessionAuthOptions {
  * the domain from setting the cookie.
  */
 export const sessionCookieName = (publicUrl: string) =>
-  isHttps(publicUrl) ? '__Host-muster_session' : 'muster_session';
+  `${isHttps(publicUrl) ? '__Host-muster_session' : 'muster_session'}${cookieSuffixOf(publicUrl)}`;
 
 /**
  * Creates a better-auth instance that uses our tables. better-auth handles passwords, sessions and their cookies. We
@@ -52,7 +53,7 @@ export function createBetterAuth(
   const https = isHttps(publicUrl);
   const log = logger.child({ part: 'better-auth' });
   return betterAuth({
-    baseURL: publicUrl,
+    baseURL: new URL(publicUrl).origin,
     basePath: '/api/auth',
     secret,
     telemetry: { enabled: false },
@@ -68,7 +69,7 @@ export function createBetterAuth(
     session: { expiresIn: SESSION_SECONDS, updateAge: SESSION_WRITE_SECONDS },
     advanced: {
       useSecureCookies: false,
-      cookiePrefix: https ? '__Host-muster' : 'muster',
+      cookiePrefix: `${https ? '__Host-muster' : 'muster'}${cookieSuffixOf(publicUrl)}`,
       defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', secure: https, path: '/' },
       cookies: { session_token: { name: sessionCookieName(publicUrl) } },
       database: { generateId: () => uuidv7() },

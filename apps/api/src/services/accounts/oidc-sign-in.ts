@@ -1,6 +1,7 @@
 import { SAME_ORIGIN_PATH_PATTERN, type OidcFailure, type OidcRefusal } from '@muster/contracts';
 import { parseCookies } from 'better-auth/cookies';
 import type { Logger } from 'pino';
+import { basePathOf, cookieSuffixOf } from '../../lib/base-path.js';
 import type { Caller } from '../identity/index.js';
 import { CredentialsInvalidError } from '../../errors.js';
 import type { FailedSignIns } from './failed-sign-ins.js';
@@ -21,7 +22,8 @@ export interface Redirect {
  */
 export interface OidcSignInService {
   /**
-   * Redirects a browser to the provider. After the sign-in, the browser is redirected to `next`, a path of this server.
+   * Redirects a browser to the provider. After the sign-in, the browser is redirected to `next`, a path below the
+   * public URL.
    * @throws RateLimitedError after too many attempts.
    */
   start(caller: Caller, next: string): Promise<Redirect>;
@@ -52,7 +54,10 @@ const ATTEMPT_SECONDS = 600;
 export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService {
   const { provider, findUser, sessions, limit, failures, publicUrl, logger } = options;
   const isHttps = publicUrl.startsWith('https:');
-  const cookieName = isHttps ? '__Host-muster_oidc' : 'muster_oidc';
+  const basePath = basePathOf(publicUrl);
+  const cookieName = `${isHttps ? '__Host-muster_oidc' : 'muster_oidc'}${cookieSuffixOf(publicUrl)}`;
+  const signInPageUrl = (why: OidcFailure | OidcRefusal, next: string): string =>
+    `${basePath}/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;
 
   // The cookie binds the attempt to the browser that started it, so that an attacker cannot make another person's
   // browser complete the attacker's attempt.
@@ -117,13 +122,13 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
         }
         const { userId, warning } = decision;
         if (warning !== null) logger.warn({ subject, userId }, `OIDC sign-in: ${warning}`);
-        return { location: next, cookies: [clearedCookie, ...(await sessions.signInOidcUser(caller, userId))] };
+        return {
+          location: basePath + next,
+          cookies: [clearedCookie, ...(await sessions.signInOidcUser(caller, userId))],
+        };
       } catch (error) {
         return { location: failureLocation(error, attemptInProgress?.next ?? '/'), cookies: [clearedCookie] };
       }
     },
   };
 }
-
-const signInPageUrl = (why: OidcFailure | OidcRefusal, next: string): string =>
-  `/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;

@@ -1,10 +1,11 @@
 import { Tabs } from 'radix-ui';
 import { Command } from '../../components/copyable';
+import { SERVER_URL } from '../../lib/base-path';
 import { installMethods } from './install-methods';
 
 /** The commands that start an agent with this enrollment token, with one tab for each way to run the agent. */
 export function EnrollCommands({ token }: { token: string }) {
-  const methods = installMethods(window.location.origin, token);
+  const methods = installMethods(SERVER_URL, token);
   return (
     <Tabs.Root defaultValue={methods[0]!.id}>
       <Tabs.List className="tabs" aria-label="Ways to run the agent">

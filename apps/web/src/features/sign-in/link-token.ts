@@ -1,14 +1,15 @@
 import { useState } from 'react';
+import { BASE_PATH, withoutBasePath } from '../../lib/base-path';
 
 /** The pages whose links contain a token. */
 const PAGES: ReadonlySet<string> = new Set(['/setup', '/invitation']);
 /** The beginning of the key under which session storage holds the token of a page. */
-const KEY_PREFIX = 'muster.link-token ';
+const KEY_PREFIX = `muster.link-token ${BASE_PATH}`;
 
 /** Copies of the tokens in memory, for browsers that block storage. */
 const tokens = new Map<string, string>();
 
-const pathOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
+const pageOf = ({ pathname }: Location): string => withoutBasePath(pathname).replace(/\/+$/, '');
 
 /**
  * Moves the token of a one-time link from the URL to the tab's session storage, so that the token does not appear on
@@ -16,21 +17,21 @@ const pathOf = ({ pathname }: Location): string => pathname.replace(/\/+$/, '');
  * closed. Returns whether the URL contained a token.
  */
 export function hideLinkToken(): boolean {
-  const page = pathOf(window.location);
+  const page = pageOf(window.location);
   if (!PAGES.has(page)) return false;
   const { hash, search } = window.location;
   const token = new URLSearchParams(hash.slice(1)).get('token') ?? new URLSearchParams(search).get('token');
   if (token === null) return false;
   tokens.set(page, token);
   accessStorage((storage) => storage.setItem(KEY_PREFIX + page, token));
-  window.history.replaceState(window.history.state, '', page);
+  window.history.replaceState(window.history.state, '', BASE_PATH + page);
   return true;
 }
 
 /** Returns the token of the link to this page, or an empty string if the link had no token. */
 export function useLinkToken(): string {
   const [token] = useState(() => {
-    const page = pathOf(window.location);
+    const page = pageOf(window.location);
     return tokens.get(page) ?? accessStorage((storage) => storage.getItem(KEY_PREFIX + page)) ?? '';
   });
   return token;

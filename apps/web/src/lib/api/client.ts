@@ -1,4 +1,5 @@
 import { createClient, ProblemError } from '@muster/client';
+import { SERVER_URL } from '../base-path';
 import { formatFieldError } from '../format-field-error';
 
 let serverOffsetMs = 0;
@@ -19,7 +20,7 @@ function recordServerTime(date: string | null): void {
 
 /** A client of the API that served this page, authenticated by the session cookie. */
 export const api = createClient({
-  url: window.location.origin,
+  url: SERVER_URL,
   fetch: async (input, init) => {
     const response = await fetch(input, init);
     recordServerTime(response.headers.get('Date'));

@@ -1,13 +1,14 @@
 import type { Client } from '@muster/client';
+import { BASE_PATH } from '../base-path';
 import { electByLease, electByLock } from './leadership';
 import { connectLive, type LiveConnection, type LiveHandlers } from './live-connection';
 import { shareLive } from './shared-live';
 
 /**
  * The name of the channel, of the lock and of the lease. It need not contain the user, because all tabs of a browser
- * share one sign-in session.
+ * share one sign-in session. It contains the base path, because several Muster servers can share one origin.
  */
-const NAME = 'muster-live';
+const NAME = `muster-live${BASE_PATH}`;
 
 /** Returns the way to elect a leader that this browser offers, or null if there is none. */
 function election(): ReturnType<typeof electByLock> | null {

@@ -1,0 +1,16 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Returns the path of the public URL, under which a proxy serves Muster, such as `/muster`; '' if the URL has no path.
+ * Every URL that leaves this server begins with it.
+ */
+export const basePathOf = (publicUrl: string): string => new URL(publicUrl).pathname.replace(/\/$/, '');
+
+/**
+ * Returns the end of a cookie's name. Cookies have the path `/`, which `__Host-` requires, so servers with different
+ * base paths on one origin need different names. Without a base path, the name is that of earlier versions.
+ */
+export function cookieSuffixOf(publicUrl: string): string {
+  const basePath = basePathOf(publicUrl);
+  return basePath === '' ? '' : `_${createHash('sha256').update(basePath).digest('hex').slice(0, 8)}`;
+}
