@@ -1,26 +1,35 @@
-/** Runs deploy/systemd/muster.service with this machine's systemd, which boots in namespaces. */
+/**
+ * Runs deploy/systemd/muster.service and the service of an installed agent with this machine's systemd, which boots in
+ * namespaces.
+ */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { EnrollmentTokenCreated, Host, Page } from '@muster/contracts';
 import { eventually, newToken, runIf } from '@muster/testkit';
+import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { deployServer } from '../support/deploy-server.js';
 import { hasSystemd, startSystemdMachine, type SystemdMachine } from '../support/systemd-machine.js';
 
-const UNIT_FILE = fileURLToPath(new URL('../../../../deploy/systemd/muster.service', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+const UNIT_FILE = join(ROOT, 'deploy/systemd/muster.service');
 const UNIT = '/etc/systemd/system/muster.service';
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
 const EXPOSURE_MAX = 15;
+/** The ID of the group that owns the engine's socket. It has no name. */
+const ENGINE_GROUP = 4_321;
 
-runIf(hasSystemd(), describe)('deploy/systemd/muster.service', () => {
+runIf(hasSystemd(), describe)('under systemd', () => {
   const adminKey = newToken();
   let directory: string;
+  let engine: Awaited<ReturnType<typeof startReplayedEngine>> | undefined;
   let machine: SystemdMachine;
 
-  const property = async (name: string): Promise<string> =>
-    (await machine.run(`systemctl show --property=${name} --value muster`)).trim();
+  const property = async (name: string, unit = 'muster'): Promise<string> =>
+    (await machine.run(`systemctl show --property=${name} --value ${unit}`)).trim();
   const status = async (path: string): Promise<string> =>
     machine.run(`curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:3000${path}`);
   const untilReady = () =>
@@ -34,9 +43,19 @@ runIf(hasSystemd(), describe)('deploy/systemd/muster.service', () => {
     await deployServer(directory);
     // The server’s user must be able to read it.
     await chmod(directory, 0o755);
-    machine = await startSystemdMachine(directory, {
+    const release = join(directory, 'agent-release');
+    execFileSync(
+      process.execPath,
+      ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
+      { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
+    );
+    const socketPath = join(directory, 'engine.sock');
+    engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen: { socketPath }, seed: 1 });
+    await chown(socketPath, 0, ENGINE_GROUP);
+    await chmod(socketPath, 0o660);
+    const files = {
       [UNIT]: await readFile(UNIT_FILE, 'utf8'),
-      '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=2\n',
+      '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=2\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
       '/etc/muster/admin-key': `${adminKey}\n`,
       // As docs/deploy.md describes.
       '/etc/systemd/system/muster.service.d/secrets.conf': [
@@ -44,13 +63,15 @@ runIf(hasSystemd(), describe)('deploy/systemd/muster.service', () => {
         'LoadCredential=admin-key:/etc/muster/admin-key',
         'Environment=MUSTER_ADMIN_KEY_FILE=/run/credentials/muster.service/admin-key',
       ].join('\n'),
-    });
+    };
+    machine = await startSystemdMachine(directory, files, socketPath);
     await machine.run('chmod 0600 /etc/muster/admin-key');
     await machine.run('systemctl start muster');
     await untilReady();
   }, 180_000);
   afterAll(async () => {
     await machine?.close();
+    await engine?.close();
     await rm(directory, { recursive: true, force: true });
   }, 60_000);
 
@@ -107,5 +128,69 @@ runIf(hasSystemd(), describe)('deploy/systemd/muster.service', () => {
       expect(await status('/readyz')).toBe('200');
     });
     expect(await property('NRestarts')).toBe('1');
+  });
+
+  describe('an installed agent', () => {
+    const call = async <T>(path: string, body?: object): Promise<T> => {
+      const data = body === undefined ? '' : `-H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
+      const request = `curl -fsS -H 'Authorization: Bearer ${adminKey}' ${data} http://127.0.0.1:3000${path}`;
+      return JSON.parse(await machine.run(request)) as T;
+    };
+    const hosts = async (): Promise<Host[]> => (await call<Page<Host>>('/api/hosts')).items;
+    const install = (args: string): Promise<string> =>
+      machine.run(`curl -fsS http://127.0.0.1:3000/install.sh | sh -s -- ${args} 2>&1`);
+    const processId = (): Promise<string> => property('MainPID', 'muster-agent');
+
+    test('runs as a service that reports the engine, with no more rights than it needs', async () => {
+      const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'machine' });
+      expect(await install(`--token ${token}`)).toContain('The agent runs as the service muster-agent');
+      await eventually(async () => {
+        expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
+      });
+      const processStatus = await machine.run(`cat /proc/${await processId()}/status`);
+      const userId = (await machine.run('id -u muster-agent')).trim();
+      expect(processStatus).toMatch(new RegExp(`^Uid:\t${userId}\t${userId}\t`, 'm'));
+      expect(processStatus).toMatch(new RegExp(`^Groups:\t(\\d+ )*${ENGINE_GROUP} `, 'm'));
+      for (const line of [/^CapEff:\t0+$/m, /^CapBnd:\t0+$/m, /^NoNewPrivs:\t1$/m, /^Seccomp:\t2$/m]) {
+        expect(processStatus).toMatch(line);
+      }
+      const touch = async (path: string) =>
+        machine.run(`nsenter --target ${await processId()} --mount touch ${path}/written`);
+      await touch('/var/lib/muster-agent');
+      for (const path of ['/etc', '/usr', '/var/lib']) {
+        await expect(touch(path)).rejects.toThrow('Read-only file system');
+      }
+    });
+
+    test('is not restarted by a second installation, and is started again after it was killed', async () => {
+      const before = await processId();
+      expect(await install('')).toContain('The agent runs as the service muster-agent');
+      expect(await processId()).toBe(before);
+      await machine.run('systemctl kill --signal=SIGKILL muster-agent');
+      await eventually(async () => {
+        expect(await property('NRestarts', 'muster-agent')).toBe('1');
+        expect(await property('ActiveState', 'muster-agent')).toBe('active');
+      });
+      expect(await processId()).not.toBe(before);
+      await eventually(async () => expect((await hosts())[0]).toMatchObject({ freshness: 'online' }));
+    });
+
+    test('is not started again and again if a setting is invalid', async () => {
+      await machine.run('echo "LOG_LEVEL=\'loud\'" >>/etc/muster-agent/config && systemctl restart muster-agent');
+      await eventually(async () => expect(await property('ActiveState', 'muster-agent')).toBe('failed'));
+      expect(await property('ExecMainStatus', 'muster-agent')).toBe('2');
+      await new Promise((resolve) => setTimeout(resolve, 6_000));
+      expect(await property('NRestarts', 'muster-agent')).toBe('0');
+      await machine.run('sed -i /loud/d /etc/muster-agent/config && systemctl restart muster-agent');
+      await eventually(async () => expect((await hosts())[0]).toMatchObject({ freshness: 'online' }));
+    });
+
+    test('is removed completely, and its host is shown as left', async () => {
+      expect(await install('--uninstall')).toContain('The agent was removed');
+      expect((await hosts())[0]).toMatchObject({ freshness: 'left' });
+      expect(await property('LoadState', 'muster-agent')).toBe('not-found');
+      await expect(machine.run('pgrep -f muster-agent')).rejects.toThrow();
+      await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
+    });
   });
 });

@@ -18,7 +18,7 @@ mkdir -p "$WORK/root/opt/muster"
 for cgroup in $CGROUPS; do echo $$ >"$cgroup/cgroup.procs"; done
 exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --machine=muster-test \\
   --directory="$WORK/root" --bind-ro="$APPLICATION:/opt/muster" --bind-ro="$NODE:/usr/local/bin/node" \\
-  --console=pipe --boot systemd.unit=basic.target`;
+  \${BIND:+--bind="$BIND"} --console=pipe --boot systemd.unit=basic.target`;
 
 /** Returns whether systemd can run in namespaces of this machine. If not, `isAvailable` reports the reason. */
 export function hasSystemd(): boolean {
@@ -33,8 +33,15 @@ export function hasSystemd(): boolean {
 /** A machine on which systemd runs, with its own processes and network, and a copy of this machine's files. */
 export type SystemdMachine = Awaited<ReturnType<typeof startSystemdMachine>>;
 
-/** Starts a machine with the application in /opt/muster and additional files, given by their paths. */
-export async function startSystemdMachine(application: string, files: Readonly<Record<string, string>>) {
+/**
+ * Starts a machine with the application in /opt/muster and additional files, given by their paths. `socket` is a socket
+ * of this machine that the machine has as /run/docker.sock.
+ */
+export async function startSystemdMachine(
+  application: string,
+  files: Readonly<Record<string, string>>,
+  socket?: string,
+) {
   const directory = await mkdtemp(join(tmpdir(), 'muster-systemd-'));
   const [work, copied] = [join(directory, 'work'), join(directory, 'files')];
   await mkdir(work);
@@ -50,6 +57,7 @@ export async function startSystemdMachine(application: string, files: Readonly<R
     CGROUPS: cgroups.join(' '),
     APPLICATION: application,
     NODE: process.execPath,
+    ...(socket === undefined ? {} : { BIND: `${socket}:/run/docker.sock` }),
   };
   const program = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', BOOT], { env });
   let output = '';
