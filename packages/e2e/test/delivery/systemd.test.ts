@@ -50,7 +50,7 @@ runIf(hasSystemd(), describe)('deploy/systemd/muster.service', () => {
     await untilReady();
   }, 180_000);
   afterAll(async () => {
-    await machine?.close();
+    await machine.close();
     await rm(directory, { recursive: true, force: true });
   }, 60_000);
 
