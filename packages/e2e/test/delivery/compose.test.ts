@@ -113,7 +113,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     await mkdir(files);
     await makeStandInImages(engine, files, caddy);
   }, 180_000);
-  afterAll(() => engine?.close(), 60_000);
+  afterAll(() => engine.close(), 60_000);
 
   test('starts Muster on an empty machine, with a setup link, and an agent that reports the containers', async () => {
     await compose('v2', ['up', '--detach']);

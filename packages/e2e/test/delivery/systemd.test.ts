@@ -17,6 +17,8 @@ import { hasSystemd, startSystemdMachine, type SystemdMachine } from '../support
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const UNIT_FILE = join(ROOT, 'deploy/systemd/muster.service');
 const UNIT = '/etc/systemd/system/muster.service';
+/** Long enough for a first start on a busy machine. */
+const START_MS_MAX = 90_000;
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
 const EXPOSURE_MAX = 15;
 /** The ID of the group that owns the engine's socket. It has no name. */
@@ -36,7 +38,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     eventually(async () => {
       if ((await status('/readyz').catch(() => '')) === '200') return;
       throw new Error(await machine.run('journalctl --unit=muster --no-pager --lines=20'));
-    });
+    }, START_MS_MAX);
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-opt-'));
@@ -55,7 +57,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     await chmod(socketPath, 0o660);
     const files = {
       [UNIT]: await readFile(UNIT_FILE, 'utf8'),
-      '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=2\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
+      '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=6\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
       '/etc/muster/admin-key': `${adminKey}\n`,
       // As docs/deploy.md describes.
       '/etc/systemd/system/muster.service.d/secrets.conf': [
@@ -68,7 +70,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     await machine.run('chmod 0600 /etc/muster/admin-key');
     await machine.run('systemctl start muster');
     await untilReady();
-  }, 180_000);
+  }, 240_000);
   afterAll(async () => {
     await machine?.close();
     await engine?.close();
@@ -110,7 +112,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     const tokens = `curl -s --fail -H 'Authorization: Bearer ${adminKey}' http://127.0.0.1:3000/api/enrollment-tokens`;
     await machine.run(`${tokens} -H 'Content-Type: application/json' -d '{"name":"kept"}'`);
     await machine.run('systemctl stop --no-block muster');
-    await eventually(async () => expect(await status('/readyz')).toBe('503'), 2_000, 50);
+    await eventually(async () => expect(await status('/readyz')).toBe('503'), 5_000, 50);
     expect(await status('/healthz')).toBe('200');
     await eventually(async () => expect(await property('ActiveState')).toBe('inactive'));
     expect(await property('Result')).toBe('success');
@@ -126,7 +128,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     await eventually(async () => {
       expect(await property('MainPID')).not.toBe(killed);
       expect(await status('/readyz')).toBe('200');
-    });
+    }, START_MS_MAX);
     expect(await property('NRestarts')).toBe('1');
   });
 

@@ -20,6 +20,8 @@ exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --privat
   --directory="$WORK/root" --bind-ro="$APPLICATION:/opt/muster" --bind-ro="$NODE:/usr/local/bin/node" \\
   \${BIND:+--bind="$BIND"} --console=pipe --boot systemd.unit=basic.target`;
 
+const BOOT_MS_MAX = 60_000;
+
 /** Returns whether systemd can run in namespaces of this machine. If not, `isAvailable` reports the reason. */
 export function hasSystemd(): boolean {
   const isInstalled = ['systemd-nspawn', 'nsenter', 'curl'].every(
@@ -91,7 +93,7 @@ export async function startSystemdMachine(
   }
 
   try {
-    await eventually(() => run('systemctl is-active basic.target'));
+    await eventually(() => run('systemctl is-active basic.target'), BOOT_MS_MAX);
   } catch (error) {
     await close();
     throw error;
