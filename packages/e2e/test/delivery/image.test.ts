@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient } from '@muster/client';
 import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
+import { NODE_VERSION } from '@muster/image/node-executable';
 import {
   eventually,
   findChromium,
@@ -207,6 +208,13 @@ describeImage('the image of the server', () => {
     await docker('rm', 'server');
     await startServer('server', '--health-interval', '1s', '--volume', 'data:/var/lib/muster');
     await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
+  });
+
+  test('has the version of Node.js of which the repository has the hashes, in each form', async () => {
+    const dockerfile = await readFile(join(ROOT, 'deploy/image/Dockerfile'), 'utf8');
+    const versions = [...dockerfile.matchAll(/node:([\d.]+)-/g)].map(([, version]) => version);
+    expect(versions).toEqual([NODE_VERSION, NODE_VERSION]);
+    expect(await docker('run', '--rm', IMAGE, 'node', '--version')).toBe(`v${NODE_VERSION}`);
   });
 
   test('sends no secret, database, Git history or build output to the engine when it is built from public images', async () => {
