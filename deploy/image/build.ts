@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { downloadNode } from './node-executable.js';
+import { downloadNode, NODE_VERSION } from './node-executable.js';
 import { prune } from './prune.js';
 
 const IMAGE_DIRECTORY = fileURLToPath(new URL('.', import.meta.url));
@@ -34,7 +34,7 @@ async function writeFiles(directory: string, workDirectory: string): Promise<voi
   await cp(join(IMAGE_DIRECTORY, 'bin'), join(directory, 'bin'), { recursive: true });
   for (const app of ['api', 'cli']) await symlink(`node_modules/@muster/${app}`, join(directory, app));
   // The agent's executables contain the Node.js that runs this command.
-  const node = process.versions.node.startsWith('24.') ? process.execPath : await downloadNode(workDirectory);
+  const node = process.versions.node === NODE_VERSION ? process.execPath : await downloadNode(workDirectory);
   const packageRelease = ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts'];
   run(node, [...packageRelease, '--out', join(directory, 'agent-release')], join(ROOT, 'apps/agent'));
   // Everyone may read the files, whatever this machine's umask is.

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient } from '@muster/client';
 import { createEmptyServerDatabase, hasTestServer } from '@muster/db/testing';
+import { NODE_VERSION } from '@muster/image/node-executable';
 import {
   eventually,
   findChromium,
@@ -193,7 +194,7 @@ describeImage('the image of the server', () => {
     expect(JSON.stringify(hosts)).toContain('"containerCount":2');
   });
 
-  test('completes requests on docker stop, ends with exit code 0, and keeps its data in the volume', async () => {
+  test('completes requests on docker stop, ends with exit code 0, and keeps its data in the volume, which can be backed up', async () => {
     const key = await adminKey('server');
     const before = performance.now();
     const stopped = docker('stop', 'server');
@@ -205,8 +206,33 @@ describeImage('the image of the server', () => {
     // Docker kills a container after 10 seconds.
     expect(performance.now() - before).toBeLessThan(9_000);
     await docker('rm', 'server');
+    // Without the server, the image's command line can use the volume.
+    const backup = join(directory, 'backup');
+    await mkdir(backup);
+    await chown(backup, USER, USER);
+    const volumes = ['--volume', 'data:/var/lib/muster', '--volume', `${backup}:/backup`];
+    await docker(
+      'run',
+      '--rm',
+      '--read-only',
+      '--tmpfs',
+      '/tmp',
+      ...volumes,
+      IMAGE,
+      'muster',
+      'backup',
+      '/backup/muster.backup',
+    );
+    expect((await stat(join(backup, 'muster.backup'))).size).toBeGreaterThan(0);
     await startServer('server', '--health-interval', '1s', '--volume', 'data:/var/lib/muster');
     await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
+  });
+
+  test('has the version of Node.js of which the repository has the hashes, in each form', async () => {
+    const dockerfile = await readFile(join(ROOT, 'deploy/image/Dockerfile'), 'utf8');
+    const versions = [...dockerfile.matchAll(/node:([\d.]+)-/g)].map(([, version]) => version);
+    expect(versions).toEqual([NODE_VERSION, NODE_VERSION]);
+    expect(await docker('run', '--rm', IMAGE, 'node', '--version')).toBe(`v${NODE_VERSION}`);
   });
 
   test('sends no secret, database, Git history or build output to the engine when it is built from public images', async () => {

@@ -25,7 +25,7 @@ export function hasDebootstrap(): boolean {
 
 /**
  * Imports an image with a minimal Debian 12 and with Node.js 24 from npm, and returns its name. In tests, which cannot
- * pull images, it stands for `node:24-bookworm-slim`. The first call builds its file system, which takes a minute. Later
+ * pull images, it stands for `node:24.21.0-bookworm-slim`. The first call builds its file system, which takes a minute. Later
  * calls, also in other processes, take it from the cache.
  */
 export async function importBaseImage({ docker }: Pick<DockerEngine, 'docker'>): Promise<string> {
