@@ -213,8 +213,8 @@ export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).e
 export type EventExportQuery = z.output<typeof EventExportQuery>;
 
 /**
- * Query parameters of `GET /api/sign-in/oidc`. `next` is the page to open after signing in, which is the fleet page by
- * default.
+ * Query parameters of `GET /api/sign-in/oidc`. `next` is the page to open after signing in, without the path of the
+ * public URL. By default, it is the fleet page.
  */
 export const OidcSignInQuery = z.strictObject({
   next: z

@@ -47,7 +47,7 @@ export function createWebRouter(directory: string, basePath: string, stalledMsMa
     HASHED_FILES_PATH,
     serveFiles(join(directory, HASHED_FILES_PATH), { 'Cache-Control': 'public, max-age=31536000, immutable' }),
   );
-  if (basePath !== '') router.get('/index.html', servePageBelow(basePath, directory));
+  if (basePath !== '') router.use('/index.html', servePageBelow(basePath, directory));
   router.use(serveFiles(directory, { 'Cache-Control': 'no-cache' }));
   router.use(servePage(basePath === '' ? serveFiles(directory, PAGE_HEADERS) : servePageBelow(basePath, directory)));
   router.use(refuseOtherMethods(directory));
@@ -112,7 +112,11 @@ function serveFiles(directory: string, headers: Readonly<Record<string, string>>
  * relative to the file that contains them.
  */
 function servePageBelow(basePath: string, directory: string): RequestHandler {
-  return async (_req, res, next) => {
+  return async (req, res, next) => {
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      next();
+      return;
+    }
     let page: string;
     try {
       page = await readFile(join(directory, 'index.html'), 'utf8');

@@ -3,7 +3,9 @@
  * server writes it into the page.
  */
 export const BASE_PATH: string =
-  globalThis.document?.querySelector<HTMLMetaElement>('meta[name="base-path"]')?.content ?? '';
+  typeof document === 'undefined'
+    ? ''
+    : (document.querySelector<HTMLMetaElement>('meta[name="base-path"]')?.content ?? '');
 
 /** The address of the server that served this page. */
 export const SERVER_URL: string = window.location.origin + BASE_PATH;
