@@ -135,8 +135,11 @@ suite('an upgrade from version 0.1.0', () => {
   });
 });
 
-const versions = async (muster: Muster) =>
-  Object.fromEntries((await muster.hosts()).map(({ name, agentVersion }) => [name, agentVersion]));
+/** Returns the agent's version of each host. */
+async function versions({ client }: Muster): Promise<Record<string, string>> {
+  const { items } = await client.call('listHosts', { query: { limit: 200 } });
+  return Object.fromEntries(items.map(({ name, agentVersion }) => [name, agentVersion]));
+}
 
 /** Waits until the present containers of a host have these states. */
 const expectContainers = (muster: Muster, host: FleetHost, states: Record<string, string>) =>
