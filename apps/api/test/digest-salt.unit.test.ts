@@ -52,7 +52,7 @@ describe('the salt of digests', () => {
       minutes: fc.integer({ min: 5, max: 25 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         let shared: DigestSaltState | null = null;
         let minutes = 0;
         const replicas: ({ parser: string; view: DigestSaltState | null; isPaused: boolean } | undefined)[] = [];
