@@ -64,8 +64,9 @@ export function createDigestSalts(
 
   async function refresh(): Promise<DigestSaltState> {
     const readAt = now();
-    let { stored, next: state } = await decide(prisma, readAt);
-    if (state !== stored) {
+    const seen = await decide(prisma, readAt);
+    let state = seen.next;
+    if (state !== seen.stored) {
       state = await prisma.$transaction(async (tx) => {
         // One process at a time decides. The lock also works while there is no row.
         await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('muster digest salt', 0)) IS NULL`;
