@@ -77,7 +77,7 @@ class ReportingHost {
   async report(snapshotTo: Api, heartbeatTo: Api, expected: object): Promise<void> {
     const containers = [...this.containers].map(([dockerId, state]) => ({
       ...{ dockerId, name: `name-of-${dockerId}`, image: 'nginx:1.29', state },
-      status: state === 'running' ? 'Up 5 minutes (healthy)' : 'Exited (1) 5 minutes ago',
+      status: state === 'running' ? 'Up 5 minutes' : 'Exited (1) 5 minutes ago',
       ports: [{ ip: '0.0.0.0', privatePort: 80, publicPort: 8080, type: 'tcp' }],
       labels: { team: 'web' },
     }));
