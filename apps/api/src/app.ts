@@ -52,7 +52,13 @@ import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './service
 import { addClockMetrics } from './services/maintenance/index.js';
 import { addFleetMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
 import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
-import { createHeartbeatService, createSnapshotRefusals, createHostReports } from './services/sync/index.js';
+import {
+  createHeartbeatService,
+  createSnapshotRefusals,
+  createHostReports,
+  createOwnDigestSalts,
+  type DigestSalts,
+} from './services/sync/index.js';
 import { createHostService } from './services/hosts/index.js';
 import { addFeedMetrics, createLiveStream, type LiveStreamOptions } from './services/live/index.js';
 
@@ -101,6 +107,8 @@ export interface AppOptions {
     'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs' | 'missedEventsMax'
   > &
     Pick<StreamRouteOptions, 'recheckMs' | 'operatorListenersMax'>;
+  /** The salts of the digests of snapshots. By default, this process shares its database with no other version. */
+  digestSalts?: DigestSalts;
   /** The metrics registry. Default: a new registry. */
   metrics?: Metrics;
   /** The bearer token required to read the metrics. If it is null, `metricsWithoutToken` applies. */
@@ -150,6 +158,7 @@ export function createApp({
   secret = randomBytes(32).toString('base64url'),
   webDir,
   stream = {},
+  digestSalts = createOwnDigestSalts(),
   metrics = createMetrics(),
   metricsToken = null,
   stalledMsMax = STALLED_MS_MAX,
@@ -209,6 +218,7 @@ export function createApp({
   const agents = createAgentRouting({
     agentTokens,
     containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
+    digestSalts,
     enrollment: createEnrollmentService(db, { ...options, tokenCache }),
     heartbeats: createHeartbeatService(db, { ...options, reports }),
     refusals: createSnapshotRefusals(db, {

@@ -33,8 +33,9 @@ import { createAdmissionControl } from './http/admission-control.js';
 import { createAgentReleaseService } from './services/agent-release/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
-import { createReplicaRecord } from './services/system/index.js';
-import { MUSTER_VERSION } from '@muster/contracts';
+import { createDigestSalts } from './services/sync/index.js';
+import { createReplicaRecord, REPLICA_LISTED_MS } from './services/system/index.js';
+import { CONTAINER_PARSER_VERSION, MUSTER_VERSION } from '@muster/contracts';
 
 // By default, V8 lets a small heap grow to four times its live data before it collects garbage. This flag limits the
 // heap to twice its live data, which costs a little CPU time and halves the heap's growth under overload.
@@ -69,7 +70,10 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const { now } = clock;
   const liveness = createLivenessService(db, { now, cadence });
   await liveness.recordLiveness();
-  const replica = createReplicaRecord(db, { version: MUSTER_VERSION, now });
+  const replica = createReplicaRecord(db, { version: MUSTER_VERSION, parserVersion: CONTAINER_PARSER_VERSION, now });
+  await replica.record();
+  const digestSalts = createDigestSalts(db, { now, runningMs: REPLICA_LISTED_MS });
+  await digestSalts.join();
   const snapshotMemoryBytesMax = env.MUSTER_SNAPSHOT_MEMORY_MIB * 1024 * 1024;
   const limits = {
     agentRequestsPerMinute: env.MUSTER_AGENT_REQUESTS_PER_MINUTE,
@@ -98,6 +102,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     cadence,
     snapshotMemoryBytesMax,
     ...limits,
+    digestSalts,
     agentRelease,
     webDir,
     metrics,
@@ -123,7 +128,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
       ),
   });
   addRetentionMetrics(metrics.registry, retention);
-  const stopBackground = startBackgroundTasks({ clock, liveness, replica, retention }, logger);
+  const stopBackground = startBackgroundTasks({ clock, liveness, replica, digestSalts, retention }, logger);
 
   const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
     deliverSecret(kind, value, process.stdout.isTTY, dataDir);

@@ -22,10 +22,10 @@ describe.each(testEngines())('/api/system on %s', (engine) => {
     const { api } = context;
     const { db, clock } = api;
     const organization = await api.organization();
-    const old = createReplicaRecord(db, { version: '0.2.9', now: clock });
+    const old = createReplicaRecord(db, { version: '0.2.9', parserVersion: '2', now: clock });
     await old.record();
     clock.advance(50_000);
-    const recent = createReplicaRecord(db, { version: '0.3.0', now: clock });
+    const recent = createReplicaRecord(db, { version: '0.3.0', parserVersion: '3', now: clock });
     await recent.record();
     const versions = async () => (await read(organization)).replicas.map(({ version }) => version);
     expect(await versions()).toEqual(['0.2.9', '0.3.0']);

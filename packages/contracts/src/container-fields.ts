@@ -170,8 +170,8 @@ function isFieldList(names: readonly string[]): boolean {
 const VERSION_3_FIELD_COUNT = 11;
 
 /**
- * The version of the container parser. It is part of the digest of each body. After an upgrade to a new version, the
- * digest of the same bytes therefore differs from the stored digest, and the bytes are parsed again. Increment the
+ * The version of the container parser. The digest of each body depends on it. After an upgrade to a new version, the
+ * digest of the same bytes therefore differs from the stored digest, and the bytes are parsed again (ADR 19). Increment the
  * first number with each change to `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host
  * (`ContainerTotals`). A new field or a new version of `parseStatus` changes the version automatically.
  */

@@ -52,7 +52,12 @@ export async function fillEveryTable(database: Database): Promise<void> {
   });
   await prisma.serviceLiveness.create({ data: { aliveAt: at } });
   await prisma.serviceOutage.create({ data: { startedAt: at, endedAt: at } });
-  await prisma.replica.create({ data: { id: crypto.randomUUID(), version: '0.3.0', startedAt: at, lastSeenAt: at } });
+  await prisma.replica.create({
+    data: { id: crypto.randomUUID(), version: '0.3.0', parserVersion: '3', startedAt: at, lastSeenAt: at },
+  });
+  await prisma.digestSalt.create({
+    data: { parserVersion: '3', epoch: 1, isMixed: false, previousSalt: '2', changedAt: at },
+  });
   await recordEvents(database, [{ name: 'evt-1' }, { name: 'evt-2' }]);
 }
 

@@ -7,12 +7,13 @@ import type { AgentLimits } from '../http/limit-agents.js';
 import type { EnrollmentLimit } from '../http/limit-enrollments.js';
 import { route, type Route } from '../http/route.js';
 import type { AgentTokenService, EnrollmentService } from '../services/enrollment/index.js';
-import { bodyDigest, type HeartbeatService, type SnapshotRefusals } from '../services/sync/index.js';
+import { bodyDigest, type DigestSalts, type HeartbeatService, type SnapshotRefusals } from '../services/sync/index.js';
 import type { ContainerService } from '../services/container.js';
 
 export interface AgentRouteOptions {
   agentTokens: AgentTokenService;
   containers: ContainerService;
+  digestSalts: DigestSalts;
   enrollment: EnrollmentService;
   heartbeats: HeartbeatService;
   refusals: SnapshotRefusals;
@@ -42,7 +43,17 @@ export const createAgentRouting = (options: AgentRouteOptions): { guards: AgentG
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 
 function agentRoutes(options: AgentRouteOptions): Route[] {
-  const { agentTokens, containers, enrollment, heartbeats, cadence, recordSnapshot, limits, enrollmentLimit } = options;
+  const {
+    agentTokens,
+    containers,
+    digestSalts,
+    enrollment,
+    heartbeats,
+    cadence,
+    recordSnapshot,
+    limits,
+    enrollmentLimit,
+  } = options;
   const runEnrollmentExclusive = createKeyedMutex('enrollment token', ENROLLMENT_QUEUE_LIMITS);
 
   return [
@@ -60,7 +71,9 @@ function agentRoutes(options: AgentRouteOptions): Route[] {
       async ({ caller: { hostId }, headers, body }) => {
         const observedAt = headers.observedAt === null ? null : new Date(headers.observedAt);
         const usage = { textBytes: 0, historyBytes: 0 };
-        const metadata = { ...headers, observedAt, digest: await bodyDigest(body), usage };
+        const { salt, isOwn } = digestSalts.saltFor(hostId);
+        const digest = await bodyDigest(body, salt);
+        const metadata = { ...headers, observedAt, digest, isOwnDigest: isOwn, usage };
         let rowsWritten = 0;
         try {
           const summary = await containers.syncContainers(hostId, body, metadata);

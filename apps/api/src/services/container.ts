@@ -25,6 +25,8 @@ export interface SnapshotMetadata {
   removedIds?: readonly string[];
   /** Digest of the body's bytes. Without a digest, even an unchanged body is compared row by row. */
   digest?: string | null;
+  /** Whether only this version's parser has stored digests that can equal `digest`. Default: true. */
+  isOwnDigest?: boolean;
   /**
    * Counters to which the sync adds the bytes that it parses and the bytes of the events that it writes. The bytes are
    * added even if the sync fails.
@@ -90,7 +92,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
   return {
     async syncContainers(hostId, containers, metadata = {}) {
       const { order = null, observedAt = null, complete = true, removedIds = [], digest = null } = metadata;
-      const { usage = { textBytes: 0, historyBytes: 0 } } = metadata;
+      const { isOwnDigest = true, usage = { textBytes: 0, historyBytes: 0 } } = metadata;
       const body = 'bytes' in containers ? containers : toBody(containers);
       const receivedAt = now();
       const snapshot = {
@@ -102,6 +104,7 @@ export function createContainerService(db: Database, options: ContainerServiceOp
         complete,
         removedIds,
         digest,
+        isOwnDigest,
         usage,
       };
       return (

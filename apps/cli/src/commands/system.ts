@@ -21,7 +21,10 @@ export function addSystemCommand(program: Command, terminal: Terminal): void {
     .action(({ output }: { output: 'table' | 'json' }) =>
       withApi(terminal, async (client) => {
         const system = await client.call('getSystem', {});
-        if (output === 'json') return terminal.out(`${toTerminalJson(JSON.stringify(system, null, 2))}\n`);
+        if (output === 'json') {
+          terminal.out(`${toTerminalJson(JSON.stringify(system, null, 2))}\n`);
+          return;
+        }
         const { version, database, replicas } = system;
         const kind = database.kind === 'embedded' ? 'embedded PostgreSQL' : 'PostgreSQL';
         terminal.out(toTerminalText(`Muster ${version} on ${kind} ${database.version}`) + '\n');

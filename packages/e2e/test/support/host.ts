@@ -15,33 +15,38 @@ export interface FleetHost extends Replay {
 
 /**
  * Starts an engine without containers, and an agent that enrolls with `enrollToken`. The files of both are in
- * `directory`.
+ * `directory`. `main` is the agent's main program.
  */
 export async function startHost(
   muster: Muster,
   directory: string,
   name: string,
   enrollToken: string,
+  main = mainOf('agent'),
 ): Promise<FleetHost> {
   const listen = { socketPath: join(directory, 'engines', `${name}.sock`) };
   const info = { ID: `browser-test-${name}`, Name: name };
   const options = { capturedEngine: 'docker-28.5', listen, seed: crc32(name), roles: [], info } as const;
   const replay = await startReplayedEngine(options);
-  return { ...replay, name, agent: startAgent(muster, directory, name, replay.server, enrollToken) };
+  return { ...replay, name, agent: startAgent(muster, directory, name, replay.server, enrollToken, main) };
 }
 
-/** Starts an agent for a host's engine. All agents of the host use the same state directory. */
+/**
+ * Starts an agent for a host's engine, which enrolls with `enrollToken` if it has no token of its own. All agents of the
+ * host use the same state directory.
+ */
 export const startAgent = (
   { url }: Muster,
   directory: string,
   name: string,
   { dockerHost }: Replay['server'],
-  enrollToken: string,
+  enrollToken: string | null,
+  main = mainOf('agent'),
 ): Program =>
-  startProgram(mainOf('agent'), {
+  startProgram(main, {
     env: {
       MUSTER_URL: url,
-      MUSTER_ENROLL_TOKEN: enrollToken,
+      ...(enrollToken === null ? {} : { MUSTER_ENROLL_TOKEN: enrollToken }),
       MUSTER_STATE_DIR: join(directory, 'agents', name),
       DOCKER_HOST: dockerHost,
       LOG_LEVEL: 'error',

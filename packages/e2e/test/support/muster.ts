@@ -23,9 +23,9 @@ export class Muster {
 
   /**
    * Starts the API on the database of `DATABASE_URL`, or on an embedded database, which is created if it does not
-   * exist.
+   * exist. `main` is the API's main program. Default: the built API of this version.
    */
-  async start(database = 'data'): Promise<void> {
+  async start(database = 'data', main?: string): Promise<void> {
     const env = {
       MUSTER_DATA_DIR: join(this.directory, database),
       MUSTER_AGENT_RELEASE_DIR: join(this.directory, 'no-release'),
@@ -33,7 +33,8 @@ export class Muster {
       MUSTER_SNAPSHOT_SECONDS: '10',
       MUSTER_DRAIN_SECONDS: '0',
     };
-    this.#api = await startApi({ env: { ...env, ...this.env }, adminKey: this.key, port: this.#port });
+    const options = { env: { ...env, ...this.env }, adminKey: this.key, port: this.#port };
+    this.#api = await startApi(main === undefined ? options : { ...options, main });
     ({ url: this.url, port: this.#port } = this.#api);
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import { createInterval, type Interval } from '../../lib/interval.js';
 import { CLOCK_INTERVAL_MS } from './database-clock.js';
 import type { LivenessService } from '../freshness/index.js';
+import type { DigestSalts } from '../sync/index.js';
 import type { ReplicaRecord } from '../system/index.js';
 import type { RetentionService } from './retention.js';
 
@@ -20,8 +21,15 @@ export function startBackgroundTasks(
     clock,
     liveness,
     replica,
+    digestSalts,
     retention,
-  }: { clock: Clock; liveness: LivenessService; replica: ReplicaRecord; retention: RetentionService },
+  }: {
+    clock: Clock;
+    liveness: LivenessService;
+    replica: ReplicaRecord;
+    digestSalts: DigestSalts;
+    retention: RetentionService;
+  },
   logger: Logger,
 ): () => Promise<void> {
   const start = (name: string, intervalMs: number, task: (isStopped: () => boolean) => Promise<void>): Interval => {
@@ -34,6 +42,7 @@ export function startBackgroundTasks(
     start("comparison with the database's clock", CLOCK_INTERVAL_MS, () => clock.synchronize()),
     start('liveness record', liveness.intervalMs, () => liveness.recordLiveness()),
     start('record of this process', replica.intervalMs, () => replica.record()),
+    start('salt of digests', digestSalts.intervalMs, () => digestSalts.refresh()),
     start('correction of future timestamps', FUTURE_INSTANTS_INTERVAL_MS, () => liveness.lowerFutureInstants()),
     start('retention', RETENTION_INTERVAL_MS, async (isStopped) => {
       const pruned = await retention.prune(isStopped);

@@ -20,6 +20,8 @@ export interface ReceivedSnapshot {
   removedIds: readonly string[];
   /** Digest of the body's bytes; null if unknown. */
   digest: string | null;
+  /** Whether rows that match the digest are certainly what this version's parser would write. */
+  isOwnDigest: boolean;
   usage: SnapshotUsage;
 }
 

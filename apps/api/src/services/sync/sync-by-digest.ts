@@ -7,7 +7,7 @@ import type { ReceivedSnapshot, SyncParts } from './received-snapshot.js';
  */
 export async function syncByDigest(
   { cadence, cache, reports }: SyncParts,
-  { hostId, reader, order, times, complete, digest }: ReceivedSnapshot,
+  { hostId, reader, order, times, complete, digest, isOwnDigest }: ReceivedSnapshot,
 ): Promise<SyncSummary | null> {
   if (!complete || digest === null) return null;
   // If the cached digest differs, the stored digest usually differs too, and the statement would match no row. With
@@ -18,7 +18,8 @@ export async function syncByDigest(
   const reported = await reports.report({ kind: 'snapshot', hostId, digest, order, heartbeatSeconds, ...times });
   if (reported === null || reported === 'later') return null;
   const { revision, containerCount } = reported;
-  if (cached === undefined) cache.set(hostId, { revision, digest, ...reader.cacheEntry() });
+  // A sync by text requires that this version's parser has written the rows.
+  if (cached === undefined && isOwnDigest) cache.set(hostId, { revision, digest, ...reader.cacheEntry() });
   const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
   return { hostId, applied: true, ...counts, revision, digest, cadence };
 }

@@ -1,3 +1,3 @@
 /** What this installation consists of: its version, its database and its processes. */
-export { createReplicaRecord, type ReplicaRecord } from './replica-record.js';
+export { createReplicaRecord, REPLICA_LISTED_MS, type ReplicaRecord } from './replica-record.js';
 export { getSystem } from './system.js';

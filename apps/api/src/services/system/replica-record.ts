@@ -23,7 +23,7 @@ export interface ReplicaRecord {
 /** Creates the record of this process, which began now. Writes nothing. */
 export function createReplicaRecord(
   { prisma }: Pick<Database, 'prisma'>,
-  { version, now }: { version: string; now: () => Date },
+  { version, parserVersion, now }: { version: string; parserVersion: string; now: () => Date },
 ): ReplicaRecord {
   const id = randomUUID();
   const startedAt = now();
@@ -33,7 +33,7 @@ export function createReplicaRecord(
       const lastSeenAt = now();
       await prisma.replica.upsert({
         where: { id },
-        create: { id, version, startedAt, lastSeenAt },
+        create: { id, version, parserVersion, startedAt, lastSeenAt },
         update: { lastSeenAt },
       });
       await prisma.replica.deleteMany({ where: { lastSeenAt: { lt: new Date(lastSeenAt.getTime() - ROW_KEPT_MS) } } });

@@ -16,8 +16,9 @@ export async function getSystem({ prisma, engine }: Database, now: Date): Promis
       // A distribution may add its own version: "15.14 (Debian 15.14-0+deb12u1)".
       version: database!.version.split(' ', 1)[0]!,
     },
-    replicas: replicas.map(({ startedAt, lastSeenAt, ...replica }) => ({
-      ...replica,
+    replicas: replicas.map(({ id, version, startedAt, lastSeenAt }) => ({
+      id,
+      version,
       startedAt: startedAt.toISOString(),
       lastSeenAt: lastSeenAt.toISOString(),
     })),

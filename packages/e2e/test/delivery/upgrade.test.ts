@@ -1,0 +1,180 @@
+/**
+ * Tests upgrades from version 0.1.0, which is built from git and runs with its own data first. All replicas of 0.1.0
+ * are stopped before this version starts (docs/upgrading.md).
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createClient, type Client } from '@muster/client';
+import { MUSTER_VERSION, Paths } from '@muster/contracts';
+import { createEmptyServerDatabase, testEngines } from '@muster/db/testing';
+import { eventually, isAvailable, mainOf, runIf } from '@muster/testkit';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runContainer, startAgent, startHost, type FleetHost } from '../support/host.js';
+import { Muster } from '../support/muster.js';
+import { buildOldVersion, whyUnavailable, type OldVersion } from '../support/old-version.js';
+
+const OWNER = { name: 'Ada', email: 'ada@example.org', password: 'correct horse battery staple' };
+
+const suite = runIf(isAvailable(await whyUnavailable('v0.1.0')), describe);
+
+suite('an upgrade from version 0.1.0', () => {
+  let old: OldVersion;
+  beforeAll(async () => {
+    old = await buildOldVersion('v0.1.0');
+  }, 600_000);
+
+  describe.each(testEngines())('on %s', (engine) => {
+    let directory: string;
+    const closers: (() => Promise<unknown>)[] = [];
+    let muster: Muster;
+    /** The host of an agent of version 0.1.0, and the host of an agent of this version. */
+    let hosts: FleetHost[] = [];
+    /** The session of the owner, and the key of a viewer, both of version 0.1.0. */
+    let cookie = '';
+    let viewerKey = '';
+    /** The answers of version 0.1.0 directly before it was stopped. */
+    let before: Awaited<ReturnType<typeof readEverything>>;
+
+    const agentMains = () => [old.mainOf('agent'), mainOf('agent')] as const;
+    const withCookie = (path: string) => fetch(muster.url + path, { headers: { Cookie: cookie } });
+
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'muster-upgrade-'));
+      closers.unshift(() => rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+      const database = engine === 'postgresql' ? await createEmptyServerDatabase() : null;
+      if (database !== null) closers.unshift(() => database.drop());
+      muster = new Muster(directory, {
+        MUSTER_SECRET: 'the secret of both versions, 32+ characters',
+        ...(database === null ? {} : { DATABASE_URL: database.url }),
+      });
+      closers.unshift(() => muster.stop());
+      await muster.start('data', old.mainOf('api'));
+
+      const token = new URL(await muster.setupLink()).hash.replace('#token=', '');
+      const answer = await fetch(muster.url + Paths.setup, {
+        method: 'POST',
+        headers: { Origin: muster.url, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ token, ...OWNER }),
+      });
+      expect(answer.status).toBe(201);
+      cookie = answer.headers.getSetCookie()[0]!.split(';', 1)[0]!;
+      const key = await muster.client.call('createApiKey', { body: { name: 'a viewer', role: 'viewer' } });
+      viewerKey = key.key;
+    });
+    afterAll(async () => {
+      await Promise.all(hosts.map(({ agent }) => agent.stop()));
+      await Promise.all(hosts.map((host) => host.close()));
+      for (const close of closers) await close();
+    });
+
+    test('agents of both versions enroll at version 0.1.0 and report to it', async () => {
+      const start = async (name: string, main: string) =>
+        startHost(muster, directory, name, await muster.enrollmentToken(name), main);
+      const [oldMain, currentMain] = agentMains();
+      hosts = [await start('old', oldMain), await start('current', currentMain)];
+      for (const host of hosts) {
+        runContainer(host, `${host.name}-web`);
+        const gone = runContainer(host, `${host.name}-gone`);
+        await expectContainers(muster, host, { [`${host.name}-web`]: 'running', [`${host.name}-gone`]: 'running' });
+        host.engine.stop(gone);
+        host.engine.remove(gone);
+        await expectContainers(muster, host, { [`${host.name}-web`]: 'running' });
+      }
+      expect(await versions(muster)).toEqual({ old: '0.1.0', current: MUSTER_VERSION });
+    });
+
+    test('everything is listed as before', async () => {
+      await Promise.all(hosts.map(({ agent }) => agent.stop()));
+      before = await readEverything(muster.client);
+      expect(before.containers).toHaveLength(4);
+      expect(before.events.length).toBeGreaterThanOrEqual(6);
+      await muster.stop();
+      await muster.start();
+      expect((await muster.client.call('getSystem')).version).toBe(MUSTER_VERSION);
+      expect(await readEverything(muster.client)).toEqual(before);
+    });
+
+    test('sessions and API keys of version 0.1.0 are valid', async () => {
+      const session = await withCookie(Paths.session);
+      expect([session.status, await session.json()]).toMatchObject([
+        200,
+        { user: { email: OWNER.email }, role: 'owner' },
+      ]);
+      const viewer = createClient({ url: muster.url, key: viewerKey });
+      expect(await viewer.call('getSession')).toMatchObject({ apiKey: { name: 'a viewer' }, role: 'viewer' });
+    });
+
+    test('agents of both versions continue without enrolling again', async () => {
+      hosts.forEach((host, index) => {
+        host.agent = startAgent(muster, directory, host.name, host.server, null, agentMains()[index]);
+      });
+      for (const host of hosts) {
+        runContainer(host, `${host.name}-new`);
+        await expectContainers(muster, host, { [`${host.name}-web`]: 'running', [`${host.name}-new`]: 'running' });
+      }
+      const listed = await muster.hosts();
+      expect(listed.map(({ id }) => id).sort()).toEqual(before.hosts.map(({ id }) => id).sort());
+      expect(listed).toMatchObject([
+        { freshness: 'online', problems: [] },
+        { freshness: 'online', problems: [] },
+      ]);
+    });
+
+    test('an agent that is upgraded keeps its host', async () => {
+      const host = hosts[0]!;
+      await host.agent.stop();
+      host.agent = startAgent(muster, directory, host.name, host.server, null);
+      runContainer(host, 'old-last');
+      await expectContainers(muster, host, { 'old-web': 'running', 'old-new': 'running', 'old-last': 'running' });
+      await eventually(async () => {
+        expect(await versions(muster)).toEqual({ old: MUSTER_VERSION, current: MUSTER_VERSION });
+      });
+      expect(await muster.hosts()).toHaveLength(2);
+    });
+  });
+});
+
+/** Returns the agent's version of each host. */
+async function versions({ client }: Muster): Promise<Record<string, string>> {
+  const { items } = await client.call('listHosts', { query: { limit: 200 } });
+  return Object.fromEntries(items.map(({ name, agentVersion }) => [name, agentVersion]));
+}
+
+/** Waits until the present containers of a host have these states. */
+const expectContainers = (muster: Muster, host: FleetHost, states: Record<string, string>) =>
+  eventually(async () => {
+    const containers = (await muster.containers()).filter(({ hostName }) => hostName === host.name);
+    expect(Object.fromEntries(containers.map(({ name, state }) => [name, state]))).toEqual(states);
+  });
+
+/** Reads what version 0.1.0 and this version both list, without values that change with time. */
+async function readEverything(client: Client) {
+  const all = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+    const list: T[] = [];
+    for await (const item of items) list.push(item);
+    return list;
+  };
+  const query = { limit: 200 } as const;
+  const hosts = await all(client.items('listHosts', { query }));
+  const containers = await all(client.items('listContainers', { query: { ...query, presence: 'all' } }));
+  return {
+    hosts: hosts.map(
+      ({ id, name, engineId, engine, os, arch, agentVersion, revision, containerCount, enrolledAt }) => ({
+        ...{ id, name, engineId, engine, os, arch, agentVersion, revision, containerCount, enrolledAt },
+      }),
+    ),
+    containers: containers.map((container) => ({
+      ...pick(container, 'hostId', 'dockerId', 'name', 'image', 'imageId', 'command', 'state', 'status', 'ports'),
+      ...pick(container, 'labels', 'startedAt', 'health', 'exitCode', 'firstSeenAt', 'changedAt', 'removedAt'),
+    })),
+    events: await all(client.items('listEvents', { query })),
+    members: await all(client.items('listMembers', { query })),
+    apiKeys: (await all(client.items('listApiKeys', { query }))).map((key) => pick(key, 'id', 'name', 'role')),
+    enrollmentTokens: await all(client.items('listEnrollmentTokens', { query })),
+    audit: await all(client.items('listAuditEntries', { query })),
+  };
+}
+
+const pick = <T, K extends keyof T>(object: T, ...names: K[]): Pick<T, K> =>
+  Object.fromEntries(names.map((name) => [name, object[name]])) as Pick<T, K>;
