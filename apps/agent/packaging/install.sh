@@ -4,6 +4,7 @@
 set -eu
 
 MUSTER_URL_DEFAULT=''
+MUSTER_URL_IS_CONFIGURED=yes
 CHECKSUMS=''
 
 # Settings that are written to the configuration file if this script's environment contains them.
@@ -17,7 +18,7 @@ Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-s
 
   --token T      the enrollment token; set MUSTER_ENROLL_TOKEN instead if other users can read this machine's process
                  list. The token is not required, and is ignored, if the agent already runs and reports to this API
-  --url URL      the API to report to, if it is not the one that served this script
+  --url URL      the address of the API, if it is not the one in this script
   --prefix DIR   install bin/muster-agent below DIR (default: /usr/local)
   --no-service   install, enroll and report once, but do not set up a service
   --uninstall    revoke this host's token and remove the agent, its state and its settings
@@ -858,6 +859,8 @@ main() {
     shift
   done
   source=${MUSTER_URL_DEFAULT:-$url}
+  # An API without a configured address inserts the one that it listens on, which other machines may not reach.
+  if [ "$MUSTER_URL_IS_CONFIGURED" = no ]; then source=$url; fi
   binary=$root$prefix/bin/muster-agent
   state=$root/var/lib/muster-agent
   config=$root/etc/muster-agent/config

@@ -155,7 +155,7 @@ export function createApp({
   now = () => new Date(),
   skewMs = () => 0,
   elapsedMs = () => performance.now(),
-  agentRelease = createAgentReleaseService(null, () => ''),
+  agentRelease = createAgentReleaseService(null, { publicUrl: null, localUrl: publicUrl }),
   isDraining = () => false,
 }: AppOptions): Express {
   const options = { now, cadence };
