@@ -10,10 +10,15 @@ export const INPUTS_FILE = 'inputs.sha256';
  * scripts and the version of Node.js.
  */
 export async function hashInputs(packageDirectory: string, bundle: string): Promise<string> {
-  const hash = createHash('sha256').update(process.version).update(await readFile(bundle));
+  const hash = createHash('sha256')
+    .update(process.version)
+    .update(await readFile(bundle));
   for (const directory of ['packaging', 'scripts']) {
     const files = await readdir(join(packageDirectory, directory), { withFileTypes: true });
-    for (const name of files.filter((entry) => entry.isFile()).map((entry) => entry.name).sort()) {
+    for (const name of files
+      .filter((entry) => entry.isFile())
+      .map((entry) => entry.name)
+      .sort()) {
       hash.update(`\n${directory}/${name}\n`).update(await readFile(join(packageDirectory, directory, name)));
     }
   }
