@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import fc from 'fast-check';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { installMethods, isLoopback } from '../src/features/add-host/install-methods';
 import { compareSeverity } from '../src/features/fleet/host-order';
 import { expiryOf, isKeyInvalid, isTokenInvalid } from '../src/features/settings/expiry';
