@@ -35,7 +35,13 @@ import { deleteAbandoned, partialDirectory, replaceDirectory } from './replace-d
 const PACKAGE_DIRECTORY = fileURLToPath(new URL('..', import.meta.url));
 
 /** The files of `packaging/` that are part of a release. */
-const PACKAGING_FILES = ['install.sh', 'muster-agent.service', 'muster-agent.openrc'];
+const PACKAGING_FILES = [
+  'install.sh',
+  'muster-agent.service',
+  'muster-agent.openrc',
+  'muster-agent-update.service',
+  'muster-agent-update.timer',
+];
 
 /**
  * The marker that Node.js uses to find an embedded application ("Single executable applications" in its documentation).

@@ -26,6 +26,8 @@ case "$*" in
     podman system service --time=0 unix:///run/podman/podman.sock >/dev/null 2>&1 &
     echo $! >/run/podman.pid
     for _ in 1 2 3 4 5 6 7 8 9 10; do [ -S /run/podman/podman.sock ] || sleep 0.5; done
+    # SocketMode= of podman.socket.
+    chmod 660 /run/podman/podman.sock
     ;;
 esac
 `;
@@ -92,7 +94,9 @@ export async function openPodmanMachine(dir: string, apiUrl: string): Promise<En
   await writeFile(
     containers,
     '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "runc"\n' +
-      `volume_path = "${dir}/volumes"\n`,
+      `volume_path = "${dir}/volumes"\n` +
+      // Podman's default limits may be higher than this machine's.
+      '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',
   );
   await writeFile(storage, `[storage]\ndriver = "vfs"\ngraphroot = "${dir}/storage"\nrunroot = "/run/containers"\n`);
   // This process keeps the namespaces.
