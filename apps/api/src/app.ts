@@ -233,7 +233,7 @@ export function createApp({
   const routes = [
     ...agents.routes,
     ...healthRoutes(db, isDraining, elapsedMs),
-    ...hostRoutes(source, createHostService(source, { ...options, tokenCache })),
+    ...hostRoutes(source, createHostService(source, { ...options, tokenCache }), agentRelease),
     ...containerRoutes(containers),
     ...inventoryRoutes(source, containers, getSummary, createGetAttention(source), createGetFleetMap(source)),
     ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),
