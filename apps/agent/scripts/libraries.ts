@@ -36,7 +36,7 @@ function debianPackage(path: string): Library['package'] {
       const query = (...args: string[]): string =>
         execFileSync('dpkg-query', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
       const name = query('--search', listed).split(': ')[0]!;
-      const [plainName, version] = query('--show', '--showformat=${Package} ${Version}', name).split(' ');
+      const [plainName, version] = query('--show', '--showformat=$' + '{Package} $' + '{Version}', name).split(' ');
       const license = realpathSync(`/usr/share/doc/${plainName}/copyright`);
       return { name: plainName!, version: version!, license };
     } catch {

@@ -15,8 +15,8 @@ export async function replaceDirectory(replacement: string, directory: string): 
   const previous = `${replacement}-previous`;
   for (let attempt = 1; ; attempt++) {
     await rm(previous, { recursive: true, force: true });
-    await rename(directory, previous).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
+    await rename(directory, previous).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
     try {
       await rename(replacement, directory);

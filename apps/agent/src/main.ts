@@ -65,7 +65,7 @@ async function runWithSettings(request: Request, signal: AbortSignal): Promise<E
     const previousUrl = { configFile: file.path, environment: process.env['MUSTER_URL'] ?? null };
     return print(await moveAgent(parsed.env, previousUrl, signal));
   }
-  if (request.command === 'update') return updateAgent(parsed.env, layered.values, signal);
+  if (request.command === 'update') return updateAgent(parsed.env, layered.values, process.env, signal);
   return runCommand(request, parsed.env, signal);
 }
 

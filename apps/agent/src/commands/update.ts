@@ -30,12 +30,14 @@ const SCRIPT_BYTES_MAX = 1024 * 1024;
 /**
  * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The script
  * verifies checksums, restarts the service, and restores the earlier release if the new one does not report within a
- * minute. `values` are the settings with which the script downloads. Resolves with the exit code.
+ * minute. `values` are the settings with which the script downloads.
+ * The script gets this process's environment without the enrollment token. Resolves with the exit code.
  * @throws StopError if nothing can be installed on this machine.
  */
 export async function updateAgent(
   env: AgentEnv,
   values: Readonly<Partial<Record<Variable, string>>>,
+  { MUSTER_ENROLL_TOKEN: _token, ...environment }: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   if (!SERVICES.some((paths) => paths.every((path) => existsSync(path)))) {
@@ -55,7 +57,6 @@ export async function updateAgent(
   }
   const { musterUrl } = enrollment;
   const script = await fetchScript(env, new URL(musterUrl), signal);
-  const { MUSTER_ENROLL_TOKEN: _token, ...environment } = process.env;
   for (const [variable, name] of Object.entries(DOWNLOAD_VARIABLES)) {
     const value = values[variable as Variable];
     if (value !== undefined) environment[name] = value;

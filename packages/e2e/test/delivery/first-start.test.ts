@@ -16,7 +16,7 @@ const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const KEY = newToken();
 
 let clone: string;
-let muster: Program;
+let muster: Program | undefined;
 let url: string;
 
 /** Creates the clone. Only the agent's files are copied, because the release is built next to them. */
@@ -43,7 +43,7 @@ async function start(): Promise<void> {
     env: { PORT: '0', MUSTER_DATA_DIR: join(clone, 'data'), MUSTER_ADMIN_KEY: KEY, MUSTER_DRAIN_SECONDS: '0' },
   });
   await eventually(async () => {
-    url = /^Muster is listening on (\S+?)\.?$/m.exec(muster.stdout())![1]!;
+    url = /^Muster is listening on (\S+?)\.?$/m.exec(muster!.stdout())![1]!;
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
   }, 60_000);
 }
@@ -68,7 +68,7 @@ test('the first start prepares the agent’s installer in the background, and th
   expect(await describeRelease()).toMatchObject({ state: 'preparing', version: null });
   expect((await fetch(`${url}/install.sh`)).status).toBe(404);
   await eventually(async () => expect((await readdir(agentDirectory)).join()).toContain('release.part-'), 60_000);
-  await muster.stop('SIGINT', 15_000);
+  await muster!.stop('SIGINT', 15_000);
   expect(await readdir(agentDirectory)).not.toContain('release');
 
   await start();
@@ -103,9 +103,9 @@ test('the first start prepares the agent’s installer in the background, and th
   const checksums = execFileSync('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: release }).toString();
   expect(checksums).toBe('');
   const builtAt = (await stat(join(release, 'SHA256SUMS'))).mtimeMs;
-  await muster.stop('SIGINT', 15_000);
+  await muster!.stop('SIGINT', 15_000);
   await start();
   expect(await describeRelease()).toMatchObject({ state: 'ready' });
-  await eventually(() => expect(muster.stderr()).toContain('the agent release is up to date'), 60_000);
+  await eventually(() => expect(muster!.stderr()).toContain('the agent release is up to date'), 60_000);
   expect((await stat(join(release, 'SHA256SUMS'))).mtimeMs).toBe(builtAt);
 }, 300_000);

@@ -12,7 +12,7 @@ import { startCommand } from '@muster/testkit';
  */
 export interface EngineMachine {
   /** Runs a shell command. `sudo` and `systemctl` are scripts. */
-  run(command: string): Promise<{ code: number | null; stdout: string; stderr: string }>;
+  run(this: void, command: string): Promise<{ code: number | null; stdout: string; stderr: string }>;
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ esac
 `;
 
 /** Turns the namespaces of a process into a machine. `setup` is a shell command that runs there first, as root. */
-export async function openEngineMachine(
+async function openEngineMachine(
   pid: number,
   options: { dir: string; apiUrl: string; setup: string; env?: Record<string, string> },
 ): Promise<EngineMachine> {

@@ -67,7 +67,7 @@ export function createAgentReleaseService(
     if (directory === null) throw new NotFoundError('agent release');
     return resolve(directory, name);
   };
-  const read = (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(throwNotFoundIfMissing);
+  const read = async (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(throwNotFoundIfMissing);
 
   return {
     async installScript() {
