@@ -12,7 +12,7 @@ import { startCommand } from '@muster/testkit';
  */
 export interface EngineMachine {
   /** Runs a shell command. `sudo` and `systemctl` are scripts. */
-  run(this: void, command: string): Promise<{ code: number | null; stdout: string; stderr: string }>;
+  run: (command: string) => Promise<{ code: number | null; stdout: string; stderr: string }>;
   close(): Promise<void>;
 }
 
