@@ -4,7 +4,11 @@
 set -eu
 
 MUSTER_URL_DEFAULT=''
+MUSTER_URL_IS_CONFIGURED=yes
 CHECKSUMS=''
+
+# How long an updated agent may take until it has reported.
+REPORT_SECONDS=60
 
 # Settings that are written to the configuration file if this script's environment contains them.
 KEPT_SETTINGS='DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION HTTPS_PROXY HTTP_PROXY NO_PROXY
@@ -12,14 +16,15 @@ MUSTER_CA_FILE SSL_CERT_FILE NODE_EXTRA_CA_CERTS MUSTER_REDACT_NAMES MUSTER_REDA
 
 usage() {
   cat <<'END'
-Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-service]
+Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-service] [--auto-update]
        install.sh --uninstall
 
   --token T      the enrollment token; set MUSTER_ENROLL_TOKEN instead if other users can read this machine's process
                  list. The token is not required, and is ignored, if the agent already runs and reports to this API
-  --url URL      the API to report to, if it is not the one that served this script
+  --url URL      the address of the API, if it is not the one in this script
   --prefix DIR   install bin/muster-agent below DIR (default: /usr/local)
   --no-service   install, enroll and report once, but do not set up a service
+  --auto-update  update the agent once a day (muster-agent-update.timer, only with systemd)
   --uninstall    revoke this host's token and remove the agent, its state and its settings
   --root DIR     install everything below DIR instead of /, create no user and start no service
 
@@ -133,7 +138,7 @@ keep_previous() { # FILE
 restore_previous_files() {
   if service_is_active; then stop_service; fi
   restored='the earlier release and settings were restored'
-  for file in "$binary" "$unit" "$init_script" "$config" "$state/agent.json"; do
+  for file in "$binary" "$unit" "$init_script" "$update_service" "$update_timer" "$config" "$state/agent.json"; do
     case $kept in
       *"|$file|"*)
         rename "$(previous_of "$file")" "$file" ||
@@ -152,7 +157,7 @@ rename() { # NEW TARGET
 }
 
 delete_previous_files() {
-  for file in "$binary" "$unit" "$init_script" "$config" "$state/agent.json"; do
+  for file in "$binary" "$unit" "$init_script" "$update_service" "$update_timer" "$config" "$state/agent.json"; do
     case $kept in *"|$file|"*) rm -f "$(previous_of "$file")" ;; esac
   done
 }
@@ -657,6 +662,45 @@ run_service() {
   service_was_stopped=no
 }
 
+# Waits until the updated agent has reported. Ends the script if it does not, which restores the earlier release.
+wait_for_report() {
+  deadline=$(($(date +%s) + REPORT_SECONDS))
+  until agent_status | grep -q '"acceptedAt": "'; do
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      service_was_stopped=yes
+      die "the new release did not report to $url within $REPORT_SECONDS seconds; to find out why, run: $(log_command)"
+    fi
+    pause
+  done
+}
+
+# Returns whether the agent is updated automatically, now or since an earlier run of this script.
+uses_timer() { [ "$auto_update" = yes ] || { [ -z "$root" ] && [ -f "$update_timer" ]; }; }
+
+# Ends the script if the agent should be updated automatically, but cannot be, or not safely.
+check_timer() {
+  uses_service && [ "$manager" = systemd ] ||
+    die '--auto-update needs systemd: on this machine, run `muster-agent update` from time to time, for example with cron'
+  case $url in
+    https://* | http://localhost | http://localhost[:/]* | http://127.0.0.1 | http://127.0.0.1[:/]*) ;;
+    *)
+      die "the agent cannot be updated automatically from $url: without TLS, anyone on the network path could install \
+programs on this machine as root. Use an https address, or turn off automatic updates: rm $update_timer"
+      ;;
+  esac
+}
+
+install_timer() {
+  download muster-agent-update.service "$update_service.part"
+  sed "s|^ExecStart=/usr/local/bin/|ExecStart=$prefix/bin/|" "$update_service.part" >"$update_service.new"
+  rm -f "$update_service.part"
+  replace_file "$update_service.new" "$update_service"
+  download muster-agent-update.timer "$update_timer.part"
+  replace_file "$update_timer.part" "$update_timer"
+  systemctl daemon-reload
+  systemctl enable --quiet --now muster-agent-update.timer
+}
+
 # Leaves the state directory to the agent that uses it: stops the service, disables it and ends the script.
 yield_to() { # PROCESS
   stop_service || true
@@ -701,6 +745,7 @@ $holder), and start it again with: $command"
 }
 
 do_install() {
+  if uses_timer; then check_timer; fi
   if [ -n "$token" ] && needs_enrollment; then check_token; fi
   create_user
   check_settings
@@ -737,8 +782,11 @@ that engine appears as two hosts"
     describe_process
   elif is_enrolled_at '' || [ -n "$(setting MUSTER_ENROLL_TOKEN)$(setting MUSTER_ENROLL_TOKEN_FILE)" ]; then
     run_service
+    case $kept in *"|$binary|"*) wait_for_report ;; esac
     say 'The agent runs as the service muster-agent'
   fi
+  if uses_timer; then install_timer; fi
+  if [ "$changed" = no ]; then say 'This machine already has the release of the server'; fi
   finished=yes
 }
 
@@ -761,7 +809,8 @@ is_installed() {
 delete_service() {
   if [ -n "$root" ]; then return; fi
   disable_service || true
-  rm -f "$unit" "$init_script" /var/log/muster-agent.log
+  if [ -f "$update_timer" ]; then systemctl disable --quiet --now muster-agent-update.timer || true; fi
+  rm -f "$unit" "$init_script" "$update_service" "$update_timer" /var/log/muster-agent.log
   if [ "$manager" = systemd ]; then systemctl daemon-reload; fi
 }
 
@@ -824,7 +873,9 @@ main() {
   token_is_argument=no
   prefix=/usr/local
   root=
+  prefix_is_default=yes
   service=yes
+  auto_update=no
   action=install
   while [ $# -gt 0 ]; do
     case $1 in
@@ -834,6 +885,7 @@ main() {
           --token) token=$2 token_is_argument=yes ;;
           --url) url=${2%/} ;;
           --prefix)
+            prefix_is_default=no
             case $2 in
               /*) prefix=${2%/} ;;
               '') die "$1 is empty, perhaps because a variable is not set" ;;
@@ -848,6 +900,7 @@ main() {
         shift
         ;;
       --no-service) service=no ;;
+      --auto-update) auto_update=yes ;;
       --uninstall) action=uninstall ;;
       -h | --help)
         usage
@@ -858,11 +911,15 @@ main() {
     shift
   done
   source=${MUSTER_URL_DEFAULT:-$url}
+  # An API without a configured address inserts the one that it listens on, which other machines may not reach.
+  if [ "$MUSTER_URL_IS_CONFIGURED" = no ]; then source=$url; fi
   binary=$root$prefix/bin/muster-agent
   state=$root/var/lib/muster-agent
   config=$root/etc/muster-agent/config
   unit=/etc/systemd/system/muster-agent.service
   init_script=/etc/init.d/muster-agent
+  update_service=/etc/systemd/system/muster-agent-update.service
+  update_timer=/etc/systemd/system/muster-agent-update.timer
   find_manager
   if [ -z "$root" ] && [ "$(id -u)" != 0 ]; then die 'must run as root (sudo), or with --root DIR'; fi
   if [ $action = uninstall ]; then
@@ -871,6 +928,11 @@ main() {
   fi
   [ -n "$url" ] || die 'no API address: fetch this script from the API, or set --url'
   [ -n "$CHECKSUMS" ] || die 'this script contains no checksums: fetch it from an API that serves an agent release'
+  if [ $prefix_is_default = yes ]; then
+    find_binary
+    prefix=${binary#"$root"}
+    prefix=${prefix%/bin/muster-agent}
+  fi
   choose_certificates
   do_install
 }

@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Library } from './libraries.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -11,10 +15,10 @@ interface ListedPackage {
 }
 
 /**
- * Returns the bill of materials of the agent's executable as CycloneDX 1.6 (JSON). It lists Node.js and each package,
- * with the package's hash.
+ * Returns the bill of materials of the agent's release as CycloneDX 1.6 (JSON). It lists Node.js, each npm package in
+ * the executable and each library in the image, with their hashes.
  */
-export async function billOfMaterials(version: string): Promise<string> {
+export async function billOfMaterials(version: string, libraries: readonly Library[]): Promise<string> {
   const lockfile = await readFile(`${ROOT}/pnpm-lock.yaml`, 'utf8');
   const manifest = JSON.parse(await readFile(`${ROOT}/package.json`, 'utf8')) as { packageManager: string };
   const packages = [...runtimePackages(manifest.packageManager)].sort();
@@ -38,10 +42,21 @@ export async function billOfMaterials(version: string): Promise<string> {
     specVersion: '1.6',
     version: 1,
     metadata: { component: { ...agent, licenses: [{ license: { id: 'MIT' } }] } },
-    components: [node, ...components],
+    components: [node, ...components, ...libraries.map(libraryComponent)],
     dependencies: [{ ref: 'muster-agent', dependsOn: ['node', ...components.map(({ purl }) => purl)] }],
   };
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function libraryComponent({ path, package: debianPackage }: Library): object {
+  return {
+    type: 'library',
+    'bom-ref': path,
+    name: basename(path),
+    ...(debianPackage === null ? {} : { version: debianPackage.version, group: debianPackage.name }),
+    description: 'in the image only',
+    hashes: [{ alg: 'SHA-512', content: createHash('sha512').update(readFileSync(path)).digest('hex') }],
+  };
 }
 
 /** Returns every npm package that the agent needs at runtime, as `name@version`. */

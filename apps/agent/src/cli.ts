@@ -11,6 +11,7 @@ const COMMANDS = {
   status: 'show the state of the running agent and this machine’s enrollment',
   leave: 'revoke this machine’s agent token; the API keeps the host’s history',
   move: 'change the API’s address to --url, without a new token; sends the stored token to that address',
+  update: 'as root: install the release of this machine’s server, and restore the earlier one if it cannot report',
   config: 'print every setting, its value and where the value comes from',
   version: 'print the version',
   help: 'print this help',

@@ -7,6 +7,7 @@ import { createChecks } from './commands/checks.js';
 import { runChecks, formatFindings } from './commands/doctor.js';
 import { moveAgent } from './commands/move.js';
 import { status } from './commands/status.js';
+import { updateAgent } from './commands/update.js';
 import { defaultConfigPath, readConfigFile } from './config/config-file.js';
 import { parseEnv, type AgentEnv } from './env.js';
 import { ExitCodes, StopError, type ExitCode } from './exit.js';
@@ -66,6 +67,7 @@ async function runWithSettings(request: Request, signal: AbortSignal): Promise<E
     const previousUrl = { configFile: file.path, environment: process.env['MUSTER_URL'] ?? null };
     return print(await moveAgent(parsed.env, previousUrl, signal));
   }
+  if (request.command === 'update') return updateAgent(parsed.env, layered.values, process.env, signal);
   return runCommand(request, parsed.env, signal);
 }
 

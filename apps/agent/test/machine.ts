@@ -5,6 +5,7 @@ import { appendFile, chmod, chown, mkdir, readFile, stat, writeFile } from 'node
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { Paths } from '@muster/contracts';
 import type { Fixture } from './fixture.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
@@ -113,6 +114,10 @@ export interface Machine {
   environment: Record<string, string>;
   /** The release that is served. */
   release: Release;
+  /** Makes the API serve the current release. Returns its install.sh. */
+  serve(): Promise<string>;
+  /** Runs `muster-agent update` as root, while the API serves the current release. */
+  update(): Promise<Ended>;
   /** Runs a shell command on the machine. */
   run(command: string): Promise<Ended>;
   /** The arguments of the calls of systemctl. */
@@ -184,6 +189,11 @@ export async function startMachine(fixture: Fixture, manager: 'systemd' | 'openr
       return { pid: child.pid!, result: resultOf(child) };
     },
     install: async (...args) => (await machine.startInstall(...args)).result,
+    serve: () => serveRelease(fixture, machine.release),
+    async update() {
+      await machine.serve();
+      return machine.run('muster-agent update');
+    },
     run(command) {
       const child = enter(['sh', '-c', command]);
       child.stdin!.end();
@@ -209,7 +219,13 @@ async function serveRelease({ muster, variables }: Fixture, { version = '1', run
       `exec /run/test/muster-agent /run/test/dist/main.js "$@"\n`,
     ].join('\n'),
   };
-  for (const name of ['muster-agent.service', 'muster-agent.openrc']) {
+  const names = [
+    'muster-agent.service',
+    'muster-agent.openrc',
+    'muster-agent-update.service',
+    'muster-agent-update.timer',
+  ];
+  for (const name of names) {
     files[name] = await readFile(join(PACKAGE, 'packaging', name), 'utf8');
   }
   for (const [name, content] of Object.entries(files)) {
@@ -218,8 +234,10 @@ async function serveRelease({ muster, variables }: Fixture, { version = '1', run
   const sums = Object.entries(files).map(
     ([name, content]) => `${createHash('sha256').update(content).digest('hex')}  ${name}`,
   );
-  const script = await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8');
-  return script
+  const script = (await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8'))
     .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${variables['MUSTER_URL']}'`)
+    .replace('REPORT_SECONDS=60', 'REPORT_SECONDS=5')
     .replace("CHECKSUMS=''", `CHECKSUMS='${sums.join('\n')}'`);
+  muster.setReaction(Paths.installScript, { status: 200, text: script });
+  return script;
 }

@@ -166,7 +166,7 @@ export function createApp({
   now = () => new Date(),
   skewMs = () => 0,
   elapsedMs = () => performance.now(),
-  agentRelease = createAgentReleaseService(null, () => ''),
+  agentRelease = createAgentReleaseService(null, { publicUrl: null, localUrl: publicUrl }),
   isDraining = () => false,
 }: AppOptions): Express {
   const options = { now, cadence };
@@ -245,7 +245,7 @@ export function createApp({
   const routes = [
     ...agents.routes,
     ...healthRoutes(db, isDraining, elapsedMs),
-    ...hostRoutes(source, createHostService(source, { ...options, tokenCache })),
+    ...hostRoutes(source, createHostService(source, { ...options, tokenCache }), agentRelease),
     ...containerRoutes(containers),
     ...inventoryRoutes(source, containers, getSummary, createGetAttention(source), createGetFleetMap(source)),
     ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),

@@ -132,6 +132,9 @@ export const SECRET_VARIABLES = [
   'MUSTER_METRICS_TOKEN',
 ] as const;
 
+/** The directory in which `pnpm --filter @muster/agent package` builds the agent release. */
+export const AGENT_RELEASE_DIR_DEFAULT = 'apps/agent/release';
+
 /** Every variable that the API reads. A test checks that `.env.example` has the same names and defaults. */
 export const EnvVariables = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -158,7 +161,8 @@ export const EnvVariables = z.object({
   MUSTER_OIDC_ROLE_CLAIM: z.string().regex(/^\S+$/, { error: 'must be the name of a claim such as groups' }).optional(),
   MUSTER_OIDC_ROLES: roleByGroup.optional(),
   MUSTER_PUBLIC_URL: publicUrl.optional(),
-  MUSTER_AGENT_RELEASE_DIR: z.string().default('apps/agent/release'),
+  MUSTER_AGENT_RELEASE_DIR: z.string().default(AGENT_RELEASE_DIR_DEFAULT),
+  MUSTER_AGENT_RELEASE_BUILD: z.string().optional(),
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
   MUSTER_SNAPSHOT_SECONDS: integer(1, 86_400).default(60),
   MUSTER_SNAPSHOT_MEMORY_MIB: integer(0, 65_536).default(64),

@@ -16,7 +16,7 @@ import {
 } from './services/maintenance/index.js';
 import { openLog } from './lib/log-destination.js';
 import { loggableError } from './lib/loggable-error.js';
-import { EnvError, parseEnv, type Env } from './env.js';
+import { AGENT_RELEASE_DIR_DEFAULT, EnvError, parseEnv, type Env } from './env.js';
 import {
   startBanner,
   deliverSecret,
@@ -30,7 +30,7 @@ import { createLease } from './lib/lease.js';
 import { serve } from './http/server.js';
 import { removeBasePath } from './http/base-path.js';
 import { createAdmissionControl } from './http/admission-control.js';
-import { createAgentReleaseService } from './services/agent-release/index.js';
+import { createAgentReleaseService, startReleaseBuild, type ReleaseBuild } from './services/agent-release/index.js';
 import { createLivenessService } from './services/freshness/index.js';
 import { createMetrics } from './services/metrics/index.js';
 import { createDigestSalts } from './services/sync/index.js';
@@ -92,7 +92,12 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   const server = await serve(opened, { host: env.HOST, port: env.PORT, logger });
   const publicUrl = env.MUSTER_PUBLIC_URL ?? server.url;
   const secret = env.MUSTER_SECRET ?? (await loadCookieSecret(db));
-  const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, () => publicUrl);
+  let releaseBuild: ReleaseBuild | null = null;
+  const agentRelease = createAgentReleaseService(env.MUSTER_AGENT_RELEASE_DIR, {
+    publicUrl: env.MUSTER_PUBLIC_URL ?? null,
+    localUrl: server.url,
+    buildState: () => releaseBuild?.state() ?? null,
+  });
   const metrics = createMetrics();
   metrics.registerProcessMetrics();
   const isDraining = () => draining;
@@ -151,6 +156,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     }
     draining = true;
     logger.info({ signal }, 'draining');
+    releaseBuild?.stop();
     // Ctrl-C and a closed terminal exit without the load-balancer drain delay.
     await server.drain(signal === 'SIGTERM' ? env.MUSTER_DRAIN_SECONDS * 1000 : 0);
     stopIndexes.abort();
@@ -173,6 +179,14 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   process.stdout.write(`\n${startBanner({ url: publicUrl, database, ...deliveries })}\n`);
   open(removeBasePath(publicUrl, createAdmissionControl(app, admission, { logger, metrics, publicUrl, isDraining })));
   logger.info({ url: server.url }, 'listening');
+
+  // A directory that the operator chose is not overwritten.
+  const isDefaultDirectory = env.MUSTER_AGENT_RELEASE_DIR === AGENT_RELEASE_DIR_DEFAULT;
+  if (env.MUSTER_AGENT_RELEASE_BUILD !== undefined && isDefaultDirectory) {
+    const build = startReleaseBuild(env.MUSTER_AGENT_RELEASE_BUILD, process.env, logger);
+    process.once('exit', () => build.stop());
+    releaseBuild = build;
+  }
 
   // Index builds start only now, because building a large index takes minutes.
   indexes = db

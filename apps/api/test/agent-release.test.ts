@@ -33,7 +33,12 @@ describe('the agent release', () => {
   });
 
   const apiWith = (directory: string | null, url = 'https://muster.example.com') =>
-    supertest(createApp({ db, agentRelease: createAgentReleaseService(directory, () => url) }));
+    supertest(
+      createApp({
+        db,
+        agentRelease: createAgentReleaseService(directory, { publicUrl: url, localUrl: 'http://127.0.0.1:3000' }),
+      }),
+    );
 
   test('includes an install script that is pinned to the public URL, regardless of the request headers', async () => {
     const answer = await apiWith(dir)
@@ -63,7 +68,10 @@ describe('the agent release', () => {
 
   test('quotes the public URL in the install script, so that no shell code in the URL runs', async () => {
     const url = "https://m.example.com/$(echo no)'; echo broken '`echo no`";
-    const script = await createAgentReleaseService(dir, () => url).installScript();
+    const script = await createAgentReleaseService(dir, {
+      publicUrl: url,
+      localUrl: 'http://127.0.0.1:3000',
+    }).installScript();
     expect(execFileSync('sh', ['-c', script]).toString()).toBe(`${url}|00ff  muster-agent-linux-x64`);
   });
 

@@ -32,7 +32,7 @@ describe('a public URL with a path', () => {
           publicUrl,
           webDir: directory,
           secret: 'one secret for all processes of this test',
-          agentRelease: createAgentReleaseService(directory, () => publicUrl),
+          agentRelease: createAgentReleaseService(directory, { publicUrl, localUrl: publicUrl }),
         }),
         {},
       ),

@@ -52,11 +52,24 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     const { agentVersions, engines } = await getHostFacets(context.api.db, organization.id, { valuesMax: 2 });
     expect(agentVersions).toEqual({
       values: [
-        { value: '2', hosts: 2 },
-        { value: '3', hosts: 2 },
+        { value: '2', hosts: 2, isOutdated: false },
+        { value: '3', hosts: 2, isOutdated: false },
       ],
       hasMore: true,
     });
     expect(engines.hasMore).toBe(false);
+  });
+
+  test('mark the agent versions that are older than the server’s release, but not those of other agents', async () => {
+    const organization = await context.api.organization();
+    for (const agentVersion of ['0.9.0', '0.10.0-rc.1', '0.10.0', '0.11.0', 'curl']) {
+      await organization.enroll({ agentVersion });
+    }
+    const outdated = async (releaseVersion: string | null) => {
+      const { agentVersions } = await getHostFacets(context.api.db, organization.id, { releaseVersion });
+      return agentVersions.values.filter(({ isOutdated }) => isOutdated).map(({ value }) => value);
+    };
+    expect(await outdated('0.10.0')).toEqual(['0.9.0', '0.10.0-rc.1']);
+    expect(await outdated(null)).toEqual([]);
   });
 });

@@ -37,7 +37,7 @@ describe('a client that does not read a long response', () => {
       webDir: directory,
       stalledMsMax: STALLED_MS,
       stream: { operatorListenersMax: 2 },
-      agentRelease: createAgentReleaseService(directory, () => 'http://127.0.0.1:3000'),
+      agentRelease: createAgentReleaseService(directory, { publicUrl: null, localUrl: 'http://127.0.0.1:3000' }),
     });
     organization = await new TestApi(db, app, clock).organization();
     const host = await organization.enroll();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { formatToken, Paths, TOKEN_RANDOM_BYTES } from '@muster/contracts';
 import fc from 'fast-check';
-import { access, readFile } from 'node:fs/promises';
-import { installMethods } from '../src/features/add-host/install-methods';
+import { readFile } from 'node:fs/promises';
+import { installMethods, isLoopback } from '../src/features/add-host/install-methods';
 import { compareSeverity } from '../src/features/fleet/host-order';
 import { expiryOf, isKeyInvalid, isTokenInvalid } from '../src/features/settings/expiry';
 import { at, host, hostProblem, NOW } from './samples';
@@ -78,22 +78,41 @@ describe('an enrollment token', () => {
 describe('the commands that run an agent', () => {
   const url = 'https://muster.example.org:8443';
   const token = formatToken('enroll', new Uint8Array(TOKEN_RANDOM_BYTES));
-  const methods = installMethods(url, token);
+  const release = { version: '1.2.3', images: ['x64'] };
+  const methods = installMethods({ url, isConfigured: true }, token, release);
 
-  test('contain the server’s URL and the token exactly once each', () => {
+  test('contain the server’s URL and the token, in one line each', () => {
     for (const { command } of methods) {
       expect(command.split(token)).toHaveLength(2);
-      expect(command.split(url)).toHaveLength(2);
+      expect(command).toContain(url);
+      expect(command).not.toContain('\n');
     }
-    expect(new Set(methods.map(({ id }) => id)).size).toBe(methods.length);
+    expect(methods.map(({ id }) => id)).toEqual(['service', 'docker', 'podman', 'node']);
   });
 
-  test('continue every line except the last, so that they can be pasted as one command', () => {
-    for (const { command } of methods) {
-      const lines = command.split('\n');
-      for (const line of lines.slice(0, -1)) expect(line).toMatch(/ (\\|\||&&)$/);
-      expect(lines.at(-1)).not.toMatch(/[\\|&]$/);
-    }
+  test('need a release and its images, except with Node.js', () => {
+    const server = { url, isConfigured: true };
+    expect(installMethods(server, token, null).map(({ id }) => id)).toEqual(['node']);
+    const withoutImages = installMethods(server, token, { version: '1.2.3', images: [] });
+    expect(withoutImages.map(({ id }) => id)).toEqual(['service', 'node']);
+  });
+
+  test('name the address for the installer unless it is the server’s configured one', () => {
+    const command = (isConfigured: boolean) => installMethods({ url, isConfigured }, token, release)[0]!.command;
+    expect(command(false)).toContain(`--url ${url}`);
+    expect(command(true)).not.toContain('--url');
+  });
+
+  test('never pull an image of the same name from a registry', () => {
+    const commands = methods.map(({ command }) => command).filter((command) => / run /.test(command));
+    expect(commands).toHaveLength(2);
+    for (const command of commands) expect(command).toMatch(/ --pull never .* muster-agent:1\.2\.3; }$/);
+  });
+
+  test('come with a warning if only the server’s own machine can reach the address', () => {
+    const loopback = ['http://127.0.0.1:3000', 'http://127.1.2.3', 'http://localhost:3000', 'https://[::1]:3000'];
+    expect(loopback.filter((address) => !isLoopback(address))).toEqual([]);
+    expect([url, 'http://10.0.0.1:3000', 'http://[fd00::1]', 'http://127.example.org'].filter(isLoopback)).toEqual([]);
   });
 
   test('need no quoting, because a token consists of letters, digits and underscores', () => {
@@ -111,8 +130,9 @@ describe('the commands that run an agent', () => {
     };
     const commandOf = (id: string) => methods.find((method) => method.id === id)!.command;
     expect(commandOf('node')).toContain(`npx -y ${packageManager} agent`);
-    const [, file] = / -f (\S+)/.exec(commandOf('docker'))!;
-    await expect(access(new URL(file!, root))).resolves.toBeUndefined();
-    expect(new URL(/https:[^\s)]+/.exec(commandOf('systemd'))![0]).pathname).toBe(Paths.installScript);
+    expect(new URL(/https:[^\s)]+/.exec(commandOf('service'))![0]).pathname).toBe(Paths.installScript);
+    const downloads = Paths.agentRelease.replace(':file', '');
+    for (const id of ['docker', 'podman'])
+      expect(commandOf(id)).toContain(`${url}${downloads}muster-agent-image-linux-`);
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installMethods } from '../src/features/add-host/install-methods';
 
-describe('the command that installs the systemd service', () => {
+describe('the command that installs the service', () => {
   let bin: string;
   beforeAll(async () => {
     bin = await mkdtemp(join(tmpdir(), 'muster-install-command-'));
@@ -16,7 +16,9 @@ describe('the command that installs the systemd service', () => {
   /** Runs the command with a `curl` that consists of these shell commands. */
   async function run(curl: string) {
     await writeFile(join(bin, 'curl'), `#!/bin/sh\n${curl}\n`, { mode: 0o755 });
-    const { command } = installMethods('https://muster.example.org', 'TOKEN').find(({ id }) => id === 'systemd')!;
+    const server = { url: 'https://muster.example.org', isConfigured: true };
+    const methods = installMethods(server, 'TOKEN', { version: '1.0.0', images: [] });
+    const { command } = methods.find(({ id }) => id === 'service')!;
     const { status, stdout } = spawnSync('sh', ['-c', command], { env: { PATH: `${bin}:/usr/bin:/bin` } });
     return { status, stdout: stdout.toString() };
   }

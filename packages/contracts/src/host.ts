@@ -66,6 +66,10 @@ const Facet = z.object({ value: z.string(), hosts: z.int().positive() });
  */
 export const HostFacets = z.object({
   engines: z.object({ values: z.array(Facet), hasMore: z.boolean() }),
-  agentVersions: z.object({ values: z.array(Facet), hasMore: z.boolean() }),
+  agentVersions: z.object({
+    // Whether the agent release that the server offers is newer.
+    values: z.array(Facet.extend({ isOutdated: z.boolean() })),
+    hasMore: z.boolean(),
+  }),
 });
 export type HostFacets = z.output<typeof HostFacets>;

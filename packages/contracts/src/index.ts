@@ -1,5 +1,6 @@
 export * from './accepts.js';
 export * from './accounts.js';
+export * from './agent-release.js';
 export * from './attention.js';
 export * from './cadence.js';
 export * from './canonical.js';

@@ -229,12 +229,19 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     severity: [1, 5],
     unhealthy: [0, 1],
   } satisfies contracts.FleetMap,
+  AgentRelease: {
+    state: 'ready',
+    version: '0.10.0',
+    executables: ['x64', 'arm64'],
+    images: ['x64'],
+    publicUrl: 'https://muster.example.com',
+  } satisfies contracts.AgentRelease,
   HostFacets: {
     engines: { values: [{ value: 'Docker', hosts: 2 }], hasMore: false },
     agentVersions: {
       values: [
-        { value: '0.9.0', hosts: 1 },
-        { value: '0.10.0', hosts: 1 },
+        { value: '0.9.0', hosts: 1, isOutdated: true },
+        { value: '0.10.0', hosts: 1, isOutdated: false },
       ],
       hasMore: false,
     },

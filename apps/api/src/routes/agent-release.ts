@@ -43,6 +43,7 @@ export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = 
   }
 
   return [
+    route(Operations.describeAgentRelease, () => release.describe()),
     route(Operations.getInstallScript, async ({ res }) => {
       res.type('text/x-shellscript').send(await release.installScript());
     }),

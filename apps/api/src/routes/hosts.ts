@@ -1,13 +1,17 @@
 import { Operations } from '@muster/contracts';
 import { route, type Route } from '../http/route.js';
+import type { AgentReleaseService } from '../services/agent-release/index.js';
 import type { FreshnessSource } from '../services/freshness/index.js';
 import type { HostService } from '../services/hosts/index.js';
 import { getHost, getHostFacets, listHosts } from '../services/inventory/index.js';
 
 /** The routes for the hosts of the operator's organization. */
-export const hostRoutes = (source: FreshnessSource, hosts: HostService): Route[] => [
+export const hostRoutes = (source: FreshnessSource, hosts: HostService, release: AgentReleaseService): Route[] => [
   route(Operations.listHosts, ({ caller, query }) => listHosts(source, caller.organizationId, query)),
-  route(Operations.getHostFacets, ({ caller }) => getHostFacets(source.db, caller.organizationId)),
+  route(Operations.getHostFacets, async ({ caller }) => {
+    const { version } = await release.describe();
+    return getHostFacets(source.db, caller.organizationId, { releaseVersion: version });
+  }),
   route(Operations.getHost, ({ caller, params }) => getHost(source, caller.organizationId, params.hostId)),
   route(Operations.renameHost, ({ caller, params, body }) => hosts.rename(caller, params.hostId, body)),
   route(Operations.rotateHostToken, ({ caller, params }) => hosts.rotateToken(caller, params.hostId)),

@@ -27,7 +27,7 @@ export const HostOperations = {
     summary: 'List the values of host filters',
     description:
       'Returns the engines and the agent versions of the hosts, each with the number of hosts that the filter `engine` ' +
-      'or `agentVersion` finds.',
+      'or `agentVersion` finds. An agent version is outdated if the server’s agent release is newer.',
     answers: { 200: HostFacets },
   },
   getHost: {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AgentRelease } from '../agent-release.js';
 import { Liveness, Readiness } from '../health-checks.js';
 import type { Operation } from '../operation.js';
 import { Paths } from '../paths.js';
@@ -70,11 +71,22 @@ export const ServiceOperations = {
     access: 'public',
     summary: 'Download a file of the agent release',
     description:
-      'Returns an executable for one architecture, the checksums or the software bill of materials. Fails with 404 ' +
-      'if the release has no such file, and with 429 if too many downloads from one address are in progress.',
+      'Returns an executable or an image for one architecture, a service file, the checksums or the software bill of ' +
+      'materials. Fails with 404 if the release has no such file, and with 429 if too many downloads from one address are in progress.',
     resource: 'agent release file',
     params: z.object({ file: z.string() }),
     answers: { 200: 'application/octet-stream' },
+  },
+  describeAgentRelease: {
+    method: 'GET',
+    path: '/api/agent-release',
+    tag: 'Service',
+    access: 'viewer',
+    summary: 'Describe the agent release',
+    description:
+      'Returns whether this server has an agent release, its version and its architectures, and the server’s ' +
+      'configured address.',
+    answers: { 200: AgentRelease },
   },
   getOpenApi: {
     method: 'GET',

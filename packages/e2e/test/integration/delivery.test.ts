@@ -7,12 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { eventually } from '@muster/testkit';
+import { buildAgentRelease } from '../support/agent-release.js';
 import { Muster } from '../support/muster.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const BINARY = `muster-agent-linux-${process.arch}`;
 
 let dir: string;
+let release: string;
 let muster: Muster;
 let engineSocket: string;
 const closers: (() => Promise<unknown>)[] = [];
@@ -21,12 +23,7 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'muster-delivery-'));
   closers.unshift(() => rm(dir, { recursive: true, force: true }));
-  const release = join(dir, 'release');
-  execFileSync(
-    process.execPath,
-    ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
-    { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+  release = buildAgentRelease();
   engineSocket = join(dir, 'engine.sock');
   const replayed = await startReplayedEngine({
     capturedEngine: 'docker-28.5',
@@ -185,7 +182,7 @@ describe('curl … /install.sh | sh', () => {
 });
 
 describe('the executable', () => {
-  const binary = () => join(dir, 'release', BINARY);
+  const binary = () => join(release, BINARY);
 
   test('runs all commands without Node.js: enroll, once, run, status, doctor, leave', async () => {
     const env = {
@@ -224,7 +221,7 @@ describe('the executable', () => {
   });
 
   test('has a bill of materials that lists each component with its hash', async () => {
-    const bill = JSON.parse(await readFile(join(dir, 'release/sbom.cdx.json'), 'utf8')) as {
+    const bill = JSON.parse(await readFile(join(release, 'sbom.cdx.json'), 'utf8')) as {
       bomFormat: string;
       components: { name: string; version: string; hashes?: { content: string }[] }[];
     };
@@ -244,6 +241,16 @@ describe('the systemd unit', () => {
     const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
     expect(exposure).toBeGreaterThan(0);
     expect(exposure).toBeLessThan(3);
+  });
+});
+
+describe('the units of the update', () => {
+  test('are accepted by systemd-analyze', () => {
+    const units = ['muster-agent-update.service', 'muster-agent-update.timer'];
+    const paths = units.map((name) => join(ROOT, 'apps/agent/packaging', name));
+    const report = execFileSync('sh', ['-c', 'systemd-analyze verify "$@" 2>&1 || true', 'sh', ...paths]).toString();
+    // The executable is not installed on this machine.
+    expect(report.split('\n').filter((line) => line !== '' && !line.includes('is not executable'))).toEqual([]);
   });
 });
 

@@ -1,6 +1,8 @@
+import { AgentArchitecture, type AgentRelease } from '@muster/contracts';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { NotFoundError } from '../../errors.js';
+import type { ReleaseBuild } from './release-build.js';
 
 /** Serves the agent release for download. */
 export interface AgentReleaseService {
@@ -16,40 +18,63 @@ export interface AgentReleaseService {
    * @throws NotFoundError if the release has no such file.
    */
   file(name: string): Promise<string>;
+
+  /** Returns whether there is a release or will be one, and what it contains. */
+  describe(): Promise<AgentRelease>;
 }
+
+const executableName = (arch: AgentArchitecture): string => `muster-agent-linux-${arch}`;
+const imageName = (arch: AgentArchitecture): string => `muster-agent-image-linux-${arch}.tar`;
+
+const BILL_OF_MATERIALS = 'sbom.cdx.json';
+const CHECKSUMS = 'SHA256SUMS';
 
 /** The files that the agent package's release command writes, except the install script. */
 const RELEASE_FILES: ReadonlySet<string> = new Set([
-  'muster-agent-linux-x64',
-  'muster-agent-linux-arm64',
+  ...AgentArchitecture.options.flatMap((arch) => [executableName(arch), imageName(arch)]),
   'muster-agent.service',
   'muster-agent.openrc',
-  'sbom.cdx.json',
-  'SHA256SUMS',
+  'muster-agent-update.service',
+  'muster-agent-update.timer',
+  BILL_OF_MATERIALS,
+  CHECKSUMS,
 ]);
 
 /** Matches the line of the install script that is replaced with this API's URL. */
 const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
 
+/** Matches the line of the install script that states whether that URL is configured. */
+const URL_IS_CONFIGURED_LINE = /^MUSTER_URL_IS_CONFIGURED=.*$/m;
+
 /** Matches the line of the install script that is replaced with the checksums of the release. */
 const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 
-/**
- * Creates the service for the release in `directory`. If there is no release, `directory` is null. `publicUrl` is
- * called for each script, because the URL may be unknown until the server listens.
- */
-export function createAgentReleaseService(directory: string | null, publicUrl: () => string): AgentReleaseService {
+export interface AgentReleaseOptions {
+  /** The configured address of this API for agents; null if none is configured. */
+  publicUrl: string | null;
+  /** The address that the install script contains if none is configured. */
+  localUrl: string;
+  /** Returns the state of the build in the background; null if there is none or it succeeded. */
+  buildState?: ReleaseBuild['state'];
+}
+
+/** Creates the service for the release in `directory`. If there is no release, `directory` is null. */
+export function createAgentReleaseService(
+  directory: string | null,
+  { publicUrl, localUrl, buildState = () => null }: AgentReleaseOptions,
+): AgentReleaseService {
   const pathOf = (name: string): string => {
     if (directory === null) throw new NotFoundError('agent release');
     return resolve(directory, name);
   };
-  const read = (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(throwNotFoundIfMissing);
+  const read = async (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(throwNotFoundIfMissing);
 
   return {
     async installScript() {
-      const [script, checksums] = await Promise.all([read('install.sh'), read('SHA256SUMS')]);
+      const [script, checksums] = await Promise.all([read('install.sh'), read(CHECKSUMS)]);
       return script
-        .replace(URL_LINE, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl())}`)
+        .replace(URL_LINE, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl ?? localUrl)}`)
+        .replace(URL_IS_CONFIGURED_LINE, `MUSTER_URL_IS_CONFIGURED=${publicUrl === null ? 'no' : 'yes'}`)
         .replace(CHECKSUMS_LINE, () => `CHECKSUMS=${shellQuoted(checksums.trim())}`);
     },
 
@@ -58,6 +83,27 @@ export function createAgentReleaseService(directory: string | null, publicUrl: (
       const path = pathOf(name);
       await stat(path).catch(throwNotFoundIfMissing);
       return path;
+    },
+
+    async describe() {
+      // All releases contain these files. They are small.
+      const files = await Promise.all([read(CHECKSUMS), read(BILL_OF_MATERIALS)]).catch((error: unknown) => {
+        if (error instanceof NotFoundError) return null;
+        throw error;
+      });
+      if (files === null) {
+        return { state: buildState() ?? 'none', version: null, executables: [], images: [], publicUrl };
+      }
+      const [checksums, billOfMaterials] = files;
+      const names = new Set(checksums.split('\n').map((line) => line.split('  ')[1]));
+      const { metadata } = JSON.parse(billOfMaterials) as { metadata: { component: { version: string } } };
+      return {
+        state: 'ready',
+        version: metadata.component.version,
+        executables: AgentArchitecture.options.filter((arch) => names.has(executableName(arch))),
+        images: AgentArchitecture.options.filter((arch) => names.has(imageName(arch))),
+        publicUrl,
+      };
     },
   };
 }

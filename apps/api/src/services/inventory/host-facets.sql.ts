@@ -12,12 +12,12 @@ const COLUMNS = {
 
 /**
  * Returns the values by which an organization's hosts can be filtered. Reads all hosts once. `valuesMax` replaces the
- * maximum number of values of a facet.
+ * maximum number of values of a facet. `releaseVersion` is the version of the agent that this server offers.
  */
 export async function getHostFacets(
   { prisma }: Database,
   organizationId: string,
-  { valuesMax = FACET_VALUES_MAX }: { valuesMax?: number } = {},
+  { valuesMax = FACET_VALUES_MAX, releaseVersion = null }: { valuesMax?: number; releaseVersion?: string | null } = {},
 ): Promise<HostFacets> {
   // One value more than the maximum shows that there are more.
   const ofFacet = (name: FacetName) => Prisma.sql`(
@@ -35,5 +35,14 @@ export async function getHostFacets(
     const values = sortVersions(counts.keys()).map((value) => ({ value, hosts: counts.get(value)! }));
     return { values, hasMore: found.length > valuesMax };
   };
-  return { engines: toFacet('engines'), agentVersions: toFacet('agentVersions') };
+  const { values, hasMore } = toFacet('agentVersions');
+  const agentVersions = values.map((facet) => ({ ...facet, isOutdated: isOlder(facet.value, releaseVersion) }));
+  return { engines: toFacet('engines'), agentVersions: { values: agentVersions, hasMore } };
 }
+
+/** Returns whether a version is older than the release. The versions of other agents, such as `curl`, never are. */
+const isOlder = (version: string, releaseVersion: string | null): boolean =>
+  releaseVersion !== null &&
+  version !== releaseVersion &&
+  /^\d/.test(version) &&
+  sortVersions([version, releaseVersion])[0] === version;

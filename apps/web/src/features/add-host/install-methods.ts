@@ -1,40 +1,117 @@
 /** A way to run the agent, with its command. */
 export interface InstallMethod {
-  id: string;
+  id: 'service' | 'docker' | 'podman' | 'node';
   title: string;
   /** What the command needs and does. */
   description: string;
   command: string;
 }
 
-/** Returns the ways to start an agent that enrolls with this token at the server at `url`. */
-export function installMethods(url: string, token: string): InstallMethod[] {
-  return [
-    {
-      id: 'node',
-      title: 'Node.js',
-      description:
-        'Needs a checkout of the Muster repository and Node.js 20.19 or later. ' +
-        'The agent runs until you press Ctrl+C, so use this method only to try Muster.',
-      command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nnpx -y pnpm@12.21.0 agent`,
-    },
-    {
-      id: 'docker',
-      title: 'Docker',
-      description:
-        'Needs a checkout of the Muster repository. The agent reads the Docker socket through a read-only proxy. ' +
-        'Inside the container, 127.0.0.1 is the container itself, so use an address of this server that the host can reach.',
-      command: `MUSTER_URL=${url} \\\nMUSTER_ENROLL_TOKEN=${token} \\\nDOCKER_GID=$(stat -c %g /var/run/docker.sock) \\\ndocker compose -f apps/agent/packaging/compose.yaml up -d`,
-    },
-    {
-      id: 'systemd',
-      title: 'systemd',
-      description:
-        'Installs a systemd service. Needs an agent release on this server (docs/agent.md). ' +
-        'Downloads are verified, and the command can safely be repeated.',
-      // The download is a separate step. `curl … | sh` would exit with status 0 if curl fails, and would run half a
-      // script if the download is interrupted.
-      command: `script=$(curl -fsSL ${url}/install.sh) &&\n  printf '%s\\n' "$script" |\n  sudo sh -s -- --token ${token}`,
-    },
-  ];
+/** The server's address for agents. */
+export interface ServerAddress {
+  url: string;
+  /** Whether it is configured (MUSTER_PUBLIC_URL). Otherwise it is the address that the browser uses. */
+  isConfigured: boolean;
+}
+
+/** The agent release that the server offers. */
+interface Release {
+  version: string;
+  /** The architectures for which it has an image. */
+  images: readonly string[];
+}
+
+/**
+ * Returns the ways to start an agent that enrolls with this token. Each command is one line. Without a release, only a
+ * checkout of the repository can run the agent.
+ */
+export function installMethods(server: ServerAddress, token: string, release: Release | null): InstallMethod[] {
+  const { url, isConfigured } = server;
+  const node: InstallMethod = {
+    id: 'node',
+    title: 'Node.js',
+    description:
+      'Needs a checkout of the Muster repository and Node.js 20.19 or later. ' +
+      'The agent runs until you press Ctrl+C, so use this method only to try Muster.',
+    command: `MUSTER_URL=${url} MUSTER_ENROLL_TOKEN=${token} npx -y pnpm@12.21.0 agent`,
+  };
+  if (release === null) return [node];
+  const service: InstallMethod = {
+    id: 'service',
+    title: 'Linux service',
+    description:
+      'Needs curl, and systemd or OpenRC. Installs the agent as a service that runs as an unprivileged user. ' +
+      'Downloads are verified, and the command can safely be repeated. As root, leave out sudo.',
+    // The download is a separate step. `curl … | sh` would exit with status 0 if curl fails, and would run half a
+    // script if the download is interrupted.
+    command:
+      `script=$(curl -fsSL ${url}/install.sh) && printf '%s\\n' "$script" | ` +
+      `sudo sh -s -- ${isConfigured ? '' : `--url ${url} `}--token ${token}`,
+  };
+  if (release.images.length === 0) return [service, node];
+  const architectures = release.images.length === 1 ? ` The server has the image for ${release.images[0]!} only.` : '';
+  const rights =
+    ' The agent can use everything that the engine’s socket offers, although it only reads. docs/agent.md describes a ' +
+    'setup with a proxy in front of the socket.';
+  const docker: InstallMethod = {
+    id: 'docker',
+    title: 'Docker',
+    description:
+      'Needs curl and Docker only. Loads the agent’s image from this server and runs it, also after a restart. ' +
+      'Repeat the command to update the agent, which keeps its enrollment.' +
+      architectures +
+      rights,
+    command: [
+      `${download(url)} | docker load`,
+      replaceContainer(
+        'docker',
+        `${runOptions('/var/run/docker.sock', 'stat')} ${settings(url, token)} ${image(release)}`,
+      ),
+    ].join(' && '),
+  };
+  const podman: InstallMethod = {
+    id: 'podman',
+    title: 'Podman',
+    description:
+      'Needs curl, Podman 4 or later and systemd. Turns on Podman’s socket, loads the agent’s image from this server and ' +
+      'runs it, also after a restart. Repeat the command to update the agent, which keeps its enrollment.' +
+      architectures +
+      rights,
+    command: [
+      'sudo systemctl enable --now podman.socket podman-restart.service',
+      `${download(url)} | sudo podman load`,
+      replaceContainer(
+        'sudo podman',
+        `${runOptions('/run/podman/podman.sock', 'sudo stat')} ${settings(url, token)} ${image(release)}`,
+      ),
+    ].join(' && '),
+  };
+  return [service, docker, podman, node];
+}
+
+const download = (url: string): string =>
+  `curl -fsSL ${url}/agent-release/muster-agent-image-linux-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/').tar`;
+
+/** Returns commands that run a container in place of an earlier one, whose state is in a volume. */
+const replaceContainer = (engine: string, options: string): string =>
+  `{ ${engine} rm --force muster-agent >/dev/null 2>&1; ${engine} run ${options}; }`;
+
+/**
+ * Returns the options of `docker run`. The image is never pulled, because an image of this name in a registry is not
+ * ours. The agent uses the host's network, so that an address of the host reaches the server as in the other commands.
+ * SELinux would forbid access to the socket.
+ */
+const runOptions = (socket: string, stat: string): string =>
+  '--detach --name muster-agent --pull never --restart always --network host --read-only --cap-drop ALL ' +
+  '--security-opt no-new-privileges --security-opt label=disable --memory 256m --pids-limit 64 ' +
+  `--group-add "$(${stat} -c %g ${socket})" -v ${socket}:${socket}:ro -v muster-agent:/var/lib/muster-agent`;
+
+const settings = (url: string, token: string): string => `-e MUSTER_URL=${url} -e MUSTER_ENROLL_TOKEN=${token}`;
+
+const image = ({ version }: Release): string => `muster-agent:${version}`;
+
+/** Returns whether an address reaches the server only from the server's own machine. */
+export function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }

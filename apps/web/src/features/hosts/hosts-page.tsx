@@ -1,4 +1,5 @@
 import { HOST_SORT_KEYS, type Host, type HostSortKey } from '@muster/contracts';
+import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
 import { Button } from '../../components/button';
@@ -7,6 +8,7 @@ import { ErrorNote } from '../../components/error-note';
 import { FilterEntry } from '../../components/filter-entry';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { VirtualTable } from '../../components/virtual-table';
+import { hostFacetsQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { useCanEdit } from '../../lib/session';
 import { useTitle } from '../../lib/title';
@@ -56,6 +58,19 @@ export function HostsPage(): ReactNode {
   );
 }
 
+/** The number of hosts whose agent is older than the server's release, as a button that shows only these hosts. */
+function OutdatedAgents({ onChange }: { onChange: (changes: HostSearch) => void }) {
+  const { data: facets } = useQuery(hostFacetsQuery);
+  const outdated = facets?.agentVersions.values.filter(({ isOutdated }) => isOutdated) ?? [];
+  if (outdated.length === 0) return null;
+  const count = outdated.reduce((sum, { hosts }) => sum + hosts, 0);
+  return (
+    <Button kind="quiet" onClick={() => onChange({ agentVersion: outdated.map(({ value }) => value) })}>
+      {formatCount(count, 'outdated agent')}
+    </Button>
+  );
+}
+
 function HostList({ search, onChange }: { search: HostSearch; onChange: (changes: HostSearch) => void }) {
   const { list, queryKey, rows, total, onNearEnd } = useHostList(search);
   const canEdit = useCanEdit();
@@ -85,6 +100,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
             </Button>
           </>
         )}
+        <OutdatedAgents onChange={onChange} />
         <RefreshListButton list={list} queryKey={queryKey} />
       </div>
       <ErrorNote error={list.isFetchNextPageError ? list.error : null} onRetry={() => void list.fetchNextPage()} />

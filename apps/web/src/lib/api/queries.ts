@@ -41,6 +41,11 @@ export const signInOptionsQuery = queryOptions({
   queryFn: ({ signal }) => api.call('getSignInOptions', {}, { signal }),
 });
 
+export const agentReleaseQuery = queryOptions({
+  queryKey: ['agent-release'],
+  queryFn: ({ signal }) => api.call('describeAgentRelease', {}, { signal }),
+});
+
 export const summaryQuery = queryOptions({
   queryKey: ['summary'],
   queryFn: ({ signal }) => api.call('getSummary', {}, { signal }),

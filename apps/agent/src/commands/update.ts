@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describeForeignResponse, Paths } from '@muster/contracts';
+import type { Variable } from '../config/settings.js';
+import type { AgentEnv } from '../env.js';
+import { ExitCodes, StopError, type ExitCode } from '../exit.js';
+import { readText, send } from '../http/exchange.js';
+import { connectionSettings, describeFailure, formatDiagnosis } from '../muster/connection-failure.js';
+import { createMusterRoute } from '../muster/route.js';
+import { createStateStore } from '../state/state-store.js';
+
+/** The service files that `install.sh` writes, each with a path that exists while its service manager runs. */
+const SERVICES = [
+  ['/etc/systemd/system/muster-agent.service', '/run/systemd/system'],
+  ['/etc/init.d/muster-agent', '/run/openrc/softlevel'],
+] as const;
+
+/** Settings that curl and wget also read, under these names. */
+const DOWNLOAD_VARIABLES: Partial<Record<Variable, string>> = {
+  HTTPS_PROXY: 'https_proxy',
+  HTTP_PROXY: 'http_proxy',
+  NO_PROXY: 'no_proxy',
+  MUSTER_CA_FILE: 'MUSTER_CA_FILE',
+  SSL_CERT_FILE: 'SSL_CERT_FILE',
+};
+
+const TIMEOUT_MS = 30_000;
+const SCRIPT_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The script
+ * verifies checksums, restarts the service, and restores the earlier release if the new one does not report within a
+ * minute. `values` are the settings with which the script downloads.
+ * The script gets this process's environment without the enrollment token. Resolves with the exit code.
+ * @throws StopError if nothing can be installed on this machine.
+ */
+export async function updateAgent(
+  env: AgentEnv,
+  values: Readonly<Partial<Record<Variable, string>>>,
+  { MUSTER_ENROLL_TOKEN: _token, ...environment }: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  if (!SERVICES.some((paths) => paths.every((path) => existsSync(path)))) {
+    throw new StopError(
+      'no service manager on this machine runs the agent. In a container: load the server’s image and replace the ' +
+        'container, with the command on the page “Add a host” of Muster. By hand: stop the agent, run the server’s ' +
+        'install.sh, and start the agent again',
+      ExitCodes.failed,
+    );
+  }
+  if (process.getuid?.() !== 0) {
+    throw new StopError('only root can replace the agent: run sudo muster-agent update', ExitCodes.failed);
+  }
+  const { enrollment } = await createStateStore(env.stateDir).load();
+  if (enrollment === null) {
+    throw new StopError('this machine is not enrolled, so no server offers a release for it', ExitCodes.usage);
+  }
+  const { musterUrl } = enrollment;
+  const script = await fetchScript(env, new URL(musterUrl), signal);
+  for (const [variable, name] of Object.entries(DOWNLOAD_VARIABLES)) {
+    const value = values[variable as Variable];
+    if (value !== undefined) environment[name] = value;
+  }
+  const exitCode = await runScript(script, ['--url', musterUrl], environment, signal);
+  signal.throwIfAborted();
+  return exitCode === 0 ? ExitCodes.ok : ExitCodes.failed;
+}
+
+/** @throws StopError if the server does not answer, or has no release. */
+async function fetchScript(env: AgentEnv, url: URL, signal: AbortSignal): Promise<string> {
+  const settings = connectionSettings(url, env.proxy);
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const route = createMusterRoute(url, env.proxy, env.trust);
+  const path = url.pathname.replace(/\/$/, '') + Paths.installScript;
+  let problem: string;
+  try {
+    const response = await send(route, { method: 'GET', path, signal: AbortSignal.any([signal, timeout]) });
+    const body = await readText(response, SCRIPT_BYTES_MAX);
+    const status = response.statusCode!;
+    if (status === 200 && body.startsWith('#!/bin/sh\n')) return body;
+    problem =
+      status === 404
+        ? 'the server has no agent release'
+        : formatDiagnosis(
+            describeForeignResponse(settings, { path, status, body, location: response.headers.location ?? null }),
+          );
+  } catch (error) {
+    signal.throwIfAborted();
+    problem = formatDiagnosis(describeFailure(settings, error, timeout.aborted ? TIMEOUT_MS : null));
+  } finally {
+    route.close();
+  }
+  throw new StopError(`${url.href}: ${problem}; nothing was changed`, ExitCodes.failed);
+}
+
+/** Runs a shell script. Resolves with its exit code, or with null if a signal ended it. */
+function runScript(
+  script: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sh', ['-s', '--', ...args], { env, stdio: ['pipe', 'inherit', 'inherit'] });
+    // The script restores the earlier release before it ends.
+    const stop = (): void => void child.kill('SIGTERM');
+    signal.addEventListener('abort', stop, { once: true });
+    child.once('error', (error) => reject(new StopError(`sh cannot be run: ${error.message}`, ExitCodes.failed)));
+    child.once('close', (exitCode) => {
+      signal.removeEventListener('abort', stop);
+      resolve(exitCode);
+    });
+    // A script that ends early does not read everything.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(script);
+  });
+}

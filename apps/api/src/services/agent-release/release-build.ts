@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
+import type { Logger } from 'pino';
+
+/** The build of the agent release in the background. */
+export interface ReleaseBuild {
+  /** Returns `preparing` while the build runs, `failed` if it failed, and null if it succeeded. */
+  state(): 'preparing' | 'failed' | null;
+  /** Ends the build and all processes that it started. Does nothing if the build has ended. */
+  stop(): void;
+}
+
+/** Maximum number of characters of the build's messages that are logged. */
+const OUTPUT_CHARS_MAX = 2_000;
+
+/**
+ * Runs a shell command that builds the agent release, with the lowest priority, and logs the result in one line. The
+ * command does not get this process's secrets. If memory is short, the kernel ends the build rather than this process.
+ */
+export function startReleaseBuild(
+  command: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  logger: Logger,
+): ReleaseBuild {
+  const env = Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !/^(MUSTER_|DATABASE_URL$)/.test(name)),
+  );
+  // In a process group of its own, the build can be ended together with the processes that it started.
+  const child = spawn('sh', ['-c', command], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  let state: ReturnType<ReleaseBuild['state']> = 'preparing';
+  let isStopped = false;
+  let output = '';
+
+  function finish(isSuccess: boolean, details: object): void {
+    if (isStopped || state === 'failed') return;
+    state = isSuccess ? null : 'failed';
+    const advice = 'the agent release could not be built, so this server may have none: see docs/agent.md';
+    if (!isSuccess) logger.error({ ...details, output: output.slice(-OUTPUT_CHARS_MAX) }, advice);
+    else logger.info('the agent release is up to date');
+  }
+
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-OUTPUT_CHARS_MAX)));
+  child.once('error', (error) => finish(false, { err: error }));
+  child.once('close', (exitCode, signal) => finish(exitCode === 0, { exitCode, signal }));
+  if (child.pid !== undefined) lowerPriority(child.pid);
+
+  return {
+    state: () => state,
+    stop() {
+      if (isStopped || state !== 'preparing' || child.pid === undefined) return;
+      isStopped = true;
+      try {
+        process.kill(-child.pid, 'SIGTERM');
+      } catch {
+        // The build has just ended.
+      }
+    },
+  };
+}
+
+/** Lowers the priority of a process for the processor, and for the kernel's choice of a process to end. */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // The process has already ended.
+  }
+  // This file exists only on Linux.
+  writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch(() => undefined);
+}

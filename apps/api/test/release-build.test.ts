@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '@muster/testkit';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createAgentReleaseService, startReleaseBuild } from '../src/services/agent-release/index.js';
+
+describe('the build of the agent release in the background', () => {
+  let dir: string;
+  let lines: { level: number; msg: string; output?: string }[];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line) as never) });
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'muster-release-build-'));
+    lines = [];
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const start = (command: string, environment: Record<string, string> = {}) =>
+    startReleaseBuild(command, { PATH: process.env['PATH'], DIR: dir, ...environment }, logger);
+  const createService = (buildState: ReturnType<typeof start>['state']) =>
+    createAgentReleaseService(join(dir, 'release'), { publicUrl: null, localUrl: 'http://127.0.0.1:3000', buildState });
+
+  test('is shown as preparing, then as the release with its version and architectures', async () => {
+    const build = start(
+      'until [ -e "$DIR/go" ]; do sleep 0.1; done; mkdir "$DIR/release"; cp "$DIR"/sbom* "$DIR"/SHA* "$DIR/release"',
+    );
+    const service = createService(() => build.state());
+    expect(await service.describe()).toMatchObject({ state: 'preparing', version: null, executables: [] });
+    await writeFile(join(dir, 'sbom.cdx.json'), '{"metadata":{"component":{"version":"1.2.3"}}}');
+    const names = ['muster-agent-linux-x64', 'muster-agent-linux-arm64', 'muster-agent-image-linux-x64.tar'];
+    await writeFile(join(dir, 'SHA256SUMS'), names.map((name) => `00  ${name}\n`).join(''));
+    await writeFile(join(dir, 'go'), '\n');
+    await eventually(() => expect(build.state()).toBeNull());
+    expect(await service.describe()).toEqual({
+      state: 'ready',
+      version: '1.2.3',
+      executables: ['x64', 'arm64'],
+      images: ['x64'],
+      publicUrl: null,
+    });
+  });
+
+  test('that fails is one log line with its messages, and is shown as failed', async () => {
+    const build = start('echo "no space left" >&2; exit 3');
+    await eventually(() => expect(build.state()).toBe('failed'));
+    expect(lines).toEqual([expect.objectContaining({ level: 50, exitCode: 3, output: 'no space left\n' })]);
+    expect(await createService(() => build.state()).describe()).toMatchObject({ state: 'failed', version: null });
+  });
+
+  test('has the lowest priority, is the first to end if memory is short, and gets no secrets', async () => {
+    const secrets = { MUSTER_ADMIN_KEY: 'secret', DATABASE_URL: 'secret' };
+    // The file of the memory score is written after the start.
+    const command =
+      'until [ "$(cat /proc/self/oom_score_adj)" = 1000 ]; do sleep 0.1; done; nice >"$DIR/nice"; env >"$DIR/env"';
+    const build = start(command, secrets);
+    await eventually(() => expect(build.state()).toBeNull());
+    expect((await readFile(join(dir, 'nice'), 'utf8')).trim()).toBe('19');
+    expect(await readFile(join(dir, 'env'), 'utf8')).not.toContain('secret');
+  });
+
+  test('ends with all its processes when it is stopped, without a message', async () => {
+    const build = start('sleep 60 & echo $! >"$DIR/pid"; wait');
+    const pid = await eventually(async () => {
+      const text = await readFile(join(dir, 'pid'), 'utf8');
+      expect(text).toMatch(/^\d+\n$/);
+      return Number(text);
+    });
+    build.stop();
+    // A process that has ended may still be listed until its parent has read its exit code.
+    await eventually(async () =>
+      expect(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')).toMatch(/\) Z/),
+    );
+    expect(lines).toEqual([]);
+  });
+});
