@@ -68,6 +68,8 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     };
     machine = await startSystemdMachine(directory, files, socketPath);
     await machine.run('chmod 0600 /etc/muster/admin-key');
+    const user = '--system --user-group --home-dir /var/lib/muster --shell /usr/sbin/nologin muster';
+    await machine.run(`useradd ${user}`);
     await machine.run('systemctl start muster');
     await untilReady();
   }, 240_000);
@@ -89,12 +91,14 @@ runIf(hasSystemd(), describe)('under systemd', () => {
   test('runs the server as a user without privileges, who can write only its state', async () => {
     const pid = await property('MainPID');
     const processStatus = await machine.run(`cat /proc/${pid}/status`);
-    expect(processStatus).toMatch(/^Uid:\t(6[1-5]\d{3})\t\1\t\1\t\1$/m);
+    const user = (await machine.run('id --user muster')).trim();
+    expect(processStatus).toContain(`\nUid:\t${user}\t${user}\t${user}\t${user}\n`);
     expect(processStatus).toMatch(/^CapBnd:\t0+$/m);
     expect(processStatus).toMatch(/^NoNewPrivs:\t1$/m);
     expect(processStatus).toMatch(/^Seccomp:\t2$/m);
     const write = (path: string) => machine.run(`nsenter --target ${pid} --mount touch ${path}/written`);
-    await write('/var/lib/private/muster');
+    await write('/var/lib/muster');
+    await machine.run('rm /var/lib/muster/written');
     for (const path of ['/etc', '/opt', '/usr', '/var/lib']) {
       await expect(write(path)).rejects.toThrow('Read-only file system');
     }
@@ -116,7 +120,8 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     expect(await status('/healthz')).toBe('200');
     await eventually(async () => expect(await property('ActiveState')).toBe('inactive'));
     expect(await property('Result')).toBe('success');
-    await machine.run('node /opt/muster/cli/dist/main.js backup /root/muster.backup --data-dir /var/lib/muster');
+    const backup = 'node /opt/muster/cli/dist/main.js backup /tmp/muster.backup --data-dir /var/lib/muster';
+    await machine.run(`setpriv --reuid=muster --regid=muster --clear-groups ${backup}`);
     await machine.run('systemctl start muster');
     await untilReady();
     expect(await machine.run(tokens)).toContain('"name":"kept"');

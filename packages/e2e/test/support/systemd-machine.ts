@@ -15,6 +15,10 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/upper,workdir=$WORK/work"
 cp -a "$FILES/." "$WORK/root/"
 rm -f "$WORK/root/etc/machine-id"
 mkdir -p "$WORK/root/opt/muster"
+# The machine has no network besides loopback, for which these services would wait for two minutes.
+for name in systemd-networkd NetworkManager; do
+  ln -sf /dev/null "$WORK/root/etc/systemd/system/$name-wait-online.service"
+done
 for cgroup in $CGROUPS; do echo $$ >"$cgroup/cgroup.procs"; done
 exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --machine=muster-test \\
   --directory="$WORK/root" --bind-ro="$APPLICATION:/opt/muster" --bind-ro="$NODE:/usr/local/bin/node" \\
