@@ -7,6 +7,7 @@ import { addEventsCommand } from './commands/events.js';
 import { addExportCommand } from './commands/export.js';
 import { addHostsCommand } from './commands/hosts.js';
 import { addLoginCommands } from './commands/login.js';
+import { addMoveDatabaseCommand } from './commands/move-database.js';
 import { addRestoreCommand } from './commands/restore.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
 import type { Terminal } from './terminal.js';
@@ -57,6 +58,7 @@ export function createProgram(terminal: Terminal): Command {
   addExportCommand(program, terminal);
   addBackupCommand(program, terminal);
   addRestoreCommand(program, terminal);
+  addMoveDatabaseCommand(program, terminal);
   return program;
 }
 

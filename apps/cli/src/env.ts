@@ -7,6 +7,8 @@ import { z } from 'zod';
 const EnvVariables = z.object({
   MUSTER_URL: z.string().optional(),
   MUSTER_KEY: z.string().optional(),
+  DATABASE_URL: z.string().optional(),
+  DATABASE_URL_FILE: z.string().optional(),
   MUSTER_DATA_DIR: z.string().default('.muster/data'),
   XDG_CONFIG_HOME: z.string().optional(),
   HOME: z.string().default(homedir),
