@@ -38,12 +38,12 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
 }
 
 /** Returns the URL of the option or of the environment. @throws CommandError if there is none, or it is not valid. */
-async function targetUrl({ env, err }: Terminal, to: string | undefined): Promise<string> {
-  const { DATABASE_URL, DATABASE_URL_FILE } = parseEnv(env);
+async function targetUrl(terminal: Terminal, to: string | undefined): Promise<string> {
+  const { DATABASE_URL, DATABASE_URL_FILE } = parseEnv(terminal.env);
   if (to !== undefined) {
     const url = requireUrl(to, '--to');
     if (new URL(url).password !== '') {
-      err(
+      terminal.err(
         'muster: warning: other users of this machine can see the password in --to in the list of processes: ' +
           'use DATABASE_URL or DATABASE_URL_FILE\n',
       );

@@ -24,7 +24,8 @@ export function explainServerError(error: unknown, location: string): unknown {
   if (error instanceof DataDirectoryError) return error;
   const { code } = causeOf(error);
   if (code === INSUFFICIENT_PRIVILEGE) {
-    const message = error instanceof MigrationFailedError ? error.message : lackOfRights(error, location);
+    const isExplained = error instanceof MigrationFailedError && error.message.includes('extension');
+    const message = isExplained ? error.message : lackOfRights(error, location);
     return new DatabaseAccessError(message, { cause: error });
   }
   if (code !== undefined && LOGIN_REJECTED.test(code)) {

@@ -62,7 +62,7 @@ WITH objects AS (
 )
 SELECT name::text FROM objects
 WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = catalog AND d.objid = oid AND d.deptype = 'e')
-ORDER BY catalog, name`;
+ORDER BY objects.name`;
 
 /**
  * Copies all data of the embedded database to an empty database on a server, compares both, and records the move in the
