@@ -23,7 +23,7 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     .action(async ({ dataDir, to }: { dataDir: string; to?: string }) => {
       const url = await targetUrl(terminal, to);
       const { directory, location, tables, isRepeated } = await onEmbeddedDatabase(({ moveDatabase }) =>
-        moveDatabase({ dataDir, url }),
+        moveDatabase({ dataDir, url, signal: terminal.interrupted }),
       );
       const width = Math.max(...tables.map(({ table }) => table.length));
       for (const { table, rows } of tables) terminal.out(`${table.padEnd(width)}  ${String(rows).padStart(9)}\n`);

@@ -15,6 +15,9 @@ const DATABASE_MISSING = '3D000';
 /** Codes of the classes "invalid authorization specification" and, without a password, "connection rejected". */
 const LOGIN_REJECTED = /^28...$/;
 
+/** The end of node-postgres's message if the server asks for a password and there is none (pg 8.23.1). */
+const PASSWORD_MISSING = 'client password must be a string';
+
 /** PostgreSQL's codes for a full disk and for too little memory, which a repeated attempt does not fix. */
 const RESOURCE_EXHAUSTED = /^53[12]00$/;
 
@@ -30,6 +33,9 @@ export function explainServerError(error: unknown, location: string): unknown {
   }
   if (code !== undefined && LOGIN_REJECTED.test(code)) {
     return new DatabaseAccessError(`${location} rejects the user: ${causeOf(error).message}.`, { cause: error });
+  }
+  if (causeOf(error).message.includes(PASSWORD_MISSING)) {
+    return new DatabaseAccessError(`${location} requires a password: add it to the URL.`, { cause: error });
   }
   if (code === DATABASE_MISSING) {
     return new MoveError(`${location} does not exist: create it, for example with createdb.`, { cause: error });

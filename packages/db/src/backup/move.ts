@@ -7,12 +7,13 @@ import type pg from 'pg';
 
 import { applyMigrationsInTransaction, isLockError, lockMigrations } from '../apply-migrations.js';
 import { dataDirectoryPaths, removeDurably } from '../data-directory.js';
-import { DatabaseTooNewError, DataDirectoryError, MoveError } from '../errors.js';
+import { DatabaseMovedError, DatabaseTooNewError, DataDirectoryError, MoveError } from '../errors.js';
 import { loadMigrations, type Migration } from '../migrations.js';
 import { movedError, readMoveRecord, writeMoveRecord, type MoveRecord } from '../move-record.js';
 import { connectForMigrations, describeUrl, requirePostgresUrl, requireServerVersion } from '../postgres-pool.js';
 import { requireWritableConnection } from '../read-only-server.js';
 import { rebaseInTransaction } from '../rebase-event-ids.js';
+import { destroySocket } from '../stalled-server.js';
 import { readSequences } from './catalog.js';
 import { computeDigests, findDifferences, type TableDigest } from './digest.js';
 import { findMigrations, type BackupLine } from './format.js';
@@ -26,6 +27,8 @@ export interface MoveOptions {
   readonly dataDir: string;
   /** The URL of the server's database, which must be empty. */
   readonly url: string;
+  /** Ends the move, which then moves nothing. */
+  readonly signal?: AbortSignal;
 }
 
 export interface MoveSummary {
@@ -74,14 +77,18 @@ ORDER BY objects.name`;
  * @throws DatabaseUnreachableError | DatabaseAccessError | DatabaseUnsuitableError | DatabaseReadOnlyError
  * @throws DatabaseTooNewError | BackupError | DataDirectoryError | MigrationFailedError | MoveError
  */
-export async function moveDatabase({ dataDir, url }: MoveOptions): Promise<MoveSummary> {
+export async function moveDatabase({ dataDir, url, signal }: MoveOptions): Promise<MoveSummary> {
   requirePostgresUrl(url);
   const location = describeUrl(url);
   const { directory } = dataDirectoryPaths(dataDir);
   const migrations = await loadMigrations();
   try {
     const server = await connectForMigrations(url, CONNECTION);
+    // Without its connection, the server rolls the transaction back.
+    const disconnect = () => destroySocket(server);
+    signal?.addEventListener('abort', disconnect);
     try {
+      signal?.throwIfAborted();
       await requireServerVersion(server, location);
       await requireWritableConnection(server, location);
       await requireUtf8(server, location);
@@ -89,9 +96,14 @@ export async function moveDatabase({ dataDir, url }: MoveOptions): Promise<MoveS
         moveRows({ embedded, server, directory, location, migrations }),
       );
     } finally {
+      signal?.removeEventListener('abort', disconnect);
       await server.end().catch(() => undefined);
     }
   } catch (error) {
+    // If the answer to the commit was lost, the result is unknown.
+    if (signal?.aborted === true && !(error instanceof DatabaseMovedError)) {
+      throw new MoveError('The move was interrupted: nothing was moved.', { cause: error });
+    }
     throw explainServerError(error, location);
   }
 }

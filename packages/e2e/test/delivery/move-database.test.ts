@@ -132,9 +132,14 @@ serverOnly(describe)('muster move-database', () => {
     expect(mistake.stderr()).toMatch(/^muster: The data of \S+ was moved to postgresql:\S+ on \S+: set DATABASE_URL/);
   });
 
-  test('killed at any point moves nothing or everything, and the next call completes the move', async () => {
+  test('interrupted or killed at any point moves nothing or everything, and the next call completes the move', async () => {
     await withConnection(server.url, (client) => client.query(PAUSES));
-    for (const statement of ['CREATE', 'INSERT', 'COMMIT']) {
+    for (const [statement, signal, exitCode] of [
+      ['CREATE', 'SIGKILL', null],
+      ['INSERT', 'SIGINT', 1],
+      ['INSERT', 'SIGKILL', null],
+      ['COMMIT', 'SIGKILL', null],
+    ] as const) {
       const move = startMove();
       await eventually(
         () =>
@@ -149,7 +154,8 @@ serverOnly(describe)('muster move-database', () => {
         60_000,
         30,
       );
-      expect(await move.stop('SIGKILL')).toBeNull();
+      expect(await move.stop(signal)).toBe(exitCode);
+      expect(move.stderr()).toBe(signal === 'SIGINT' ? 'muster: The move was interrupted: nothing was moved.\n' : '');
       expect(await countTables()).toBe(0);
     }
     const repeated = startMove();
