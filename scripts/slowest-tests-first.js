@@ -13,6 +13,7 @@ const SLOWEST = [
   'e2e/test/browser/story',
   'db/test/migrations',
   'db/test/backup',
+  'db/test/move',
   'e2e/test/integration/docker',
   'api/test/main',
   'api/test/groups/accounts',

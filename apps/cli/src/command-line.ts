@@ -7,6 +7,7 @@ import { addEventsCommand } from './commands/events.js';
 import { addExportCommand } from './commands/export.js';
 import { addHostsCommand } from './commands/hosts.js';
 import { addLoginCommands } from './commands/login.js';
+import { addMoveDatabaseCommand } from './commands/move-database.js';
 import { addRestoreCommand } from './commands/restore.js';
 import { addSystemCommand } from './commands/system.js';
 import { CommandError, ExitCodes, type ExitCode } from './exit.js';
@@ -58,6 +59,7 @@ export function createProgram(terminal: Terminal): Command {
   addBackupCommand(program, terminal);
   addRestoreCommand(program, terminal);
   addSystemCommand(program, terminal);
+  addMoveDatabaseCommand(program, terminal);
   return program;
 }
 

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { CommandError, ExitCodes } from './exit.js';
 
 /**
- * All variables that the program reads, except for secrets. Any text is valid here, because each command checks the values that it uses.
+ * All variables that the program reads, except for secrets. Any text is valid here, because each command checks the
+ * values that it uses.
  */
 const EnvVariables = z.object({
   MUSTER_URL: z.string().optional(),

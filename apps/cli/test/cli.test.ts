@@ -156,3 +156,40 @@ describe('backup and restore', () => {
     expect(await readdir(folder)).toEqual(['b']);
   });
 });
+
+// packages/e2e moves a database to a server.
+describe('move-database', () => {
+  const unreachable = 'postgresql://muster:secret@127.0.0.1:1/muster';
+
+  test.each([
+    [[], {}, 'no database given: set DATABASE_URL or DATABASE_URL_FILE, or use --to'],
+    [[], { DATABASE_URL: 'a', DATABASE_URL_FILE: 'b' }, 'DATABASE_URL and DATABASE_URL_FILE are both set: unset one'],
+    [[], { DATABASE_URL: 'mysql://secret' }, 'DATABASE_URL must look like postgresql://'],
+    [['--to', 'secret'], {}, '--to must look like postgresql://'],
+  ])('%j with %j exits with 2', async (args, env, words) => {
+    const { code, out, err } = await muster(['move-database', ...args], env);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(`muster: ${words}`);
+    expect(err).not.toContain('secret');
+  });
+
+  test('exits with 4 if the server is unreachable, and warns of a password on the command line', async () => {
+    const fromOption = await muster(['move-database', '--to', unreachable]);
+    expect(fromOption.code).toBe(4);
+    expect(fromOption.err).toMatch(
+      /^muster: warning: .*can see the password in --to.*\nmuster: .*muster@127.0.0.1:1\/muster cannot be reached: .*\n$/,
+    );
+    await writeFile(pathOf('url'), `${unreachable}\n`);
+    const fromFile = await muster(['move-database'], { DATABASE_URL_FILE: pathOf('url') });
+    expect(fromFile).toEqual({ code: 4, out: '', err: expect.stringMatching(/^muster: The database .*\n$/) });
+    expect(fromOption.err + fromFile.err).not.toContain('secret');
+  });
+
+  test('exits with 1 if the file with the URL cannot be read', async () => {
+    expect(await muster(['move-database'], { DATABASE_URL_FILE: pathOf('none') })).toEqual({
+      code: 1,
+      out: '',
+      err: 'muster: DATABASE_URL_FILE names ./none, which cannot be read: no such file or directory\n',
+    });
+  });
+});

@@ -95,6 +95,29 @@ export async function applyMigrations(
   return applied;
 }
 
+/**
+ * Waits until no other process applies migrations to this database, and keeps them waiting until the current
+ * transaction ends.
+ */
+export async function lockMigrations(client: pg.ClientBase): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
+}
+
+/**
+ * Applies the migrations that the database lacks, all in the current transaction, and returns their names. The caller
+ * has called `lockMigrations`, and rolls the transaction back after an error.
+ *
+ * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError
+ */
+export async function applyMigrationsInTransaction(
+  client: pg.ClientBase,
+  migrations: readonly Migration[],
+): Promise<string[]> {
+  const pending = pendingMigrations(await readHistory(client), migrations);
+  for (const migration of pending) await executeMigration(client, migration, LOCK_TIMEOUT_MS);
+  return pending.map(({ name }) => name);
+}
+
 /** Returns the migrations that build an index concurrently and are not recorded as applied. */
 export async function pendingIndexes(client: pg.ClientBase, migrations: readonly Migration[]): Promise<Migration[]> {
   return pendingMigrations(await readHistory(client), migrations).filter(({ index }) => index !== null);
@@ -108,7 +131,7 @@ export async function recordMigration(
 ): Promise<void> {
   await client.query('BEGIN');
   try {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
+    await lockMigrations(client);
     if (pendingMigrations(await readHistory(client), migrations).includes(migration))
       await insertHistory(client, migration);
     await client.query('COMMIT');
@@ -191,7 +214,7 @@ async function applyMigration(
   try {
     await client.query('SET LOCAL statement_timeout = 0');
     // The lock is held by the transaction, not the session, so that it also works behind a pooler that shares sessions.
-    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
+    await lockMigrations(client);
     const history = await readHistory(client);
     if (history === null) await requireEmptySchema(client);
     if (!pendingMigrations(history, migrations).includes(migration)) {

@@ -13,7 +13,7 @@ import {
 
 import { DatabaseLockedError, DataDirectoryError } from './errors.js';
 
-/** Paths in a data directory. Which of the last three paths exist depends on the state of the database. */
+/** Paths in a data directory. Which of the last four paths exist depends on the state of the database. */
 export interface DataDirectoryPaths {
   readonly directory: string;
   /** PostgreSQL's files. */
@@ -25,6 +25,8 @@ export interface DataDirectoryPaths {
   readonly unfinished: string;
   /** The directory of a restore in progress, which is renamed to `postgres` when the restore is complete. */
   readonly restoring: string;
+  /** The record of a move to a server: see `move-record.ts`. */
+  readonly moved: string;
 }
 
 export function dataDirectoryPaths(dataDir: string): DataDirectoryPaths {
@@ -34,6 +36,7 @@ export function dataDirectoryPaths(dataDir: string): DataDirectoryPaths {
     postgres: join(directory, 'postgres'),
     unfinished: join(directory, 'postgres.unfinished'),
     restoring: join(directory, 'postgres.restoring'),
+    moved: join(directory, 'moved-to-postgresql.json'),
   };
 }
 

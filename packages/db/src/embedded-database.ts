@@ -14,6 +14,7 @@ import {
   removeDurably,
 } from './data-directory.js';
 import { DataDirectoryError, DatabaseUnsuitableError } from './errors.js';
+import { refuseMovedDirectory } from './move-record.js';
 
 /**
  * Minimum free disk space, in bytes. PostgreSQL allocates its log in files of 16 MiB, and can need one before it can
@@ -45,7 +46,7 @@ export async function openInMemory(template: Blob | null): Promise<EmbeddedDatab
  * Opens the database of a directory and creates it if missing. Only one process may have it open, because two would
  * corrupt each other's data without an error.
  *
- * @throws DatabaseLockedError | DataDirectoryError | DatabaseUnsuitableError
+ * @throws DatabaseLockedError | DatabaseMovedError | DataDirectoryError | DatabaseUnsuitableError
  */
 export async function openDataDirectory(
   dataDir: string,
@@ -62,6 +63,7 @@ export async function openDataDirectory(
           `a restore into it was interrupted: repeat the restore, or delete ${restoring}`,
         );
       }
+      await refuseMovedDirectory(directory);
       if (await pathExists(unfinished)) await rm(postgres, { recursive: true, force: true });
       const isNew = !(await pathExists(postgres));
       if (isNew) await createFileDurably(unfinished);

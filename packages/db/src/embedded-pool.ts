@@ -75,12 +75,15 @@ class PgliteStream extends Duplex {
       done();
       return;
     }
+    const pieces: Buffer[] = [];
+    // Copy each piece of the response, because it is a view of a buffer that PGlite overwrites.
+    const onRawData = (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes));
     yieldTurns()
-      .then(() => this.#pglite.runExclusive(() => this.#pglite.execProtocolRaw(message)))
+      // `execProtocolRaw` would also parse all messages, and keep them in memory (PGlite 0.5.16).
+      .then(() => this.#pglite.runExclusive(() => this.#pglite.execProtocolRawStream(message, { onRawData })))
       .then(
-        (answer) => {
-          // Copy the response, because it is a view of a buffer that the next call overwrites.
-          if (answer.length > 0) this.push(Buffer.from(answer));
+        () => {
+          if (pieces.length > 0) this.push(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
           done();
         },
         (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),

@@ -90,6 +90,24 @@ export class MigrationFailedError extends DatabaseOpenError {
   }
 }
 
+/** The server rejects the user's password, or the user lacks a right. */
+export class DatabaseAccessError extends DatabaseOpenError {
+  override readonly name = 'DatabaseAccessError';
+  readonly code = 'database-access';
+}
+
+/** The embedded database's data was moved to a server, or a move may have been completed. */
+export class DatabaseMovedError extends DatabaseOpenError {
+  override readonly name = 'DatabaseMovedError';
+  readonly code = 'database-moved';
+}
+
+/** A move to a server failed. The embedded database and the server's database are unchanged. */
+export class MoveError extends DatabaseOpenError {
+  override readonly name = 'MoveError';
+  readonly code = 'move';
+}
+
 /** A backup or restore failed. Existing files and data are unchanged. */
 export class BackupError extends DatabaseOpenError {
   override readonly name = 'BackupError';

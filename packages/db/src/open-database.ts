@@ -8,7 +8,7 @@ import type { Database, DatabaseEngine } from './database.js';
 import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedded-database.js';
 import { createQueries } from './queries.js';
 import { createEmbeddedPool } from './embedded-pool.js';
-import { DatabaseReadOnlyError, DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
+import { DatabaseReadOnlyError, DatabaseUnreachableError } from './errors.js';
 import { rebaseEventIds } from './rebase-event-ids.js';
 import { PrismaClient } from './generated/prisma/client.js';
 import { isUnavailable } from './classify-error.js';
@@ -18,8 +18,8 @@ import {
   createPostgresPool,
   describeUrl,
   endPool,
-  outdatedServerVersion,
   requirePostgresUrl,
+  requireServerVersion,
   type PostgresPoolOptions,
 } from './postgres-pool.js';
 import { requireWritable, requireWritableConnection } from './read-only-server.js';
@@ -140,12 +140,7 @@ async function migrateServer(
 ): Promise<string[]> {
   const client = await connectForMigrations(url, options);
   try {
-    const outdated = await outdatedServerVersion(client);
-    if (outdated !== null) {
-      throw new DatabaseUnsuitableError(
-        `Muster needs PostgreSQL 15 or newer, but ${describeUrl(url)} has version ${outdated}.`,
-      );
-    }
+    await requireServerVersion(client, describeUrl(url));
     await requireWritableConnection(client, describeUrl(url));
     const applied = await applyMigrations(client, migrations, { deferIndexes: true, onWait });
     // If the database was loaded from a dump of another cluster, its event ids must be rebased. For an embedded

@@ -2,7 +2,7 @@
 import pg from 'pg';
 
 import { discardUnfinishedTransactions } from './discard-unfinished.js';
-import { DatabaseUnreachableError } from './errors.js';
+import { DatabaseUnreachableError, DatabaseUnsuitableError } from './errors.js';
 import { discardReadOnlyConnections } from './read-only-server.js';
 import { destroySocket, refuseWhileStalled } from './stalled-server.js';
 
@@ -64,7 +64,10 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
 }
 
 /** Opens a connection for migrations, which is not part of a pool and has no time limit for statements. */
-export async function connectForMigrations(url: string, options: PostgresPoolOptions): Promise<pg.Client> {
+export async function connectForMigrations(
+  url: string,
+  options: Pick<PostgresPoolOptions, 'applicationName' | 'connectTimeoutMs'>,
+): Promise<pg.Client> {
   const location = describeUrl(url);
   const client = new pg.Client({
     connectionString: url,
@@ -82,13 +85,17 @@ export async function connectForMigrations(url: string, options: PostgresPoolOpt
   return client;
 }
 
-/** Returns the server's version if it is too old, otherwise null. */
-export async function outdatedServerVersion(client: pg.ClientBase): Promise<string | null> {
+/** @throws DatabaseUnsuitableError if the server is too old. */
+export async function requireServerVersion(client: pg.ClientBase, location: string): Promise<void> {
   const { rows } = await client.query<{ version: string; number: number }>(
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number`,
   );
   const server = rows[0];
-  return server !== undefined && server.number < SERVER_VERSION_MIN ? server.version : null;
+  if (server !== undefined && server.number < SERVER_VERSION_MIN) {
+    throw new DatabaseUnsuitableError(
+      `Muster needs PostgreSQL 15 or newer, but ${location} has version ${server.version}.`,
+    );
+  }
 }
 
 /** Ends a pool. If its server has stopped responding, closes the connections by force after two seconds. */

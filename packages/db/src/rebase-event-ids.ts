@@ -46,7 +46,7 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
   await client.query('BEGIN');
   try {
     await client.query('SET LOCAL statement_timeout = 0; LOCK TABLE container_events IN SHARE ROW EXCLUSIVE MODE');
-    const events = (await hasUnreachedIds(client)) ? await rebase(client) : 0;
+    const events = await rebaseInTransaction(client);
     await client.query('COMMIT');
     return events;
   } catch (error) {
@@ -55,6 +55,11 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** Like `rebaseEventIds`, but in the current transaction, which must be the only one that uses the table. */
+export async function rebaseInTransaction(client: pg.ClientBase): Promise<number> {
+  return (await hasUnreachedIds(client)) ? rebase(client) : 0;
 }
 
 async function hasUnreachedIds(client: pg.ClientBase): Promise<boolean> {

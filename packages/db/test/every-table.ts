@@ -58,7 +58,29 @@ export async function fillEveryTable(database: Database): Promise<void> {
   await prisma.digestSalt.create({
     data: { parserVersion: '3', epoch: 1, isMixed: false, previousSalt: '2', changedAt: at },
   });
+  await prisma.lease.create({ data: { name: 'retention', epoch: 2n ** 63n - 1n, expiresAt: at } });
+  await prisma.retentionStep.create({ data: { step: 'events', succeededAt: at } });
+  await fillAccounts(database, hash, at);
   await recordEvents(database, [{ name: 'evt-1' }, { name: 'evt-2' }]);
+}
+
+async function fillAccounts({ prisma }: Database, hash: Uint8Array<ArrayBuffer>, at: Date): Promise<void> {
+  const userId = crypto.randomUUID();
+  const times = { createdAt: at, updatedAt: at };
+  await prisma.user.create({ data: { id: userId, name: 'Zoë', email: 'zoë@example.org', ...times } });
+  await prisma.account.create({
+    data: { id: crypto.randomUUID(), userId, providerId: 'credential', accountId: 'a', password: 'x:y', ...times },
+  });
+  await prisma.session.create({ data: { id: crypto.randomUUID(), userId, token: 't', expiresAt: at, ...times } });
+  await prisma.verification.create({
+    data: { id: crypto.randomUUID(), identifier: '', value: '{}', expiresAt: at, ...times },
+  });
+  await prisma.member.create({ data: { organizationId: 'org', userId, role: 'owner', createdAt: at } });
+  await prisma.invitation.create({
+    data: { organizationId: 'org', hash, email: 'a@example.org', role: 'viewer', createdAt: at, expiresAt: at },
+  });
+  await prisma.setupToken.create({ data: { hash, createdAt: at } });
+  await prisma.serviceSecret.create({ data: { value: 'secret' } });
 }
 
 /** Records events of the only host. Events without ids get this cluster's next ids. */

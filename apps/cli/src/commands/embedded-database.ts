@@ -1,7 +1,7 @@
 /** Shared parts of the commands that open an embedded database's directory instead of calling the API. */
 import { Option } from 'commander';
 import { parseEnv } from '../env.js';
-import { CommandError } from '../exit.js';
+import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
 
 /** Creates the option `--data-dir`, which has the same default as the API. */
@@ -23,7 +23,10 @@ export async function onEmbeddedDatabase<T>(
   try {
     return await action(database);
   } catch (error) {
-    if (error instanceof database.DatabaseOpenError) throw new CommandError(error.message, undefined, { cause: error });
-    throw error;
+    if (!(error instanceof database.DatabaseOpenError)) throw error;
+    const isRefused = error instanceof database.DatabaseAccessError;
+    const isUnreachable = error instanceof database.DatabaseUnreachableError;
+    const exitCode = isRefused ? ExitCodes.refused : isUnreachable ? ExitCodes.unreachable : ExitCodes.failed;
+    throw new CommandError(error.message, exitCode, { cause: error });
   }
 }

@@ -1,23 +1,13 @@
-/**
- * Backs up the embedded database into one file. The data directory's lock ensures that no other process has the
- * database open at the same time.
- */
+/** Backs up the embedded database into one file. */
 import { randomUUID } from 'node:crypto';
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 
-import {
-  dataDirectoryPaths,
-  pathExists,
-  withDataDirectoryErrors,
-  lockDataDirectory,
-  syncDirectory,
-} from '../data-directory.js';
-import { openPglite } from '../embedded-database.js';
-import { createEmbeddedPool } from '../embedded-pool.js';
+import { pathExists, syncDirectory } from '../data-directory.js';
 import { BackupError } from '../errors.js';
+import { readDataDirectory } from './read-data-directory.js';
 import { backupBytes, type BackupCounts } from './write-backup.js';
 
 export interface BackupOptions {
@@ -50,43 +40,17 @@ export async function backUpDatabase({
   at = new Date(),
 }: BackupOptions): Promise<BackupSummary> {
   const target = resolve(file);
-  const { directory, postgres, unfinished } = dataDirectoryPaths(dataDir);
-  if (!(await withDataDirectoryErrors(directory, () => pathExists(postgres)))) {
-    throw new BackupError(`There is no database in ${directory}.`);
-  }
   // This early check only avoids useless work. `publishFile` checks again, because the file may appear in the meantime.
   if (!force && (await pathExists(target))) throw fileExistsError(target);
-  const lock = await lockDataDirectory(directory);
-  try {
-    if (await pathExists(unfinished)) {
-      throw new BackupError(`The first start with ${directory} was interrupted: this directory contains no data yet.`);
-    }
+  return readDataDirectory(dataDir, async (client) => {
     const counts: BackupCounts = { tables: 0, rows: 0 };
     const bytes = await writeAtomically(target, force, async (handle) => {
-      await dumpDatabase(postgres, handle, at, counts);
-    });
-    return { ...counts, file: target, bytes };
-  } finally {
-    await lock.release();
-  }
-}
-
-async function dumpDatabase(postgres: string, handle: FileHandle, at: Date, counts: BackupCounts): Promise<void> {
-  const pglite = await openPglite(postgres);
-  try {
-    const pool = createEmbeddedPool(pglite);
-    const client = await pool.connect();
-    try {
       await pipeline(backupBytes(client, at, counts), createGzip(), async (chunks: AsyncIterable<Buffer>) => {
         for await (const chunk of chunks) await handle.writeFile(chunk);
       });
-    } finally {
-      client.release();
-      await pool.end();
-    }
-  } finally {
-    await pglite.close();
-  }
+    });
+    return { ...counts, file: target, bytes };
+  });
 }
 
 /**

@@ -28,6 +28,13 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
 ORDER BY c.relname`;
 
 /**
+ * Settings with which values convert to the same text in every session. They apply to the current transaction.
+ */
+export const TEXT_FORMAT_SETTINGS = `
+  SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
+  SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL synchronize_seqscans = off`;
+
+/**
  * Reads the schema's tables, except the table of applied migrations. Each table follows the tables that it references.
  */
 export async function readTables(client: pg.ClientBase): Promise<Table[]> {

@@ -10,6 +10,7 @@
  * the file can also replace the hash.
  */
 import { BackupError } from '../errors.js';
+import type { Migration } from '../migrations.js';
 
 export const FORMAT = 'muster-backup';
 export const FORMAT_VERSION = 1;
@@ -80,4 +81,20 @@ function parseObject(json: string): object | null {
     // A text that is not JSON is not a line of a backup.
     return null;
   }
+}
+
+/**
+ * Finds the migrations that a header names. `unknown` is the name of one that is missing or has another checksum, or
+ * null.
+ */
+export function findMigrations(
+  header: BackupHeader,
+  migrations: readonly Migration[],
+): { known: Migration[]; unknown: string | null } {
+  const checksums = new Map(migrations.map(({ name, checksum }) => [name, checksum]));
+  const names = new Set(header.migrations.map(({ name }) => name));
+  return {
+    known: migrations.filter(({ name }) => names.has(name)),
+    unknown: header.migrations.find(({ name, checksum }) => checksums.get(name) !== checksum)?.name ?? null,
+  };
 }

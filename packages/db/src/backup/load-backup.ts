@@ -3,15 +3,17 @@ import type pg from 'pg';
 
 import { BackupError } from '../errors.js';
 import { quoteIdentifier, readTables, type Table } from './catalog.js';
-import type { SequenceState, TableStart } from './format.js';
-import type { readBackup } from './read-backup.js';
+import type { BackupLine, SequenceState, TableStart } from './format.js';
 import type { BackupCounts } from './write-backup.js';
 
 /** Approximate number of JSON characters per INSERT. */
 const BATCH_CHARACTERS = 1024 * 1024;
 
 /** Loads all tables. Deletes existing rows first. */
-export async function loadBackup(client: pg.ClientBase, lines: ReturnType<typeof readBackup>): Promise<BackupCounts> {
+export async function loadBackup(
+  client: pg.ClientBase,
+  lines: AsyncIterable<Exclude<BackupLine, { kind: 'end' }>>,
+): Promise<BackupCounts> {
   const tables = new Map((await readTables(client)).map((table) => [table.name, table]));
   const counts: BackupCounts = { tables: 0, rows: 0 };
   let insert: Insert | null = null;

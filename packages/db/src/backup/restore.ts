@@ -13,7 +13,7 @@ import { BackupError } from '../errors.js';
 import { rebaseEventIds } from '../rebase-event-ids.js';
 import { loadMigrations, type Migration } from '../migrations.js';
 import { findTemplate } from '../template.js';
-import type { BackupHeader } from './format.js';
+import { findMigrations, type BackupHeader } from './format.js';
 import { loadBackup } from './load-backup.js';
 import { readBackup } from './read-backup.js';
 import type { BackupCounts } from './write-backup.js';
@@ -75,16 +75,14 @@ async function verifyBackup(file: string): Promise<BackupHeader> {
 
 /** Returns those of `migrations` that were applied when the backup was made. */
 function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): Migration[] {
-  const known = new Map(migrations.map((migration) => [migration.name, migration.checksum]));
-  const unknown = header.migrations.find(({ name, checksum }) => known.get(name) !== checksum);
-  if (unknown !== undefined) {
+  const { known, unknown } = findMigrations(header, migrations);
+  if (unknown !== null) {
     throw new BackupError(
-      `The backup was made by another version of Muster (it has the unknown migration ${unknown.name}): ` +
+      `The backup was made by another version of Muster (it has the unknown migration ${unknown}): ` +
         'restore it with that version or a later one.',
     );
   }
-  const names = new Set(header.migrations.map(({ name }) => name));
-  return migrations.filter(({ name }) => names.has(name));
+  return known;
 }
 
 /**

@@ -1,9 +1,9 @@
-/** Writes a database as the bytes of a backup. */
+/** Reads a database's content in the order in which it can be loaded, and writes it as the bytes of a backup. */
 import { createHash } from 'node:crypto';
 
 import type pg from 'pg';
 
-import { quoteIdentifier, readSequences, readTables, type Table } from './catalog.js';
+import { quoteIdentifier, readSequences, readTables, TEXT_FORMAT_SETTINGS, type Table } from './catalog.js';
 import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
 
 /** Maximum number of rows per FETCH. */
@@ -12,15 +12,28 @@ const FETCHED_ROWS = 500;
 /** Maximum bytes per FETCH. A single row may exceed this limit. */
 const FETCHED_BYTES = 4 * 1024 * 1024;
 
-/** Settings with which values convert to the same text in every session. */
-const TEXT_FORMAT_SETTINGS = `
-  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';
-  SET extra_float_digits = 1; SET synchronize_seqscans = off`;
-
 /** The number of tables and rows in a backup. */
 export interface BackupCounts {
   tables: number;
   rows: number;
+}
+
+/** A part of a database's content. A row is the JSON text of a row's line in a backup. */
+type ContentPart =
+  | { readonly kind: 'header'; readonly header: BackupHeader }
+  | { readonly kind: 'table'; readonly table: TableStart }
+  | { readonly kind: 'rows'; readonly rows: readonly string[] };
+
+/** Yields a database's content from one snapshot, with a limited number of rows at a time. */
+export async function* readContent(client: pg.ClientBase, at: Date): AsyncGenerator<ContentPart> {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await client.query(TEXT_FORMAT_SETTINGS);
+  yield { kind: 'header', header: await readHeader(client, at) };
+  for (const table of await readTables(client)) {
+    yield { kind: 'table', table: { table: table.name, columns: table.columns.map(({ name }) => name) } };
+    for await (const rows of readRows(client, table)) yield { kind: 'rows', rows };
+  }
+  await client.query('COMMIT');
 }
 
 /**
@@ -28,29 +41,24 @@ export interface BackupCounts {
  */
 export async function* backupBytes(client: pg.ClientBase, at: Date, counts: BackupCounts): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
-  const hashAndEncode = (text: string): Buffer => {
-    const bytes = Buffer.from(text);
+  for await (const part of readContent(client, at)) {
+    if (part.kind === 'table') counts.tables += 1;
+    if (part.kind === 'rows') counts.rows += part.rows.length;
+    const bytes = Buffer.from(textOf(part));
     hash.update(bytes);
-    return bytes;
-  };
-  await client.query(TEXT_FORMAT_SETTINGS);
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  yield hashAndEncode(`${JSON.stringify(await readHeader(client, at))}\n`);
-  for (const table of await readTables(client)) {
-    const start: TableStart = { table: table.name, columns: table.columns.map(({ name }) => name) };
-    yield hashAndEncode(`${JSON.stringify(start)}\n`);
-    for await (const rows of readRows(client, table)) {
-      counts.rows += rows.length;
-      yield hashAndEncode(rows.map((row) => `${row}\n`).join(''));
-    }
-    counts.tables += 1;
+    yield bytes;
   }
-  await client.query('COMMIT');
   const end: BackupEnd = { end: true, rows: counts.rows, sha256: hash.digest('hex') };
   yield Buffer.from(`${JSON.stringify(end)}\n`);
 }
 
-async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader> {
+function textOf(part: ContentPart): string {
+  if (part.kind === 'rows') return part.rows.map((row) => `${row}\n`).join('');
+  return `${JSON.stringify(part.kind === 'header' ? part.header : part.table)}\n`;
+}
+
+/** Reads the header of a backup: among others, the database's migrations. */
+export async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader> {
   const { rows: migrations } = await client.query<{ name: string; checksum: string }>(
     `SELECT migration_name AS name, checksum FROM "_prisma_migrations"
      WHERE rolled_back_at IS NULL AND finished_at IS NOT NULL ORDER BY started_at, migration_name`,
