@@ -185,9 +185,9 @@ describe('move-database', () => {
     expect(fromOption.err + fromFile.err).not.toContain('secret');
   });
 
-  test('exits with 1 if the file with the URL cannot be read', async () => {
+  test('exits with 2 if the file with the URL cannot be read', async () => {
     expect(await muster(['move-database'], { DATABASE_URL_FILE: pathOf('none') })).toEqual({
-      code: 1,
+      code: 2,
       out: '',
       err: 'muster: DATABASE_URL_FILE names ./none, which cannot be read: no such file or directory\n',
     });

@@ -74,7 +74,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     await untilReady();
   }, 240_000);
   afterAll(async () => {
-    await machine?.close();
+    await machine.close();
     await engine?.close();
     await rm(directory, { recursive: true, force: true });
   }, 60_000);
