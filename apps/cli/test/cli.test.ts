@@ -1,7 +1,8 @@
 /** Runs the command line in this process on real databases. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDatabase } from '@muster/db';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isAvailable, runIf } from '@muster/testkit';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli } from '../src/command-line.js';
@@ -136,6 +137,26 @@ describe('backup and restore', () => {
     });
     expect((await muster(['restore', pathOf('b'), '-d', pathOf('copy')])).code).toBe(1);
     await copy.close();
+  });
+
+  const missingRoot = process.getuid?.() === 0 ? null : 'only root can give a directory to another user';
+  runIf(isAvailable(missingRoot), test)('refuse to run as root on the directory of another user', async () => {
+    await mkdir(pathOf('data'));
+    await chown(pathOf('data'), 12_345, 12_345);
+    for (const args of [
+      ['backup', pathOf('b')],
+      ['restore', pathOf('b')],
+      ['move-database', '--to', 'postgresql://127.0.0.1:9/muster'],
+    ]) {
+      expect(await muster([...args, '-d', pathOf('data')])).toEqual({
+        code: 1,
+        out: '',
+        err: expect.stringContaining(
+          "./data belongs to the user with the ID 12345: run this command as that user (sudo -u '#12345')",
+        ),
+      });
+    }
+    expect(await readdir(pathOf('data'))).toEqual([]);
   });
 
   test('that fail exit with 1, print the reason in one line and leave no file', async () => {

@@ -15,7 +15,9 @@ export function addBackupCommand(program: Command, terminal: Terminal): void {
     .addOption(dataDirOption(terminal))
     .option('-f, --force', 'overwrite an existing file')
     .action(async (file: string, { dataDir, force = false }: { dataDir: string; force?: boolean }) => {
-      const summary = await onEmbeddedDatabase(({ backUpDatabase }) => backUpDatabase({ dataDir, file, force }));
+      const summary = await onEmbeddedDatabase(dataDir, ({ backUpDatabase }) =>
+        backUpDatabase({ dataDir, file, force }),
+      );
       terminal.out(`${summary.file}: ${summary.rows} rows of ${summary.tables} tables in ${summary.bytes} bytes\n`);
     });
 }

@@ -21,7 +21,7 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     .option('--to <url>', "the database's URL: postgresql://user@host:5432/database")
     .action(async ({ dataDir, to }: { dataDir: string; to?: string }) => {
       const url = targetUrl(terminal, to);
-      const { directory, location, tables, isRepeated } = await onEmbeddedDatabase(({ moveDatabase }) =>
+      const { directory, location, tables, isRepeated } = await onEmbeddedDatabase(dataDir, ({ moveDatabase }) =>
         moveDatabase({ dataDir, url, signal: terminal.interrupted }),
       );
       const width = Math.max(...tables.map(({ table }) => table.length));

@@ -16,7 +16,7 @@ export function addRestoreCommand(program: Command, terminal: Terminal): void {
     .argument('<file>', 'the backup file to read')
     .addOption(dataDirOption(terminal))
     .action(async (file: string, { dataDir }: { dataDir: string }) => {
-      const { rows, createdAt, directory } = await onEmbeddedDatabase(({ restoreBackup }) =>
+      const { rows, createdAt, directory } = await onEmbeddedDatabase(dataDir, ({ restoreBackup }) =>
         restoreBackup({ dataDir, file }),
       );
       terminal.out(`${directory}: ${rows} rows as of ${createdAt}\n`);
