@@ -11,9 +11,9 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     .summary('move the embedded database to PostgreSQL')
     .description(
       'Copies all data of the embedded database to an empty PostgreSQL database, and compares every table there with\n' +
-        'the original. Stop Muster first. Either everything is moved or nothing: after a failure, the PostgreSQL\n' +
-        'database is still empty, and the command can be repeated. The embedded database is only read. Afterwards,\n' +
-        'Muster does not start on it until you delete the file moved-to-postgresql.json in its directory.\n\n' +
+        'the original. Stop Muster first. Either everything is moved or nothing: after a failure, run the same command\n' +
+        'again. The embedded database is only read. Afterwards, Muster does not start on it until you delete the file\n' +
+        'moved-to-postgresql.json in its directory.\n\n' +
         'The URL is that of --to, DATABASE_URL or DATABASE_URL_FILE, which is the path of a file with the URL. Other\n' +
         'users of the machine can see a password in --to in the list of processes, but not in the other two.',
     )
