@@ -598,10 +598,28 @@ install_service() {
     warn 'only root can access the engine’s socket: change its group, or set DOCKER_HOST to a socket proxy'
     group=
   fi
+  case $group in
+    '' | *[!0-9]*) ;;
+    *) create_engine_group "$group" ;;
+  esac
   case $manager in
     systemd) install_unit ;;
     openrc) install_init_script ;;
   esac
+}
+
+# Creates a group with the ID of the engine's socket, because the group of a service must have a name.
+create_engine_group() { # ID
+  delete_engine_group
+  if has groupadd; then groupadd --gid "$1" muster-engine; else addgroup -g "$1" muster-engine; fi ||
+    die "the group $1 of the engine’s socket has no name, and no group with this ID could be created"
+  group=muster-engine
+  changed=yes
+}
+
+delete_engine_group() {
+  if ! grep -q '^muster-engine:' /etc/group; then return; fi
+  if has groupdel; then groupdel muster-engine; else delgroup muster-engine; fi
 }
 
 install_unit() {
@@ -631,7 +649,7 @@ install_init_script() {
       changed=yes
     else
       warn "the user muster-agent has no access to the engine’s socket, because it could not be added to the socket’s \
-group $group. If this group has no name, create it (groupadd -g $group engine), and run this script again"
+group $group"
     fi
   fi
   rc-update --quiet add muster-agent default
@@ -819,6 +837,7 @@ delete_user() {
   if [ -n "$root" ] || ! id muster-agent >/dev/null 2>&1; then return; fi
   if has userdel; then userdel muster-agent; else deluser muster-agent; fi ||
     warn 'the user muster-agent could not be deleted'
+  delete_engine_group || warn 'the group muster-engine could not be deleted'
 }
 
 do_uninstall() {

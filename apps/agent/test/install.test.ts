@@ -124,13 +124,18 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(verified).toMatchObject({ code: 0, stdout: '' });
   });
 
-  test('uses the ID of the group of the engine’s socket if this group has no name', async () => {
+  test('creates a group for the engine’s socket if its group has no name, and deletes it with the agent', async () => {
     await machine.run('sed -i /^engine:/d /etc/group');
     await installAgent();
-    expect(await machine.read(UNIT)).toContain(`\nSupplementaryGroups=${ENGINE_GROUP}\n`);
-    expect(await machine.run(`systemd-analyze verify ${UNIT} 2>&1`)).toMatchObject({ code: 0, stdout: '' });
+    expect(await machine.read(UNIT)).toContain('\nSupplementaryGroups=muster-engine\n');
+    expect((await machine.run('getent group muster-engine')).stdout).toMatch(
+      new RegExp(`^muster-engine:.*:${ENGINE_GROUP}:`),
+    );
     await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
     expect(await status()).toContain(`Engine: ${ENGINE} (Docker`);
+    acceptLeaving();
+    expect(await machine.install('--uninstall')).toMatchObject({ code: 0, stderr: '' });
+    expect((await machine.run('getent group muster-engine')).code).not.toBe(0);
   });
 
   test('changes nothing, stops nothing and does not call the API when it is run again', async () => {

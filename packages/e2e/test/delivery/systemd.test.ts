@@ -144,8 +144,11 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       return JSON.parse(await machine.run(request)) as T;
     };
     const hosts = async (): Promise<Host[]> => (await call<Page<Host>>('/api/hosts')).items;
-    const install = (args: string): Promise<string> =>
-      machine.run(`curl -fsS http://127.0.0.1:3000/install.sh | sh -s -- ${args} 2>&1`);
+    const install = async (args: string): Promise<string> => {
+      const output = await machine.run(`curl -fsS http://127.0.0.1:3000/install.sh | sh -s -- ${args} 2>&1; echo $?`);
+      if (output.endsWith('\n0\n')) return output;
+      throw new Error(output + (await machine.run('journalctl --unit=muster-agent --no-pager --lines=20')));
+    };
     const processId = (): Promise<string> => property('MainPID', 'muster-agent');
 
     test('runs as a service that reports the engine, with no more rights than it needs', async () => {
@@ -196,7 +199,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       expect(await install('--uninstall')).toContain('The agent was removed');
       expect((await hosts())[0]).toMatchObject({ freshness: 'left' });
       expect(await property('LoadState', 'muster-agent')).toBe('not-found');
-      await expect(machine.run('pgrep -f muster-agent')).rejects.toThrow();
+      await expect(machine.run('pgrep -x muster-agent')).rejects.toThrow();
       await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
     });
   });
