@@ -97,6 +97,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     publicUrl: env.MUSTER_PUBLIC_URL ?? null,
     localUrl: server.url,
     buildState: () => releaseBuild?.state() ?? null,
+    logger,
   });
   const metrics = createMetrics();
   metrics.registerProcessMetrics();

@@ -1,6 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { digestSaltFor, nextDigestSalt, type DigestSaltState } from '../src/services/sync/digest-salt-rules.js';
+import {
+  digestSaltFor,
+  isJoining,
+  nextDigestSalt,
+  type DigestSaltState,
+} from '../src/services/sync/digest-salt-rules.js';
 
 const MINUTE_MS = 60_000;
 const at = (minutes: number) => new Date(Date.UTC(2026, 0, 1) + minutes * MINUTE_MS);
@@ -42,50 +47,67 @@ describe('the salt of digests', () => {
   });
 
   test('is never the proof of rows that another parser wrote', () => {
-    // A model of replicas that start, stop, and report at any time. Running replicas read the shared state at each
-    // step. Paused ones are not listed, and report with the state that they read last.
+    // A model of replicas that start, stop, and are slow, so that they read the shared state late. After a minute without
+    // a refresh, a replica is not listed. After each step, some of the replicas report the host. The constants are those
+    // of the service.
+    const [LISTED_S, OWN_S, JOIN_S] = [60, 8, 10];
+    interface Replica {
+      parser: string;
+      seenS: number;
+      current: { state: DigestSaltState; readS: number } | null;
+      /** What the replica has read, but does not use yet. */
+      joining: { state: DigestSaltState; readS: number } | null;
+    }
+    const report = fc.record({ replica: fc.nat(2), isChanged: fc.boolean() });
     const step = fc.record({
-      kind: fc.constantFrom('start', 'stop', 'pause', 'resume', 'report', 'report', 'wait'),
+      kind: fc.constantFrom('start', 'stop', 'refresh', 'refresh', 'refresh', 'wait'),
       parser: fc.constantFrom('1', '2'),
-      replica: fc.nat(1),
-      changed: fc.integer({ min: 0, max: 3 }),
-      minutes: fc.integer({ min: 5, max: 25 }),
+      replica: fc.nat(2),
+      seconds: fc.oneof(fc.integer({ min: 1, max: 11 }), fc.constantFrom(61, 25 * 60)),
+      reports: fc.array(report, { maxLength: 3 }),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         let shared: DigestSaltState | null = null;
-        let minutes = 0;
-        const replicas: ({ parser: string; view: DigestSaltState | null; isPaused: boolean } | undefined)[] = [];
+        let nowS = 0;
+        const replicas: (Replica | undefined)[] = [];
         /** The host: its stored salt and body, and the parser that wrote its rows. */
         const host = { salt: '', body: 0, parser: '' };
         let body = 0;
-        const refresh = () => {
-          const running = replicas.filter((replica) => replica !== undefined && !replica.isPaused);
-          // Two rounds, so that the first replica also sees what the last one has decided.
-          for (const replica of [...running, ...running]) {
-            const parsers = new Set(running.map((other) => other!.parser));
-            replica!.view = shared = nextDigestSalt(shared, replica!.parser, parsers, at(minutes));
-          }
+        const now = () => at(nowS / 60);
+        const endWait = (replica: Replica) => {
+          if (replica.joining === null || nowS - replica.joining.readS < JOIN_S) return;
+          [replica.current, replica.joining] = [replica.joining, null];
         };
-        for (const { kind, parser, replica: index, changed, minutes: passed } of steps) {
-          const replica = replicas[index];
-          if (kind === 'start' && replica === undefined) {
-            replicas[index] = { parser, view: null, isPaused: false };
-          } else if (kind === 'stop') replicas[index] = undefined;
-          else if (kind === 'pause' && replica !== undefined) replica.isPaused = true;
-          else if (kind === 'resume' && replica !== undefined) replica.isPaused = false;
-          else if (kind === 'wait') minutes += passed;
-          refresh();
-          if (kind !== 'report' || replica === undefined || replica.view === null) continue;
-          if (changed === 0) body++;
-          const { salt, isOwn } = digestSaltFor(replica.view, replica.parser, 'host', at(minutes));
-          const matches = host.salt === salt && host.body === body;
-          // A paused replica does not trust what it read long ago (`OWN_MS_MAX`).
-          if (matches && isOwn && !replica.isPaused) expect(host.parser).toBe(replica.parser);
-          if (!matches) Object.assign(host, { salt, body, parser: replica.parser });
+        const refresh = (replica: Replica) => {
+          replica.seenS = nowS;
+          if (replica.joining !== null) return;
+          const listed = replicas.filter((other) => other !== undefined && nowS - other.seenS < LISTED_S);
+          shared = nextDigestSalt(shared, replica.parser, new Set(listed.map((other) => other!.parser)), now());
+          const read = { state: shared, readS: nowS };
+          if (isJoining(replica.current?.state ?? null, shared)) replica.joining = read;
+          else replica.current = read;
+        };
+        for (const { kind, parser, replica: index, seconds, reports } of steps) {
+          if (kind === 'wait') nowS += seconds;
+          for (const replica of replicas) if (replica !== undefined) endWait(replica);
+          if (kind === 'stop') replicas[index] = undefined;
+          else if (kind === 'refresh' && replicas[index] !== undefined) refresh(replicas[index]);
+          else if (kind === 'start' && replicas[index] === undefined) {
+            refresh((replicas[index] = { parser, seenS: nowS, current: null, joining: null }));
+          }
+          for (const { replica: reporting, isChanged } of reports) {
+            const replica = replicas[reporting];
+            if (replica === undefined || replica.current === null) continue;
+            if (isChanged) body++;
+            const { salt, isOwn } = digestSaltFor(replica.current.state, replica.parser, 'host', now());
+            const matches = host.salt === salt && host.body === body;
+            if (matches && isOwn && nowS - replica.current.readS < OWN_S) expect(host.parser).toBe(replica.parser);
+            if (!matches) Object.assign(host, { salt, body, parser: replica.parser });
+          }
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 5_000 },
     );
   });
 });

@@ -262,7 +262,7 @@ describe('the environment', () => {
       // A secret that cannot be read is not also reported as missing.
       await rm(join(directory, 'MUSTER_OIDC_CLIENT_SECRET'));
       expect(problems({ ...others, ...files, DATABASE_URL_FILE: '' })).toEqual([
-        `MUSTER_OIDC_CLIENT_SECRET_FILE names ${directory}/MUSTER_OIDC_CLIENT_SECRET, which cannot be read: ` +
+        'MUSTER_OIDC_CLIENT_SECRET_FILE must be the path of a readable file that contains the secret: ' +
           'no such file or directory',
       ]);
     } finally {

@@ -1,8 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { HostFacets, Paths, type HostPage } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createApp } from '../src/app.js';
+import { createAgentReleaseService } from '../src/services/agent-release/index.js';
 import { getHostFacets } from '../src/services/inventory/index.js';
-import { useApi, type TestOrganization } from './harness.js';
+import { clocksOf, TestApi, useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('the facets of hosts on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -71,5 +77,43 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     };
     expect(await outdated('0.10.0')).toEqual(['0.9.0', '0.10.0-rc.1']);
     expect(await outdated(null)).toEqual([]);
+  });
+
+  test('do not need a release of the agent that can be read, but a damaged one is logged once', async () => {
+    const organization = await context.api.organization();
+    await organization.enroll({ agentVersion: '0.9.0' });
+    const { db, clock } = context.api;
+    const directory = await mkdtemp(join(tmpdir(), 'muster-facets-'));
+    const file = (name: string) => join(directory, name);
+    /** Reads the facets twice. Returns whether the host's agent is outdated, and the number of logged errors. */
+    const read = async (release: string) => {
+      const lines: string[] = [];
+      const logger = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
+      const urls = { publicUrl: null, localUrl: 'http://127.0.0.1:3000' };
+      const agentRelease = createAgentReleaseService(release, { ...urls, logger });
+      const { http } = new TestApi(db, createApp({ db, ...clocksOf(clock), agentRelease, logger }), clock);
+      const get = async () =>
+        HostFacets.parse(
+          (await http.get(Paths.hostFacets).auth(organization.adminKey, { type: 'bearer' }).expect(200)).body,
+        );
+      await get();
+      return [(await get()).agentVersions.values[0]!.isOutdated, lines.length];
+    };
+    try {
+      expect(await read(directory)).toEqual([false, 0]);
+      await writeFile(file('SHA256SUMS'), '00ff  muster-agent-linux-x64\n');
+      for (const damaged of ['', '{"metadata":', '{"metadata":{"component":{}}}', 'null']) {
+        await writeFile(file('sbom.cdx.json'), damaged);
+        expect(await read(directory)).toEqual([false, 1]);
+      }
+      expect(await read(file('sbom.cdx.json'))).toEqual([false, 1]);
+      await writeFile(file('sbom.cdx.json'), '{"metadata":{"component":{"version":"0.10.0"}}}');
+      expect(await read(directory)).toEqual([true, 0]);
+      await rm(file('SHA256SUMS'));
+      await mkdir(file('SHA256SUMS'));
+      expect(await read(directory)).toEqual([false, 1]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });

@@ -57,7 +57,15 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
   test('a replica that joins another parser stores digests only when the other replicas know of it', async () => {
     expect(old.waits).toEqual([]);
     expect((await startReplica('old')).waits).toEqual([]);
-    expect((await startReplica('new')).waits).toEqual([10_000]);
+    const current = await startReplica('new');
+    expect(current.waits).toEqual([10_000]);
+    for (const replica of [old, current]) await replica.refresh();
+    expect([old.waits, current.waits]).toEqual([[], [10_000]]);
+    // After a minute without a record, the other replica relies on its own digests again.
+    context.api.clock.advance(REPLICA_LISTED_MS + 1);
+    await old.refresh();
+    await current.refresh();
+    expect([old.waits, current.waits]).toEqual([[], [10_000, 10_000]]);
   });
 
   test('replicas do not undo each other’s digests, however often the reports of a host alternate', async () => {

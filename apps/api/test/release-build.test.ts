@@ -16,8 +16,8 @@ describe('the build of the agent release in the background', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  const start = (command: string, environment: Record<string, string> = {}) =>
-    startReleaseBuild(command, { PATH: process.env['PATH'], DIR: dir, ...environment }, logger);
+  const start = (command: string, environment: Record<string, string> = {}, buildMsMax?: number) =>
+    startReleaseBuild(command, { PATH: process.env['PATH'], DIR: dir, ...environment }, logger, buildMsMax);
   const createService = (buildState: ReturnType<typeof start>['state']) =>
     createAgentReleaseService(join(dir, 'release'), { publicUrl: null, localUrl: 'http://127.0.0.1:3000', buildState });
 
@@ -49,7 +49,8 @@ describe('the build of the agent release in the background', () => {
   });
 
   test('has the lowest priority, is the first to end if memory is short, and gets no secrets', async () => {
-    const secrets = { MUSTER_ADMIN_KEY: 'secret', DATABASE_URL: 'secret' };
+    const names = ['MUSTER_ADMIN_KEY', 'DATABASE_URL', 'DATABASE_URL_FILE', 'PGPASSWORD', 'PGPASSFILE', 'PGSSLKEY'];
+    const secrets = Object.fromEntries(names.map((name) => [name, 'secret']));
     // The file of the memory score is written after the start.
     const command =
       'until [ "$(cat /proc/self/oom_score_adj)" = 1000 ]; do sleep 0.1; done; nice >"$DIR/nice"; env >"$DIR/env"';
@@ -59,18 +60,32 @@ describe('the build of the agent release in the background', () => {
     expect(await readFile(join(dir, 'env'), 'utf8')).not.toContain('secret');
   });
 
-  test('ends with all its processes when it is stopped, without a message', async () => {
-    const build = start('sleep 60 & echo $! >"$DIR/pid"; wait');
-    const pid = await eventually(async () => {
+  /** Returns the process that a build has recorded in the file `pid`. */
+  const recordedPid = () =>
+    eventually(async () => {
       const text = await readFile(join(dir, 'pid'), 'utf8');
       expect(text).toMatch(/^\d+\n$/);
       return Number(text);
     });
+
+  /** Resolves when a process has ended. It may still be listed until its parent has read its exit code. */
+  const ended = (pid: number) =>
+    eventually(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')).toMatch(/\) Z/));
+
+  test('ends with all its processes when it is stopped, without a message', async () => {
+    const build = start('sleep 60 & echo $! >"$DIR/pid"; wait');
+    const pid = await recordedPid();
     build.stop();
-    // A process that has ended may still be listed until its parent has read its exit code.
-    await eventually(async () =>
-      expect(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')).toMatch(/\) Z/),
-    );
+    await ended(pid);
     expect(lines).toEqual([]);
+  });
+
+  test('that takes too long is ended with all its processes, although it ignores SIGTERM, and has failed', async () => {
+    const build = start(`trap '' TERM; sleep 60 & echo $! >"$DIR/pid"; echo "no answer" >&2; wait`, {}, 1_000);
+    const pid = await recordedPid();
+    expect(build.state()).toBe('preparing');
+    await ended(pid);
+    expect(build.state()).toBe('failed');
+    expect(lines).toEqual([expect.objectContaining({ level: 50, buildMsMax: 1_000, output: 'no answer\n' })]);
   });
 });

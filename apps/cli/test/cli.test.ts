@@ -210,7 +210,7 @@ describe('move-database', () => {
     expect(await muster(['move-database'], { DATABASE_URL_FILE: pathOf('none') })).toEqual({
       code: 2,
       out: '',
-      err: 'muster: DATABASE_URL_FILE names ./none, which cannot be read: no such file or directory\n',
+      err: 'muster: DATABASE_URL_FILE must be the path of a readable file that contains the secret: no such file or directory\n',
     });
   });
 });

@@ -180,7 +180,7 @@ test('a file with the key that cannot be read is an error that does not fall bac
   expect(await muster(['hosts'], env)).toEqual({
     code: 2,
     out: '',
-    err: `muster: MUSTER_KEY_FILE names ${folder}/missing, which cannot be read: no such file or directory\n`,
+    err: 'muster: MUSTER_KEY_FILE must be the path of a readable file that contains the secret: no such file or directory\n',
   });
   expect(await muster(['hosts'], { ...env, MUSTER_KEY: 'muster_key_x' })).toMatchObject({
     code: 2,

@@ -39,34 +39,39 @@ export function readSecretFiles(
 }
 
 function readSecret(path: string, files: FileFunctions): { secret: string } | { problem: string } {
+  let descriptor: number;
   try {
-    const content = readStart(path, SECRET_FILE_BYTES_MAX + 1, files);
+    descriptor = files.openSync(path, 'r');
+  } catch (error) {
+    // The value may be the secret itself, so it is not printed.
+    return { problem: `must be the path of a readable file that contains the secret${reasonOf(error)}` };
+  }
+  try {
+    const content = readStart(descriptor, SECRET_FILE_BYTES_MAX + 1, files);
     if (content.length > SECRET_FILE_BYTES_MAX) return { problem: `names ${path}, which is larger than 64 KiB` };
     const secret = new TextDecoder('utf-8', { fatal: true }).decode(content).replace(/\r?\n$/, '');
     return secret === '' ? { problem: `names ${path}, which is empty` } : { secret };
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
+    const { code } = error as { code?: string };
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { problem: `names ${path}, which is not UTF-8 text` };
-    // A value that does not look like a path may be the secret itself.
-    if (!path.includes('/') || path.includes('://')) {
-      return { problem: 'must be the path of a readable file that contains the secret' };
-    }
-    const reason = message.replace(/^E\w+: /, '').replace(/, \w+( '.*')?$/s, '');
-    return { problem: `names ${path}, which cannot be read: ${reason}` };
-  }
-}
-
-/** Reads a file, which may be a pipe, but not more than `bytesMax` bytes. */
-function readStart(path: string, bytesMax: number, files: FileFunctions): Uint8Array {
-  const buffer = new Uint8Array(bytesMax);
-  const descriptor = files.openSync(path, 'r');
-  try {
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytesMax; length += read) {
-      read = files.readSync(descriptor, buffer.subarray(length));
-    }
-    return buffer.subarray(0, length);
+    return { problem: `names ${path}, which cannot be read${reasonOf(error)}` };
   } finally {
     files.closeSync(descriptor);
   }
+}
+
+/** Returns the operating system's description of an error, for the end of a sentence, and nothing else of the error. */
+function reasonOf(error: unknown): string {
+  const reason = /^E[A-Z0-9]+: ([a-z -]+), (open|read)\b/.exec((error as Error).message)?.[1];
+  return reason === undefined ? '' : `: ${reason}`;
+}
+
+/** Reads a file, which may be a pipe, but not more than `bytesMax` bytes. */
+function readStart(descriptor: number, bytesMax: number, files: FileFunctions): Uint8Array {
+  const buffer = new Uint8Array(bytesMax);
+  let length = 0;
+  for (let read = -1; read !== 0 && length < bytesMax; length += read) {
+    read = files.readSync(descriptor, buffer.subarray(length));
+  }
+  return buffer.subarray(0, length);
 }

@@ -13,8 +13,8 @@ export interface MoveRecord {
   readonly to: string;
   /** When the data was copied, in RFC 3339 format. */
   readonly at: string;
-  /** The transaction of the move on the server. */
-  readonly transaction: string;
+  /** The random id of the move, which its transaction also stores on the server. */
+  readonly moveId: string;
   /** Whether the transaction is known to be committed. False only while the server commits. */
   readonly isComplete: boolean;
 }

@@ -1,7 +1,7 @@
 /** Tests the move of a real embedded database to a real server. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { cp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '@muster/testkit';
@@ -201,12 +201,30 @@ serverOnly(describe)('a move to a server', () => {
     expect(failure).toBeInstanceOf(DatabaseMovedError);
     expect(failure.message).toContain('run "muster move-database" again');
     expect((await rejectionOf(openDatabase({ dataDir }))).message).toBe(failure.message);
-    // The address of the proxy belongs to the URL in the record, so the call is repeated through the proxy.
-    const { tables, isRepeated } = await move(url);
+    // Without the proxy, the address differs, but the database is the same.
+    const { tables, isRepeated } = await move();
     expect(isRepeated).toBe(true);
     expect(tables.reduce((sum, { rows }) => sum + rows, 0)).toBe(Object.values(original.tables).flat().length);
     expect(await withDatabase({ url: server.url }, tablesAsText)).toEqual(original.tables);
     expect((await rejectionOf(openDatabase({ dataDir }))).message).toContain('was moved to');
+  });
+
+  test('that was interrupted is complete only in the database that has its id, and is repeated in an empty one', async () => {
+    await move();
+    const record = join(dataDir, 'moved-to-postgresql.json');
+    const interrupted = (await readFile(record, 'utf8')).replace('"isComplete": true', '"isComplete": false');
+    await writeFile(record, interrupted);
+    // The same address, and the same cluster, in which the move's transaction was committed.
+    await query(server.url, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    await withDatabase({ url: server.url }, () => Promise.resolve());
+    expect((await rejectionOf(move())).message).toContain('is not empty: it contains');
+    expect(await readFile(record, 'utf8')).toBe(interrupted);
+    await query(server.url, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    expect((await move()).isRepeated).toBe(false);
+    expect(await withDatabase({ url: server.url }, tablesAsText)).toEqual(original.tables);
+    await writeFile(record, (await readFile(record, 'utf8')).replace('"isComplete": true', '"isComplete": false'));
+    expect((await move()).isRepeated).toBe(true);
+    expect((await rejectionOf(move())).message).toContain('was moved to');
   });
 
   test('names what is wrong with the server or its address, without the password', async () => {

@@ -9,8 +9,8 @@ import { getHost, getHostFacets, listHosts } from '../services/inventory/index.j
 export const hostRoutes = (source: FreshnessSource, hosts: HostService, release: AgentReleaseService): Route[] => [
   route(Operations.listHosts, ({ caller, query }) => listHosts(source, caller.organizationId, query)),
   route(Operations.getHostFacets, async ({ caller }) => {
-    const { version } = await release.describe();
-    return getHostFacets(source.db, caller.organizationId, { releaseVersion: version });
+    const releaseVersion = await release.version();
+    return getHostFacets(source.db, caller.organizationId, { releaseVersion });
   }),
   route(Operations.getHost, ({ caller, params }) => getHost(source, caller.organizationId, params.hostId)),
   route(Operations.renameHost, ({ caller, params, body }) => hosts.rename(caller, params.hostId, body)),

@@ -3,6 +3,8 @@
  * first table to the comparison of both databases, so a move that fails leaves nothing there. The embedded database is
  * only read.
  */
+import { randomUUID } from 'node:crypto';
+
 import type pg from 'pg';
 
 import { applyMigrationsInTransaction, isLockError, lockMigrations } from '../apply-migrations.js';
@@ -128,9 +130,9 @@ async function moveRows(move: Move): Promise<MoveSummary> {
     await waitForOthers(server, location);
     const found = (await server.query<{ name: string }>(FIND_OBJECTS)).rows.map(({ name }) => name);
     if (found.length > 0) {
-      if (record === null || !(await isCommitted(server, location, record))) throw notEmptyError(location, found);
+      if (record === null || !(await isMovedTo(server, record))) throw notEmptyError(location, found);
       await server.query('ROLLBACK');
-      await writeMoveRecord(directory, { ...record, isComplete: true });
+      await writeMoveRecord(directory, { ...record, to: location, isComplete: true });
       return { directory, location, tables: await digestEmbedded(move), isRepeated: true };
     }
     await applyMigrationsInTransaction(server, known);
@@ -180,15 +182,19 @@ function notEmptyError(location: string, found: readonly string[]): MoveError {
   );
 }
 
-/** Returns whether a move that was interrupted at its last step was committed on this server. */
-async function isCommitted(server: pg.ClientBase, location: string, { to, transaction }: MoveRecord): Promise<boolean> {
-  if (to !== location) return false;
-  const { rows } = await server.query<{ status: string | null }>(
-    `SELECT CASE WHEN $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status($1::xid8) END AS status`,
-    [transaction],
+/**
+ * Returns whether a move that was interrupted at its last step was committed to this database. Ids of transactions would
+ * not show that, because another database or a new one can have used the same id.
+ */
+async function isMovedTo(server: pg.ClientBase, { moveId }: MoveRecord): Promise<boolean> {
+  const { rows } = await server.query<{ comment: string | null }>(
+    `SELECT obj_description(to_regclass('_prisma_migrations'), 'pg_class') AS comment`,
   );
-  return rows[0]?.status === 'committed';
+  return rows[0]!.comment === moveComment(moveId);
 }
+
+/** Returns the comment of the table of migrations in a database to which data was moved. */
+const moveComment = (moveId: string): string => `Muster moved its data here: ${moveId}`;
 
 async function* readLines({ embedded, directory }: Move): AsyncGenerator<Exclude<BackupLine, { kind: 'end' }>> {
   try {
@@ -233,11 +239,12 @@ async function digestEmbedded({ embedded, directory }: Move): Promise<TableDiges
 
 /**
  * Commits the move and records it. If the connection is lost during the commit, or this process is killed, the record
- * stays incomplete, and the next move asks the server for the transaction's result.
+ * stays incomplete, and the next move looks for its id on the server.
  */
 async function commit({ server, directory, location }: Move): Promise<void> {
-  const { rows } = await server.query<{ transaction: string }>('SELECT pg_current_xact_id()::text AS transaction');
-  const record = { to: location, at: new Date().toISOString(), ...rows[0]!, isComplete: false };
+  const record = { to: location, at: new Date().toISOString(), moveId: randomUUID(), isComplete: false };
+  // A comment belongs to no row, so neither digests nor backups contain it. It cannot be a parameter.
+  await server.query(`COMMENT ON TABLE "_prisma_migrations" IS '${moveComment(record.moveId)}'`);
   await writeMoveRecord(directory, record);
   try {
     await server.query('COMMIT');

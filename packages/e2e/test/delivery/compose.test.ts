@@ -195,13 +195,13 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     120_000,
   );
 
-  test('does not start Muster with a secret that it cannot read, and the error names the file only', async () => {
+  test('does not start Muster with a secret that it cannot read, and the error names the variable only', async () => {
     const volume = ['--volume', 'deploy_database-secrets:/run/muster-secrets'];
     await engine.docker('run', '--rm', ...volume, 'stand-in', 'chown', '0:0', '/run/muster-secrets/url');
     const variable = ['--env', 'DATABASE_URL_FILE=/run/muster-secrets/url'];
     const started = engine.docker('run', '--rm', ...volume, ...variable, 'muster');
     await expect(started).rejects.toThrow(
-      /muster: DATABASE_URL_FILE names \/run\/muster-secrets\/url, which cannot be read: permission denied/,
+      /muster: DATABASE_URL_FILE must be the path of a readable file that contains the secret: permission denied/,
     );
     await expect(started).rejects.not.toThrow(/postgresql:/);
   });

@@ -1,6 +1,8 @@
 import { AgentArchitecture, type AgentRelease } from '@muster/contracts';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { pino, type Logger } from 'pino';
+import { z } from 'zod';
 import { NotFoundError } from '../../errors.js';
 import type { ReleaseBuild } from './release-build.js';
 
@@ -19,8 +21,11 @@ export interface AgentReleaseService {
    */
   file(name: string): Promise<string>;
 
-  /** Returns whether there is a release or will be one, and what it contains. */
+  /** Returns whether there is a release or will be one, and what it contains. Throws if its files cannot be read. */
   describe(): Promise<AgentRelease>;
+
+  /** Returns the version of the release; null if there is none, or if its files cannot be read, which is logged once. */
+  version(): Promise<string | null>;
 }
 
 const executableName = (arch: AgentArchitecture): string => `muster-agent-linux-${arch}`;
@@ -28,6 +33,9 @@ const imageName = (arch: AgentArchitecture): string => `muster-agent-image-linux
 
 const BILL_OF_MATERIALS = 'sbom.cdx.json';
 const CHECKSUMS = 'SHA256SUMS';
+
+/** The part of the bill of materials that is shown. */
+const BillOfMaterials = z.object({ metadata: z.object({ component: z.object({ version: z.string() }) }) });
 
 /** The files that the agent package's release command writes, except the install script. */
 const RELEASE_FILES: ReadonlySet<string> = new Set([
@@ -56,18 +64,42 @@ export interface AgentReleaseOptions {
   localUrl: string;
   /** Returns the state of the build in the background; null if there is none or it succeeded. */
   buildState?: ReleaseBuild['state'];
+  logger?: Logger;
 }
 
 /** Creates the service for the release in `directory`. If there is no release, `directory` is null. */
 export function createAgentReleaseService(
   directory: string | null,
-  { publicUrl, localUrl, buildState = () => null }: AgentReleaseOptions,
+  { publicUrl, localUrl, buildState = () => null, logger = pino({ level: 'silent' }) }: AgentReleaseOptions,
 ): AgentReleaseService {
   const pathOf = (name: string): string => {
     if (directory === null) throw new NotFoundError('agent release');
     return resolve(directory, name);
   };
   const read = async (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(throwNotFoundIfMissing);
+
+  let isLogged = false;
+
+  async function describe(): Promise<AgentRelease> {
+    // All releases contain these files. They are small.
+    const files = await Promise.all([read(CHECKSUMS), read(BILL_OF_MATERIALS)]).catch((error: unknown) => {
+      if (error instanceof NotFoundError) return null;
+      throw error;
+    });
+    if (files === null) {
+      return { state: buildState() ?? 'none', version: null, executables: [], images: [], publicUrl };
+    }
+    const [checksums, billOfMaterials] = files;
+    const names = new Set(checksums.split('\n').map((line) => line.split('  ')[1]));
+    const { metadata } = BillOfMaterials.parse(JSON.parse(billOfMaterials));
+    return {
+      state: 'ready',
+      version: metadata.component.version,
+      executables: AgentArchitecture.options.filter((arch) => names.has(executableName(arch))),
+      images: AgentArchitecture.options.filter((arch) => names.has(imageName(arch))),
+      publicUrl,
+    };
+  }
 
   return {
     async installScript() {
@@ -85,25 +117,17 @@ export function createAgentReleaseService(
       return path;
     },
 
-    async describe() {
-      // All releases contain these files. They are small.
-      const files = await Promise.all([read(CHECKSUMS), read(BILL_OF_MATERIALS)]).catch((error: unknown) => {
-        if (error instanceof NotFoundError) return null;
-        throw error;
-      });
-      if (files === null) {
-        return { state: buildState() ?? 'none', version: null, executables: [], images: [], publicUrl };
+    describe,
+
+    async version() {
+      try {
+        return (await describe()).version;
+      } catch (error) {
+        if (!isLogged)
+          logger.error({ err: error, directory }, 'the agent release cannot be read: repair it or remove it');
+        isLogged = true;
+        return null;
       }
-      const [checksums, billOfMaterials] = files;
-      const names = new Set(checksums.split('\n').map((line) => line.split('  ')[1]));
-      const { metadata } = JSON.parse(billOfMaterials) as { metadata: { component: { version: string } } };
-      return {
-        state: 'ready',
-        version: metadata.component.version,
-        executables: AgentArchitecture.options.filter((arch) => names.has(executableName(arch))),
-        images: AgentArchitecture.options.filter((arch) => names.has(imageName(arch))),
-        publicUrl,
-      };
     },
   };
 }

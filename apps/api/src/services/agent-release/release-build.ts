@@ -14,18 +14,24 @@ export interface ReleaseBuild {
 /** Maximum number of characters of the build's messages that are logged. */
 const OUTPUT_CHARS_MAX = 2_000;
 
+/** Milliseconds after which a build is stopped. On a slow machine, it takes a few minutes. */
+const BUILD_MS_MAX = 15 * 60_000;
+
+/** Matches the variables that may contain secrets: Muster's own, and those that PostgreSQL's client library reads. */
+const SECRET_VARIABLE = /^(MUSTER_|DATABASE_URL|PG)/;
+
 /**
  * Runs a shell command that builds the agent release, with the lowest priority, and logs the result in one line. The
  * command does not get this process's secrets. If memory is short, the kernel ends the build rather than this process.
+ * A build that takes longer than `buildMsMax` milliseconds has failed, and is stopped.
  */
 export function startReleaseBuild(
   command: string,
   environment: Readonly<Record<string, string | undefined>>,
   logger: Logger,
+  buildMsMax = BUILD_MS_MAX,
 ): ReleaseBuild {
-  const env = Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !/^(MUSTER_|DATABASE_URL$)/.test(name)),
-  );
+  const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRET_VARIABLE.test(name)));
   // In a process group of its own, the build can be ended together with the processes that it started.
   const child = spawn('sh', ['-c', command], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   let state: ReturnType<ReleaseBuild['state']> = 'preparing';
@@ -33,6 +39,7 @@ export function startReleaseBuild(
   let output = '';
 
   function finish(isSuccess: boolean, details: object): void {
+    clearTimeout(timer);
     if (isStopped || state === 'failed') return;
     state = isSuccess ? null : 'failed';
     const advice = 'the agent release could not be built, so this server may have none: see docs/agent.md';
@@ -40,6 +47,20 @@ export function startReleaseBuild(
     else logger.info('the agent release is up to date');
   }
 
+  /** Ends all processes of the build. */
+  function kill(signal: NodeJS.Signals): void {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, signal);
+    } catch {
+      // The build has just ended.
+    }
+  }
+
+  const timer = setTimeout(() => {
+    finish(false, { buildMsMax });
+    // A build that hangs may also ignore SIGTERM.
+    kill('SIGKILL');
+  }, buildMsMax).unref();
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-OUTPUT_CHARS_MAX)));
   child.once('error', (error) => finish(false, { err: error }));
   child.once('close', (exitCode, signal) => finish(exitCode === 0, { exitCode, signal }));
@@ -48,13 +69,10 @@ export function startReleaseBuild(
   return {
     state: () => state,
     stop() {
-      if (isStopped || state !== 'preparing' || child.pid === undefined) return;
+      if (isStopped || state !== 'preparing') return;
       isStopped = true;
-      try {
-        process.kill(-child.pid, 'SIGTERM');
-      } catch {
-        // The build has just ended.
-      }
+      clearTimeout(timer);
+      kill('SIGTERM');
     },
   };
 }

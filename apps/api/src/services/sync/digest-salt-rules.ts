@@ -52,6 +52,13 @@ export function nextDigestSalt(
 }
 
 /**
+ * Returns whether a process that has used `current` must wait before it uses `next`: until the other replicas have read
+ * that this salt is mixed, they take digests with it for those of their own parser.
+ */
+export const isJoining = (current: DigestSaltState | null, next: DigestSaltState): boolean =>
+  next.isMixed && next.epoch !== current?.epoch;
+
+/**
  * Returns the salt for a host's digests. `isOwn` is true if only this replica's parser has stored digests with this
  * salt, so that a matching digest shows that the rows are what this parser would write.
  */

@@ -4,7 +4,7 @@
 import { CONTAINER_PARSER_VERSION } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { digestSaltFor, nextDigestSalt, type DigestSaltState } from './digest-salt-rules.js';
+import { digestSaltFor, isJoining, nextDigestSalt, type DigestSaltState } from './digest-salt-rules.js';
 
 const REFRESH_INTERVAL_MS = 5_000;
 
@@ -23,7 +23,10 @@ export interface DigestSalts {
    * that this process may store digests. Call it before the first snapshot, after this process has recorded itself.
    */
   join(): Promise<void>;
-  /** Reads the shared state, and updates it if other parser versions run than before. */
+  /**
+   * Reads the shared state, and updates it if other parser versions run than before. Waits as `join` does if this process
+   * was not listed for a while, so that the other replicas do not expect it.
+   */
   refresh(): Promise<void>;
   /**
    * Returns the salt for a host, and whether a digest with this salt shows that the rows are what this process's parser
@@ -65,7 +68,7 @@ export function createDigestSalts(
     return { stored, next: nextDigestSalt(stored, own, running, at) };
   }
 
-  async function refresh(): Promise<DigestSaltState> {
+  async function refresh(): Promise<void> {
     const readAt = now();
     const seen = await decide(prisma, readAt);
     let state = seen.next;
@@ -78,18 +81,15 @@ export function createDigestSalts(
         return next;
       });
     }
+    // While it waits, this process keeps the salt that it read before.
+    if (isJoining(current?.state ?? null, state)) await wait(JOIN_WAIT_MS);
     current = { state, readAt };
-    return state;
   }
 
   return {
     intervalMs: REFRESH_INTERVAL_MS,
-    async join() {
-      if ((await refresh()).isMixed) await wait(JOIN_WAIT_MS);
-    },
-    async refresh() {
-      await refresh();
-    },
+    join: refresh,
+    refresh,
     saltFor(hostId) {
       if (current === null) throw new Error('the salts of digests are used before they were read');
       const at = now();
