@@ -685,7 +685,8 @@ check_timer() {
     https://* | http://localhost | http://localhost[:/]* | http://127.0.0.1 | http://127.0.0.1[:/]*) ;;
     *)
       die "the agent cannot be updated automatically from $url: without TLS, anyone on the network path could install \
-programs on this machine as root. Use an https address, or turn off automatic updates: rm $update_timer"
+programs on this machine as root. Use an https address, or turn off automatic updates: systemctl disable --now \
+muster-agent-update.timer && rm $update_timer"
       ;;
   esac
 }

@@ -53,7 +53,7 @@ export async function updateAgent(
   }
   const { enrollment } = await createStateStore(env.stateDir).load();
   if (enrollment === null) {
-    throw new StopError('this machine is not enrolled, so no server offers a release for it', ExitCodes.usage);
+    throw new StopError('this machine is not enrolled, so no server offers a release for it', ExitCodes.failed);
   }
   const { musterUrl } = enrollment;
   const script = await fetchScript(env, new URL(musterUrl), signal);
