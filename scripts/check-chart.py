@@ -9,8 +9,10 @@ CRD files. An unknown field is an error. An object without a schema is listed as
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import jsonschema
@@ -34,9 +36,9 @@ def helm(*arguments):
     return subprocess.run([HELM, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
-def render(*arguments):
+def render(*arguments, chart=CHART):
     """Returns the objects of `helm template`, or None and the error message if Helm refuses the values."""
-    result = helm("template", "muster", CHART, "--namespace", "tools", *ON_OLDEST, *arguments)
+    result = helm("template", "muster", chart, "--namespace", "tools", *ON_OLDEST, *arguments)
     if result.returncode != 0:
         return None, result.stderr
     return [each for each in yaml.safe_load_all(result.stdout) if each is not None], ""
@@ -175,6 +177,90 @@ def check_rendered(name, objects):
         [rule] = kinds["Ingress"]["spec"]["rules"]
         if (rule["host"], rule["http"]["paths"][0]["path"]) != ("ops.example.com", "/muster"):
             problems.append(f"{name}: the Ingress does not have the host and the path of publicUrl: {rule}")
+    if name == "existing-secrets":
+        volumes = {volume["name"]: volume for volume in kinds["DaemonSet"]["spec"]["template"]["spec"]["volumes"]}
+        if volumes["state"].get("hostPath") != {"path": "/var/lib/muster-agent", "type": "Directory"}:
+            problems.append(f"{name}: the agent's state is not in agent.statePath: {volumes['state']}")
+
+
+def render_with(*values):
+    """Returns the objects of minimal.yaml with further values, such as `replicas=3`, and the text of NOTES.txt."""
+    settings = [each for value in values for each in ("--set", value)]
+    with tempfile.TemporaryDirectory() as directory:
+        # `helm template` does not render NOTES.txt, so a copy of the chart has it as an object.
+        copy = shutil.copytree(CHART, Path(directory, "muster"))
+        (copy / "templates" / "NOTES.txt").rename(copy / "notes")
+        notes = '{"kind": "Notes", "text": {{ tpl (.Files.Get "notes") . | toJson }}}'
+        (copy / "templates" / "notes.yaml").write_text(notes, encoding="utf-8")
+        rendered, message = render("--values", f"{CHART}/ci/minimal.yaml", *settings, chart=str(copy))
+    if rendered is None:
+        sys.exit(f"helm template failed with {', '.join(values)}: {message}")
+    kinds = {each["kind"]: each for each in rendered}
+    return kinds, kinds["Notes"]["text"]
+
+
+def variable(each, name):
+    """Returns the value of a variable of the pod's last container."""
+    containers = each["spec"]["template"]["spec"]["containers"]
+    return {variable["name"]: variable["value"] for variable in containers[-1]["env"]}[name]
+
+
+# The expected MUSTER_TRUST_PROXY for values on top of minimal.yaml, and whether NOTES.txt has a warning.
+TRUSTED = [
+    ([], "false", False),
+    (["ingress.enabled=true"], "1", True),
+    (["ingress.enabled=true", "networkPolicy.from[0].podSelector.matchLabels.app=traefik"], "1", False),
+    (["ingress.enabled=true", "networkPolicy.enabled=false"], "1", True),
+    (["ingress.enabled=true", "trustProxy=false"], "false", False),
+    (["ingress.enabled=true", "trustProxy=0"], "0", False),
+    (["ingress.enabled=true", "trustProxy=2"], "2", True),
+    (["trustProxy=10.0.0.0/8"], "10.0.0.0/8", True),
+]
+AGENT = ["agent.enabled=true", "agent.enrollToken.value=muster_enroll_0"]
+SERVICE_URL = "http://muster.tools.svc:80"
+# The expected MUSTER_URL of the agents for values on top of minimal.yaml.
+AGENT_URLS = [
+    ([], "https://muster.example.com"),
+    (["publicUrl=https://ops.example.com/muster/"], "https://ops.example.com/muster"),
+    (["publicUrl=http://muster.example.com"], SERVICE_URL),
+    ([f"agent.url={SERVICE_URL}"], SERVICE_URL),
+]
+
+
+def check_choices():
+    """Checks the values that the chart chooses from other values, and the warnings about them."""
+    for values, expected, warns in TRUSTED:
+        kinds, notes = render_with(*values)
+        actual = variable(kinds["Deployment"], "MUSTER_TRUST_PROXY"), "X-Forwarded-For" in notes
+        if actual != (expected, warns):
+            problems.append(f"with {values}, MUSTER_TRUST_PROXY and the warning are {actual}")
+    for values, expected in AGENT_URLS:
+        kinds, notes = render_with(*AGENT, *values)
+        actual = variable(kinds["DaemonSet"], "MUSTER_URL"), "without encryption" in notes
+        if actual != (expected, expected == SERVICE_URL):
+            problems.append(f"with {values}, the agents' MUSTER_URL and the warning are {actual}")
+
+
+def check_checksums():
+    """Checks that pods restart after a change of a secret, and that no annotation is a plain hash of secrets."""
+    keys = [None, "0" * 32, "1" * 32]
+    checksums = {}
+    for key in keys:
+        for password in ("a", "b"):
+            given = [] if key is None else [f"secrets.sessionSecret.value={key}"]
+            url = f"secrets.databaseUrl.value=postgresql://muster:{password}@postgres/muster"
+            kinds, _ = render_with(*AGENT, f"agent.enrollToken.value=muster_enroll_{password}", url, *given)
+            for kind in ("Deployment", "DaemonSet"):
+                annotations = kinds[kind]["spec"]["template"]["metadata"]["annotations"]
+                checksums.setdefault((kind, key), []).append(
+                    [value for name, value in annotations.items() if name.startswith("checksum/")]
+                )
+    for (kind, key), (first, second) in checksums.items():
+        if (first == second) != (key is None):
+            problems.append(f"{kind}: with the session secret {key}, changed secrets have the checksums {first}, {second}")
+    for kind in ("Deployment", "DaemonSet"):
+        if checksums[kind, keys[1]] == checksums[kind, keys[2]]:
+            problems.append(f"{kind}: the checksum of the secrets does not depend on the session secret")
 
 
 KINDS_ALWAYS_RENDERED = ["Deployment", "Service", "ServiceAccount", "Secret"]
@@ -195,6 +281,8 @@ REFUSED = [
     ("replica=3", "replica"),
     ("drainSeconds=301", "drainSeconds"),
     ("trustProxy=true", "trustProxy"),
+    ("agent.statePath=relative", "statePath"),
+    ("agent.statePath=/", "statePath"),
     ("settings.MUSTER_SECRET=in-the-environment", "MUSTER_SECRET"),
     ("settings.NODE_OPTIONS=--inspect", "NODE_OPTIONS"),
     ("secrets.sessionSecret.value=short", "sessionSecret"),
@@ -227,6 +315,8 @@ for value, part in REFUSED:
         problems.append(f"the chart refuses {value} without the reason {part}: {message}")
 print(f"{len(REFUSED)} wrong values are refused")
 
+check_choices()
+check_checksums()
 check_versions()
 for problem in problems:
     print(f"problem: {problem}", file=sys.stderr)

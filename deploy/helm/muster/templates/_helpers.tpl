@@ -72,6 +72,44 @@ Usage: include "muster.generated" (list . "KEY")
 {{- end -}}
 {{- end -}}
 
+{{/* MUSTER_TRUST_PROXY. */}}
+{{- define "muster.trustProxy" -}}
+{{- if kindIs "invalid" .Values.trustProxy -}}
+{{- ternary "1" "false" .Values.ingress.enabled -}}
+{{- else -}}
+{{- .Values.trustProxy | toString -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The URL of Muster for the agents: encrypted if possible. */}}
+{{- define "muster.agentUrl" -}}
+{{- if .Values.agent.url -}}
+{{- .Values.agent.url -}}
+{{- else if hasPrefix "https:" .Values.publicUrl -}}
+{{- .Values.publicUrl | trimSuffix "/" -}}
+{{- else -}}
+{{- printf "http://%s.%s.svc:%v" (include "muster.fullname" .) .Release.Namespace .Values.service.port -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+A checksum of secret values, from which no one can guess a weak password: the secret of the session cookies is the key. It
+is constant while that secret cannot be read: before the first installation, and in programs such as Argo CD.
+Usage: include "muster.secretChecksum" (list . VALUES)
+*/}}
+{{- define "muster.secretChecksum" -}}
+{{- $root := index . 0 -}}
+{{- $ref := (include "muster.secretRefs" $root | fromJson).MUSTER_SECRET -}}
+{{- $installed := lookup "v1" "Secret" $root.Release.Namespace $ref.name -}}
+{{- $data := ($installed | default dict).data | default dict -}}
+{{- $key := $root.Values.secrets.sessionSecret.value | default (index $data $ref.key) -}}
+{{- if $key -}}
+{{- printf "%s %s" $key (index . 1 | toJson) | sha256sum -}}
+{{- else -}}
+none
+{{- end -}}
+{{- end -}}
+
 {{/* The security settings of every container. */}}
 {{- define "muster.containerSecurityContext" -}}
 allowPrivilegeEscalation: false

@@ -1,7 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer, request, type Server } from 'node:http';
+import { createServer } from 'node:https';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,15 +27,22 @@ interface Recap {
 runIf(isAvailable(missing), describe)('the Ansible role', () => {
   let dir: string;
   let muster: Muster;
+  /** The URL of the HTTPS server, whose certificate is issued by a private CA. */
+  let url: string;
+  /** The URL of the HTTP proxy, and the authorities that it was asked to connect to. */
+  let proxyUrl: string;
+  const tunnels: string[] = [];
   const closers: (() => Promise<unknown>)[] = [];
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-ansible-'));
     closers.unshift(() => rm(dir, { recursive: true, force: true }));
-    const listen = { socketPath: join(dir, 'engine.sock') };
-    const engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen, seed: 1 });
+    const socket = { socketPath: join(dir, 'engine.sock') };
+    const engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen: socket, seed: 1 });
     closers.unshift(() => engine.close());
     await writeRelease('0');
+    url = `https://127.0.0.1:${await listen(startTlsServer())}`;
+    proxyUrl = `http://127.0.0.1:${await listen(startProxy())}`;
     muster = new Muster(dir, { MUSTER_AGENT_RELEASE_DIR: join(dir, 'release') });
     closers.unshift(() => muster.stop());
     await muster.start();
@@ -40,6 +50,59 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
   afterAll(async () => {
     for (const close of closers) await close();
   });
+
+  /** Creates a private CA and a server with a certificate of it, which passes requests on to Muster. */
+  function startTlsServer(): Server {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'];
+    const openssl = (...args: string[]): void =>
+      void execFileSync('openssl', ['req', '-x509', ...key, ...args], {
+        cwd: dir,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+    openssl('-subj', '/CN=a company', '-keyout', 'ca-key.pem', '-out', 'ca.pem');
+    openssl(
+      ...['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'],
+      ...['-addext', 'basicConstraints=critical,CA:false', '-CA', 'ca.pem', '-CAkey', 'ca-key.pem'],
+      ...['-keyout', 'key.pem', '-out', 'cert.pem'],
+    );
+    const files = { key: readFileSync(join(dir, 'key.pem')), cert: readFileSync(join(dir, 'cert.pem')) };
+    return createServer(files, (incoming, response) => {
+      const { method, headers } = incoming;
+      const outgoing = request(muster.url + incoming.url!, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      });
+      outgoing.on('error', () => response.destroy());
+      incoming.pipe(outgoing);
+    });
+  }
+
+  /** A proxy for CONNECT. It connects only to this machine. */
+  function startProxy(): Server {
+    return createHttpServer().on('connect', ({ url: authority }, client) => {
+      tunnels.push(authority!);
+      const target = connect(Number(authority!.split(':')[1]), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        target.pipe(client).pipe(target);
+      });
+      for (const socket of [client, target]) {
+        socket.on('error', () => {
+          client.destroy();
+          target.destroy();
+        });
+      }
+    });
+  }
+
+  /** Lets a server listen on a free port of this machine, and returns the port. */
+  async function listen(server: Server): Promise<number> {
+    closers.unshift(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  }
 
   /** Writes a release whose executable is a script that runs the built agent. `version` makes the script differ. */
   async function writeRelease(version: string): Promise<void> {
@@ -59,7 +122,10 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
   }
 
   /** Runs the role on this machine, below a directory, with the most detailed output. */
-  async function runRole(enrollToken?: string): Promise<{ output: string; recap: Recap }> {
+  async function runRole(
+    enrollToken?: string,
+    settings: Record<string, string> = {},
+  ): Promise<{ output: string; recap: Recap }> {
     const playbook = [
       {
         hosts: 'localhost',
@@ -67,9 +133,13 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
         roles: ['muster_agent'],
         vars: {
           ansible_python_interpreter: join(PROGRAMS, 'python'),
-          muster_agent_url: muster.url,
+          muster_agent_url: url,
           muster_agent_root: join(dir, 'root'),
-          muster_agent_settings: { DOCKER_HOST: `unix://${join(dir, 'engine.sock')}` },
+          muster_agent_settings: {
+            DOCKER_HOST: `unix://${join(dir, 'engine.sock')}`,
+            MUSTER_CA_FILE: join(dir, 'ca.pem'),
+            ...settings,
+          },
           ...(enrollToken === undefined ? {} : { muster_agent_enroll_token: enrollToken }),
         },
       },
@@ -111,6 +181,22 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
     expect((await stat(binary)).mode & 0o777).toBe(0o755);
     expect((await muster.host()).id).toBe(id);
   }, 120_000);
+
+  test('trusts a private CA, and shows no password of a proxy, which only the agent gets', async () => {
+    const settings = { HTTPS_PROXY: 'http://me:word-of-the-proxy@127.0.0.1:9', NO_PROXY: '127.0.0.1' };
+    const { output, recap } = await runRole(undefined, settings);
+    expect({ output, recap }).toMatchObject({ recap: { failed: 0 } });
+    expect(output).not.toContain('word-of-the-proxy');
+    const config = await readFile(join(dir, 'root/etc/muster-agent/config'), 'utf8');
+    expect(config).toContain(`HTTPS_PROXY=${settings.HTTPS_PROXY}\n`);
+    expect(config).toContain(`MUSTER_CA_FILE=${join(dir, 'ca.pem')}\n`);
+  }, 60_000);
+
+  test('uses a proxy without a password for the download of the installer', async () => {
+    const { output, recap } = await runRole(undefined, { HTTPS_PROXY: proxyUrl, NO_PROXY: 'localhost' });
+    expect({ output, recap }).toMatchObject({ recap: { failed: 0 } });
+    expect(tunnels).toEqual([new URL(url).host]);
+  }, 60_000);
 
   test('stops with the installer’s reason, which does not contain the token, if the token is refused', async () => {
     await rm(join(dir, 'root'), { recursive: true, force: true });

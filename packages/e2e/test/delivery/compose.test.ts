@@ -90,6 +90,10 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     const env = variables({ DOCKER_HOST: engine.dockerHost, MUSTER_ENGINE_SOCKET: engine.socketPath, ...more });
     return (await run(versions[version]!, ['-f', FILE, ...args], { cwd: ROOT, env })).stdout;
   };
+  const addressOf = async (service: string, network: string) => {
+    const id = (await compose('v2', ['ps', '--quiet', service])).trim();
+    return engine.docker('inspect', '--format', `{{ (index .NetworkSettings.Networks "${network}").IPAddress }}`, id);
+  };
   /** Sends a request to the machine of the engine, which has a network of its own. */
   const curl = async (...args: string[]) =>
     (await run('nsenter', ['--net', '--target', enginePid, 'curl', '-sS', '--fail', ...args])).stdout;
@@ -139,26 +143,37 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     const all = await engine.docker('inspect', ...ids);
     const volume = (name: string) => ['--volume', `deploy_${name}:/volume:ro`];
     const secrets = [...volume('database-secrets'), 'stand-in', 'sh', '-c'];
-    const script = 'cat /volume/password /volume/url; ls -ln /volume | grep -v total';
-    const [password, url, ...files] = (await engine.docker('run', '--rm', ...secrets, script)).split('\n');
-    expect(password).toMatch(/^[0-9a-f]{64}$/);
-    expect(url).toBe(`postgresql://muster:${password}@postgres:5432/muster`);
-    expect(files.map((line) => line.replace(/ +/g, ' ').split(' ')).map(([mode, , user]) => [mode, user])).toEqual([
-      ['-r--------', '999'],
-      ['-r--------', '65532'],
+    const script = 'cd /volume; cat url password; echo; ls -ln | grep -v total';
+    const [url, superuserPassword, ...files] = (await engine.docker('run', '--rm', ...secrets, script)).split('\n');
+    const password = /^postgresql:\/\/muster:([0-9a-f]{64})@postgres:5432\/muster$/.exec(url!)?.[1];
+    expect(superuserPassword).toMatch(/^[0-9a-f]{64}$/);
+    expect(superuserPassword).not.toBe(password);
+    const columns = files.map((line) => line.split(/ +/));
+    expect(columns.map(([mode, , user, ...more]) => [mode, user, more.at(-1)])).toEqual([
+      ['-r--------', '999', 'muster.sql'],
+      ['-r--------', '999', 'password'],
+      ['-r--------', '65532', 'url'],
     ]);
     const tokenFile = [...volume('agent-secrets'), 'stand-in', 'cat', '/volume/enroll-token'];
     const token = await engine.docker('run', '--rm', ...tokenFile);
     expect(token).toMatch(/^muster_enroll_/);
-    for (const secret of [password!, token, adminKey]) expect(all.includes(secret)).toBe(false);
+    for (const secret of [password!, superuserPassword!, token, adminKey]) expect(all.includes(secret)).toBe(false);
     const other = ['run', '--rm', '--user', '999:999', ...volume('agent-secrets'), 'stand-in', 'ls', '/volume'];
     await expect(engine.docker(...other)).rejects.toThrow('Permission denied');
   });
 
+  test('gives Muster a role of PostgreSQL that owns its database and has no further rights', async () => {
+    const url = new URL((await compose('v2', ['exec', '-T', 'muster', 'cat', '/run/muster-secrets/url'])).trim());
+    url.hostname = await addressOf('postgres', 'deploy_database');
+    const query = `select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, pg_get_userbyid(datdba)
+      from pg_roles, pg_database where rolname = current_user and datname = current_database()`;
+    const psql = ['psql', '--no-psqlrc', '--tuples-only', '--no-align', '--command', query, url.href];
+    const { stdout } = await run('nsenter', ['--net', '--target', enginePid, ...psql]);
+    expect(stdout.trim()).toBe('f|f|f|f|f|muster');
+  });
+
   test('lets only the agent use the engine’s proxy, for the agent’s calls', async () => {
-    const id = (await compose('v2', ['ps', '--quiet', 'engine-proxy'])).trim();
-    const format = '{{ (index .NetworkSettings.Networks "deploy_engine").IPAddress }}';
-    const address = await engine.docker('inspect', '--format', format, id);
+    const address = await addressOf('engine-proxy', 'deploy_engine');
     const ask = (service: string, path: string) => {
       const script = `fetch('http://${address}:2375${path}', { signal: AbortSignal.timeout(2_000) })
         .then(({ status }) => status, () => 'unreachable').then((text) => { console.log(text); process.exit(); })`;
