@@ -36,7 +36,7 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
   // If no hash is known for this version of Node.js, npm is not called.
   expect(result.stderr).toMatch(/UnknownArchiveError: (.* does not have the hash|no hash is known)/);
   // Neither a release nor a part of one is left.
-  expect((await readdir(dir)).sort()).toEqual(['npm', 'package']);
+  expect((await readdir(dir)).filter((name) => name.startsWith('release'))).toEqual([]);
   expect(result.stderr.includes('which no longer receives security fixes')).toBe(
     !receivesSecurityFixes(process.versions.node),
   );
