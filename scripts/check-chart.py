@@ -177,13 +177,13 @@ def check_rendered(name, objects):
             problems.append(f"{name}: the Ingress does not have the host and the path of publicUrl: {rule}")
 
 
-EVERYWHERE = ["Deployment", "Service", "ServiceAccount", "Secret"]
+KINDS_ALWAYS_RENDERED = ["Deployment", "Service", "ServiceAccount", "Secret"]
 # What each set of values must contain at least, so that a condition that is never true is noticed.
 EXPECTED_KINDS = {
-    "minimal": [*EVERYWHERE, "NetworkPolicy", "PodDisruptionBudget"],
-    "cloudnativepg": [*EVERYWHERE, "NetworkPolicy", "PodDisruptionBudget", "Cluster", "Ingress"],
-    "full": [*EVERYWHERE, "NetworkPolicy", "PodDisruptionBudget", "Ingress", "ServiceMonitor", "DaemonSet"],
-    "existing-secrets": [*EVERYWHERE, "ServiceMonitor", "DaemonSet"],
+    "minimal": [*KINDS_ALWAYS_RENDERED, "NetworkPolicy", "PodDisruptionBudget"],
+    "cloudnativepg": [*KINDS_ALWAYS_RENDERED, "NetworkPolicy", "PodDisruptionBudget", "Cluster", "Ingress"],
+    "full": [*KINDS_ALWAYS_RENDERED, "NetworkPolicy", "PodDisruptionBudget", "Ingress", "ServiceMonitor", "DaemonSet"],
+    "existing-secrets": [*KINDS_ALWAYS_RENDERED, "ServiceMonitor", "DaemonSet"],
 }
 
 # Values that the chart must refuse, on top of minimal.yaml, and a part of the message.

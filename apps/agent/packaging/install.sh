@@ -686,7 +686,8 @@ check_timer() {
     https://*) ;;
     *)
       die "the agent cannot be updated automatically from $url: without TLS, anyone who can pose as this server could \
-install programs on this machine as root. Use an https address, or turn off automatic updates: rm $update_timer"
+install programs on this machine as root. Use an https address, or turn off automatic updates: systemctl disable --now \
+muster-agent-update.timer && rm $update_timer"
       ;;
   esac
 }

@@ -23,13 +23,13 @@ import { fileURLToPath } from 'node:url';
 import { MUSTER_VERSION } from '@muster/contracts';
 import { Argument, Command } from 'commander';
 import { inject } from 'postject';
+import { writeImage } from './agent-image.js';
 import { billOfMaterials } from './bill-of-materials.js';
 import { bundleAgent } from './bundle.js';
 import { ARCHITECTURES, checkExecutable, type Architecture } from './executable.js';
-import { writeImage } from './image.js';
-import { hashInputs, INPUTS_FILE } from './inputs.js';
 import { librariesOf, type Library } from './libraries.js';
 import { archiveHash, checkArchive, receivesSecurityFixes } from './node-archives.js';
+import { hashInputs, INPUTS_FILE } from './release-inputs.js';
 import { deleteAbandoned, partialDirectory, replaceDirectory } from './replace-directory.js';
 
 const PACKAGE_DIRECTORY = fileURLToPath(new URL('..', import.meta.url));

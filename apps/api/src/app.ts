@@ -56,7 +56,7 @@ import {
   createHeartbeatService,
   createSnapshotRefusals,
   createHostReports,
-  createOwnDigestSalts,
+  createUnsharedDigestSalts,
   type DigestSalts,
 } from './services/sync/index.js';
 import { createHostService } from './services/hosts/index.js';
@@ -158,7 +158,7 @@ export function createApp({
   secret = randomBytes(32).toString('base64url'),
   webDir,
   stream = {},
-  digestSalts = createOwnDigestSalts(),
+  digestSalts = createUnsharedDigestSalts(),
   metrics = createMetrics(),
   metricsToken = null,
   stalledMsMax = STALLED_MS_MAX,

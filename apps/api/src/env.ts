@@ -162,7 +162,7 @@ export const EnvVariables = z.object({
   MUSTER_OIDC_ROLES: roleByGroup.optional(),
   MUSTER_PUBLIC_URL: publicUrl.optional(),
   MUSTER_AGENT_RELEASE_DIR: z.string().default(AGENT_RELEASE_DIR_DEFAULT),
-  MUSTER_AGENT_RELEASE_BUILD: z.string().optional(),
+  MUSTER_AGENT_RELEASE_BUILD_COMMAND: z.string().optional(),
   MUSTER_HEARTBEAT_SECONDS: integer(1, 3_600).default(10),
   MUSTER_SNAPSHOT_SECONDS: integer(1, 86_400).default(60),
   MUSTER_SNAPSHOT_MEMORY_MIB: integer(0, 65_536).default(64),

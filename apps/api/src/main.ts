@@ -182,8 +182,8 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
 
   // A directory that the operator chose is not overwritten.
   const isDefaultDirectory = env.MUSTER_AGENT_RELEASE_DIR === AGENT_RELEASE_DIR_DEFAULT;
-  if (env.MUSTER_AGENT_RELEASE_BUILD !== undefined && isDefaultDirectory) {
-    const build = startReleaseBuild(env.MUSTER_AGENT_RELEASE_BUILD, process.env, logger);
+  if (env.MUSTER_AGENT_RELEASE_BUILD_COMMAND !== undefined && isDefaultDirectory) {
+    const build = startReleaseBuild(env.MUSTER_AGENT_RELEASE_BUILD_COMMAND, process.env, logger);
     process.once('exit', () => build.stop());
     releaseBuild = build;
   }

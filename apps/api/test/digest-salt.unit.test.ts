@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { digestSaltFor, nextDigestSalt, type DigestSaltState } from '../src/services/sync/digest-salt.js';
+import { digestSaltFor, nextDigestSalt, type DigestSaltState } from '../src/services/sync/digest-salt-rules.js';
 
 const MINUTE_MS = 60_000;
 const at = (minutes: number) => new Date(Date.UTC(2026, 0, 1) + minutes * MINUTE_MS);

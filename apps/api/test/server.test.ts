@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { Paths, ProblemTypes, type Problem } from '@muster/contracts';
+import { MUSTER_VERSION, Paths, ProblemTypes, type Problem } from '@muster/contracts';
 import express from 'express';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
@@ -237,7 +237,9 @@ describe('unusual and malformed requests:', () => {
 
   test('a valid absolute-form target is treated like its path', async () => {
     const received = await exchange('GET http://x.example/healthz HTTP/1.1', 'Host: x', 'Connection: close', '', '');
-    expect(parseResponses(received)).toMatchObject([{ status: 200, body: '{"status":"ok"}' }]);
+    expect(parseResponses(received)).toMatchObject([
+      { status: 200, body: JSON.stringify({ status: 'ok', version: MUSTER_VERSION }) },
+    ]);
   });
 
   const UPLOAD_BYTES = 9 * 1024 * 1024;

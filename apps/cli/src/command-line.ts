@@ -15,7 +15,8 @@ import type { Terminal } from './terminal.js';
 
 const EXIT_CODES = `
 Exit codes: ${ExitCodes.ok} success, ${ExitCodes.failed} failure, ${ExitCodes.usage} invalid command line,
-${ExitCodes.refused} invalid key or missing permission, ${ExitCodes.unreachable} server unreachable or overloaded.`;
+${ExitCodes.refused} invalid key or missing permission, also for the database,
+${ExitCodes.unreachable} server or database unreachable or overloaded.`;
 
 /** Matches a Muster token or a part of one. The first group is the token's kind, which is not secret. */
 const TOKEN = /\b(muster_[a-z]+_)\w+/g;

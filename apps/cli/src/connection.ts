@@ -67,8 +67,8 @@ export async function deleteConnection(terminal: Terminal): Promise<void> {
 }
 
 /**
- * Returns the connection from MUSTER_URL and MUSTER_KEY or MUSTER_KEY_FILE, or the one that `login` saved. The saved key is sent only to
- * the URL that it was saved with.
+ * Returns the connection from MUSTER_URL and MUSTER_KEY or MUSTER_KEY_FILE, or the one that `login` saved. The saved key
+ * is sent only to the URL that it was saved with.
  * @throws CommandError if the URL or the key is missing.
  */
 export async function loadConnection(terminal: Terminal): Promise<ApiConnection> {
@@ -79,7 +79,9 @@ export async function loadConnection(terminal: Terminal): Promise<ApiConnection>
   if (wantedUrl !== null && key) return { url: wantedUrl, key, urlSetting: 'MUSTER_URL' };
   const saved = await readSavedConnection(connectionPath(terminal));
   if (saved === null) {
-    throw new CommandError("no server configured: run 'muster login', or set MUSTER_URL and MUSTER_KEY");
+    throw new CommandError(
+      "no server configured: run 'muster login', or set MUSTER_URL and MUSTER_KEY (or MUSTER_KEY_FILE)",
+    );
   }
   if (wantedUrl !== null && wantedUrl !== saved.url) {
     throw new CommandError(`the saved key is for ${saved.url}: also set MUSTER_KEY for ${wantedUrl}`);

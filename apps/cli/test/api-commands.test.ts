@@ -274,7 +274,7 @@ describe('muster system', () => {
     const { code, out } = await run();
     expect(code).toBe(0);
     expect(out).toMatch(
-      /^Muster 9\.8\.7 on PostgreSQL 18\.1\n\nREPLICA +VERSION +STARTED +SEEN\n0199c3f0-\S+ +9\.8\.6 +2h\S* +2m\n$/,
+      /^Muster 9\.8\.7 on PostgreSQL 18\.1\n\nREPLICA +VERSION +STARTED +LAST SEEN\n0199c3f0-\S+ +9\.8\.6 +2h\S* +2m\n$/,
     );
   });
 

@@ -185,8 +185,8 @@ describe('move-database', () => {
   test.each([
     [[], {}, 'no database given: set DATABASE_URL or DATABASE_URL_FILE, or use --to'],
     [[], { DATABASE_URL: 'a', DATABASE_URL_FILE: 'b' }, 'DATABASE_URL and DATABASE_URL_FILE are both set: unset one'],
-    [[], { DATABASE_URL: 'mysql://secret' }, 'DATABASE_URL must look like postgresql://'],
-    [['--to', 'secret'], {}, '--to must look like postgresql://'],
+    [[], { DATABASE_URL: 'mysql://secret' }, 'DATABASE_URL must be a URL such as postgresql://'],
+    [['--to', 'secret'], {}, '--to must be a URL such as postgresql://'],
   ])('%j with %j exits with 2', async (args, env, words) => {
     const { code, out, err } = await muster(['move-database', ...args], env);
     expect({ code, out }).toEqual({ code: 2, out: '' });

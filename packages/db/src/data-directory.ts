@@ -13,7 +13,7 @@ import {
 
 import { DatabaseLockedError, DataDirectoryError } from './errors.js';
 
-/** Paths in a data directory. Which of the last four paths exist depends on the state of the database. */
+/** Paths in a data directory. All paths except `directory` may be missing, depending on the state of the database. */
 export interface DataDirectoryPaths {
   readonly directory: string;
   /** PostgreSQL's files. */

@@ -66,7 +66,7 @@ export async function updateAgent(
   }
   const { enrollment } = await createStateStore(env.stateDir).load();
   if (enrollment === null) {
-    throw new StopError('this machine is not enrolled, so no server offers a release for it', ExitCodes.usage);
+    throw new StopError('this machine is not enrolled, so no server offers a release for it', ExitCodes.failed);
   }
   if (configFile !== null) await checkOnlyRootCanChange(configFile);
   const musterUrl = checkAddress(env.musterUrl, enrollment.musterUrl, configFile ?? '/etc/muster-agent/config');
@@ -115,7 +115,7 @@ function checkAddress(configured: string | null, enrolled: string, configFile: s
   if (existsSync(UPDATE_TIMER) && !configured.startsWith('https:')) {
     throw new StopError(
       `the agent cannot be updated automatically from ${configured}, because it has no TLS: use an https address, or ` +
-        `turn off automatic updates: rm ${UPDATE_TIMER}`,
+        `turn off automatic updates: systemctl disable --now muster-agent-update.timer && rm ${UPDATE_TIMER}`,
       ExitCodes.failed,
     );
   }

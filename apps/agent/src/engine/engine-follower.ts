@@ -17,7 +17,7 @@ export interface EngineFollower {
   run(signal: AbortSignal): Promise<void>;
   /** Resolves when the first subscription has succeeded or failed. */
   readonly settled: Promise<void>;
-  /** Returns whether events are received, or were until a moment ago and may be again in a moment. */
+  /** Returns true while the event stream is connected or is being reconnected. */
   receivesEvents(): boolean;
   /** Closes the current subscription. A new one is opened as soon as the gate allows it. */
   restart(): void;

@@ -11,9 +11,9 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     .summary('move the embedded database to PostgreSQL')
     .description(
       'Copies all data of the embedded database to an empty PostgreSQL database, and compares every table there with\n' +
-        'the original. Stop Muster first. Either everything is moved or nothing: after a failure, the PostgreSQL\n' +
-        'database is still empty, and the command can be repeated. The embedded database is only read. Afterwards,\n' +
-        'Muster does not start on it until you delete the file moved-to-postgresql.json in its directory.\n\n' +
+        'the original. Stop Muster first. Either everything is moved or nothing: after a failure, run the same command\n' +
+        'again. The embedded database is only read. Afterwards, Muster does not start on it until you delete the file\n' +
+        'moved-to-postgresql.json in its directory.\n\n' +
         'The URL is that of --to, DATABASE_URL or DATABASE_URL_FILE, which is the path of a file with the URL. Other\n' +
         'users of the machine can see a password in --to in the list of processes, but not in the other two.',
     )
@@ -39,7 +39,7 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
 /** Returns the URL of the option or of the environment. @throws CommandError if there is none, or it is not valid. */
 function targetUrl(terminal: Terminal, to: string | undefined): string {
   if (to !== undefined) {
-    const url = requireUrl(to, '--to');
+    const url = requireUrl(to, '--to must be');
     if (new URL(url).password !== '') {
       terminal.err(
         'muster: warning: other users of this machine can see the password in --to in the list of processes: ' +
@@ -52,11 +52,12 @@ function targetUrl(terminal: Terminal, to: string | undefined): string {
   if (url === undefined) {
     throw new CommandError('no database given: set DATABASE_URL or DATABASE_URL_FILE, or use --to', ExitCodes.usage);
   }
-  return requireUrl(url, terminal.env['DATABASE_URL'] ? 'DATABASE_URL' : 'the content of DATABASE_URL_FILE');
+  const isSet = Boolean(terminal.env['DATABASE_URL']);
+  return requireUrl(url, isSet ? 'DATABASE_URL must be' : 'the file that DATABASE_URL_FILE names must contain');
 }
 
 /** @throws CommandError if the text is not a URL of PostgreSQL. The message does not contain the text. */
-function requireUrl(text: string, setting: string): string {
+function requireUrl(text: string, requirement: string): string {
   if (/^postgres(ql)?:$/.test(URL.canParse(text) ? new URL(text).protocol : '')) return text;
-  throw new CommandError(`${setting} must look like postgresql://user:password@host:5432/database`, ExitCodes.usage);
+  throw new CommandError(`${requirement} a URL such as postgresql://user:password@host:5432/database`, ExitCodes.usage);
 }

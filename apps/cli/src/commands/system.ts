@@ -9,7 +9,7 @@ const columnsAt = (now: Date): Column<Replica>[] => [
   { title: 'REPLICA', text: ({ id }) => id, widthMin: Infinity },
   { title: 'VERSION', text: ({ version }) => version },
   { title: 'STARTED', text: ({ startedAt }) => formatAge(startedAt, now), widthMin: Infinity },
-  { title: 'SEEN', text: ({ lastSeenAt }) => formatAge(lastSeenAt, now), widthMin: Infinity },
+  { title: 'LAST SEEN', text: ({ lastSeenAt }) => formatAge(lastSeenAt, now), widthMin: Infinity },
 ];
 
 /** Adds the command `muster system`. */

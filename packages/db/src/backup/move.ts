@@ -156,8 +156,8 @@ async function waitForOthers(server: pg.ClientBase, location: string): Promise<v
   } catch (error) {
     if (!isLockError(error)) throw error;
     throw new MoveError(
-      `Another process is creating tables in ${location}: wait until it has ended. If it was killed on another ` +
-        'machine, restart the server.',
+      `Another process is creating tables in ${location}: wait until it has ended. If that process was killed on ` +
+        'another machine, end its session on the PostgreSQL server (pg_terminate_backend).',
     );
   }
 }
@@ -216,7 +216,7 @@ async function requireEqual(move: Move): Promise<TableDigest[]> {
   if (differences.length === 0) return own;
   throw new MoveError(
     `The copy in ${location} differs from the embedded database in ${differences.join(', ')}: nothing was moved. ` +
-      'Look for triggers and rules on the server that change rows.',
+      'Check for triggers and rules on the server that change rows.',
   );
 }
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EnrollmentTokenCreated, Host, Page } from '@muster/contracts';
 import { eventually, newToken, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
-import { deployServer } from '../support/deploy-server.js';
+import { copyServerFiles } from '../support/copy-server-files.js';
 import { hasSystemd, startSystemdMachine, type SystemdMachine } from '../support/systemd-machine.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -42,7 +42,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-opt-'));
-    await deployServer(directory);
+    await copyServerFiles(directory);
     // The server’s user must be able to read it.
     await chmod(directory, 0o755);
     const release = join(directory, 'agent-release');

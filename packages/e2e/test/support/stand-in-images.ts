@@ -8,7 +8,7 @@ import { chmod, chown, copyFile, cp, mkdir, readFile, readdir, symlink, writeFil
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DockerEngine } from '@muster/testkit';
-import { deployServer } from './deploy-server.js';
+import { copyServerFiles } from './copy-server-files.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const SCRIPTS = fileURLToPath(new URL('stand-ins', import.meta.url));
@@ -90,7 +90,7 @@ async function makeRoot(root: string, directory: string, caddy: string | null): 
 /** Copies the built server, command line and agent. */
 async function copyMuster(root: string): Promise<void> {
   await mkdir(join(root, 'muster'));
-  await deployServer(join(root, 'muster'));
+  await copyServerFiles(join(root, 'muster'));
   const muster = '#!/bin/sh\nexec node /muster/cli/dist/main.js "$@"\n';
   await writeFile(join(root, 'usr/local/bin/muster'), muster, { mode: 0o755 });
   await cp(join(ROOT, 'apps/agent/dist'), join(root, 'muster-agent'), { recursive: true });

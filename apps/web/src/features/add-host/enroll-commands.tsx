@@ -84,8 +84,8 @@ function AddressNote({ server: { url, isConfigured } }: { server: ServerAddress 
   return (
     <>
       <p className="soft add-note">
-        The agent reports to <code>{url}</code>,{' '}
-        {isConfigured ? 'the server’s MUSTER_PUBLIC_URL' : 'the address in your browser'}.
+        The agent reports to <code>{url}</code> (
+        {isConfigured ? 'from MUSTER_PUBLIC_URL' : 'the address in your browser'}).
       </p>
       {isLoopback(url) && (
         <Note kind="warning">

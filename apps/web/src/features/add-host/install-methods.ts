@@ -57,8 +57,9 @@ export function installMethods(server: ServerAddress, token: string, release: Re
     id: 'docker',
     title: 'Docker',
     description:
-      'Needs curl and Docker only. Loads the agent’s image from this server and runs it, also after a restart. ' +
-      'Repeat the command to update the agent, which keeps its enrollment.' +
+      'Needs curl and Docker, as root or as a user in the group docker. Loads the agent’s image from this server and ' +
+      'runs it. The agent starts again after a reboot. Repeat the command to update the agent, which keeps its ' +
+      'enrollment.' +
       architectures +
       rights,
     command: [
@@ -74,7 +75,8 @@ export function installMethods(server: ServerAddress, token: string, release: Re
     title: 'Podman',
     description:
       'Needs curl, Podman 4 or later and systemd. Turns on Podman’s socket, loads the agent’s image from this server and ' +
-      'runs it, also after a restart. Repeat the command to update the agent, which keeps its enrollment.' +
+      'runs it. The agent starts again after a reboot. Repeat the command to update the agent, which keeps its ' +
+      'enrollment.' +
       architectures +
       rights,
     command: [

@@ -1,7 +1,10 @@
+/**
+ * Reads and stores the salt of digests, a generation of the parser (digest-salt-rules.ts), which all replicas share.
+ */
 import { CONTAINER_PARSER_VERSION } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { digestSaltFor, nextDigestSalt, type DigestSaltState } from './digest-salt.js';
+import { digestSaltFor, nextDigestSalt, type DigestSaltState } from './digest-salt-rules.js';
 
 const REFRESH_INTERVAL_MS = 5_000;
 
@@ -38,14 +41,14 @@ export interface DigestSaltsOptions {
 }
 
 /** The salts of a process that shares its database with no other version. */
-export const createOwnDigestSalts = (): DigestSalts => ({
+export const createUnsharedDigestSalts = (): DigestSalts => ({
   intervalMs: REFRESH_INTERVAL_MS,
   join: () => Promise.resolve(),
   refresh: () => Promise.resolve(),
   saltFor: () => ({ salt: CONTAINER_PARSER_VERSION, isOwn: true }),
 });
 
-/** Creates the salts of a process that has recorded itself as a replica. Call `refresh` before the first snapshot. */
+/** Creates the salts of a process that has recorded itself as a replica. Call `join` before the first snapshot. */
 export function createDigestSalts(
   { prisma }: Pick<Database, 'prisma'>,
   { now, runningMs, parserVersion: own = CONTAINER_PARSER_VERSION, wait = sleep }: DigestSaltsOptions,

@@ -1,5 +1,6 @@
 /**
- * Decides which salt the digests of snapshots have (ADR 19). Pure: the state is one row that all replicas share.
+ * Decides which salt the digests of snapshots have (ADR 19). A salt is a part of each digest. It is neither random nor
+ * secret: it names a generation of the parser. Pure: the state is one row that all replicas share.
  *
  * A replica whose parser differs must not accept a digest as proof that a host's rows are what its own parser would
  * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise, each

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /** Copies the built server to `directory`/api and the command line to `directory`/cli, with what they need to run. */
-export async function deployServer(directory: string): Promise<void> {
+export async function copyServerFiles(directory: string): Promise<void> {
   const { packageManager } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Record<string, string>;
   for (const app of ['api', 'cli']) {
     const options = ['--offline', '--legacy', '--prod', '--filter', `@muster/${app}`, 'deploy'];
