@@ -4,7 +4,6 @@
 set -eu
 
 MUSTER_URL_DEFAULT=''
-MUSTER_URL_IS_CONFIGURED=yes
 CHECKSUMS=''
 
 # How long an updated agent may take until it has reported.
@@ -21,7 +20,7 @@ Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-s
 
   --token T      the enrollment token; set MUSTER_ENROLL_TOKEN instead if other users can read this machine's process
                  list. The token is not required, and is ignored, if the agent already runs and reports to this API
-  --url URL      the address of the API, if it is not the one in this script
+  --url URL      the address of the API, if it is not the one in this script; the files are also downloaded from there
   --prefix DIR   install bin/muster-agent below DIR (default: /usr/local)
   --no-service   install, enroll and report once, but do not set up a service
   --auto-update  update the agent once a day (muster-agent-update.timer, only with systemd)
@@ -87,7 +86,7 @@ call_curl() { curl ${ca_file:+--cacert "$ca_file"} "$@"; }
 # Makes curl use MUSTER_CA_FILE if the API's certificate is not trusted without it.
 choose_certificates() {
   if [ -z "${MUSTER_CA_FILE:-}" ] || ! has curl; then return; fi
-  curl -s -o /dev/null "$source/healthz" || [ $? != 60 ] || ca_file=$MUSTER_CA_FILE
+  curl -s -o /dev/null "$url/healthz" || [ $? != 60 ] || ca_file=$MUSTER_CA_FILE
 }
 
 fetch() { # URL FILE
@@ -181,7 +180,7 @@ download() { # NAME FILE
   [ -n "$expected" ] || die "this release does not contain $1"
   mkdir -p "$(dirname "$2")"
   partial_file=$2
-  fetch "$source/agent-release/$1" "$2" || die "cannot fetch $source/agent-release/$1"
+  fetch "$url/agent-release/$1" "$2" || die "cannot fetch $url/agent-release/$1"
   actual=$(sha256 "$2")
   [ "$actual" = "$expected" ] || die "$1 has the checksum $actual instead of $expected: nothing was installed"
 }
@@ -243,10 +242,11 @@ stop_service() {
   esac
 }
 
+# The service must not inherit the lock.
 start_service() {
   case $manager in
-    systemd) systemctl start muster-agent ;;
-    openrc) rc-service --quiet muster-agent start ;;
+    systemd) systemctl start muster-agent 9>&- ;;
+    openrc) rc-service --quiet muster-agent start 9>&- ;;
   esac
 }
 
@@ -699,11 +699,12 @@ uses_timer() { [ "$auto_update" = yes ] || { [ -z "$root" ] && [ -f "$update_tim
 check_timer() {
   uses_service && [ "$manager" = systemd ] ||
     die '--auto-update needs systemd: on this machine, run `muster-agent update` from time to time, for example with cron'
+  # An http address of this machine is not safe either: any local user can listen on an unused port.
   case $url in
-    https://* | http://localhost | http://localhost[:/]* | http://127.0.0.1 | http://127.0.0.1[:/]*) ;;
+    https://*) ;;
     *)
-      die "the agent cannot be updated automatically from $url: without TLS, anyone on the network path could install \
-programs on this machine as root. Use an https address, or turn off automatic updates: systemctl disable --now \
+      die "the agent cannot be updated automatically from $url: without TLS, anyone who can pose as this server could \
+install programs on this machine as root. Use an https address, or turn off automatic updates: systemctl disable --now \
 muster-agent-update.timer && rm $update_timer"
       ;;
   esac
@@ -713,8 +714,10 @@ install_timer() {
   download muster-agent-update.service "$update_service.part"
   sed "s|^ExecStart=/usr/local/bin/|ExecStart=$prefix/bin/|" "$update_service.part" >"$update_service.new"
   rm -f "$update_service.part"
+  chmod 644 "$update_service.new"
   replace_file "$update_service.new" "$update_service"
   download muster-agent-update.timer "$update_timer.part"
+  chmod 644 "$update_timer.part"
   replace_file "$update_timer.part" "$update_timer"
   systemctl daemon-reload
   systemctl enable --quiet --now muster-agent-update.timer
@@ -761,6 +764,15 @@ describe_process() {
     warn "the agent that runs as process $holder does not have the new release and settings yet: stop it (kill \
 $holder), and start it again with: $command"
   fi
+}
+
+# Ends the script if another one runs on this machine, for example that of the timer, because both would use the same
+# temporary files. Only root can open the lock's file, so no other user can hold the lock. It ends with the script.
+take_lock() {
+  if [ -n "$root" ] || ! has flock; then return; fi
+  (umask 077 && : >>/run/muster-agent-install.lock)
+  exec 9>>/run/muster-agent-install.lock
+  flock -n 9 || die 'another install.sh is running on this machine: wait until it has ended'
 }
 
 do_install() {
@@ -930,9 +942,6 @@ main() {
     esac
     shift
   done
-  source=${MUSTER_URL_DEFAULT:-$url}
-  # An API without a configured address inserts the one that it listens on, which other machines may not reach.
-  if [ "$MUSTER_URL_IS_CONFIGURED" = no ]; then source=$url; fi
   binary=$root$prefix/bin/muster-agent
   state=$root/var/lib/muster-agent
   config=$root/etc/muster-agent/config
@@ -942,6 +951,7 @@ main() {
   update_timer=/etc/systemd/system/muster-agent-update.timer
   find_manager
   if [ -z "$root" ] && [ "$(id -u)" != 0 ]; then die 'must run as root (sudo), or with --root DIR'; fi
+  take_lock
   if [ $action = uninstall ]; then
     do_uninstall
     return

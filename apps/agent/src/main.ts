@@ -67,7 +67,9 @@ async function runWithSettings(request: Request, signal: AbortSignal): Promise<E
     const previousUrl = { configFile: file.path, environment: process.env['MUSTER_URL'] ?? null };
     return print(await moveAgent(parsed.env, previousUrl, signal));
   }
-  if (request.command === 'update') return updateAgent(parsed.env, layered.values, process.env, signal);
+  if (request.command === 'update') {
+    return updateAgent(parsed.env, { configFile: file.path, values: layered.values }, process.env, signal);
+  }
   return runCommand(request, parsed.env, signal);
 }
 

@@ -177,6 +177,27 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await processId()).toBe(before);
   });
 
+  test('does nothing while another install.sh runs, and ignores one that was killed', async () => {
+    fixture.muster.setReaction(Paths.agentEnroll, 'hang');
+    const { pid, result } = await machine.startInstall('--token', ENROLL_TOKEN);
+    await fixture.muster.until(() => fixture.muster.requestsTo(Paths.agentEnroll).length > 0);
+    for (const args of [['--token', ENROLL_TOKEN], ['--uninstall']]) {
+      const { code, stdout, stderr } = await machine.install(...args);
+      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('another install.sh is running')]);
+    }
+    process.kill(-pid, 'SIGKILL');
+    await result;
+    fixture.muster.setReaction(Paths.agentEnroll, null);
+    await installAgent();
+  });
+
+  test('downloads from the address in --url, even if the script contains another one', async () => {
+    const { result } = await machine.startInstall('--token', ENROLL_TOKEN, '--url', otherAddress());
+    expect(await result).toMatchObject({ code: 0, stderr: '' });
+    const downloads = fixture.muster.receivedRequests.filter(({ path }) => path.startsWith('/agent-release'));
+    expect([...new Set(downloads.map(({ headers }) => headers.host))]).toEqual([new URL(otherAddress()).host]);
+  });
+
   test('restarts the service that it stopped, even if it is killed while it waits for the API', async () => {
     await installAgent();
     fixture.muster.setReaction(Paths.agentHeartbeat, problem(503));
@@ -198,8 +219,9 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await installAgent();
     const config = await machine.read(CONFIG);
     const state = await machine.read(`${STATE}/agent.json`);
-    expect((await machine.install('--url', 'http://127.0.0.1:9', '--token', ENROLL_TOKEN)).code).toBe(1);
-    expect((await machine.install('--url', 'http://127.0.0.1:9')).code).toBe(1);
+    takeApiDown();
+    expect((await machine.install('--url', otherAddress(), '--token', ENROLL_TOKEN)).code).toBe(1);
+    expect((await machine.install('--url', otherAddress())).code).toBe(1);
     expect(await machine.read(CONFIG)).toBe(config);
     expect(await machine.read(`${STATE}/agent.json`)).toBe(state);
     await untilRunning();

@@ -1,9 +1,14 @@
-import { readdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { copyFile, readFile, readdir, stat } from 'node:fs/promises';
+import { connect, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { eventually, isAvailable, runIf } from '@muster/testkit';
+import { makeCertificates } from './certificates.js';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
-import { missingForMachine, startMachine, type Machine } from './machine.js';
+import { SERVICE_USER, missingForMachine, startMachine, type Machine } from './machine.js';
 import { problem } from './scripted-muster.js';
 
 /* These tests run `muster-agent update` on simulated machines, as install.test.ts does with install.sh. */
@@ -13,6 +18,7 @@ const UNIT = '/etc/systemd/system/muster-agent.service';
 const UPDATE_SERVICE = '/etc/systemd/system/muster-agent-update.service';
 const UPDATE_TIMER = '/etc/systemd/system/muster-agent-update.timer';
 const CONFIG = '/etc/muster-agent/config';
+const STATE = '/var/lib/muster-agent/agent.json';
 
 let fixture: Fixture;
 let machine: Machine;
@@ -28,6 +34,23 @@ afterEach(async () => {
   await machine.close();
   await fixture.close();
 });
+
+/** Makes the API available at an https address too, with a certificate that only MUSTER_CA_FILE makes trusted. */
+async function startWithTls(): Promise<{ url: string; close(): void }> {
+  await makeCertificates(fixture.dir);
+  const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map((name) => readFile(join(fixture.dir, name))));
+  const port = Number(new URL(fixture.variables['MUSTER_URL']!).port);
+  const server = createServer({ cert: cert!, key: key! }, (client) => {
+    const upstream = connect(port, '127.0.0.1');
+    client.on('error', () => upstream.destroy()).on('close', () => upstream.destroy());
+    upstream.on('error', () => client.destroy());
+    client.pipe(upstream).pipe(client);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  await copyFile(join(fixture.dir, 'ca.pem'), machine.path('/etc/ca.pem'));
+  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => void server.close() };
+}
 
 const processId = async (): Promise<string | undefined> =>
   /as process (\d+)/.exec((await machine.run('muster-agent status')).stdout)?.[1];
@@ -102,12 +125,57 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     expect(await machine.read(BINARY)).toBe(before);
   });
 
+  test('runs no script of an address that only the agent’s state contains, because the agent’s user can change it', async () => {
+    const scripts = (): number => fixture.muster.requestsTo(Paths.installScript).length;
+    const url = fixture.variables['MUSTER_URL']!;
+    const other = url.replace('127.0.0.1', 'localhost');
+    await machine.run(`sed -i s#${url}#${other}# ${STATE}`);
+    const differs = await machine.update();
+    expect([differs.code, differs.stderr]).toEqual([
+      2,
+      expect.stringContaining(`MUSTER_URL is ${url}, but this machine is enrolled at ${other}: nothing was changed`),
+    ]);
+    await machine.run(`sed -i /MUSTER_URL/d ${CONFIG}`);
+    const unset = await machine.update();
+    expect([unset.code, unset.stderr]).toEqual([2, expect.stringContaining(`add the line MUSTER_URL=${other}`)]);
+    expect(scripts()).toBe(0);
+  });
+
+  test('runs nothing if users other than root can change or replace the configuration file', async () => {
+    for (const [change, undo] of [
+      [`chown ${SERVICE_USER} ${CONFIG}`, `chown root ${CONFIG}`],
+      [`chmod g+w ${CONFIG}`, `chmod g-w ${CONFIG}`],
+      ['chown muster-agent /etc/muster-agent', 'chown root /etc/muster-agent'],
+      ['chmod o+w /etc/muster-agent', 'chmod o-w /etc/muster-agent'],
+    ] as const) {
+      expect(await machine.run(change)).toMatchObject({ code: 0 });
+      const { code, stderr } = await machine.update();
+      expect([change, code, stderr]).toEqual([
+        change,
+        1,
+        expect.stringContaining('users other than root can change /etc/muster-agent'),
+      ]);
+      await machine.run(undo);
+    }
+    expect(fixture.muster.requestsTo(Paths.installScript)).toEqual([]);
+    expect(await machine.update()).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('runs once a day with --auto-update, from the directory of the agent, until the agent is uninstalled', async () => {
     expect(await machine.exists(UPDATE_TIMER)).toBe(false);
-    expect(await machine.install('--auto-update')).toMatchObject({ code: 0, stderr: '' });
+    const tls = await startWithTls();
+    const { hostId, cadence } = fixture.muster;
+    fixture.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
+    await machine.serve();
+    const script = `curl -sS --cacert /etc/ca.pem ${tls.url}${Paths.installScript}`;
+    // With a umask that some administrators set.
+    const install = `umask 077; ${script} | MUSTER_CA_FILE=/etc/ca.pem sh -s -- --auto-update --url ${tls.url}`;
+    expect(await machine.run(install)).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.systemctlCalls()).toContain('enable --quiet --now muster-agent-update.timer');
     const service = await machine.read(UPDATE_SERVICE);
     expect(service).toMatch(/^ExecStart=\/usr\/local\/bin\/muster-agent update$/m);
+    const modes = [UPDATE_SERVICE, UPDATE_TIMER].map(async (file) => (await stat(machine.path(file))).mode & 0o777);
+    expect(await Promise.all(modes)).toEqual([0o644, 0o644]);
     // The command of the unit works, and keeps the timer.
     expect(await machine.update()).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.read(UPDATE_SERVICE)).toBe(service);
@@ -115,12 +183,22 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     expect(await machine.install('--uninstall')).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.systemctlCalls()).toContain('disable --quiet --now muster-agent-update.timer');
     expect([await machine.exists(UPDATE_SERVICE), await machine.exists(UPDATE_TIMER)]).toEqual([false, false]);
+    tls.close();
   });
 
-  test('is not made automatic for an address without TLS', async () => {
-    const { code, stderr } = await machine.install('--auto-update', '--url', 'http://muster.example.com');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('without TLS')]);
+  test('is not made automatic for an address without TLS, which includes one of this machine', async () => {
+    for (const url of ['http://muster.example.com', fixture.variables['MUSTER_URL']!]) {
+      const { code, stderr } = await machine.install('--auto-update', '--url', url);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('without TLS')]);
+    }
     expect(await machine.exists(UPDATE_TIMER)).toBe(false);
+  });
+
+  test('downloads nothing from an address without TLS if the timer is installed', async () => {
+    await machine.run(`touch ${UPDATE_TIMER}`);
+    const { code, stderr } = await machine.update();
+    expect([code, stderr]).toEqual([1, expect.stringContaining('because it has no TLS')]);
+    expect(fixture.muster.requestsTo(Paths.installScript)).toEqual([]);
   });
 });
 

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { describeForeignResponse, Paths } from '@muster/contracts';
 import type { Variable } from '../config/settings.js';
 import type { AgentEnv } from '../env.js';
@@ -15,6 +17,9 @@ const SERVICES = [
   ['/etc/init.d/muster-agent', '/run/openrc/softlevel'],
 ] as const;
 
+/** The timer that `install.sh --auto-update` installs. */
+const UPDATE_TIMER = '/etc/systemd/system/muster-agent-update.timer';
+
 /** Settings that curl and wget also read, under these names. */
 const DOWNLOAD_VARIABLES: Partial<Record<Variable, string>> = {
   HTTPS_PROXY: 'https_proxy',
@@ -27,16 +32,24 @@ const DOWNLOAD_VARIABLES: Partial<Record<Variable, string>> = {
 const TIMEOUT_MS = 30_000;
 const SCRIPT_BYTES_MAX = 1024 * 1024;
 
+/** Settings from the sources that root controls: flags, the environment of root's process, and the configuration file. */
+interface RootSettings {
+  /** The path of the configuration file; null if there is none. */
+  configFile: string | null;
+  values: Readonly<Partial<Record<Variable, string>>>;
+}
+
 /**
  * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The script
  * verifies checksums, restarts the service, and restores the earlier release if the new one does not report within a
- * minute. `values` are the settings with which the script downloads.
- * The script gets this process's environment without the enrollment token. Resolves with the exit code.
+ * minute. It downloads with these `values`, and gets this process's environment without the enrollment token. The
+ * server's address comes only from root's settings, never from the state, because the agent's user can change the state
+ * but must not choose what root runs. Resolves with the exit code.
  * @throws StopError if nothing can be installed on this machine.
  */
 export async function updateAgent(
   env: AgentEnv,
-  values: Readonly<Partial<Record<Variable, string>>>,
+  { configFile, values }: RootSettings,
   { MUSTER_ENROLL_TOKEN: _token, ...environment }: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<ExitCode> {
@@ -55,7 +68,8 @@ export async function updateAgent(
   if (enrollment === null) {
     throw new StopError('this machine is not enrolled, so no server offers a release for it', ExitCodes.failed);
   }
-  const { musterUrl } = enrollment;
+  if (configFile !== null) await checkOnlyRootCanChange(configFile);
+  const musterUrl = checkAddress(env.musterUrl, enrollment.musterUrl, configFile ?? '/etc/muster-agent/config');
   const script = await fetchScript(env, new URL(musterUrl), signal);
   for (const [variable, name] of Object.entries(DOWNLOAD_VARIABLES)) {
     const value = values[variable as Variable];
@@ -64,6 +78,48 @@ export async function updateAgent(
   const exitCode = await runScript(script, ['--url', musterUrl], environment, signal);
   signal.throwIfAborted();
   return exitCode === 0 ? ExitCodes.ok : ExitCodes.failed;
+}
+
+/** @throws StopError if a user other than root can change the file at `path`, or replace it. */
+async function checkOnlyRootCanChange(path: string): Promise<void> {
+  for (const each of [dirname(path), path]) {
+    const { uid, gid, mode } = await stat(each);
+    if (uid === 0 && (mode & 0o002) === 0 && (gid === 0 || (mode & 0o020) === 0)) continue;
+    throw new StopError(
+      `users other than root can change ${each}, so they could choose what root installs: run chown root ${each} and ` +
+        `chmod go-w ${each}, check MUSTER_URL in ${path}, and try again`,
+      ExitCodes.failed,
+    );
+  }
+}
+
+/**
+ * Returns the configured address.
+ * @throws StopError if it is unset or not the enrolled one, or if it has no TLS and updates are automatic.
+ */
+function checkAddress(configured: string | null, enrolled: string, configFile: string): string {
+  if (configured === null) {
+    throw new StopError(
+      `${configFile} does not contain the address of the server. This machine is enrolled at ${enrolled}. If that is ` +
+        `your server, add the line MUSTER_URL=${enrolled}, and try again`,
+      ExitCodes.usage,
+    );
+  }
+  if (configured !== enrolled) {
+    throw new StopError(
+      `MUSTER_URL is ${configured}, but this machine is enrolled at ${enrolled}: nothing was changed. If ${enrolled} is ` +
+        `your server, set MUSTER_URL to it in ${configFile}; otherwise enroll this machine again`,
+      ExitCodes.usage,
+    );
+  }
+  if (existsSync(UPDATE_TIMER) && !configured.startsWith('https:')) {
+    throw new StopError(
+      `the agent cannot be updated automatically from ${configured}, because it has no TLS: use an https address, or ` +
+        `turn off automatic updates: systemctl disable --now muster-agent-update.timer && rm ${UPDATE_TIMER}`,
+      ExitCodes.failed,
+    );
+  }
+  return configured;
 }
 
 /** @throws StopError if the server does not answer, or has no release. */

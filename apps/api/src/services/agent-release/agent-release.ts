@@ -51,9 +51,6 @@ const RELEASE_FILES: ReadonlySet<string> = new Set([
 /** Matches the line of the install script that is replaced with this API's URL. */
 const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
 
-/** Matches the line of the install script that states whether that URL is configured. */
-const URL_IS_CONFIGURED_LINE = /^MUSTER_URL_IS_CONFIGURED=.*$/m;
-
 /** Matches the line of the install script that is replaced with the checksums of the release. */
 const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 
@@ -106,7 +103,6 @@ export function createAgentReleaseService(
       const [script, checksums] = await Promise.all([read('install.sh'), read(CHECKSUMS)]);
       return script
         .replace(URL_LINE, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl ?? localUrl)}`)
-        .replace(URL_IS_CONFIGURED_LINE, `MUSTER_URL_IS_CONFIGURED=${publicUrl === null ? 'no' : 'yes'}`)
         .replace(CHECKSUMS_LINE, () => `CHECKSUMS=${shellQuoted(checksums.trim())}`);
     },
 
