@@ -31,7 +31,7 @@ async function createClone(): Promise<void> {
   await cp(join(ROOT, 'apps/agent'), join(clone, 'apps/agent'), {
     recursive: true,
     verbatimSymlinks: true,
-    filter: (path) => !/^(release|dist|test|\.turbo)/.test(basename(path)),
+    filter: (path) => !/^(release(\.part-.*)?|dist|test|\.turbo)$/.test(basename(path)),
   });
 }
 
