@@ -25,7 +25,7 @@ export async function onEmbeddedDatabase<T>(
   // The import is dynamic, because loading the database would slow down all other commands.
   const database = await import('@muster/db/backup');
   // With the default umask, PGlite would create directories that other users can enter.
-  process.umask(0o077);
+  const umask = process.umask(0o077);
   try {
     return await action(database);
   } catch (error) {
@@ -34,6 +34,8 @@ export async function onEmbeddedDatabase<T>(
     const isUnreachable = error instanceof database.DatabaseUnreachableError;
     const exitCode = isRefused ? ExitCodes.refused : isUnreachable ? ExitCodes.unreachable : ExitCodes.failed;
     throw new CommandError(error.message, exitCode, { cause: error });
+  } finally {
+    process.umask(umask);
   }
 }
 
