@@ -236,7 +236,8 @@ async function serveRelease({ muster, variables }: Fixture, { version = '1', run
   );
   const script = (await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8'))
     .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${variables['MUSTER_URL']}'`)
-    .replace('REPORT_SECONDS=60', 'REPORT_SECONDS=5')
+    // An agent waits up to 5 seconds before its first call.
+    .replace('REPORT_SECONDS=60', 'REPORT_SECONDS=15')
     .replace("CHECKSUMS=''", `CHECKSUMS='${sums.join('\n')}'`);
   muster.setReaction(Paths.installScript, { status: 200, text: script });
   return script;
