@@ -37,7 +37,7 @@ async function writeFiles(directory: string, workDirectory: string): Promise<voi
   const node = process.versions.node === NODE_VERSION ? process.execPath : await downloadNode(workDirectory);
   const packageRelease = ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts'];
   run(node, [...packageRelease, '--out', join(directory, 'agent-release')], join(ROOT, 'apps/agent'));
-  // Everyone may read the files, whatever this machine's umask is.
+  // All users can read the files, regardless of this machine's umask.
   run('chmod', ['-R', 'u=rwX,go=rX', directory]);
 }
 

@@ -51,7 +51,7 @@ describe('the compose file', () => {
     expect(Object.keys(services)).toEqual(['engine-proxy', 'agent']);
   });
 
-  test('runs the proxy from one release of its image as user nobody, reachable only by the agent', () => {
+  test('runs the proxy from one release of its image as an unprivileged user, and only the agent can connect to it', () => {
     expect(proxy.image).toMatch(TAGGED);
     expect(proxy.image).toMatch(/:\d+\.\d+\.\d+$/);
     expect(proxy.user).toMatch(/^65534:/);

@@ -34,6 +34,7 @@ interface Server {
   key: string;
 }
 
+// Without nginx, `isAvailable` has reported why these tests are skipped, or failed.
 const describeBehindNginx = hasNginx ? describeInChromium : describe.skip;
 
 describeBehindNginx('Muster below a path, behind nginx', () => {

@@ -64,7 +64,7 @@ export interface AgentReleaseOptions {
   logger?: Logger;
 }
 
-/** Creates the service for the release in `directory`. If there is no release, `directory` is null. */
+/** Creates the service for the release in `directory`. `directory` is null for an API without a release. */
 export function createAgentReleaseService(
   directory: string | null,
   { publicUrl, localUrl, buildState = () => null, logger = pino({ level: 'silent' }) }: AgentReleaseOptions,

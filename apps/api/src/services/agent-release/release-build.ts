@@ -32,7 +32,7 @@ export function startReleaseBuild(
   buildMsMax = BUILD_MS_MAX,
 ): ReleaseBuild {
   const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRET_VARIABLE.test(name)));
-  // In a process group of its own, the build can be ended together with the processes that it started.
+  // A separate process group lets the build be stopped together with the processes that it started.
   const child = spawn('sh', ['-c', command], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   let state: ReturnType<ReleaseBuild['state']> = 'preparing';
   let isStopped = false;

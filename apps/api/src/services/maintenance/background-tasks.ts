@@ -52,7 +52,7 @@ export function startBackgroundTasks(
   ];
   return async () => {
     await Promise.all(intervals.map((interval) => interval.stop()));
-    // If one of these fails, the lease expires, and the process is no longer listed after a minute.
+    // If a call fails, the lease expires, and the process is no longer listed after a minute.
     await Promise.allSettled([retention.release(), replica.remove()]);
   };
 }

@@ -44,7 +44,7 @@ export function EnrollCommands({ token }: { token: string }) {
   );
 }
 
-/** Says why there is no installer, or for which machines there is none. */
+/** Explains why the installer is missing, or for which architectures it is missing. */
 function ReleaseNote({ release: { state, executables } }: { release: AgentRelease }) {
   if (state === 'preparing') {
     return (
