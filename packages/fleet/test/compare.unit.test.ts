@@ -34,6 +34,8 @@ const view = (container: Container): ContainerView => ({
   ...(Object.fromEntries(Object.entries(container).reverse()) as Container),
   ...{ hostId, hostName: 'sim-1-1', hostFreshness: 'online', asOf: at, firstSeenAt: at, changedAt: at },
   ...{ uptimeSeconds: null, removedAt: null, ...parseStatus(container.status) },
+  ...{ exit: null, oomKilled: null, restartCount: null, imageDigest: null },
+  ...{ workload: deriveWorkload(container), isInfra: false },
 });
 const views = expected.containers!.map((text) => view(JSON.parse(text) as Container));
 
