@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  deriveWorkload,
   parseStatus,
   type Container,
   type ContainerEvent,
