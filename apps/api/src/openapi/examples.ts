@@ -36,6 +36,7 @@ const HOST: contracts.Host = {
   containerCount: 1,
   containersByState: { running: 1 },
   containersByHealth: { healthy: 1 },
+  containersByExitReason: {},
   revision: 7,
   lastSeenAt: AT,
   confirmedAt: AT,

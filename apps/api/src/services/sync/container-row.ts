@@ -74,6 +74,17 @@ export function toContainerRow(
   return row;
 }
 
+/**
+ * Replaces the unknown cause of a row's exit with the stored cause of the same exit, in place. An agent that has just
+ * started may no longer know why a container ended.
+ */
+export function keepKnownReason(row: ContainerRow, stored: Pick<ContainerFacts, 'exit'>): void {
+  if (row.exit?.reason !== 'unknown' || !stored.exit || stored.exit.reason === 'unknown') return;
+  if (row.exit.finishedAt === null || row.exit.finishedAt !== stored.exit.finishedAt) return;
+  row.exit = stored.exit;
+  toContainerRow(row);
+}
+
 /** For each kind of field, the function that formats a value for the digest's input. */
 const DIGEST_PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
   text: lengthPrefixed,

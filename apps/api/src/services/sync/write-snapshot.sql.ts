@@ -95,25 +95,13 @@ const PATCHED_FIELDS = fieldsWith('change', 'life');
 const DERIVED = '"workloadKind", project, service, instance, "isInfra"';
 const DERIVED_TYPES = '"workloadKind" text, project text, service text, instance text, "isInfra" boolean';
 
-/**
- * Returns the new value of a field whose stored value can be better than the reported one: an agent that has just
- * started may no longer know why a container ended. A known reason is kept for the same end of the same container.
- */
-const keepKnownReason = (exit: string): string =>
-  `CASE WHEN ${exit} ->> 'reason' = 'unknown' AND stored.exit ->> 'finishedAt' = ${exit} ->> 'finishedAt'
-    THEN stored.exit ELSE ${exit} END`;
-
 /** Returns the new value of a field of a row that is written completely. */
-const writtenValue = (column: string, name: ContainerFieldName): string => {
-  if (name === 'exit') return keepKnownReason('excluded.exit');
-  return LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`;
-};
+const writtenValue = (column: string, name: ContainerFieldName): string =>
+  LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`;
 
 /** Returns the new value of a field of a patch, in which a null list means that the list is unchanged. */
-const patchValue = (column: string, name: ContainerFieldName): string => {
-  if (name === 'exit') return keepKnownReason('p.exit');
-  return isList(name) ? `COALESCE(p.${column}, stored.${column})` : `p.${column}`;
-};
+const patchValue = (column: string, name: ContainerFieldName): string =>
+  isList(name) ? `COALESCE(p.${column}, stored.${column})` : `p.${column}`;
 
 const ORDER = {
   stream: '$8::uuid',
