@@ -133,8 +133,7 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
 
 /** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for one. */
 const hasProblem = (row: Container, problem: ContainerProblemCode): boolean =>
-  row.removedAt === null &&
-  (problem === 'failed' ? isFailed({ ...row, exit: exitOf(row) }) : problem === row.health);
+  row.removedAt === null && (problem === 'failed' ? isFailed({ ...row, exit: exitOf(row) }) : problem === row.health);
 
 const exitOf = ({ exit }: Container) => exit as ContainerExit | null;
 

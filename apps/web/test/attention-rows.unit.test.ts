@@ -97,7 +97,12 @@ describe('the containers that need attention', () => {
   test.each([
     ['failed', 'oom', '', 'Out of memory'],
     ['failed', 'crashed', '', 'Crashed (137)'],
-    ['failed', 'failed_to_start', 'listen tcp4 :8080: bind: address already in use', 'Could not start: port 8080 is already in use'],
+    [
+      'failed',
+      'failed_to_start',
+      'listen tcp4 :8080: bind: address already in use',
+      'Could not start: port 8080 is already in use',
+    ],
     ['crash_loop', 'oom', '', 'Crash loop, last exit: out of memory'],
     ['crash_loop', 'unknown', '', 'Crash loop, last exit: exited (137), cause unknown'],
   ] as const)('with the problem %s and the reason %s are described in words', (kind, reason, error, text) => {

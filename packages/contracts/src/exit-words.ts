@@ -30,7 +30,7 @@ export const knownExit = ({
 
 /** Returns whether an exit is an error, by its reason or, if no reason was reported, by its code. */
 export const isErrorExit = ({ reason, code }: Pick<KnownExit, 'reason' | 'code'>): boolean =>
-  reason === null ? isErrorCode(code) : ERROR_REASONS.includes(reason);
+  reason ? ERROR_REASONS.includes(reason) : isErrorCode(code);
 
 /**
  * Describes in a few words how a container's process ended, such as `stopped`, `crashed (1)` or `could not start: port
@@ -52,7 +52,7 @@ export function describeExit({ reason, code, error = '', engineName }: KnownExit
     case 'unknown':
       // Podman often does not report that a stop was requested.
       return `exited${suffix}, ${engineName === 'Podman' ? 'cause not reported by Podman' : 'cause unknown'}`;
-    case null:
+    default:
       return isErrorCode(code) ? `crashed${suffix}` : `exited${suffix}`;
   }
 }
@@ -88,5 +88,8 @@ export function shortenEngineError(message: string): string {
     const match = pattern.exec(message);
     if (match) return toSentence(...match.slice(1));
   }
-  return message.replace(PREFIX, '').replace(/: unknown$/, '').trim();
+  return message
+    .replace(PREFIX, '')
+    .replace(/: unknown$/, '')
+    .trim();
 }

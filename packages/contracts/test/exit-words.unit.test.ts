@@ -60,11 +60,7 @@ describe('the essential sentence of an engine’s message', () => {
       `failed to set up container networking: ${ENDPOINT}: failed to bind host port [::]:8080/tcp: address already in use`,
       8080,
     ],
-    [
-      'Podman 5.4',
-      'cannot listen on the TCP port: listen tcp4 :18443: bind: address already in use',
-      18443,
-    ],
+    ['Podman 5.4', 'cannot listen on the TCP port: listen tcp4 :18443: bind: address already in use', 18443],
     ['rootless Podman', 'rootlessport listen tcp 0.0.0.0:8080: bind: address already in use', 8080],
   ])('of %s names a port that is in use', (_engine, message, port) => {
     expect(shortenEngineError(message)).toBe(`port ${port} is already in use`);

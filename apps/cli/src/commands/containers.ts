@@ -223,7 +223,7 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
 /** Describes how a container's process ended, and when. Returns the engine's text if no exit was reported. */
 function formatStatus(container: ContainerView, now: Date): string {
   const { exit, status } = container;
-  if (exit === null) return status;
+  if (!exit) return status;
   const words = describeExit(knownExit(container));
   return exit.finishedAt === null ? words : `${words}, ${formatAge(exit.finishedAt, now)} ago`;
 }

@@ -188,7 +188,7 @@ const KINDS_WITHOUT_BEFORE: readonly EventKind[] = [
 /** Describes a change in a few words, next to the kind of the event. */
 function summarizeChange(event: ContainerEvent): string {
   const { kind, from, to, exitCode, exitReason } = event;
-  if (kind === 'exited' && typeof to === 'string' && exitReason !== null) {
+  if (kind === 'exited' && typeof to === 'string' && exitReason) {
     const words = describeExit({ reason: exitReason, code: exitCode });
     return to === 'exited' ? words : `${words}, ${to}`;
   }
@@ -202,7 +202,7 @@ function summarizeChange(event: ContainerEvent): string {
 
 function describeChange({ from, to, exitCode, exitReason }: ContainerEvent): string {
   const code = exitCode === null ? '' : `exit code ${exitCode}`;
-  const words = exitReason === null ? '' : describeExit({ reason: exitReason, code: exitCode });
+  const words = exitReason ? describeExit({ reason: exitReason, code: exitCode }) : '';
   if (from === null && to === null) return words || code;
   const values = [from, to].map((value) =>
     value !== null && typeof value === 'object' ? JSON.stringify(value) : (value ?? '-'),

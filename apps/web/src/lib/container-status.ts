@@ -59,19 +59,19 @@ function statusOfState({
       if (health === 'starting') return { icon: 'starting', label: 'starting' };
       return { icon: 'running', label: health === 'healthy' ? 'healthy' : 'running' };
     case 'restarting':
-      if (exit !== null) return { icon: 'restarting', label: `restarting, ${describeExit(known)}` };
+      if (exit) return { icon: 'restarting', label: `restarting, ${describeExit(known)}` };
       return { icon: 'restarting', label: exitCode === null ? 'restarting' : `restarting (${exitCode})` };
     case 'paused':
       return { icon: 'paused', label: 'paused' };
     case 'created':
     case 'initialized':
-      if (exit !== null) return { icon: exitIcon, label: describeExit(known) };
+      if (exit) return { icon: exitIcon, label: describeExit(known) };
       return { icon: 'created', label: state };
     case 'exited':
       return { icon: exitIcon, label: describeExit(known) };
     case 'stopped':
       // Podman's engine has stopped the process, and has not cleaned up yet.
-      if (exit === null && !isErrorExit(known)) {
+      if (!exit && !isErrorExit(known)) {
         return { icon: 'finished', label: exitCode === null ? state : `${state} (${exitCode})` };
       }
       return { icon: exitIcon, label: describeExit(known) };

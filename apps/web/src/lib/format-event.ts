@@ -18,14 +18,14 @@ export function eventStatus({
   const known = { reason: exitReason, code: exitCode };
   switch (kind) {
     case 'created':
-      if (exitReason !== null) return { icon: 'created', label: `created, ${describeExit(known)}` };
+      if (exitReason) return { icon: 'created', label: `created, ${describeExit(known)}` };
       return { icon: 'created', label: 'created' };
     case 'started':
       return { icon: 'running', label: 'started' };
     case 'exited':
       return { icon: isErrorExit(known) ? 'crashed' : 'finished', label: describeExit(known) };
     case 'restarted':
-      if (exitReason !== null) return { icon: 'restarting', label: `restarted, then ${describeExit(known)}` };
+      if (exitReason) return { icon: 'restarting', label: `restarted, then ${describeExit(known)}` };
       return { icon: 'restarting', label: exitCode === null ? 'restarted' : `restarted (${exitCode})` };
     case 'paused':
       return { icon: 'paused', label: 'paused' };

@@ -102,7 +102,13 @@ export function addFleetMetrics(
       },
     });
   const KNOWN = 'The series with known="last" count the last known state on hosts that are not current.';
-  containers('muster_containers', `Present containers, by state. ${KNOWN}`, 'state', DOCKER_STATES, 'containersByState');
+  containers(
+    'muster_containers',
+    `Present containers, by state. ${KNOWN}`,
+    'state',
+    DOCKER_STATES,
+    'containersByState',
+  );
   containers(
     'muster_containers_checked',
     `Present containers that have a health check, by health. ${KNOWN}`,

@@ -79,7 +79,7 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
     </>
   ),
   exit: ({ exit, exitCode, engineName }) =>
-    exit !== null && (
+    exit && (
       <>
         <dt>Reason</dt>
         <dd>
