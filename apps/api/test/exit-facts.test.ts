@@ -92,7 +92,7 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
     await host.sync(older);
     const before = await host.row('a');
     context.api.clock.advance(1_000);
-    const facts = { oomKilled: false, restartCount: 0 };
+    const facts = { oomKilled: false, restartCount: 0, imageDigest: 'sha256:aa' };
     const exits = [OOM, NOT_STARTED, OOM, null];
     await host.sync(older.map((one, index) => ({ ...one, ...facts, exit: exits[index]! })));
     expect((await host.history()).map(([kind]) => kind)).toEqual(['created', 'created', 'created', 'created']);

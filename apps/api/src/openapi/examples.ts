@@ -287,8 +287,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
       cloneSuspected: 0,
     },
     containers: {
-      current: { total: 1, byState: { running: 1 }, byHealth: { healthy: 1 } },
-      lastKnown: { total: 2, byState: { exited: 1, running: 1 }, byHealth: {} },
+      current: { total: 1, byState: { running: 1 }, byHealth: { healthy: 1 }, byExitReason: {} },
+      lastKnown: { total: 2, byState: { exited: 1, running: 1 }, byHealth: {}, byExitReason: { completed: 1 } },
     },
   } satisfies contracts.Summary,
   SignInOptions: { setupRequired: false, oidc: null } satisfies contracts.SignInOptions,

@@ -1,6 +1,7 @@
 import type { ContainerView, Freshness } from '@muster/contracts';
 import { StateIcon } from './state-icons';
 import { FRESHNESS, containerStatus, isCurrent, type StatusFields } from '../lib/container-status';
+import { toPlainText } from '../lib/plain-text';
 import { IsolatedText } from './isolated-text';
 import { Age } from './time';
 
@@ -14,7 +15,7 @@ export function StateBadge({ container }: { container: StatusFields & Pick<Conta
   return (
     <span className={isStateCurrent ? 'state' : 'state is-stale'}>
       <StateIcon icon={icon} />
-      <span>
+      <span className="state-words" title={toPlainText(label)}>
         <IsolatedText text={label} />
         {!isStateCurrent && <span className={hasAge ? 'visually-hidden' : undefined}> (last known)</span>}
       </span>

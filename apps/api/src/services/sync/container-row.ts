@@ -42,6 +42,8 @@ export const toWorkload = ({ workloadKind, project, service, instance }: Workloa
 export interface ContainerRow extends ContainerFacts {
   /** Base64 SHA-256 of the fields. Containers with equal digests are equal, regardless of the order of their labels. */
   digest: string;
+  /** False if the row differs from the stored one only in fields that the history ignores, so `changedAt` stays. */
+  changed?: false | undefined;
 }
 
 /**

@@ -55,6 +55,8 @@ export function diffSnapshot(
   for (const row of incoming) {
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
+    // An earlier attempt to write the row can have set it.
+    if (row.changed === false) row.changed = undefined;
     if (before === undefined) {
       tally.add(row);
       diff.writes.push(row);
@@ -71,7 +73,10 @@ export function diffSnapshot(
       tally.add(row);
       const changes = containerChanges(before.row, row);
       if (sameConfiguration(before.row, row)) diff.patches.push(toPatch(before.row, row, changes.length > 0));
-      else diff.writes.push(row);
+      else {
+        if (changes.length === 0) row.changed = false;
+        diff.writes.push(row);
+      }
       diff.events.push(...changes);
     }
   }

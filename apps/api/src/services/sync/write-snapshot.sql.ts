@@ -155,20 +155,25 @@ const GUARD = formatAssignments({
   ...orderAssignments(ORDER),
 });
 
+/** The value of `changedAt` that is inserted. `-infinity` keeps the stored value. A row that has one is never new. */
+const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
+
 const WRITTEN = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
         ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
-        ${DERIVED}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL,
+        ${DERIVED}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
         guard."organizationId"
       FROM guard, json_to_recordset($21::json) AS r(
-        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text)
+        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
+        changed boolean)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
         (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
-        "changedAt" = excluded."changedAt", "removedAt" = NULL
+        "changedAt" = CASE WHEN excluded."changedAt" = '-infinity' THEN stored."changedAt" ELSE excluded."changedAt" END,
+        "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
     `;
 
