@@ -79,7 +79,14 @@ suite('an upgrade from version 0.1.0', () => {
     /** Makes a backup with version 0.1.0, or with PostgreSQL's tools. */
     const backUp = () =>
       databaseUrl === null
-        ? run(process.execPath, old.mainOf('cli'), 'backup', join(directory, 'backup'), '--data-dir', join(directory, 'data'))
+        ? run(
+            process.execPath,
+            old.mainOf('cli'),
+            'backup',
+            join(directory, 'backup'),
+            '--data-dir',
+            join(directory, 'data'),
+          )
         : run('pg_dump', '--no-password', '--file', join(directory, 'backup'), databaseUrl);
 
     /** Restores the backup to the directory `restored`, or to the database on the server after emptying it. */

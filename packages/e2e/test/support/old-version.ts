@@ -18,7 +18,9 @@ const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), '
  * The packages that the API, the agent and the command line need, in the order in which they are built. The dashboard is
  * not built.
  */
-const PACKAGES = ['contracts', 'directory-lock', 'db', 'client', 'api', 'agent', 'cli'].map((name) => `@muster/${name}`);
+const PACKAGES = ['contracts', 'directory-lock', 'db', 'client', 'api', 'agent', 'cli'].map(
+  (name) => `@muster/${name}`,
+);
 
 const commits = async (): Promise<Record<string, string>> =>
   JSON.parse(await readFile(join(ROOT, 'docs/benchmarks/baselines.json'), 'utf8')) as Record<string, string>;
