@@ -2,21 +2,34 @@
  * Runs deploy/systemd/muster.service and the service of an installed agent with this machine's systemd, which boots in
  * namespaces.
  */
-import { execFileSync } from 'node:child_process';
-import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, chown, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EnrollmentTokenCreated, Host, Page } from '@muster/contracts';
-import { eventually, newToken, runIf } from '@muster/testkit';
+import { eventually, isAvailable, newToken, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
+import { buildAgentRelease } from '../support/agent-release.js';
 import { copyServerFiles } from '../support/copy-server-files.js';
 import { hasSystemd, startSystemdMachine, type SystemdMachine } from '../support/systemd-machine.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const UNIT_FILE = join(ROOT, 'deploy/systemd/muster.service');
 const UNIT = '/etc/systemd/system/muster.service';
+const CLOUD_CONFIG = join(ROOT, 'deploy/cloud-init/muster-agent.yaml');
+/** cloud-init is installed, or scripts/check-deploy has unpacked Debian's. */
+const CHECK_DEPLOY = join(ROOT, 'node_modules/.cache/check-deploy');
+const UNPACKED = join(CHECK_DEPLOY, 'cloud-init/usr/lib/python3/dist-packages');
+const isInstalled = spawnSync('cloud-init', ['--version']).status === 0;
+const CLOUD_INIT = isInstalled
+  ? 'cloud-init'
+  : `env PYTHONPATH=${UNPACKED} ${CHECK_DEPLOY}/venv/bin/python -m cloudinit.cmd.main`;
+const hasCloudInit = isAvailable(
+  isInstalled || existsSync(UNPACKED) ? null : 'cloud-init is missing: run scripts/check-deploy once, which unpacks it',
+);
 /** Long enough for a first start on a busy machine. */
 const START_MS_MAX = 90_000;
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
@@ -45,12 +58,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     await copyServerFiles(directory);
     // The server’s user must be able to read it.
     await chmod(directory, 0o755);
-    const release = join(directory, 'agent-release');
-    execFileSync(
-      process.execPath,
-      ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
-      { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
-    );
+    await cp(buildAgentRelease(), join(directory, 'agent-release'), { recursive: true });
     const socketPath = join(directory, 'engine.sock');
     engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen: { socketPath }, seed: 1 });
     await chown(socketPath, 0, ENGINE_GROUP);
@@ -59,6 +67,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       [UNIT]: await readFile(UNIT_FILE, 'utf8'),
       '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=6\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
       '/etc/muster/admin-key': `${adminKey}\n`,
+      '/etc/cloud/cloud.cfg': 'datasource_list: [None]\nsystem_info: { distro: debian }\n',
       // As docs/deploy.md describes.
       '/etc/systemd/system/muster.service.d/secrets.conf': [
         '[Service]',
@@ -66,7 +75,8 @@ runIf(hasSystemd(), describe)('under systemd', () => {
         'Environment=MUSTER_ADMIN_KEY_FILE=/run/credentials/muster.service/admin-key',
       ].join('\n'),
     };
-    machine = await startSystemdMachine(directory, files, socketPath);
+    const tools = existsSync(CHECK_DEPLOY) ? { tools: CHECK_DEPLOY } : {};
+    machine = await startSystemdMachine(directory, files, { socket: socketPath, ...tools });
     await machine.run('chmod 0600 /etc/muster/admin-key');
     const user = '--system --user-group --home-dir /var/lib/muster --shell /usr/sbin/nologin muster';
     await machine.run(`useradd ${user}`);
@@ -202,5 +212,30 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       await expect(machine.run('pgrep -x muster-agent')).rejects.toThrow();
       await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
     });
+
+    runIf(hasCloudInit, test)(
+      'is installed by the commands of the cloud-init configuration, which delete the file with the token',
+      async () => {
+        const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
+        const config = (await readFile(CLOUD_CONFIG, 'utf8'))
+          .replace('https://muster.example.com', 'http://127.0.0.1:3000')
+          .replace('muster_enroll_REPLACE_ME', token);
+        expect(config).toContain(token);
+        await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
+        // What the stage `init` of a start does, and the modules in the order of a first start. The installation of packages
+        // is left out, because it needs a network.
+        const instance = '/var/lib/cloud/instances/iid-datasource-none';
+        await machine.run(`mkdir -p ${instance} && ln -sfn ${instance} /var/lib/cloud/instance`);
+        for (const module of ['write_files', 'runcmd', 'scripts_user']) {
+          const single = `single --name cc_${module} --frequency always --report`;
+          await machine.run(`${CLOUD_INIT} --file /root/user-data ${single}`);
+        }
+        await eventually(async () => {
+          expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
+        });
+        expect(await property('ActiveState', 'muster-agent')).toBe('active');
+        await expect(machine.run('ls /run/muster-agent/install')).rejects.toThrow('No such file');
+      },
+    );
   });
 });
