@@ -30,6 +30,17 @@ const CLOUD_INIT = isInstalled
 const hasCloudInit = isAvailable(
   isInstalled || existsSync(UNPACKED) ? null : 'cloud-init is missing: run scripts/check-deploy once, which unpacks it',
 );
+/**
+ * cloud-init's own configuration: the modules of a start, without the installation of packages, which needs a network,
+ * and without a cloud.
+ */
+const CLOUD_CFG = `datasource_list: [None]
+system_info: { distro: debian }
+network: { config: disabled }
+cloud_init_modules: [write_files]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [scripts_user]
+`;
 /** Long enough for a first start on a busy machine. */
 const START_MS_MAX = 90_000;
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
@@ -67,7 +78,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       [UNIT]: await readFile(UNIT_FILE, 'utf8'),
       '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=6\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
       '/etc/muster/admin-key': `${adminKey}\n`,
-      '/etc/cloud/cloud.cfg': 'datasource_list: [None]\nsystem_info: { distro: debian }\n',
+      '/etc/cloud/cloud.cfg': CLOUD_CFG,
       // As docs/deploy.md describes.
       '/etc/systemd/system/muster.service.d/secrets.conf': [
         '[Service]',
@@ -222,13 +233,8 @@ runIf(hasSystemd(), describe)('under systemd', () => {
           .replace('muster_enroll_REPLACE_ME', token);
         expect(config).toContain(token);
         await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
-        // What the stage `init` of a start does, and the modules in the order of a first start. The installation of packages
-        // is left out, because it needs a network.
-        const instance = '/var/lib/cloud/instances/iid-datasource-none';
-        await machine.run(`mkdir -p ${instance} && ln -sfn ${instance} /var/lib/cloud/instance`);
-        for (const module of ['write_files', 'runcmd', 'scripts_user']) {
-          const single = `single --name cc_${module} --frequency always --report`;
-          await machine.run(`${CLOUD_INIT} --file /root/user-data ${single}`);
+        for (const stage of ['init', 'modules --mode config', 'modules --mode final']) {
+          await machine.run(`${CLOUD_INIT} --file /root/user-data ${stage}`);
         }
         await eventually(async () => {
           expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
