@@ -2,7 +2,7 @@
  * Runs deploy/systemd/muster.service and the service of an installed agent with this machine's systemd, which boots in
  * namespaces.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, chown, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,9 +10,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EnrollmentTokenCreated, Host, Page } from '@muster/contracts';
-import { eventually, isAvailable, newToken, runIf } from '@muster/testkit';
+import { eventually, newToken, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { buildAgentRelease } from '../support/agent-release.js';
+import { CHECK_DEPLOY, CLOUD_CFG, CLOUD_INIT, hasCloudInit } from '../support/cloud-init.js';
 import { copyServerFiles } from '../support/copy-server-files.js';
 import { hasSystemd, startSystemdMachine, type SystemdMachine } from '../support/systemd-machine.js';
 
@@ -20,27 +21,6 @@ const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const UNIT_FILE = join(ROOT, 'deploy/systemd/muster.service');
 const UNIT = '/etc/systemd/system/muster.service';
 const CLOUD_CONFIG = join(ROOT, 'deploy/cloud-init/muster-agent.yaml');
-/** cloud-init is installed, or scripts/check-deploy has unpacked Debian's. */
-const CHECK_DEPLOY = join(ROOT, 'node_modules/.cache/check-deploy');
-const UNPACKED = join(CHECK_DEPLOY, 'cloud-init/usr/lib/python3/dist-packages');
-const isInstalled = spawnSync('cloud-init', ['--version']).status === 0;
-const CLOUD_INIT = isInstalled
-  ? 'cloud-init'
-  : `env PYTHONPATH=${UNPACKED} ${CHECK_DEPLOY}/venv/bin/python -m cloudinit.cmd.main`;
-const hasCloudInit = isAvailable(
-  isInstalled || existsSync(UNPACKED) ? null : 'cloud-init is missing: run scripts/check-deploy once, which unpacks it',
-);
-/**
- * cloud-init's own configuration: the modules of a start, without the installation of packages, which needs a network,
- * and without a cloud.
- */
-const CLOUD_CFG = `datasource_list: [None]
-system_info: { distro: debian }
-network: { config: disabled }
-cloud_init_modules: [write_files]
-cloud_config_modules: [runcmd]
-cloud_final_modules: [scripts_user]
-`;
 /** Long enough for a first start on a busy machine. */
 const START_MS_MAX = 90_000;
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
@@ -224,7 +204,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
     });
 
-    runIf(hasCloudInit, test)(
+    runIf(hasCloudInit(), test)(
       'is installed by the commands of the cloud-init configuration, which delete the file with the token',
       async () => {
         const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
