@@ -88,13 +88,6 @@ export interface Ended {
   stderr: string;
 }
 
-/**
- * A module that shortens the random delays in the first seconds of a process. An enrolled agent that starts waits up to
- * 5 seconds before its first call, for which the tests would only wait.
- */
-const SHORT_DELAYS =
-  'data:text/javascript,const r = Math.random; Math.random = () => r() * Math.min(1, Math.max(0.02, performance.now() / 1e3 - 2));';
-
 /** The release that the API serves. `version` makes its executable differ; `run` replaces the command `run`. */
 export interface Release {
   version?: string;
@@ -223,7 +216,7 @@ async function serveRelease({ muster, variables }: Fixture, { version = '1', run
       `#!/bin/sh`,
       `# Release ${version}.`,
       run === '' ? '' : `if [ "$1" = run ]; then ${run}; fi`,
-      `exec /run/test/muster-agent --import '${SHORT_DELAYS}' /run/test/dist/main.js "$@"\n`,
+      `exec /run/test/muster-agent /run/test/dist/main.js "$@"\n`,
     ].join('\n'),
   };
   const names = [
@@ -243,7 +236,8 @@ async function serveRelease({ muster, variables }: Fixture, { version = '1', run
   );
   const script = (await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8'))
     .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${variables['MUSTER_URL']}'`)
-    .replace('REPORT_SECONDS=60', 'REPORT_SECONDS=8')
+    // An agent waits up to 5 seconds before its first call.
+    .replace('REPORT_SECONDS=60', 'REPORT_SECONDS=15')
     .replace("CHECKSUMS=''", `CHECKSUMS='${sums.join('\n')}'`);
   muster.setReaction(Paths.installScript, { status: 200, text: script });
   return script;
