@@ -31,6 +31,7 @@ describeInChromium('the agent release', () => {
     await mkdir(join(dir, 'built'));
     const bill = { metadata: { component: { version: MUSTER_VERSION } } };
     await writeFile(join(dir, 'built/sbom.cdx.json'), JSON.stringify(bill));
+    await writeFile(join(dir, 'built/install.sh'), '#!/bin/sh\n');
     const names = ['muster-agent-linux-x64', 'muster-agent-linux-arm64', 'muster-agent-image-linux-x64.tar'];
     await writeFile(join(dir, 'built/SHA256SUMS'), names.map((name) => `00ff  ${name}\n`).join(''));
     const env = { MUSTER_AGENT_RELEASE_DIR: RELEASE, MUSTER_AGENT_RELEASE_BUILD_COMMAND: BUILD, LOG_LEVEL: 'silent' };
