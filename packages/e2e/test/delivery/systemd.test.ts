@@ -225,8 +225,8 @@ runIf(hasSystemd(), describe)('under systemd', () => {
         const hash = await makeNewRelease();
         // The clock of the machine cannot be set, so the timer elapses a second after its start, in addition to daily.
         const soon = '[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n';
-        const directory = '/run/systemd/system/muster-agent-update.timer.d';
-        await machine.run(`mkdir -p ${directory} && printf '%s' '${soon}' >${directory}/soon.conf`);
+        const dropIns = '/run/systemd/system/muster-agent-update.timer.d';
+        await machine.run(`mkdir -p ${dropIns} && printf '%s' '${soon}' >${dropIns}/soon.conf`);
         await machine.run('systemctl daemon-reload && systemctl restart muster-agent-update.timer');
         await eventually(async () => {
           expect(await machine.run('sha256sum /usr/local/bin/muster-agent')).toContain(hash);
@@ -236,6 +236,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
         expect(await property('TriggeredBy', 'muster-agent-update')).toBe('muster-agent-update.timer');
         expect(await processId()).not.toBe(before);
         await eventually(async () => expect((await hosts())[0]).toMatchObject({ freshness: 'online' }));
+        await machine.run(`rm -r ${dropIns} && systemctl daemon-reload`);
       },
       180_000,
     );
