@@ -66,6 +66,8 @@ export function startFleet({ hosts, containers, aged, cadence, server }: FleetOp
   const reported = new Set<string>();
   let counts = new Counts();
   let isStopped = false;
+  /** The number of calls of `spread`. */
+  let round = 0;
 
   const jittered = (seconds: number) => seconds * 1_000 * (1 - JITTER * Math.random());
 
@@ -95,6 +97,7 @@ export function startFleet({ hosts, containers, aged, cadence, server }: FleetOp
     let body: Buffer | null = null;
     let digest: string | null = null;
     let failures = 0;
+    let ownRound = round;
     let snapshotAt = startedAt + (rampMs * index) / hosts.length;
     let heartbeatAt = Infinity;
 
@@ -125,9 +128,14 @@ export function startFleet({ hosts, containers, aged, cadence, server }: FleetOp
       return null;
     }
 
-    while (!isStopped) {
+    for (;;) {
       await sleep(Math.max(0, Math.min(snapshotAt, heartbeatAt) - performance.now()));
       if (isStopped) return;
+      if (ownRound !== round) {
+        ownRound = round;
+        snapshotAt = performance.now() + Math.random() * cadence.snapshotSeconds * 1_000;
+        continue;
+      }
       const retryMs = await (snapshotAt <= heartbeatAt ? sendSnapshot() : sendHeartbeat());
       const now = performance.now();
       failures = retryMs === null ? 0 : failures + 1;
@@ -138,6 +146,10 @@ export function startFleet({ hosts, containers, aged, cadence, server }: FleetOp
 
   const runs = Promise.all(hosts.map(run));
   return {
+    /** Spreads the next snapshots evenly over the interval. After a long outage, all of them are due at once. */
+    spread(): void {
+      round += 1;
+    },
     /** Resolves when each host has sent a snapshot from now on. @throws if that takes more than ten minutes. */
     async reportAll(): Promise<void> {
       reported.clear();

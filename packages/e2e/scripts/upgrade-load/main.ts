@@ -111,6 +111,7 @@ async function run(options: Options, { progress, write }: CommandIo): Promise<nu
       const to = target.replace(ROLLING, '');
       const old = await start(options.from, databaseUrl, first.api.port);
       serving = [old];
+      fleet.spread();
       await fleet.reportAll();
       await measure('before', () => sleep(BASELINE_MS));
       if (target === to) {

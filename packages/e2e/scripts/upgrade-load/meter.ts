@@ -1,7 +1,7 @@
 /** Measures what servers and a fleet do in a period. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Paths, Summary } from '@muster/contracts';
+import { Paths, type Summary } from '@muster/contracts';
 import type { Api } from '@muster/testkit';
 import type { Http } from '@muster/testkit/http';
 import { familyCpuMs } from '@muster/testkit/proc';
