@@ -86,7 +86,9 @@ async function run(options: Options, { progress, write }: CommandIo): Promise<nu
         MUSTER_HEARTBEAT_SECONDS: String(cadence.heartbeatSeconds),
         MUSTER_SNAPSHOT_SECONDS: String(cadence.snapshotSeconds),
       };
-      const api = use(await startApi({ main: mains.get(version)!, env, adminKey, port }), (each) => each.stop());
+      const api = use(await startApi({ main: mains.get(version)!, env, adminKey, port, isMeasured: true }), (each) =>
+        each.stop(),
+      );
       return { api, http: use(createHttp(api.url, { sockets: SOCKETS, timeoutMs: 20_000 }), (each) => each.close()) };
     }
 
