@@ -31,14 +31,14 @@ test.each<[what: string, changes: Partial<ContainerInput>, digest: string]>([
     { truncated: ['command', 'labels'] },
     'ZMOKiQ88op63rgbnof/1VFPOlM4FD5JjORNHp73un5s=',
   ],
-])('the digest of %s equals the digest that earlier versions stored, so that an upgrade rewrites no row', (...row) => {
+])('the digest of %s is the one that the first release stored, so that only a new version rewrites rows', (...row) => {
   const [, changes, digest] = row;
-  expect(digestOf(changes)).toBe(digest);
+  expect(toContainerRow(parsed(changes), { version: 1 }).digest).toBe(digest);
 });
 
-test('digests differ between versions of the status parser, so that health and exit code are parsed again', () => {
-  const earlier = toContainerRow(parsed(), { parserVersion: 1 });
-  const later = toContainerRow(parsed(), { parserVersion: 2 });
+test('digests differ between versions of the derivation, so that health, exit code and workload are derived again', () => {
+  const earlier = toContainerRow(parsed(), { version: 1 });
+  const later = toContainerRow(parsed(), { version: 2 });
   expect(later.digest).toBe('j3TwfZiay1SQLu0tb/NZRsmli0IBblK1GQF9Zoo9Tnc=');
   const before = { dockerId: 'a', equal: false, removed: false, row: { ...earlier, health: null } } as const;
   expect(diffSnapshot([before], [later], { complete: true }).patches).toMatchObject([{ health: 'healthy' }]);

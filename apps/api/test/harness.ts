@@ -144,7 +144,12 @@ export class TestHost {
     return Object.fromEntries(
       rows.map((row) => [
         row.dockerId,
-        { ...Object.fromEntries(SENT_FIELDS.map((name) => [name, row[name]])), startedAt: iso(row.startedAt) },
+        {
+          ...Object.fromEntries(SENT_FIELDS.map((name) => [name, row[name]])),
+          startedAt: iso(row.startedAt),
+          // A null means that the agent did not report the fact.
+          ...Object.fromEntries(OPTIONAL_FACTS.flatMap((name) => (row[name] === null ? [] : [[name, row[name]]]))),
+        },
       ]),
     );
   }
@@ -179,8 +184,13 @@ async function bodyOf<T>(call: supertest.Test, status: number): Promise<T> {
   return answer.body as T;
 }
 
+/** The facts that an agent need not report. */
+const OPTIONAL_FACTS = ['exit', 'oomKilled', 'restartCount', 'imageDigest'] as const;
+
 /** The fields that an agent sets in each container. */
-const SENT_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => name !== 'truncated');
+const SENT_FIELDS = CONTAINER_FIELD_NAMES.filter(
+  (name) => name !== 'truncated' && !OPTIONAL_FACTS.some((fact) => fact === name),
+);
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 

@@ -34,7 +34,7 @@ function* schemaLines(path: string, schema: JsonSchema): Generator<string> {
   }
   for (const value of (schema['enum'] as unknown[] | undefined) ?? []) yield `${path} = ${JSON.stringify(value)}`;
   if ('const' in schema) yield `${path} = ${JSON.stringify(schema['const'])}`;
-  if (typeof schema['type'] === 'string') yield `${path}: ${schema['type']}`;
+  for (const type of [(schema['type'] as string | string[] | undefined) ?? []].flat()) yield `${path}: ${type}`;
   const required = (schema['required'] as string[] | undefined) ?? [];
   for (const [name, field] of Object.entries((schema['properties'] as Record<string, JsonSchema> | undefined) ?? {})) {
     yield* schemaLines(`${path}.${name}${required.includes(name) ? '' : '?'}`, field);

@@ -53,6 +53,10 @@ const CANONICAL: { [Kind in FieldKind]: (value: FieldValues[Kind]) => FieldValue
   ports: canonicalPorts,
   labels: canonicalLabels,
   names: identity,
+  optionalText: identity,
+  exit: (exit) => exit && { code: exit.code, reason: exit.reason, error: exit.error, finishedAt: exit.finishedAt },
+  flag: identity,
+  count: identity,
 };
 
 const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
@@ -61,15 +65,19 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
   return { name, optional, canonical: CANONICAL[field.kind] as (value: unknown) => unknown };
 });
 
+/** Returns whether an optional field has no value. An empty list is the same as none. */
+const isAbsent = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length === 0 : value === null || value === undefined;
+
 /**
  * Copies a container with fields, ports and labels in canonical order, so that `JSON.stringify` gives equal bytes for
  * equal containers. (JavaScript puts label keys that are integers before all others. The result is still the same each
- * time.) Omits a `count` of 1 and an empty `truncated`.
+ * time.) Omits a `count` of 1, an empty `truncated`, and the fields that the agent did not report.
  */
 export function canonicalContainer(container: Container): Container {
   const copy: Record<string, unknown> = {};
   for (const { name, optional, canonical } of FIELDS) {
-    if (optional && !(container[name] as unknown[] | undefined)?.length) continue;
+    if (optional && isAbsent(container[name])) continue;
     copy[name] = canonical(container[name]);
   }
   return copy as Container;

@@ -1,23 +1,32 @@
+import type { ContainerExit } from './container-exit.js';
 import type { Labels } from './labels.js';
 import type { Port } from './ports.js';
 import {
   COMMAND_LENGTH_MAX,
   DOCKER_ID_LENGTH_MAX,
+  EXIT_ERROR_LENGTH_MAX,
   LABELS_MAX,
   NAME_LENGTH_MAX,
   PORTS_MAX,
   STATE_LENGTH_MAX,
   STATUS_LENGTH_MAX,
 } from './limits.js';
-import { STATUS_PARSER_VERSION } from './parse-status.js';
+import { DERIVATION_VERSION } from './derivation-version.js';
 
-/** The types of a field's values, by the kind of the field. `names` are short strings whose order is significant. */
+/**
+ * The types of a field's values, by the kind of the field. `names` are short strings whose order is significant.
+ * `optionalText`, `exit`, `flag` and `count` are null or absent if the agent did not report them.
+ */
 export interface FieldValues {
   text: string | null;
   instant: string | null;
   ports: Port[];
   labels: Labels;
   names: string[] | undefined;
+  optionalText: string | null | undefined;
+  exit: ContainerExit | null | undefined;
+  flag: boolean | null | undefined;
+  count: number | null | undefined;
 }
 export type FieldKind = keyof FieldValues;
 
@@ -27,8 +36,8 @@ interface Field<Kind extends FieldKind, SqlType> {
   /** The SQL type of the field's column. The column has the name of the field. */
   sqlType: SqlType;
   /**
-   * The maximum length of a text in characters, or the maximum number of ports, labels or names. A value that exceeds
-   * this limit is shortened. Without a limit, values are never shortened.
+   * The maximum length of a text (for an exit, of its error) in characters, or the maximum number of ports, labels or
+   * names. A value that exceeds this limit is shortened. Without a limit, values are never shortened.
    */
   limit?: number;
   /**
@@ -75,9 +84,23 @@ interface NamesField extends Field<'names', 'text[]'> {
   isValid?: (names: readonly string[]) => boolean;
 }
 
+/** A field that older agents do not report. */
+interface OptionalField<Kind extends FieldKind, SqlType> extends Field<Kind, SqlType> {
+  digestMarker: string;
+  optional: true;
+}
+
 /** The descriptor of a container's field. */
 export type ContainerField =
-  TextField | Field<'instant', 'timestamptz'> | Field<'ports', 'jsonb'> | Field<'labels', 'jsonb'> | NamesField;
+  | TextField
+  | Field<'instant', 'timestamptz'>
+  | Field<'ports', 'jsonb'>
+  | Field<'labels', 'jsonb'>
+  | NamesField
+  | OptionalField<'optionalText', 'text'>
+  | OptionalField<'exit', 'jsonb'>
+  | OptionalField<'flag', 'boolean'>
+  | OptionalField<'count', 'int'>;
 
 export const DockerIdPattern = new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_MAX}}$`);
 
@@ -87,7 +110,9 @@ const text = { kind: 'text', sqlType: 'text', minLength: 0, nullable: false } as
 const configuration = { change: 'configuration', event: 'updated' } as const;
 const ownEvent = { change: 'configuration', event: 'own' } as const;
 const life = { change: 'life', event: 'updated-alone' } as const;
+const silentLife = { change: 'life', event: 'none' } as const;
 const listed = { exported: true, large: false } as const;
+const reported = { ...listed, optional: true } as const;
 
 /**
  * Each field of a container, defined once. Column lists, row digest, comparisons, `updated` events, canonical form,
@@ -122,6 +147,18 @@ export const CONTAINER_FIELDS = {
     large: false,
     optional: true,
     isValid: isFieldList,
+  },
+  exit: { kind: 'exit', sqlType: 'jsonb', digestMarker: '^', ...reported, ...silentLife, limit: EXIT_ERROR_LENGTH_MAX },
+  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...reported, ...silentLife },
+  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...reported, ...silentLife },
+  imageDigest: {
+    kind: 'optionalText',
+    sqlType: 'text',
+    digestMarker: '@',
+    ...reported,
+    change: 'configuration',
+    event: 'none',
+    limit: NAME_LENGTH_MAX,
   },
 } as const satisfies Record<string, ContainerField>;
 
@@ -173,9 +210,9 @@ const VERSION_3_FIELD_COUNT = 11;
  * The version of the container parser. The digest of each body depends on it. After an upgrade to a new version, the
  * digest of the same bytes therefore differs from the stored digest, and the bytes are parsed again (ADR 19). Increment the
  * first number with each change to `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host
- * (`ContainerTotals`). A new field or a new version of `parseStatus` changes the version automatically.
+ * (`ContainerTotals`). A new field or a new `DERIVATION_VERSION` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
-  `3.${STATUS_PARSER_VERSION}`,
+  `3.${DERIVATION_VERSION}`,
   ...CONTAINER_FIELD_NAMES.slice(VERSION_3_FIELD_COUNT),
 ].join('+');

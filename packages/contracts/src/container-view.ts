@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { ContainerExit } from './container-exit.js';
 import { Container, ContainerState } from './container.js';
+import { Workload } from './workload.js';
 import { Freshness } from './freshness.js';
 import { Health } from './parse-status.js';
 
@@ -21,6 +23,13 @@ export const ContainerView = z.object({
   asOf: Timestamp.nullable(),
   health: Health.nullable(),
   exitCode: z.int().nullable(),
+  exit: ContainerExit.nullable(),
+  oomKilled: z.boolean().nullable(),
+  restartCount: z.int().nullable(),
+  imageDigest: z.string().nullable(),
+  workload: Workload,
+  /** Whether the container only holds the namespaces of a pod. */
+  isInfra: z.boolean(),
   uptimeSeconds: z.int().min(0).nullable(),
   firstSeenAt: Timestamp,
   changedAt: Timestamp,

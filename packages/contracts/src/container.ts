@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ReportedExit } from './container-exit.js';
 import {
   DockerIdPattern,
   isLowerCase,
@@ -8,7 +9,7 @@ import {
 } from './container-fields.js';
 import { Instant } from './instant.js';
 import { Labels } from './labels.js';
-import { DOCKER_ID_LENGTH_MAX } from './limits.js';
+import { COUNT_MAX, DOCKER_ID_LENGTH_MAX } from './limits.js';
 import { Ports } from './ports.js';
 import { storable, text } from './text.js';
 
@@ -40,7 +41,8 @@ export const Truncated = z
 /**
  * A container as an agent reports it. This schema checks only the types of the fields. `fitContainer` shortens the
  * fields to their limits. `parseContainer` applies the schema and then `fitContainer`, and the database stores the
- * result. `truncated` is absent if no field was shortened. Each field has a descriptor in `CONTAINER_FIELDS`.
+ * result. `truncated` is absent if no field was shortened. The fields after it are null or absent if the agent did not
+ * report them. Each field has a descriptor in `CONTAINER_FIELDS`.
  */
 export const Container = z.object({
   dockerId: DockerId,
@@ -54,6 +56,10 @@ export const Container = z.object({
   labels: Labels.default(() => Object.create(null) as Labels),
   startedAt: Instant.nullable().default(null),
   truncated: Truncated.optional(),
+  exit: ReportedExit.nullish(),
+  oomKilled: z.boolean().nullish(),
+  restartCount: z.int().min(0).max(COUNT_MAX).nullish(),
+  imageDigest: storable(z.string()).nullish(),
 } satisfies { [Name in ContainerFieldName]: z.ZodType<FieldValue<Name>> });
 export type Container = z.output<typeof Container>;
 

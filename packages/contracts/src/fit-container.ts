@@ -1,4 +1,5 @@
 import { comparePorts } from './canonical.js';
+import type { ContainerExit } from './container-exit.js';
 import type { Container } from './container.js';
 import type { Labels } from './labels.js';
 import type { Port } from './ports.js';
@@ -58,13 +59,21 @@ interface Fitted {
 
 /** Functions that shorten a value, by the kind of its field. A value within its limit is returned unchanged. */
 const FIT_BY_KIND: Record<
-  Exclude<FieldKind, 'instant'>,
+  Exclude<FieldKind, 'instant' | 'flag' | 'count'>,
   (value: never, limit: number, portRanges: boolean) => Fitted
 > = {
   text: (value: string | null, limit) => ({ value: value && shortenText(value, limit), isLost: true }),
   ports: fitPorts,
   labels: (value: Labels) => ({ value: fitLabels(value), isLost: true }),
   names: (value: string[], limit) => ({ value: fitNames(value, limit), isLost: true }),
+  optionalText: (value: string | null | undefined, limit) => ({
+    value: value && shortenText(value, limit),
+    isLost: true,
+  }),
+  exit: (value: ContainerExit | null | undefined, limit) => ({
+    value: value && (value.error.length > limit ? { ...value, error: shortenText(value.error, limit) } : value),
+    isLost: true,
+  }),
 };
 
 const FIT_BY_FIELD = TRUNCATABLE_FIELDS.map((name) => {

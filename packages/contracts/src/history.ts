@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { ExitReason } from './container-exit.js';
 import { DockerId } from './container.js';
+import { Workload } from './workload.js';
 
 const Timestamp = z.iso.datetime();
 
@@ -41,6 +43,10 @@ export const ContainerEvent = z.object({
   from: EventValue,
   to: EventValue,
   exitCode: z.int().nullable(),
+  /** Why the process ended; null for other events, and if the agent did not report the reason. */
+  exitReason: ExitReason.nullable(),
+  /** The container's workload; null in an event that was recorded by a version of Muster before 0.4. */
+  workload: Workload.nullable(),
   observedAt: Timestamp,
   recordedAt: Timestamp,
 });

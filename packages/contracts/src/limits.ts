@@ -26,6 +26,9 @@ export const SNAPSHOT_BODY_BYTES_MAX = 10 * 1024 * 1024;
 /** Maximum bytes of any other request body: 64 KiB, several times the size of the largest valid body. */
 export const BODY_BYTES_MAX = 64 * 1024;
 
+/** Maximum of a counter: the largest value of PostgreSQL's type `int`. */
+export const COUNT_MAX = 2_147_483_647;
+
 /** Maximum length of a container's `dockerId`, in characters. */
 export const DOCKER_ID_LENGTH_MAX = 128;
 
@@ -52,6 +55,9 @@ export const LABELS_BYTES_MAX = 64 * 1024;
 
 /** Maximum number of port entries of one container, after merging consecutive ports into ranges. */
 export const PORTS_MAX = 4_096;
+
+/** Maximum length, in characters, of the engine's error of a container that could not be started. */
+export const EXIT_ERROR_LENGTH_MAX = 1_024;
 
 /** Maximum length of a container's state, in characters. */
 export const STATE_LENGTH_MAX = 32;

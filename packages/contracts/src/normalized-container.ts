@@ -1,10 +1,11 @@
+import { ExitReason, type ContainerExit } from './container-exit.js';
 import type { Container } from './container.js';
 import type { Labels } from './labels.js';
 import { endsInRange, type Port } from './ports.js';
 import { CONTAINER_FIELD_NAMES, CONTAINER_FIELDS, type ContainerField, type FieldKind } from './container-fields.js';
 import { fitsLabelLimits } from './fit-container.js';
 import { MillisecondInstantPattern } from './instant.js';
-import { NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX } from './limits.js';
+import { COUNT_MAX, NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX } from './limits.js';
 
 type FieldOf<Kind extends FieldKind> = ContainerField & { kind: Kind };
 
@@ -30,6 +31,17 @@ const CHECK_CREATORS: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: u
       value.length <= limit &&
       value.every((name) => isText(name, 0, NAME_LENGTH_MAX)) &&
       (isValid === undefined || isValid(value)),
+  optionalText:
+    ({ limit }) =>
+    (value) =>
+      value === null || isText(value, 0, limit),
+  exit:
+    ({ limit }) =>
+    (value) =>
+      value === null || isNormalizedExit(value, limit),
+  flag: () => (value) => value === null || typeof value === 'boolean',
+  count: () => (value) =>
+    value === null || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= COUNT_MAX),
 };
 
 const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
@@ -89,6 +101,20 @@ function isNormalizedPort(value: unknown): value is Port {
 
 const isPortCount = (count: unknown, privatePort: number, publicPort = 1): boolean =>
   isPortNumber(count) && count !== 1 && endsInRange(privatePort, publicPort, count as number);
+
+const EXIT_REASONS: ReadonlySet<unknown> = new Set(ExitReason.options);
+
+function isNormalizedExit(value: unknown, errorLengthMax: number | undefined): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { code, reason, error, finishedAt } = value as Partial<Record<keyof ContainerExit, unknown>>;
+  return (
+    hasKeys(value, 4) &&
+    (code === null || Number.isSafeInteger(code)) &&
+    EXIT_REASONS.has(reason) &&
+    isText(error, 0, errorLengthMax) &&
+    (finishedAt === null || (typeof finishedAt === 'string' && isCanonicalInstant(finishedAt)))
+  );
+}
 
 function areLabels(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;

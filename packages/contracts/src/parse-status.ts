@@ -4,11 +4,6 @@ import { z } from 'zod';
 export const Health = z.enum(['healthy', 'unhealthy', 'starting']);
 export type Health = z.output<typeof Health>;
 
-/**
- * The version of `parseStatus`. Increment it with every change to the results, so that stored rows are parsed again.
- */
-export const STATUS_PARSER_VERSION = 1;
-
 /** The values contained in an engine's status text. A value is null if the text does not contain it. */
 export interface ParsedStatus {
   health: Health | null;

@@ -88,6 +88,17 @@ const instant = fc
 
 const dockerId = fc.stringMatching(/^[A-Za-z0-9_.-]{1,128}$/);
 
+/** An exit with any of the optional fields. A newer agent may report a reason that this version does not know. */
+const exit = fc.record(
+  {
+    code: fc.option(fc.constantFrom(0, 1, 137, -1, 3_221_225_477)),
+    reason: fc.constantFrom('completed', 'stopped', 'crashed', 'oom', 'failed_to_start', 'unknown', 'unheard-of'),
+    error: storableText({ maxLength: 20 }),
+    finishedAt: fc.option(instant),
+  },
+  { requiredKeys: ['reason'] },
+);
+
 /** A valid container with any of the optional fields. */
 const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
   {
@@ -101,7 +112,11 @@ const validContainer: fc.Arbitrary<ContainerInput> = fc.record(
     ports: fc.array(port, { maxLength: 5 }),
     labels,
     startedAt: fc.option(instant),
-    truncated: fc.array(fc.constantFrom('command', 'labels', 'ports', 'exit'), { maxLength: 4 }),
+    truncated: fc.array(fc.constantFrom('command', 'labels', 'ports', 'unheard-of'), { maxLength: 4 }),
+    exit: fc.option(exit),
+    oomKilled: fc.option(fc.boolean()),
+    restartCount: fc.option(fc.nat()),
+    imageDigest: fc.option(storableText({ maxLength: 20 })),
   },
   { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
 );
@@ -144,6 +159,8 @@ export const oversizedContainer: fc.Arbitrary<ContainerInput> = fc.record(
         .map((count) => objectWithOwnProperties(Array.from({ length: count }, (_, i) => [`${i}`, '']))),
     ),
     truncated: fc.array(fc.constantFrom('command', 'labels', 'ports'), { maxLength: 2 }),
+    exit: fc.option(fc.record({ reason: fc.constant('failed_to_start'), error: textAround(1_024) })),
+    imageDigest: fc.option(textAround(1_024)),
   },
   { requiredKeys: ['dockerId', 'name', 'image', 'state'] },
 );
@@ -171,6 +188,10 @@ export const anySnapshot = fc.array(
         .array(fc.tuple(fc.oneof(labelKey, anyText(3)), anyText(3)), { maxLength: 3 })
         .map(objectWithOwnProperties),
       startedAt: fc.oneof(fc.constant(null), instant, anyText(3)),
+      exit: fc.anything(),
+      oomKilled: fc.anything(),
+      restartCount: fc.anything(),
+      imageDigest: fc.oneof(anyText(3), fc.anything()),
       unknown: fc.anything(),
     },
     { requiredKeys: ['dockerId', 'name', 'image', 'state'] },

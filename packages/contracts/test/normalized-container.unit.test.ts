@@ -88,7 +88,7 @@ describe('a normalized container', () => {
     ['an empty list of shortened fields', { truncated: [] }],
     ['shortened fields in another order', { truncated: ['labels', 'command'] }],
     ['a repeated name in the list of shortened fields', { truncated: ['labels', 'labels'] }],
-    ['an unknown name in the list of shortened fields', { truncated: ['exit'] }],
+    ['an unknown name in the list of shortened fields', { truncated: ['unheard-of'] }],
   ])('is not recognized with %s', (_what, changes) => {
     expect(isNormalizedContainer(plain)).toBe(true);
     expect(isNormalizedContainer(jsonRoundTrip({ ...plain, ...changes }))).toBe(false);

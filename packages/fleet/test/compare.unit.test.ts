@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  deriveWorkload,
   parseStatus,
   type Container,
   type ContainerEvent,
@@ -34,6 +35,8 @@ const view = (container: Container): ContainerView => ({
   ...(Object.fromEntries(Object.entries(container).reverse()) as Container),
   ...{ hostId, hostName: 'sim-1-1', hostFreshness: 'online', asOf: at, firstSeenAt: at, changedAt: at },
   ...{ uptimeSeconds: null, removedAt: null, ...parseStatus(container.status) },
+  ...{ exit: null, oomKilled: null, restartCount: null, imageDigest: null },
+  ...{ workload: deriveWorkload(container), isInfra: false },
 });
 const views = expected.containers!.map((text) => view(JSON.parse(text) as Container));
 

@@ -1,4 +1,4 @@
-import { openDatabase, type Prisma } from '@muster/db';
+import { openDatabase, Prisma } from '@muster/db';
 import { ORGANIZATION } from '@muster/fleet';
 import { POOL_MAX } from '../pool.js';
 import type { Contender } from './contender.js';
@@ -15,16 +15,19 @@ export async function createPrismaUpserts(url: string): Promise<Contender> {
     id: 'upserts',
     async deliver({ hostId, containers }) {
       const at = new Date();
-      const upserts = containers.map(({ dockerId, truncated = [], ...fields }) => {
-        const ports = fields.ports as unknown as Prisma.InputJsonValue;
-        const update = { ...fields, truncated, ports, removedAt: null, changedAt: at };
-        const organizationId = ORGANIZATION;
-        return prisma.container.upsert({
-          where: { hostId_dockerId: { hostId, dockerId } },
-          create: { hostId, dockerId, organizationId, ...update, digest: '', firstSeenAt: at },
-          update,
-        });
-      });
+      const upserts = containers.map(
+        ({ dockerId, truncated = [], exit, oomKilled = null, restartCount = null, imageDigest = null, ...fields }) => {
+          const ports = fields.ports as unknown as Prisma.InputJsonValue;
+          const facts = { exit: exit ?? Prisma.DbNull, oomKilled, restartCount, imageDigest };
+          const update = { ...fields, ...facts, truncated, ports, removedAt: null, changedAt: at };
+          const organizationId = ORGANIZATION;
+          return prisma.container.upsert({
+            where: { hostId_dockerId: { hostId, dockerId } },
+            create: { hostId, dockerId, organizationId, ...update, digest: '', firstSeenAt: at },
+            update,
+          });
+        },
+      );
       const dockerIds = containers.map(({ dockerId }) => dockerId);
       const markAbsent = prisma.container.updateMany({
         where: { hostId, dockerId: { notIn: dockerIds }, removedAt: null },

@@ -3,7 +3,8 @@
  * namespaces.
  */
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +12,15 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EnrollmentTokenCreated, Host, Page } from '@muster/contracts';
 import { eventually, newToken, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
+import { buildAgentRelease } from '../support/agent-release.js';
+import { CHECK_DEPLOY, CLOUD_CFG, CLOUD_INIT, hasCloudInit } from '../support/cloud-init.js';
 import { copyServerFiles } from '../support/copy-server-files.js';
 import { hasSystemd, startSystemdMachine, type SystemdMachine } from '../support/systemd-machine.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const UNIT_FILE = join(ROOT, 'deploy/systemd/muster.service');
 const UNIT = '/etc/systemd/system/muster.service';
+const CLOUD_CONFIG = join(ROOT, 'deploy/cloud-init/muster-agent.yaml');
 /** Long enough for a first start on a busy machine. */
 const START_MS_MAX = 90_000;
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
@@ -45,12 +49,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     await copyServerFiles(directory);
     // The server’s user must be able to read it.
     await chmod(directory, 0o755);
-    const release = join(directory, 'agent-release');
-    execFileSync(
-      process.execPath,
-      ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
-      { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
-    );
+    await cp(buildAgentRelease(), join(directory, 'agent-release'), { recursive: true });
     const socketPath = join(directory, 'engine.sock');
     engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen: { socketPath }, seed: 1 });
     await chown(socketPath, 0, ENGINE_GROUP);
@@ -59,6 +58,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       [UNIT]: await readFile(UNIT_FILE, 'utf8'),
       '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=6\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
       '/etc/muster/admin-key': `${adminKey}\n`,
+      '/etc/cloud/cloud.cfg': CLOUD_CFG,
       // As docs/deploy.md describes.
       '/etc/systemd/system/muster.service.d/secrets.conf': [
         '[Service]',
@@ -66,7 +66,8 @@ runIf(hasSystemd(), describe)('under systemd', () => {
         'Environment=MUSTER_ADMIN_KEY_FILE=/run/credentials/muster.service/admin-key',
       ].join('\n'),
     };
-    machine = await startSystemdMachine(directory, files, socketPath);
+    const tools = existsSync(CHECK_DEPLOY) ? { tools: CHECK_DEPLOY } : {};
+    machine = await startSystemdMachine(directory, files, { socket: socketPath, ...tools });
     await machine.run('chmod 0600 /etc/muster/admin-key');
     const user = '--system --user-group --home-dir /var/lib/muster --shell /usr/sbin/nologin muster';
     await machine.run(`useradd ${user}`);
@@ -202,5 +203,25 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       await expect(machine.run('pgrep -x muster-agent')).rejects.toThrow();
       await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
     });
+
+    runIf(hasCloudInit(), test)(
+      'is installed by the commands of the cloud-init configuration, which delete the file with the token',
+      async () => {
+        const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
+        const config = (await readFile(CLOUD_CONFIG, 'utf8'))
+          .replace('https://muster.example.com', 'http://127.0.0.1:3000')
+          .replace('muster_enroll_REPLACE_ME', token);
+        expect(config).toContain(token);
+        await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
+        for (const stage of ['init', 'modules --mode config', 'modules --mode final']) {
+          await machine.run(`${CLOUD_INIT} --file /root/user-data ${stage}`);
+        }
+        await eventually(async () => {
+          expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
+        });
+        expect(await property('ActiveState', 'muster-agent')).toBe('active');
+        await expect(machine.run('ls /run/muster-agent/install')).rejects.toThrow('No such file');
+      },
+    );
   });
 });

@@ -16,6 +16,12 @@ const viewsOf = (generation: number): ContainerView[] =>
       asOf: AT,
       health: null,
       exitCode: null,
+      exit: null,
+      oomKilled: null,
+      restartCount: null,
+      imageDigest: null,
+      workload: { kind: 'plain', project: null, service: container.name, instance: null },
+      isInfra: false,
       uptimeSeconds: 1,
     },
     ...{ firstSeenAt: AT, changedAt: AT, removedAt: null },
@@ -30,7 +36,15 @@ const historyOf = (...generations: number[]): ContainerEvent[] =>
     .slice(1)
     .map((to, i): ContainerEvent => ({
       ...{ id: String(i), hostId: '0', hostName: 'h', dockerId: markerOf(HOST), name: 'marker', kind: 'image_changed' },
-      ...{ from: `image:${generations[i]!}`, to: `image:${to}`, exitCode: null, observedAt: AT, recordedAt: AT },
+      ...{
+        from: `image:${generations[i]!}`,
+        to: `image:${to}`,
+        exitCode: null,
+        exitReason: null,
+        workload: null,
+        observedAt: AT,
+        recordedAt: AT,
+      },
     }))
     .reverse();
 

@@ -1,5 +1,6 @@
 import {
   canonicalContainer,
+  deriveWorkload,
   CONTAINER_FIELD_NAMES,
   fieldsWith,
   type Container,
@@ -7,29 +8,36 @@ import {
   type FieldsWith,
 } from '@muster/contracts';
 import { Prisma } from '@muster/db';
+import { toWorkload, type WorkloadColumns } from '../sync/index.js';
 import { containersFreshness, clampToNow, type FreshnessContext, type HostActivity } from '../freshness/index.js';
 
 type InstantField = FieldsWith<'kind', 'instant'>;
+
+/** The facts that are null if the agent did not report them. */
+type OptionalFact = FieldsWith<'kind', 'exit' | 'flag' | 'count' | 'optionalText'>;
 
 /** The columns from which a container's view is made. */
 export interface ContainerViewRow
   extends
     HostActivity,
-    Required<Omit<Container, InstantField>>,
+    Required<Omit<Container, InstantField | OptionalFact>>,
     Record<InstantField, Date | null>,
-    Pick<ContainerView, 'hostId' | 'hostName' | 'health' | 'exitCode'> {
+    WorkloadColumns,
+    Pick<ContainerView, OptionalFact | 'hostId' | 'hostName' | 'health' | 'exitCode' | 'isInfra'> {
   clockSkewSeconds: number | null;
   firstSeenAt: Date;
   changedAt: Date;
   removedAt: Date | null;
 }
 
+const WORKLOAD_COLUMNS = Prisma.sql`c."workloadKind", c.project, c.service, c.instance`;
+
 /** The columns of a `ContainerViewRow`; `c` is the container's row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."heartbeatSeconds", h."clockSkewSeconds",
   ${Prisma.raw(CONTAINER_FIELD_NAMES.map((name) => `c."${name}"`).join(', '))},
-  c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
+  ${WORKLOAD_COLUMNS}, c."isInfra", c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
 
 const INSTANT_FIELDS = fieldsWith('kind', 'instant');
 
@@ -46,6 +54,12 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
     asOf: asOf?.toISOString() ?? null,
     health: row.health,
     exitCode: row.exitCode,
+    exit: row.exit,
+    oomKilled: row.oomKilled,
+    restartCount: row.restartCount,
+    imageDigest: row.imageDigest,
+    workload: toWorkload(row) ?? deriveWorkload(container as unknown as Container),
+    isInfra: row.isInfra,
     uptimeSeconds: uptimeSeconds({ ...row, confirmedAt: asOf }),
     firstSeenAt: row.firstSeenAt.toISOString(),
     changedAt: row.changedAt.toISOString(),

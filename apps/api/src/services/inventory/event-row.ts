@@ -1,8 +1,9 @@
-import type { ContainerEvent, EventKind, EventValue } from '@muster/contracts';
+import type { ContainerEvent, EventKind, EventValue, ExitReason } from '@muster/contracts';
+import { toWorkload, type WorkloadColumns } from '../sync/index.js';
 import { formatPosition } from './feed-position.js';
 
 /** The row of an event, with the name of its host. */
-export interface EventRow {
+export interface EventRow extends WorkloadColumns {
   tx: bigint;
   id: bigint;
   hostId: string;
@@ -13,6 +14,7 @@ export interface EventRow {
   from: EventValue;
   to: EventValue;
   exitCode: number | null;
+  exitReason: ExitReason | null;
   observedAt: Date;
   recordedAt: Date;
 }
@@ -36,6 +38,8 @@ export const toContainerEvent = ({
   from: event.from,
   to: event.to,
   exitCode: event.exitCode,
+  exitReason: event.exitReason,
+  workload: toWorkload(event),
   observedAt: event.observedAt.toISOString(),
   recordedAt: event.recordedAt.toISOString(),
 });

@@ -3,6 +3,11 @@ import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { toContainerEvent, type EventRow } from './event-row.js';
 
+/** The columns of an event, with the alias `e`. */
+export const EVENT_COLUMNS = Prisma.sql`
+  e.tx, e.id, e."hostId"::text AS "hostId", e."dockerId", e.name, e.kind, e."from", e."to", e."exitCode", e."exitReason",
+  e."workloadKind", e.project, e.service, e.instance, e."observedAt", e."recordedAt"`;
+
 /** Maximum number of events read for one page, which bounds the cost of a page if few events match. */
 const EVENTS_READ_MAX = 10_000;
 
@@ -58,8 +63,7 @@ export async function listEvents(
     ), page AS MATERIALIZED (
       SELECT * FROM sized WHERE number = 1 OR bytes <= ${pageBytesMax}::int
     )
-    SELECT e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName", e."dockerId", e.name, e.kind,
-      e."from", e."to", e."exitCode", e."observedAt", e."recordedAt", ended.*
+    SELECT ${EVENT_COLUMNS}, h.name AS "hostName", ended.*
     FROM (SELECT
       (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "isCut",
       CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (

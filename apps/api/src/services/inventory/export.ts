@@ -76,6 +76,10 @@ const CELL_FORMATTERS: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell
   ports: (ports) => ports.map(portText).join(' '),
   labels: (labels) => JSON.stringify(labels),
   names: (names = []) => names.join(' '),
+  optionalText: (text) => text ?? null,
+  exit: (exit) => exit?.reason ?? null,
+  flag: (flag) => (typeof flag === 'boolean' ? String(flag) : null),
+  count: (count) => count ?? null,
 };
 
 const FIELD_COLUMNS = Object.fromEntries(

@@ -2,7 +2,7 @@
 export { createGetAttention, type GetAttention } from './attention.js';
 export { type ContainerReader, createContainerReader } from './container-reader.js';
 export { countFleet, type FleetCounts } from './count-fleet.sql.js';
-export { listEvents } from './events.js';
+export { EVENT_COLUMNS, listEvents } from './events.js';
 export { type EventRow, toContainerEvent } from './event-row.js';
 export { exportContainers, exportEvents } from './export.js';
 export { FEED_START, type FeedPosition, formatPosition, isPositionAfter, parsePosition } from './feed-position.js';

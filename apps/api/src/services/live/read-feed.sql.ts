@@ -1,6 +1,6 @@
 import { Prisma, type Database } from '@muster/db';
 import { type HistoryPoint, SERVER_RUN } from '../../lib/database-history.js';
-import type { EventRow, FeedPosition } from '../inventory/index.js';
+import { EVENT_COLUMNS, type EventRow, type FeedPosition } from '../inventory/index.js';
 
 export interface FeedRow extends EventRow {
   organizationId: string;
@@ -43,8 +43,7 @@ export async function readFeed(
       SELECT * FROM unnest(${organizations}::text[], ${txs}::text[]::bigint[], ${ids}::text[]::bigint[])
         AS reader ("organizationId", tx, id)
     )
-    SELECT feed.server, feed.horizon, e."organizationId", e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName",
-      h."deletedAt", e."dockerId", e.name, e.kind, e."from", e."to", e."exitCode", e."observedAt", e."recordedAt"
+    SELECT feed.server, feed.horizon, e."organizationId", ${EVENT_COLUMNS}, h.name AS "hostName", h."deletedAt"
     FROM feed LEFT JOIN (
       reader CROSS JOIN LATERAL (
         SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))

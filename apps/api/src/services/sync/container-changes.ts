@@ -5,23 +5,45 @@ import {
   type ContainerFieldName,
   type EventKind,
   type EventValue,
+  type ExitReason,
   type FieldKind,
   type FieldValues,
   type Labels,
   type Port,
 } from '@muster/contracts';
-import type { ContainerFacts } from './container-row.js';
+import type { ContainerFacts, WorkloadColumns } from './container-row.js';
 import { labelDiffers, portKey, arePortsEqual, sameValues } from './field-comparison.js';
 
 /** A change of a container, before it is assigned a host, a time and a position in the history. */
-export interface EventDraft {
+export interface EventDraft extends WorkloadColumns {
   dockerId: string;
   name: string;
   kind: EventKind;
   from: EventValue;
   to: EventValue;
   exitCode: number | null;
+  /** Why the process ended, for the events of an exit; null if it is not known. */
+  exitReason: ExitReason | null;
 }
+
+/** Creates an event of a container. The reason of an exit is recorded with its code. */
+export const toEventDraft = (
+  kind: EventKind,
+  { dockerId, name, exit, workloadKind, project, service, instance }: ContainerFacts,
+  { from, to, exitCode }: Pick<EventDraft, 'from' | 'to' | 'exitCode'>,
+): EventDraft => ({
+  dockerId,
+  name,
+  kind,
+  from,
+  to,
+  exitCode,
+  exitReason: exitCode === null ? null : (exit?.reason ?? null),
+  workloadKind,
+  project,
+  service,
+  instance,
+});
 
 /** States in which the container's process is not running, because it has ended or is waiting to be restarted. */
 const ENDED_STATES = new Set(['exited', 'dead', 'restarting']);
@@ -76,8 +98,8 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 export function containerChanges(from: ContainerFacts, to: ContainerFacts): EventDraft[] {
   const events: EventDraft[] = [];
   const record = (kind: EventKind, before: EventValue, after: EventValue) => {
-    const exitCode = kind === 'exited' || kind === 'restarted' ? to.exitCode : null;
-    events.push({ dockerId: to.dockerId, name: to.name, kind, from: before, to: after, exitCode });
+    const isExit = kind === 'exited' || kind === 'restarted';
+    events.push(toEventDraft(kind, to, { from: before, to: after, exitCode: isExit ? to.exitCode : null }));
   };
 
   if (from.name !== to.name) record('renamed', from.name, to.name);
@@ -194,6 +216,11 @@ const truncate = (text: string) =>
 
 const truncateOrNull = (text: string | null) => (text === null ? null : truncate(text));
 
+const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): Updated => ({
+  from: { [name]: from ?? null },
+  to: { [name]: to ?? null },
+});
+
 /**
  * For each kind of field, the function that returns the content of an `updated` event for two values; null if the
  * values are equivalent.
@@ -202,10 +229,14 @@ const DIFFERENCE: {
   [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;
 } = {
   text: (name, from, to) => ({ from: { [name]: truncateOrNull(from) }, to: { [name]: truncateOrNull(to) } }),
-  instant: (name, from, to) => ({ from: { [name]: from }, to: { [name]: to } }),
+  instant: singleValue,
   ports: differingPorts,
   labels: differingLabels,
   names: (name, from = [], to = []) => differingItems(name, from.map(truncate), to.map(truncate), String),
+  optionalText: singleValue,
+  exit: singleValue,
+  flag: singleValue,
+  count: singleValue,
 };
 
 type Difference = (name: ContainerFieldName, from: unknown, to: unknown) => Updated | null;

@@ -1,24 +1,42 @@
 import { hash } from 'node:crypto';
 import {
   comparePorts,
+  DERIVATION_VERSION,
+  deriveWorkload,
+  isInfraContainer,
   CONTAINER_FIELD_NAMES,
   CONTAINER_FIELDS,
   parseStatus,
-  STATUS_PARSER_VERSION,
   type Container,
   type ContainerField,
   type FieldKind,
   type FieldValues,
   type Health,
   type Port,
+  type Workload,
+  type WorkloadKind,
 } from '@muster/contracts';
 import { isScalar } from './field-comparison.js';
 
-/** A container and the facts derived from its status text. */
-export interface ContainerFacts extends Container {
+/** A container and the facts derived from its reported fields. */
+export interface ContainerFacts extends Container, WorkloadColumns {
   health: Health | null;
+  /** The code of the reported exit, or else the code in the status text. */
   exitCode: number | null;
+  isInfra: boolean;
 }
+
+/** The columns of a container's workload. All are null in a row that an earlier version of Muster wrote. */
+export interface WorkloadColumns {
+  workloadKind: WorkloadKind | null;
+  project: string | null;
+  service: string | null;
+  instance: string | null;
+}
+
+/** Returns the workload in these columns; null if they were not written yet. */
+export const toWorkload = ({ workloadKind, project, service, instance }: WorkloadColumns): Workload | null =>
+  workloadKind && { kind: workloadKind, project, service, instance };
 
 /** A container as stored: its fields and the values derived from them. */
 export interface ContainerRow extends ContainerFacts {
@@ -27,14 +45,19 @@ export interface ContainerRow extends ContainerFacts {
 }
 
 /**
- * Parses a container's status, adds the health and the exit code to the container, and returns the same object.
- * Creating a copy would take five times as long.
+ * Adds the derived facts to a container, and returns the same object. Creating a copy would take five times as long.
  */
 export function toContainerFacts(container: Container): ContainerFacts {
   const { health, exitCode } = parseStatus(container.status);
+  const { kind, project, service, instance } = deriveWorkload(container);
   const facts = container as ContainerFacts;
   facts.health = health;
-  facts.exitCode = exitCode;
+  facts.exitCode = container.exit ? container.exit.code : exitCode;
+  facts.workloadKind = kind;
+  facts.project = project;
+  facts.service = service;
+  facts.instance = instance;
+  facts.isInfra = isInfraContainer(container);
   return facts;
 }
 
@@ -44,10 +67,10 @@ export function toContainerFacts(container: Container): ContainerFacts {
  */
 export function toContainerRow(
   container: Container,
-  { parserVersion = STATUS_PARSER_VERSION }: { parserVersion?: number } = {},
+  { version = DERIVATION_VERSION }: { version?: number } = {},
 ): ContainerRow {
   const row = toContainerFacts(container) as ContainerRow;
-  row.digest = digestOf(container, parserVersion);
+  row.digest = digestOf(container, version);
   return row;
 }
 
@@ -66,6 +89,11 @@ const DIGEST_PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string }
     return text;
   },
   names: (names = []) => names.map(escaped).join(),
+  optionalText: (text) => lengthPrefixed(text ?? null),
+  exit: (exit) =>
+    exit ? `${exit.code ?? ''}/${exit.reason}/${lengthPrefixed(exit.error)}${lengthPrefixed(exit.finishedAt)}` : '',
+  flag: String,
+  count: String,
 };
 
 const portPart = ({ ip, privatePort, publicPort, type, count }: Port): string =>
@@ -91,10 +119,10 @@ const DIGEST_OTHER_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALA
  * Hashes the fields one after another. Each text is preceded by its length, so that two different containers never
  * yield the same string. Hashing the fields is cheaper than hashing canonical JSON, which requires additional objects.
  * Rare fields (`count` of a port, and those with a marker) are added only if present, so that the stored digests of all
- * other containers stay valid. A new version of `parseStatus` changes every digest, because a row also contains values
- * parsed from the status.
+ * other containers stay valid. A new `DERIVATION_VERSION` changes every digest, because a row also contains derived
+ * values.
  */
-function digestOf(container: Container, parserVersion: number): string {
+function digestOf(container: Container, version: number): string {
   let text = '';
   for (const name of DIGEST_SCALAR_FIELDS) text += lengthPrefixed(container[name] as string | null);
   for (const { name, marker, part } of DIGEST_OTHER_FIELDS) {
@@ -102,12 +130,11 @@ function digestOf(container: Container, parserVersion: number): string {
     if (marker === '') text += part(value);
     else if (value !== undefined && value !== null && !isEmpty(value)) text += marker + part(value);
   }
-  if (parserVersion > 1) text += `#${parserVersion}`;
+  if (version > 1) text += `#${version}`;
   return hash('sha256', text, 'base64');
 }
 
-const isEmpty = (value: string | object): boolean =>
-  (typeof value === 'string' ? value : Object.keys(value)).length === 0;
+const isEmpty = (value: unknown): boolean => (typeof value === 'string' || Array.isArray(value)) && value.length === 0;
 
 function lengthPrefixed(text: string | null): string {
   return text === null ? '-' : `${text.length}:${text}`;

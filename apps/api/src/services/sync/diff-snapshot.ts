@@ -1,6 +1,6 @@
 import { fieldsWith, type Container, type FieldsWith } from '@muster/contracts';
-import { containerChanges, type EventDraft } from './container-changes.js';
-import { isScalar, sameFields, sameValues } from './field-comparison.js';
+import { containerChanges, toEventDraft, type EventDraft } from './container-changes.js';
+import { isList, sameFields, sameValues } from './field-comparison.js';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
 import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
@@ -134,16 +134,28 @@ export async function diffSnapshotWithYields(
 
 const toLifecycleEvent = (
   kind: 'created' | 'reappeared' | 'removed',
-  { dockerId, name, exitCode }: ContainerFacts,
+  container: ContainerFacts,
   from: string | null,
   to: string | null,
-): EventDraft => ({ dockerId, name, kind, from, to, exitCode });
+): EventDraft => toEventDraft(kind, container, { from, to, exitCode: container.exitCode });
 
 const CONFIGURATION_FIELDS = fieldsWith('change', 'configuration');
-const sameConfiguration = sameFields(CONFIGURATION_FIELDS);
+const sameConfigurationFields = sameFields(CONFIGURATION_FIELDS);
 
-const LIFE_SCALARS = LIFE_FIELDS.filter(isScalar);
-const LIFECYCLE_LIST_COMPARATORS = LIFE_FIELDS.filter((name) => !isScalar(name)).map((name) => ({
+/**
+ * Returns whether two rows differ only in fields that a patch can write. Derived columns depend on fields of the
+ * configuration, but an earlier version of Muster may have derived other values, or none.
+ */
+const sameConfiguration = (a: ContainerFacts, b: ContainerFacts): boolean =>
+  sameConfigurationFields(a, b) &&
+  a.isInfra === b.isInfra &&
+  a.workloadKind === b.workloadKind &&
+  a.project === b.project &&
+  a.service === b.service &&
+  a.instance === b.instance;
+
+const LIFE_SINGLE_VALUES = LIFE_FIELDS.filter((name) => !isList(name));
+const LIFE_LISTS = LIFE_FIELDS.filter(isList).map((name) => ({
   name,
   same: sameValues(name),
 }));
@@ -151,8 +163,8 @@ const LIFECYCLE_LIST_COMPARATORS = LIFE_FIELDS.filter((name) => !isScalar(name))
 function toPatch(from: ContainerFacts, to: ContainerRow, isChanged: boolean): ContainerPatch {
   const { dockerId, health, exitCode, digest } = to;
   const patch: Record<string, unknown> = { dockerId, health, exitCode, digest, changed: isChanged };
-  for (const name of LIFE_SCALARS) patch[name] = to[name];
-  for (const { name, same } of LIFECYCLE_LIST_COMPARATORS) patch[name] = same(from[name], to[name]) ? null : to[name];
+  for (const name of LIFE_SINGLE_VALUES) patch[name] = to[name] ?? null;
+  for (const { name, same } of LIFE_LISTS) patch[name] = same(from[name], to[name]) ? null : to[name];
   return patch as ContainerPatch;
 }
 

@@ -2,6 +2,7 @@ import {
   comparePorts,
   CONTAINER_FIELDS,
   type Container,
+  type ContainerExit,
   type ContainerFieldName,
   type FieldKind,
   type FieldValues,
@@ -33,6 +34,14 @@ export function arePortsEqual(a: readonly Port[], b: readonly Port[]): boolean {
 const areNamesEqual = (a: readonly string[] = [], b: readonly string[] = []): boolean =>
   a.length === b.length && a.every((name, index) => name === b[index]);
 
+/** Compares two values of an optional field. An absent value equals null. */
+const areEqualOrAbsent = <Value>(a: Value, b: Value): boolean => (a ?? null) === (b ?? null);
+
+const areExitsEqual = (a: ContainerExit | null | undefined, b: ContainerExit | null | undefined): boolean =>
+  a && b
+    ? a.code === b.code && a.reason === b.reason && a.error === b.error && a.finishedAt === b.finishedAt
+    : areEqualOrAbsent(a, b);
+
 /** For each kind of field, the function that compares two values. */
 const VALUE_COMPARATORS: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldValues[Kind]) => boolean } = {
   text: (a, b) => a === b,
@@ -40,6 +49,10 @@ const VALUE_COMPARATORS: { [Kind in FieldKind]: (a: FieldValues[Kind], b: FieldV
   ports: arePortsEqual,
   labels: areLabelsEqual,
   names: areNamesEqual,
+  optionalText: areEqualOrAbsent,
+  exit: areExitsEqual,
+  flag: areEqualOrAbsent,
+  count: areEqualOrAbsent,
 };
 
 type ValueComparator = (a: unknown, b: unknown) => boolean;
@@ -52,6 +65,12 @@ export const sameValues = (name: ContainerFieldName): ValueComparator =>
 export const isScalar = (name: ContainerFieldName): boolean => {
   const { kind } = CONTAINER_FIELDS[name];
   return kind === 'text' || kind === 'instant';
+};
+
+/** Returns whether a field's values are lists. A list that does not change is not written again. */
+export const isList = (name: ContainerFieldName): boolean => {
+  const { kind } = CONTAINER_FIELDS[name];
+  return kind === 'ports' || kind === 'labels' || kind === 'names';
 };
 
 /** Creates a function that compares containers by these fields, the cheapest fields first. */

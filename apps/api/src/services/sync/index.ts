@@ -1,6 +1,7 @@
 /** The processing of snapshots and heartbeats, from body to rows. Its entry point is `services/container.ts`. */
 export { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 export { bodyDigest } from './body-digest.js';
+export { toWorkload, type WorkloadColumns } from './container-row.js';
 export { createDigestSalts, createUnsharedDigestSalts, type DigestSalts } from './digest-salt-store.js';
 export { createHeartbeatService, type HeartbeatService } from './heartbeat.js';
 export { hostProblems } from './host-problems.js';

@@ -1,4 +1,4 @@
-import { fieldsWith, type Container } from '@muster/contracts';
+import { fieldsWith } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
 import type { StoredContainer } from './diff-snapshot.js';
@@ -35,9 +35,7 @@ interface HostJson {
 }
 
 /** A row as JSON. Its keys are the column names, which equal the field names. */
-interface ContainerJson extends Required<Container>, Pick<ContainerFacts, 'health' | 'exitCode'> {
-  removedAt: string | null;
-}
+type ContainerJson = Required<ContainerFacts> & { removedAt: string | null };
 
 /**
  * Builds a statement that returns the host as the first row and then one row per container, so that a long list is

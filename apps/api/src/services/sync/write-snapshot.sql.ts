@@ -7,7 +7,7 @@ import {
 } from '@muster/contracts';
 import { LongText, type Database, type Prisma, type Statement } from '@muster/db';
 import type { SnapshotDiff } from './diff-snapshot.js';
-import { isScalar } from './field-comparison.js';
+import { isList } from './field-comparison.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
 import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yielder.js';
@@ -91,12 +91,29 @@ const inputValue = (column: string, name: ContainerFieldName): string =>
 const WRITTEN_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[name].change !== 'identity');
 const PATCHED_FIELDS = fieldsWith('change', 'life');
 
+/** The columns whose values are derived from configuration fields. */
+const DERIVED = '"workloadKind", project, service, instance, "isInfra"';
+const DERIVED_TYPES = '"workloadKind" text, project text, service text, instance text, "isInfra" boolean';
+
 /**
- * Returns the new value of a field. In a patch, a null list means that the list is unchanged, but a null text or
- * instant is the new value.
+ * Returns the new value of a field whose stored value can be better than the reported one: an agent that has just
+ * started may no longer know why a container ended. A known reason is kept for the same end of the same container.
  */
-const patchValue = (column: string, name: ContainerFieldName): string =>
-  isScalar(name) ? `p.${column}` : `COALESCE(p.${column}, stored.${column})`;
+const keepKnownReason = (exit: string): string =>
+  `CASE WHEN ${exit} ->> 'reason' = 'unknown' AND stored.exit ->> 'finishedAt' = ${exit} ->> 'finishedAt'
+    THEN stored.exit ELSE ${exit} END`;
+
+/** Returns the new value of a field of a row that is written completely. */
+const writtenValue = (column: string, name: ContainerFieldName): string => {
+  if (name === 'exit') return keepKnownReason('excluded.exit');
+  return LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`;
+};
+
+/** Returns the new value of a field of a patch, in which a null list means that the list is unchanged. */
+const patchValue = (column: string, name: ContainerFieldName): string => {
+  if (name === 'exit') return keepKnownReason('p.exit');
+  return isList(name) ? `COALESCE(p.${column}, stored.${column})` : `p.${column}`;
+};
 
 const ORDER = {
   stream: '$8::uuid',
@@ -153,13 +170,15 @@ const GUARD = formatAssignments({
 const WRITTEN = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
-        health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
+        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
-        r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL, guard."organizationId"
+        ${DERIVED}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL,
+        guard."organizationId"
       FROM guard, json_to_recordset($21::json) AS r(
-        ${typedColumns(CONTAINER_FIELD_NAMES)}, health text, "exitCode" float8, digest text)
+        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
-        ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`}`)},
+        ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
+        (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
         "changedAt" = excluded."changedAt", "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
@@ -167,7 +186,7 @@ const WRITTEN = `), written AS (
 
 const GONE = `), gone AS (
       UPDATE containers SET
-        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
+        state = 'exited', status = '', health = NULL, "exitCode" = NULL, exit = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
       WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
@@ -205,11 +224,14 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       RETURNING 1
     ${whole ? GONE : ''}), recorded AS (
       INSERT INTO container_events (
-        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "observedAt", "recordedAt", "organizationId")
+        tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "exitReason", "workloadKind", project, service,
+        instance, "observedAt", "recordedAt", "organizationId")
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", $12::timestamptz, ${ORDER.receivedAt}, guard."organizationId"
+        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, $12::timestamptz,
+        ${ORDER.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($13::json) AS e(
-        "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8)
+        "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8, "exitReason" text,
+        "workloadKind" text, project text, service text, instance text)
     )
     SELECT guard.revision, guard.digest,
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,

@@ -116,6 +116,10 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
   state: null,
   labels: null,
   truncated: null,
+  exit: null,
+  oomKilled: null,
+  restartCount: null,
+  imageDigest: null,
 };
 
 /** The fields of a container as terms and descriptions. */
