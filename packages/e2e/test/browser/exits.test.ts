@@ -13,6 +13,7 @@ const visit = useBrowserPage();
 let dashboard: Dashboard;
 let host: RawHost;
 let page: Page;
+let containers: ContainerInput[];
 
 /** Minutes before now. */
 const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
@@ -36,12 +37,12 @@ beforeAll(async () => {
   const [db, cron] = [running('shop-db-1', 'postgres:18'), running('shop-cron-1', 'shop/cron:2')];
   const web = { ...running('shop-web-1', 'shop/web:41'), state: 'created', status: 'Created', startedAt: null };
   await host.sync([worker, db, cron, web]);
-  await host.sync([
+  containers = [
     { ...ended(worker, 'oom', 137, 3), oomKilled: true },
     ended(db, 'stopped', 143, 2),
     ended(cron, 'crashed', 1, 5),
     { ...web, exit: { code: 128, reason: 'failed_to_start', error: PORT_MESSAGE, finishedAt: null } },
-  ]);
+  ];
 });
 afterAll(() => dashboard.close());
 
@@ -49,12 +50,22 @@ describeInChromium('how a container’s process ended', () => {
   beforeEach(async () => {
     await dashboard.signIn(visit.context);
     page = visit.page;
+    // A host that has not reported for half a minute is stale, and its containers are not problems.
+    await host.sync(containers);
   });
 
   const openContainer = async (name: string) => {
     await page.goto(`${dashboard.url}/hosts/${host.id}/containers/${name}`);
     await page.getByRole('heading', { name }).waitFor();
   };
+
+  /** Returns the elements that extend beyond the right edge of the window. */
+  const wideElements = (): Promise<string[]> =>
+    page.evaluate(() =>
+      [...document.querySelectorAll('body *')]
+        .filter((element) => element.getBoundingClientRect().right > document.documentElement.clientWidth)
+        .map(({ outerHTML }) => outerHTML.slice(0, 200)),
+    );
 
   test('is on the page of a container that ran out of memory, with its time, its restarts and its event', async () => {
     await openContainer('shop-worker-1');
@@ -65,7 +76,7 @@ describeInChromium('how a container’s process ended', () => {
     await page.getByRole('region', { name: 'History' }).getByText('out of memory').waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'exit-out-of-memory.png') });
     await page.setViewportSize({ width: 390, height: 844 });
-    expect(await overflowOf(page)).toBe(0);
+    expect(await wideElements()).toEqual([]);
   });
 
   test('is on the page of a container that could not start, with the message of the engine', async () => {
@@ -75,7 +86,7 @@ describeInChromium('how a container’s process ended', () => {
     await page.getByRole('region', { name: 'History' }).getByText('could not start').waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'exit-could-not-start.png') });
     await page.setViewportSize({ width: 390, height: 844 });
-    expect(await overflowOf(page)).toBe(0);
+    expect(await wideElements()).toEqual([]);
   });
 
   test('is in lists and in the list of problems, which does not contain the stopped container', async () => {
