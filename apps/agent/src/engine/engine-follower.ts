@@ -6,7 +6,6 @@ import type { EngineGate } from './engine-gate.js';
 import { EngineError } from './errors.js';
 import { createHealthChecks } from './health-checks.js';
 import type { ExitHistory } from './exit-history.js';
-import type { EngineEvent } from './shapes.js';
 import type { Inventory } from './inventory.js';
 import { toHealth } from './to-container.js';
 import { createEngineWatch, type WatchTimes } from './watch.js';
@@ -67,27 +66,22 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));
 
-  /** The time from which events may be missing, in milliseconds since 1970; null if none are missing. */
-  let missedFromMs: number | null = wallNow().getTime() - PAST_MS_MAX;
-  /** When the last stream ended, in milliseconds since 1970; null before that, and while a stream is open. */
+  /** The time from which events may be missing, in milliseconds since 1970. */
+  let missedFromMs = wallNow().getTime() - PAST_MS_MAX;
+  /** When the last stream ended, in milliseconds since 1970; null before that. */
   let lostAtMs: number | null = null;
 
-  /** Opens a stream, and then reads the events that were missed before, so that the next report knows them. */
-  async function openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>> {
-    const stream = await engine.openEvents(signal);
-    const toMs = wallNow().getTime();
-    if (lostAtMs !== null) exits.recordAbsence(lostAtMs, toMs);
-    lostAtMs = null;
-    if (missedFromMs === null) return stream;
+  /** Reads the events that were missed before the stream was opened. */
+  async function readMissedEvents(fromMs: number): Promise<void> {
     try {
-      for (const event of await engine.readPastEvents({ fromMs: missedFromMs, toMs }, signal)) exits.record(event);
+      const period = { fromMs, toMs: wallNow().getTime() };
+      for (const event of await engine.readPastEvents(period, stopped.signal)) exits.record(event);
     } catch (error) {
+      if (stopped.signal.aborted) return;
       // A proxy may refuse this. The reasons of the ends in this period are then unknown.
       if (!(error instanceof EngineError)) throw error;
       log.debug({ reason: error.message }, 'cannot read the past events of the engine');
     }
-    missedFromMs = null;
-    return stream;
   }
 
   /** Records the health that an event reports; null if the event does not contain it. Often, it has not changed. */
@@ -97,13 +91,15 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   }
 
   const watch = createEngineWatch({
-    client: { openEvents },
+    client: engine,
     gate,
     handlers: {
       onWatching() {
         log.debug('subscribed to the engine’s events');
         if (!wasWatching) inventory.retryInspections();
         wasWatching = true;
+        if (lostAtMs !== null) exits.recordAbsence(lostAtMs, wallNow().getTime());
+        exits.waitFor(readMissedEvents(missedFromMs));
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();
         gate.reopen();

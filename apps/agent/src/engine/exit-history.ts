@@ -15,6 +15,10 @@ export interface ExitHistory {
    * was reported. Other actions, and repeated events, are ignored.
    */
   record(event: EngineEvent): boolean;
+  /** Makes `settled` wait for this promise, which resolves when past events have been recorded. */
+  waitFor(reading: Promise<void>): void;
+  /** Resolves when no past events are being read. */
+  settled(): Promise<void>;
   /** Decides why a container ended (see `decideExit`). */
   decide(id: string, run: LastRun): ContainerExit | null;
   /** Drops the events of containers that no longer exist. */
@@ -28,6 +32,7 @@ export interface ExitHistory {
 /** Creates an empty history. */
 export function createExitHistory(): ExitHistory {
   const eventsById = new Map<string, ExitEvent[]>();
+  let pastEvents = Promise.resolve();
   let engine: EngineRecord = { reportsStops: false, absence: null };
 
   return {
@@ -44,6 +49,10 @@ export function createExitHistory(): ExitHistory {
       if (eventsById.size > CONTAINERS_MAX) eventsById.delete(eventsById.keys().next().value!);
       return isLate;
     },
+    waitFor(reading) {
+      pastEvents = reading;
+    },
+    settled: () => pastEvents,
     decide: (id, run) => decideExit(run, eventsById.get(id) ?? [], engine),
     keepOnly(ids) {
       for (const id of eventsById.keys()) if (!ids.has(id)) eventsById.delete(id);

@@ -115,7 +115,7 @@ export function createInventory(
   redaction: RedactionPatterns,
   log: Pick<Logger, 'warn'>,
   now: () => number = () => performance.now(),
-  exits: Pick<ExitHistory, 'decide' | 'keepOnly'> = createExitHistory(),
+  exits: Pick<ExitHistory, 'decide' | 'keepOnly' | 'settled'> = createExitHistory(),
 ): Inventory {
   // An event replaces the entry of a container. An inspection that is in flight then writes its outdated result to the
   // replaced entry, which nothing reads any more.
@@ -254,6 +254,7 @@ export function createInventory(
       const listed = await client.listContainers(signal);
       const presentIds = new Set(listed.map(({ Id }) => Id));
       for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
+      await exits.settled();
       exits.keepOnly(presentIds);
       const isTruncated = listed.length > SNAPSHOT_CONTAINERS_MAX;
       const reported = isTruncated ? firstByName(listed) : listed;
