@@ -5,13 +5,13 @@ import {
   ContainerProblemCode,
   describeExit,
   DOCKER_STATES,
-  ExitReason,
   Health,
   HOST_ONLY_SORT_KEYS,
   knownExit,
   portRange,
   toTerminalText,
   type ContainerView,
+  type ExitReason,
 } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';

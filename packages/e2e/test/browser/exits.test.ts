@@ -59,13 +59,15 @@ describeInChromium('how a container’s process ended', () => {
     await page.getByRole('heading', { name }).waitFor();
   };
 
-  /** Returns the elements that extend beyond the right edge of the window. */
-  const wideElements = (): Promise<string[]> =>
-    page.evaluate(() =>
-      [...document.querySelectorAll('body *')]
-        .filter((element) => element.getBoundingClientRect().right > document.documentElement.clientWidth)
-        .map(({ outerHTML }) => outerHTML.slice(0, 200)),
+  /** Waits until the page fits the window of a phone. The layout may change until the last element was resized. */
+  const fitPhone = async (): Promise<void> => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.waitForFunction(
+      () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+      undefined,
+      { timeout: 5_000 },
     );
+  };
 
   test('is on the page of a container that ran out of memory, with its time, its restarts and its event', async () => {
     await openContainer('shop-worker-1');
@@ -75,8 +77,7 @@ describeInChromium('how a container’s process ended', () => {
     }
     await page.getByRole('region', { name: 'History' }).getByText('out of memory').waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'exit-out-of-memory.png') });
-    await page.setViewportSize({ width: 390, height: 844 });
-    expect(await wideElements()).toEqual([]);
+    await fitPhone();
   });
 
   test('is on the page of a container that could not start, with the message of the engine', async () => {
@@ -84,9 +85,9 @@ describeInChromium('how a container’s process ended', () => {
     await page.getByText('could not start: port 8080 is already in use').first().waitFor();
     await page.getByRole('region', { name: 'Details' }).getByText(PORT_MESSAGE).waitFor();
     await page.getByRole('region', { name: 'History' }).getByText('could not start').waitFor();
+    await page.setViewportSize({ width: 1280, height: 740 });
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'exit-could-not-start.png') });
-    await page.setViewportSize({ width: 390, height: 844 });
-    expect(await wideElements()).toEqual([]);
+    await fitPhone();
   });
 
   test('is in lists and in the list of problems, which does not contain the stopped container', async () => {
@@ -104,6 +105,7 @@ describeInChromium('how a container’s process ended', () => {
         .first()
         .waitFor();
     }
+    await page.setViewportSize({ width: 1280, height: 400 });
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'exits.png') });
     expect(await overflowOf(page)).toBe(0);
   });
