@@ -25,6 +25,8 @@ import {
   takeFirst,
   resolveHostIds,
   hostOption,
+  projectOption,
+  serviceOption,
   collect,
   collectChoices,
 } from './options.js';
@@ -38,6 +40,8 @@ interface Options {
   problem?: ContainerProblemCode[];
   image?: string[];
   label?: string[];
+  project?: string[];
+  service?: string[];
   search?: string;
   presence?: string;
   sort?: string;
@@ -71,6 +75,8 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     )
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
+    .addOption(projectOption())
+    .addOption(serviceOption())
     .option('-q, --search <text>', 'search text', parseText)
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
@@ -136,6 +142,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     problem,
     image,
     label,
+    project,
+    service,
     search: q,
     presence,
     sort,
@@ -149,6 +157,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     problem,
     image,
     label,
+    project,
+    service,
     q,
     presence,
     sort,

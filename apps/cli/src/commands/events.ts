@@ -6,7 +6,17 @@ import { CommandError, ExitCodes } from '../exit.js';
 import { createListWriter, formatOption, writeList, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, takeFirst, resolveHostIds, hostOption, parseInstant, collect, collectChoices } from './options.js';
+import {
+  parseCount,
+  takeFirst,
+  resolveHostIds,
+  hostOption,
+  projectOption,
+  serviceOption,
+  parseInstant,
+  collect,
+  collectChoices,
+} from './options.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
@@ -14,6 +24,8 @@ const LIMIT_DEFAULT = 50;
 interface Options {
   host?: string[];
   name?: string[];
+  project?: string[];
+  service?: string[];
   kind?: EventKind[];
   since?: string;
   until?: string;
@@ -29,6 +41,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .summary('list container events, latest last')
     .addOption(hostOption())
     .option('--name <name>', 'filter by container name (repeatable)', collect)
+    .addOption(projectOption())
+    .addOption(serviceOption())
     .option(
       '--kind <kind>',
       `filter by kind: ${EventKind.options.join(', ')} (repeatable)`,
@@ -54,8 +68,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 }
 
 async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
-  const { name, kind, since, until, limit } = options;
-  const query = { hostId, name, kind, since, until, limit: Math.min(limit, 200) };
+  const { name, project, service, kind, since, until, limit } = options;
+  const query = { hostId, name, project, service, kind, since, until, limit: Math.min(limit, 200) };
   return (await takeFirst(client.items('listEvents', { query }), limit)).reverse();
 }
 
@@ -65,8 +79,8 @@ async function printEvents(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { host, name, kind, since, until, output } = options;
-  const isFiltered = [host, name, kind, since, until].some((filter) => filter !== undefined);
+  const { host, name, project, service, kind, since, until, output } = options;
+  const isFiltered = [host, name, project, service, kind, since, until].some((filter) => filter !== undefined);
   const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
   writeList(terminal, output, COLUMNS, await readEvents(client, options, hostId), emptyText);
 }
@@ -98,9 +112,15 @@ async function follow(
       printedIds = new Set(pastEvents.map(({ id }) => id));
       write(pastEvents);
     }
-    if (message.event === 'container' && !printedIds.has(message.data.id)) write([message.data]);
+    if (message.event !== 'container' || printedIds.has(message.data.id)) continue;
+    if (isOfWorkload(message.data, options)) write([message.data]);
   }
 }
+
+/** Returns whether the filters by project and service match an event. The stream has no such filters. */
+const isOfWorkload = ({ workload }: ContainerEvent, { project, service }: Options): boolean =>
+  (project === undefined || project.some((one) => one === workload?.project)) &&
+  (service === undefined || service.some((one) => one === workload?.service));
 
 /** Warns on standard error when events are missing or delayed. Reports a delay once per connection. */
 function createDelayWarnings(terminal: Terminal) {

@@ -17,6 +17,7 @@ export async function countByHosts(
   cutoffs: FreshnessCutoffs,
 ): Promise<Counted | null> {
   const { presence, hostId, hostFreshness, state, health, problem, image, label, q } = query;
+  if (query.project || query.service || query.instance) return null;
   if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
   // A container has at most one of the problems that `isRowProblem` accepts (unhealthy, dead, failed), so their counts
   // can be added.
