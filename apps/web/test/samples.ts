@@ -62,6 +62,7 @@ export const event = (fields: Partial<ContainerEvent>): ContainerEvent => ({
   exitCode: 1,
   exitReason: 'crashed',
   workload: { kind: 'plain', project: null, service: 'web', instance: null },
+  image: null,
   observedAt: at(10),
   recordedAt: at(10),
   ...fields,

@@ -1,5 +1,14 @@
 import type { Client, ConnectionState } from '@muster/client';
-import { EventKind, isErrorCode, toTerminalText, type ContainerEvent, type StreamMessage } from '@muster/contracts';
+import {
+  EventKind,
+  isErrorCode,
+  mergeReplacements,
+  toTerminalText,
+  type ContainerEvent,
+  type HistoryEntry,
+  type Replacement,
+  type StreamMessage,
+} from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi, type Api } from '../api.js';
 import { CommandError, ExitCodes } from '../exit.js';
@@ -82,7 +91,10 @@ async function printEvents(
   const { host, name, project, service, kind, since, until, output } = options;
   const isFiltered = [host, name, project, service, kind, since, until].some((filter) => filter !== undefined);
   const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
-  writeList(terminal, output, COLUMNS, await readEvents(client, options, hostId), emptyText);
+  const events = await readEvents(client, options, hostId);
+  if (output !== 'table') return writeList(terminal, output, COLUMNS, events, emptyText);
+  const entries = mergeReplacements(events.reverse()).reverse();
+  writeList(terminal, output, ENTRY_COLUMNS, entries, emptyText);
 }
 
 /**
@@ -163,6 +175,21 @@ const COLUMNS: Column<ContainerEvent>[] = [
     widthMin: 16,
   },
 ];
+
+/** The columns of a table in which the recreation of a container is one row. */
+const ENTRY_COLUMNS: Column<HistoryEntry>[] = COLUMNS.map(({ title, text, style, widthMin }) => ({
+  title,
+  text: ({ event, replacement }) => (replacement && REPLACEMENT_TEXTS[title]?.(replacement)) ?? text(event),
+  style: ({ event }) => style?.(event) ?? null,
+  ...(widthMin === undefined ? {} : { widthMin }),
+}));
+
+/** The texts of a recreation, by the title of their column. */
+const REPLACEMENT_TEXTS: Partial<Record<string, (replacement: Replacement) => string>> = {
+  KIND: () => 'replaced',
+  WHAT: ({ imageBefore, imageAfter }) =>
+    imageBefore === imageAfter ? `image ${imageAfter ?? '-'}` : `image ${imageBefore ?? '-'} -> ${imageAfter ?? '-'}`,
+};
 
 const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
   if ((kind === 'exited' && isErrorCode(exitCode)) || to === 'unhealthy') return 'red';

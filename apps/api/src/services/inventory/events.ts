@@ -7,7 +7,7 @@ import { toContainerEvent, type EventRow } from './event-row.js';
 /** The columns of an event, with the alias `e`. */
 export const EVENT_COLUMNS = Prisma.sql`
   e.tx, e.id, e."hostId"::text AS "hostId", e."dockerId", e.name, e.kind, e."from", e."to", e."exitCode", e."exitReason",
-  e."workloadKind", e.project, e.service, e.instance, e."observedAt", e."recordedAt"`;
+  e."workloadKind", e.project, e.service, e.instance, e.image, e."observedAt", e."recordedAt"`;
 
 /** Maximum number of events read for one page, which bounds the cost of a page if few events match. */
 const EVENTS_READ_MAX = 10_000;

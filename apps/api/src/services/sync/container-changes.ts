@@ -24,13 +24,15 @@ export interface EventDraft extends WorkloadColumns {
   exitCode: number | null;
   /** Why the process ended, for the events of an exit; null if it is not known. */
   exitReason: ExitReason | null;
+  /** The container's image, for the events with which a container comes or goes; null for all others. */
+  image: string | null;
 }
 
 /** Creates an event of a container. The reason of an exit is recorded with its code. */
 export const toEventDraft = (
   kind: EventKind,
   { dockerId, name, exit, workloadKind, project, service, instance }: ContainerFacts,
-  { from, to, exitCode }: Pick<EventDraft, 'from' | 'to' | 'exitCode'>,
+  { from, to, exitCode, image = null }: Pick<EventDraft, 'from' | 'to' | 'exitCode'> & { image?: string | null },
 ): EventDraft => ({
   dockerId,
   name,
@@ -43,6 +45,7 @@ export const toEventDraft = (
   project,
   service,
   instance,
+  image,
 });
 
 /** States in which the container's process is not running, because it has ended or is waiting to be restarted. */

@@ -35,6 +35,8 @@ export interface ContainerSearch {
   problem?: ContainerProblemCode[] | undefined;
   image?: string[] | undefined;
   label?: string[] | undefined;
+  project?: string[] | undefined;
+  service?: string[] | undefined;
   presence?: 'removed' | 'all' | undefined;
   sort?: (typeof SORT_PARAMETERS)[number] | undefined;
   group?: Group | undefined;
@@ -53,6 +55,8 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
     problem: parseChoices(CONTAINER_PROBLEM_CODES, search['problem']),
     image: parseAll(search['image']),
     label: parseAll(search['label']),
+    project: parseAll(search['project']),
+    service: parseAll(search['service']),
     presence: parseChoice(['removed', 'all'] as const, search['presence']),
     sort: parseChoice(SORT_PARAMETERS, search['sort']),
     group: parseChoice(GROUPS, search['group']),

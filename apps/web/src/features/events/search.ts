@@ -6,6 +6,9 @@ import { EVENT_KINDS } from '../../lib/format-event';
 export interface EventSearch {
   hostId?: string[] | undefined;
   name?: string | undefined;
+  project?: string[] | undefined;
+  service?: string[] | undefined;
+  instance?: string[] | undefined;
   kind?: EventKind[] | undefined;
 }
 
@@ -13,6 +16,9 @@ export function parseEventSearch(search: Record<string, unknown>): EventSearch {
   return {
     hostId: parseAll(search['hostId']),
     name: parseFirst(search['name']),
+    project: parseAll(search['project']),
+    service: parseAll(search['service']),
+    instance: parseAll(search['instance']),
     kind: parseChoices(EVENT_KINDS, search['kind']),
   };
 }
