@@ -26,7 +26,7 @@ const REPLACEMENT_MS = 120_000;
 export function mergeReplacements(events: readonly ContainerEvent[]): HistoryEntry[] {
   const replacements = new Map<ContainerEvent, Replacement | null>();
   for (const ofWorkload of groupByWorkload(events)) {
-    for (const created of ofWorkload) {
+    for (const created of [...ofWorkload].reverse()) {
       if (created.kind !== 'created' || replacements.has(created)) continue;
       const removed = ofWorkload
         .filter((event) => event.kind === 'removed' && event.dockerId !== created.dockerId && !replacements.has(event))
