@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ExitReason } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
@@ -82,6 +83,7 @@ const containerQuery = z.strictObject({
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
   problem: anyOf(ContainerProblemCode).optional(),
+  exitReason: anyOf(ExitReason).optional(),
   image: anyOf(filterTerm).optional(),
   label: anyOf(LabelFilter).optional(),
   ...WorkloadFilters,
@@ -161,6 +163,7 @@ export const EventQuery = z.strictObject({
   dockerId: anyOf(DockerId).optional(),
   name: anyOf(filterTerm).optional(),
   kind: anyOf(EventKind).optional(),
+  exitReason: anyOf(ExitReason).optional(),
   ...WorkloadFilters,
   since: Instant.optional(),
   until: Instant.optional(),
@@ -255,5 +258,6 @@ export const StreamQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   kind: anyOf(EventKind).optional(),
   name: anyOf(filterTerm).optional(),
+  exitReason: anyOf(ExitReason).optional(),
 });
 export type StreamQuery = z.output<typeof StreamQuery>;

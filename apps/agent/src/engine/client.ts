@@ -5,11 +5,11 @@ import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
 import { createEngineRoute } from './connect.js';
 import { EngineError } from './errors.js';
-import { openEvents } from './event-stream.js';
+import { openEvents, readPastEvents } from './event-stream.js';
 import { LIST_TIMEOUT_MS_DEFAULT, createListTimeout } from './list-timeout.js';
 import { ContainerList, InfoReply, InspectedContainer, VersionReply } from './shapes.js';
 import type { EngineEvent, ListedContainer } from './shapes.js';
-import { toHealth, toStartedAt, type Inspected } from './to-container.js';
+import { toInspected, type Inspected } from './to-container.js';
 
 /**
  * A read-only client of a Docker-compatible engine's API. Every call throws `EngineError` on failure, and the signal's
@@ -28,6 +28,11 @@ export interface EngineClient {
   inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
   /** Subscribes to events. Resolves when the engine has answered. The iteration ends or throws when the stream ends. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
+  /**
+   * Reads the events of a past period that show why containers ended. Engines keep only some of them. The times are in
+   * milliseconds since 1970.
+   */
+  readPastEvents(period: { fromMs: number; toMs: number }, signal: AbortSignal): Promise<EngineEvent[]>;
   close(): void;
 }
 
@@ -158,8 +163,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     listContainers,
     async inspectContainer(id, signal) {
       try {
-        const { State } = await call(`/containers/${id}/json`, InspectedContainer, signal, timeouts.pingMs);
-        return { startedAt: toStartedAt(State.StartedAt), health: toHealth(State.Health?.Status) };
+        return toInspected(await call(`/containers/${id}/json`, InspectedContainer, signal, timeouts.pingMs));
       } catch (error) {
         if (error instanceof EngineError && error.status === 404) return null;
         throw error;
@@ -175,6 +179,14 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
         // The signal was not aborted, so the stream itself stopped waiting for the headers.
         const isTimedOut = (error as Error).name === 'AbortError';
         throw await toEngineError(error, isTimedOut ? timeouts.callMs : null, address);
+      }
+    },
+    async readPastEvents(period, signal) {
+      try {
+        return await readPastEvents(route, await versioned('/events', signal), period, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error instanceof EngineError ? error : await toEngineError(error, null, address);
       }
     },
     close: () => route.close(),

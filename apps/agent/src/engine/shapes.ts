@@ -8,6 +8,7 @@ import { z } from 'zod';
  */
 
 const textOrEmpty = z.string().catch('');
+const numberOrZero = z.number().catch(0);
 
 /**
  * A container's health. All engines return it in inspections, and Docker also returns it in the list since API version
@@ -45,10 +46,27 @@ export type ListedContainer = z.output<typeof ListedContainer>;
 /** The response to `GET /containers/json`. */
 export const ContainerList = z.array(ListedContainer);
 
+const integerOrNull = z.int().nullable().catch(null).default(null);
+
 /** The parts of `GET /containers/{id}/json` that the list lacks. */
 export const InspectedContainer = z.object({
-  State: z.object({ StartedAt: textOrEmpty, Health: ListedHealth }),
+  State: z.object({
+    Status: textOrEmpty,
+    ExitCode: integerOrNull,
+    OOMKilled: z.boolean().nullable().catch(null).default(null),
+    /** Why the engine could not start the container, or could not remove it. */
+    Error: textOrEmpty,
+    StartedAt: textOrEmpty,
+    FinishedAt: textOrEmpty,
+    Health: ListedHealth,
+  }),
+  RestartCount: integerOrNull,
+  Config: z
+    .object({ StopSignal: textOrEmpty, StopTimeout: integerOrNull })
+    .catch({ StopSignal: '', StopTimeout: null })
+    .default({ StopSignal: '', StopTimeout: null }),
 });
+export type InspectedContainer = z.output<typeof InspectedContainer>;
 
 /** The response to `GET /version`. */
 export const VersionReply = z.object({
@@ -81,7 +99,12 @@ export type InfoReply = z.output<typeof InfoReply>;
 export const EngineEvent = z.object({
   Type: textOrEmpty,
   Action: textOrEmpty,
-  Actor: z.object({ ID: textOrEmpty }).catch({ ID: '' }),
+  Actor: z
+    .object({ ID: textOrEmpty, Attributes: z.object({ signal: z.string().optional().catch(undefined) }).catch({}) })
+    .catch({ ID: '', Attributes: {} }),
+  /** The time in seconds, and in nanoseconds. */
+  time: numberOrZero,
+  timeNano: numberOrZero,
   /** The health in Podman's `health_status` events since version 5. Docker's events have it in `Action`. */
   HealthStatus: z.string().optional().catch(undefined),
 });

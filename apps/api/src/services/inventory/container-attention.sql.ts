@@ -1,4 +1,4 @@
-import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX } from '@muster/contracts';
+import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX, type ContainerExit } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { EXITS_READ_MAX, MAY_LOOP, recentErrors, ROW_PROBLEMS, type RowProblem } from './container-problems.sql.js';
@@ -10,6 +10,7 @@ interface LatestContainer {
   dockerId: string;
   name: string;
   exitCode: number | null;
+  exit: ContainerExit | null;
   since: string;
 }
 
@@ -34,7 +35,7 @@ const groupByImage = (troubled: Prisma.Sql) => Prisma.sql`
   ), images AS (
     SELECT kind, image, count(*)::int AS total, count(DISTINCT "hostId")::int AS hosts, min(since) AS since,
       json_agg(json_build_object('hostId', "hostId", 'hostName', "hostName", 'dockerId', "dockerId", 'name', name,
-        'exitCode', "exitCode", 'since', since) ORDER BY number) FILTER (WHERE number <= ${ATTENTION_LATEST_MAX}::int) AS latest,
+        'exitCode', "exitCode", 'exit', exit, 'since', since) ORDER BY number) FILTER (WHERE number <= ${ATTENTION_LATEST_MAX}::int) AS latest,
       row_number() OVER (PARTITION BY kind ORDER BY max(since) DESC, image) AS rank
     FROM numbered GROUP BY kind, image
   )`;
@@ -61,7 +62,7 @@ export async function readTroubledContainers(
       SELECT c.*, h.name AS "hostName"
       FROM unnest(${[...hostIds]}::uuid[]) AS wanted (id) JOIN hosts AS h ON h.id = wanted.id
       CROSS JOIN LATERAL (
-        SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c."changedAt" AS since, ${kind} AS kind
+        SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, c."changedAt" AS since, ${kind} AS kind
         FROM containers AS c WHERE c."hostId" = wanted.id AND c."removedAt" IS NULL OFFSET 0
       ) AS c
       WHERE c.kind IS NOT NULL
@@ -100,7 +101,7 @@ export async function readCrashLoops(
     repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`)}),
     looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`)}),
     troubled AS MATERIALIZED (
-      SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", e.since, h.name AS "hostName",
+      SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, h.name AS "hostName",
         'crash_loop' AS kind, (${hasRowProblem}) AS counted
       FROM looping AS e JOIN hosts AS h ON h.id = e."hostId"
       CROSS JOIN LATERAL (

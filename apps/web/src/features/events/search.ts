@@ -1,6 +1,7 @@
-import type { EventKind } from '@muster/contracts';
+import type { EventKind, ExitReason } from '@muster/contracts';
 import { parseAll, parseChoices, parseFirst } from '../../lib/search-params';
 import { EVENT_KINDS } from '../../lib/format-event';
+import { EXIT_REASONS } from '../../lib/format-exit';
 
 /** The query parameters of the events page. */
 export interface EventSearch {
@@ -10,6 +11,7 @@ export interface EventSearch {
   service?: string[] | undefined;
   instance?: string[] | undefined;
   kind?: EventKind[] | undefined;
+  exitReason?: ExitReason[] | undefined;
 }
 
 export function parseEventSearch(search: Record<string, unknown>): EventSearch {
@@ -20,5 +22,6 @@ export function parseEventSearch(search: Record<string, unknown>): EventSearch {
     service: parseAll(search['service']),
     instance: parseAll(search['instance']),
     kind: parseChoices(EVENT_KINDS, search['kind']),
+    exitReason: parseChoices(EXIT_REASONS, search['exitReason']),
   };
 }
