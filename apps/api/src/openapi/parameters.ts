@@ -26,6 +26,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   dockerId: 'Filters by the engine’s container id. Repeatable: matches any.',
   state: 'Filters by container state. Repeatable: matches any.',
   health: 'Filters by health. Repeatable: matches any.',
+  exitReason: 'Filters by why the process ended. Repeatable: matches any.',
   image: 'Filters by image reference, exactly as the engine reports it. Repeatable: matches any.',
   project: 'Filters by project: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job. Repeatable.',
   service: 'Filters by service. The service of a container without a project is its name. Repeatable.',
