@@ -29,6 +29,8 @@ import {
   takeFirst,
   resolveHostIds,
   hostOption,
+  projectOption,
+  serviceOption,
   collect,
   collectChoices,
 } from './options.js';
@@ -43,6 +45,8 @@ interface Options {
   exitReason?: ExitReason[];
   image?: string[];
   label?: string[];
+  project?: string[];
+  service?: string[];
   search?: string;
   presence?: string;
   sort?: string;
@@ -77,6 +81,8 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .addOption(exitReasonOption())
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
+    .addOption(projectOption())
+    .addOption(serviceOption())
     .option('-q, --search <text>', 'search text', parseText)
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
@@ -143,6 +149,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     exitReason,
     image,
     label,
+    project,
+    service,
     search: q,
     presence,
     sort,
@@ -157,6 +165,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     exitReason,
     image,
     label,
+    project,
+    service,
     q,
     presence,
     sort,
