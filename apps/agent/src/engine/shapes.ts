@@ -1,5 +1,6 @@
 import { DockerId } from '@muster/contracts';
 import { z } from 'zod';
+import { InspectedConfig } from './container-config.js';
 
 /*
  * The parts of a Docker-compatible engine's responses that the agent reads. The schemas drop every other key, including
@@ -23,6 +24,18 @@ const ListedPort = z.object({
 });
 export type ListedPort = z.output<typeof ListedPort>;
 
+/** Describes the manifest of a container's image. Docker returns it in the list since API version 1.51. */
+const ManifestDescriptor = z
+  .object({
+    digest: textOrEmpty,
+    platform: z
+      .object({ os: textOrEmpty, architecture: textOrEmpty, variant: textOrEmpty })
+      .catch({ os: '', architecture: '', variant: '' }),
+  })
+  .nullable()
+  .catch(null)
+  .default(null);
+
 /**
  * One element of `GET /containers/json`. If one element has no valid id, the whole list is invalid. Invalid values in
  * other fields do not make the list invalid.
@@ -39,6 +52,9 @@ export const ListedContainer = z.object({
   // z.record would drop the key `__proto__`, which is a valid label.
   Labels: z.custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null).catch({}),
   Health: ListedHealth,
+  ImageManifestDescriptor: ManifestDescriptor,
+  /** Always null. Only Podman's list has this key. */
+  NetworkingConfig: z.null().optional().catch(undefined),
 });
 export type ListedContainer = z.output<typeof ListedContainer>;
 
@@ -48,7 +64,11 @@ export const ContainerList = z.array(ListedContainer);
 /** The parts of `GET /containers/{id}/json` that the list lacks. */
 export const InspectedContainer = z.object({
   State: z.object({ StartedAt: textOrEmpty, Health: ListedHealth }),
+  ...InspectedConfig.shape,
 });
+
+/** The parts of `GET /images/{id}/json` that the agent reads. */
+export const InspectedImage = z.object({ RepoDigests: z.array(textOrEmpty).catch([]) });
 
 /** The response to `GET /version`. */
 export const VersionReply = z.object({

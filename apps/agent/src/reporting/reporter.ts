@@ -29,6 +29,7 @@ import {
 import { createEngineState } from './engine-state.js';
 import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js';
 import { createReplayCall, replayJournal } from './journal-replay.js';
+import { hasPortRange } from './encode-snapshot.js';
 import { postSnapshot } from './post-snapshot.js';
 import type { ReportedIds } from './reported-ids.js';
 import type { SnapshotStream } from './snapshot-stream.js';
@@ -145,6 +146,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   let containers: number | null = null;
   let truncatedContainers = 0;
   let isSuperseded = false;
+  /** Whether the last reading's ranges of ports were encoded as ranges; null if it had none. */
+  let sentPortRanges: boolean | null = null;
   /** The reading whose snapshot is in flight; null once the API has answered or the journal contains the reading. */
   let unansweredReading: EngineReading | null = null;
   let wake = new AbortController();
@@ -160,10 +163,12 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
     const startedAt = now();
-    const result = await poller.poll(signal);
+    const portRanges = session.acceptsPortRanges();
+    const result = await poller.poll(portRanges, signal);
     readingMs = now() - startedAt;
     if (result.kind === 'ok') {
       recordEngineReadable(result);
+      sentPortRanges = result.containers.some(hasPortRange) ? portRanges : null;
       return result;
     }
     recordEngineFault(result.fault);
@@ -275,7 +280,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     }
     const failed = await replayJournal(journal, {
       async send(entry, mayJournalGrow) {
-        const request = await createReplayCall(client, entry, signal);
+        const request = await createReplayCall(client, entry, session.acceptsPortRanges(), signal);
         const facts = poller.facts();
         const sent = mayJournalGrow ? call(request, facts, signal) : session.call(request, facts, signal);
         return retryIfForeign(await sent);
@@ -400,6 +405,11 @@ export function createReporter(options: ReporterOptions): Reporter {
     serverFailures = 0;
     serverError = null;
     acceptedAt = wallNow();
+    // The API was upgraded or downgraded, or it answered for the first time.
+    if (sentPortRanges !== null && sentPortRanges !== session.acceptsPortRanges()) {
+      sentPortRanges = null;
+      markChanged();
+    }
   }
 
   function recordServerFailure(action: 'snapshot' | 'heartbeat', answer: FailedAnswer): void {
