@@ -79,6 +79,7 @@ const containerQuery = z.strictObject({
   label: anyOf(LabelFilter).optional(),
   q: filterTerm.optional(),
   presence: z.enum(['present', 'removed', 'all']).default('present'),
+  infra: Flag,
   sort: z
     .enum(withDescending(CONTAINER_SORT_KEYS))
     .default('name')
@@ -92,7 +93,8 @@ const containerQuery = z.strictObject({
  * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
  * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `q` matches a part
  * of the name, image or command, or the beginning of `dockerId`. A `q` of one or two characters matches only the
- * beginning of the name or of `dockerId`.
+ * beginning of the name or of `dockerId`. With `infra`, the list also has the infra containers of pods, which no count
+ * includes and which have no `problem`.
  */
 export const ContainerQuery = containerQuery.refine(
   ({ sort, hostId }) => hostId !== undefined || !HOST_ONLY_SORT_KEYS.includes(sort.key),

@@ -40,6 +40,7 @@ interface Options {
   label?: string[];
   search?: string;
   presence?: string;
+  infra?: boolean;
   sort?: string;
   limit?: number;
   output: Format;
@@ -75,6 +76,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
     )
+    .option('--infra', 'include the infra containers of pods')
     .option(
       '--sort <key>',
       `sort key: ${FLEET_SORT_KEYS}, or with --host also ${HOST_SORT_KEYS}; prefix - for descending`,
@@ -138,6 +140,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     label,
     search: q,
     presence,
+    infra,
     sort,
     limit = Infinity,
   } = options;
@@ -151,13 +154,14 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     label,
     q,
     presence,
+    infra,
     sort,
   };
   return takeFirst(client.items('listContainers', { query: { ...filters, limit: Math.min(limit, 200) } }), limit);
 }
 
 const columnsAt = (now: Date): Column<ContainerView>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 18 },
+  { title: 'NAME', text: ({ name, isInfra }) => (isInfra ? `${name} (infra)` : name), raw: ({ name }) => name, widthMin: 18 },
   { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 13 },
   { title: 'STATE', text: formatState, raw: ({ state }) => state, style: stateStyle, widthMin: Infinity },
   {

@@ -38,7 +38,7 @@ export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => 
  * The condition that a container whose process exited several times can still be in a crash loop: it runs, waits for
  * its restart, or last exited with an error. In all other cases, someone stopped it.
  */
-export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
+export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
 
 /**
  * Selects the exits with an error within the last hour: the newest ones, and at most `exitsReadMax`. Only events of

@@ -1,6 +1,6 @@
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
-import { contains } from './container-columns.sql.js';
+import { contains, NOT_INFRA } from './container-columns.sql.js';
 
 export interface ProjectRow extends HostActivity {
   project: string;
@@ -18,7 +18,7 @@ export type ProjectPosition = readonly [project: string, hostId: string];
 /** The indexed prefix of a container's project. `c` is the alias of the table `containers`. */
 const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
 /** The condition that a container is present and belongs to a project. */
-const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL`;
+const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL AND ${NOT_INFRA}`;
 
 const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 

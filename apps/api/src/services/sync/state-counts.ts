@@ -11,13 +11,16 @@ export type StateCounts = Readonly<Record<string, number>>;
 /** The key under which all states unknown to Docker are counted. */
 export const OTHER_STATE = 'other';
 
+/** The key under which the infra containers of pods are counted. No other count includes them. */
+export const INFRA_KEY = 'infra';
+
 /** Returns the key of a health in `hosts.stateCounts`. */
 export const healthKey = (health: string): string => `health:${health}`;
 
 const HEALTH_KEYS = Health.options.map(healthKey);
 
 /** All keys of the counts except `other`. */
-export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS];
+export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS, INFRA_KEY];
 
 const KNOWN_STATES: ReadonlySet<string> = new Set(DOCKER_STATES);
 const KNOWN_KEYS: ReadonlySet<string> = new Set(COUNTED_KEYS);
@@ -38,6 +41,7 @@ export function splitStateCounts(counts: StateCounts): {
   const containersByState: Record<string, number> = {};
   const containersByHealth: Record<string, number> = {};
   for (const [storedKey, count] of Object.entries(counts)) {
+    if (storedKey === INFRA_KEY) continue;
     if (HEALTH_KEYS.includes(storedKey)) {
       containersByHealth[storedKey.slice(healthKey('').length)] = count;
     } else {
@@ -48,7 +52,7 @@ export function splitStateCounts(counts: StateCounts): {
   return { containersByState, containersByHealth };
 }
 
-type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'truncated'>;
+type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'truncated' | 'isInfra'>;
 
 /** The counts of a host's present containers, or changes of these counts. */
 export interface ContainerTotals {
@@ -97,7 +101,11 @@ export class StateTally {
     return { stateCounts, truncated: this.#truncated, failed: this.#failed };
   }
 
-  #add({ state, health, exitCode, truncated }: Counted, count: number): void {
+  #add({ state, health, exitCode, truncated, isInfra }: Counted, count: number): void {
+    if (isInfra) {
+      this.#addToKey(INFRA_KEY, count);
+      return;
+    }
     this.#addToKey(stateKey(state), count);
     if (health !== null && KNOWN_KEYS.has(healthKey(health))) this.#addToKey(healthKey(health), count);
     if (truncated !== undefined && truncated.length > 0) this.#truncated += count;
