@@ -173,7 +173,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
       return reply && toInspected(reply);
     },
     async inspectImage(id, signal) {
-      const reply = await inspect(`/images/${encodeURIComponent(id)}/json`, InspectedImage, signal);
+      const reply = await inspect(`/images/${encodeURIComponent(id).replace('%3A', ':')}/json`, InspectedImage, signal);
       return reply && reply.RepoDigests;
     },
     async openEvents(signal) {

@@ -9,11 +9,11 @@ export const InspectedConfig = z.object({
   HostConfig: z.object({ NetworkMode: textOrEmpty }).catch({ NetworkMode: '' }),
   NetworkSettings: z
     .object({
-      /** The addresses on the host, by port in the container (`80/tcp`); null for a port that is not published. */
-      Ports: z.record(
-        z.string(),
-        z.array(z.object({ HostIp: textOrEmpty, HostPort: textOrEmpty })).nullable().catch(null),
-      ),
+      /**
+       * The addresses on the host (`{ HostIp, HostPort }`) by the port in the container (`80/tcp`); null for a port that
+       * is not published. Its values are checked by `toPorts`.
+       */
+      Ports: z.custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null),
     })
     .nullable()
     .catch(null),
@@ -37,22 +37,24 @@ export const toContainerConfig = ({ Config, HostConfig, NetworkSettings }: Inspe
   sharesNetwork: HostConfig.NetworkMode.startsWith('container:'),
 });
 
-type Bindings = { HostIp: string; HostPort: string }[] | null;
-
 /** Returns one entry for each address on the host, or one entry without an address if the port is not published. */
-function toPorts([key, bindings]: [string, Bindings]): Port[] {
+function toPorts([key, bindings]: [string, unknown]): Port[] {
   const [number, type = 'tcp'] = key.split('/');
   const privatePort = toPortNumber(number);
   if (privatePort === null || (type !== 'tcp' && type !== 'udp' && type !== 'sctp')) return [];
-  if (bindings === null || bindings.length === 0) return [{ privatePort, type }];
-  return bindings.map(({ HostIp, HostPort }) => {
-    const publicPort = toPortNumber(HostPort);
-    const ip = HostIp !== '' && HostIp.length <= PORT_IP_LENGTH_MAX && HostIp.isWellFormed() ? HostIp : null;
+  if (!Array.isArray(bindings) || bindings.length === 0) return [{ privatePort, type }];
+  return bindings.map((binding: { HostIp?: unknown; HostPort?: unknown } | null) => {
+    const ip = toAddress(binding?.HostIp);
+    const publicPort = toPortNumber(binding?.HostPort);
     return { ...(ip && { ip }), privatePort, ...(publicPort && { publicPort }), type };
   });
 }
 
-function toPortNumber(text: string | undefined): number | null {
-  const number = Number(text);
+/** Returns an IP address; null for any other value. */
+const toAddress = (value: unknown): string | null =>
+  typeof value === 'string' && value.length <= PORT_IP_LENGTH_MAX && /^[\w.:%-]+$/.test(value) ? value : null;
+
+function toPortNumber(text: unknown): number | null {
+  const number = typeof text === 'string' ? Number(text) : Number.NaN;
   return Number.isInteger(number) && number >= 1 && number <= 65_535 ? number : null;
 }

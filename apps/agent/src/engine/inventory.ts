@@ -294,7 +294,7 @@ function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContain
   if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;
   const ageMs = minAgeMs(listed.Status);
   // A container that was inspected before can be new again, without a change of its state or its age in the list.
-  if (/\bLess than a second\b/.test(listed.Status)) return true;
+  if (/^Up Less than a second\b/.test(listed.Status)) return true;
   if (ageMs === null) return listedAt - entry.inspectedAt > UNCONFIRMED_MS_MAX;
   return listedAt - ageMs > entry.inspectedAt - START_MS_MAX;
 }
