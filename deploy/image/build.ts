@@ -6,13 +6,13 @@
  *   npx -y pnpm@12.21.0 image --out DIR                    only writes the files
  */
 import { execFileSync } from 'node:child_process';
-import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { downloadNode, NODE_VERSION } from './node-executable.js';
-import { prune } from './prune.js';
+import { writeServerFiles } from './server-files.js';
 
 const IMAGE_DIRECTORY = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = resolve(IMAGE_DIRECTORY, '../..');
@@ -24,15 +24,7 @@ function run(command: string, args: readonly string[], cwd = ROOT): void {
 
 /** Writes the content of the image's directory `/muster` to `directory`, which must not exist. */
 async function writeFiles(directory: string, workDirectory: string): Promise<void> {
-  // The layout without links, because the names of pnpm's links contain paths of this machine. Copies instead of hard
-  // links, because `chmod` below would also change the files that they link to.
-  const options = ['--config.node-linker=hoisted', '--config.package-import-method=copy', '--prefer-offline'];
-  run('pnpm', ['--filter', '@muster/image', '--prod', 'deploy', ...options, directory]);
-  await prune(directory);
-  // Replaces pnpm's file, which contains paths of this machine.
-  await writeFile(join(directory, 'package.json'), '{ "name": "muster", "private": true, "type": "module" }\n');
-  await cp(join(IMAGE_DIRECTORY, 'bin'), join(directory, 'bin'), { recursive: true });
-  for (const app of ['api', 'cli']) await symlink(`node_modules/@muster/${app}`, join(directory, app));
+  await writeServerFiles(directory);
   // The agent's executables contain the Node.js that runs this command.
   const node = process.versions.node === NODE_VERSION ? process.execPath : await downloadNode(workDirectory);
   const packageRelease = ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts'];

@@ -8,6 +8,7 @@ import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
 import { createEngineGate, type GateLimits } from './engine/engine-gate.js';
 import { EngineError } from './engine/errors.js';
+import { createExitHistory, type ExitHistory } from './engine/exit-history.js';
 import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate.js';
@@ -62,6 +63,7 @@ const wallNow = (): Date => new Date();
 interface EngineReader {
   engine: EngineClient;
   inventory: Inventory;
+  exits: ExitHistory;
   poller: EnginePoller;
 }
 
@@ -99,7 +101,7 @@ export const runAgent = (
   { random, coalesceMs, waits, gate: limits, watch: times, withoutEngineMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (context) => {
-    const { engine, inventory, poller, client, session } = context;
+    const { engine, inventory, exits, poller, client, session } = context;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
@@ -122,7 +124,7 @@ export const runAgent = (
       onEngineSilence: () => follower.restart(),
       receivesEvents: () => follower.receivesEvents(),
     });
-    const followerOptions = { engine, gate, inventory, poller, reporter, now, random, log };
+    const followerOptions = { engine, gate, inventory, exits, poller, reporter, now, wallNow, random, log };
     const follower = createEngineFollower({ ...followerOptions, ...(times && { times }) });
     const startedAt = wallNow().toISOString();
     const status = await serveStatus(env.stateDir, () => statusOf(context, reporter, startedAt)).catch(
@@ -263,14 +265,19 @@ async function openEngine(env: AgentEnv): Promise<EngineClient> {
 async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineReader) => Promise<T>): Promise<T> {
   const engine = await openEngine(env).catch(throwStopError);
   try {
-    const inventory = createInventory(engine, env.redaction, log);
+    const exits = createExitHistory();
+    const inventory = createInventory(engine, env.redaction, log, now, exits);
     const poller = createEnginePoller({
       inventory,
       wallNow,
       ping: (signal) => engine.ping(signal),
-      readFacts: (signal) => readMachineFacts(engine, { hostname: hostname() }, signal),
+      async readFacts(signal) {
+        const facts = await readMachineFacts(engine, { hostname: hostname() }, signal);
+        exits.setEngineName(facts.engine.name);
+        return facts;
+      },
     });
-    return await use({ engine, inventory, poller });
+    return await use({ engine, inventory, exits, poller });
   } finally {
     engine.close();
   }

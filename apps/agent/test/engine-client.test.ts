@@ -182,8 +182,9 @@ describe('engine events', () => {
 
   test('are parsed with and without the fields that Docker 1.52 dropped', () => {
     const old = { status: 'start', id: 'a', from: 'x' };
-    expect(parseEvent(line(old))).toEqual({ Type: 'container', Action: 'start', Actor: { ID: 'a' } });
-    expect(parseEvent(line({}))).toEqual({ Type: 'container', Action: 'start', Actor: { ID: 'a' } });
+    const expected = { Type: 'container', Action: 'start', Actor: { ID: 'a', Attributes: {} }, time: 0, timeNano: 0 };
+    expect(parseEvent(line(old))).toEqual(expected);
+    expect(parseEvent(line({}))).toEqual(expected);
   });
 
   test.each([

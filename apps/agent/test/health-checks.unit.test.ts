@@ -3,7 +3,7 @@ import { createEngineGate } from '../src/engine/engine-gate.js';
 import { createHealthChecks } from '../src/engine/health-checks.js';
 import type { Inspected } from '../src/engine/to-container.js';
 
-const INSPECTED: Inspected = { startedAt: null, health: 'healthy' };
+const INSPECTED: Inspected = { startedAt: null, health: 'healthy', run: null, restartCount: null };
 
 test('a container is inspected only while the gate is open for lists', async () => {
   let now = 0;

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { isInfraContainer, type Container } from '@muster/contracts';
 import { findRepoDigest, manifestDigest } from '../src/engine/image-digests.js';
 import { InspectedContainer, ListedContainer } from '../src/engine/shapes.js';
-import { toContainer, toInspected } from '../src/engine/to-container.js';
+import { NOT_INSPECTED, toContainer, toInspected } from '../src/engine/to-container.js';
 
 /** Containers of an engine, with the replies to their list and inspection. */
 const readCapture = (engine: string): { list: ListedContainer; inspect: unknown }[] =>
@@ -16,7 +16,7 @@ const readCapture = (engine: string): { list: ListedContainer; inspect: unknown 
 
 function findIn(engine: string): (name: string) => Container {
   const containers = readCapture(engine).map(({ list, inspect }) =>
-    toContainer(list, toInspected(InspectedContainer.parse(inspect))),
+    toContainer(list, toInspected(InspectedContainer.parse(inspect)), null),
   );
   return (name) => containers.find((each) => each.name === name)!;
 }
@@ -35,7 +35,7 @@ describe('Podman 5.4', () => {
 
   test('a container that could not be inspected has the ports of the list', () => {
     const { list } = readCapture('podman-5.4').find(({ list: { Names } }) => Names[0] === '/h5-range')!;
-    expect(toContainer(list, { startedAt: null, health: null }).ports).toHaveLength(2);
+    expect(toContainer(list, NOT_INSPECTED, null).ports).toHaveLength(2);
   });
 
   test('the ports of a pod belong to its infra container only, and those of a joined network to its owner', () => {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The calls that a client of an engine makes. */
-export type EngineRoute = 'ping' | 'version' | 'info' | 'list' | 'inspect' | 'image' | 'events' | 'other';
+export type EngineRoute = 'ping' | 'version' | 'info' | 'list' | 'inspect' | 'image' | 'events' | 'pastEvents' | 'other';
 
 /** A received call. `path` has neither the API version nor the query. */
 export interface ReceivedCall {
@@ -35,6 +35,8 @@ export interface ScriptedContainer {
   configImage?: string;
   /** The health that an inspection returns. */
   health?: string;
+  /** Further fields of the inspection's `State`. */
+  inspectedState?: object;
 }
 
 /**
@@ -52,6 +54,8 @@ export class ScriptedEngine {
   readonly inspections = new Map<string, object>();
   /** The repository digests of images, by id. Other ids are answered with 404. */
   readonly repoDigests = new Map<string, string[]>();
+  /** The lines that answer a request for past events. */
+  pastEvents: string[] = [];
   /** Paths that a proxy in front of the engine answers with 403. */
   forbidden = /$^/;
   /** All received calls, in order. */
@@ -88,17 +92,14 @@ export class ScriptedEngine {
 
   /** Adds a container to the list and to the inspections, or replaces it. By default, it has been running for hours. */
   set(id: string, container: ScriptedContainer = {}): void {
-    const { name = id, state = 'running', status = 'Up 3 hours', startedAt, health } = container;
+    const { name = id, state = 'running', status = 'Up 3 hours', startedAt, health, inspectedState } = container;
     const { image = 'app:1', imageId = '', configImage = image } = container;
     const listed = { Id: id, Names: [`/${name}`], Image: image, ImageID: imageId, State: state, Status: status };
     const index = this.list.findIndex(({ Id }) => Id === id);
     this.list.splice(index === -1 ? this.list.length : index, 1, listed);
     const Health = health === undefined ? {} : { Health: { Status: health } };
-    this.inspections.set(id, {
-      Id: id,
-      State: { StartedAt: startedAt ?? '2026-11-01T10:00:00Z', ...Health },
-      Config: { Image: configImage },
-    });
+    const State = { Status: state, StartedAt: startedAt ?? '2026-11-01T10:00:00Z', ...Health, ...inspectedState };
+    this.inspections.set(id, { Id: id, State, Config: { Image: configImage } });
   }
 
   /** Removes a container from the list and from the inspections. */
@@ -136,7 +137,7 @@ export class ScriptedEngine {
 
   async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url!.split('?')[0]!.replace(/^\/v[\d.]+/, '');
-    const route = routeOf(path);
+    const route = request.url!.includes('until=') ? 'pastEvents' : routeOf(path);
     this.received.push({ route, path, atMs: performance.now() });
     const rule = this.#rules.get(route) ?? null;
     const reaction = typeof rule === 'function' ? rule(path) : rule;
@@ -150,6 +151,7 @@ export class ScriptedEngine {
     else if (reaction?.json !== undefined || reaction?.status !== undefined) {
       sendJson(response, reaction.status ?? 200, reaction.json ?? { message: 'as the script says' });
     } else if (route === 'events') this.#follow(response);
+    else if (route === 'pastEvents') response.writeHead(200).end(this.pastEvents.join('\n'));
     else this.#answer(route, path, response);
   }
 

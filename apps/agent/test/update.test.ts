@@ -117,6 +117,12 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     fixture.muster.setReaction(Paths.installScript, problem(404));
     const none = await machine.run('muster-agent update');
     expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('the server has no agent release')]);
+    fixture.muster.setReaction(Paths.installScript, problem(503));
+    const damaged = await machine.run('muster-agent update');
+    expect([damaged.code, damaged.stderr]).toEqual([
+      1,
+      expect.stringContaining('503 Problem 503: As the script says.'),
+    ]);
     fixture.muster.setReaction(Paths.installScript, { status: 200, text: '<html>Sign in</html>' });
     const foreign = await machine.run('muster-agent update');
     expect([foreign.code, foreign.stderr]).toEqual([1, expect.stringContaining('nothing was changed')]);

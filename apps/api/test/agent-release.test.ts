@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTestDatabase } from '@muster/db/testing';
 import type { Database } from '@muster/db';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
 import { createAgentReleaseService } from '../src/services/agent-release/agent-release.js';
+import { TestApi, testClock } from './harness.js';
 
 const SCRIPT = `#!/bin/sh
 MUSTER_URL_DEFAULT=''
@@ -110,5 +112,89 @@ describe('the agent release', () => {
       await api.get('/install.sh').expect(404).expect('Content-Type', 'application/problem+json');
       await api.get('/agent-release/SHA256SUMS').expect(404).expect('Content-Type', 'application/problem+json');
     }
+  });
+
+  describe('that is damaged', () => {
+    let damaged: string;
+    let lines: string[];
+    beforeEach(async () => {
+      damaged = await mkdtemp(join(tmpdir(), 'muster-damaged-release-'));
+      lines = [];
+      await cp(dir, damaged, { recursive: true });
+      await writeFile(join(damaged, 'sbom.cdx.json'), '{"metadata":{"component":{"version":"1.2.3"}}}');
+    });
+    afterEach(() => rm(damaged, { recursive: true }));
+
+    /** Replaces a file with a directory, which cannot be read, not even by root. */
+    async function makeUnreadable(name: string): Promise<void> {
+      await rm(join(damaged, name));
+      await mkdir(join(damaged, name));
+    }
+
+    const damages: readonly [string, string, () => Promise<unknown>][] = [
+      ['no checksums', 'SHA256SUMS is missing', () => rm(join(damaged, 'SHA256SUMS'))],
+      ['unreadable checksums', 'SHA256SUMS cannot be read (EISDIR)', () => makeUnreadable('SHA256SUMS')],
+      ['no bill of materials', 'sbom.cdx.json is missing', () => rm(join(damaged, 'sbom.cdx.json'))],
+      [
+        'an unreadable bill of materials',
+        'sbom.cdx.json cannot be read (EISDIR)',
+        () => makeUnreadable('sbom.cdx.json'),
+      ],
+      [
+        'a bill that ends early',
+        'sbom.cdx.json has no version',
+        () => writeFile(join(damaged, 'sbom.cdx.json'), '{"m'),
+      ],
+      ['no install script', 'install.sh is missing', () => rm(join(damaged, 'install.sh'))],
+    ];
+
+    test.each(damages)(
+      'because it has %s counts as failed, and the log states why, once',
+      async (_what, why, damage) => {
+        const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+        const service = createAgentReleaseService(damaged, {
+          publicUrl: null,
+          localUrl: 'http://127.0.0.1:3000',
+          logger,
+        });
+        const api = new TestApi(db, createApp({ db, agentRelease: service }), testClock());
+        const operator = await api.organization();
+        const describeRelease = async (): Promise<unknown> =>
+          (await operator.get('/api/agent-release').expect(200)).body;
+        expect(await describeRelease()).toMatchObject({ state: 'ready', version: '1.2.3' });
+        await damage();
+        const none = { version: null, executables: [], images: [], publicUrl: null };
+        expect(await describeRelease()).toEqual({ state: 'failed', ...none });
+        expect(await describeRelease()).toEqual({ state: 'failed', ...none });
+        expect(lines).toEqual([expect.stringContaining(`The agent release on this server is damaged: ${why}.`)]);
+      },
+    );
+
+    test.each(['SHA256SUMS', 'install.sh'])(
+      'is named by the install script’s refusal, without a path, if %s is',
+      async (name) => {
+        for (const damage of [makeUnreadable, (file: string) => rm(join(damaged, file), { recursive: true })]) {
+          await damage(name);
+          const { body, text } = await apiWith(damaged).get('/install.sh').expect(503);
+          expect(body).toMatchObject({
+            type: '/problems/unavailable',
+            detail: expect.stringMatching(
+              new RegExp(`^The agent release on this server is damaged: ${name} .*\\. Build the release again\\.$`),
+            ),
+          });
+          expect(text).not.toContain(tmpdir());
+        }
+      },
+    );
+
+    test('is named by the refusal of a file that cannot be read', async () => {
+      await makeUnreadable('muster-agent-linux-x64');
+      const { text } = await apiWith(damaged).get('/agent-release/muster-agent-linux-x64').expect(503);
+      expect(text).toContain('muster-agent-linux-x64 is not a file. Build the release again.');
+      // The release is a file instead of a directory.
+      const other = await apiWith(join(dir, 'other')).get('/agent-release/SHA256SUMS').expect(503);
+      expect(other.text).toContain('SHA256SUMS cannot be read (ENOTDIR)');
+      expect(text + other.text).not.toContain(tmpdir());
+    });
   });
 });

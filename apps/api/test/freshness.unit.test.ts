@@ -130,34 +130,40 @@ describe('a future instant or outage:', () => {
   });
 
   test('the overlap of two outages counts once', () => {
-    expect(hostFreshness(onlineHost, context(600, [outage(100, 300), outage(200, 400)]))).toBe('offline');
-    expect(hostFreshness(onlineHost, context(599, [outage(100, 300), outage(200, 400)]))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(660, [outage(100, 300), outage(200, 400)]))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(659, [outage(100, 300), outage(200, 400)]))).toBe('stale');
   });
 });
 
 describe("Muster's own downtime", () => {
-  test('restarts the full grace period of a host that was online when the downtime began', () => {
+  test('restarts the full grace period of a host that was online, once its agent has had time to reconnect', () => {
     const down = [outage(20, 3600)];
     expect(hostFreshness(onlineHost, context(3600, down))).toBe('online');
-    expect(hostFreshness(onlineHost, context(3630, down))).toBe('online');
-    expect(hostFreshness(onlineHost, context(3631, down))).toBe('stale');
-    expect(hostFreshness(onlineHost, context(3900, down))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(3690, down))).toBe('online');
+    expect(hostFreshness(onlineHost, context(3691, down))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(3960, down))).toBe('offline');
+  });
+
+  test('leaves agents twice its length to reconnect if it was short', () => {
+    const down = [outage(20, 25)];
+    expect(hostFreshness(onlineHost, context(65, down))).toBe('online');
+    expect(hostFreshness(onlineHost, context(66, down))).toBe('stale');
   });
 
   test('does not make a host online if the host had stopped reporting before', () => {
     expect(hostFreshness(onlineHost, context(3600, [outage(100, 3600)]))).toBe('stale');
-    expect(hostFreshness(onlineHost, context(3800, [outage(100, 3600)]))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(3860, [outage(100, 3600)]))).toBe('offline');
     expect(hostFreshness(onlineHost, context(7200, [outage(600, 7200)]))).toBe('offline');
   });
 
   test('restarts the full grace period after each of two consecutive outages', () => {
     const down = [outage(20, 1000), outage(1010, 2000)];
-    expect(hostFreshness(onlineHost, context(2030, down))).toBe('online');
-    expect(hostFreshness(onlineHost, context(2031, down))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(2090, down))).toBe('online');
+    expect(hostFreshness(onlineHost, context(2091, down))).toBe('stale');
   });
 
-  test('does not count if it ended before the host was last seen', () => {
-    expect(hostFreshness(onlineHost, context(31, [outage(-600, -10)]))).toBe('stale');
+  test('does not count if its agents had reconnected before the host was last seen', () => {
+    expect(hostFreshness(onlineHost, context(31, [outage(-600, -60)]))).toBe('stale');
   });
 });
 

@@ -102,6 +102,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     try {
       expect(await read(directory)).toEqual([false, 0]);
       await writeFile(file('SHA256SUMS'), '00ff  muster-agent-linux-x64\n');
+      await writeFile(file('install.sh'), '#!/bin/sh\n');
       for (const damaged of ['', '{"metadata":', '{"metadata":{"component":{}}}', 'null']) {
         await writeFile(file('sbom.cdx.json'), damaged);
         expect(await read(directory)).toEqual([false, 1]);

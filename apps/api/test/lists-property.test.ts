@@ -2,8 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import {
   ContainerQuery,
   DOCKER_STATES,
+  ExitReason,
   HOST_ONLY_SORT_KEYS,
   isFailed,
+  type ContainerExit,
   type ContainerProblemCode,
   type ContainerView,
   type Freshness,
@@ -32,7 +34,15 @@ const anyContainer = fc.record({
   name: fc.constantFrom(...NAMES),
   image: fc.constantFrom(...IMAGES),
   command: fc.constantFrom('', 'nginx -g', 'do 100% work', LONG_COMMAND),
-  state: fc.constantFrom('created', 'running', 'exited', 'hibernating', 'adrift'),
+  state: fc.constantFrom('created', 'running', 'exited', 'stopped', 'hibernating', 'adrift'),
+  exit: fc.option(
+    fc.record({
+      code: fc.constantFrom(0, 1, 137, 143),
+      reason: fc.constantFrom(...ExitReason.options),
+      error: fc.constant(''),
+      finishedAt: fc.constant(null),
+    }),
+  ),
   status: fc.constantFrom('', 'Up 6 minutes (healthy)', 'Up 1 second (unhealthy)', 'Exited (1) 2 hours ago'),
   labels: fc.oneof(
     fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { noNullPrototype: true }),
@@ -74,6 +84,7 @@ const anyQuery: fc.Arbitrary<QueryForHosts> = fc.record({
     freq: 4,
   }),
   problem: fc.option(some<ContainerProblemCode>(['unhealthy', 'failed', 'crash_loop']), { nil: undefined, freq: 4 }),
+  exitReason: fc.option(some([...ExitReason.options]), { nil: undefined, freq: 4 }),
   image: fc.option(some(IMAGES), { nil: undefined, freq: 3 }),
   label: fc.option(fc.array(label, { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 2 }),
   q: fc.option(
@@ -118,6 +129,7 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
     (query.state?.some((state) => state === row.state || state === stateKey(row)) ?? true) &&
     (query.health?.some((health) => health === row.health) ?? true) &&
     (query.problem?.some((problem) => hasProblem(row, problem)) ?? true) &&
+    (query.exitReason?.some((reason) => row.removedAt === null && reason === exitOf(row)?.reason) ?? true) &&
     (query.image?.includes(row.image) ?? true) &&
     (query.label ?? []).every(({ key, value }) => labels.has(key) && (value === null || labels.get(key) === value)) &&
     (query.q === undefined || matchesSearch(query.q))
@@ -126,7 +138,9 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
 
 /** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for one. */
 const hasProblem = (row: Container, problem: ContainerProblemCode): boolean =>
-  row.removedAt === null && (problem === 'failed' ? isFailed(row) : problem === row.health);
+  row.removedAt === null && (problem === 'failed' ? isFailed({ ...row, exit: exitOf(row) }) : problem === row.health);
+
+const exitOf = ({ exit }: Container) => exit as ContainerExit | null;
 
 function compareRows(a: Container, b: Container, { key, descending }: ContainerQuery['sort']): number {
   const cut = (text: string) => Array.from(text).slice(0, 200).join('');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ContainerEvent, ContainerView, Host, Page } from '@muster/contracts';
+import { deriveWorkload, type ContainerEvent, type ContainerView, type Host, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { container } from './fixtures.js';
@@ -196,9 +196,16 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
         hostId: host.id,
         hostName: 'web-1',
         hostFreshness: 'online',
+        engineName: 'Docker',
         asOf: at,
         health: 'healthy',
         exitCode: null,
+        exit: null,
+        oomKilled: null,
+        restartCount: null,
+        imageDigest: null,
+        workload: deriveWorkload({ name: 'name-of-a', labels: { 'com.docker.compose.project': 'shop' } }),
+        isInfra: false,
         uptimeSeconds: 300,
         firstSeenAt: at,
         changedAt: at,

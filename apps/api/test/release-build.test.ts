@@ -23,10 +23,11 @@ describe('the build of the agent release in the background', () => {
 
   test('is shown as preparing, then as the release with its version and architectures', async () => {
     const build = start(
-      'until [ -e "$DIR/go" ]; do sleep 0.1; done; mkdir "$DIR/release"; cp "$DIR"/sbom* "$DIR"/SHA* "$DIR/release"',
+      'until [ -e "$DIR/go" ]; do sleep 0.1; done; mkdir "$DIR/release"; cp "$DIR"/sbom* "$DIR"/SHA* "$DIR"/install.sh "$DIR/release"',
     );
     const service = createService(() => build.state());
     expect(await service.describe()).toMatchObject({ state: 'preparing', version: null, executables: [] });
+    await writeFile(join(dir, 'install.sh'), '#!/bin/sh\n');
     await writeFile(join(dir, 'sbom.cdx.json'), '{"metadata":{"component":{"version":"1.2.3"}}}');
     const names = ['muster-agent-linux-x64', 'muster-agent-linux-arm64', 'muster-agent-image-linux-x64.tar'];
     await writeFile(join(dir, 'SHA256SUMS'), names.map((name) => `00  ${name}\n`).join(''));

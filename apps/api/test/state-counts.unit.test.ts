@@ -2,10 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import { splitStateCounts, totalsOf } from '../src/services/sync/state-counts.js';
 
 describe("a host's counts", () => {
-  test('are shown by state and by health', () => {
-    expect(splitStateCounts({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1 })).toEqual({
+  test('are shown by state, by health and by the reason of the exit', () => {
+    expect(
+      splitStateCounts({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1, 'exit:oom': 1 }),
+    ).toEqual({
       containersByState: { running: 3, exited: 1 },
       containersByHealth: { healthy: 2, unhealthy: 1 },
+      containersByExitReason: { oom: 1 },
     });
   });
 
@@ -13,11 +16,12 @@ describe("a host's counts", () => {
     expect(splitStateCounts({ running: 3, hibernating: 1, other: 2, constructor: 1, 'health:bad': 1 })).toEqual({
       containersByState: { running: 3, other: 5 },
       containersByHealth: {},
+      containersByExitReason: {},
     });
   });
 
   test('never mistake a state for a health status', () => {
-    const container = { health: null, exitCode: null, truncated: undefined, isInfra: false };
+    const container = { health: null, exitCode: null, exit: null, truncated: undefined, isInfra: false };
     const { stateCounts } = totalsOf([
       { ...container, state: 'health:healthy' },
       { ...container, state: 'other' },

@@ -86,6 +86,20 @@ describe('an empty list', () => {
   });
 });
 
+test('muster hosts -o wide lists the hosts of an older API, which does not say which agents are outdated', async () => {
+  const engine = { name: 'Docker', version: '28.5.2', apiVersion: '1.51' };
+  const fields = { freshness: 'online', lastSeenAt: null, problems: [], containerCount: 0, os: 'linux', id: '1' };
+  handler = (req, res) => {
+    const problem = { type: '/problems/not-found', title: 'Not found', status: 404, detail: 'x', requestId: 'r' };
+    if (req.url!.startsWith('/api/host-facets')) json(404, problem)(req, res);
+    else respondWith([{ name: 'web-1', engine, agentVersion: '0.1.0', ...fields }])(req, res);
+  };
+  const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+  const { code, out, err } = await muster(['hosts', '-o', 'wide'], null, env);
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}1 /m);
+});
+
 describe('a value that only the API checks', () => {
   const run = (args: string[], status: number, errors?: object[]) => {
     const detail = 'The request is not valid.';

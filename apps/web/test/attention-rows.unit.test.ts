@@ -29,7 +29,7 @@ const groupOf = (fields: Partial<ContainerAttentionGroup>): ContainerAttentionGr
   hosts: 1,
   filter: { problem: ['failed'], hostFreshness: ['online'], image: ['shop/api:1'] },
   since: at(60),
-  latest: [{ hostId: 'h1', hostName: 'web-01', dockerId: 'a1', name: 'api-1', exitCode: 1, since: at(60) }],
+  latest: [{ hostId: 'h1', hostName: 'web-01', dockerId: 'a1', name: 'api-1', exitCode: 1, exit: null, since: at(60) }],
   ...fields,
 });
 const failed = (fields: Partial<ContainerAttention>): ContainerAttention => ({
@@ -86,11 +86,28 @@ describe('the containers that need attention', () => {
   test.each([
     ['failed', 137, 'Killed (137), possibly out of memory'],
     ['failed', 139, 'Crashed (segmentation fault, 139)'],
-    ['failed', null, 'Crashed'],
+    ['failed', null, 'Failed'],
     ['crash_loop', 2, 'Crash loop, last code 2'],
     ['unhealthy', 0, 'Health check failing'],
   ] as const)('with the problem %s and exit code %s are described as "%s"', (kind, exitCode, text) => {
     const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode }] });
+    expect(containerRows(containersWith(failed({ kind, groups: [group] })))).toMatchObject([{ problem: text }]);
+  });
+
+  test.each([
+    ['failed', 'oom', '', 'Out of memory'],
+    ['failed', 'crashed', '', 'Crashed (137)'],
+    [
+      'failed',
+      'failed_to_start',
+      'listen tcp4 :8080: bind: address already in use',
+      'Could not start: port 8080 is already in use',
+    ],
+    ['crash_loop', 'oom', '', 'Crash loop, last exit: out of memory'],
+    ['crash_loop', 'unknown', '', 'Crash loop, last exit: exited (137), cause unknown'],
+  ] as const)('with the problem %s and the reason %s are described in words', (kind, reason, error, text) => {
+    const exit = { code: 137, reason, error, finishedAt: null };
+    const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode: 137, exit }] });
     expect(containerRows(containersWith(failed({ kind, groups: [group] })))).toMatchObject([{ problem: text }]);
   });
 

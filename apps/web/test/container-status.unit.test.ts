@@ -47,6 +47,22 @@ describe('the displayed state of a container', () => {
     });
   });
 
+  test.each([
+    ['exited', 'stopped', 143, 'finished', 'stopped'],
+    ['exited', 'completed', 0, 'finished', 'completed'],
+    ['exited', 'oom', 137, 'crashed', 'out of memory'],
+    ['exited', 'crashed', 1, 'crashed', 'crashed (1)'],
+    ['exited', 'unknown', 5, 'finished', 'exited (5), cause not reported by Podman'],
+    ['stopped', 'stopped', 143, 'finished', 'stopped'],
+    ['created', 'failed_to_start', 0, 'crashed', 'could not start: port 8080 is already in use'],
+    ['restarting', 'oom', 137, 'restarting', 'restarting, out of memory'],
+  ] as const)('in the state %s with the reason %s says why the process ended', (state, reason, code, icon, label) => {
+    const error = reason === 'failed_to_start' ? 'listen tcp4 :8080: bind: address already in use' : '';
+    const exit = { code, reason, error, finishedAt: null };
+    const shown = containerStatus(container({ state, exit, exitCode: code, engineName: 'Podman' }));
+    expect(shown).toMatchObject({ icon, label });
+  });
+
   test('is a crash only with the exit code of an error', () => {
     const iconOf = (exitCode: number | null) => containerStatus(container({ state: 'exited', exitCode })).icon;
     expect([0, null, 130, 143, 3_221_225_786, 1].map(iconOf)).toEqual([

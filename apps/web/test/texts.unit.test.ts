@@ -132,6 +132,17 @@ describe('an event', () => {
   });
 
   test.each([
+    [{ exitCode: 143, exitReason: 'stopped' }, 'finished', 'stopped'],
+    [{ exitCode: 137, exitReason: 'oom' }, 'crashed', 'out of memory'],
+    [{ exitCode: 143, exitReason: 'unknown' }, 'finished', 'exited (143), cause unknown'],
+    [{ exitCode: 128, exitReason: 'failed_to_start', from: 'created', to: 'created' }, 'crashed', 'could not start'],
+    [{ kind: 'created', exitCode: 0, exitReason: 'completed' }, 'created', 'created, completed'],
+    [{ kind: 'restarted', exitCode: 1, exitReason: 'crashed' }, 'restarting', 'restarted, then crashed (1)'],
+  ] as const)('with the fields %j has the icon "%s" and the label "%s"', (fields, icon, label) => {
+    expect(eventStatus(event(fields))).toEqual({ icon, label });
+  });
+
+  test.each([
     [{ kind: 'restarted', exitCode: 1 }, 'restarted (1)'],
     [{ kind: 'restarted', exitCode: null }, 'restarted'],
     [{ kind: 'health_changed', to: 'unhealthy' }, 'became unhealthy'],

@@ -9,7 +9,7 @@ export type AgentArchitecture = z.output<typeof AgentArchitecture>;
  *
  * - `ready`: it can be installed. The other fields describe it.
  * - `preparing`: the server builds its first release in the background, which takes about a minute.
- * - `failed`: that build failed. The server's log contains the reason.
+ * - `failed`: that build failed, or the release is damaged. The server's log contains the reason.
  * - `none`: the server has no release.
  */
 export const AgentRelease = z.object({

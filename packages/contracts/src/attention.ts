@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ContainerExit } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
 import { HostProblemCode } from './host-problems.js';
@@ -80,6 +81,7 @@ const LatestContainer = z.object({
   dockerId: z.string(),
   name: z.string(),
   exitCode: z.int().nullable(),
+  exit: ContainerExit.nullable(),
   since: Timestamp,
 });
 

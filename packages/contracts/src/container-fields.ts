@@ -148,7 +148,16 @@ export const CONTAINER_FIELDS = {
     optional: true,
     isValid: isFieldList,
   },
-  exit: { kind: 'exit', sqlType: 'jsonb', digestMarker: '^', ...reported, ...silentLife, limit: EXIT_ERROR_LENGTH_MAX },
+  exit: {
+    kind: 'exit',
+    sqlType: 'jsonb',
+    digestMarker: '^',
+    ...reported,
+    ...silentLife,
+    limit: EXIT_ERROR_LENGTH_MAX,
+    // A CSV export has one column for each value of the exit.
+    exported: false,
+  },
   oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...reported, ...silentLife },
   restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...reported, ...silentLife },
   imageDigest: {
@@ -213,6 +222,6 @@ const VERSION_3_FIELD_COUNT = 11;
  * (`ContainerTotals`). A new field or a new `DERIVATION_VERSION` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
-  `3.${DERIVATION_VERSION}`,
+  `4.${DERIVATION_VERSION}`,
   ...CONTAINER_FIELD_NAMES.slice(VERSION_3_FIELD_COUNT),
 ].join('+');

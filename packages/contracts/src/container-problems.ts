@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { ContainerExit } from './container-exit.js';
+import { ERROR_REASONS, isErrorCode } from './exit-code.js';
 
 /**
  * The reasons why a container needs attention, most severe first:
@@ -6,28 +8,36 @@ import { z } from 'zod';
  * - `crash_loop`: the container exited with an error at least three times within the last hour.
  * - `unhealthy`: its health check fails.
  * - `dead`: the engine could not remove it.
- * - `failed`: it exited with an error and was not started again. Exit codes of containers that someone stopped
- *   (`STOPPED_EXIT_CODES`) are not errors.
+ * - `failed`: it exited with an error and was not started again, or it could not be started (`isFailed`).
  */
 export const ContainerProblemCode = z.enum(['crash_loop', 'unhealthy', 'dead', 'failed']);
 export type ContainerProblemCode = z.output<typeof ContainerProblemCode>;
 
-/**
- * The exit codes of processes that were stopped by SIGINT (130), by SIGTERM (143), or by Ctrl+C on Windows
- * (0xC000013A).
- */
-export const STOPPED_EXIT_CODES: readonly number[] = [130, 143, 3_221_225_786];
-
-/** Returns whether an exit code means an error: whether it is neither 0 nor the code of a stopped process. */
-export const isErrorCode = (exitCode: number | null): exitCode is number =>
-  exitCode !== null && exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
-
 /** The states of a container whose process has ended. Only Podman has the state `stopped`. */
 export const ENDED_STATES: readonly string[] = ['exited', 'stopped'];
 
-/** Returns whether a container has the problem `failed`. */
-export const isFailed = ({ state, exitCode }: { state: string; exitCode: number | null }): boolean =>
-  ENDED_STATES.includes(state) && isErrorCode(exitCode);
+/** The states of a container that was never started. Only Podman has the state `initialized`. */
+export const UNSTARTED_STATES: readonly string[] = ['created', 'initialized'];
+
+/**
+ * Returns whether a container has the problem `failed`. If its agent reported an exit, the reason decides. An older
+ * agent reports only the exit code, in the status text. In that case, any code except those of stopped processes
+ * (`STOPPED_EXIT_CODES`) is an error.
+ */
+export function isFailed({
+  state,
+  exitCode,
+  exit,
+}: {
+  state: string;
+  exitCode: number | null;
+  exit?: Pick<ContainerExit, 'reason'> | null | undefined;
+}): boolean {
+  const isEnded = ENDED_STATES.includes(state);
+  if (!exit) return isEnded && isErrorCode(exitCode);
+  if (exit.reason === 'failed_to_start' && UNSTARTED_STATES.includes(state)) return true;
+  return isEnded && ERROR_REASONS.includes(exit.reason);
+}
 
 /** Minimum number of exits with an error within an hour that count as a crash loop. */
 export const CRASH_LOOP_EXITS_MIN = 3;

@@ -20,6 +20,8 @@ export const ContainerView = z.object({
   ...Container.shape,
   state: ContainerState,
   ...HostFields,
+  /** The name of the host's engine, such as `Docker` or `Podman`. */
+  engineName: z.string(),
   asOf: Timestamp.nullable(),
   health: Health.nullable(),
   exitCode: z.int().nullable(),

@@ -28,6 +28,8 @@ export const Host = z.object({
   containersByState: z.record(z.string(), z.int()),
   /** Counts of the present containers with a health check, by health. Zero counts are omitted. */
   containersByHealth: z.record(z.string(), z.int()),
+  /** Counts of the present containers whose process has ended, by the reported reason. Zero counts are omitted. */
+  containersByExitReason: z.record(z.string(), z.int()),
   revision: z.int(),
   lastSeenAt: Timestamp.nullable(),
   confirmedAt: Timestamp.nullable(),

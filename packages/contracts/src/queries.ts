@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ExitReason } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
@@ -75,6 +76,7 @@ const containerQuery = z.strictObject({
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
   problem: anyOf(ContainerProblemCode).optional(),
+  exitReason: anyOf(ExitReason).optional(),
   image: anyOf(filterTerm).optional(),
   label: anyOf(LabelFilter).optional(),
   q: filterTerm.optional(),
@@ -153,6 +155,7 @@ export const EventQuery = z.strictObject({
   dockerId: anyOf(DockerId).optional(),
   name: anyOf(filterTerm).optional(),
   kind: anyOf(EventKind).optional(),
+  exitReason: anyOf(ExitReason).optional(),
   since: Instant.optional(),
   until: Instant.optional(),
   ...Paging,
@@ -246,5 +249,6 @@ export const StreamQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   kind: anyOf(EventKind).optional(),
   name: anyOf(filterTerm).optional(),
+  exitReason: anyOf(ExitReason).optional(),
 });
 export type StreamQuery = z.output<typeof StreamQuery>;

@@ -4,11 +4,14 @@ import { HostProblemCode } from './host-problems.js';
 
 const Count = z.int().nonnegative();
 
-/** Counts by state or health. Zero counts are omitted. */
+/** Counts by state, health or reason of the exit. Zero counts are omitted. */
 const Counts = z.record(z.string(), Count);
 
-/** Counts of containers. `total` is the sum of `byState`; `byHealth` counts only containers with a health check. */
-export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealth: Counts });
+/**
+ * Counts of containers. `total` is the sum of `byState`. `byHealth` counts only containers with a health check, and
+ * `byExitReason` only containers whose process has ended and whose agent reports the reason.
+ */
+export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealth: Counts, byExitReason: Counts });
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
 /**

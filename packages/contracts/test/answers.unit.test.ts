@@ -20,6 +20,7 @@ test('a container as operators read it has all fields that an agent sends, and t
     hostId: HOST,
     hostName: 'web-1',
     hostFreshness: 'online',
+    engineName: 'Docker',
     asOf: NOW,
     health: null,
     exitCode: 1,

@@ -29,5 +29,5 @@ test('the fields of the first release keep their order, and later fields are par
     'labels',
   ]);
   const addedFields = CONTAINER_FIELD_NAMES.slice(CONTAINER_FIELD_NAMES.indexOf('truncated') + 1);
-  expect(CONTAINER_PARSER_VERSION).toBe(['3.2', ...addedFields].join('+'));
+  expect(CONTAINER_PARSER_VERSION).toBe(['4.2', ...addedFields].join('+'));
 });

@@ -1,6 +1,9 @@
-/** Errors that occur when a database is opened. Each message is one line for the person who starts Muster. */
+/**
+ * Errors that occur when a database is opened, migrated, backed up, restored or moved. Each message is one line for the
+ * person who starts Muster or runs the command, and says what to do if there is something to do.
+ */
 
-/** Base class of the errors of `openDatabase` whose cause is outside our code. Messages never contain a password. */
+/** Base class of these errors. Their cause is outside our code. Messages never contain a password. */
 export abstract class DatabaseOpenError extends Error {
   abstract readonly code: string;
 }

@@ -7,6 +7,7 @@ import type { Variable } from '../config/settings.js';
 import type { AgentEnv } from '../env.js';
 import { ExitCodes, StopError, type ExitCode } from '../exit.js';
 import { readText, send } from '../http/exchange.js';
+import { describeProblemText } from '../muster/client.js';
 import { connectionSettings, describeFailure, formatDiagnosis } from '../muster/connection-failure.js';
 import { createMusterRoute } from '../muster/route.js';
 import { createStateStore } from '../state/state-store.js';
@@ -137,9 +138,10 @@ async function fetchScript(env: AgentEnv, url: URL, signal: AbortSignal): Promis
     problem =
       status === 404
         ? 'the server has no agent release'
-        : formatDiagnosis(
+        : (describeProblemText(body) ??
+          formatDiagnosis(
             describeForeignResponse(settings, { path, status, body, location: response.headers.location ?? null }),
-          );
+          ));
   } catch (error) {
     signal.throwIfAborted();
     problem = formatDiagnosis(describeFailure(settings, error, timeout.aborted ? TIMEOUT_MS : null));

@@ -5,7 +5,7 @@ import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
 import { createEngineRoute } from './connect.js';
 import { EngineError } from './errors.js';
-import { openEvents } from './event-stream.js';
+import { openEvents, readPastEvents } from './event-stream.js';
 import { LIST_TIMEOUT_MS_DEFAULT, createListTimeout } from './list-timeout.js';
 import { ContainerList, InfoReply, InspectedContainer, InspectedImage, VersionReply } from './shapes.js';
 import type { EngineEvent, ListedContainer } from './shapes.js';
@@ -30,6 +30,11 @@ export interface EngineClient {
   inspectImage(id: string, signal: AbortSignal): Promise<string[] | null>;
   /** Subscribes to events. Resolves when the engine has answered. The iteration ends or throws when the stream ends. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
+  /**
+   * Reads the events of a past period that show why containers ended. Engines keep only some of them. The times are in
+   * milliseconds since 1970.
+   */
+  readPastEvents(period: { fromMs: number; toMs: number }, signal: AbortSignal): Promise<EngineEvent[]>;
   close(): void;
 }
 
@@ -186,6 +191,14 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
         // The signal was not aborted, so the stream itself stopped waiting for the headers.
         const isTimedOut = (error as Error).name === 'AbortError';
         throw await toEngineError(error, isTimedOut ? timeouts.callMs : null, address);
+      }
+    },
+    async readPastEvents(period, signal) {
+      try {
+        return await readPastEvents(route, await versioned('/events', signal), period, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error instanceof EngineError ? error : await toEngineError(error, null, address);
       }
     },
     close: () => route.close(),

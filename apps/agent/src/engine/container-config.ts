@@ -5,7 +5,6 @@ const textOrEmpty = z.string().catch('');
 
 /** The configuration in the response to `GET /containers/{id}/json`. Every field falls back to a default. */
 export const InspectedConfig = z.object({
-  Config: z.object({ Image: textOrEmpty }).catch({ Image: '' }),
   HostConfig: z.object({ NetworkMode: textOrEmpty }).catch({ NetworkMode: '' }),
   NetworkSettings: z
     .object({
@@ -18,7 +17,7 @@ export const InspectedConfig = z.object({
     .nullable()
     .catch(null),
 });
-type InspectedConfig = z.output<typeof InspectedConfig>;
+type InspectedConfig = z.output<typeof InspectedConfig> & { Config: { Image: string } };
 
 /** How a container was created. */
 export interface ContainerConfig {

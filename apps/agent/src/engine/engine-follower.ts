@@ -5,11 +5,18 @@ import type { EngineClient } from './client.js';
 import type { EngineGate } from './engine-gate.js';
 import { EngineError } from './errors.js';
 import { createHealthChecks } from './health-checks.js';
+import type { ExitHistory } from './exit-history.js';
 import type { Inventory } from './inventory.js';
 import { toHealth } from './to-container.js';
 import { createEngineWatch, type WatchTimes } from './watch.js';
 import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
+
+/** How far back events are read after the start, in milliseconds. */
+const PAST_MS_MAX = 3_600_000;
+
+/** How long an event stream can be dead before it is closed, in milliseconds. Events of this time are read again. */
+const SILENT_MS_MAX = 120_000;
 
 /** Passes an engine's events on to the inventory and the reporter. */
 export interface EngineFollower {
@@ -27,10 +34,12 @@ export interface EngineFollowerOptions {
   engine: EngineClient;
   gate: EngineGate;
   inventory: Inventory;
+  exits: ExitHistory;
   poller: EnginePoller;
   reporter: Pick<Reporter, 'markChanged' | 'invalidate'>;
   /** Returns monotonic time in milliseconds. */
   now: () => number;
+  wallNow: () => Date;
   random: () => number;
   log: Logger;
   times?: WatchTimes;
@@ -38,7 +47,7 @@ export interface EngineFollowerOptions {
 
 /** Creates a follower for `engine`. */
 export function createEngineFollower(options: EngineFollowerOptions): EngineFollower {
-  const { engine, gate, inventory, poller, reporter, now, random, log, times } = options;
+  const { engine, gate, inventory, exits, poller, reporter, now, wallNow, random, log, times } = options;
   const stopped = new AbortController();
   const checkHealth = createHealthChecks({
     engine,
@@ -57,6 +66,24 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));
 
+  /** The time from which events may be missing, in milliseconds since 1970. */
+  let missedFromMs = wallNow().getTime() - PAST_MS_MAX;
+  /** When the last stream ended, in milliseconds since 1970; null before that. */
+  let lostAtMs: number | null = null;
+
+  /** Reads the events that were missed before the stream was opened. */
+  async function readMissedEvents(fromMs: number): Promise<void> {
+    try {
+      const period = { fromMs, toMs: wallNow().getTime() };
+      for (const event of await engine.readPastEvents(period, stopped.signal)) exits.record(event);
+    } catch (error) {
+      if (stopped.signal.aborted) return;
+      // A proxy may refuse this. The reasons of the ends in this period are then unknown.
+      if (!(error instanceof EngineError)) throw error;
+      log.debug({ reason: error.message }, 'cannot read the past events of the engine');
+    }
+  }
+
   /** Records the health that an event reports; null if the event does not contain it. Often, it has not changed. */
   function recordHealth(id: string, health: Health | null): void {
     if (health === null) checkHealth(id);
@@ -71,21 +98,29 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         log.debug('subscribed to the engine’s events');
         if (!wasWatching) inventory.retryInspections();
         wasWatching = true;
+        if (lostAtMs !== null) exits.recordAbsence(lostAtMs, wallNow().getTime());
+        exits.waitFor(readMissedEvents(missedFromMs));
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();
         gate.reopen();
         reporter.invalidate();
         settle();
       },
-      onEvent({ Action, Actor: { ID }, HealthStatus }) {
+      onEvent(event) {
+        const { Action, Actor, HealthStatus } = event;
+        const { ID } = Actor;
+        const mayReasonChange = exits.record(event);
         if (Action.startsWith('health_status')) {
           recordHealth(ID, toHealth(HealthStatus));
           return;
         }
-        if (Action === 'start') inventory.invalidate(ID);
-        reporter.markChanged();
+        if (Action === 'start' || Action === 'die') inventory.invalidate(ID);
+        const changesList = Action !== 'kill' && Action !== 'oom';
+        if (changesList || mayReasonChange) reporter.markChanged();
       },
       onLost(error) {
+        lostAtMs = wallNow().getTime();
+        missedFromMs = lostAtMs - SILENT_MS_MAX;
         log.debug({ reason: error instanceof Error ? error.message : null }, 'the engine’s event stream has ended');
         // Events may have been missed. If a new stream can be opened soon, one reading after that finds all changes.
         reporter.markChanged();

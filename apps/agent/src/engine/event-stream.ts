@@ -3,7 +3,7 @@ import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
 /**
- * The actions that can change the container list. The subscription requests only events with these actions, because
+ * The actions that can change the container list, or that show why a container ended (`kill` and `oom`). The subscription requests only events with these actions, because
  * exec_* and similar events are more than half of all events of an engine with health checks. In a filter, Podman
  * before version 5 expects `died` instead of `die`. Podman's name for `destroy` is `remove`, and its last event after
  * an exit is `cleanup`.
@@ -12,6 +12,8 @@ export const WATCHED_ACTIONS = [
   'create',
   'start',
   'restart',
+  'kill',
+  'oom',
   'die',
   'died',
   'stop',
@@ -25,7 +27,15 @@ export const WATCHED_ACTIONS = [
   'remove',
 ] as const;
 
-const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container'], event: WATCHED_ACTIONS }));
+/** The actions that show why a container ended. */
+const EXIT_ACTIONS = ['kill', 'oom', 'die', 'died', 'stop'] as const;
+
+const filtersOf = (actions: readonly string[]): string =>
+  `filters=${encodeURIComponent(JSON.stringify({ type: ['container'], event: actions }))}`;
+
+/** Maximum number of past events that are read. Docker keeps 256 in memory. Podman keeps a file or a journal. */
+const PAST_EVENTS_MAX = 5_000;
+const PAST_EVENTS_MS_MAX = 1_500;
 
 /**
  * Maximum length of a line, in characters. The limit is more than a hundred times the length of the longest event, and
@@ -48,10 +58,40 @@ export async function openEvents(
   path: string,
   signal: AbortSignal,
 ): Promise<AsyncIterable<EngineEvent>> {
+  return subscribe(route, `${path}?${filtersOf(WATCHED_ACTIONS)}`, signal);
+}
+
+/**
+ * Reads the events of a past period that show why containers ended, at most `PAST_EVENTS_MAX` of them, and at most for
+ * `PAST_EVENTS_MS_MAX`. The times are in milliseconds since 1970. Throws like `openEvents`.
+ */
+export async function readPastEvents(
+  route: HttpRoute,
+  path: string,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+  signal: AbortSignal,
+): Promise<EngineEvent[]> {
+  const period = `since=${Math.floor(fromMs / 1_000)}&until=${Math.ceil(toMs / 1_000)}`;
+  // By a clock that is slow, the period has not passed yet, and the engine waits for further events.
+  const timeout = AbortSignal.timeout(PAST_EVENTS_MS_MAX);
+  const combinedSignal = AbortSignal.any([signal, timeout]);
+  const past: EngineEvent[] = [];
+  try {
+    // Leaving the loop closes the connection.
+    for await (const event of await subscribe(route, `${path}?${period}&${filtersOf(EXIT_ACTIONS)}`, combinedSignal)) {
+      if (past.push(event) === PAST_EVENTS_MAX) break;
+    }
+  } catch (error) {
+    if (!timeout.aborted || signal.aborted) throw error;
+  }
+  return past;
+}
+
+async function subscribe(route: HttpRoute, path: string, signal: AbortSignal): Promise<AsyncIterable<EngineEvent>> {
   const headersTimeout = new AbortController();
   const timer = setTimeout(() => headersTimeout.abort(new Error('no answer to /events in time')), HEADERS_TIMEOUT_MS);
   const combinedSignal = AbortSignal.any([signal, headersTimeout.signal]);
-  const call = { method: 'GET', path: `${path}?filters=${FILTERS}`, signal: combinedSignal } as const;
+  const call = { method: 'GET', path, signal: combinedSignal } as const;
   const response = await send(route, call).finally(() => clearTimeout(timer));
   if (response.statusCode !== 200) {
     response.destroy();

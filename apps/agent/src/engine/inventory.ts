@@ -10,7 +10,8 @@ import { createImageDigests } from './image-digests.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
 import { ageRange, minAgeMs } from './status-age.js';
-import { NOT_INSPECTED, toContainer, toHealth, toName, type Inspected } from './to-container.js';
+import { createExitHistory, type ExitHistory } from './exit-history.js';
+import { NOT_INSPECTED, isCreated, toContainer, toHealth, toName, type Inspected } from './to-container.js';
 
 /** The result of reading an engine. */
 export interface InventoryReading {
@@ -34,7 +35,7 @@ export interface Inventory {
    * inspected facts that may be outdated, unless two further lists lack it.
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
-  /** Drops the inspected facts of a container, because it started. */
+  /** Drops the inspected facts of a container, because it started or ended. */
   invalidate(id: string): void;
   /**
    * Records the health that an event reports; null if the event does not contain it, so that the container must be
@@ -69,6 +70,9 @@ const UNCONFIRMED_MS_MAX = 50_000;
  * the facts from before the start. Later lists count the age from the beginning of the start.
  */
 const START_MS_MAX = 2_000;
+
+/** Maximum number of inspections of containers that were never started, in each period of `UNCONFIRMED_MS_MAX`. */
+const CREATED_INSPECTIONS_MAX = 200;
 
 /** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
 const YIELD_INTERVAL_MS = 20;
@@ -109,19 +113,21 @@ const NEW_ENTRY: Readonly<Entry> = {
 
 /**
  * Creates an inventory of the engine that `client` calls. Text that matches the patterns is redacted. `now` returns
- * monotonic time in milliseconds.
+ * monotonic time in milliseconds. `exits` decides why containers ended.
  */
 export function createInventory(
   client: EngineClient,
   redaction: RedactionPatterns,
   log: Pick<Logger, 'warn'>,
   now: () => number = () => performance.now(),
+  exits: Pick<ExitHistory, 'decide' | 'keepOnly' | 'settled'> = createExitHistory(),
 ): Inventory {
   // An event replaces the entry of a container. An inspection that is in flight then writes its outdated result to the
   // replaced entry, which nothing reads any more.
   const entries = new Map<string, Entry>();
   const imageDigests = createImageDigests(client, now);
   let areInspectionsFailing = false;
+  let createdWindow = { endsAt: Number.NEGATIVE_INFINITY, left: 0 };
   let isRedactionLimited = false;
 
   function replaceEntry(id: string, changes: Partial<Entry>): void {
@@ -131,8 +137,6 @@ export function createInventory(
 
   /** Returns the inspected facts of a listed container, after an inspection if they may be outdated. */
   async function inspect(listed: ListedContainer, reading: Reading, signal: AbortSignal): Promise<Inspected> {
-    // A container that never started has no facts to inspect, and there can be thousands of such containers.
-    if (listed.State === 'created') return NOT_INSPECTED;
     const known = entries.get(listed.Id);
     const ageMs = minAgeMs(listed.Status) ?? 0;
     // Another state, or a lower age, shows that the container has started or exited since the last list.
@@ -140,7 +144,9 @@ export function createInventory(
     const entry: Entry = isSameRun ? known : { ...(known ?? NEW_ENTRY), inspected: null, state: listed.State };
     entry.ageMs = ageMs;
     entries.set(listed.Id, entry);
-    const isWanted = entry.inspected === null || isUnconfirmed(entry, entry.inspected, listed, reading.listedAt);
+    const isWanted = isCreated(listed)
+      ? reading.createdIds.has(listed.Id)
+      : entry.inspected === null || isUnconfirmed(entry, entry.inspected, listed, reading.listedAt);
     const current = isWanted ? await update(entry, listed, reading, signal) : entry;
     const health = listedHealth(listed);
     if (current.inspected !== null && health !== null) current.inspected = { ...current.inspected, health };
@@ -195,6 +201,25 @@ export function createInventory(
     return removed;
   }
 
+  /**
+   * Selects the containers to inspect among those that were never started. A failed start changes neither their state
+   * nor their status, and sends no event, so they are inspected repeatedly, but there can be thousands of them. Those
+   * whose inspection is the oldest come first.
+   */
+  function selectCreated(listed: readonly ListedContainer[]): ReadonlySet<string> {
+    if (now() >= createdWindow.endsAt)
+      createdWindow = { endsAt: now() + UNCONFIRMED_MS_MAX, left: CREATED_INSPECTIONS_MAX };
+    const due = listed
+      .filter(isCreated)
+      .map(({ Id }) => ({ Id, entry: entries.get(Id) ?? NEW_ENTRY }))
+      .filter(({ entry }) => entry.inspected === null || now() - entry.inspectedAt > UNCONFIRMED_MS_MAX)
+      .filter(({ entry }) => now() >= entry.retryAt)
+      .sort((a, b) => a.entry.inspectedAt - b.entry.inspectedAt)
+      .slice(0, createdWindow.left);
+    createdWindow.left -= due.length;
+    return new Set(due.map(({ Id }) => Id));
+  }
+
   /** Schedules the next inspections after failures, and logs a failure if the last reading had none. */
   function recordFailures(failures: Reading['failures']): void {
     for (const id of failures.keys()) {
@@ -235,16 +260,22 @@ export function createInventory(
   return {
     async read(signal) {
       const listed = await client.listContainers(signal);
-      const reading: Reading = { listedAt: now(), failures: new Map() };
       const presentIds = new Set(listed.map(({ Id }) => Id));
       for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
+      await exits.settled();
+      exits.keepOnly(presentIds);
       const isTruncated = listed.length > SNAPSHOT_CONTAINERS_MAX;
       const reported = isTruncated ? firstByName(listed) : listed;
+      const reading: Reading = { listedAt: now(), createdIds: selectCreated(reported), failures: new Map() };
       // The API refuses a snapshot that contains a container twice.
       const byId = new Map<string, Container>();
       await pMap(
         reported,
-        async (each) => void byId.set(each.Id, toContainer(each, await inspect(each, reading, signal))),
+        async (each) => {
+          const inspected = await inspect(each, reading, signal);
+          const exit = inspected.run === null ? null : exits.decide(each.Id, inspected.run);
+          byId.set(each.Id, toContainer(each, inspected, exit));
+        },
         { concurrency: INSPECTIONS_MAX },
       );
       const doubtful = [...reading.failures].filter(([, { isListOutdated }]) => isListOutdated).map(([id]) => id);
@@ -282,6 +313,8 @@ interface InspectionFailure {
 interface Reading {
   /** When the list was received. */
   listedAt: number;
+  /** The ids of the containers to inspect among those that were never started. */
+  createdIds: ReadonlySet<string>;
   /** The failed inspections, by the container's id. */
   failures: Map<string, InspectionFailure>;
 }

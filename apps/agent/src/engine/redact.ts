@@ -60,7 +60,7 @@ const LIMITS_DEFAULT: RedactionLimits = { charactersMax: 16 * 1024 * 1024, msMax
 /** Redacts secrets in the containers of one snapshot. */
 export interface Redactor {
   /**
-   * Returns the container with all matches in its command and in its labels' values redacted. If the limits do not
+   * Returns the container with all matches in its command, its labels' values and its exit's error redacted. If the limits do not
    * allow a text to be searched, the whole text is redacted. No text is returned unsearched.
    */
   redact(container: Container): Container;
@@ -99,14 +99,20 @@ export function createRedactor(
     return matches(patterns.names, name) ? REDACTED : redactText(value, patterns);
   }
 
+  function redactFreeText(text: string): string {
+    const isSearched = text === '' || reserveSearch(Math.min(text.length, SEARCH_LENGTH_MAX));
+    return isSearched ? redactText(text, patterns) : REDACTED;
+  }
+
   return {
     withheldCount: () => withheld,
     redact(container) {
-      const { command } = container;
+      const { command, exit } = container;
       const labels = Object.create(null) as Container['labels'];
       for (const [name, value] of Object.entries(container.labels)) labels[name] = redactLabel(name, value);
-      const isSearched = command === '' || reserveSearch(Math.min(command.length, SEARCH_LENGTH_MAX));
-      return { ...container, command: isSearched ? redactText(command, patterns) : REDACTED, labels };
+      const redacted = { ...container, command: redactFreeText(command), labels };
+      if (exit) redacted.exit = { ...exit, error: redactFreeText(exit.error) };
+      return redacted;
     },
   };
 }

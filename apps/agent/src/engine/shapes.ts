@@ -9,6 +9,7 @@ import { InspectedConfig } from './container-config.js';
  */
 
 const textOrEmpty = z.string().catch('');
+const numberOrZero = z.number().catch(0);
 
 /**
  * A container's health. All engines return it in inspections, and Docker also returns it in the list since API version
@@ -61,11 +62,28 @@ export type ListedContainer = z.output<typeof ListedContainer>;
 /** The response to `GET /containers/json`. */
 export const ContainerList = z.array(ListedContainer);
 
+const integerOrNull = z.int().nullable().catch(null).default(null);
+
 /** The parts of `GET /containers/{id}/json` that the list lacks. */
 export const InspectedContainer = z.object({
-  State: z.object({ StartedAt: textOrEmpty, Health: ListedHealth }),
+  State: z.object({
+    Status: textOrEmpty,
+    ExitCode: integerOrNull,
+    OOMKilled: z.boolean().nullable().catch(null).default(null),
+    /** Why the engine could not start the container, or could not remove it. */
+    Error: textOrEmpty,
+    StartedAt: textOrEmpty,
+    FinishedAt: textOrEmpty,
+    Health: ListedHealth,
+  }),
+  RestartCount: integerOrNull,
+  Config: z
+    .object({ Image: textOrEmpty, StopSignal: textOrEmpty, StopTimeout: integerOrNull })
+    .catch({ Image: '', StopSignal: '', StopTimeout: null })
+    .default({ Image: '', StopSignal: '', StopTimeout: null }),
   ...InspectedConfig.shape,
 });
+export type InspectedContainer = z.output<typeof InspectedContainer>;
 
 /** The parts of `GET /images/{id}/json` that the agent reads. */
 export const InspectedImage = z.object({ RepoDigests: z.array(textOrEmpty).catch([]) });
@@ -101,7 +119,12 @@ export type InfoReply = z.output<typeof InfoReply>;
 export const EngineEvent = z.object({
   Type: textOrEmpty,
   Action: textOrEmpty,
-  Actor: z.object({ ID: textOrEmpty }).catch({ ID: '' }),
+  Actor: z
+    .object({ ID: textOrEmpty, Attributes: z.object({ signal: z.string().optional().catch(undefined) }).catch({}) })
+    .catch({ ID: '', Attributes: {} }),
+  /** The time in seconds, and in nanoseconds. */
+  time: numberOrZero,
+  timeNano: numberOrZero,
   /** The health in Podman's `health_status` events since version 5. Docker's events have it in `Action`. */
   HealthStatus: z.string().optional().catch(undefined),
 });

@@ -1,14 +1,16 @@
 import {
+  COUNT_MAX,
   Instant,
   PORT_IP_LENGTH_MAX,
   STATUS_LENGTH_MAX,
   mergePorts,
   type Container,
+  type ContainerExit,
   type Health,
   type Port,
 } from '@muster/contracts';
-import type { z } from 'zod';
 import { toContainerConfig, type ContainerConfig } from './container-config.js';
+import type { LastRun } from './exit-reason.js';
 import type { InspectedContainer, ListedContainer, ListedPort } from './shapes.js';
 
 /**
@@ -19,26 +21,52 @@ export interface Inspected {
   /** The start time (RFC 3339); null if the container never started or the time is unknown. */
   startedAt: string | null;
   health: Health | null;
+  /** Null if the container was not inspected. */
+  run: LastRun | null;
+  /** Number of restarts by the engine; null if it is unknown. */
+  restartCount: number | null;
   /** Absent if it is not known. */
   config?: ContainerConfig;
 }
 
 /** The facts of a container that was not inspected. */
-export const NOT_INSPECTED: Inspected = { startedAt: null, health: null };
+export const NOT_INSPECTED: Inspected = { startedAt: null, health: null, run: null, restartCount: null };
 
-/** Converts the response to an inspection. */
-export const toInspected = (reply: z.output<typeof InspectedContainer>): Inspected => ({
-  startedAt: toStartedAt(reply.State.StartedAt),
-  health: toHealth(reply.State.Health?.Status),
-  config: toContainerConfig(reply),
-});
+/** How long engines wait by default before they kill a container that must stop, in seconds. */
+const STOP_TIMEOUT_S_DEFAULT = 10;
+
+/** Converts an inspection from the engine's format. */
+export function toInspected(reply: InspectedContainer): Inspected {
+  const { State, Config, RestartCount } = reply;
+  const startedAt = toInstant(State.StartedAt);
+  const finishedAt = toInstant(State.FinishedAt);
+  const run: LastRun = {
+    isRunning: isRunningState(State.Status.toLowerCase()),
+    startedAtMs: startedAt === null ? null : Date.parse(startedAt),
+    finishedAtMs: finishedAt === null ? null : Date.parse(finishedAt),
+    exitCode: State.ExitCode,
+    oomKilled: State.OOMKilled ?? false,
+    error: replaceUnstorable(State.Error),
+    stopSignal: Config.StopSignal,
+    // Podman before version 5 reports 0 for the default.
+    stopTimeoutMs: (Config.StopTimeout || STOP_TIMEOUT_S_DEFAULT) * 1_000,
+  };
+  return {
+    startedAt,
+    health: toHealth(State.Health?.Status),
+    run,
+    restartCount: RestartCount !== null && RestartCount >= 0 && RestartCount <= COUNT_MAX ? RestartCount : null,
+    config: toContainerConfig(reply),
+  };
+}
 
 /**
  * Converts one container from the engine's format to the contract's `Container`. Missing fields get the contract's
  * defaults, and values that the contract does not allow (such as port 0) are omitted. The result is valid except for
- * texts that exceed a limit. `fitContainer` shortens these texts and records that it did.
+ * texts that exceed a limit. `fitContainer` shortens these texts and records that it did. `exit` is reported only for a
+ * container that the list shows as ended or not started.
  */
-export function toContainer(listed: ListedContainer, inspected: Inspected): Container {
+export function toContainer(listed: ListedContainer, inspected: Inspected, exit: ContainerExit | null): Container {
   const state = toState(listed.State);
   return {
     dockerId: listed.Id,
@@ -51,14 +79,22 @@ export function toContainer(listed: ListedContainer, inspected: Inspected): Cont
     ports: toPorts(listed, inspected.config),
     labels: toLabels(listed.Labels),
     startedAt: inspected.startedAt,
+    ...(exit === null || isRunningState(state) ? {} : { exit }),
+    ...(inspected.run === null ? {} : { oomKilled: inspected.run.oomKilled }),
+    ...(inspected.restartCount === null ? {} : { restartCount: inspected.restartCount }),
   };
 }
 
+const isRunningState = (state: string): boolean => state === 'running' || state === 'paused' || state === 'stopping';
+
+/** Returns whether the container exists but its process was never started successfully, or is not known to have been. */
+export const isCreated = ({ State }: Pick<ListedContainer, 'State'>): boolean => toState(State) === 'created';
+
 /**
- * Converts a container's start time from the engine's format to an instant. Returns null for Go's zero time
+ * Converts a time from the engine's format to an instant. Returns null for Go's zero time
  * (`0001-01-01T00:00:00Z`) and for invalid values.
  */
-export function toStartedAt(value: string): string | null {
+export function toInstant(value: string): string | null {
   const parsed = Instant.safeParse(value);
   return parsed.success && !parsed.data.startsWith('0001-01-01') ? parsed.data : null;
 }

@@ -221,6 +221,12 @@ const describeProblem = ({ status, title, detail, errors = [], requestId }: Prob
     `(request ${requestId})`,
   ].join(' ');
 
+/** Returns what a problem document of Muster says; null if the text is not a problem document. */
+export function describeProblemText(text: string): string | null {
+  const problem = Problem.safeParse(parseJson(text));
+  return problem.success ? describeProblem(problem.data) : null;
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

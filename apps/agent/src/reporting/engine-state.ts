@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { EngineGate } from '../engine/engine-gate.js';
-import type { EngineFault, EnginePoller } from '../engine/engine-poller.js';
+import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
 import type { MachineFacts } from '../engine/identity.js';
 import type { LogOnce } from '../lib/log-once.js';
 
@@ -20,7 +20,14 @@ export interface EngineStateOptions {
 export interface EngineState {
   /** Returns why the engine cannot be read; null if it can. */
   fault(): EngineFault | null;
-  recordReadable(containers: number): void;
+  /** Returns the number of containers in the last reading; null before the first one. */
+  containers(): number | null;
+  /** Returns how many containers of the last reading have a field that was shortened because it exceeds a limit. */
+  truncatedContainers(): number;
+  /** Returns why the last reading can be reported only in part; null if it can be reported in full. */
+  incompleteness(): string | null;
+  /** Records a reading, so the engine can be read. */
+  recordReadable(reading: EngineReading): void;
   /** Records a fault. Returns whether its kind is new, and the wait until the next list. */
   recordFault(fault: EngineFault): { isNewKind: boolean; delayMs: number };
   /**
@@ -40,16 +47,28 @@ export function createEngineState(options: EngineStateOptions): EngineState {
   let firstFaultAt = Number.POSITIVE_INFINITY;
   /** True if the current fault was logged, so that its end must be logged, too. */
   let isLogged = false;
+  let containers: number | null = null;
+  let truncatedContainers = 0;
+  let incompleteness: string | null = null;
 
   const enrollmentPossibleAt = (): number => firstFaultAt + withoutEngineMs;
 
   return {
     fault: () => fault,
-    recordReadable(containers) {
+    containers: () => containers,
+    truncatedContainers: () => truncatedContainers,
+    incompleteness: () => incompleteness,
+    recordReadable(reading) {
+      containers = reading.presentIds.size;
+      truncatedContainers = reading.containers.filter(({ truncated }) => truncated !== undefined).length;
       gate.succeeded('list');
       if (fault !== null) log[isLogged ? 'info' : 'debug']({ containers }, 'the engine can be read again');
       fault = null;
       isLogged = false;
+      if (incompleteness === null && reading.incompleteness !== null) {
+        log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
+      }
+      incompleteness = reading.incompleteness;
     },
     recordFault(next) {
       const { message, failure, status } = next;

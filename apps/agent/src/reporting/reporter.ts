@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentProblem, SyncSummary } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import { withBackgroundTask } from '../lib/background-task.js';
 import { createLogOnce } from '../lib/log-once.js';
 import type { Journal } from './journal.js';
 import type { MusterClient } from '../muster/client.js';
-import { isContainerLimitRefusal, type Refusal } from '../muster/refusals.js';
+import { isContainerLimitRefusal } from '../muster/refusals.js';
 import { isFailedCall, retryIfForeign, type FailedAnswer, type Session } from '../muster/session.js';
 import type { EngineGate } from '../engine/engine-gate.js';
 import type { EngineFault, EnginePoller, EngineReading } from '../engine/engine-poller.js';
@@ -31,7 +30,9 @@ import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js'
 import { createReplayCall, replayJournal } from './journal-replay.js';
 import { hasPortRange } from './encode-snapshot.js';
 import { postSnapshot } from './post-snapshot.js';
+import { createReadingJournal } from './reading-journal.js';
 import type { ReportedIds } from './reported-ids.js';
+import { createServerState } from './server-state.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 
 /** Reports one engine to one API until it is stopped. */
@@ -118,38 +119,26 @@ const CONFIRMED_READING_MS = 15_000;
  */
 const EARLIER_CLOCK_RETRY_MS = 15_000;
 
-/** Returns whether a failed call has the status of a refusal, so the refusal was not from Muster. */
-const isRefusalStatus = (status: number | null): boolean =>
-  status !== null && status >= 300 && status < 500 && status !== 408 && status !== 429;
-
 /** Creates a reporter. It does nothing until `run` is called. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { poller, gate, client, session, stream, journal, reportedIds, now, wallNow, random, log, coalesceMs } =
     options;
   const logOnce = createLogOnce(log, now);
   const engine = createEngineState({ ...options, logOnce });
+  const server = createServerState({ ...options, logOnce });
+  const readings = createReadingJournal(journal, stream);
   let schedule = createSchedule(now());
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
-  const faults: ReportFaults = { engine: null, incompleteness: null, refusal: null };
+  /** Why the last snapshot was refused; null if it was not. */
+  let snapshotRefusal: string | null = null;
   /** True if the API refused the last snapshot because it holds too many containers of this host. */
   let isAtContainerLimit = false;
-  let serverFailures = 0;
-  /** Number of consecutive snapshots that the API answered with 429, or that a proxy refused. */
-  let delayedSnapshots = 0;
-  let serverError: string | null = null;
-  /** Why the API refused the last heartbeat; null if it did not. */
-  let heartbeatRefusal: string | null = null;
-  let acceptedAt: Date | null = null;
   /** How long the last reading of the engine took, in milliseconds. */
   let readingMs = 0;
-  let containers: number | null = null;
-  let truncatedContainers = 0;
   let isSuperseded = false;
   /** Whether the last reading's ranges of ports were encoded as ranges; null if it had none. */
   let sentPortRanges: boolean | null = null;
-  /** The reading whose snapshot is in flight; null once the API has answered or the journal contains the reading. */
-  let unansweredReading: EngineReading | null = null;
   let wake = new AbortController();
 
   function markChanged(afterMs = coalesceMs): void {
@@ -157,9 +146,11 @@ export function createReporter(options: ReporterOptions): Reporter {
     wake.abort();
   }
 
-  /** Logs a refusal once per status and problem type, because each reason contains another request ID. */
-  const logRefusal = (action: string, { status, problemType, reason }: Refusal, message: string): boolean =>
-    logOnce('error', `${action} ${status} ${problemType}`, message, { reason });
+  const currentFaults = (): ReportFaults => ({
+    engine: engine.fault(),
+    incompleteness: engine.incompleteness(),
+    refusal: snapshotRefusal,
+  });
 
   async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
     const startedAt = now();
@@ -167,7 +158,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const result = await poller.poll(portRanges, signal);
     readingMs = now() - startedAt;
     if (result.kind === 'ok') {
-      recordEngineReadable(result);
+      engine.recordReadable(result);
       sentPortRanges = result.containers.some(hasPortRange) ? portRanges : null;
       return result;
     }
@@ -196,10 +187,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     schedule = scheduleAfterSnapshotStart(schedule, now());
     const reading = await pollWithHeartbeats(signal, isWithoutChange);
     if (reading === null) return;
-    unansweredReading = reading;
+    readings.recordSent(reading);
     if (schedule.notBefore > now()) {
       // A heartbeat that was sent in the meantime failed.
-      await recordUnanswered();
+      await readings.recordUnanswered();
       schedule = scheduleSnapshotWithin(schedule, now(), 0);
       return;
     }
@@ -210,17 +201,17 @@ export function createReporter(options: ReporterOptions): Reporter {
       await postSnapshot({ client, stream, reportedIds, call }, reading, isComplete, signal),
     );
     if (isFailedCall(answer)) {
-      await recordUnanswered();
+      await readings.recordUnanswered();
       return void recordServerFailure('snapshot', answer);
     }
-    unansweredReading = null;
-    delayedSnapshots = 0;
+    readings.recordAnswered();
     isAtContainerLimit = isContainerLimitRefusal(answer);
-    recordAnswered();
+    server.recordSnapshotAnswered();
+    resendPortRanges();
     if (answer.kind === 'refused') {
       digest = null;
-      faults.refusal = answer.reason;
-      logRefusal('snapshot', answer, 'the API refused this snapshot: retrying at the regular interval');
+      snapshotRefusal = answer.reason;
+      server.logRefusal('snapshot', answer, 'the API refused this snapshot: retrying at the regular interval');
       schedule = scheduleAfterSnapshotAnswer(
         schedule,
         now(),
@@ -229,7 +220,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       );
       return;
     }
-    faults.refusal = null;
+    snapshotRefusal = null;
     // If the journal is not empty, it holds changes that are newer than this snapshot.
     if (answer.data.applied && journal.size() === 0) journal.setBaseline(reading.containers);
     await session.recordSuperseded(answer.data.reason === 'stream_superseded');
@@ -241,22 +232,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     schedule = scheduleAfterRecordStart(schedule, now());
     const reading = await poll(signal);
     if (reading === null) return;
-    await recordUnanswered();
-    await recordInJournal(reading);
-  }
-
-  const recordInJournal = ({ containers: observedContainers, presentIds, observedAt }: EngineReading): Promise<void> =>
-    journal.record(observedContainers, () => stream.next(observedAt), presentIds);
-
-  /**
-   * Writes the reading whose snapshot is in flight to the journal, because the API's answer may never arrive. This must
-   * happen before any newer change is recorded. If the API did receive the snapshot, sending it again changes nothing.
-   */
-  async function recordUnanswered(): Promise<void> {
-    if (unansweredReading === null) return;
-    const reading = unansweredReading;
-    unansweredReading = null;
-    await recordInJournal(reading);
+    await readings.record(reading);
   }
 
   /**
@@ -286,10 +262,9 @@ export function createReporter(options: ReporterOptions): Reporter {
         return retryIfForeign(await sent);
       },
       async recordSent(entry, answer) {
-        delayedSnapshots = 0;
-        recordAnswered();
-        if (answer.kind === 'refused') logRefusal('journal', answer, 'the API refused a journal entry: skipped');
-        else if (answer.data.applied && faults.incompleteness !== null) {
+        server.recordSnapshotAnswered();
+        if (answer.kind === 'refused') server.logRefusal('journal', answer, 'the API refused a journal entry: skipped');
+        else if (answer.data.applied && engine.incompleteness() !== null) {
           const ids = entry.containers.map(({ dockerId }) => dockerId);
           await reportedIds.update(ids, entry.goneIds);
         }
@@ -300,22 +275,15 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   function recordSummary(summary: SyncSummary): void {
-    const { applied, reason, received, created, updated, removed, revision, cadence } = summary;
-    digest = applied && faults.incompleteness === null ? summary.digest : null;
-    isSuperseded = reason === 'stream_superseded';
-    const counts = { received, created, updated, removed, revision };
-    if (applied) log[created + updated + removed > 0 ? 'info' : 'debug'](counts, 'snapshot applied');
-    else if (reason === 'stream_superseded') {
-      log.warn('snapshot not applied: another agent reports with this host’s token (a cloned machine?)');
-    } else if (reason === 'observed_earlier') {
-      const message = 'snapshot not applied: this machine’s clock is behind its time in the agent’s previous run';
-      logOnce('warn', reason, message, { retryInMs: EARLIER_CLOCK_RETRY_MS });
-    } else log.warn({ reason }, 'snapshot not applied: the API has a newer one');
-    const isNewStream = stream.recordAnswer(summary, now());
-    if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
+    const { applied, reason, cadence } = summary;
     // After an incomplete snapshot, the API has no digest, so it requests a snapshot at each heartbeat. The agent
     // ignores these requests.
-    const isAccepted = applied && faults.incompleteness === null;
+    const isAccepted = applied && engine.incompleteness() === null;
+    digest = isAccepted ? summary.digest : null;
+    isSuperseded = reason === 'stream_superseded';
+    server.logSummary(summary, EARLIER_CLOCK_RETRY_MS);
+    const isNewStream = stream.recordAnswer(summary, now());
+    if (isNewStream) log.warn('the other agent has stopped reporting: reporting as this host again');
     schedule = scheduleAfterSnapshotAnswer(schedule, now(), { cadence, isAccepted }, random());
     if (reason === 'observed_earlier') schedule = scheduleSnapshotWithin(schedule, now(), EARLIER_CLOCK_RETRY_MS);
     if (isNewStream) markChanged();
@@ -326,7 +294,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       await sendSnapshot(signal);
       return;
     }
-    if (faults.engine === null) {
+    if (engine.fault() === null) {
       // If the engine is frozen, its event stream stays open but silent. Without this check, heartbeats would confirm
       // the engine's last state until the next time the containers are listed.
       const fault = await poller.check(signal);
@@ -353,7 +321,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     gate.openAt('list') <= now();
 
   /** Returns whether the last snapshot matches the current state, as far as is known. */
-  const isUnchanged = (): boolean => faults.engine === null && schedule.changeAt === null && journal.size() === 0;
+  const isUnchanged = (): boolean => engine.fault() === null && schedule.changeAt === null && journal.size() === 0;
 
   async function postHeartbeat(isCurrent: boolean, sendCall: Session['call'], signal: AbortSignal): Promise<void> {
     const facts = engine.enrollmentFacts(session.isEnrolled());
@@ -361,7 +329,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random(), engine.enrollmentPossibleAt());
       return;
     }
-    const heartbeat = composeHeartbeat(faults, isCurrent ? digest : null, poller.facts(), wallNow());
+    const heartbeat = composeHeartbeat(currentFaults(), isCurrent ? digest : null, poller.facts(), wallNow());
     const answer = await sendCall(
       (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
       facts,
@@ -369,20 +337,17 @@ export function createReporter(options: ReporterOptions): Reporter {
     );
     if (isFailedCall(answer)) return void recordServerFailure('heartbeat', answer);
     if (answer.kind === 'refused') {
-      serverFailures = 0;
-      heartbeatRefusal = `the API, or a proxy in front of it, refuses the heartbeats: ${answer.reason}`;
-      logRefusal('heartbeat', answer, 'the API refused this heartbeat: sending the next one as usual');
+      server.recordHeartbeatRefused(answer);
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random());
       return;
     }
-    recordAnswered();
-    heartbeatRefusal = null;
+    server.recordHeartbeatAccepted();
+    resendPortRanges();
     schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }
 
   function recordEngineFault(fault: EngineFault): void {
     const { isNewKind, delayMs } = engine.recordFault(fault);
-    faults.engine = fault;
     digest = null;
     // Reading a list that is too large is expensive, and it does not become shorter soon.
     const regularMs = fault.failure === 'too_large' ? schedule.cadence.snapshotSeconds * 1_000 : 0;
@@ -390,59 +355,23 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (fault.failure === 'unreachable' || fault.failure === 'timeout') options.onEngineSilence();
   }
 
-  function recordEngineReadable(reading: EngineReading): void {
-    containers = reading.presentIds.size;
-    truncatedContainers = reading.containers.filter(({ truncated }) => truncated !== undefined).length;
-    engine.recordReadable(containers);
-    if (faults.incompleteness === null && reading.incompleteness !== null) {
-      log.warn({ reason: reading.incompleteness }, 'not all containers can be reported');
-    }
-    faults.incompleteness = reading.incompleteness;
-    faults.engine = null;
-  }
-
-  function recordAnswered(): void {
-    serverFailures = 0;
-    serverError = null;
-    acceptedAt = wallNow();
-    // The API was upgraded or downgraded, or it answered for the first time.
-    if (sentPortRanges !== null && sentPortRanges !== session.acceptsPortRanges()) {
-      sentPortRanges = null;
-      markChanged();
-    }
+  /** Sends the containers again if the API was upgraded or downgraded, or answered for the first time. */
+  function resendPortRanges(): void {
+    if (sentPortRanges === null || sentPortRanges === session.acceptsPortRanges()) return;
+    sentPortRanges = null;
+    markChanged();
   }
 
   function recordServerFailure(action: 'snapshot' | 'heartbeat', answer: FailedAnswer): void {
-    const { reason } = answer;
-    serverFailures++;
-    serverError = reason;
-    if (answer.kind === 'unauthorized') {
-      const retryInMs = Math.round(answer.retryInMs);
-      log.error({ reason, retryInMs }, 'the API rejects this machine: keeping its token and state, and retrying');
-      schedule = scheduleAfterServerFailure(schedule, now(), answer.retryInMs, action);
-      return;
-    }
-    // A proxy may refuse only snapshots, so heartbeats continue and report the problem.
-    if (action === 'snapshot' && isRefusalStatus(answer.status) && session.isEnrolled()) {
+    const { delayed, delayMs, foreignRefusal } = server.recordFailure(action, answer);
+    if (foreignRefusal !== null) {
       digest = null;
-      faults.refusal = reason;
-      const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
-      const message = 'the snapshot was refused, but not by Muster: keeping its changes and retrying';
-      logOnce('error', `snapshot foreign ${answer.status}`, message, { reason, retryInMs });
-      schedule = scheduleAfterSnapshotDelay(schedule, now(), retryInMs);
-      return;
+      snapshotRefusal = foreignRefusal;
     }
-    // If the machine is not enrolled, the 429 is the answer to the enrollment, not to a snapshot.
-    if (action === 'snapshot' && answer.status === 429 && session.isEnrolled()) {
-      const retryInMs = Math.round(retryDelayMs(++delayedSnapshots, answer.retryAfterMs, random(), SERVER_BACKOFF));
-      log.warn({ reason, tries: delayedSnapshots, retryInMs }, 'the API limits the rate of this host’s snapshots');
-      schedule = scheduleAfterSnapshotDelay(schedule, now(), retryInMs);
-      return;
-    }
-    const delayMs = retryDelayMs(serverFailures, answer.retryAfterMs, random(), SERVER_BACKOFF);
-    const message = session.isEnrolled() ? 'the call to the API failed' : 'this machine cannot be enrolled now';
-    log.warn({ reason, tries: serverFailures, retryInMs: Math.round(delayMs) }, message);
-    schedule = scheduleAfterServerFailure(schedule, now(), delayMs, action);
+    schedule =
+      delayed === 'snapshots'
+        ? scheduleAfterSnapshotDelay(schedule, now(), delayMs)
+        : scheduleAfterServerFailure(schedule, now(), delayMs, action);
   }
 
   async function idle(ms: number, signal: AbortSignal): Promise<void> {
@@ -461,14 +390,14 @@ export function createReporter(options: ReporterOptions): Reporter {
     markChanged: () => markChanged(),
     invalidate: () => markChanged(0),
     progress: () => ({
-      acceptedAt: acceptedAt?.toISOString() ?? null,
-      containers,
-      truncatedContainers,
-      serverError: serverError ?? heartbeatRefusal,
+      acceptedAt: server.acceptedAt()?.toISOString() ?? null,
+      containers: engine.containers(),
+      truncatedContainers: engine.truncatedContainers(),
+      serverError: server.error(),
       isSuperseded,
-      engineError: faults.engine?.message ?? null,
+      engineError: engine.fault()?.message ?? null,
       journalEntries: journal.size(),
-      problems: problemsOf(faults),
+      problems: problemsOf(currentFaults()),
     }),
     async run(signal) {
       try {

@@ -9,7 +9,7 @@ import { getHost, getHostFacets, listHosts } from '../services/inventory/index.j
 export const hostRoutes = (source: FreshnessSource, hosts: HostService, release: AgentReleaseService): Route[] => [
   route(Operations.listHosts, ({ caller, query }) => listHosts(source, caller.organizationId, query)),
   route(Operations.getHostFacets, async ({ caller }) => {
-    const releaseVersion = await release.version();
+    const { version: releaseVersion } = await release.describe();
     return getHostFacets(source.db, caller.organizationId, { releaseVersion });
   }),
   route(Operations.getHost, ({ caller, params }) => getHost(source, caller.organizationId, params.hostId)),

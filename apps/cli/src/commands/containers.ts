@@ -3,9 +3,12 @@ import {
   CONTAINER_SORT_KEYS,
   ContainerFreshness,
   ContainerProblemCode,
+  describeExit,
   DOCKER_STATES,
+  ExitReason,
   Health,
   HOST_ONLY_SORT_KEYS,
+  knownExit,
   portRange,
   toTerminalText,
   type ContainerView,
@@ -19,6 +22,7 @@ import { FRESHNESS_STYLES, formatState, healthStyle, stateStyle } from '../outpu
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
 import {
+  exitReasonOption,
   parseCount,
   parseSort,
   parseText,
@@ -36,6 +40,7 @@ interface Options {
   state?: string[];
   health?: string[];
   problem?: ContainerProblemCode[];
+  exitReason?: ExitReason[];
   image?: string[];
   label?: string[];
   search?: string;
@@ -70,6 +75,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
       `filter by problem: ${ContainerProblemCode.options.join(', ')} (repeatable)`,
       collectChoices(ContainerProblemCode.options),
     )
+    .addOption(exitReasonOption())
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
     .option('-q, --search <text>', 'search text', parseText)
@@ -136,6 +142,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     state,
     health,
     problem,
+    exitReason,
     image,
     label,
     search: q,
@@ -150,6 +157,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     state,
     health,
     problem,
+    exitReason,
     image,
     label,
     q,
@@ -159,6 +167,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
   };
   return takeFirst(client.items('listContainers', { query: { ...filters, limit: Math.min(limit, 200) } }), limit);
 }
+
+const isWideOnly = true;
 
 const columnsAt = (now: Date): Column<ContainerView>[] => [
   { title: 'NAME', text: ({ name, isInfra }) => (isInfra ? `${name} (infra)` : name), raw: ({ name }) => name, widthMin: 18 },
@@ -172,7 +182,13 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
     widthMin: Infinity,
     omission: 4,
   },
-  { title: 'STATUS', text: ({ status }) => status, widthMin: 16, omission: 5 },
+  {
+    title: 'STATUS',
+    text: (container) => formatStatus(container, now),
+    raw: ({ status }) => status,
+    widthMin: 16,
+    omission: 5,
+  },
   {
     title: 'IMAGE',
     text: ({ image }) => shortenDigest(image),
@@ -199,7 +215,22 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
     widthMin: Infinity,
     omission: 1,
   },
+  { title: 'EXIT REASON', text: ({ exit }) => exit?.reason ?? '-', raw: ({ exit }) => exit?.reason ?? '', isWideOnly },
+  {
+    title: 'RESTARTS',
+    text: ({ restartCount }) => String(restartCount ?? '-'),
+    raw: ({ restartCount }) => String(restartCount ?? ''),
+    isWideOnly,
+  },
 ];
+
+/** Describes how a container's process ended, and when. Returns the engine's text if no exit was reported. */
+function formatStatus(container: ContainerView, now: Date): string {
+  const { exit, status } = container;
+  if (!exit) return status;
+  const words = describeExit(knownExit(container));
+  return exit.finishedAt === null ? words : `${words}, ${formatAge(exit.finishedAt, now)} ago`;
+}
 
 /** Shortens a SHA-256 digest to its first 12 digits, as engines do. */
 const shortenDigest = (image: string): string => image.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/, '$1');

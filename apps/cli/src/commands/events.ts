@@ -1,12 +1,29 @@
 import type { Client, ConnectionState } from '@muster/client';
-import { EventKind, isErrorCode, toTerminalText, type ContainerEvent, type StreamMessage } from '@muster/contracts';
+import {
+  describeExit,
+  EventKind,
+  isErrorExit,
+  toTerminalText,
+  type ContainerEvent,
+  type ExitReason,
+  type StreamMessage,
+} from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi, type Api } from '../api.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import { createListWriter, formatOption, writeList, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, takeFirst, resolveHostIds, hostOption, parseInstant, collect, collectChoices } from './options.js';
+import {
+  exitReasonOption,
+  parseCount,
+  takeFirst,
+  resolveHostIds,
+  hostOption,
+  parseInstant,
+  collect,
+  collectChoices,
+} from './options.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
@@ -15,6 +32,7 @@ interface Options {
   host?: string[];
   name?: string[];
   kind?: EventKind[];
+  exitReason?: ExitReason[];
   since?: string;
   until?: string;
   limit: number;
@@ -34,6 +52,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
       `filter by kind: ${EventKind.options.join(', ')} (repeatable)`,
       collectChoices(EventKind.options),
     )
+    .addOption(exitReasonOption())
     .option('--since <time>', 'start: 2026-01-31T12:00:00Z, or an age such as 30m, 12h, 7d', parseInstant)
     .option('--until <time>', 'end, in the same format', parseInstant)
     .option('--limit <number>', 'maximum number of events; the latest are listed', parseCount, LIMIT_DEFAULT)
@@ -54,8 +73,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 }
 
 async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
-  const { name, kind, since, until, limit } = options;
-  const query = { hostId, name, kind, since, until, limit: Math.min(limit, 200) };
+  const { name, kind, exitReason, since, until, limit } = options;
+  const query = { hostId, name, kind, exitReason, since, until, limit: Math.min(limit, 200) };
   return (await takeFirst(client.items('listEvents', { query }), limit)).reverse();
 }
 
@@ -65,8 +84,8 @@ async function printEvents(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { host, name, kind, since, until, output } = options;
-  const isFiltered = [host, name, kind, since, until].some((filter) => filter !== undefined);
+  const { host, name, kind, exitReason, since, until, output } = options;
+  const isFiltered = [host, name, kind, exitReason, since, until].some((filter) => filter !== undefined);
   const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
   writeList(terminal, output, COLUMNS, await readEvents(client, options, hostId), emptyText);
 }
@@ -81,7 +100,7 @@ async function follow(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { name, kind, output } = options;
+  const { name, kind, exitReason, output } = options;
   let printedIds: ReadonlySet<string> | null = null;
   const write = createListWriter(terminal, output, COLUMNS);
   const warnOfDelay = createDelayWarnings(terminal);
@@ -90,7 +109,11 @@ async function follow(
     warnOfDelay.onState(state);
     reportOutage(state);
   };
-  for await (const message of client.stream({ query: { hostId, name, kind }, signal: terminal.interrupted, onState })) {
+  for await (const message of client.stream({
+    query: { hostId, name, kind, exitReason },
+    signal: terminal.interrupted,
+    onState,
+  })) {
     if (message.event === 'unauthorized') throw keyInvalidError();
     warnOfDelay.onMessage(message);
     if (printedIds === null) {
@@ -144,8 +167,8 @@ const COLUMNS: Column<ContainerEvent>[] = [
   },
 ];
 
-const styleOf = ({ kind, to, exitCode }: ContainerEvent): Style | null => {
-  if ((kind === 'exited' && isErrorCode(exitCode)) || to === 'unhealthy') return 'red';
+const styleOf = ({ kind, to, exitCode, exitReason }: ContainerEvent): Style | null => {
+  if ((kind === 'exited' && isErrorExit({ reason: exitReason, code: exitCode })) || to === 'unhealthy') return 'red';
   if (kind === 'started' || kind === 'created' || kind === 'reappeared' || to === 'healthy') return 'green';
   return kind === 'removed' ? 'gray' : null;
 };
@@ -164,7 +187,11 @@ const KINDS_WITHOUT_BEFORE: readonly EventKind[] = [
 
 /** Describes a change in a few words, next to the kind of the event. */
 function summarizeChange(event: ContainerEvent): string {
-  const { kind, from, to, exitCode } = event;
+  const { kind, from, to, exitCode, exitReason } = event;
+  if (kind === 'exited' && typeof to === 'string' && exitReason) {
+    const words = describeExit({ reason: exitReason, code: exitCode });
+    return to === 'exited' ? words : `${words}, ${to}`;
+  }
   if (kind === 'exited' && typeof to === 'string' && exitCode !== null) {
     return `exit code ${exitCode}${to === 'exited' ? '' : `, ${to}`}`;
   }
@@ -173,11 +200,12 @@ function summarizeChange(event: ContainerEvent): string {
   return describeChange(event);
 }
 
-function describeChange({ from, to, exitCode }: ContainerEvent): string {
+function describeChange({ from, to, exitCode, exitReason }: ContainerEvent): string {
   const code = exitCode === null ? '' : `exit code ${exitCode}`;
-  if (from === null && to === null) return code;
+  const words = exitReason ? describeExit({ reason: exitReason, code: exitCode }) : '';
+  if (from === null && to === null) return words || code;
   const values = [from, to].map((value) =>
     value !== null && typeof value === 'object' ? JSON.stringify(value) : (value ?? '-'),
   );
-  return [values.join(' -> '), code].filter(Boolean).join(', ');
+  return [values.join(' -> '), words, code].filter(Boolean).join(', ');
 }

@@ -1,4 +1,5 @@
 import { Freshness, HOST_SORT_KEYS, HostProblemCode, toTerminalText, type Host } from '@muster/contracts';
+import { ProblemError, type Client } from '@muster/client';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatAge } from '../output/age.js';
@@ -18,7 +19,8 @@ interface Options {
   output: Format;
 }
 
-const columnsAt = (now: Date): Column<Host>[] => [
+/** Returns the columns. `outdated` are the agent versions that are older than the server's release. */
+const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => [
   { title: 'NAME', text: ({ name }) => name, widthMin: 24 },
   {
     title: 'FRESHNESS',
@@ -42,7 +44,12 @@ const columnsAt = (now: Date): Column<Host>[] => [
   { title: 'CONTAINERS', text: ({ containerCount }) => String(containerCount), widthMin: Infinity },
   { title: 'ENGINE', text: ({ engine }) => `${engine.name} ${engine.version}`, widthMin: 14, omission: 4 },
   { title: 'OS', text: ({ os }) => os, widthMin: 14, omission: 2 },
-  { title: 'AGENT', text: ({ agentVersion }) => agentVersion, omission: 3 },
+  {
+    title: 'AGENT',
+    text: ({ agentVersion }) => agentVersion,
+    wide: ({ agentVersion }) => (outdated.has(agentVersion) ? `${agentVersion} (outdated)` : agentVersion),
+    omission: 3,
+  },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
   {
     title: 'REASONS',
@@ -50,6 +57,17 @@ const columnsAt = (now: Date): Column<Host>[] => [
     text: (host) => reasonsOf(host, now).join('; ') || '-',
   },
 ];
+
+/** Returns the agent versions that are older than the server's release. An older server does not say which these are. */
+async function findOutdated(client: Client): Promise<ReadonlySet<string>> {
+  try {
+    const { agentVersions } = await client.call('getHostFacets');
+    return new Set(agentVersions.values.filter(({ isOutdated }) => isOutdated).map(({ value }) => value));
+  } catch (error) {
+    if (error instanceof ProblemError && error.status === 404) return new Set();
+    throw error;
+  }
+}
 
 /** Returns a sentence for each problem of a host. */
 const reasonsOf = ({ problems }: Host, now: Date): string[] =>
@@ -96,9 +114,16 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       withApi(terminal, async (client) => {
         const query = { freshness, problem, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
+        const outdated = output === 'wide' && hosts.length > 0 ? await findOutdated(client) : new Set<string>();
         const now = new Date();
         const isFiltered = [freshness, problem, q].some((filter) => filter !== undefined);
-        writeList(terminal, output, columnsAt(now), hosts, isFiltered ? 'No hosts match the filters.' : 'No hosts.');
+        writeList(
+          terminal,
+          output,
+          columnsAt(now, outdated),
+          hosts,
+          isFiltered ? 'No hosts match the filters.' : 'No hosts.',
+        );
         if (output === 'table') writeReasons(terminal, hosts, now);
       }),
     );

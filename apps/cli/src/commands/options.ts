@@ -1,5 +1,6 @@
 /** Options that several commands share. */
 import type { Client } from '@muster/client';
+import { ExitReason } from '@muster/contracts';
 import { InvalidArgumentError, Option } from 'commander';
 import { CommandError } from '../exit.js';
 
@@ -61,6 +62,12 @@ export function parseInstant(text: string): string {
 
 export const hostOption = (): Option =>
   new Option('--host <name or id>', 'filter by host (repeatable)').argParser(collect);
+
+export const exitReasonOption = (): Option =>
+  new Option(
+    '--exit-reason <reason>',
+    `filter by why the process ended: ${ExitReason.options.join(', ')} (repeatable)`,
+  ).argParser(collectChoices(ExitReason.options));
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

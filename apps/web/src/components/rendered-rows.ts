@@ -55,7 +55,9 @@ export function useRenderedRows(
     setRendered((previous) => nextRenderedRows(previous, visible, rowCount));
   }, [rowCount, rowHeightPx]);
   const update = useCallback(() => {
-    const { scrollTop, clientHeight } = scrollerRef.current!;
+    // React clears the reference of a removed table before it ends the table's frame requests and observers.
+    if (scrollerRef.current === null) return;
+    const { scrollTop, clientHeight } = scrollerRef.current;
     viewport.current = { topPx: scrollTop, heightPx: clientHeight };
     renderVisible();
   }, [scrollerRef, renderVisible]);

@@ -1,22 +1,21 @@
 import type { ContainerView, Freshness } from '@muster/contracts';
 import { StateIcon } from './state-icons';
-import { FRESHNESS, containerStatus, isCurrent } from '../lib/container-status';
+import { FRESHNESS, containerStatus, isCurrent, type StatusFields } from '../lib/container-status';
+import { toPlainText } from '../lib/plain-text';
 import { IsolatedText } from './isolated-text';
 import { Age } from './time';
-
-type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt' | 'asOf'>;
 
 /**
  * A container's state as an icon and a word. A state that is not current is gray and shown with its age. If the age is
  * unknown, the state is marked as last known instead, because a column is too narrow for both.
  */
-export function StateBadge({ container }: { container: StatusFields }) {
+export function StateBadge({ container }: { container: StatusFields & Pick<ContainerView, 'asOf'> }) {
   const { icon, label, isCurrent: isStateCurrent } = containerStatus(container);
   const hasAge = !isStateCurrent && container.asOf !== null;
   return (
     <span className={isStateCurrent ? 'state' : 'state is-stale'}>
       <StateIcon icon={icon} />
-      <span>
+      <span className="state-words" title={toPlainText(label)}>
         <IsolatedText text={label} />
         {!isStateCurrent && <span className={hasAge ? 'visually-hidden' : undefined}> (last known)</span>}
       </span>

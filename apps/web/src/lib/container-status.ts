@@ -1,4 +1,5 @@
-import { STOPPED_EXIT_CODES, type ContainerFreshness, type ContainerView, type Freshness } from '@muster/contracts';
+import type { ContainerFreshness, ContainerView, Freshness } from '@muster/contracts';
+import { describeExit, isErrorExit, knownExit } from '@muster/contracts/exit-words';
 
 /** The icons of states. Each icon has its own shape, so that color is not needed to distinguish them. */
 export type StatusIcon =
@@ -17,7 +18,7 @@ export type StatusIcon =
 /** A container's state as it is shown to the user. */
 export interface ContainerStatus {
   icon: StatusIcon;
-  /** The state in words, such as `crashed (137)`. */
+  /** The state in words, such as `crashed (1)` or `out of memory`. */
   label: string;
   /**
    * False if only the last known state is available, because the host is not reporting or its engine is not responding.
@@ -25,41 +26,55 @@ export interface ContainerStatus {
   isCurrent: boolean;
 }
 
-type StatusFields = Pick<ContainerView, 'state' | 'health' | 'exitCode' | 'hostFreshness' | 'removedAt'>;
+/** The fields of a container on which the display of its state depends. */
+export type StatusFields = Pick<
+  ContainerView,
+  'state' | 'health' | 'exitCode' | 'exit' | 'engineName' | 'hostFreshness' | 'removedAt'
+>;
 
 /** Returns how to show a container's state, and whether that state is current. */
-export function containerStatus({ state, health, exitCode, hostFreshness, removedAt }: StatusFields): ContainerStatus {
+export function containerStatus(container: StatusFields): ContainerStatus {
+  const { hostFreshness, removedAt } = container;
   // A removal remains current even if the host has stopped reporting since.
   if (removedAt !== null) return { icon: 'removed', label: 'removed', isCurrent: true };
-  return { ...statusOfState(state, health, exitCode), isCurrent: isCurrent(hostFreshness) };
+  return { ...statusOfState(container), isCurrent: isCurrent(hostFreshness) };
 }
 
 /** Returns whether the containers of a host with this freshness are known to be current. */
 export const isCurrent = (freshness: Freshness): boolean =>
   (CURRENT_FRESHNESS as readonly Freshness[]).includes(freshness);
 
-function statusOfState(
-  state: string,
-  health: ContainerView['health'],
-  exitCode: number | null,
-): { icon: StatusIcon; label: string } {
+function statusOfState({
+  state,
+  health,
+  exitCode,
+  exit,
+  engineName,
+}: Pick<StatusFields, 'state' | 'health' | 'exitCode' | 'exit' | 'engineName'>): { icon: StatusIcon; label: string } {
+  const known = knownExit({ exit, exitCode, engineName });
+  const exitIcon = isErrorExit(known) ? 'crashed' : 'finished';
   switch (state) {
     case 'running':
       if (health === 'unhealthy') return { icon: 'unhealthy', label: 'unhealthy' };
       if (health === 'starting') return { icon: 'starting', label: 'starting' };
       return { icon: 'running', label: health === 'healthy' ? 'healthy' : 'running' };
     case 'restarting':
+      if (exit) return { icon: 'restarting', label: `restarting, ${describeExit(known)}` };
       return { icon: 'restarting', label: exitCode === null ? 'restarting' : `restarting (${exitCode})` };
     case 'paused':
       return { icon: 'paused', label: 'paused' };
     case 'created':
-      return { icon: 'created', label: 'created' };
+    case 'initialized':
+      if (exit) return { icon: exitIcon, label: describeExit(known) };
+      return { icon: 'created', label: state };
     case 'exited':
+      return { icon: exitIcon, label: describeExit(known) };
     case 'stopped':
-      if (exitCode === null) return { icon: 'finished', label: state };
-      return isErrorCode(exitCode)
-        ? { icon: 'crashed', label: `crashed (${exitCode})` }
-        : { icon: 'finished', label: `${state} (${exitCode})` };
+      // Podman's engine has stopped the process, and has not cleaned up yet.
+      if (!exit && !isErrorExit(known)) {
+        return { icon: 'finished', label: exitCode === null ? state : `${state} (${exitCode})` };
+      }
+      return { icon: exitIcon, label: describeExit(known) };
     case 'dead':
       return { icon: 'dead', label: 'dead' };
     case 'removing':
@@ -69,15 +84,9 @@ function statusOfState(
   }
 }
 
-/**
- * Returns whether an exit code means an error: whether it is neither 0 nor the code of a stopped process. This is a
- * copy of the contracts package's function, because the page imports only data from that package.
- */
-export const isErrorCode = (exitCode: number): boolean => exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
-
 /** Returns the icon for the count of all containers in a state. */
 export const iconOfState = (state: string): StatusIcon =>
-  state === 'exited' ? 'finished' : statusOfState(state, null, null).icon;
+  statusOfState({ state, health: null, exitCode: null, exit: null, engineName: '' }).icon;
 
 /** The display order of states, most important first. All other states follow in alphabetical order. */
 export const STATE_ORDER = ['running', 'restarting', 'paused', 'created', 'exited', 'dead', 'removing'] as const;

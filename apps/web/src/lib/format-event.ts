@@ -1,5 +1,6 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
-import { isErrorCode, type StatusIcon } from './container-status';
+import { describeExit, isErrorExit } from '@muster/contracts/exit-words';
+import type { StatusIcon } from './container-status';
 
 /** The icon and label with which an event is shown. */
 export interface EventStatus {
@@ -7,19 +8,24 @@ export interface EventStatus {
   label: string;
 }
 
-/** Returns the icon and label of an event. An exit with an error code is a crash. */
-export function eventStatus({ kind, to, exitCode }: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode'>): EventStatus {
+/** Returns the icon and label of an event. If the reason of an exit was not reported, an error code means a crash. */
+export function eventStatus({
+  kind,
+  to,
+  exitCode,
+  exitReason,
+}: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode' | 'exitReason'>): EventStatus {
+  const known = { reason: exitReason, code: exitCode };
   switch (kind) {
     case 'created':
+      if (exitReason) return { icon: 'created', label: `created, ${describeExit(known)}` };
       return { icon: 'created', label: 'created' };
     case 'started':
       return { icon: 'running', label: 'started' };
     case 'exited':
-      if (exitCode === null) return { icon: 'finished', label: 'exited' };
-      return isErrorCode(exitCode)
-        ? { icon: 'crashed', label: `crashed (${exitCode})` }
-        : { icon: 'finished', label: `exited (${exitCode})` };
+      return { icon: isErrorExit(known) ? 'crashed' : 'finished', label: describeExit(known) };
     case 'restarted':
+      if (exitReason) return { icon: 'restarting', label: `restarted, then ${describeExit(known)}` };
       return { icon: 'restarting', label: exitCode === null ? 'restarted' : `restarted (${exitCode})` };
     case 'paused':
       return { icon: 'paused', label: 'paused' };

@@ -16,6 +16,6 @@ export const CONTAINER_PROBLEM_TITLES: Readonly<Record<ContainerProblemCode, str
   crash_loop: 'Crash loop',
   unhealthy: 'Unhealthy',
   dead: 'Dead',
-  failed: 'Crashed',
+  failed: 'Failed',
 };
 export const CONTAINER_PROBLEM_CODES = Object.keys(CONTAINER_PROBLEM_TITLES) as ContainerProblemCode[];

@@ -60,7 +60,7 @@ export const ServiceOperations = {
     summary: 'Get the agent’s install script',
     description:
       'Returns a shell script that installs the agent from this server. Fails with 404 if the server has no agent ' +
-      'release.',
+      'release, and with 503 if the release is damaged.',
     answers: { 200: 'text/x-shellscript' },
     refusals: [ProblemTypes.notFound],
   },
@@ -85,7 +85,8 @@ export const ServiceOperations = {
     summary: 'Describe the agent release',
     description:
       'Returns whether this server has an agent release, its version and its architectures, and the server’s ' +
-      'configured address.',
+      'configured address. If the release could not be built, or is damaged, the state is `failed` and the server’s log ' +
+      'contains the reason.',
     answers: { 200: AgentRelease },
   },
   getOpenApi: {

@@ -1,9 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer, request, type Server } from 'node:http';
-import { createServer } from 'node:https';
+import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isAvailable, mainOf, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from '../support/muster.js';
+import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const PROGRAMS = join(ROOT, 'node_modules/.cache/check-deploy/venv/bin');
@@ -24,11 +24,12 @@ interface Recap {
   failed: number;
 }
 
-runIf(isAvailable(missing), describe)('the Ansible role', () => {
+runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
   let dir: string;
   let muster: Muster;
-  /** The URL of the HTTPS server, whose certificate is issued by a private CA. */
+  /** The URL of nginx in front of Muster, whose certificate is issued by a private CA. */
   let url: string;
+  let certificates: Certificates;
   /** The URL of the HTTP proxy, and the authorities that it was asked to connect to. */
   let proxyUrl: string;
   const tunnels: string[] = [];
@@ -41,45 +42,23 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
     const engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen: socket, seed: 1 });
     closers.unshift(() => engine.close());
     await writeRelease('0');
-    url = `https://127.0.0.1:${await listen(startTlsServer())}`;
     proxyUrl = `http://127.0.0.1:${await listen(startProxy())}`;
     muster = new Muster(dir, { MUSTER_AGENT_RELEASE_DIR: join(dir, 'release') });
     closers.unshift(() => muster.stop());
     await muster.start();
+    certificates = makeCertificates(dir);
+    const port = await freePort();
+    const server = `listen 127.0.0.1:${port} ssl; ${certificates.issued} location / { proxy_pass ${muster.url}; }`;
+    closers.unshift(await startNginx(dir, `server { ${server} }`, [port]));
+    url = `https://127.0.0.1:${port}`;
   }, 60_000);
   afterAll(async () => {
     for (const close of closers) await close();
   });
 
-  /** Creates a private CA and a server with a certificate of it, which passes requests on to Muster. */
-  function startTlsServer(): Server {
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'];
-    const openssl = (...args: string[]): void =>
-      void execFileSync('openssl', ['req', '-x509', ...key, ...args], {
-        cwd: dir,
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-    openssl('-subj', '/CN=a company', '-keyout', 'ca-key.pem', '-out', 'ca.pem');
-    openssl(
-      ...['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'],
-      ...['-addext', 'basicConstraints=critical,CA:false', '-CA', 'ca.pem', '-CAkey', 'ca-key.pem'],
-      ...['-keyout', 'key.pem', '-out', 'cert.pem'],
-    );
-    const files = { key: readFileSync(join(dir, 'key.pem')), cert: readFileSync(join(dir, 'cert.pem')) };
-    return createServer(files, (incoming, response) => {
-      const { method, headers } = incoming;
-      const outgoing = request(muster.url + incoming.url!, { method, headers }, (answer) => {
-        response.writeHead(answer.statusCode!, answer.headers);
-        answer.pipe(response);
-      });
-      outgoing.on('error', () => response.destroy());
-      incoming.pipe(outgoing);
-    });
-  }
-
   /** A proxy for CONNECT. It connects only to this machine. */
   function startProxy(): Server {
-    return createHttpServer().on('connect', ({ url: authority }, client) => {
+    return createServer().on('connect', ({ url: authority }, client) => {
       tunnels.push(authority!);
       const target = connect(Number(authority!.split(':')[1]), '127.0.0.1', () => {
         client.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -137,7 +116,7 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
           muster_agent_root: join(dir, 'root'),
           muster_agent_settings: {
             DOCKER_HOST: `unix://${join(dir, 'engine.sock')}`,
-            MUSTER_CA_FILE: join(dir, 'ca.pem'),
+            MUSTER_CA_FILE: certificates.ca,
             ...settings,
           },
           ...(enrollToken === undefined ? {} : { muster_agent_enroll_token: enrollToken }),
@@ -189,7 +168,7 @@ runIf(isAvailable(missing), describe)('the Ansible role', () => {
     expect(output).not.toContain('word-of-the-proxy');
     const config = await readFile(join(dir, 'root/etc/muster-agent/config'), 'utf8');
     expect(config).toContain(`HTTPS_PROXY=${settings.HTTPS_PROXY}\n`);
-    expect(config).toContain(`MUSTER_CA_FILE=${join(dir, 'ca.pem')}\n`);
+    expect(config).toContain(`MUSTER_CA_FILE=${certificates.ca}\n`);
   }, 60_000);
 
   test('uses a proxy without a password for the download of the installer', async () => {

@@ -2,25 +2,21 @@
  * Tests two Muster servers on one origin behind nginx: `/kept` reaches its server with the path, and `/cut` without it.
  * The configuration of nginx is the one in docs/reverse-proxy.md.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient } from '@muster/client';
 import { Paths } from '@muster/contracts';
-import { eventually, isAvailable, isReady, mainOf, newToken, startCommand, startProgram } from '@muster/testkit';
+import { eventually, isReady, mainOf, newToken, startProgram } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { startIdentityProvider, type IdentityProvider } from '@muster/testkit/identity-provider';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { describeInChromium, openChromium, openPage, OWNER } from '../support/browser.js';
+import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
 
-const hasNginx = isAvailable(
-  spawnSync('nginx', ['-v']).error === undefined ? null : 'no nginx: install the package nginx-light',
-);
 const DOCUMENT = fileURLToPath(new URL('../../../../docs/reverse-proxy.md', import.meta.url));
 const INSTALL_SCRIPT = fileURLToPath(new URL('../../../../apps/agent/packaging/install.sh', import.meta.url));
 
@@ -34,12 +30,13 @@ interface Server {
   key: string;
 }
 
-// Without nginx, `isAvailable` has reported why these tests are skipped, or failed.
-const describeBehindNginx = hasNginx ? describeInChromium : describe.skip;
+// Without nginx, `hasNginx` has reported why these tests are skipped, or failed.
+const describeBehindNginx = hasNginx() ? describeInChromium : describe.skip;
 
 describeBehindNginx('Muster below a path, behind nginx', () => {
   let dir: string;
   let ports: { tls: number; plain: number };
+  let certificates: Certificates;
   let kept: Server;
   let cut: Server;
   /** A server without MUSTER_PUBLIC_URL, behind a proxy that rewrites the header Host. */
@@ -53,6 +50,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-base-path-'));
     closers.unshift(() => rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
     await makeRelease();
+    certificates = makeCertificates(dir);
     provider = await startIdentityProvider();
     closers.unshift(() => provider.close());
     const engine = await startReplayedEngine({
@@ -77,7 +75,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     closers.unshift(() => browser.close());
     provider.register(kept.url + Paths.oidcCallback);
     provider.people.set('ada', { email: OWNER.email, email_verified: true });
-    await startNginx();
+    closers.unshift(await startNginx(dir, await nginxServers(), [ports.tls]));
   }, 120_000);
   afterAll(async () => {
     for (const close of closers) await close();
@@ -117,13 +115,8 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     return { url: url ?? directUrl, directUrl, dataDir, key };
   }
 
-  async function startNginx(): Promise<void> {
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-keyout', 'key.pem'];
-    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    execFileSync('openssl', ['req', '-x509', ...key, ...subject, '-out', 'cert.pem'], { cwd: dir, stdio: 'ignore' });
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (name) => `${name}_temp_path ${dir}/nginx-${name};`,
-    );
+  /** Returns the servers of nginx, with the locations in docs/reverse-proxy.md. */
+  async function nginxServers(): Promise<string> {
     const document = await readFile(DOCUMENT, 'utf8');
     const [keeping = '', removing = ''] = [...document.matchAll(/^```nginx\n(.*?)^```$/gms)].map(([, text]) => text!);
     const locationOf = (text: string, name: string, { directUrl }: Server): string => {
@@ -131,35 +124,13 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
       expect(text).toContain('http://127.0.0.1:3000');
       return text.replace('/muster/', `/${name}/`).replace('http://127.0.0.1:3000', directUrl);
     };
-    const config = `
-      daemon off; master_process off; pid ${dir}/nginx.pid; error_log ${dir}/nginx.log;
-      events {}
-      http {
-        access_log off; ${temporary.join(' ')}
-        server {
-          listen 127.0.0.1:${ports.tls} ssl; ssl_certificate ${dir}/cert.pem; ssl_certificate_key ${dir}/key.pem;
-          ${locationOf(keeping, 'kept', kept)}
-          ${locationOf(removing, 'cut', cut)}
-        }
-        server { listen 127.0.0.1:${ports.plain}; location / { proxy_pass ${unset.directUrl}; } }
-      }`;
-    await writeFile(join(dir, 'nginx.conf'), config);
-    const nginx = startCommand(['nginx', '-e', join(dir, 'nginx.log'), '-c', join(dir, 'nginx.conf')]);
-    closers.unshift(() => nginx.stop());
-    await eventually(async () => {
-      const socket = connect(ports.tls, '127.0.0.1');
-      await once(socket, 'connect');
-      socket.destroy();
-    }, 10_000);
-  }
-
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
+    return `
+      server {
+        listen 127.0.0.1:${ports.tls} ssl; ${certificates.issued}
+        ${locationOf(keeping, 'kept', kept)}
+        ${locationOf(removing, 'cut', cut)}
+      }
+      server { listen 127.0.0.1:${ports.plain}; location / { proxy_pass ${unset.directUrl}; } }`;
   }
 
   const api = ({ directUrl, key }: Server) => createClient({ url: directUrl, key });
@@ -169,7 +140,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     const agent = startProgram(mainOf('agent'), {
       args,
       env: {
-        ...{ MUSTER_URL: server.url, MUSTER_CA_FILE: join(dir, 'cert.pem'), DOCKER_HOST: engineAddress },
+        ...{ MUSTER_URL: server.url, MUSTER_CA_FILE: certificates.ca, DOCKER_HOST: engineAddress },
         ...{ MUSTER_STATE_DIR: join(dir, `agent-${name}`), ...env },
       },
     });
@@ -287,12 +258,12 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
         args: ['hosts', '-o', 'json'],
         env: {
           ...{ MUSTER_URL: server.url, MUSTER_KEY_FILE: await secretFile('key', server.key) },
-          ...{ NODE_EXTRA_CA_CERTS: join(dir, 'cert.pem') },
+          ...{ NODE_EXTRA_CA_CERTS: certificates.ca },
         },
       });
       expect([await hosts.ended, hosts.stderr()]).toEqual([0, '']);
       expect(hosts.stdout()).toContain('"containerCount"');
-      const args = ['-fsS', '--cacert', join(dir, 'cert.pem'), `${server.url}/install.sh`];
+      const args = ['-fsS', '--cacert', certificates.ca, `${server.url}/install.sh`];
       expect(execFileSync('curl', args, { encoding: 'utf8' })).toContain(`\nMUSTER_URL_DEFAULT='${server.url}'\n`);
     }
   });

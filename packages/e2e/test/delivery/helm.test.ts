@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isAvailable, runIf, startApi, startIfInstalled, startPostgresCluster, type Api } from '@muster/testkit';
 import { createDatabase } from '@muster/testkit/databases';
+import { freePort } from '../support/nginx.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const TOOLS = join(ROOT, 'node_modules/.cache/check-deploy');
@@ -96,11 +96,3 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     ) as Rendered[];
   }
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

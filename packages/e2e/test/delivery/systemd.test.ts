@@ -3,24 +3,32 @@
  * namespaces.
  */
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { appendFile, chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EnrollmentTokenCreated, Host, Page } from '@muster/contracts';
+import { writeServerFiles } from '@muster/image/server-files';
 import { eventually, newToken, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
-import { copyServerFiles } from '../support/copy-server-files.js';
+import { buildAgentRelease } from '../support/agent-release.js';
+import { CHECK_DEPLOY, CLOUD_CFG, CLOUD_INIT, hasCloudInit } from '../support/cloud-init.js';
+import { hasNginx, makeCertificates, nginxConfig } from '../support/nginx.js';
 import { hasSystemd, startSystemdMachine, type SystemdMachine } from '../support/systemd-machine.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const UNIT_FILE = join(ROOT, 'deploy/systemd/muster.service');
 const UNIT = '/etc/systemd/system/muster.service';
+const CLOUD_CONFIG = join(ROOT, 'deploy/cloud-init/muster-agent.yaml');
 /** Long enough for a first start on a busy machine. */
 const START_MS_MAX = 90_000;
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
 const EXPOSURE_MAX = 15;
+/** The address of nginx, which passes requests on to the server. */
+const HTTPS_URL = 'https://127.0.0.1:3443';
 /** The ID of the group that owns the engine's socket. It has no name. */
 const ENGINE_GROUP = 4_321;
 
@@ -29,6 +37,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
   let directory: string;
   let engine: Awaited<ReturnType<typeof startReplayedEngine>> | undefined;
   let machine: SystemdMachine;
+  let release: string;
 
   const property = async (name: string, unit = 'muster'): Promise<string> =>
     (await machine.run(`systemctl show --property=${name} --value ${unit}`)).trim();
@@ -42,23 +51,33 @@ runIf(hasSystemd(), describe)('under systemd', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-opt-'));
-    await copyServerFiles(directory);
     // The server’s user must be able to read it.
     await chmod(directory, 0o755);
-    const release = join(directory, 'agent-release');
-    execFileSync(
-      process.execPath,
-      ['--conditions=@muster/source', '--import', 'tsx', 'scripts/package.ts', '--out', release, process.arch],
-      { cwd: join(ROOT, 'apps/agent'), stdio: ['ignore', 'ignore', 'inherit'] },
-    );
+    const application = join(directory, 'application');
+    await writeServerFiles(application);
+    release = join(application, 'agent-release');
+    await cp(buildAgentRelease(), release, { recursive: true });
     const socketPath = join(directory, 'engine.sock');
     engine = await startReplayedEngine({ capturedEngine: 'docker-28.5', listen: { socketPath }, seed: 1 });
     await chown(socketPath, 0, ENGINE_GROUP);
     await chmod(socketPath, 0o660);
+    makeCertificates(directory);
+    const certificate = (name: string) => readFile(join(directory, name), 'utf8');
     const files = {
+      '/etc/tls/ca.pem': await certificate('ca.pem'),
+      '/etc/tls/cert.pem': await certificate('cert.pem'),
+      '/etc/tls/key.pem': await certificate('key.pem'),
+      '/etc/tls/nginx.conf': nginxConfig(
+        '/etc/tls',
+        `server {
+          listen ${new URL(HTTPS_URL).host} ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
+          location / { proxy_pass http://127.0.0.1:3000; }
+        }`,
+      ),
       [UNIT]: await readFile(UNIT_FILE, 'utf8'),
       '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=6\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
       '/etc/muster/admin-key': `${adminKey}\n`,
+      '/etc/cloud/cloud.cfg': CLOUD_CFG,
       // As docs/deploy.md describes.
       '/etc/systemd/system/muster.service.d/secrets.conf': [
         '[Service]',
@@ -66,7 +85,8 @@ runIf(hasSystemd(), describe)('under systemd', () => {
         'Environment=MUSTER_ADMIN_KEY_FILE=/run/credentials/muster.service/admin-key',
       ].join('\n'),
     };
-    machine = await startSystemdMachine(directory, files, socketPath);
+    const tools = existsSync(CHECK_DEPLOY) ? { tools: CHECK_DEPLOY } : {};
+    machine = await startSystemdMachine(application, files, { socket: socketPath, ...tools });
     await machine.run('chmod 0600 /etc/muster/admin-key');
     const user = '--system --user-group --home-dir /var/lib/muster --shell /usr/sbin/nologin muster';
     await machine.run(`useradd ${user}`);
@@ -195,12 +215,77 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       await eventually(async () => expect((await hosts())[0]).toMatchObject({ freshness: 'online' }));
     });
 
+    runIf(hasNginx(), test)(
+      'is updated to the server’s new release by its timer, without a hand',
+      async () => {
+        await machine.run('systemd-run --quiet --unit=nginx-tls nginx -e /etc/tls/nginx.log -c /etc/tls/nginx.conf');
+        const script = `curl -fsS --retry 20 --retry-connrefused --retry-delay 1 --cacert /etc/tls/ca.pem ${HTTPS_URL}/install.sh`;
+        const installed = `${script} | MUSTER_CA_FILE=/etc/tls/ca.pem sh -s -- --url ${HTTPS_URL} --auto-update 2>&1`;
+        expect(await machine.run(installed)).toContain('The agent runs as the service muster-agent');
+        expect(await machine.run('systemctl is-enabled muster-agent-update.timer')).toBe('enabled\n');
+        expect(await property('ActiveState', 'muster-agent-update.timer')).toBe('active');
+
+        const before = await processId();
+        const hash = await makeNewRelease();
+        // The clock of the machine cannot be set, so the timer elapses a second after its start, in addition to daily.
+        const soon = '[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n';
+        const dropIns = '/run/systemd/system/muster-agent-update.timer.d';
+        await machine.run(`mkdir -p ${dropIns} && printf '%s' '${soon}' >${dropIns}/soon.conf`);
+        await machine.run('systemctl daemon-reload && systemctl restart muster-agent-update.timer');
+        await eventually(async () => {
+          expect(await machine.run('sha256sum /usr/local/bin/muster-agent')).toContain(hash);
+          expect(await property('ActiveState', 'muster-agent-update')).toBe('inactive');
+        }, 90_000);
+        expect(await property('Result', 'muster-agent-update')).toBe('success');
+        expect(await property('TriggeredBy', 'muster-agent-update')).toBe('muster-agent-update.timer');
+        expect(await processId()).not.toBe(before);
+        await eventually(async () => expect((await hosts())[0]).toMatchObject({ freshness: 'online' }));
+        await machine.run(`rm -r ${dropIns} && systemctl daemon-reload`);
+      },
+      180_000,
+    );
+
+    /** Changes the release of the server. Returns the hash of its executable. */
+    async function makeNewRelease(): Promise<string> {
+      const name = `muster-agent-linux-${process.arch}`;
+      // The system ignores what follows the sections of an executable.
+      await appendFile(join(release, name), '\n');
+      const hash = createHash('sha256')
+        .update(await readFile(join(release, name)))
+        .digest('hex');
+      const sums = await readFile(join(release, 'SHA256SUMS'), 'utf8');
+      await writeFile(join(release, 'SHA256SUMS'), sums.replace(new RegExp(`^.*  ${name}$`, 'm'), `${hash}  ${name}`));
+      return hash;
+    }
+
     test('is removed completely, and its host is shown as left', async () => {
       expect(await install('--uninstall')).toContain('The agent was removed');
       expect((await hosts())[0]).toMatchObject({ freshness: 'left' });
-      expect(await property('LoadState', 'muster-agent')).toBe('not-found');
+      for (const unit of ['muster-agent', 'muster-agent-update', 'muster-agent-update.timer']) {
+        expect([unit, await property('LoadState', unit)]).toEqual([unit, 'not-found']);
+      }
       await expect(machine.run('pgrep -x muster-agent')).rejects.toThrow();
       await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
     });
+
+    runIf(hasCloudInit(), test)(
+      'is installed by the commands of the cloud-init configuration, which delete the file with the token',
+      async () => {
+        const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
+        const config = (await readFile(CLOUD_CONFIG, 'utf8'))
+          .replace('https://muster.example.com', 'http://127.0.0.1:3000')
+          .replace('muster_enroll_REPLACE_ME', token);
+        expect(config).toContain(token);
+        await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
+        for (const stage of ['init', 'modules --mode config', 'modules --mode final']) {
+          await machine.run(`${CLOUD_INIT} --file /root/user-data ${stage}`);
+        }
+        await eventually(async () => {
+          expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
+        });
+        expect(await property('ActiveState', 'muster-agent')).toBe('active');
+        await expect(machine.run('ls /run/muster-agent/install')).rejects.toThrow('No such file');
+      },
+    );
   });
 });

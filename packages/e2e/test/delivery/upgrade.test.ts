@@ -1,20 +1,24 @@
 /**
  * Tests upgrades from version 0.1.0, which is built from git and runs with its own data first. All replicas of 0.1.0
- * are stopped before this version starts (docs/upgrading.md).
+ * are stopped before this version starts, and a backup is made, to which the last test downgrades (docs/upgrading.md).
  */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient, type Client } from '@muster/client';
 import { MUSTER_VERSION, Paths } from '@muster/contracts';
 import { createEmptyServerDatabase, testEngines } from '@muster/db/testing';
 import { eventually, isAvailable, mainOf, runIf } from '@muster/testkit';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { runContainer, startAgent, startHost, type FleetHost } from '../support/host.js';
 import { Muster } from '../support/muster.js';
 import { buildOldVersion, whyUnavailable, type OldVersion } from '../support/old-version.js';
 
 const OWNER = { name: 'Ada', email: 'ada@example.org', password: 'correct horse battery staple' };
+
+const run = (program: string, ...args: string[]) => promisify(execFile)(program, args);
 
 const suite = runIf(isAvailable(await whyUnavailable('v0.1.0')), describe);
 
@@ -36,6 +40,9 @@ suite('an upgrade from version 0.1.0', () => {
     /** The answers of version 0.1.0 directly before it was stopped. */
     let before: Awaited<ReturnType<typeof readEverything>>;
 
+    /** The URL of the database on the server; null for the embedded database. */
+    let databaseUrl: string | null;
+
     const agentMains = () => [old.mainOf('agent'), mainOf('agent')] as const;
     const withCookie = (path: string) => fetch(muster.url + path, { headers: { Cookie: cookie } });
 
@@ -44,9 +51,10 @@ suite('an upgrade from version 0.1.0', () => {
       closers.unshift(() => rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
       const database = engine === 'postgresql' ? await createEmptyServerDatabase() : null;
       if (database !== null) closers.unshift(() => database.drop());
+      databaseUrl = database?.url ?? null;
       muster = new Muster(directory, {
         MUSTER_SECRET: 'the secret of both versions, 32+ characters',
-        ...(database === null ? {} : { DATABASE_URL: database.url }),
+        ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
       });
       closers.unshift(() => muster.stop());
       await muster.start('data', old.mainOf('api'));
@@ -67,6 +75,30 @@ suite('an upgrade from version 0.1.0', () => {
       await Promise.all(hosts.map((host) => host.close()));
       for (const close of closers) await close();
     });
+
+    /** Makes a backup with version 0.1.0, or with PostgreSQL's tools. */
+    const backUp = () =>
+      databaseUrl === null
+        ? run(
+            process.execPath,
+            old.mainOf('cli'),
+            'backup',
+            join(directory, 'backup'),
+            '--data-dir',
+            join(directory, 'data'),
+          )
+        : run('pg_dump', '--no-password', '--file', join(directory, 'backup'), databaseUrl);
+
+    /** Restores the backup to the directory `restored`, or to the database on the server after emptying it. */
+    async function restore(): Promise<void> {
+      const backup = join(directory, 'backup');
+      if (databaseUrl === null) {
+        await run(process.execPath, old.mainOf('cli'), 'restore', backup, '--data-dir', join(directory, 'restored'));
+        return;
+      }
+      const empty = ['--command', 'DROP SCHEMA public CASCADE', '--command', 'CREATE SCHEMA public'];
+      await run('psql', '--no-psqlrc', '--set=ON_ERROR_STOP=1', ...empty, '--file', backup, databaseUrl);
+    }
 
     test('agents of both versions enroll at version 0.1.0 and report to it', async () => {
       const start = async (name: string, main: string) =>
@@ -90,6 +122,7 @@ suite('an upgrade from version 0.1.0', () => {
       expect(before.containers).toHaveLength(4);
       expect(before.events.length).toBeGreaterThanOrEqual(6);
       await muster.stop();
+      await backUp();
       await muster.start();
       expect((await muster.client.call('getSystem')).version).toBe(MUSTER_VERSION);
       expect(await readEverything(muster.client)).toEqual(before);
@@ -131,6 +164,32 @@ suite('an upgrade from version 0.1.0', () => {
         expect(await versions(muster)).toEqual({ old: MUSTER_VERSION, current: MUSTER_VERSION });
       });
       expect(await muster.hosts()).toHaveLength(2);
+    });
+
+    test('after a downgrade, version 0.1.0 lists everything as in the backup, and the agents continue', async () => {
+      await muster.stop();
+      await expect(muster.start('data', old.mainOf('api'))).rejects.toThrow('written by a newer version of Muster');
+      await Promise.all(hosts.map(({ agent }) => agent.stop()));
+      await restore();
+      await muster.start('restored', old.mainOf('api'));
+      // A restore numbers the events again, in the same order.
+      const withoutIds = ({ events, ...rest }: typeof before) => ({
+        ...rest,
+        events: events.map((event) => ({ ...event, id: null })),
+      });
+      expect(withoutIds(await readEverything(muster.client))).toEqual(withoutIds(before));
+      // The first agent is downgraded too.
+      hosts.forEach((host, index) => {
+        host.agent = startAgent(muster, directory, host.name, host.server, null, agentMains()[index]);
+      });
+      const [first, second] = hosts as [FleetHost, FleetHost];
+      await expectContainers(muster, first, { 'old-web': 'running', 'old-new': 'running', 'old-last': 'running' });
+      await expectContainers(muster, second, { 'current-web': 'running', 'current-new': 'running' });
+      await eventually(async () => {
+        expect(await versions(muster)).toEqual({ old: '0.1.0', current: MUSTER_VERSION });
+      });
+      const listed = await muster.client.call('listHosts', { query: { limit: 200 } });
+      expect(listed.items).toMatchObject([{ freshness: 'online' }, { freshness: 'online' }]);
     });
   });
 });

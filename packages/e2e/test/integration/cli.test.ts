@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { EnrollResponse, Paths } from '@muster/contracts';
+import { EnrollResponse, MUSTER_VERSION, Paths } from '@muster/contracts';
 import { eventually, mainOf, startProgram, type Program } from '@muster/testkit';
 import { Muster } from '../support/muster.js';
 
@@ -222,6 +222,34 @@ describe('muster enroll-token', () => {
     expect(after.find((token) => token.id === id)!.revokedAt).not.toBeNull();
     expect((await cli('enroll-token', 'revoke', '00000000-0000-4000-8000-000000000000')).code).toBe(1);
   });
+});
+
+test('muster hosts -o wide marks the agents that are older than the server’s release, and only these', async () => {
+  const release = join(dir, 'no-release');
+  const { out: token } = await cli('enroll-token', 'create', 'agents', '--uses', '2');
+  for (const [name, agentVersion] of [
+    ['current', MUSTER_VERSION],
+    ['behind', '0.1.0'],
+  ]) {
+    await post(Paths.agentEnroll, token.trim(), {
+      ...{ name, engineId: name, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } },
+      ...{ os: 'Debian', arch: 'x86_64', agentVersion },
+    });
+  }
+  expect((await cli('hosts', '-o', 'wide')).out).not.toContain('outdated');
+  await mkdir(release);
+  await writeFile(
+    join(release, 'sbom.cdx.json'),
+    JSON.stringify({ metadata: { component: { version: MUSTER_VERSION } } }),
+  );
+  for (const name of ['SHA256SUMS', 'install.sh']) await writeFile(join(release, name), '');
+  const { out } = await cli('hosts', '-o', 'wide');
+  expect(out).toMatch(/^behind .* 0\.1\.0 \(outdated\) /m);
+  expect(out.match(/outdated/g)).toHaveLength(1);
+  const csv = (await cli('hosts', '-o', 'csv')).out;
+  expect([csv.includes('0.1.0'), csv.includes('outdated')]).toEqual([true, false]);
+  await rm(release, { recursive: true });
+  for (const { id, name } of await muster.hosts()) if (name !== 'edge-1') await muster.deleteHost(id);
 });
 
 test('muster export writes all items, to standard output or a file', async () => {

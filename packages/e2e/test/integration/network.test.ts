@@ -1,19 +1,16 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { eventually, isAvailable, mainOf, runIf } from '@muster/testkit';
+import { mainOf, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from '../support/muster.js';
-
-const hasNginx = isAvailable(
-  spawnSync('nginx', ['-v']).error === undefined ? null : 'no nginx: install the package nginx-light',
-);
+import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
 
 /** Nginx's ports, by what answers there. */
 type Place = 'tls' | 'selfSigned' | 'redirect' | 'signIn' | 'unauthorized' | 'foreign' | 'down' | 'tooLarge';
@@ -24,10 +21,11 @@ interface Ended {
   stderr: string;
 }
 
-runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () => {
+runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', () => {
   let dir: string;
   let muster: Muster;
   let ports: Record<Place, number>;
+  let certificates: Certificates;
   let forwardProxy: Server;
   /** The authorities that the forward proxy was asked to connect to. */
   let tunnels: string[];
@@ -46,8 +44,9 @@ runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () 
       seed: 1,
     });
     closers.unshift(() => engine.close());
-    makeCertificates();
-    await startNginx();
+    certificates = makeCertificates(dir);
+    await choosePorts();
+    closers.unshift(await startNginx(dir, nginxServers(), Object.values(ports)));
     forwardProxy = await startForwardProxy();
     closers.unshift(() => new Promise((resolve) => forwardProxy.close(resolve)));
     variables = {
@@ -63,74 +62,27 @@ runIf(hasNginx, describe)('an agent behind nginx, proxies and a private CA', () 
     for (const close of closers) await close();
   }, 60_000);
 
-  const ca = (): string => join(dir, 'ca.pem');
+  const ca = (): string => certificates.ca;
   const urlOf = (place: Place, scheme: 'http' | 'https'): string => `${scheme}://127.0.0.1:${ports[place]}`;
 
-  /** Creates a private CA, a certificate of it, and a self-signed certificate. */
-  function makeCertificates(): void {
-    const openssl = (...args: string[]): void =>
-      void execFileSync('openssl', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'];
-    const server = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    openssl('req', '-x509', ...key, '-subj', '/CN=a company', '-keyout', 'ca-key.pem', '-out', 'ca.pem');
-    openssl('req', '-x509', ...key, ...server, '-keyout', 'self-signed-key.pem', '-out', 'self-signed.pem');
-    openssl(
-      ...['req', '-x509', ...key, ...server, '-addext', 'basicConstraints=critical,CA:false'],
-      ...['-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-keyout', 'key.pem', '-out', 'cert.pem'],
-    );
-  }
-
-  async function startNginx(): Promise<void> {
+  async function choosePorts(): Promise<void> {
     const places = ['tls', 'selfSigned', 'redirect', 'signIn', 'unauthorized', 'foreign', 'down', 'tooLarge'] as const;
     ports = Object.fromEntries(await Promise.all(places.map(async (place) => [place, await freePort()]))) as never;
-    const certificate = (name: string, key: string): string =>
-      `ssl_certificate ${dir}/${name}; ssl_certificate_key ${dir}/${key};`;
+  }
+
+  function nginxServers(): string {
     const server = (place: Place, directives: string, options = ''): string =>
       `server { listen 127.0.0.1:${ports[place]} ${options}; ${directives} }`;
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (name) => `${name}_temp_path ${dir}/nginx-${name};`,
-    );
-    const config = `
-      daemon off; master_process off; pid ${dir}/nginx.pid; error_log ${dir}/nginx.log;
-      events {}
-      http {
-        access_log off; default_type text/html; client_max_body_size 10m; ${temporary.join(' ')}
-        ${server('tls', `${certificate('cert.pem', 'key.pem')} location / { proxy_pass ${muster.url}; }`, 'ssl')}
-        ${server('selfSigned', certificate('self-signed.pem', 'self-signed-key.pem'), 'ssl')}
-        ${server('redirect', `return 301 https://127.0.0.1:${ports.tls}$request_uri;`)}
-        ${server('signIn', 'return 302 https://idp.example/oauth2/authorize?state=secret;')}
-        ${server('unauthorized', 'return 401 "<title>401 Authorization Required</title>";')}
-        ${server('foreign', 'return 200 "<!DOCTYPE html><title>Welcome to nginx!</title>";')}
-        ${server('down', 'location / { proxy_pass http://127.0.0.1:9; }')}
-        ${server('tooLarge', `client_max_body_size 100; location / { proxy_pass ${muster.url}; }`)}
-      }`;
-    await writeFile(join(dir, 'nginx.conf'), config);
-    const nginx = spawn('nginx', ['-e', join(dir, 'nginx.log'), '-c', join(dir, 'nginx.conf')], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    closers.unshift(() => stop(nginx));
-    await eventually(async () => {
-      for (const port of Object.values(ports)) {
-        const socket = connect(port, '127.0.0.1');
-        await once(socket, 'connect');
-        socket.destroy();
-      }
-    }, 10_000);
-  }
-
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
-
-  async function stop(child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    await once(child, 'exit');
+    return `
+      client_max_body_size 10m;
+      ${server('tls', `${certificates.issued} location / { proxy_pass ${muster.url}; }`, 'ssl')}
+      ${server('selfSigned', certificates.selfSigned, 'ssl')}
+      ${server('redirect', `return 301 https://127.0.0.1:${ports.tls}$request_uri;`)}
+      ${server('signIn', 'return 302 https://idp.example/oauth2/authorize?state=secret;')}
+      ${server('unauthorized', 'return 401 "<title>401 Authorization Required</title>";')}
+      ${server('foreign', 'return 200 "<!DOCTYPE html><title>Welcome to nginx!</title>";')}
+      ${server('down', 'location / { proxy_pass http://127.0.0.1:9; }')}
+      ${server('tooLarge', `client_max_body_size 100; location / { proxy_pass ${muster.url}; }`)}`;
   }
 
   /** A proxy for CONNECT that requires a password. It connects only to this machine. */

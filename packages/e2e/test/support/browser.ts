@@ -97,14 +97,18 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/** Starts a dashboard on a new embedded database, or on the database at `databaseUrl`. `env` is added for the API. */
+/**
+ * Starts a dashboard on a new embedded database, or on the database at `databaseUrl`. `env` is added for the API, which
+ * runs in `workingDirectory`.
+ */
 export async function startDashboard(
   databaseUrl: string | null = null,
   env: Readonly<Record<string, string>> = {},
+  workingDirectory?: string,
 ): Promise<Dashboard> {
   const dir = await mkdtemp(join(tmpdir(), 'muster-browser-'));
   const database = databaseUrl === null ? {} : { DATABASE_URL: databaseUrl };
-  const muster = new Muster(dir, { MUSTER_SNAPSHOT_SECONDS: '5', ...database, ...env });
+  const muster = new Muster(dir, { MUSTER_SNAPSHOT_SECONDS: '5', ...database, ...env }, workingDirectory);
   const hosts: FleetHost[] = [];
   let sessionCookies: Awaited<ReturnType<BrowserContext['cookies']>> = [];
   await muster.start();

@@ -15,10 +15,14 @@ export class Muster {
   #api: Api | null = null;
   #port = 0;
 
-  /** `env` is added to the API's environment. Databases and secrets are in `directory`. */
+  /**
+   * `env` is added to the API's environment. Databases and secrets are in `directory`. `workingDirectory` is the API's.
+   * Default: that of the tests.
+   */
   constructor(
     private readonly directory: string,
     private readonly env: Readonly<Record<string, string>> = {},
+    private readonly workingDirectory = process.cwd(),
   ) {}
 
   /**
@@ -33,7 +37,8 @@ export class Muster {
       MUSTER_SNAPSHOT_SECONDS: '10',
       MUSTER_DRAIN_SECONDS: '0',
     };
-    const options = { env: { ...env, ...this.env }, adminKey: this.key, port: this.#port };
+    const through = ['env', `--chdir=${this.workingDirectory}`];
+    const options = { env: { ...env, ...this.env }, adminKey: this.key, port: this.#port, through };
     this.#api = await startApi(main === undefined ? options : { ...options, main });
     ({ url: this.url, port: this.#port } = this.#api);
   }

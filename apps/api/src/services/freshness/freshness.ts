@@ -9,6 +9,12 @@ const HEARTBEATS_MISSED_OFFLINE = 10;
 /** Minimum milliseconds without a call from a host before the host is offline. */
 const OFFLINE_AFTER_MS_MIN = 5 * 60_000;
 
+/**
+ * Maximum milliseconds that an agent waits between two attempts to reach Muster, without an answer that asks it to wait
+ * longer (`SERVER_BACKOFF` of the agent).
+ */
+const RECONNECT_MS_MAX = 60_000;
+
 /** A period in which Muster itself was down and could receive nothing. */
 export interface Outage {
   startedAt: Date;
@@ -48,17 +54,24 @@ const limitsOf = (heartbeatSeconds: number) => ({
 export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
+ * Returns the instant by which every agent has tried to reach Muster again after an outage, in milliseconds. The waits
+ * between an agent's attempts grow with the time for which it has failed, and are rarely longer than twice that time.
+ */
+const reconnectedAt = ({ startedAt, endedAt }: Outage): number =>
+  endedAt.getTime() + Math.min(RECONNECT_MS_MAX, Math.max(0, 2 * (endedAt.getTime() - startedAt.getTime())));
+
+/**
  * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives
- * nothing. A host that was online when an outage began may again be silent for `graceMs` after the outage ends. For a
- * host that was already silent, the outage is subtracted. Overlapping outages count once, and the future part of an
- * outage does not count.
+ * nothing, and the outage lasts until agents have reconnected. A host that was online when an outage began may again be
+ * silent for `graceMs` after the outage ends. For a host that was already silent, the outage is subtracted. Overlapping
+ * outages count once, and the future part of an outage does not count.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();
   let countedUntil = -Infinity;
   for (const outage of outages) {
     const start = Math.max(outage.startedAt.getTime(), countedUntil);
-    const end = Math.min(outage.endedAt.getTime(), now.getTime());
+    const end = Math.min(reconnectedAt(outage), now.getTime());
     if (end <= start) continue;
     countedUntil = end;
     if (end <= countedFrom) continue;
@@ -148,7 +161,7 @@ export function freshnessCutoffs(context: FreshnessContext): FreshnessCutoffs {
 function cutoffsOf(heartbeatSeconds: number, context: FreshnessContext): Cutoffs {
   const { graceMs, offlineAfterMs } = limitsOf(heartbeatSeconds);
   const outagesMs = context.outages.reduce(
-    (sum, { startedAt, endedAt }) => sum + Math.max(0, +endedAt - +startedAt) + graceMs,
+    (sum, outage) => sum + Math.max(0, reconnectedAt(outage) - outage.startedAt.getTime()) + graceMs,
     0,
   );
   const now = context.now.getTime();

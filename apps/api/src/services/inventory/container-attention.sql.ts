@@ -1,4 +1,4 @@
-import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX } from '@muster/contracts';
+import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX, type ContainerExit } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { NOT_INFRA } from './container-columns.sql.js';
@@ -17,6 +17,7 @@ interface LatestContainer {
   dockerId: string;
   name: string;
   exitCode: number | null;
+  exit: ContainerExit | null;
   since: string;
 }
 
@@ -41,7 +42,7 @@ const groupByImage = (troubled: Prisma.Sql) => Prisma.sql`
   ), images AS (
     SELECT kind, image, count(*)::int AS total, count(DISTINCT "hostId")::int AS hosts, min(since) AS since,
       json_agg(json_build_object('hostId', "hostId", 'hostName', "hostName", 'dockerId', "dockerId", 'name', name,
-        'exitCode', "exitCode", 'since', since) ORDER BY number) FILTER (WHERE number <= ${ATTENTION_LATEST_MAX}::int) AS latest,
+        'exitCode', "exitCode", 'exit', exit, 'since', since) ORDER BY number) FILTER (WHERE number <= ${ATTENTION_LATEST_MAX}::int) AS latest,
       row_number() OVER (PARTITION BY kind ORDER BY max(since) DESC, image) AS rank
     FROM numbered GROUP BY kind, image
   )`;
@@ -68,7 +69,7 @@ export async function readTroubledContainers(
       SELECT c.*, h.name AS "hostName"
       FROM unnest(${[...hostIds]}::uuid[]) AS wanted (id) JOIN hosts AS h ON h.id = wanted.id
       CROSS JOIN LATERAL (
-        SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c."changedAt" AS since, ${kind} AS kind
+        SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, c."changedAt" AS since, ${kind} AS kind
         FROM containers AS c WHERE c."hostId" = wanted.id AND c."removedAt" IS NULL AND ${NOT_INFRA} OFFSET 0
       ) AS c
       WHERE c.kind IS NOT NULL
@@ -103,7 +104,7 @@ export async function readCrashLoops(
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
     repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`)}),
     troubled AS MATERIALIZED (
-      SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", e.since, h.name AS "hostName",
+      SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, h.name AS "hostName",
         'crash_loop' AS kind, (${hasRowProblem}) AS counted
       FROM repeated AS e JOIN hosts AS h ON h.id = e."hostId"
       CROSS JOIN LATERAL (

@@ -1,4 +1,12 @@
-import { CRASH_LOOP_EXITS_MIN, ENDED_STATES, STOPPED_EXIT_CODES, type ContainerProblemCode } from '@muster/contracts';
+import {
+  CRASH_LOOP_EXITS_MIN,
+  ENDED_STATES,
+  ERROR_REASONS,
+  STOPPED_EXIT_CODES,
+  UNSTARTED_STATES,
+  type ContainerProblemCode,
+  type ExitReason,
+} from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
 import { or } from './container-columns.sql.js';
@@ -12,8 +20,17 @@ export const EXITS_READ_MAX = 10_000;
 
 const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) => Prisma.raw(String(code))));
 
-/** The condition that a container exited with an error, like `isFailed`. */
-const IS_FAILED = Prisma.sql`(c.state IN (${Prisma.join([...ENDED_STATES])}) AND c."exitCode" NOT IN (${NO_ERROR_CODES}))`;
+const IS_ENDED = Prisma.sql`c.state IN (${Prisma.join([...ENDED_STATES])})`;
+
+/** The condition that a container's process ended with an exit code that means an error. */
+const HAS_ERROR_CODE = Prisma.sql`(${IS_ENDED} AND c."exitCode" NOT IN (${NO_ERROR_CODES}))`;
+
+const hasReason = (...reasons: ExitReason[]) => Prisma.sql`c.exit ->> 'reason' IN (${Prisma.join(reasons)})`;
+
+/** The condition that a container has the problem `failed`, like `isFailed`. */
+const IS_FAILED = Prisma.sql`(CASE WHEN c.exit IS NULL THEN ${HAS_ERROR_CODE} ELSE
+  (${IS_ENDED} AND ${hasReason(...ERROR_REASONS)})
+  OR (c.state IN (${Prisma.join([...UNSTARTED_STATES])}) AND ${hasReason('failed_to_start')}) END)`;
 
 /**
  * For each problem that a container's row alone shows, the condition on the row. At most one of the conditions is true.
@@ -36,9 +53,11 @@ export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => 
 
 /**
  * The condition that a container whose process exited several times can still be in a crash loop: it runs, waits for
- * its restart, or last exited with an error. In all other cases, someone stopped it.
+ * its restart, or last exited with an error. In all other cases, someone stopped it. If the cause of an exit is unknown,
+ * its code decides.
  */
-export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}))`;
+export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}
+  OR (${HAS_ERROR_CODE} AND ${hasReason('unknown')})))`;
 
 /**
  * Selects the exits with an error within the last hour: the newest ones, and at most `exitsReadMax`. Only events of

@@ -1,7 +1,7 @@
 import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
-import { healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
+import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
 import { and, IMAGE, imageBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
@@ -39,10 +39,11 @@ export function containerSearch(
   cutoffs: FreshnessCutoffs,
   now: Date,
 ): ContainerSearch {
-  const { hostFreshness, state, health, problem, image, label = [], q, presence, infra } = query;
-  // A removed container is `exited` and has no health or problem, regardless of its last state.
+  const { hostFreshness, state, health, problem, exitReason, image, label = [], q, presence, infra } = query;
+  // A removed container is `exited` and has no health, problem or reason, regardless of its last state.
   const canMatchRemoved =
-    health === undefined && problem === undefined && (state === undefined || state.includes('exited'));
+    [health, problem, exitReason].every((filter) => filter === undefined) &&
+    (state === undefined || state.includes('exited'));
   const halves = { present: [PRESENT], removed: [REMOVED], all: canMatchRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
     presence
   ];
@@ -67,6 +68,8 @@ export function containerSearch(
   if (state) filters.push({ matches: isInState(state), ofHosts: hostCounts(state.map(stateKey)) });
   const isOfHealth = Prisma.sql`c.health = ANY (${health}::text[])`;
   if (health) filters.push({ matches: isOfHealth, ofHosts: hostCounts(health.map(healthKey)) });
+  const hasReason = Prisma.sql`c.exit ->> 'reason' = ANY (${exitReason}::text[])`;
+  if (exitReason) filters.push({ matches: hasReason, ofHosts: hostCounts(exitReason.map(exitKey)) });
   if (problem) filters.push(problemFilter(problem, organizationId, now));
   const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
     SELECT h.id, h."containerCount" FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;

@@ -23,7 +23,7 @@ export interface ContainerViewRow
     Required<Omit<Container, InstantField | OptionalFact>>,
     Record<InstantField, Date | null>,
     WorkloadColumns,
-    Pick<ContainerView, OptionalFact | 'hostId' | 'hostName' | 'health' | 'exitCode' | 'isInfra'> {
+    Pick<ContainerView, OptionalFact | 'hostId' | 'hostName' | 'engineName' | 'health' | 'exitCode' | 'isInfra'> {
   clockSkewSeconds: number | null;
   firstSeenAt: Date;
   changedAt: Date;
@@ -34,7 +34,7 @@ const WORKLOAD_COLUMNS = Prisma.sql`c."workloadKind", c.project, c.service, c.in
 
 /** The columns of a `ContainerViewRow`; `c` is the container's row, `h` its host's. */
 export const CONTAINER_VIEW = Prisma.sql`
-  c."hostId"::text AS "hostId", h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
+  c."hostId"::text AS "hostId", h.name AS "hostName", h."engineName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."heartbeatSeconds", h."clockSkewSeconds",
   ${Prisma.raw(CONTAINER_FIELD_NAMES.map((name) => `c."${name}"`).join(', '))},
   ${WORKLOAD_COLUMNS}, c."isInfra", c.health, c."exitCode", c."firstSeenAt", c."changedAt", c."removedAt"`;
@@ -51,6 +51,7 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
     hostId: row.hostId,
     hostName: row.hostName,
     hostFreshness: containersFreshness(row, context),
+    engineName: row.engineName,
     asOf: asOf?.toISOString() ?? null,
     health: row.health,
     exitCode: row.exitCode,

@@ -1,7 +1,7 @@
 import type { ContainerQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { FreshnessCutoffs } from '../freshness/index.js';
-import { healthKey, INFRA_KEY, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
+import { exitKey, healthKey, INFRA_KEY, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
 import { isRowProblem, PROBLEM_COUNTS } from './container-problems.sql.js';
 import { containersAreOf } from './container-search.sql.js';
 import type { Counted } from './list-containers.sql.js';
@@ -19,16 +19,18 @@ export async function countByHosts(
   query: ContainerQuery,
   cutoffs: FreshnessCutoffs,
 ): Promise<Counted | null> {
-  const { presence, hostId, hostFreshness, state, health, problem, image, label, q, infra } = query;
-  if (presence !== 'present' || image || label || q !== undefined || (state && health)) return null;
+  const { presence, hostId, hostFreshness, state, health, problem, exitReason, image, label, q, infra } = query;
+  if (presence !== 'present' || image || label || q !== undefined) return null;
+  // Only one of these can be counted, because the counts of a host are separate for each of them.
+  if ([state, health, problem, exitReason].filter(Boolean).length > 1) return null;
   // A container has at most one of the problems that `isRowProblem` accepts (unhealthy, dead, failed), so their counts
   // can be added.
-  if (problem && (state || health || !problem.every(isRowProblem))) return null;
-  // Infra containers are not counted by state or health.
-  if (infra && (state || health)) return null;
+  if (problem && !problem.every(isRowProblem)) return null;
+  // Infra containers are counted under a key of their own only.
+  if (infra && (state || health || exitReason)) return null;
   // The states that Docker does not know are counted together, so one of them alone cannot be counted.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
-  const keys = state?.map(stateKey) ?? health?.map(healthKey);
+  const keys = state?.map(stateKey) ?? health?.map(healthKey) ?? exitReason?.map(exitKey);
   const ofProblems = problem?.filter(isRowProblem).map((code) => PROBLEM_COUNTS[code]);
   let count = infra ? Prisma.sql`h."containerCount"` : SHOWN_COUNT;
   if (ofProblems) count = Prisma.join([...new Set(ofProblems)], ' + ');

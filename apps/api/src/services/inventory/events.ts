@@ -39,12 +39,13 @@ export async function listEvents(
   query: EventQuery,
   { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventListLimits = {},
 ): Promise<Page<ContainerEvent>> {
-  const { hostId, dockerId, name, kind, since, until, limit } = query;
+  const { hostId, dockerId, name, kind, exitReason, since, until, limit } = query;
   const conditions = [Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = e."hostId")`];
   if (hostId) conditions.push(Prisma.sql`e."hostId" = ANY (${hostId}::uuid[])`);
   if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
   if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
   if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
+  if (exitReason) conditions.push(Prisma.sql`e."exitReason" = ANY (${exitReason}::text[])`);
   if (until !== undefined) conditions.push(Prisma.sql`e."recordedAt" < ${until}::timestamptz`);
   let isWithinPeriod = Prisma.sql`TRUE`;
   if (since !== undefined) {

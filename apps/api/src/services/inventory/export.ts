@@ -70,14 +70,13 @@ async function* write<Item>(
 }
 
 /** For each kind of field, the function that converts a value to a cell. */
-const CELL_FORMATTERS: { [Kind in FieldKind]: (value: FieldValues[Kind]) => Cell } = {
+const CELL_FORMATTERS: { [Kind in Exclude<FieldKind, 'exit'>]: (value: FieldValues[Kind]) => Cell } = {
   text: (text) => text,
   instant: (instant) => instant,
   ports: (ports) => ports.map(portText).join(' '),
   labels: (labels) => JSON.stringify(labels),
   names: (names = []) => names.join(' '),
   optionalText: (text) => text ?? null,
-  exit: (exit) => exit?.reason ?? null,
   flag: (flag) => (typeof flag === 'boolean' ? String(flag) : null),
   count: (count) => count ?? null,
 };
@@ -96,6 +95,9 @@ const ALL_COLUMNS = {
   asOf: ({ asOf }: ContainerView) => asOf,
   health: ({ health }: ContainerView) => health,
   exitCode: ({ exitCode }: ContainerView) => exitCode,
+  exitReason: ({ exit }: ContainerView) => exit?.reason ?? null,
+  exitError: ({ exit }: ContainerView) => exit?.error ?? null,
+  finishedAt: ({ exit }: ContainerView) => exit?.finishedAt ?? null,
   uptimeSeconds: ({ uptimeSeconds }: ContainerView) => uptimeSeconds,
   firstSeenAt: ({ firstSeenAt }: ContainerView) => firstSeenAt,
   changedAt: ({ changedAt }: ContainerView) => changedAt,
@@ -130,6 +132,7 @@ const EVENT_COLUMNS: Columns<ContainerEvent> = {
   from: ({ from }) => valueText(from),
   to: ({ to }) => valueText(to),
   exitCode: ({ exitCode }) => exitCode,
+  exitReason: ({ exitReason }) => exitReason,
 };
 
 /** Formats a port like `docker ps`. */

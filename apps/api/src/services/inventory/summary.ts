@@ -28,8 +28,12 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
 }
 
 function toCounts(counts: StateCounts): ContainerCounts {
-  const { containersByState: byState, containersByHealth: byHealth } = splitStateCounts(counts);
-  return { total: sum(byState), byState, byHealth };
+  const {
+    containersByState: byState,
+    containersByHealth: byHealth,
+    containersByExitReason: byExitReason,
+  } = splitStateCounts(counts);
+  return { total: sum(byState), byState, byHealth, byExitReason };
 }
 
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);

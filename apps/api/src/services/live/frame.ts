@@ -1,4 +1,4 @@
-import type { StreamMessage, StreamQuery } from '@muster/contracts';
+import type { ContainerEvent, StreamMessage, StreamQuery } from '@muster/contracts';
 import { formatPosition, isPositionAfter, type FeedPosition } from '../inventory/index.js';
 import { StreamChunk } from './chunk.js';
 
@@ -8,8 +8,8 @@ export interface StreamFrame {
   /** The position of an event of the history. */
   position?: FeedPosition;
   hostId?: string;
-  /** The kind of a container's change, and the container's name. */
-  change?: { kind: string; name: string };
+  /** The kind of a container's change, the container's name, and why its process ended. */
+  change?: Pick<ContainerEvent, 'kind' | 'name' | 'exitReason'>;
 }
 
 /** Encodes a message as a server-sent event. JSON text has no line breaks, so one data line suffices. */
@@ -18,8 +18,8 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
   const bytes = Buffer.from(`event: ${message.event}\n${id}data: ${JSON.stringify(message.data)}\n\n`);
   switch (message.event) {
     case 'container': {
-      const { hostId, kind, name } = message.data;
-      return { bytes, hostId, change: { kind, name }, ...(position ? { position } : {}) };
+      const { hostId, kind, name, exitReason } = message.data;
+      return { bytes, hostId, change: { kind, name, exitReason }, ...(position ? { position } : {}) };
     }
     case 'host':
       return { bytes, hostId: message.data.id };
@@ -61,5 +61,10 @@ export function matchesListener(
   if (position !== undefined && !isPositionAfter(position, after)) return false;
   if (hostId !== undefined && query.hostId && !query.hostId.includes(hostId)) return false;
   if (change === undefined) return true;
-  return (query.kind?.some((kind) => kind === change.kind) ?? true) && (query.name?.includes(change.name) ?? true);
+  const { kind, name, exitReason } = change;
+  return (
+    (query.kind?.includes(kind) ?? true) &&
+    (query.name?.includes(name) ?? true) &&
+    (query.exitReason?.some((reason) => reason === exitReason) ?? true)
+  );
 }

@@ -1,4 +1,4 @@
-import { DOCKER_STATES, Freshness, Health, HostProblemCode } from '@muster/contracts';
+import { DOCKER_STATES, ExitReason, Freshness, Health, HostProblemCode } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
 import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
@@ -84,7 +84,7 @@ export function addFleetMetrics(
     },
   });
 
-  const containers = (name: string, help: string, label: string, labelValues: readonly string[], isHealth: boolean) =>
+  const containers = (name: string, help: string, label: string, labelValues: readonly string[], counted: Counted) =>
     new Gauge({
       name,
       help,
@@ -95,22 +95,33 @@ export function addFleetMetrics(
         const fleetCounts = await counts();
         if (fleetCounts === null) return;
         for (const known of ['current', 'last'] as const) {
-          const { containersByState, containersByHealth } = splitStateCounts(
-            fleetCounts[known === 'current' ? 'current' : 'lastKnown'],
-          );
-          const sums = countsOfKeys(isHealth ? containersByHealth : containersByState, labelValues);
+          const split = splitStateCounts(fleetCounts[known === 'current' ? 'current' : 'lastKnown']);
+          const sums = countsOfKeys(split[counted], labelValues);
           for (const [labelValue, sum] of sums) this.set({ [label]: labelValue, known }, sum);
         }
       },
     });
   const KNOWN = 'The series with known="last" count the last known state on hosts that are not current.';
-  containers('muster_containers', `Present containers, by state. ${KNOWN}`, 'state', DOCKER_STATES, false);
+  containers(
+    'muster_containers',
+    `Present containers, by state. ${KNOWN}`,
+    'state',
+    DOCKER_STATES,
+    'containersByState',
+  );
   containers(
     'muster_containers_checked',
     `Present containers that have a health check, by health. ${KNOWN}`,
     'health',
     Health.options,
-    true,
+    'containersByHealth',
+  );
+  containers(
+    'muster_containers_ended',
+    `Present containers whose process has ended, by the reason that the agent reported. ${KNOWN}`,
+    'reason',
+    ExitReason.options,
+    'containersByExitReason',
   );
 
   new Gauge({
@@ -141,6 +152,8 @@ export function addFleetMetrics(
     },
   });
 }
+
+type Counted = keyof ReturnType<typeof splitStateCounts>;
 
 /**
  * Sums the counts by these label values. The counts of all other keys are summed as `other`, because each label value

@@ -27,7 +27,10 @@ export interface EventDraft extends WorkloadColumns {
   exitReason: ExitReason | null;
 }
 
-/** Creates an event of a container. The reason of an exit is recorded with its code. */
+/** The kinds of events that record how the container's process ended, if it had ended. */
+const EXIT_KINDS: ReadonlySet<EventKind> = new Set(['created', 'reappeared', 'exited', 'restarted', 'removed']);
+
+/** Creates an event of a container. */
 export const toEventDraft = (
   kind: EventKind,
   { dockerId, name, exit, workloadKind, project, service, instance }: ContainerFacts,
@@ -39,7 +42,7 @@ export const toEventDraft = (
   from,
   to,
   exitCode,
-  exitReason: exitCode === null ? null : (exit?.reason ?? null),
+  exitReason: (EXIT_KINDS.has(kind) && exit?.reason) || null,
   workloadKind,
   project,
   service,
@@ -61,6 +64,15 @@ const EVENT_ITEMS_MAX = 64;
  */
 const EVENT_LABELS_LENGTH_MAX = 8_192;
 
+/** Returns whether the agent reported the facts of an inspection for the first time. */
+const isFirstInspected = (from: ContainerFacts, to: ContainerFacts): boolean =>
+  typeof from.oomKilled !== 'boolean' && typeof to.oomKilled === 'boolean';
+
+/** Returns whether the engine has failed to start the container since the earlier observation. */
+const isNewStartFailure = ({ exit: from }: ContainerFacts, { exit: to }: ContainerFacts): boolean =>
+  to?.reason === 'failed_to_start' &&
+  (from?.reason !== 'failed_to_start' || from.finishedAt !== to.finishedAt || from.error !== to.error);
+
 /**
  * Returns what happened to a container's process between two observations; null if nothing did. A new `startedAt` with
  * an unchanged state means that the process was restarted in between.
@@ -69,7 +81,11 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
   const isNewProcess = to.startedAt !== null && from.startedAt !== null && to.startedAt !== from.startedAt;
   if (from.state === to.state) {
     if (isNewProcess) return 'restarted';
-    return ENDED_STATES.has(to.state) && from.exitCode !== to.exitCode ? 'exited' : null;
+    // After an upgrade, an agent reports exits that it did not report before. Nothing has happened to the containers.
+    if (from.exitCode === null && isFirstInspected(from, to)) return null;
+    return (ENDED_STATES.has(to.state) && from.exitCode !== to.exitCode) || isNewStartFailure(from, to)
+      ? 'exited'
+      : null;
   }
   if (to.state === 'paused') return 'paused';
   if (to.state === 'running') {

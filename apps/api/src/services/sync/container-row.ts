@@ -42,6 +42,8 @@ export const toWorkload = ({ workloadKind, project, service, instance }: Workloa
 export interface ContainerRow extends ContainerFacts {
   /** Base64 SHA-256 of the fields. Containers with equal digests are equal, regardless of the order of their labels. */
   digest: string;
+  /** False if the row differs from the stored one only in fields that the history ignores, so `changedAt` stays. */
+  changed?: false | undefined;
 }
 
 /**
@@ -72,6 +74,17 @@ export function toContainerRow(
   const row = toContainerFacts(container) as ContainerRow;
   row.digest = digestOf(container, version);
   return row;
+}
+
+/**
+ * Replaces the unknown cause of a row's exit with the stored cause of the same exit, in place. An agent that has just
+ * started may no longer know why a container ended.
+ */
+export function keepKnownReason(row: ContainerRow, stored: Pick<ContainerFacts, 'exit'>): void {
+  if (row.exit?.reason !== 'unknown' || !stored.exit || stored.exit.reason === 'unknown') return;
+  if (row.exit.finishedAt === null || row.exit.finishedAt !== stored.exit.finishedAt) return;
+  row.exit = stored.exit;
+  toContainerRow(row);
 }
 
 /** For each kind of field, the function that formats a value for the digest's input. */

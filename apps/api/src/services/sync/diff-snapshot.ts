@@ -1,7 +1,7 @@
 import { fieldsWith, type Container, type FieldsWith } from '@muster/contracts';
 import { containerChanges, toEventDraft, type EventDraft } from './container-changes.js';
 import { isList, sameFields, sameValues } from './field-comparison.js';
-import type { ContainerFacts, ContainerRow } from './container-row.js';
+import { keepKnownReason, type ContainerFacts, type ContainerRow } from './container-row.js';
 import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
@@ -40,7 +40,8 @@ export interface SnapshotDiff {
 
 /**
  * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows that
- * it does not name are left unchanged, except those in `removedIds`.
+ * it does not name are left unchanged, except those in `removedIds`. A known cause of an exit replaces an unknown cause
+ * of the same exit in `incoming`.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],
@@ -54,6 +55,8 @@ export function diffSnapshot(
   for (const row of incoming) {
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
+    // An earlier attempt to write the row can have set it.
+    if (row.changed === false) row.changed = undefined;
     if (before === undefined) {
       tally.add(row);
       diff.writes.push(row);
@@ -65,11 +68,15 @@ export function diffSnapshot(
       diff.writes.push(row);
       diff.events.push(toLifecycleEvent('reappeared', row, null, row.state));
     } else {
+      keepKnownReason(row, before.row);
       tally.remove(before.row);
       tally.add(row);
       const changes = containerChanges(before.row, row);
       if (sameConfiguration(before.row, row)) diff.patches.push(toPatch(before.row, row, changes.length > 0));
-      else diff.writes.push(row);
+      else {
+        if (changes.length === 0) row.changed = false;
+        diff.writes.push(row);
+      }
       diff.events.push(...changes);
     }
   }

@@ -8,4 +8,13 @@ export { hostProblems } from './host-problems.js';
 export { cloneSuspectedFrom, hasProblem } from './host-problems.sql.js';
 export { createHostReports } from './host-reports.js';
 export { createSnapshotRefusals, type SnapshotRefusals } from './snapshot-refusals.js';
-export { splitStateCounts, healthKey, INFRA_KEY, isKnownState, OTHER_STATE, type StateCounts, stateKey } from './state-counts.js';
+export {
+  splitStateCounts,
+  exitKey,
+  healthKey,
+  INFRA_KEY,
+  isKnownState,
+  OTHER_STATE,
+  type StateCounts,
+  stateKey,
+} from './state-counts.js';

@@ -1,10 +1,10 @@
-import { DOCKER_STATES, Health, isFailed } from '@muster/contracts';
+import { DOCKER_STATES, ExitReason, Health, isFailed } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /**
- * Numbers of containers by key: a Docker state, `other` for all remaining states, or `health:` and a health. The set of
- * keys is fixed, because an engine can report any text as a state, and each such text would otherwise be stored as a
- * key.
+ * Numbers of containers by key: a Docker state, `other` for all remaining states, `health:` and a health, or `exit:` and
+ * the reason of an exit. The set of keys is fixed, because an engine can report any text as a state, and each such text
+ * would otherwise be stored as a key.
  */
 export type StateCounts = Readonly<Record<string, number>>;
 
@@ -17,10 +17,14 @@ export const INFRA_KEY = 'infra';
 /** Returns the key of a health in `hosts.stateCounts`. */
 export const healthKey = (health: string): string => `health:${health}`;
 
+/** Returns the key of the reason of an exit in `hosts.stateCounts`. */
+export const exitKey = (reason: ExitReason): string => `exit:${reason}`;
+
 const HEALTH_KEYS = Health.options.map(healthKey);
+const EXIT_KEYS = ExitReason.options.map(exitKey);
 
 /** All keys of the counts except `other`. */
-export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS, INFRA_KEY];
+export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS, ...EXIT_KEYS, INFRA_KEY];
 
 const KNOWN_STATES: ReadonlySet<string> = new Set(DOCKER_STATES);
 const KNOWN_KEYS: ReadonlySet<string> = new Set(COUNTED_KEYS);
@@ -31,35 +35,39 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /**
- * Splits the counts into states and healths. Earlier versions of Muster stored every state as a key, so the counts of
+ * Splits the counts into states, healths and reasons of exits. Earlier versions of Muster stored every state as a key, so the counts of
  * states that Docker does not define are added up as `other`.
  */
 export function splitStateCounts(counts: StateCounts): {
   containersByState: Record<string, number>;
   containersByHealth: Record<string, number>;
+  containersByExitReason: Record<string, number>;
 } {
   const containersByState: Record<string, number> = {};
   const containersByHealth: Record<string, number> = {};
+  const containersByExitReason: Record<string, number> = {};
   for (const [storedKey, count] of Object.entries(counts)) {
     if (storedKey === INFRA_KEY) continue;
     if (HEALTH_KEYS.includes(storedKey)) {
       containersByHealth[storedKey.slice(healthKey('').length)] = count;
+    } else if (EXIT_KEYS.includes(storedKey)) {
+      containersByExitReason[storedKey.slice('exit:'.length)] = count;
     } else {
       const key = stateKey(storedKey);
       containersByState[key] = (containersByState[key] ?? 0) + count;
     }
   }
-  return { containersByState, containersByHealth };
+  return { containersByState, containersByHealth, containersByExitReason };
 }
 
-type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'truncated' | 'isInfra'>;
+type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'exit' | 'truncated' | 'isInfra'>;
 
 /** The counts of a host's present containers, or changes of these counts. */
 export interface ContainerTotals {
   stateCounts: StateCounts;
   /** Number of containers with a truncated field. */
   truncated: number;
-  /** Number of containers that exited with an error. */
+  /** Number of containers with the problem `failed`. */
   failed: number;
 }
 
@@ -101,7 +109,7 @@ export class StateTally {
     return { stateCounts, truncated: this.#truncated, failed: this.#failed };
   }
 
-  #add({ state, health, exitCode, truncated, isInfra }: Counted, count: number): void {
+  #add({ state, health, exitCode, exit, truncated, isInfra }: Counted, count: number): void {
     if (isInfra) {
       this.#addToKey(INFRA_KEY, count);
       return;
@@ -109,7 +117,8 @@ export class StateTally {
     this.#addToKey(stateKey(state), count);
     if (health !== null && KNOWN_KEYS.has(healthKey(health))) this.#addToKey(healthKey(health), count);
     if (truncated !== undefined && truncated.length > 0) this.#truncated += count;
-    if (isFailed({ state, exitCode })) this.#failed += count;
+    if (exit) this.#addToKey(exitKey(exit.reason), count);
+    if (isFailed({ state, exitCode, exit })) this.#failed += count;
   }
 
   #addToKey(key: string, count: number): void {

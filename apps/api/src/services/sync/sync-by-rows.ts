@@ -36,8 +36,6 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const { db, cadence, random } = parts;
   const { hostId, order, times, complete, removedIds } = snapshot;
   const rows = await snapshot.reader.rows();
-  // Count the totals from the rows, because another version of Muster may have counted the stored totals differently.
-  const totals = complete ? totalsOf(rows) : null;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const host = await readHostState(db, hostId, rows, { complete, removedIds });
     if (host === null) throw new HostDeletedError();
@@ -48,6 +46,8 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
       return staleSummary(hostId, rows, host, verdict, cadence);
     }
     const diff = await diffSnapshotWithYields(host.containers, rows, { complete, removedIds });
+    // Count the totals from the rows, because another version of Muster may have counted the stored totals differently.
+    const totals = complete ? totalsOf(rows) : null;
     if (!complete) requireContainerLimit(host.containerCount, presentCount(diff, complete));
     const summary = await applyDiff(parts, snapshot, { base: host, diff, totals });
     if (summary !== null) return summary;

@@ -1,4 +1,4 @@
-import type { SyncSummary } from '@muster/contracts';
+import type { Container, SyncSummary } from '@muster/contracts';
 import { createYielder, type Yielder } from '../../lib/yielder.js';
 import { applyDiff } from './apply-diff.js';
 import { createBodyReader, type BodyReader } from './body-reader.js';
@@ -17,8 +17,8 @@ import type { CachedSnapshot } from './snapshot-cache.js';
 
 /**
  * Compares a snapshot with the host's last body, and writes the differences on the condition that the host still has
- * the cached revision. Returns null if nothing is cached, if containers were added, removed or reordered, or if the
- * condition does not hold.
+ * the cached revision. Returns null if nothing is cached, if containers were added, removed or reordered, if a changed
+ * container ended for an unknown reason, or if the condition does not hold.
  */
 export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): Promise<SyncSummary | null> {
   const cached = parts.cache.get(snapshot.hostId);
@@ -36,8 +36,9 @@ const CHUNK_CONTAINERS = 200;
 const CHUNK_BYTES = 24 * 1024;
 
 /**
- * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows. Detects only
- * updates, and returns null if containers were added, removed or reordered, or if a container is invalid.
+ * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows except for causes
+ * of exits that the body does not know. Detects only updates, and returns null if containers were added, removed or
+ * reordered, if a container is invalid, or if a changed container ended for an unknown reason.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
@@ -70,6 +71,7 @@ async function diffElements(
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     const current = decodeElement(after, index);
     if (previous === null || current === null || previous.dockerId !== current.dockerId) return null;
+    if (hasUnknownReason(previous) || hasUnknownReason(current)) return null;
     const { dockerId } = previous;
     const equal = isSameContainer(previous, current);
     stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: toContainerFacts(previous) });
@@ -77,3 +79,6 @@ async function diffElements(
   }
   return diffSnapshot(stored, rows, { complete: true });
 }
+
+/** Whether the row may know more about the container's exit than the body. */
+const hasUnknownReason = ({ exit }: Container): boolean => exit?.reason === 'unknown';

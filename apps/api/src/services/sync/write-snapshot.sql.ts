@@ -95,25 +95,13 @@ const PATCHED_FIELDS = fieldsWith('change', 'life');
 const DERIVED = '"workloadKind", project, service, instance, "isInfra"';
 const DERIVED_TYPES = '"workloadKind" text, project text, service text, instance text, "isInfra" boolean';
 
-/**
- * Returns the new value of a field whose stored value can be better than the reported one: an agent that has just
- * started may no longer know why a container ended. A known reason is kept for the same end of the same container.
- */
-const keepKnownReason = (exit: string): string =>
-  `CASE WHEN ${exit} ->> 'reason' = 'unknown' AND stored.exit ->> 'finishedAt' = ${exit} ->> 'finishedAt'
-    THEN stored.exit ELSE ${exit} END`;
-
 /** Returns the new value of a field of a row that is written completely. */
-const writtenValue = (column: string, name: ContainerFieldName): string => {
-  if (name === 'exit') return keepKnownReason('excluded.exit');
-  return LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`;
-};
+const writtenValue = (column: string, name: ContainerFieldName): string =>
+  LONG_INDEXED_FIELDS.has(name) ? keepEqual(column) : `excluded.${column}`;
 
 /** Returns the new value of a field of a patch, in which a null list means that the list is unchanged. */
-const patchValue = (column: string, name: ContainerFieldName): string => {
-  if (name === 'exit') return keepKnownReason('p.exit');
-  return isList(name) ? `COALESCE(p.${column}, stored.${column})` : `p.${column}`;
-};
+const patchValue = (column: string, name: ContainerFieldName): string =>
+  isList(name) ? `COALESCE(p.${column}, stored.${column})` : `p.${column}`;
 
 const ORDER = {
   stream: '$8::uuid',
@@ -167,20 +155,25 @@ const GUARD = formatAssignments({
   ...orderAssignments(ORDER),
 });
 
+/** The value of `changedAt` that is inserted. `-infinity` keeps the stored value. A row that has one is never new. */
+const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
+
 const WRITTEN = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
         ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
-        ${DERIVED}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${ORDER.receivedAt}, NULL,
+        ${DERIVED}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
         guard."organizationId"
       FROM guard, json_to_recordset($21::json) AS r(
-        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text)
+        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
+        changed boolean)
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
         (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
-        "changedAt" = excluded."changedAt", "removedAt" = NULL
+        "changedAt" = CASE WHEN excluded."changedAt" = '-infinity' THEN stored."changedAt" ELSE excluded."changedAt" END,
+        "removedAt" = NULL
       RETURNING (xmax = 0) AS inserted
     `;
 

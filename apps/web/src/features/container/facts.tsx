@@ -1,4 +1,5 @@
 import type { ContainerFieldName, ContainerView } from '@muster/contracts';
+import { describeExit, knownExit } from '@muster/contracts/exit-words';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { CopyButton } from '../../components/copyable';
@@ -77,6 +78,54 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
       <dd>{status === '' ? <span className="soft">–</span> : <IsolatedText text={status} />}</dd>
     </>
   ),
+  exit: ({ exit, exitCode, engineName }) =>
+    exit && (
+      <>
+        <dt>Reason</dt>
+        <dd>
+          <IsolatedText text={describeExit(knownExit({ exit, exitCode, engineName }))} />
+        </dd>
+        {exit.error !== '' && (
+          <>
+            <dt>Message of the engine</dt>
+            <dd>
+              <code>
+                <IsolatedText text={exit.error} />
+              </code>
+            </dd>
+          </>
+        )}
+        {exit.code !== null && (
+          <>
+            <dt>Exit code</dt>
+            <dd className="number">{exit.code}</dd>
+          </>
+        )}
+        {exit.finishedAt !== null && (
+          <>
+            <dt>Ended</dt>
+            <dd>
+              <Age at={exit.finishedAt} />
+            </dd>
+          </>
+        )}
+      </>
+    ),
+  oomKilled: ({ oomKilled, exit }) =>
+    oomKilled === true &&
+    exit?.reason !== 'oom' && (
+      <>
+        <dt>Memory</dt>
+        <dd>A process was killed because memory ran out</dd>
+      </>
+    ),
+  restartCount: ({ restartCount }) =>
+    restartCount !== null && (
+      <>
+        <dt>Restarts by the engine</dt>
+        <dd className="number">{restartCount}</dd>
+      </>
+    ),
   command: ({ command }) => (
     <>
       <dt>Command</dt>
@@ -116,9 +165,6 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
   state: null,
   labels: null,
   truncated: null,
-  exit: null,
-  oomKilled: null,
-  restartCount: null,
   imageDigest: null,
 };
 

@@ -8,6 +8,7 @@ import { MultiSelect } from '../../components/multi-select';
 import { Icon } from '../../components/icons';
 import { useContainerStates } from '../../lib/container-states';
 import { FRESHNESS, HOST_FRESHNESS } from '../../lib/container-status';
+import { EXIT_REASON_TITLES, EXIT_REASONS } from '../../lib/format-exit';
 import { CONTAINER_PROBLEM_CODES, CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
 import { COLUMN_DEFINITIONS } from './columns';
 import { createChips, NO_FILTERS } from './filters';
@@ -63,6 +64,14 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
         selected={search.problem}
         onChange={(problem) => onChange({ problem })}
         labelOf={(code) => CONTAINER_PROBLEM_TITLES[code]}
+      />
+      <MenuSeparator />
+      <MultiSelect
+        label="Exit"
+        options={EXIT_REASONS}
+        selected={search.exitReason}
+        onChange={(exitReason) => onChange({ exitReason })}
+        labelOf={(reason) => EXIT_REASON_TITLES[reason]}
       />
       <MenuSeparator />
       <MultiSelect

@@ -1,4 +1,5 @@
 import { CURRENT_FRESHNESS, FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/container-status';
+import { EXIT_REASON_TITLES } from '../../lib/format-exit';
 import { CONTAINER_PROBLEM_TITLES } from '../../lib/format-problem';
 import { removeValue } from '../../lib/search-params';
 import type { ContainerSearch } from './search';
@@ -11,6 +12,7 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   state: undefined,
   health: undefined,
   problem: undefined,
+  exitReason: undefined,
   image: undefined,
   label: undefined,
   presence: undefined,
@@ -54,6 +56,11 @@ export function createChips(search: ContainerSearch): Chip[] {
       key: `problem ${value}`,
       label: `Problem: ${CONTAINER_PROBLEM_TITLES[value]}`,
       change: { problem: removeValue(search.problem, value) },
+    })),
+    ...(search.exitReason ?? []).map((value) => ({
+      key: `exitReason ${value}`,
+      label: `Exit: ${EXIT_REASON_TITLES[value]}`,
+      change: { exitReason: removeValue(search.exitReason, value) },
     })),
     ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({

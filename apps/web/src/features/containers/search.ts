@@ -1,6 +1,7 @@
-import type { ContainerFreshness, ContainerProblemCode } from '@muster/contracts';
+import type { ContainerFreshness, ContainerProblemCode, ExitReason } from '@muster/contracts';
 import { parseAll, parseChoice, parseChoices, parseFirst } from '../../lib/search-params';
 import { HOST_FRESHNESS } from '../../lib/container-status';
+import { EXIT_REASONS } from '../../lib/format-exit';
 import { CONTAINER_PROBLEM_CODES } from '../../lib/format-problem';
 
 export const SORTS = ['name', 'image', 'state', 'firstSeenAt', 'changedAt'] as const;
@@ -33,6 +34,7 @@ export interface ContainerSearch {
   state?: string[] | undefined;
   health?: string[] | undefined;
   problem?: ContainerProblemCode[] | undefined;
+  exitReason?: ExitReason[] | undefined;
   image?: string[] | undefined;
   label?: string[] | undefined;
   presence?: 'removed' | 'all' | undefined;
@@ -51,6 +53,7 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
     state: parseAll(search['state']),
     health: parseChoices(HEALTH_VALUES, search['health']),
     problem: parseChoices(CONTAINER_PROBLEM_CODES, search['problem']),
+    exitReason: parseChoices(EXIT_REASONS, search['exitReason']),
     image: parseAll(search['image']),
     label: parseAll(search['label']),
     presence: parseChoice(['removed', 'all'] as const, search['presence']),

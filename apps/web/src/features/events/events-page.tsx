@@ -8,11 +8,13 @@ import { EmptyState } from '../../components/empty-state';
 import { FilterChip } from '../../components/filter-chip';
 import { HostFilter } from '../../components/host-filter';
 import { ListStates } from '../../components/list-states';
-import { Menu, MenuCheckbox, MenuItem } from '../../components/menu';
+import { Menu, MenuCheckbox, MenuItem, MenuSeparator } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { useTitle } from '../../lib/title';
 import { Icon } from '../../components/icons';
+import { MultiSelect } from '../../components/multi-select';
 import { EVENT_KINDS, formatEventKind } from '../../lib/format-event';
+import { EXIT_REASON_TITLES, EXIT_REASONS } from '../../lib/format-exit';
 import { removeValue } from '../../lib/search-params';
 import { EventDays } from './event-days';
 import type { EventSearch } from './search';
@@ -69,6 +71,14 @@ export function EventsPage(): ReactNode {
               {formatEventKind(kind)}
             </MenuCheckbox>
           ))}
+          <MenuSeparator />
+          <MultiSelect
+            label="Exit"
+            options={EXIT_REASONS}
+            selected={search.exitReason}
+            onChange={(exitReason) => updateSearch({ exitReason })}
+            labelOf={(reason) => EXIT_REASON_TITLES[reason]}
+          />
         </Menu>
         <HostFilter hostIds={search.hostId} onChange={(hostId) => updateSearch({ hostId })} />
         {search.kind?.map((kind) => (
@@ -76,6 +86,13 @@ export function EventsPage(): ReactNode {
             key={kind}
             label={formatEventKind(kind)}
             onRemove={() => updateSearch({ kind: removeValue(search.kind, kind) })}
+          />
+        ))}
+        {search.exitReason?.map((reason) => (
+          <FilterChip
+            key={reason}
+            label={`Exit: ${EXIT_REASON_TITLES[reason]}`}
+            onRemove={() => updateSearch({ exitReason: removeValue(search.exitReason, reason) })}
           />
         ))}
         {search.name !== undefined && (

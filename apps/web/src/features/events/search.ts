@@ -1,12 +1,14 @@
-import type { EventKind } from '@muster/contracts';
+import type { EventKind, ExitReason } from '@muster/contracts';
 import { parseAll, parseChoices, parseFirst } from '../../lib/search-params';
 import { EVENT_KINDS } from '../../lib/format-event';
+import { EXIT_REASONS } from '../../lib/format-exit';
 
 /** The query parameters of the events page. */
 export interface EventSearch {
   hostId?: string[] | undefined;
   name?: string | undefined;
   kind?: EventKind[] | undefined;
+  exitReason?: ExitReason[] | undefined;
 }
 
 export function parseEventSearch(search: Record<string, unknown>): EventSearch {
@@ -14,5 +16,6 @@ export function parseEventSearch(search: Record<string, unknown>): EventSearch {
     hostId: parseAll(search['hostId']),
     name: parseFirst(search['name']),
     kind: parseChoices(EVENT_KINDS, search['kind']),
+    exitReason: parseChoices(EXIT_REASONS, search['exitReason']),
   };
 }

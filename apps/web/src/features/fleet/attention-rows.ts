@@ -7,8 +7,11 @@ import type {
   HostAttentionFilter,
   HostAttentionKind,
 } from '@muster/contracts';
+import { describeExit, knownExit } from '@muster/contracts/exit-words';
 import type { StatusIcon } from '../../lib/container-status';
 import { formatCount, formatNumber } from '../../lib/format-count';
+
+type LatestContainer = ContainerAttention['groups'][number]['latest'][number];
 
 /** The page that a row leads to: one item, or the list of exactly the items that the row counts. */
 export type AttentionTarget =
@@ -49,7 +52,7 @@ const CONTAINER_PROBLEMS: Readonly<Record<ContainerProblemCode, { icon: StatusIc
   crash_loop: { icon: 'restarting', problem: 'Crash loop' },
   unhealthy: { icon: 'unhealthy', problem: 'Health check failing' },
   dead: { icon: 'dead', problem: 'Dead: removal failed' },
-  failed: { icon: 'crashed', problem: 'Crashed' },
+  failed: { icon: 'crashed', problem: 'Failed' },
 };
 
 /** Maximum number of images that are shown for one problem. The others are in the list that its last row leads to. */
@@ -95,11 +98,11 @@ function rowsOfContainerProblem({
     const base = { key: `${kind} ${image}`, icon };
     const [container] = latest;
     if (group.total === 1 && isComplete && container !== undefined) {
-      const { hostId, hostName, dockerId, name, exitCode, since } = container;
+      const { hostId, hostName, dockerId, name, since } = container;
       return {
         ...base,
         name,
-        problem: withExitCode(kind, exitCode),
+        problem: describeProblem(kind, container),
         names: [hostName],
         note: '',
         times: [{ total: 1, since }],
@@ -144,14 +147,20 @@ function someNames(items: readonly { name: string }[], total: number): Pick<Atte
 }
 
 /**
- * Describes a container's problem with its exit code. According to the shell's convention, codes above 128 are 128 plus
- * the number of a signal.
+ * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. According to
+ * the shell's convention, codes above 128 are 128 plus the number of a signal.
  */
-function withExitCode(kind: ContainerProblemCode, exitCode: number | null): string {
+function describeProblem(kind: ContainerProblemCode, container: Pick<LatestContainer, 'exit' | 'exitCode'>): string {
   const { problem } = CONTAINER_PROBLEMS[kind];
-  if (exitCode === null || (kind !== 'failed' && kind !== 'crash_loop')) return problem;
-  if (kind === 'crash_loop') return `Crash loop, last code ${exitCode}`;
-  if (exitCode === 137) return 'Killed (137), possibly out of memory';
-  if (exitCode === 139) return 'Crashed (segmentation fault, 139)';
-  return `Crashed (${exitCode})`;
+  const { exit, exitCode } = container;
+  if (kind !== 'failed' && kind !== 'crash_loop') return problem;
+  if (kind === 'crash_loop') {
+    if (exit !== null) return `Crash loop, last exit: ${describeExit(knownExit(container))}`;
+    return exitCode === null ? problem : `Crash loop, last code ${exitCode}`;
+  }
+  if (exit === null && exitCode === 137) return 'Killed (137), possibly out of memory';
+  if (exitCode === 139 && exit?.reason !== 'oom') return 'Crashed (segmentation fault, 139)';
+  if (exit === null && exitCode === null) return problem;
+  const words = describeExit(knownExit(container));
+  return `${words[0]!.toUpperCase()}${words.slice(1)}`;
 }

@@ -1,0 +1,75 @@
+import type { ContainerExit } from '@muster/contracts';
+import { decideExit, type EngineRecord, type ExitEvent, type LastRun } from './exit-reason.js';
+import type { EngineEvent } from './shapes.js';
+
+/** Maximum number of events that are kept of one container. A stop has at most four: two kills, a die and a stop. */
+const EVENTS_MAX = 8;
+
+/** Maximum number of containers whose events are kept. The containers whose events are the oldest are forgotten first. */
+const CONTAINERS_MAX = 10_000;
+
+/** Recent events of an engine that show why containers ended. */
+export interface ExitHistory {
+  /**
+   * Records an event. Returns true if it arrived after the container had ended, so that it can change the reason that
+   * was reported. Other actions, and repeated events, are ignored.
+   */
+  record(event: EngineEvent): boolean;
+  /** Makes `settled` wait for this promise, which resolves when past events have been recorded. */
+  waitFor(reading: Promise<void>): void;
+  /** Resolves when no past events are being read. */
+  settled(): Promise<void>;
+  /** Decides why a container ended (see `decideExit`). */
+  decide(id: string, run: LastRun): ContainerExit | null;
+  /** Drops the events of containers that no longer exist. */
+  keepOnly(ids: ReadonlySet<string>): void;
+  /** Records the name of the engine. Before the first call, it is not known whether the engine reports stops. */
+  setEngineName(name: string): void;
+  /** Records a time during which the engine could not be reached, in milliseconds since 1970. */
+  recordAbsence(fromMs: number, toMs: number): void;
+}
+
+/** Creates an empty history. */
+export function createExitHistory(): ExitHistory {
+  const eventsById = new Map<string, ExitEvent[]>();
+  let pastEvents = Promise.resolve();
+  let engine: EngineRecord = { reportsStops: false, absence: null };
+
+  return {
+    record(engineEvent) {
+      const event = toExitEvent(engineEvent);
+      if (event === null) return false;
+      const { ID } = engineEvent.Actor;
+      const known = eventsById.get(ID) ?? [];
+      if (known.some(({ action, atMs }) => action === event.action && atMs === event.atMs)) return false;
+      const isLate = event.action !== 'die' && known.at(-1)?.action === 'die';
+      // A container whose events are recent moves to the end of the map.
+      eventsById.delete(ID);
+      eventsById.set(ID, [...known, event].sort((a, b) => a.atMs - b.atMs).slice(-EVENTS_MAX));
+      if (eventsById.size > CONTAINERS_MAX) eventsById.delete(eventsById.keys().next().value!);
+      return isLate;
+    },
+    waitFor(reading) {
+      pastEvents = reading;
+    },
+    settled: () => pastEvents,
+    decide: (id, run) => decideExit(run, eventsById.get(id) ?? [], engine),
+    keepOnly(ids) {
+      for (const id of eventsById.keys()) if (!ids.has(id)) eventsById.delete(id);
+    },
+    setEngineName(name) {
+      engine = { ...engine, reportsStops: name === 'Docker' };
+    },
+    recordAbsence(fromMs, toMs) {
+      engine = { ...engine, absence: { fromMs, toMs } };
+    },
+  };
+}
+
+/** Returns null for events with other actions. */
+function toExitEvent({ Action, Actor, time, timeNano }: EngineEvent): ExitEvent | null {
+  const action = Action === 'died' ? 'die' : Action;
+  if (action !== 'kill' && action !== 'stop' && action !== 'die' && action !== 'oom') return null;
+  const atMs = timeNano > 0 ? timeNano / 1e6 : time * 1_000;
+  return { action, atMs, signal: Actor.Attributes.signal ?? null };
+}

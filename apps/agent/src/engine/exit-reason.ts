@@ -1,0 +1,138 @@
+import type { ContainerExit, ExitReason } from '@muster/contracts';
+
+/** What an inspection says about the last run of a container. Times are in milliseconds since 1970. */
+export interface LastRun {
+  /** True while the container's process runs. */
+  isRunning: boolean;
+  /** Null if the engine never started the container. */
+  startedAtMs: number | null;
+  /** Null if the container's process has not ended, or the engine does not know when it ended. */
+  finishedAtMs: number | null;
+  exitCode: number | null;
+  oomKilled: boolean;
+  /** The engine's message about a failure, such as a port conflict; empty if there is none. */
+  error: string;
+  /** The signal that `docker stop` sends, as the container is configured; empty for the default, SIGTERM. */
+  stopSignal: string;
+  /** How long `docker stop` waits before it kills the container. */
+  stopTimeoutMs: number;
+}
+
+/** An event that can show why a container's process ended. */
+export interface ExitEvent {
+  action: 'kill' | 'stop' | 'die' | 'oom';
+  /** The engine's time, in milliseconds since 1970. */
+  atMs: number;
+  /** The signal of a `kill` event, such as `15` or `SIGTERM`; null if the engine does not report it (Podman). */
+  signal: string | null;
+}
+
+/** What is known about the engine itself. */
+export interface EngineRecord {
+  /**
+   * Whether an event follows from every request to stop a container. Docker sends one. Podman often does not, so a code
+   * other than 0 does not show that a container failed.
+   */
+  reportsStops: boolean;
+  /** The last time during which the engine could not be reached, in milliseconds since 1970; null if there is none. */
+  absence: { fromMs: number; toMs: number } | null;
+}
+
+/** The signals that end a process on request, with their numbers. SIGHUP is not one: it usually means a reload. */
+const STOPPING_SIGNALS: Readonly<Record<string, number>> = { TERM: 15, INT: 2, QUIT: 3, KILL: 9 };
+
+/** Numbers of the other signals that images use as `StopSignal`, on all architectures that Docker supports on Linux. */
+const OTHER_SIGNALS: Readonly<Record<string, number>> = {
+  HUP: 1,
+  ABRT: 6,
+  USR1: 10,
+  USR2: 12,
+  ALRM: 14,
+  WINCH: 28,
+  PWR: 30,
+};
+
+/** How long a stop can take beyond the container's own timeout, in milliseconds. */
+const STOP_SPARE_MS = 10_000;
+
+/** How long after `die` a `stop` or `kill` can still arrive, in milliseconds. */
+const LATE_MS_MAX = 2_000;
+
+/** The codes of a process that SIGKILL or SIGTERM ended. */
+const KILLED_CODES: ReadonlySet<number> = new Set([128 + 9, 128 + 15]);
+
+/** The code that Docker gives a container whose process it lost, because the host or the engine was restarted. */
+const LOST_CODE = 255;
+
+/**
+ * Decides why a container's process ended. Returns null while it runs, and for a container that was never started. The
+ * first rule that applies decides:
+ *
+ * 1. `oom`: the engine reports that memory ran out.
+ * 2. `failed_to_start`: the engine never started the container, and reports an error.
+ * 3. `stopped`: an event shows that the end was requested.
+ * 4. `unknown`: nothing shows the cause.
+ * 5. `completed`: the code is 0.
+ * 6. `crashed`.
+ *
+ * `events` are the container's events, in any order.
+ */
+export function decideExit(run: LastRun, events: readonly ExitEvent[], engine: EngineRecord): ContainerExit | null {
+  if (run.isRunning) return null;
+  const { startedAtMs, finishedAtMs, exitCode: code } = run;
+  if (startedAtMs === null) {
+    return run.error === '' ? null : { code, reason: 'failed_to_start', error: run.error, finishedAt: null };
+  }
+  const own = events.filter(({ atMs }) => atMs >= startedAtMs);
+  const reason = decideReason({ ...run, startedAtMs }, own, engine);
+  return { code, reason, error: '', finishedAt: finishedAtMs === null ? null : new Date(finishedAtMs).toISOString() };
+}
+
+type EndedRun = LastRun & { startedAtMs: number };
+
+/** `events` are the events since the start. */
+function decideReason(run: EndedRun, events: readonly ExitEvent[], engine: EngineRecord): ExitReason {
+  const died = events.findLast(({ action }) => action === 'die');
+  if (run.oomKilled || events.some(({ action }) => action === 'oom')) return 'oom';
+  if (isStopRequested(run, events, died?.atMs ?? run.finishedAtMs)) return 'stopped';
+  if (isCauseUnknown(run, died !== undefined, engine)) return 'unknown';
+  return run.exitCode === 0 ? 'completed' : 'crashed';
+}
+
+function isStopRequested(run: EndedRun, events: readonly ExitEvent[], endedAtMs: number | null): boolean {
+  if (endedAtMs === null) return false;
+  const fromMs = endedAtMs - run.stopTimeoutMs - STOP_SPARE_MS;
+  return events.some(({ action, atMs, signal }) => {
+    if (atMs < fromMs || atMs > endedAtMs + LATE_MS_MAX) return false;
+    return action === 'stop' || (action === 'kill' && isStoppingSignal(signal, run));
+  });
+}
+
+/** Returns whether a signal asks a container to end. Without the signal, the exit code shows which one it was. */
+function isStoppingSignal(signal: string | null, { stopSignal, exitCode }: EndedRun): boolean {
+  const stopping = [...Object.values(STOPPING_SIGNALS), toSignalNumber(stopSignal)];
+  if (signal === null) return exitCode !== null && stopping.includes(exitCode - 128);
+  return stopping.includes(toSignalNumber(signal) ?? Number.NaN);
+}
+
+/** Converts `15`, `TERM` or `SIGTERM` to 15. Returns null for an empty or unknown name. */
+function toSignalNumber(signal: string): number | null {
+  if (/^\d+$/.test(signal)) return Number(signal);
+  const name = signal.toUpperCase().replace(/^SIG/, '');
+  const realTime = /^RTMIN\+(\d{1,2})$/.exec(name);
+  if (realTime !== null) return 34 + Number(realTime[1]);
+  return { ...STOPPING_SIGNALS, ...OTHER_SIGNALS }[name] ?? null;
+}
+
+function isCauseUnknown(
+  { startedAtMs, finishedAtMs, exitCode }: EndedRun,
+  hasDieEvent: boolean,
+  { reportsStops, absence }: EngineRecord,
+): boolean {
+  if (exitCode === null || exitCode === LOST_CODE || KILLED_CODES.has(exitCode)) return true;
+  if (hasDieEvent) return exitCode !== 0 && !reportsStops;
+  if (exitCode !== 0) return true;
+  // Podman leaves the code 0 and an old time in a container that a restart of the host ended.
+  if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_MS_MAX) return true;
+  return absence !== null && finishedAtMs >= absence.fromMs - LATE_MS_MAX && finishedAtMs <= absence.toMs + LATE_MS_MAX;
+}

@@ -1,0 +1,95 @@
+import type { ContainerExit, ExitReason } from './container-exit.js';
+import { ERROR_REASONS, isErrorCode } from './exit-code.js';
+
+/** What is known about the end of a container's process. */
+export interface KnownExit {
+  /** Null if the agent did not report a reason. */
+  reason: ExitReason | null;
+  code: number | null;
+  /** The engine's message about a container that it could not start. */
+  error?: string;
+  /** The name of the engine, such as `Podman`, for the words about an unknown cause. */
+  engineName?: string;
+}
+
+/** Returns what is known about the end of a container's process from the container's fields. */
+export const knownExit = ({
+  exit,
+  exitCode,
+  engineName,
+}: {
+  exit: ContainerExit | null;
+  exitCode: number | null;
+  engineName?: string;
+}): KnownExit => ({
+  reason: exit?.reason ?? null,
+  code: exitCode,
+  ...(exit ? { error: exit.error } : {}),
+  ...(engineName === undefined ? {} : { engineName }),
+});
+
+/** Returns whether an exit is an error, by its reason or, if no reason was reported, by its code. */
+export const isErrorExit = ({ reason, code }: Pick<KnownExit, 'reason' | 'code'>): boolean =>
+  reason ? ERROR_REASONS.includes(reason) : isErrorCode(code);
+
+/**
+ * Describes in a few words how a container's process ended, such as `stopped`, `crashed (1)` or `could not start: port
+ * 8080 is already in use`. Without a reported reason, an exit code that means an error is a crash.
+ */
+export function describeExit({ reason, code, error = '', engineName }: KnownExit): string {
+  const suffix = code === null ? '' : ` (${code})`;
+  switch (reason) {
+    case 'completed':
+      return 'completed';
+    case 'stopped':
+      return 'stopped';
+    case 'oom':
+      return 'out of memory';
+    case 'crashed':
+      return `crashed${suffix}`;
+    case 'failed_to_start':
+      return error === '' ? 'could not start' : `could not start: ${shortenEngineError(error)}`;
+    case 'unknown':
+      // Podman often does not report that a stop was requested.
+      return `exited${suffix}, ${engineName === 'Podman' ? 'cause not reported by Podman' : 'cause unknown'}`;
+    default:
+      return isErrorCode(code) ? `crashed${suffix}` : `exited${suffix}`;
+  }
+}
+
+/**
+ * The essential sentence of the engines' messages about a container that could not be started, by a pattern. The
+ * messages are those of Docker 20.10 to 29.7 and Podman 4.3 to 5.4.
+ */
+const SENTENCES: readonly (readonly [pattern: RegExp, sentence: (...groups: string[]) => string])[] = [
+  [
+    /(?:bind for|host port(?: for)?|listen (?:tcp|udp|sctp)[46]?) (?:\[[^\]]*\]|[^\s:]*):(\d+)\b.*already (?:in use|allocated)/is,
+    (port) => `port ${port} is already in use`,
+  ],
+  [
+    /exec:? "([^"]+)".*(?:no such file or directory|executable file not found)/is,
+    (command) => `command not found: ${command}`,
+  ],
+  [/exec:? "([^"]+)".*permission denied/is, (command) => `no permission to run ${command}`],
+  [/exec:? "?([^":]+)"?: exec format error/i, (command) => `${command} is not a program for this machine`],
+  [/bind source path does not exist: (\S+)/i, (path) => `mount source ${path} does not exist`],
+];
+
+/** The beginnings of messages that say only which part of the engine failed. */
+const PREFIX =
+  /^(?:(?:failed to (?:create task for container|create shim task|set up container networking)|OCI runtime create failed|(?:runc|crun)(?: create failed)?|unable to start container process|error during container init|driver failed programming external connectivity on endpoint \S+ \([0-9a-f]+\)): )+/i;
+
+/**
+ * Returns the essential sentence of an engine's message about a container that could not be started. A message of an
+ * unknown form is returned without its beginning and its end if these say nothing about the cause.
+ */
+export function shortenEngineError(message: string): string {
+  for (const [pattern, toSentence] of SENTENCES) {
+    const match = pattern.exec(message);
+    if (match) return toSentence(...match.slice(1));
+  }
+  return message
+    .replace(PREFIX, '')
+    .replace(/: unknown$/, '')
+    .trim();
+}
