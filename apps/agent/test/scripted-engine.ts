@@ -152,7 +152,7 @@ export class ScriptedEngine {
     else if (reaction?.json !== undefined || reaction?.status !== undefined) {
       sendJson(response, reaction.status ?? 200, reaction.json ?? { message: 'as the script says' });
     } else if (route === 'events') this.#follow(response);
-    else if (route === 'pastEvents') response.writeHead(200).end(this.pastEvents.join('\n'));
+    else if (route === 'pastEvents') response.writeHead(200).end(this.pastEvents.map((line) => `${line}\n`).join(''));
     else this.#answer(route, path, response);
   }
 

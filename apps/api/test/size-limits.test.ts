@@ -187,8 +187,9 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
       const host = await organization.enroll();
       await host.sync(Array.from({ length: ROWS }, (_, i) => container(`c${i}`)));
       await context.api.db.prisma.$executeRaw`
-        UPDATE containers SET labels = jsonb_build_object('com.docker.compose.project', 'p' || "dockerId",
-          'com.docker.compose.service', repeat('x', ${MIB}::int)), command = repeat('y', ${MIB}::int)
+        UPDATE containers SET project = 'p' || "dockerId",
+          labels = jsonb_build_object('com.docker.compose.service', repeat('x', ${MIB}::int)),
+          command = repeat('y', ${MIB}::int)
         WHERE "hostId" = ${host.id}::uuid`;
       return { organization, host };
     };

@@ -63,6 +63,7 @@ export const event = (fields: Partial<ContainerEvent>): ContainerEvent => ({
   exitCode: 1,
   exitReason: null,
   workload: { kind: 'plain', project: null, service: 'web', instance: null },
+  image: null,
   observedAt: at(10),
   recordedAt: at(10),
   ...fields,

@@ -47,6 +47,11 @@ export const ContainerEvent = z.object({
   exitReason: ExitReason.nullable(),
   /** The container's workload; null in an event that was recorded by a version of Muster before 0.4. */
   workload: Workload.nullable(),
+  /**
+   * The container's image, for the events `created`, `removed` and `reappeared`; null for all others, and in an event
+   * that was recorded by a version before 0.4.
+   */
+  image: z.string().nullable(),
   observedAt: Timestamp,
   recordedAt: Timestamp,
 });

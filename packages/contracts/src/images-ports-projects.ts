@@ -4,6 +4,7 @@ import { DockerId } from './container.js';
 import type { Operation } from './operation.js';
 import { page } from './pages.js';
 import { ImageQuery, PortQuery, ProjectQuery } from './queries.js';
+import { WorkloadKind } from './workload.js';
 
 const Count = z.int().nonnegative();
 
@@ -67,11 +68,16 @@ export type PublishedPort = z.output<typeof PublishedPort>;
 export const PortPage = page(PublishedPort);
 export type PortPage = z.output<typeof PortPage>;
 
-/** A Compose project on one host (Docker Compose or Podman Compose), with counts of its present containers. */
+/**
+ * A project on one host, with counts of its present containers: a Compose project, a Swarm stack, a Kubernetes namespace
+ * or a Nomad job.
+ */
 export const Project = z
   .object({
     project: z.string(),
     ...HostFields,
+    /** If containers of several kinds have a project of this name, the kind that comes first alphabetically. */
+    kind: WorkloadKind,
     services: z.array(z.string()),
     containers: Count,
     running: Count,
@@ -82,6 +88,7 @@ export const Project = z
       {
         project: 'shop',
         ...HOST_EXAMPLE,
+        kind: 'compose',
         services: ['db', 'web'],
         containers: 3,
         running: 3,
@@ -121,10 +128,11 @@ export const InventoryOperations = {
     path: '/api/projects',
     tag: 'Inventory',
     access: 'viewer',
-    summary: 'List Compose projects',
+    summary: 'List projects',
     description:
-      'Returns the Compose projects of present containers, one item per project and host, with the number of running ' +
-      'and unhealthy containers, sorted by project and host.',
+      'Returns the projects of present containers (Compose projects, Swarm stacks, Kubernetes namespaces and Nomad ' +
+      'jobs), one item per project and host, with the number of running and unhealthy containers, sorted by project ' +
+      'and host.',
     query: ProjectQuery,
     answers: { 200: ProjectPage },
   },

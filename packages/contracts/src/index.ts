@@ -40,6 +40,7 @@ export * from './port-ranges.js';
 export * from './ports.js';
 export * from './problem.js';
 export * from './queries.js';
+export * from './replacements.js';
 export * from './same-origin-path.js';
 export * from './search.js';
 export * from './secret-files.js';

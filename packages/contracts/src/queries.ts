@@ -70,6 +70,13 @@ const LabelFilter = filterTerm.transform((value) => {
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
+/** Filters by the workload of a container. */
+const WorkloadFilters = {
+  project: anyOf(filterTerm).optional(),
+  service: anyOf(filterTerm).optional(),
+  instance: anyOf(filterTerm).optional(),
+};
+
 const containerQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   hostFreshness: anyOf(ContainerFreshness).optional(),
@@ -79,6 +86,7 @@ const containerQuery = z.strictObject({
   exitReason: anyOf(ExitReason).optional(),
   image: anyOf(filterTerm).optional(),
   label: anyOf(LabelFilter).optional(),
+  ...WorkloadFilters,
   q: filterTerm.optional(),
   presence: z.enum(['present', 'removed', 'all']).default('present'),
   infra: Flag,
@@ -93,7 +101,8 @@ const containerQuery = z.strictObject({
 /**
  * Query parameters of `GET /api/containers`. If `label` is repeated, a container must have all of the labels. If any
  * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
- * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `q` matches a part
+ * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `project`, `service`
+ * and `instance` match the container's workload. `q` matches a part
  * of the name, image or command, or the beginning of `dockerId`. A `q` of one or two characters matches only the
  * beginning of the name or of `dockerId`. With `infra`, the list also has the infra containers of pods, which no count
  * includes and which have no `problem`.
@@ -147,8 +156,9 @@ export const EnrollmentTokenQuery = z.strictObject({ ...Paging });
 export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
 /**
- * Query parameters of `GET /api/events`. Sorted newest first. `since` (inclusive) and `until` (exclusive) apply to
- * `recordedAt`, which is the server's time.
+ * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
+ * workload at the time of the event, and no event that was recorded before version 0.4. `since` (inclusive) and `until`
+ * (exclusive) apply to `recordedAt`, which is the server's time.
  */
 export const EventQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
@@ -156,6 +166,7 @@ export const EventQuery = z.strictObject({
   name: anyOf(filterTerm).optional(),
   kind: anyOf(EventKind).optional(),
   exitReason: anyOf(ExitReason).optional(),
+  ...WorkloadFilters,
   since: Instant.optional(),
   until: Instant.optional(),
   ...Paging,

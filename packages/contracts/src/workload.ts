@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Container } from './container.js';
 import type { Labels } from './labels.js';
+import { NAME_LENGTH_MAX } from './limits.js';
+import { shortenText } from './text.js';
 
 export const WorkloadKind = z.enum(['compose', 'swarm', 'kubernetes', 'nomad', 'plain']);
 export type WorkloadKind = z.output<typeof WorkloadKind>;
@@ -11,7 +13,9 @@ export type WorkloadKind = z.output<typeof WorkloadKind>;
  * - `project`: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job.
  * - `service`: a Compose or Swarm service, the owner of a Kubernetes pod with the container's name (`web/nginx`), or a
  *   Nomad task. For a plain container, its name.
- * - `instance`: which copy of the service it is, such as the number of a Compose container or the slot of a Swarm task.
+ * - `instance`: which copy of the service it is: the number of a Compose container, the slot of a Swarm task (the node's
+ *   id in a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id of a Nomad
+ *   allocation. A pod or an allocation that is replaced gets a new one, unless the pod belongs to a StatefulSet.
  */
 export const Workload = z.object({
   kind: WorkloadKind,
@@ -21,11 +25,19 @@ export const Workload = z.object({
 });
 export type Workload = z.output<typeof Workload>;
 
-/** Returns the workload of a container, derived from its labels and its name. */
+/** The kinds whose workloads belong to the whole fleet: a copy can move to another host. All others belong to a host. */
+export const FLEET_WORKLOAD_KINDS: readonly WorkloadKind[] = ['swarm', 'kubernetes', 'nomad'];
+
+/**
+ * Returns the workload of a container, derived from its labels and its name. Each text has at most `NAME_LENGTH_MAX`
+ * characters and is never empty.
+ */
 export function deriveWorkload({ name, labels }: Pick<Container, 'name' | 'labels'>): Workload {
   return (
     composeWorkload(labels) ??
-    swarmWorkload(name, labels) ?? { kind: 'plain', project: null, service: name, instance: null }
+    swarmWorkload(name, labels) ??
+    kubernetesWorkload(labels) ??
+    nomadWorkload(name, labels) ?? { kind: 'plain', project: null, service: name, instance: null }
   );
 }
 
@@ -34,27 +46,100 @@ const labelOf = (labels: Labels, ...keys: readonly string[]): string | null => {
   return null;
 };
 
+const shorten = (text: string | null): string | null => text && shortenText(text, NAME_LENGTH_MAX);
+
+const toWorkload = (
+  kind: WorkloadKind,
+  project: string | null,
+  service: string | null,
+  instance: string | null,
+): Workload => ({ kind, project: shorten(project), service: shorten(service), instance: shorten(instance) });
+
 function composeWorkload(labels: Labels): Workload | null {
   const project = labelOf(labels, 'com.docker.compose.project', 'io.podman.compose.project');
   if (project === null) return null;
-  return {
-    kind: 'compose',
+  return toWorkload(
+    'compose',
     project,
-    service: labelOf(labels, 'com.docker.compose.service', 'io.podman.compose.service'),
-    instance: labelOf(labels, 'com.docker.compose.container-number', 'io.podman.compose.container-number'),
-  };
+    labelOf(labels, 'com.docker.compose.service', 'io.podman.compose.service'),
+    labelOf(labels, 'com.docker.compose.container-number', 'io.podman.compose.container-number'),
+  );
 }
 
 function swarmWorkload(name: string, labels: Labels): Workload | null {
   const serviceName = labelOf(labels, 'com.docker.swarm.service.name');
   if (serviceName === null) return null;
   const project = labelOf(labels, 'com.docker.stack.namespace');
-  const hasPrefix = project !== null && serviceName.startsWith(`${project}_`);
+  const hasPrefix =
+    project !== null && serviceName.length > project.length + 1 && serviceName.startsWith(`${project}_`);
   // A task is named SERVICE.SLOT.TASK_ID. In a global service, the node's id takes the place of the slot.
-  const instance = name.startsWith(`${serviceName}.`)
-    ? (name.slice(serviceName.length + 1).split('.')[0] ?? null)
-    : null;
-  return { kind: 'swarm', project, service: hasPrefix ? serviceName.slice(project.length + 1) : serviceName, instance };
+  const taskName = name.startsWith(`${serviceName}.`) ? name : (labelOf(labels, 'com.docker.swarm.task.name') ?? '');
+  const instance = taskName.startsWith(`${serviceName}.`)
+    ? taskName.slice(serviceName.length + 1).split('.', 1)[0]!
+    : '';
+  return toWorkload(
+    'swarm',
+    project,
+    hasPrefix ? serviceName.slice(project.length + 1) : serviceName,
+    instance === '' ? null : instance,
+  );
+}
+
+/** The characters of the random parts of a pod's name (apimachinery, `rand.SafeEncodeString`). */
+const SAFE = '[bcdfghjklmnpqrstvwxz2456789]';
+
+/**
+ * The names of pods, the most specific first: of a Deployment (hash of the ReplicaSet, then 5 random characters), of a
+ * CronJob (its scheduled minute, then 5), of a StatefulSet (its ordinal), and of a DaemonSet, a Job or a ReplicaSet (5).
+ */
+const POD_NAMES = [
+  new RegExp(`^(.+)-(${SAFE}{6,10}-${SAFE}{5})$`),
+  new RegExp(`^(.+)-(\\d{8,10}-${SAFE}{5})$`),
+  /^(.+)-(0|[1-9]\d{0,3})$/,
+  new RegExp(`^(.+)-(${SAFE}{5})$`),
+] as const;
+
+/** The maximum length of a pod's name. A longer text is not the name of a pod. */
+const POD_NAME_LENGTH_MAX = 253;
+
+/** Splits the name of a pod into the name of its owner and the rest. A pod without an owner has only its own name. */
+function splitPodName(pod: string): [owner: string, rest: string | null] {
+  if (pod.length > POD_NAME_LENGTH_MAX) return [pod, null];
+  for (const pattern of POD_NAMES) {
+    const [, owner, rest] = pattern.exec(pod) ?? [];
+    if (owner !== undefined && rest !== undefined) return [owner, rest];
+  }
+  return [pod, null];
+}
+
+/** Reads the labels that dockershim and cri-dockerd set on each container of a pod. */
+function kubernetesWorkload(labels: Labels): Workload | null {
+  const pod = labelOf(labels, 'io.kubernetes.pod.name');
+  const namespace = labelOf(labels, 'io.kubernetes.pod.namespace');
+  if (pod === null || namespace === null) return null;
+  const [owner, rest] = splitPodName(pod);
+  const container = labelOf(labels, 'io.kubernetes.container.name');
+  return toWorkload('kubernetes', namespace, container === null ? owner : `${owner}/${container}`, rest);
+}
+
+const ALLOCATION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * Reads the labels of Nomad's Docker driver. By default, it sets only the id of the allocation, and names the container
+ * TASK-ALLOCATION_ID. The job is known only if `extra_labels` are configured.
+ */
+function nomadWorkload(name: string, labels: Labels): Workload | null {
+  const allocation = labelOf(labels, 'com.hashicorp.nomad.alloc_id');
+  if (allocation === null) return null;
+  const isNamed = name.length > allocation.length + 1 && name.endsWith(`-${allocation}`);
+  const task =
+    labelOf(labels, 'com.hashicorp.nomad.task_name') ?? (isNamed ? name.slice(0, -allocation.length - 1) : name);
+  return toWorkload(
+    'nomad',
+    labelOf(labels, 'com.hashicorp.nomad.job_name', 'com.hashicorp.nomad.job_id'),
+    task,
+    ALLOCATION_ID.test(allocation) ? allocation.slice(0, 8) : allocation,
+  );
 }
 
 /** The name of a pod's infra container in every version of Podman, unless the pod has the option `--infra-name`. */

@@ -74,6 +74,10 @@ const START_MS_MAX = 2_000;
 /** Maximum number of inspections of containers that were never started, in each period of `UNCONFIRMED_MS_MAX`. */
 const CREATED_INSPECTIONS_MAX = 200;
 
+/** During this time, a container that was never started is inspected more often, because its start may just fail. */
+const NEW_MS_MAX = 60_000;
+const NEW_INTERVAL_MS = 5_000;
+
 /** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
 const YIELD_INTERVAL_MS = 20;
 
@@ -93,6 +97,8 @@ interface Entry {
   state: string;
   /** The minimum age according to the last list. It never decreases while the container keeps running. */
   ageMs: number;
+  /** When the container was first listed. */
+  firstListedAt: number;
   /** Number of inspections that have failed since the last successful one. */
   failures: number;
   /** The container is not inspected before this time. */
@@ -107,6 +113,7 @@ const NEW_ENTRY: Readonly<Entry> = {
   config: undefined,
   state: '',
   ageMs: 0,
+  firstListedAt: 0,
   failures: 0,
   retryAt: 0,
 };
@@ -141,7 +148,13 @@ export function createInventory(
     const ageMs = minAgeMs(listed.Status) ?? 0;
     // Another state, or a lower age, shows that the container has started or exited since the last list.
     const isSameRun = known !== undefined && known.state === listed.State && known.ageMs <= ageMs;
-    const entry: Entry = isSameRun ? known : { ...(known ?? NEW_ENTRY), inspected: null, state: listed.State };
+    const entry: Entry = isSameRun
+      ? known
+      : {
+          ...(known ?? { ...NEW_ENTRY, firstListedAt: now() }),
+          inspected: null,
+          state: listed.State,
+        };
     entry.ageMs = ageMs;
     entries.set(listed.Id, entry);
     const isWanted = isCreated(listed)
@@ -201,6 +214,10 @@ export function createInventory(
     return removed;
   }
 
+  /** Returns how long the inspection of a container that was never started is used, in milliseconds. */
+  const createdIntervalMs = ({ firstListedAt }: Entry): number =>
+    now() - firstListedAt < NEW_MS_MAX ? NEW_INTERVAL_MS : UNCONFIRMED_MS_MAX;
+
   /**
    * Selects the containers to inspect among those that were never started. A failed start changes neither their state
    * nor their status, and sends no event, so they are inspected repeatedly, but there can be thousands of them. Those
@@ -212,7 +229,7 @@ export function createInventory(
     const due = listed
       .filter(isCreated)
       .map(({ Id }) => ({ Id, entry: entries.get(Id) ?? NEW_ENTRY }))
-      .filter(({ entry }) => entry.inspected === null || now() - entry.inspectedAt > UNCONFIRMED_MS_MAX)
+      .filter(({ entry }) => entry.inspected === null || now() - entry.inspectedAt > createdIntervalMs(entry))
       .filter(({ entry }) => now() >= entry.retryAt)
       .sort((a, b) => a.entry.inspectedAt - b.entry.inspectedAt)
       .slice(0, createdWindow.left);

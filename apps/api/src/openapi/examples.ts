@@ -218,6 +218,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     exitCode: 137,
     exitReason: 'oom',
     workload: { kind: 'plain', project: null, service: CONTAINER.name, instance: null },
+    image: null,
     observedAt: AT,
     recordedAt: AT,
   } satisfies contracts.ContainerEvent,

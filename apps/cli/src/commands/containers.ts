@@ -6,13 +6,13 @@ import {
   displayImage,
   describeExit,
   DOCKER_STATES,
-  type ExitReason,
   Health,
   HOST_ONLY_SORT_KEYS,
   knownExit,
   portRange,
   toTerminalText,
   type ContainerView,
+  type ExitReason,
 } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
@@ -30,6 +30,8 @@ import {
   takeFirst,
   resolveHostIds,
   hostOption,
+  projectOption,
+  serviceOption,
   collect,
   collectChoices,
 } from './options.js';
@@ -44,6 +46,8 @@ interface Options {
   exitReason?: ExitReason[];
   image?: string[];
   label?: string[];
+  project?: string[];
+  service?: string[];
   search?: string;
   presence?: string;
   infra?: boolean;
@@ -79,6 +83,8 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .addOption(exitReasonOption())
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
+    .addOption(projectOption())
+    .addOption(serviceOption())
     .option('-q, --search <text>', 'search text', parseText)
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
@@ -146,6 +152,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     exitReason,
     image,
     label,
+    project,
+    service,
     search: q,
     presence,
     infra,
@@ -161,6 +169,8 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     exitReason,
     image,
     label,
+    project,
+    service,
     q,
     presence,
     infra,

@@ -3,9 +3,12 @@ import {
   describeExit,
   EventKind,
   isErrorExit,
+  mergeReplacements,
   toTerminalText,
   type ContainerEvent,
   type ExitReason,
+  type HistoryEntry,
+  type Replacement,
   type StreamMessage,
 } from '@muster/contracts';
 import type { Command } from 'commander';
@@ -20,6 +23,8 @@ import {
   takeFirst,
   resolveHostIds,
   hostOption,
+  projectOption,
+  serviceOption,
   parseInstant,
   collect,
   collectChoices,
@@ -31,6 +36,8 @@ const LIMIT_DEFAULT = 50;
 interface Options {
   host?: string[];
   name?: string[];
+  project?: string[];
+  service?: string[];
   kind?: EventKind[];
   exitReason?: ExitReason[];
   since?: string;
@@ -47,6 +54,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .summary('list container events, latest last')
     .addOption(hostOption())
     .option('--name <name>', 'filter by container name (repeatable)', collect)
+    .addOption(projectOption())
+    .addOption(serviceOption())
     .option(
       '--kind <kind>',
       `filter by kind: ${EventKind.options.join(', ')} (repeatable)`,
@@ -73,8 +82,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 }
 
 async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
-  const { name, kind, exitReason, since, until, limit } = options;
-  const query = { hostId, name, kind, exitReason, since, until, limit: Math.min(limit, 200) };
+  const { name, project, service, kind, exitReason, since, until, limit } = options;
+  const query = { hostId, name, project, service, kind, exitReason, since, until, limit: Math.min(limit, 200) };
   return (await takeFirst(client.items('listEvents', { query }), limit)).reverse();
 }
 
@@ -84,10 +93,14 @@ async function printEvents(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { host, name, kind, exitReason, since, until, output } = options;
-  const isFiltered = [host, name, kind, exitReason, since, until].some((filter) => filter !== undefined);
+  const { host, name, project, service, kind, exitReason, since, until, output } = options;
+  const filters = [host, name, project, service, kind, exitReason, since, until];
+  const isFiltered = filters.some((filter) => filter !== undefined);
   const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
-  writeList(terminal, output, COLUMNS, await readEvents(client, options, hostId), emptyText);
+  const events = await readEvents(client, options, hostId);
+  if (output !== 'table') return writeList(terminal, output, COLUMNS, events, emptyText);
+  const entries = mergeReplacements(events.reverse()).reverse();
+  writeList(terminal, output, ENTRY_COLUMNS, entries, emptyText);
 }
 
 /**
@@ -121,9 +134,15 @@ async function follow(
       printedIds = new Set(pastEvents.map(({ id }) => id));
       write(pastEvents);
     }
-    if (message.event === 'container' && !printedIds.has(message.data.id)) write([message.data]);
+    if (message.event !== 'container' || printedIds.has(message.data.id)) continue;
+    if (isOfWorkload(message.data, options)) write([message.data]);
   }
 }
+
+/** Returns whether the filters by project and service match an event. The stream has no such filters. */
+const isOfWorkload = ({ workload }: ContainerEvent, { project, service }: Options): boolean =>
+  (project === undefined || project.some((one) => one === workload?.project)) &&
+  (service === undefined || service.some((one) => one === workload?.service));
 
 /** Warns on standard error when events are missing or delayed. Reports a delay once per connection. */
 function createDelayWarnings(terminal: Terminal) {
@@ -166,6 +185,21 @@ const COLUMNS: Column<ContainerEvent>[] = [
     widthMin: 16,
   },
 ];
+
+/** The columns of a table in which the recreation of a container is one row. */
+const ENTRY_COLUMNS: Column<HistoryEntry>[] = COLUMNS.map(({ title, text, style, widthMin }) => ({
+  title,
+  text: ({ event, replacement }) => (replacement && REPLACEMENT_TEXTS[title]?.(replacement)) ?? text(event),
+  style: ({ event }) => style?.(event) ?? null,
+  ...(widthMin === undefined ? {} : { widthMin }),
+}));
+
+/** The texts of a recreation, by the title of their column. */
+const REPLACEMENT_TEXTS: Partial<Record<string, (replacement: Replacement) => string>> = {
+  KIND: () => 'replaced',
+  WHAT: ({ imageBefore, imageAfter }) =>
+    imageBefore === imageAfter ? `image ${imageAfter ?? '-'}` : `image ${imageBefore ?? '-'} -> ${imageAfter ?? '-'}`,
+};
 
 const styleOf = ({ kind, to, exitCode, exitReason }: ContainerEvent): Style | null => {
   if ((kind === 'exited' && isErrorExit({ reason: exitReason, code: exitCode })) || to === 'unhealthy') return 'red';

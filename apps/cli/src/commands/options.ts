@@ -63,6 +63,18 @@ export function parseInstant(text: string): string {
 export const hostOption = (): Option =>
   new Option('--host <name or id>', 'filter by host (repeatable)').argParser(collect);
 
+export const projectOption = (): Option =>
+  new Option(
+    '--project <name>',
+    'filter by Compose project, Swarm stack, Kubernetes namespace or Nomad job (repeatable)',
+  ).argParser(collect);
+
+export const serviceOption = (): Option =>
+  new Option(
+    '--service <name>',
+    'filter by service; a container without a project is its own service (repeatable)',
+  ).argParser(collect);
+
 export const exitReasonOption = (): Option =>
   new Option(
     '--exit-reason <reason>',

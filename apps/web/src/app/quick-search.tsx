@@ -10,7 +10,6 @@ import { IsolatedText } from '../components/isolated-text';
 import { searchQuery } from '../lib/api/queries';
 import { useDebounced } from '../lib/debounce';
 import { formatCount } from '../lib/format-count';
-import { PROJECT_LABEL } from '../lib/project-label';
 import { focusQuickSearch, QUICK_SEARCH_ID } from '../lib/quick-search';
 
 /** Delay between the last key press and the search, in milliseconds. */
@@ -150,7 +149,7 @@ function groupsOf(
       ],
     },
     {
-      title: 'Compose projects',
+      title: 'Projects',
       options: [
         ...projects.items.map(({ project }) =>
           createOption(
@@ -158,7 +157,7 @@ function groupsOf(
             <span className="clip">
               <IsolatedText text={project} />
             </span>,
-            linkOptions({ to: '/containers', search: { label: [`${PROJECT_LABEL}=${project}`] } }),
+            linkOptions({ to: '/containers', search: { project: [project] } }),
           ),
         ),
         // The list of all projects cannot be searched, so the link to it does not contain the search term.

@@ -49,6 +49,12 @@ export function eventStatus({
   }
 }
 
+/** Returns the icon and label of a container's recreation, from its latest event. */
+export const replacementStatus = (latest: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode'>): EventStatus => ({
+  icon: latest.kind === 'started' || latest.to === 'running' ? 'running' : 'changed',
+  label: latest.kind === 'started' || latest.to === 'running' ? 'replaced' : 'replaced, not started yet',
+});
+
 /** The event kinds in the filter menu, in the order of a container's lifecycle. */
 export const EVENT_KINDS: readonly EventKind[] = [
   'created',

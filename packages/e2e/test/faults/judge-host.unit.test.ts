@@ -41,6 +41,7 @@ const historyOf = (...generations: number[]): ContainerEvent[] =>
         to: `image:${to}`,
         exitCode: null,
         exitReason: null,
+        image: null,
         workload: null,
         observedAt: AT,
         recordedAt: AT,

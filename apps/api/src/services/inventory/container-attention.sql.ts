@@ -2,14 +2,8 @@ import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX, type ContainerExit } from '
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { NOT_INFRA } from './container-columns.sql.js';
-import {
-  EXITS_READ_MAX,
-  MAY_LOOP,
-  recentErrors,
-  repeatedExits,
-  ROW_PROBLEMS,
-  type RowProblem,
-} from './container-problems.sql.js';
+import { EXITS_READ_MAX, MAY_LOOP, recentErrors, ROW_PROBLEMS, type RowProblem } from './container-problems.sql.js';
+import { loopingContainers, repeatedExits } from './crash-loops.sql.js';
 
 interface LatestContainer {
   hostId: string;
@@ -79,14 +73,17 @@ export async function readTroubledContainers(
 
 export interface CrashLoops {
   total: number;
-  /** The number of containers in a crash loop that also have one of the `ROW_PROBLEMS`. */
+  /** The number of these containers that also have one of the `ROW_PROBLEMS`. */
   counted: number;
   /** False if there were more exits than the search reads, so that there may be more crash loops. */
   isExact: boolean;
   images: ImageRow[];
 }
 
-/** Finds the containers in a crash loop, on hosts whose containers are current, grouped by image. */
+/**
+ * Finds the crash loops on hosts whose containers are current, grouped by image. Of each workload in a crash loop, the
+ * newest container is returned.
+ */
 export async function readCrashLoops(
   { prisma }: Database,
   organizationId: string,
@@ -103,10 +100,11 @@ export async function readCrashLoops(
   >(Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
     repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`)}),
+    looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`)}),
     troubled AS MATERIALIZED (
       SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, h.name AS "hostName",
         'crash_loop' AS kind, (${hasRowProblem}) AS counted
-      FROM repeated AS e JOIN hosts AS h ON h.id = e."hostId"
+      FROM looping AS e JOIN hosts AS h ON h.id = e."hostId"
       CROSS JOIN LATERAL (
         SELECT * FROM containers AS c WHERE c."hostId" = e."hostId" AND c."dockerId" = e."dockerId" OFFSET 0
       ) AS c

@@ -11,8 +11,8 @@ export const NAME = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
 /** The beginning of the image, which is indexed in the same way. */
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
 
-/** Returns the indexed beginning of an image, counting characters like PostgreSQL. */
-export const imageBeginning = (image: string): string => Array.from(image).slice(0, 200).join('');
+/** Returns the indexed beginning of a text, counting characters like PostgreSQL. */
+export const textBeginning = (text: string): string => Array.from(text).slice(0, 200).join('');
 
 /** The key under which a row's state is counted and sorted. */
 export const STATE_KEY = Prisma.sql`(CASE WHEN c.state IN (${Prisma.join([...DOCKER_STATES])}) THEN c.state ELSE ${OTHER_STATE} END)`;

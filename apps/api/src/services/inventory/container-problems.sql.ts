@@ -1,5 +1,4 @@
 import {
-  CRASH_LOOP_EXITS_MIN,
   ENDED_STATES,
   ERROR_REASONS,
   STOPPED_EXIT_CODES,
@@ -11,6 +10,7 @@ import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
 import { or } from './container-columns.sql.js';
 import type { Filter } from './container-text.sql.js';
+import { loopingContainers, repeatedExits } from './crash-loops.sql.js';
 
 /** The period, in milliseconds, within which several exits are a crash loop. */
 const CRASH_LOOP_MS = 3_600_000;
@@ -60,15 +60,17 @@ export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AN
   OR (${HAS_ERROR_CODE} AND ${hasReason('unknown')})))`;
 
 /**
- * Selects the exits with an error within the last hour: the newest ones, and at most `exitsReadMax`. Only events of
- * exits and restarts have an exit code, and a partial index contains those with an error.
+ * Selects the events with the code of an error within the last hour: the newest ones, and at most `exitsReadMax`. A
+ * partial index contains these events.
  */
 export const recentErrors = (
   organizationId: string,
   now: Date,
   exitsReadMax = EXITS_READ_MAX,
 ): Prisma.Sql => Prisma.sql`
-  SELECT e."hostId", e."dockerId", e."recordedAt" FROM container_events AS e
+  SELECT e."hostId", e."dockerId", e."workloadKind", e.project, e.service, e.instance,
+    e.kind, e."exitReason", e."to", e."recordedAt"
+  FROM container_events AS e
   WHERE e."organizationId" = ${organizationId} AND e."exitCode" NOT IN (${NO_ERROR_CODES})
     AND e."recordedAt" > ${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz
   ORDER BY e."recordedAt" DESC LIMIT ${exitsReadMax}::int`;
@@ -85,18 +87,15 @@ export async function isCrashLoopSearchComplete(
   return exits < exitsReadMax;
 }
 
-/** Selects the containers that exited often enough for a crash loop, from the exits that `errors` selects. */
-export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
-  SELECT e."hostId", e."dockerId", min(e."recordedAt") AS since FROM ${errors} AS e
-  GROUP BY e."hostId", e."dockerId" HAVING count(*) >= ${CRASH_LOOP_EXITS_MIN}::int`;
-
 /**
  * Returns the filter for containers with one of these problems. Containers in a crash loop are found through their exit
  * events, and the others through the problem counts of their hosts.
  */
 export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
   const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;
-  const loops = Prisma.sql`SELECT "hostId", "dockerId" FROM (${repeatedExits(exits)}) AS loops`;
+  const loops = Prisma.sql`
+    WITH repeated AS MATERIALIZED (${repeatedExits(exits)})
+    SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
   const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));
   const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);

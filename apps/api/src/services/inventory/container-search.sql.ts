@@ -2,10 +2,11 @@ import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
-import { and, IMAGE, imageBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
+import { and, IMAGE, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
+import { workloadFilters } from './workload-filter.sql.js';
 
 /**
  * A query in SQL. The table of containers has two halves: the present rows and the removed rows. Each index that has
@@ -59,9 +60,10 @@ export function containerSearch(
   if (presence === 'removed') filters.push(exact(and([ofOrganization, REMOVED])));
   if (image) {
     const matches = Prisma.sql`c.image = ANY (${image}::text[])`;
-    const beginning = Prisma.sql`${IMAGE} = ANY (${image.map(imageBeginning)}::text[])`;
+    const beginning = Prisma.sql`${IMAGE} = ANY (${image.map(textBeginning)}::text[])`;
     filters.push({ matches, indexed: [inHalves(beginning)] });
   }
+  filters.push(...workloadFilters(query, inHalves));
   if (q !== undefined) filters.push(textFilter(q, ofOrganization, inHalves));
   filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
   if (state) filters.push({ matches: isInState(state), ofHosts: hostCounts(state.map(stateKey)) });

@@ -20,6 +20,7 @@ export async function countByHosts(
   cutoffs: FreshnessCutoffs,
 ): Promise<Counted | null> {
   const { presence, hostId, hostFreshness, state, health, problem, exitReason, image, label, q, infra } = query;
+  if (query.project || query.service || query.instance) return null;
   if (presence !== 'present' || image || label || q !== undefined) return null;
   // Only one of these can be counted, because the counts of a host are separate for each of them.
   if ([state, health, problem, exitReason].filter(Boolean).length > 1) return null;

@@ -15,6 +15,7 @@ export interface EventRow extends WorkloadColumns {
   to: EventValue;
   exitCode: number | null;
   exitReason: ExitReason | null;
+  image: string | null;
   observedAt: Date;
   recordedAt: Date;
 }
@@ -40,6 +41,7 @@ export const toContainerEvent = ({
   exitCode: event.exitCode,
   exitReason: event.exitReason,
   workload: toWorkload(event),
+  image: event.image,
   observedAt: event.observedAt.toISOString(),
   recordedAt: event.recordedAt.toISOString(),
 });

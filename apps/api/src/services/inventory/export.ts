@@ -103,6 +103,10 @@ const ALL_COLUMNS = {
   changedAt: ({ changedAt }: ContainerView) => changedAt,
   removedAt: ({ removedAt }: ContainerView) => removedAt,
   ...FIELD_COLUMNS,
+  workloadKind: ({ workload }: ContainerView) => workload.kind,
+  project: ({ workload }: ContainerView) => workload.project,
+  service: ({ workload }: ContainerView) => workload.service,
+  instance: ({ workload }: ContainerView) => workload.instance,
 };
 type ColumnName = keyof typeof ALL_COLUMNS;
 
@@ -133,6 +137,10 @@ const EVENT_COLUMNS: Columns<ContainerEvent> = {
   to: ({ to }) => valueText(to),
   exitCode: ({ exitCode }) => exitCode,
   exitReason: ({ exitReason }) => exitReason,
+  workloadKind: ({ workload }) => workload?.kind ?? null,
+  project: ({ workload }) => workload?.project ?? null,
+  service: ({ workload }) => workload?.service ?? null,
+  instance: ({ workload }) => workload?.instance ?? null,
 };
 
 /** Formats a port like `docker ps`. */

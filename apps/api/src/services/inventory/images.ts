@@ -1,7 +1,7 @@
 import type { ImageInUse, ImageQuery, Page } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
-import { imageBeginning } from './container-columns.sql.js';
+import { textBeginning } from './container-columns.sql.js';
 import { scanImages } from './scan-images.sql.js';
 
 /** Limits on the work done for one page of images. See `ImageScanLimits`. */
@@ -31,7 +31,7 @@ export async function listImages(
     if (images.length > limit) {
       const items = images.slice(0, limit);
       const { image } = items.at(-1)!;
-      return { items, nextCursor: encodeCursor([imageBeginning(image), image]) };
+      return { items, nextCursor: encodeCursor([textBeginning(image), image]) };
     }
     if (stoppedAt === null) return { items: images, nextCursor: null };
     if (images.length > 0 || steps >= emptyPageStepsMax) {

@@ -21,7 +21,7 @@ export interface ProjectListLimits {
 }
 
 /**
- * Lists the Compose projects of an organization's present containers, ordered by project and host. A page may have
+ * Lists the projects of an organization's present containers, ordered by project and host. A page may have
  * fewer than `limit` items, even none, without being the last page. Only a null `nextCursor` marks the end.
  */
 export async function listProjects(
@@ -82,6 +82,7 @@ const toProject = (row: ProjectRow, context: FreshnessContext): Project => ({
   hostId: row.hostId,
   hostName: row.hostName,
   hostFreshness: containersFreshness(row, context),
+  kind: row.kind,
   services: row.services,
   containers: row.containers,
   running: row.running,

@@ -1,11 +1,14 @@
+import type { WorkloadKind } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
 import { contains, NOT_INFRA } from './container-columns.sql.js';
+import { PROJECT, PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
 
 export interface ProjectRow extends HostActivity {
   project: string;
   hostId: string;
   hostName: string;
+  kind: WorkloadKind;
   services: string[];
   containers: number;
   running: number;
@@ -15,19 +18,19 @@ export interface ProjectRow extends HostActivity {
 /** A position in the order of projects. */
 export type ProjectPosition = readonly [project: string, hostId: string];
 
-/** The indexed prefix of a container's project. `c` is the alias of the table `containers`. */
-const PROJECT = Prisma.sql`(left(container_project(c.labels), 200) COLLATE "C")`;
-/** The condition that a container is present and belongs to a project. */
-const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND container_project(c.labels) IS NOT NULL AND ${NOT_INFRA}`;
+/** The condition that a container is present and belongs to a project. `c` is the alias of the table `containers`. */
+const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND ${PROJECT_TEXT} IS NOT NULL AND ${NOT_INFRA}`;
 
 const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Aggregates over the containers of one project on one host. */
+/** Aggregates over the containers of one project on one host, without those that only hold a pod's namespaces. */
 const COUNTS = Prisma.sql`
-  COALESCE(array_agg(DISTINCT left(container_service(c.labels), 200) ORDER BY left(container_service(c.labels), 200))
-    FILTER (WHERE container_service(c.labels) IS NOT NULL), '{}') AS services,
-  count(*)::int AS containers, (count(*) FILTER (WHERE c.state = 'running'))::int AS running,
-  (count(*) FILTER (WHERE c.health = 'unhealthy'))::int AS unhealthy`;
+  COALESCE(min(c."workloadKind"), 'compose') AS kind,
+  COALESCE(array_agg(DISTINCT left(${SERVICE_TEXT}, 200) ORDER BY left(${SERVICE_TEXT}, 200))
+    FILTER (WHERE ${SERVICE_TEXT} IS NOT NULL AND NOT c."isInfra"), '{}') AS services,
+  (count(*) FILTER (WHERE NOT c."isInfra"))::int AS containers,
+  (count(*) FILTER (WHERE c.state = 'running' AND NOT c."isInfra"))::int AS running,
+  (count(*) FILTER (WHERE c.health = 'unhealthy' AND NOT c."isInfra"))::int AS unhealthy`;
 
 const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."heartbeatSeconds"`;
@@ -46,7 +49,7 @@ export async function findProjectsOfHosts(
     WHERE h."organizationId" = ${organizationId} AND h.id = ANY (${hostId}::uuid[]) AND h."deletedAt" IS NULL
       AND ${HAS_PROJECT} AND (${PROJECT}, h.id) > (${project}, ${afterHostId}::uuid)
       AND ${q === undefined ? Prisma.sql`TRUE` : contains(PROJECT, q)}
-    GROUP BY ${PROJECT}, h.id ORDER BY 1, h.id LIMIT ${limit}::int`);
+    GROUP BY ${PROJECT}, h.id HAVING bool_or(NOT c."isInfra") ORDER BY 1, h.id LIMIT ${limit}::int`);
 }
 
 export interface ScannedProjects {
@@ -75,12 +78,12 @@ export async function scanProjects(
       SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
         NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError",
         NULL::timestamptz(3) AS "leftAt", NULL::int AS "heartbeatSeconds",
-        NULL::text[] AS services, 0 AS containers, 0 AS running, 0 AS unhealthy, 0 AS found, 0 AS rows, 0 AS number
+        NULL::text AS kind, NULL::text[] AS services, 0 AS containers, 0 AS running, 0 AS unhealthy, 0 AS found, 0 AS rows, 0 AS number
       UNION ALL
       -- A project that was not requested is skipped for all hosts.
       SELECT step.project, CASE WHEN ${isRequested} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name,
-        h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt", h."heartbeatSeconds", counted.services,
-        counted.containers, counted.running, counted.unhealthy,
+        h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt", h."heartbeatSeconds", counted.kind,
+        counted.services, counted.containers, counted.running, counted.unhealthy,
         w.found + CASE WHEN counted.containers > 0 THEN 1 ELSE 0 END, w.rows + counted.containers, w.number + 1
       FROM walked AS w
       CROSS JOIN LATERAL (
@@ -98,7 +101,7 @@ export async function scanProjects(
       WHERE w.found < ${limit}::int AND w.rows < ${rowsMax}::int AND w.number < ${stepsMax}::int
     )
     SELECT project, "hostId"::text AS "hostId", "hostName", "lastSeenAt", "confirmedAt", "engineError", "leftAt",
-      "heartbeatSeconds", services,
+      "heartbeatSeconds", kind, services,
       containers, running, unhealthy, (rows >= ${rowsMax}::int OR number >= ${stepsMax}::int) AS "isStopped", number
     FROM walked
     WHERE number > 0 AND (containers > 0 OR rows >= ${rowsMax}::int OR number >= ${stepsMax}::int)

@@ -25,6 +25,8 @@ export interface EventDraft extends WorkloadColumns {
   exitCode: number | null;
   /** Why the process ended, for the events of an exit; null if it is not known. */
   exitReason: ExitReason | null;
+  /** The container's image, for the events with which a container comes or goes; null for all others. */
+  image: string | null;
 }
 
 /** The kinds of events that record how the container's process ended, if it had ended. */
@@ -34,7 +36,7 @@ const EXIT_KINDS: ReadonlySet<EventKind> = new Set(['created', 'reappeared', 'ex
 export const toEventDraft = (
   kind: EventKind,
   { dockerId, name, exit, workloadKind, project, service, instance }: ContainerFacts,
-  { from, to, exitCode }: Pick<EventDraft, 'from' | 'to' | 'exitCode'>,
+  { from, to, exitCode, image = null }: Pick<EventDraft, 'from' | 'to' | 'exitCode'> & { image?: string | null },
 ): EventDraft => ({
   dockerId,
   name,
@@ -47,6 +49,7 @@ export const toEventDraft = (
   project,
   service,
   instance,
+  image,
 });
 
 /** States in which the container's process is not running, because it has ended or is waiting to be restarted. */

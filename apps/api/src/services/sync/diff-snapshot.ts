@@ -144,7 +144,7 @@ const toLifecycleEvent = (
   container: ContainerFacts,
   from: string | null,
   to: string | null,
-): EventDraft => toEventDraft(kind, container, { from, to, exitCode: container.exitCode });
+): EventDraft => toEventDraft(kind, container, { from, to, exitCode: container.exitCode, image: container.image });
 
 const CONFIGURATION_FIELDS = fieldsWith('change', 'configuration');
 const sameConfigurationFields = sameFields(CONFIGURATION_FIELDS);

@@ -218,13 +218,13 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
     ${whole ? GONE : ''}), recorded AS (
       INSERT INTO container_events (
         tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "exitReason", "workloadKind", project, service,
-        instance, "observedAt", "recordedAt", "organizationId")
+        instance, image, "observedAt", "recordedAt", "organizationId")
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, $12::timestamptz,
+        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, $12::timestamptz,
         ${ORDER.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($13::json) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8, "exitReason" text,
-        "workloadKind" text, project text, service text, instance text)
+        "workloadKind" text, project text, service text, instance text, image text)
     )
     SELECT guard.revision, guard.digest,
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,

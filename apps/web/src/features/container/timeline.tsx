@@ -2,22 +2,21 @@ import type { ContainerView } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
-import { eventsQuery } from '../../lib/api/queries';
+import { timelineQuery } from '../../lib/api/queries';
 import { formatCount } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { EventDays } from '../events/event-days';
+import { timelineFilters } from './timeline-filters';
 
 /**
- * The events of all containers with this name on this host, because a container that a deployment recreates continues
- * the history of the previous container.
+ * The events of all containers of this container's workload, because a container that replaces another one continues its
+ * history: on the same host, or on any host if an orchestrator chooses the host.
  */
-export function Timeline({
-  container: { hostId, name, dockerId },
-}: {
-  container: Pick<ContainerView, 'hostId' | 'name' | 'dockerId'>;
-}) {
-  const list = useInfiniteQuery(eventsQuery({ hostId: [hostId], name: [name] }, 50));
+export function Timeline({ container }: { container: ContainerView }) {
+  const { hostId, name, dockerId, workload } = container;
+  const filters = useMemo(() => timelineFilters({ hostId, name, workload }), [hostId, name, workload]);
+  const list = useInfiniteQuery(timelineQuery(filters, 50));
   const otherContainers = useMemo(() => {
     const ids = new Set(list.data?.pages.flatMap((page) => page.items.map((event) => event.dockerId)));
     ids.delete(dockerId);
@@ -29,15 +28,22 @@ export function Timeline({
         <h2 id="timeline-title">History</h2>
         {otherContainers > 0 && (
           <span className="soft">
-            Includes {formatCount(otherContainers, 'other container')} named <IsolatedText text={name} />
+            Includes {formatCount(otherContainers, 'other container')}{' '}
+            {filters.events.name === undefined ? 'of the same service' : 'named'} <IsolatedText text={filters.title} />
           </span>
         )}
-        <Link to="/events" search={{ name, hostId: [hostId] }} className="section-link">
+        <Link to="/events" search={filters.search} className="section-link">
           View in Events
         </Link>
       </header>
       <ListStates list={list} what="events" empty={<p className="soft">No events in the retention period.</p>}>
-        {(items) => <EventDays events={items} omittedParts={['host', 'name']} parent="section" />}
+        {(items) => (
+          <EventDays
+            events={items}
+            omittedParts={filters.events.hostId === undefined ? ['name'] : ['host', 'name']}
+            parent="section"
+          />
+        )}
       </ListStates>
     </section>
   );

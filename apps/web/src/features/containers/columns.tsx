@@ -8,7 +8,6 @@ import { Age } from '../../components/time';
 import type { Column } from '../../components/virtual-table';
 import type { ColumnId, SortKey } from './search';
 import { toPlainText } from '../../lib/plain-text';
-import { PROJECT_LABEL } from '../../lib/project-label';
 
 /** The definition of each column, including the name column. */
 export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<ContainerView, SortKey>>> = {
@@ -56,14 +55,9 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<Conta
   project: {
     title: 'Project',
     width: 'minmax(6rem, 0.8fr)',
-    renderCell: ({ labels: { [PROJECT_LABEL]: project } }) =>
-      project === undefined ? null : (
-        <Link
-          to="/containers"
-          search={{ label: [`${PROJECT_LABEL}=${project}`] }}
-          className="clip"
-          title={toPlainText(project)}
-        >
+    renderCell: ({ workload: { project } }) =>
+      project === null ? null : (
+        <Link to="/containers" search={{ project: [project] }} className="clip" title={toPlainText(project)}>
           <IsolatedText text={project} />
         </Link>
       ),

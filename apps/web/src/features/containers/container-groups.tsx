@@ -11,7 +11,6 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
 import { Icon } from '../../components/icons';
 import { isCurrent } from '../../lib/container-status';
-import { PROJECT_LABEL } from '../../lib/project-label';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, type ContainerSearch, type Group } from './search';
 import { IncompleteNote } from './incomplete-note';
@@ -25,7 +24,7 @@ type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 interface Heading {
   key: string;
   title: string;
-  /** The host of a Compose project, or the number of hosts that use an image. Null if the group is a host. */
+  /** The host of a project, or the number of hosts that use an image. Null if the group is a host. */
   subtitle: string | null;
   /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];
@@ -69,18 +68,20 @@ function ProjectGroups({ search, onChange }: GroupingProps) {
   const list = useInfiniteQuery(projectsQuery({ hostId: search.hostId }));
   const headings = useMemo(
     () =>
-      (list.data?.pages.flatMap((page) => page.items) ?? []).map((project): Heading => ({
-        key: `${project.hostId} ${project.project}`,
-        title: project.project,
-        subtitle: project.hostName,
-        containers: project.containers,
-        running: project.running,
-        isDataCurrent: isCurrent(project.hostFreshness),
-        filters: { hostId: [project.hostId], label: [...(search.label ?? []), `${PROJECT_LABEL}=${project.project}`] },
-      })),
-    [list.data, search.label],
+      (list.data?.pages.flatMap((page) => page.items) ?? [])
+        .filter(({ project }) => search.project === undefined || search.project.includes(project))
+        .map((project): Heading => ({
+          key: `${project.hostId} ${project.project}`,
+          title: project.project,
+          subtitle: project.hostName,
+          containers: project.containers,
+          running: project.running,
+          isDataCurrent: isCurrent(project.hostFreshness),
+          filters: { hostId: [project.hostId], project: [project.project] },
+        })),
+    [list.data, search.project],
   );
-  return <GroupList what="Compose projects" list={list} headings={headings} search={search} onChange={onChange} />;
+  return <GroupList what="projects" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
 function ImageGroups({ search, onChange }: GroupingProps) {

@@ -140,7 +140,7 @@ function LabelFilter({ search, onChange }: { search: ContainerSearch; onChange: 
 }
 
 const GROUP_LABELS = {
-  project: 'Grouped by Compose project',
+  project: 'Grouped by project',
   image: 'Grouped by image',
   host: 'Grouped by host',
 } as const;

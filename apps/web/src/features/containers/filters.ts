@@ -15,6 +15,8 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   exitReason: undefined,
   image: undefined,
   label: undefined,
+  project: undefined,
+  service: undefined,
   presence: undefined,
 };
 
@@ -44,7 +46,14 @@ export interface Chip {
   change: Partial<ContainerSearch>;
 }
 
-const FILTER_TITLES = { state: 'State', health: 'Health', image: 'Image', label: 'Label' } as const;
+const FILTER_TITLES = {
+  state: 'State',
+  health: 'Health',
+  image: 'Image',
+  label: 'Label',
+  project: 'Project',
+  service: 'Service',
+} as const;
 
 /** Returns a chip for each active filter except hosts, whose names must first be requested from the API. */
 export function createChips(search: ContainerSearch): Chip[] {
@@ -62,7 +71,7 @@ export function createChips(search: ContainerSearch): Chip[] {
       label: `Exit: ${EXIT_REASON_TITLES[value]}`,
       change: { exitReason: removeValue(search.exitReason, value) },
     })),
-    ...(['state', 'health', 'image', 'label'] as const).flatMap((name) =>
+    ...(['state', 'health', 'image', 'label', 'project', 'service'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,
         label: `${FILTER_TITLES[name]}:`,

@@ -37,6 +37,8 @@ export interface ContainerSearch {
   exitReason?: ExitReason[] | undefined;
   image?: string[] | undefined;
   label?: string[] | undefined;
+  project?: string[] | undefined;
+  service?: string[] | undefined;
   presence?: 'removed' | 'all' | undefined;
   sort?: (typeof SORT_PARAMETERS)[number] | undefined;
   group?: Group | undefined;
@@ -56,6 +58,8 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
     exitReason: parseChoices(EXIT_REASONS, search['exitReason']),
     image: parseAll(search['image']),
     label: parseAll(search['label']),
+    project: parseAll(search['project']),
+    service: parseAll(search['service']),
     presence: parseChoice(['removed', 'all'] as const, search['presence']),
     sort: parseChoice(SORT_PARAMETERS, search['sort']),
     group: parseChoice(GROUPS, search['group']),

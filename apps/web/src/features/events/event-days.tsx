@@ -1,11 +1,13 @@
-import type { ContainerEvent } from '@muster/contracts';
+import { mergeReplacements, type ContainerEvent, type HistoryEntry } from '@muster/contracts';
 import { EventRow, type OmittedPart } from './event-row';
 import { formatDay } from '../../lib/format-time';
 import { groupBy } from '../../lib/group-by';
 
-const dayOf = ({ recordedAt }: ContainerEvent): string => formatDay(new Date(recordedAt));
+const dayOf = ({ event: { recordedAt } }: HistoryEntry): string => formatDay(new Date(recordedAt));
 
-/** Events grouped by day in local time. The level of their headings depends on `parent`. */
+/**
+ * Events grouped by day in local time. The recreation of a container is one entry. The level of the headings depends on `parent`.
+ */
 export function EventDays({
   events,
   omittedParts,
@@ -16,13 +18,17 @@ export function EventDays({
   parent: 'page' | 'section';
 }) {
   const Title = parent === 'page' ? 'h2' : 'h3';
-  return [...groupBy(events, dayOf)].map(([day, dayEvents]) => (
+  return [...groupBy(mergeReplacements(events), dayOf)].map(([day, entries]) => (
     <section key={day} className="day">
       <Title className="day-title">{day}</Title>
       <ol className="events card">
-        {dayEvents.map((event) => (
+        {entries.map(({ event, replacement }) => (
           <li key={event.id}>
-            <EventRow event={event} {...(omittedParts === undefined ? {} : { omittedParts })} />
+            <EventRow
+              event={event}
+              replacement={replacement}
+              {...(omittedParts === undefined ? {} : { omittedParts })}
+            />
           </li>
         ))}
       </ol>

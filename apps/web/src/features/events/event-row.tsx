@@ -1,9 +1,9 @@
-import type { ContainerEvent } from '@muster/contracts';
+import type { ContainerEvent, Replacement } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../components/state-icons';
-import { eventStatus, formatEventValue } from '../../lib/format-event';
+import { eventStatus, formatEventValue, replacementStatus } from '../../lib/format-event';
 import { toPlainText } from '../../lib/plain-text';
 
 /** Kinds whose label implies the values before and after the change. */
@@ -24,15 +24,20 @@ const KINDS_WITH_VALUES: ReadonlySet<ContainerEvent['kind']> = new Set(['renamed
  */
 export type OmittedPart = 'host' | 'name' | 'values';
 
-/** A row with one event: container, kind, values before and after, host and age. */
+/**
+ * A row with one event: container, kind, values before and after, host and age. The recreation of a container shows the
+ * images before and after, and the latest event.
+ */
 export function EventRow({
   event,
+  replacement = null,
   omittedParts = [],
 }: {
   event: ContainerEvent;
+  replacement?: Replacement | null;
   omittedParts?: readonly OmittedPart[];
 }) {
-  const { icon, label } = eventStatus(event);
+  const { icon, label } = replacement === null ? eventStatus(event) : replacementStatus(event);
   return (
     <div className="event">
       <StateIcon icon={icon} />
@@ -55,9 +60,13 @@ export function EventRow({
             {event.dockerId.slice(0, 12)}
           </Link>
         )}
-        {(omittedParts.includes('values')
-          ? KINDS_WITH_VALUES.has(event.kind)
-          : !KINDS_WITHOUT_VALUES.has(event.kind)) && <EventChange event={event} />}
+        {replacement !== null ? (
+          <ImageChange replacement={replacement} />
+        ) : (
+          (omittedParts.includes('values')
+            ? KINDS_WITH_VALUES.has(event.kind)
+            : !KINDS_WITHOUT_VALUES.has(event.kind)) && <EventChange before={event.from} after={event.to} />
+        )}
       </div>
       <div className="event-where soft">
         {!omittedParts.includes('host') && (
@@ -71,7 +80,19 @@ export function EventRow({
   );
 }
 
-function EventChange({ event: { from, to } }: { event: ContainerEvent }) {
+/** The images of a recreation, or the only image if the recreation kept it. */
+function ImageChange({ replacement: { imageBefore, imageAfter } }: { replacement: Replacement }) {
+  if (imageAfter === null) return null;
+  if (imageBefore !== null && imageBefore !== imageAfter)
+    return <EventChange before={imageBefore} after={imageAfter} />;
+  return (
+    <span className="change code soft" title={toPlainText(imageAfter)}>
+      <IsolatedText text={imageAfter} />
+    </span>
+  );
+}
+
+function EventChange({ before: from, after: to }: { before: ContainerEvent['from']; after: ContainerEvent['to'] }) {
   const [before, after] = [formatEventValue(from), formatEventValue(to)];
   if (before === after) return null;
   return (

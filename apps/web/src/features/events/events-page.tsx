@@ -19,6 +19,12 @@ import { removeValue } from '../../lib/search-params';
 import { EventDays } from './event-days';
 import type { EventSearch } from './search';
 
+const WORKLOAD_FILTERS = [
+  ['project', 'Project:'],
+  ['service', 'Service:'],
+  ['instance', 'Instance:'],
+] as const;
+
 const route = getRouteApi('/signed-in/events');
 
 /** The page with the events of all containers, newest first. */
@@ -97,6 +103,16 @@ export function EventsPage(): ReactNode {
         ))}
         {search.name !== undefined && (
           <FilterChip label="Container:" text={search.name} onRemove={() => updateSearch({ name: undefined })} />
+        )}
+        {WORKLOAD_FILTERS.flatMap(([name, label]) =>
+          (search[name] ?? []).map((value) => (
+            <FilterChip
+              key={`${name} ${value}`}
+              label={label}
+              text={value}
+              onRemove={() => updateSearch({ [name]: removeValue(search[name], value) })}
+            />
+          )),
         )}
         <RefreshListButton list={list} queryKey={query.queryKey} />
       </div>

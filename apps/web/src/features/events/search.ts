@@ -7,6 +7,9 @@ import { EXIT_REASONS } from '../../lib/format-exit';
 export interface EventSearch {
   hostId?: string[] | undefined;
   name?: string | undefined;
+  project?: string[] | undefined;
+  service?: string[] | undefined;
+  instance?: string[] | undefined;
   kind?: EventKind[] | undefined;
   exitReason?: ExitReason[] | undefined;
 }
@@ -15,6 +18,9 @@ export function parseEventSearch(search: Record<string, unknown>): EventSearch {
   return {
     hostId: parseAll(search['hostId']),
     name: parseFirst(search['name']),
+    project: parseAll(search['project']),
+    service: parseAll(search['service']),
+    instance: parseAll(search['instance']),
     kind: parseChoices(EVENT_KINDS, search['kind']),
     exitReason: parseChoices(EXIT_REASONS, search['exitReason']),
   };

@@ -158,6 +158,44 @@ export const eventsQuery = (filters: EventFilters, limit?: number) => ({
   ...LIVE_QUERY_OPTIONS,
 });
 
+/** The filters of the history of a workload. */
+export interface TimelineFilters {
+  events: EventFilters;
+  /** Finds the events from before version 0.4, which have no workload; null if `events` finds them, too. */
+  earlier: EventFilters | null;
+}
+
+/** The position of a page: in the events of the workload, or in the earlier events, which end at `until`. */
+interface TimelinePosition {
+  isEarlier: boolean;
+  cursor: string | null;
+  until: string | undefined;
+}
+
+/**
+ * The query for the history of a workload. Its last event is followed by the events that were recorded before version
+ * 0.4.
+ */
+export const timelineQuery = ({ events, earlier }: TimelineFilters, limit: number) =>
+  infiniteQueryOptions({
+    queryKey: ['events', 'timeline', events, earlier, limit],
+    queryFn: async ({ pageParam, signal }) => {
+      const read = (filters: EventFilters, cursor: string | null, until?: string) =>
+        api.call('listEvents', { query: { ...filters, until, limit, cursor: cursor ?? undefined } }, { signal });
+      const page = pageParam.isEarlier ? null : await read(events, pageParam.cursor);
+      if (page !== null && (page.nextCursor !== null || earlier === null)) return { ...page, ...pageParam };
+      const until = page === null ? pageParam.until : page.items.at(-1)?.recordedAt;
+      const { items, nextCursor } = await read(earlier ?? events, page === null ? pageParam.cursor : null, until);
+      const earlierItems = items.filter(({ workload }) => workload === null);
+      return { items: [...(page?.items ?? []), ...earlierItems], nextCursor, isEarlier: true, until };
+    },
+    initialPageParam: { isEarlier: false, cursor: null, until: undefined } as TimelinePosition,
+    getNextPageParam: ({ nextCursor, isEarlier, until }): TimelinePosition | null =>
+      nextCursor === null ? null : { cursor: nextCursor, isEarlier, until },
+    placeholderData: keepPreviousData,
+    ...LIVE_QUERY_OPTIONS,
+  });
+
 /** The latest events of a period, newest first. `isComplete` is false if the period has more events than are listed. */
 export interface RecentEventList {
   events: readonly ContainerEvent[];

@@ -1,0 +1,19 @@
+/**
+ * The workload of a container in SQL (ADR 22). `c` is the alias of the table `containers`. A row that a version before
+ * 0.4 wrote has no workload columns until its host reports again. Its labels then show the Compose project and service.
+ */
+import { Prisma } from '@muster/db';
+
+const textColumn = (sql: Prisma.Sql) => Prisma.sql`(left(${sql}, 200) COLLATE "C")`;
+
+export const PROJECT_TEXT = Prisma.sql`COALESCE(c.project, container_project(c.labels))`;
+export const SERVICE_TEXT = Prisma.sql`COALESCE(c.service, container_service(c.labels))`;
+
+/** The beginning of a container's project, which is indexed for containers that have a project. */
+export const PROJECT = textColumn(PROJECT_TEXT);
+/** The beginning of a container's service. */
+export const SERVICE = textColumn(SERVICE_TEXT);
+
+/** The columns of the index of workloads: `SERVICE`, these two, and the host. They are empty instead of null. */
+export const WORKLOAD_PROJECT = textColumn(Prisma.sql`COALESCE(c.project, container_project(c.labels), '')`);
+export const WORKLOAD_INSTANCE = textColumn(Prisma.sql`COALESCE(c.instance, '')`);

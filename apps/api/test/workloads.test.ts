@@ -1,0 +1,229 @@
+/** Tests what follows a container's workload: projects, filters of lists and of the history, and crash loops. */
+import { describe, expect, test } from '@jest/globals';
+import {
+  Attention,
+  Paths,
+  type ContainerEvent,
+  type ContainerInput,
+  type ContainerView,
+  type ExitReason,
+  type Page,
+  type Project,
+} from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { container } from './fixtures.js';
+import { useApi, type TestHost, type TestOrganization } from './harness.js';
+
+const MINUTE_MS = 60_000;
+
+const composed = (dockerId: string, project: string, service: string, changes: Partial<ContainerInput> = {}) =>
+  container(dockerId, {
+    name: `${project}-${service}-1`,
+    labels: {
+      'com.docker.compose.project': project,
+      'com.docker.compose.service': service,
+      'com.docker.compose.container-number': '1',
+    },
+    ...changes,
+  });
+const task = (dockerId: string, service: string, slot: number, changes: Partial<ContainerInput> = {}) =>
+  container(dockerId, {
+    name: `shop_${service}.${slot}.${dockerId}`,
+    labels: { 'com.docker.stack.namespace': 'shop', 'com.docker.swarm.service.name': `shop_${service}` },
+    ...changes,
+  });
+const plain = (dockerId: string, name: string, changes: Partial<ContainerInput> = {}) =>
+  container(dockerId, { name, labels: {}, ...changes });
+const exit = (code: number, reason: ExitReason | null = null): Partial<ContainerInput> => ({
+  state: 'exited',
+  status: `Exited (${code}) 2 seconds ago`,
+  ...(reason === null ? {} : { exit: { code, reason, error: '', finishedAt: null } }),
+});
+
+describe.each(testEngines())('workloads on %s:', (engine) => {
+  const context = useApi(engine, { sharesDatabase: true });
+
+  const read = async <Item>(organization: TestOrganization, path: string, query: object): Promise<Item[]> => {
+    const { body } = await organization.get(path).query(query).expect(200);
+    return (body as Page<Item>).items;
+  };
+
+  test('a Swarm stack, a namespace and a Compose project are projects, without the containers of pods themselves', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll({ name: 'alpha' });
+    const pod = {
+      'io.kubernetes.pod.name': 'web-6d4cf56db6-x2b9k',
+      'io.kubernetes.pod.namespace': 'prod',
+      'io.kubernetes.container.name': 'app',
+    };
+    await host.sync([
+      task('t1', 'web', 1),
+      task('t2', 'db', 1, { state: 'exited', status: 'Exited (0) 1 minute ago' }),
+      composed('c1', 'blog', 'web'),
+      container('k1', { name: 'k8s_app', labels: pod }),
+      container('k2', { name: 'k8s_POD', labels: { ...pod, 'io.kubernetes.docker.type': 'podsandbox' } }),
+      plain('p1', 'alone'),
+    ]);
+    const project = (name: string, kind: string, services: string[], containers: number, running: number) => ({
+      project: name,
+      kind,
+      hostId: host.id,
+      hostName: 'alpha',
+      hostFreshness: 'online',
+      services,
+      containers,
+      running,
+      unhealthy: 0,
+    });
+    const expected = [
+      project('blog', 'compose', ['web'], 1, 1),
+      project('prod', 'kubernetes', ['web/app'], 1, 1),
+      project('shop', 'swarm', ['db', 'web'], 2, 1),
+    ];
+    expect(await read<Project>(organization, '/api/projects', {})).toEqual(expected);
+    expect(await read<Project>(organization, '/api/projects', { hostId: host.id })).toEqual(expected);
+  });
+
+  test('a row that an earlier version wrote belongs to its Compose project before its host reports again', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync([composed('c1', 'blog', 'web')]);
+    await context.api.db.prisma.container.updateMany({
+      where: { hostId: host.id },
+      data: { workloadKind: null, project: null, service: null, instance: null },
+    });
+    expect(await read(organization, '/api/projects', {})).toMatchObject([
+      { project: 'blog', kind: 'compose', services: ['web'] },
+    ]);
+    expect(await read(organization, Paths.containers, { project: 'blog', service: 'web' })).toMatchObject([
+      { dockerId: 'c1', workload: { kind: 'compose', project: 'blog', service: 'web', instance: '1' } },
+    ]);
+  });
+
+  test('lists, exports and the history are filtered by project, service and instance, across replaced containers', async () => {
+    const organization = await context.api.organization();
+    const [one, two] = [await organization.enroll(), await organization.enroll()];
+    await one.sync([task('t1', 'web', 1), task('t2', 'web', 2), composed('c1', 'blog', 'web'), plain('p1', 'web')]);
+    await one.sync([task('t2', 'web', 2), composed('c1', 'blog', 'web'), plain('p1', 'web')]);
+    await two.sync([task('t3', 'web', 1), task('t4', 'db', 1)]);
+
+    const idsOf = async (query: object) => {
+      const items = await read<ContainerView>(organization, Paths.containers, query);
+      const { text } = await organization
+        .get(Paths.exportContainers)
+        .query({ format: 'ndjson', ...query })
+        .expect(200);
+      const exported = text
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as ContainerView).dockerId]));
+      const ids = items.map(({ dockerId }) => dockerId).sort();
+      expect(exported.sort()).toEqual(ids);
+      return ids;
+    };
+    expect(await idsOf({ project: 'shop' })).toEqual(['t2', 't3', 't4']);
+    expect(await idsOf({ project: ['shop', 'blog'], service: 'web' })).toEqual(['c1', 't2', 't3']);
+    expect(await idsOf({ service: 'web' })).toEqual(['c1', 'p1', 't2', 't3']);
+    expect(await idsOf({ project: 'shop', service: 'web', instance: '1', presence: 'all' })).toEqual(['t1', 't3']);
+    expect(await idsOf({ project: 'shop', hostId: two.id })).toEqual(['t3', 't4']);
+    expect(await idsOf({ project: 'sho' })).toEqual([]);
+    const counted = await organization.get(Paths.containers).query({ project: 'shop', count: 'true' }).expect(200);
+    expect(counted.body).toMatchObject({ total: 3, totalIsExact: true });
+
+    const eventsOf = async (query: object) =>
+      (await read<ContainerEvent>(organization, Paths.events, query)).map(
+        ({ kind, dockerId }) => `${kind} ${dockerId}`,
+      );
+    expect(await eventsOf({ project: 'shop', service: 'web', instance: '1' })).toEqual([
+      'created t3',
+      'removed t1',
+      'created t1',
+    ]);
+    expect(await eventsOf({ project: 'blog' })).toEqual(['created c1']);
+    expect(await eventsOf({ service: ['web', 'db'], project: 'shop', hostId: two.id })).toHaveLength(2);
+  });
+
+  describe('a crash loop', () => {
+    const loopsOf = async (organization: TestOrganization) => {
+      const { containers } = Attention.parse((await organization.get(Paths.attention).expect(200)).body);
+      const found = containers.problems.find(({ kind }) => kind === 'crash_loop');
+      const listOf = (problem: string | string[]) =>
+        read<ContainerView>(organization, Paths.containers, { problem, hostFreshness: 'online' });
+      const listed = await listOf('crash_loop');
+      expect(listed).toHaveLength(found?.total ?? 0);
+      const mixed = await listOf(['crash_loop', 'dead']);
+      expect(mixed).toEqual(listed);
+      return listed.map(({ dockerId }) => dockerId);
+    };
+
+    /** Posts snapshots in which each of these containers runs and then exits. The later ones replace the earlier ones. */
+    async function crash(host: TestHost, containers: ContainerInput[], how: Partial<ContainerInput> = exit(1)) {
+      for (const one of containers) {
+        await host.sync([one]);
+        context.api.clock.advance(MINUTE_MS);
+        await host.sync([{ ...one, ...how }]);
+      }
+    }
+
+    test('of a Swarm service is one, although each task is another container, also when the task moves to another host', async () => {
+      const organization = await context.api.organization();
+      const [one, two] = [await organization.enroll(), await organization.enroll()];
+      await crash(one, [task('t1', 'web', 1), task('t2', 'web', 1)]);
+      expect(await loopsOf(organization)).toEqual([]);
+      // An engine keeps the last tasks of a slot.
+      const ended = [task('t1', 'web', 1, exit(1)), task('t2', 'web', 1, exit(1))];
+      await one.sync(ended);
+      await crash(two, [task('t3', 'web', 1), task('t4', 'web', 1), task('t5', 'web', 1)]);
+      await two.sync([task('t6', 'web', 1), task('t7', 'web', 2)]);
+      expect(await loopsOf(organization)).toEqual(['t6']);
+      // Someone stopped the newest task.
+      await two.sync([task('t6', 'web', 1, exit(143)), task('t7', 'web', 2)]);
+      expect(await loopsOf(organization)).toEqual([]);
+    });
+
+    test('of a Compose service or a plain container is counted on each host', async () => {
+      const organization = await context.api.organization();
+      const [one, two] = [await organization.enroll(), await organization.enroll()];
+      await crash(one, [composed('c1', 'blog', 'web'), composed('c2', 'blog', 'web')]);
+      await crash(two, [composed('c1', 'blog', 'web')]);
+      expect(await loopsOf(organization)).toEqual([]);
+      await crash(one, [composed('c3', 'blog', 'web')]);
+      expect(await loopsOf(organization)).toEqual(['c3']);
+      await crash(two, [plain('p1', 'job'), plain('p2', 'job'), plain('p3', 'job')]);
+      expect(await loopsOf(organization)).toEqual(['p3']);
+    });
+
+    test('is found although each container crashed before its host reported it, unless the host is new', async () => {
+      const organization = await context.api.organization();
+      const host = await organization.enroll();
+      const crashed = ['t1', 't2', 't3', 't4', 't5', 't6'].map((id) => task(id, 'web', 1, exit(1)));
+      await host.sync(crashed.slice(0, 3));
+      expect(await loopsOf(organization)).toEqual([]);
+      context.api.clock.advance(6 * MINUTE_MS);
+      for (const last of [4, 5, 6]) {
+        await host.sync(crashed.slice(last - 3, last));
+        context.api.clock.advance(1_000);
+      }
+      expect(await loopsOf(organization)).toEqual(['t6']);
+    });
+
+    test('has no exits that were requested, and those of unknown cause only if there are three or a restart policy', async () => {
+      const organization = await context.api.organization();
+      const host = await organization.enroll();
+      const web = plain('p1', 'web');
+      const repeat = (count: number) => Array.from({ length: count }, () => web);
+      await crash(host, repeat(4), exit(137, 'stopped'));
+      expect(await loopsOf(organization)).toEqual([]);
+      await crash(host, repeat(2), exit(1, 'crashed'));
+      await crash(host, repeat(2), exit(137, 'unknown'));
+      expect(await loopsOf(organization)).toEqual([]);
+      await crash(host, repeat(1), exit(137, 'unknown'));
+      expect(await loopsOf(organization)).toEqual(['p1']);
+
+      const policy = await organization.enroll();
+      const restarting = { ...exit(137, 'unknown'), state: 'restarting', status: 'Restarting (137) 1 second ago' };
+      await crash(policy, repeat(2), exit(1, 'oom'));
+      await crash(policy, repeat(1), restarting);
+      expect(await loopsOf(organization)).toEqual(['p1']);
+    });
+  });
+});

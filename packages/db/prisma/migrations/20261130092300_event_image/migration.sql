@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "container_events" ADD COLUMN     "image" TEXT;
