@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The calls that a client of an engine makes. */
-export type EngineRoute = 'ping' | 'version' | 'info' | 'list' | 'inspect' | 'image' | 'events' | 'pastEvents' | 'other';
+export type EngineRoute =
+  'ping' | 'version' | 'info' | 'list' | 'inspect' | 'image' | 'events' | 'pastEvents' | 'other';
 
 /** A received call. `path` has neither the API version nor the query. */
 export interface ReceivedCall {

@@ -168,7 +168,13 @@ export class ScriptedMuster {
   summary(received: number, isPartial = false) {
     const { hostId } = this;
     const counts = { received, created: received, updated: 0, unchanged: 0, removed: 0, revision: 1 };
-    return { hostId, applied: true, ...counts, digest: isPartial ? null : `digest-${this.snapshots.length}`, ...this.#terms() };
+    return {
+      hostId,
+      applied: true,
+      ...counts,
+      digest: isPartial ? null : `digest-${this.snapshots.length}`,
+      ...this.#terms(),
+    };
   }
 
   /** The fields of each answer. */

@@ -3,6 +3,7 @@ import {
   CONTAINER_SORT_KEYS,
   ContainerFreshness,
   ContainerProblemCode,
+  displayImage,
   describeExit,
   DOCKER_STATES,
   Health,
@@ -181,7 +182,12 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
 const isWideOnly = true;
 
 const columnsAt = (now: Date): Column<ContainerView>[] => [
-  { title: 'NAME', text: ({ name, isInfra }) => (isInfra ? `${name} (infra)` : name), raw: ({ name }) => name, widthMin: 18 },
+  {
+    title: 'NAME',
+    text: ({ name, isInfra }) => (isInfra ? `${name} (infra)` : name),
+    raw: ({ name }) => name,
+    widthMin: 18,
+  },
   { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 13 },
   { title: 'STATE', text: formatState, raw: ({ state }) => state, style: stateStyle, widthMin: Infinity },
   {
@@ -201,7 +207,7 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
   },
   {
     title: 'IMAGE',
-    text: ({ image }) => shortenDigest(image),
+    text: (container) => shortenDigest(displayImage(container)),
     raw: ({ image }) => image,
     wide: ({ image }) => image,
     // The registry is less important than the name and the tag.

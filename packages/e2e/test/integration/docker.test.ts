@@ -144,7 +144,17 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
 
   test('a moved tag neither renames the image of a container nor creates an event, and ports are ranges', async () => {
     await engine.docker('commit', 'never-started', 'demo:1');
-    const id = await engine.docker('run', '--detach', '--name', 'demo', '--expose', '2000-2999', 'demo:1', 'sleep', '1d');
+    const id = await engine.docker(
+      'run',
+      '--detach',
+      '--name',
+      'demo',
+      '--expose',
+      '2000-2999',
+      'demo:1',
+      'sleep',
+      '1d',
+    );
     await untilSame();
     expect((await muster.containers('&q=demo'))[0]!.ports).toEqual([{ privatePort: 2_000, type: 'tcp', count: 1_000 }]);
     await engine.docker('commit', '--change', 'LABEL build=2', 'never-started', 'demo:1');

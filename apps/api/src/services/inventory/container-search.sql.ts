@@ -53,8 +53,7 @@ export function containerSearch(
   const ofOrganization = Prisma.sql`(c."organizationId" = ${organizationId} AND ${isIncluded})`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
   // No index contains state or health, because a restart changes them.
-  const hostCounts = (keys: string[]) =>
-    Prisma.sql`h."stateCounts" ?| ${infra ? [...keys, INFRA_KEY] : keys}::text[]`;
+  const hostCounts = (keys: string[]) => Prisma.sql`h."stateCounts" ?| ${infra ? [...keys, INFRA_KEY] : keys}::text[]`;
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
