@@ -1,4 +1,5 @@
-import { mergeReplacements, type ContainerEvent, type HistoryEntry } from '@muster/contracts';
+import type { ContainerEvent, HistoryEntry } from '@muster/contracts';
+import { mergeReplacements } from '@muster/contracts/replacements';
 import { EventRow, type OmittedPart } from './event-row';
 import { formatDay } from '../../lib/format-time';
 import { groupBy } from '../../lib/group-by';
