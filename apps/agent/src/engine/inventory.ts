@@ -4,7 +4,9 @@ import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { sortByName } from '../lib/sort-by-name.js';
 import type { EngineClient } from './client.js';
+import type { ContainerConfig } from './container-config.js';
 import { EngineError } from './errors.js';
+import { createImageDigests } from './image-digests.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
 import { ageRange, minAgeMs } from './status-age.js';
@@ -89,6 +91,8 @@ interface Entry {
   healthAt: number;
   /** True if the health is known to be outdated, so that an inspection is needed. */
   isHealthOutdated: boolean;
+  /** The configuration in the last successful inspection. Its image is the same for as long as the container exists. */
+  config: ContainerConfig | undefined;
   /** The container's state in the last list. */
   state: string;
   /** The minimum age according to the last list. It never decreases while the container keeps running. */
@@ -106,6 +110,7 @@ const NEW_ENTRY: Readonly<Entry> = {
   inspectedAt: 0,
   healthAt: 0,
   isHealthOutdated: false,
+  config: undefined,
   state: '',
   ageMs: 0,
   firstListedAt: 0,
@@ -127,6 +132,7 @@ export function createInventory(
   // An event replaces the entry of a container. An inspection that is in flight then writes its outdated result to the
   // replaced entry, which nothing reads any more.
   const entries = new Map<string, Entry>();
+  const imageDigests = createImageDigests(client, now);
   let areInspectionsFailing = false;
   let createdWindow = { endsAt: Number.NEGATIVE_INFINITY, left: 0 };
   let isRedactionLimited = false;
@@ -157,7 +163,8 @@ export function createInventory(
     const current = isWanted ? await update(entry, listed, reading, signal) : entry;
     const health = listedHealth(listed);
     if (current.inspected !== null && health !== null) current.inspected = { ...current.inspected, health };
-    return current.inspected ?? NOT_INSPECTED;
+    if (current.inspected !== null || current.config === undefined) return current.inspected ?? NOT_INSPECTED;
+    return { ...NOT_INSPECTED, config: { ...current.config, ports: null } };
   }
 
   /**
@@ -169,7 +176,7 @@ export function createInventory(
       const beganAt = now();
       const result = await tryInspect(listed.Id, signal);
       if (!('reason' in result)) {
-        const changes = { inspected: result, inspectedAt: beganAt, healthAt: beganAt };
+        const changes = { inspected: result, config: result.config, inspectedAt: beganAt, healthAt: beganAt };
         return Object.assign(entry, changes, { isHealthOutdated: false, failures: 0 });
       }
       reading.failures.set(listed.Id, result);
@@ -254,7 +261,8 @@ export function createInventory(
     const redacted: Container[] = [];
     let yieldedAt = performance.now();
     for (const container of containers.sort((a, b) => (a.dockerId < b.dockerId ? -1 : 1))) {
-      redacted.push(truncateFields(redactor.redact(container)));
+      // A truncated secret would not be found, so fields are shortened after the search.
+      redacted.push(fitContainer(redactor.redact(container)));
       if (performance.now() - yieldedAt < YIELD_INTERVAL_MS) continue;
       await yieldToEventLoop();
       yieldedAt = performance.now();
@@ -292,6 +300,7 @@ export function createInventory(
         for (const collection of [byId, presentIds, entries, reading.failures]) collection.delete(id);
       }
       recordFailures(reading.failures);
+      await imageDigests.addTo([...byId.values()], new Map(reported.map((each) => [each.Id, each])), signal);
       return { containers: await redactAll([...byId.values()]), isTruncated, presentIds };
     },
     invalidate: (id) => replaceEntry(id, { inspected: null }),
@@ -306,6 +315,7 @@ export function createInventory(
     },
     retryInspections() {
       for (const entry of entries.values()) entry.retryAt = 0;
+      imageDigests.retry();
     },
   };
 }
@@ -333,6 +343,8 @@ interface Reading {
 function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
   if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;
   const ageMs = minAgeMs(listed.Status);
+  // A container that was inspected before can be new again, without a change of its state or its age in the list.
+  if (/^Up Less than a second\b/.test(listed.Status)) return true;
   if (ageMs === null) return listedAt - entry.inspectedAt > UNCONFIRMED_MS_MAX;
   return listedAt - ageMs > entry.inspectedAt - START_MS_MAX;
 }
@@ -366,16 +378,6 @@ function dropUnconfirmed(entry: Entry, listed: ListedContainer, listedAt: number
 /** Returns the health in the list. Podman's list does not contain it before version 6. */
 const listedHealth = ({ Health, Status }: ListedContainer): Health | null =>
   toHealth(Health?.Status) ?? parseStatus(Status).health;
-
-/**
- * Shortens fields that exceed a limit. Must be called after the search for secrets, which would miss a truncated
- * secret. Ports are left unchanged. If there are too many, the API merges them into ranges. The agent does not merge
- * them, because some versions of the API do not accept ranges.
- */
-const truncateFields = (container: Container): Container => ({
-  ...fitContainer({ ...container, ports: [] }),
-  ports: container.ports,
-});
 
 const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
   sortByName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);
