@@ -5,7 +5,7 @@ import {
   ContainerProblemCode,
   describeExit,
   DOCKER_STATES,
-  ExitReason,
+  type ExitReason,
   Health,
   HOST_ONLY_SORT_KEYS,
   knownExit,
