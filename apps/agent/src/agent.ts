@@ -8,7 +8,7 @@ import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
 import { createEngineGate, type GateLimits } from './engine/engine-gate.js';
 import { EngineError } from './engine/errors.js';
-import { createExitHistory, type ExitHistory } from './engine/exit-history.js';
+import { PAST_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } from './engine/exit-history.js';
 import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate.js';
@@ -182,7 +182,8 @@ export const runOnce = (
     log,
     signal,
     { random, waits: { ...waits, rotationMs: 0 } },
-    async ({ poller, client, session }) => {
+    async ({ engine, exits, poller, client, session }) => {
+      await recordLastHour(engine, exits, log, signal);
       await reportOnce({ poller, client, session, stream: createSnapshotStream(randomUUID), random, log }, signal);
       // The snapshot started a new stream. The journal's entries belong to an older stream, so the API would no longer
       // apply them. The entries are therefore deleted.
@@ -248,10 +249,17 @@ function describeLeave(outcome: LeaveOutcome, musterUrl: string, hostId: string)
 
 /** Returns the snapshot that would be sent, as indented JSON. Throws `StopError` if the engine cannot be read. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withEngine(env, log, async ({ inventory }) => {
+  withEngine(env, log, async ({ engine, exits, inventory }) => {
+    await recordLastHour(engine, exits, log, signal);
+    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(() => null);
+    if (facts !== null) exits.setEngineName(facts.engine.name);
     const { containers } = await inventory.read(signal).catch(throwStopError);
     return `${toTerminalJson(JSON.stringify(JSON.parse(snapshotText(containers)), null, 2))}\n`;
   });
+
+/** Records the recent events that show why containers ended, for a command that does not follow the events. */
+const recordLastHour = (engine: EngineClient, exits: ExitHistory, log: Logger, signal: AbortSignal): Promise<void> =>
+  recordPastEvents(engine, exits, { fromMs: Date.now() - PAST_MS_MAX, toMs: Date.now() }, log, signal);
 
 function throwStopError(error: unknown): never {
   throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;

@@ -131,6 +131,15 @@ describe('doctor’s advice on the engine', () => {
     ]);
   });
 
+  test('is a warning if only inspections of images are refused, because the agent works without digests', async () => {
+    engine.set('a', { imageId: `sha256:${'1'.repeat(64)}` });
+    engine.forbidden = /^\/images\//;
+    expect(await find('permissions')).toMatchObject({
+      verdict: 'warning',
+      advice: expect.stringMatching(/^allow GET \/images\/\{id\}\/json in the socket proxy \(it answers 403\)/),
+    });
+  });
+
   const tooOld: EngineReaction = { status: 400, json: { message: 'client version 1.41 is too old' } };
   test.each<[string, EngineRoute, EngineReaction, Record<string, string>, string, string]>([
     ['a refused version', 'version', { status: 403, text: 'Forbidden' }, {}, 'engine', 'allow GET /version in'],

@@ -236,6 +236,66 @@ describe('events about the health of a container', () => {
   });
 });
 
+describe('events that show why a container ended', () => {
+  /** The fields of an event at this time. */
+  const at = (instant: string) => ({ time: Date.parse(instant) / 1_000 });
+  const line = (Action: string, instant: string, signal?: string): string =>
+    JSON.stringify({ Type: 'container', Action, Actor: { ID: 'a', Attributes: { signal } }, ...at(instant) });
+  const exitOf = (id: string) =>
+    (fixture.muster.snapshots.at(-1)!.json as Container[]).find(({ dockerId }) => dockerId === id)!.exit;
+  const ended = {
+    state: 'exited',
+    status: 'Exited (5) 2 minutes ago',
+    inspectedState: { ExitCode: 5, FinishedAt: '2026-11-30T10:00:00Z' },
+  };
+
+  test('cost no list, until the container ends', async () => {
+    await start();
+    engine.received = [];
+    engine.emit('kill', 'a', at('2026-11-30T09:59:59Z'));
+    engine.emit('oom', 'b', at('2026-11-30T09:59:59Z'));
+    await sleep(300);
+    expect(engine.count('list')).toBe(0);
+    engine.set('b', { ...ended, status: 'Exited (5) 1 second ago' });
+    engine.emit('die', 'b', at('2026-11-30T10:00:00Z'));
+    await fixture.muster.until(() => exitOf('b')?.reason === 'oom');
+    expect(fixture.muster.snapshots).toHaveLength(2);
+  });
+
+  test('are read for the time before the start of the agent, before the first report', async () => {
+    await open();
+    engine.set('a', ended);
+    engine.pastEvents = [line('kill', '2026-11-30T09:59:58Z', '15'), line('die', '2026-11-30T10:00:00Z')];
+    await engine.listen(socketPath);
+    run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(exitOf('a')).toEqual({ code: 5, reason: 'stopped', error: '', finishedAt: '2026-11-30T10:00:00.000Z' });
+  });
+
+  test('are read for the time without an event stream, before the next report', async () => {
+    await start();
+    engine.set('a', ended);
+    engine.pastEvents = [line('die', '2026-11-30T10:00:00Z')];
+    engine.closeEventStreams();
+    await fixture.muster.until(() => exitOf('a')?.reason === 'crashed');
+    expect(fixture.muster.snapshots).toHaveLength(2);
+  });
+
+  test.each([
+    ['a proxy refuses them', { status: 403 }],
+    ['the engine does not answer', 'hang'],
+  ] as const)('do not prevent the report if %s', async (_, reaction) => {
+    await open();
+    engine.set('a', ended);
+    engine.react('pastEvents', reaction);
+    await engine.listen(socketPath);
+    run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(exitOf('a')?.reason).toBe('unknown');
+    expect(warnings()).toEqual([]);
+  });
+});
+
 test('a container that crashes and restarts all the time costs a bounded number of lists, inspections and snapshots', async () => {
   await start();
   engine.received = [];

@@ -458,6 +458,57 @@ test('a container that starts while it is inspected is inspected again at the ne
   expect((await readContainer('c')).startedAt).toBe('2026-11-27T10:00:00.000Z');
 });
 
+describe('a container that was never started', () => {
+  const error = 'Bind for 0.0.0.0:8080 failed: port is already allocated';
+  const created = { state: 'created', status: 'Created', startedAt: '0001-01-01T00:00:00Z' };
+
+  test('and whose start failed is reported with the engine’s error, within a minute of the failure', async () => {
+    engine.set('c', created);
+    expect(await readContainer('c')).toMatchObject({ startedAt: null, oomKilled: false });
+    engine.set('c', { ...created, inspectedState: { ExitCode: 128, Error: error } });
+    const failed = await readContainer('c', MINUTE);
+    expect(failed.exit).toEqual({ code: 128, reason: 'failed_to_start', error, finishedAt: null });
+    engine.set('c', { status: 'Up 1 second' });
+    expect((await readContainer('c', 1_000)).exit).toBeUndefined();
+  });
+
+  test('is one of at most 200 that are inspected in a minute, and each is inspected in turn', async () => {
+    createMany(500, created);
+    const counts: number[] = [];
+    for (let minute = 0; minute < 4; minute++, nowMs += MINUTE) {
+      counts.push(await countInspections(async () => void (await read(), await read())));
+    }
+    expect(counts).toEqual([200, 200, 200, 200]);
+    const inspectedPaths = new Set(engine.received.filter(({ route }) => route === 'inspect').map(({ path }) => path));
+    expect(inspectedPaths.size).toBe(500);
+  });
+});
+
+describe('a container that ended', () => {
+  const ended = {
+    state: 'exited',
+    status: 'Exited (3) 2 seconds ago',
+    inspectedState: { ExitCode: 3, FinishedAt: '2026-11-27T10:00:00.123456789Z' },
+  };
+
+  test('is inspected once more, and is then reported with the same exit without further inspections', async () => {
+    engine.set('c');
+    expect((await readContainer('c')).exit).toBeUndefined();
+    engine.set('c', ended);
+    const exit = { code: 3, reason: 'unknown', error: '', finishedAt: '2026-11-27T10:00:00.123Z' };
+    expect(await countInspections(async () => expect((await readContainer('c')).exit).toEqual(exit))).toBe(1);
+    engine.list[0]!['Status'] = 'Exited (3) 3 minutes ago';
+    nowMs += 2 * MINUTE;
+    expect(await countInspections(async () => expect((await readContainer('c')).exit).toEqual(exit))).toBe(0);
+  });
+
+  test('is reported without an exit if a proxy refuses the inspection', async () => {
+    engine.set('c', ended);
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    expect(await readContainer('c')).not.toHaveProperty('exit');
+  });
+});
+
 describe('a health event', () => {
   const events = readFileSync(new URL('fixtures/podman-5.4-health-events.ndjson', import.meta.url), 'utf8')
     .trim()

@@ -53,7 +53,7 @@ afterEach(async () => {
   await fixture.close();
 });
 
-test('the agent needs only six read calls of an engine’s API', async () => {
+test('the agent needs only six read calls of an engine’s API, and tries a seventh only once for each image', async () => {
   fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
   fixture.run({ DOCKER_HOST: `unix://${join(fixture.dir, 'proxy.sock')}` });
   await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -64,7 +64,10 @@ test('the agent needs only six read calls of an engine’s API', async () => {
     );
   await fixture.muster.until(isExited);
   await fixture.muster.until(() => fixture.muster.heartbeats.length > 1);
-  expect(refusedCalls).toEqual([]);
+  const imageIds = new Set(fixture.engine.capture.list.map(({ ImageID }) => ImageID));
+  expect(refusedCalls.map((call) => /^GET \/v[\d.]+\/images\/(.*)\/json$/.exec(call)?.[1]).sort()).toEqual(
+    [...imageIds].sort(),
+  );
   expect(usedRules.size).toBe(ALLOWED.length);
 });
 

@@ -160,6 +160,18 @@ describe('redaction takes time linear in the length of the text', () => {
   });
 });
 
+test('the error of a failed start is redacted like a command', () => {
+  const error = 'cannot mount https://user:correct-horse@nas/share: exec --password=hunter2-hunter2: no such file';
+  const failed = {
+    ...container('', {}),
+    exit: { code: 128, reason: 'failed_to_start', error, finishedAt: null } as const,
+  };
+  expect(createRedactor(defaults).redact(failed).exit).toEqual({
+    ...failed.exit,
+    error: 'cannot mount https://user:[redacted]@nas/share: exec --password=[redacted] no such file',
+  });
+});
+
 describe('the limit of redaction', () => {
   const many = Array.from({ length: 10 }, (_, i) => container('x'.repeat(1_000), { [`label-${i}`]: 'plain' }));
 

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The calls that a client of an engine makes. */
-export type EngineRoute = 'ping' | 'version' | 'info' | 'list' | 'inspect' | 'events' | 'pastEvents' | 'other';
+export type EngineRoute =
+  'ping' | 'version' | 'info' | 'list' | 'inspect' | 'image' | 'events' | 'pastEvents' | 'other';
 
 /** A received call. `path` has neither the API version nor the query. */
 export interface ReceivedCall {
@@ -29,6 +30,10 @@ export interface ScriptedContainer {
   state?: string;
   status?: string;
   startedAt?: string;
+  /** The image in the list, its id, and the image that an inspection returns. */
+  image?: string;
+  imageId?: string;
+  configImage?: string;
   /** The health that an inspection returns. */
   health?: string;
   /** Further fields of the inspection's `State`. */
@@ -48,6 +53,8 @@ export class ScriptedEngine {
   list: ({ Id: string } & Record<string, unknown>)[] = [];
   /** The answers to inspections, by id. Other ids are answered with 404. */
   readonly inspections = new Map<string, object>();
+  /** The repository digests of images, by id. Other ids are answered with 404. */
+  readonly repoDigests = new Map<string, string[]>();
   /** The lines that answer a request for past events. */
   pastEvents: string[] = [];
   /** Paths that a proxy in front of the engine answers with 403. */
@@ -87,12 +94,13 @@ export class ScriptedEngine {
   /** Adds a container to the list and to the inspections, or replaces it. By default, it has been running for hours. */
   set(id: string, container: ScriptedContainer = {}): void {
     const { name = id, state = 'running', status = 'Up 3 hours', startedAt, health, inspectedState } = container;
-    const listed = { Id: id, Names: [`/${name}`], Image: 'app:1', ImageID: '', State: state, Status: status };
+    const { image = 'app:1', imageId = '', configImage = image } = container;
+    const listed = { Id: id, Names: [`/${name}`], Image: image, ImageID: imageId, State: state, Status: status };
     const index = this.list.findIndex(({ Id }) => Id === id);
     this.list.splice(index === -1 ? this.list.length : index, 1, listed);
     const Health = health === undefined ? {} : { Health: { Status: health } };
     const State = { Status: state, StartedAt: startedAt ?? '2026-11-01T10:00:00Z', ...Health, ...inspectedState };
-    this.inspections.set(id, { Id: id, State });
+    this.inspections.set(id, { Id: id, State, Config: { Image: configImage } });
   }
 
   /** Removes a container from the list and from the inspections. */
@@ -144,12 +152,14 @@ export class ScriptedEngine {
     else if (reaction?.json !== undefined || reaction?.status !== undefined) {
       sendJson(response, reaction.status ?? 200, reaction.json ?? { message: 'as the script says' });
     } else if (route === 'events') this.#follow(response);
-    else if (route === 'pastEvents') response.writeHead(200).end(this.pastEvents.join('\n'));
+    else if (route === 'pastEvents') response.writeHead(200).end(this.pastEvents.map((line) => `${line}\n`).join(''));
     else this.#answer(route, path, response);
   }
 
   #answer(route: EngineRoute, path: string, response: ServerResponse): void {
+    const RepoDigests = this.repoDigests.get(decodeURIComponent(path.split('/')[2] ?? ''));
     const answers: Partial<Record<EngineRoute, unknown>> = {
+      image: RepoDigests && { RepoDigests },
       version: { ApiVersion: this.apiVersion, ...this.version },
       info: this.info,
       list: this.list,
@@ -171,6 +181,7 @@ function routeOf(path: string): EngineRoute {
   if (path === '/_ping') return 'ping';
   if (path === '/containers/json') return 'list';
   if (/^\/containers\/[^/]+\/json$/.test(path)) return 'inspect';
+  if (path.startsWith('/images/')) return 'image';
   return path === '/version' || path === '/info' || path === '/events' ? (path.slice(1) as EngineRoute) : 'other';
 }
 

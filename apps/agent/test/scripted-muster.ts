@@ -63,6 +63,8 @@ export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 export class ScriptedMuster {
   readonly receivedRequests: ReceivedRequest[] = [];
   cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
+  /** The optional features that each answer lists; null for an API that does not list them. */
+  accepts: string[] | null = null;
   /** Delay of each answer in milliseconds. */
   answerDelayMs = 0;
   readonly hostId = randomUUID();
@@ -164,24 +166,38 @@ export class ScriptedMuster {
 
   /** Returns the default answer to a snapshot. */
   summary(received: number, isPartial = false) {
-    const { hostId, cadence } = this;
+    const { hostId } = this;
     const counts = { received, created: received, updated: 0, unchanged: 0, removed: 0, revision: 1 };
-    return { hostId, applied: true, ...counts, digest: isPartial ? null : `digest-${this.snapshots.length}`, cadence };
+    return {
+      hostId,
+      applied: true,
+      ...counts,
+      digest: isPartial ? null : `digest-${this.snapshots.length}`,
+      ...this.#terms(),
+    };
+  }
+
+  /** The fields of each answer. */
+  #terms() {
+    return { cadence: this.cadence, ...(this.accepts === null ? {} : { accepts: this.accepts }) };
   }
 
   #defaultReaction({ path, json, headers }: ReceivedRequest): Reaction {
-    const { hostId, cadence } = this;
+    const { hostId } = this;
     switch (path) {
       case Paths.agentEnroll: {
         const agentToken = formatToken('agent', new Uint8Array(32).fill(++this.#issued));
-        return { status: 201, json: { hostId, agentToken, cadence } };
+        return { status: 201, json: { hostId, agentToken, ...this.#terms() } };
       }
       case Paths.agentContainers: {
         const isPartial = headers['snapshot-complete'] === 'false';
         return { status: 200, json: this.summary((json as Container[]).length, isPartial) };
       }
       default:
-        return { status: 200, json: { snapshotRequired: (json as { digest: unknown }).digest === null, cadence } };
+        return {
+          status: 200,
+          json: { snapshotRequired: (json as { digest: unknown }).digest === null, ...this.#terms() },
+        };
     }
   }
 }

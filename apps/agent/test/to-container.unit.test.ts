@@ -104,7 +104,6 @@ test.each([
   ['exited', 'Exited (0) 3 days ago', 'unhealthy'],
   ['paused', 'Up 3 days (Paused)', 'unhealthy'],
   ['restarting', 'Restarting (1) 2 seconds ago', 'starting'],
-  ['stopping', 'Up 3 days', 'unhealthy'],
 ])('a container in the state %s has no health, whatever its last health check returned', (State, Status, health) => {
   for (const fields of [
     { State, Status, Health: { Status: health, FailingStreak: 9 } },
@@ -133,7 +132,7 @@ test.each([
   ['stopped', 'exited'],
   ['configured', 'created'],
   ['initialized', 'created'],
-  ['stopping', 'stopping'],
+  ['stopping', 'running'],
   ['', 'unknown'],
   [null, 'unknown'],
   ['constructor', 'constructor'],
@@ -151,8 +150,8 @@ test('a port of 0 is omitted, and a missing type becomes tcp', () => {
     null,
   ];
   expect(convert({ Ports }).ports).toEqual([
-    { privatePort: 80, type: 'tcp' },
     { privatePort: 53, type: 'udp' },
+    { privatePort: 80, type: 'tcp' },
     { ip: '0.0.0.0', privatePort: 81, publicPort: 81, type: 'tcp' },
   ]);
 });

@@ -22,6 +22,9 @@ const running = { state: 'running', status: 'Up 5 minutes', startedAt: '2026-03-
 const exited = { ...running, state: 'exited', status: 'Exited (137) 1 second ago', ports: [] };
 const restartTime = { startedAt: '2026-03-01T11:30:00Z' };
 
+const ID = `sha256:${'1'.repeat(64)}`;
+const OTHER_ID = `sha256:${'2'.repeat(64)}`;
+
 describe('each change is recorded once:', () => {
   test.each<[what: string, from: Partial<ContainerInput>, to: Partial<ContainerInput>, events: unknown[]]>([
     [
@@ -108,6 +111,36 @@ describe('each change is recorded once:', () => {
       { ...running, image: 'nginx:1' },
       { ...running, image: 'sha256:0f' },
       [['image_changed', 'nginx:1', 'sha256:0f']],
+    ],
+    [
+      'a tag that moved, after which an earlier agent reports the id of the image instead of its name',
+      { ...running, image: 'demo:1', imageId: ID },
+      { ...running, image: ID, imageId: ID },
+      [],
+    ],
+    [
+      'an upgrade of such an agent',
+      { ...running, image: ID, imageId: ID },
+      { ...running, image: 'demo:1', imageId: ID, imageDigest: ID },
+      [],
+    ],
+    [
+      'another image store of the engine, which changes the id of an image that has a name',
+      { ...running, image: 'demo:1', imageId: ID },
+      { ...running, image: 'demo:1', imageId: OTHER_ID, imageDigest: OTHER_ID },
+      [['updated', { imageId: ID }, { imageId: OTHER_ID }]],
+    ],
+    [
+      'another image store of the engine, which changes the id of an image without a name',
+      { ...running, image: ID, imageId: ID },
+      { ...running, image: OTHER_ID, imageId: OTHER_ID },
+      [['updated', { imageId: ID }, { imageId: OTHER_ID }]],
+    ],
+    [
+      'the address of all interfaces, which Podman omits up to version 5.4',
+      { ...running, ports: [{ privatePort: 80, publicPort: 8080, type: 'tcp' as const }] },
+      { ...running, ports: [{ ip: '0.0.0.0', privatePort: 80, publicPort: 8080, type: 'tcp' as const }] },
+      [],
     ],
     [
       'new labels',

@@ -24,6 +24,8 @@ const VALUES = ['', 'front', 'back=x', '"'];
 
 /** More labels than the label index covers. */
 const MANY_LABELS = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`many-${i}`, 'yes']));
+/** The label of a container that only holds the namespaces of a pod. */
+const INFRA_LABELS = { 'io.kubernetes.docker.type': 'podsandbox' };
 /** More text than the text index covers. */
 const LONG_COMMAND = `sh -c ${'-'.repeat(1_100)} needle`;
 
@@ -45,6 +47,7 @@ const anyContainer = fc.record({
   labels: fc.oneof(
     fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { noNullPrototype: true }),
     fc.constant(MANY_LABELS),
+    fc.constant(INFRA_LABELS),
   ),
 });
 const anySnapshot = fc.uniqueArray(anyContainer, { selector: ({ dockerId }) => dockerId, maxLength: 5 });
@@ -95,6 +98,7 @@ const anyQuery: fc.Arbitrary<QueryForHosts> = fc.record({
     },
   ),
   presence: fc.constantFrom('present', 'removed', 'all'),
+  infra: fc.boolean(),
   sort: fc.record({
     key: fc.constantFrom('name', 'image', 'state', 'firstSeenAt', 'changedAt'),
     descending: fc.boolean(),
@@ -119,6 +123,7 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
       : [row.name, row.image, row.command].some((text) => text.toLowerCase().includes(q.toLowerCase())));
   return (
     (query.presence === 'all' || (query.presence === 'present') === (row.removedAt === null)) &&
+    (!row.isInfra || (query.infra && query.problem === undefined)) &&
     (query.hostId?.includes(row.hostId) ?? true) &&
     (query.hostFreshness?.some((freshness) => freshness === hostFreshness) ?? true) &&
     (query.state?.some((state) => state === row.state || state === stateKey(row)) ?? true) &&

@@ -21,12 +21,21 @@ describe("a host's counts", () => {
   });
 
   test('never mistake a state for a health status', () => {
-    const container = { health: null, exitCode: null, exit: null, truncated: undefined };
+    const container = { health: null, exitCode: null, exit: null, truncated: undefined, isInfra: false };
     const { stateCounts } = totalsOf([
       { ...container, state: 'health:healthy' },
       { ...container, state: 'other' },
       { ...container, state: 'running', health: 'healthy' },
     ]);
     expect(stateCounts).toEqual({ other: 2, running: 1, 'health:healthy': 1 });
+  });
+
+  test('do not include the infra containers of pods', () => {
+    const container = { state: 'exited', health: null, exitCode: 137, truncated: undefined };
+    const totals = totalsOf([
+      { ...container, isInfra: true },
+      { ...container, isInfra: false },
+    ]);
+    expect([splitStateCounts(totals.stateCounts).containersByState, totals.failed]).toEqual([{ exited: 1 }, 1]);
   });
 });

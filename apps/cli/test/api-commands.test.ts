@@ -137,6 +137,58 @@ test('muster hosts -o wide lists the hosts of an older API, which does not say w
   expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}1 /m);
 });
 
+describe('how a process ended', () => {
+  const env = () => ({ MUSTER_URL: url(), MUSTER_KEY: KEY });
+  const fields = {
+    ...{
+      name: 'shop',
+      hostName: 'web-1',
+      hostFreshness: 'online',
+      asOf: null,
+      health: null,
+      image: 'shop:1',
+      ports: [],
+    },
+    ...{ dockerId: 'a', state: 'exited', status: 'Exited (137) 2 hours ago', exitCode: 137, engineName: 'Docker' },
+  };
+
+  test('is in the status of containers and in events, in words', async () => {
+    const exit = { code: 137, reason: 'oom', error: '', finishedAt: new Date(Date.now() - 7_300_000).toISOString() };
+    handler = respondWith([{ ...fields, exit, restartCount: 4 }]);
+    expect((await muster(['containers'], null, env())).out).toMatch(/ out of memory, 2h ago /);
+    expect((await muster(['containers', '-o', 'wide'], null, env())).out).toMatch(/ oom {2,}4$/m);
+    const event = { hostName: 'web-1', name: 'shop', kind: 'exited', from: 'created', to: 'created', exitCode: 128 };
+    handler = respondWith([{ ...event, exitReason: 'failed_to_start', recordedAt: '2026-03-01T12:00:00.000Z' }]);
+    expect((await muster(['events'], null, env())).out).toMatch(/ exited {2,}could not start, created$/m);
+    expect((await muster(['events', '-o', 'csv'], null, env())).out).toContain(
+      '"created -> created, could not start, exit code 128"',
+    );
+  });
+
+  test('is the text of the engine if the API is older', async () => {
+    handler = respondWith([fields]);
+    expect((await muster(['containers', '-o', 'wide'], null, env())).out).toMatch(
+      / Exited \(137\) 2 hours ago .* - {2,}-$/m,
+    );
+  });
+
+  test('is a filter, which is sent to the API', async () => {
+    const requested: (string | undefined)[] = [];
+    handler = (req, res) => {
+      requested.push(req.url);
+      respondWith([])(req, res);
+    };
+    await muster(['containers', '--exit-reason', 'oom', '--exit-reason', 'crashed'], null, env());
+    await muster(['events', '--exit-reason', 'stopped'], null, env());
+    expect(requested).toEqual([
+      '/api/containers?exitReason=oom&exitReason=crashed&limit=200',
+      '/api/events?exitReason=stopped&limit=50',
+    ]);
+    const { code, err } = await muster(['events', '--exit-reason', 'evicted'], null, env());
+    expect([code, err]).toEqual([2, expect.stringContaining('must be one of: completed, stopped, crashed, oom')]);
+  });
+});
+
 describe('a value that only the API checks', () => {
   const run = (args: string[], status: number, errors?: object[]) => {
     const detail = 'The request is not valid.';

@@ -57,3 +57,22 @@ const sortKeyOf = (port: Port): number => portOffset(port) * PORT_NUMBER_COUNT +
 /** Whether a port directly follows a range. The port and the range must have the same address and type. */
 const continuesRange = (range: Port, port: Port): boolean =>
   portOffset(range) === portOffset(port) && range.privatePort + (range.count ?? 1) === port.privatePort;
+
+/**
+ * Splits ranges into single ports, for an API that does not accept `count`. The result contains at most `limit` ports,
+ * so that a range of all ports on many addresses does not fill the memory; `isComplete` is false if there are more.
+ */
+export function splitPorts(ports: readonly Port[], limit: number): { ports: Port[]; isComplete: boolean } {
+  const single: Port[] = [];
+  for (const { count = 1, ...first } of ports) {
+    for (let offset = 0; offset < count; offset++) {
+      if (single.length === limit) return { ports: single, isComplete: false };
+      single.push({
+        ...first,
+        privatePort: first.privatePort + offset,
+        ...(first.publicPort === undefined ? {} : { publicPort: first.publicPort + offset }),
+      });
+    }
+  }
+  return { ports: single, isComplete: true };
+}

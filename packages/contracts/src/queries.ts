@@ -89,6 +89,7 @@ const containerQuery = z.strictObject({
   ...WorkloadFilters,
   q: filterTerm.optional(),
   presence: z.enum(['present', 'removed', 'all']).default('present'),
+  infra: Flag,
   sort: z
     .enum(withDescending(CONTAINER_SORT_KEYS))
     .default('name')
@@ -103,7 +104,8 @@ const containerQuery = z.strictObject({
  * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `project`, `service`
  * and `instance` match the container's workload. `q` matches a part
  * of the name, image or command, or the beginning of `dockerId`. A `q` of one or two characters matches only the
- * beginning of the name or of `dockerId`.
+ * beginning of the name or of `dockerId`. With `infra`, the list also has the infra containers of pods, which no count
+ * includes and which have no `problem`.
  */
 export const ContainerQuery = containerQuery.refine(
   ({ sort, hostId }) => hostId !== undefined || !HOST_ONLY_SORT_KEYS.includes(sort.key),

@@ -142,10 +142,15 @@ function nomadWorkload(name: string, labels: Labels): Workload | null {
   );
 }
 
+/** The name of a pod's infra container in every version of Podman, unless the pod has the option `--infra-name`. */
+const INFRA_NAME = /^[0-9a-f]{12}-infra$/;
+
+/** The images that only wait: that of Podman up to version 5.7, and those of Kubernetes' registries. */
+const PAUSE_IMAGE = /^localhost\/podman-pause(:|$)|^(k8s\.gcr\.io|registry\.k8s\.io)\/pause(:|@|$)/;
+
 /**
  * Returns whether a container only holds the namespaces of a pod. Podman names such a container `<pod id>-infra`, and
- * Kubernetes labels it as the pod's sandbox.
+ * Kubernetes labels it as the pod's sandbox. The name suffices, because the image can be any, or none.
  */
 export const isInfraContainer = ({ name, image, labels }: Pick<Container, 'name' | 'image' | 'labels'>): boolean =>
-  labelOf(labels, 'io.kubernetes.docker.type') === 'podsandbox' ||
-  (/^[0-9a-f]{12}-infra$/.test(name) && (image === '<none>' || /(^|\/)(podman-)?pause(:|@|$)/.test(image)));
+  labelOf(labels, 'io.kubernetes.docker.type') === 'podsandbox' || INFRA_NAME.test(name) || PAUSE_IMAGE.test(image);

@@ -71,6 +71,7 @@ describe('a query of containers', () => {
   test('selects the present containers, sorted by name, by default', () => {
     expect(parseValid(ContainerQuery, {})).toEqual({
       presence: 'present',
+      infra: false,
       sort: { key: 'name', descending: false },
       limit: 50,
       count: false,

@@ -2,6 +2,7 @@ import { DOCKER_HOST_DEFAULT } from '../engine/address.js';
 import { createEngineClient, type EngineClient } from '../engine/client.js';
 import { EngineError } from '../engine/errors.js';
 import { locateEngine, type LocatedEngine } from '../engine/locate.js';
+import type { ListedContainer } from '../engine/shapes.js';
 import type { AgentEnv } from '../env.js';
 import { CheckError, type Check } from './doctor.js';
 import { checkServiceUser } from './service-user.js';
@@ -57,6 +58,7 @@ export function engineChecks(env: AgentEnv): Check[] {
           const containers = await tryCall('/containers/json', engine.listContainers(signal));
           const ids = containers.map(({ Id }) => Id);
           await tryCall('/containers/{id}/json', checkInspections(engine, ids, signal));
+          const imageRefusal = await tryCall('/images/{id}/json', findImageRefusal(engine, containers, signal));
           const subscription = new AbortController();
           await tryCall('/events', engine.openEvents(AbortSignal.any([signal, subscription.signal])));
           subscription.abort();
@@ -66,7 +68,8 @@ export function engineChecks(env: AgentEnv): Check[] {
             ...(ids.length === 0 ? [] : ['inspections']),
           ];
           const found = `can read ${allowed.join(', ')} and events`;
-          return infoRefusal === null ? { found } : { found, warning: infoRefusal };
+          const warnings = [infoRefusal, imageRefusal].filter((each) => each !== null);
+          return warnings.length === 0 ? { found } : { found, warning: warnings.join('; ') };
         }),
       advice: `${SELECT_ENGINE}; a socket proxy must allow all requests that docs/agent.md lists`,
     },
@@ -83,6 +86,29 @@ async function findInfoRefusal(engine: EngineClient, signal: AbortSignal): Promi
     return (
       `allow GET /info in the socket proxy (it answers ${error.status}); without it, the agent reports this machine’s ` +
       'host name, and identifies the engine by the machine’s id'
+    );
+  }
+}
+
+/**
+ * Returns what to do if the engine refuses to inspect an image, without which the agent works, or null if it does not
+ * refuse.
+ */
+async function findImageRefusal(
+  engine: EngineClient,
+  containers: readonly ListedContainer[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  const imageId = containers.find(({ ImageID }) => /^sha256:./.test(ImageID))?.ImageID;
+  if (imageId === undefined) return null;
+  try {
+    await engine.inspectImage(imageId, signal);
+    return null;
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.failure !== 'refused') throw error;
+    return (
+      `allow GET /images/{id}/json in the socket proxy (it answers ${error.status}); without it, the digests of images ` +
+      'are unknown, so Muster cannot show which hosts run a different build of a tag'
     );
   }
 }

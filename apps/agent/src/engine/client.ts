@@ -7,7 +7,7 @@ import { createEngineRoute } from './connect.js';
 import { EngineError } from './errors.js';
 import { openEvents, readPastEvents } from './event-stream.js';
 import { LIST_TIMEOUT_MS_DEFAULT, createListTimeout } from './list-timeout.js';
-import { ContainerList, InfoReply, InspectedContainer, VersionReply } from './shapes.js';
+import { ContainerList, InfoReply, InspectedContainer, InspectedImage, VersionReply } from './shapes.js';
 import type { EngineEvent, ListedContainer } from './shapes.js';
 import { toInspected, type Inspected } from './to-container.js';
 
@@ -26,6 +26,8 @@ export interface EngineClient {
   listContainers(signal: AbortSignal): Promise<ListedContainer[]>;
   /** Inspects a container. Resolves with null if the container no longer exists. */
   inspectContainer(id: string, signal: AbortSignal): Promise<Inspected | null>;
+  /** Returns an image's repository digests (`nginx@sha256:…`). Resolves with null if the image no longer exists. */
+  inspectImage(id: string, signal: AbortSignal): Promise<string[] | null>;
   /** Subscribes to events. Resolves when the engine has answered. The iteration ends or throws when the stream ends. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   /**
@@ -155,6 +157,16 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     }
   }
 
+  /** Inspects a container or an image. Resolves with null if it no longer exists. */
+  async function inspect<S extends z.ZodType>(path: string, schema: S, signal: AbortSignal) {
+    try {
+      return await call(path, schema, signal, timeouts.pingMs);
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
   return {
     label: address.label,
     ping: async (signal) => void (await ping(signal)),
@@ -162,12 +174,12 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     info: (signal) => call('/info', InfoReply, signal),
     listContainers,
     async inspectContainer(id, signal) {
-      try {
-        return toInspected(await call(`/containers/${id}/json`, InspectedContainer, signal, timeouts.pingMs));
-      } catch (error) {
-        if (error instanceof EngineError && error.status === 404) return null;
-        throw error;
-      }
+      const reply = await inspect(`/containers/${id}/json`, InspectedContainer, signal);
+      return reply && toInspected(reply);
+    },
+    async inspectImage(id, signal) {
+      const reply = await inspect(`/images/${encodeURIComponent(id).replace('%3A', ':')}/json`, InspectedImage, signal);
+      return reply && reply.RepoDigests;
     },
     async openEvents(signal) {
       try {

@@ -5,15 +5,12 @@ import type { EngineClient } from './client.js';
 import type { EngineGate } from './engine-gate.js';
 import { EngineError } from './errors.js';
 import { createHealthChecks } from './health-checks.js';
-import type { ExitHistory } from './exit-history.js';
+import { PAST_MS_MAX, recordPastEvents, type ExitHistory } from './exit-history.js';
 import type { Inventory } from './inventory.js';
 import { toHealth } from './to-container.js';
 import { createEngineWatch, type WatchTimes } from './watch.js';
 import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
-
-/** How far back events are read after the start, in milliseconds. */
-const PAST_MS_MAX = 3_600_000;
 
 /** How long an event stream can be dead before it is closed, in milliseconds. Events of this time are read again. */
 const SILENT_MS_MAX = 120_000;
@@ -71,19 +68,6 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   /** When the last stream ended, in milliseconds since 1970; null before that. */
   let lostAtMs: number | null = null;
 
-  /** Reads the events that were missed before the stream was opened. */
-  async function readMissedEvents(fromMs: number): Promise<void> {
-    try {
-      const period = { fromMs, toMs: wallNow().getTime() };
-      for (const event of await engine.readPastEvents(period, stopped.signal)) exits.record(event);
-    } catch (error) {
-      if (stopped.signal.aborted) return;
-      // A proxy may refuse this. The reasons of the ends in this period are then unknown.
-      if (!(error instanceof EngineError)) throw error;
-      log.debug({ reason: error.message }, 'cannot read the past events of the engine');
-    }
-  }
-
   /** Records the health that an event reports; null if the event does not contain it. Often, it has not changed. */
   function recordHealth(id: string, health: Health | null): void {
     if (health === null) checkHealth(id);
@@ -99,7 +83,8 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         if (!wasWatching) inventory.retryInspections();
         wasWatching = true;
         if (lostAtMs !== null) exits.recordAbsence(lostAtMs, wallNow().getTime());
-        exits.waitFor(readMissedEvents(missedFromMs));
+        const period = { fromMs: missedFromMs, toMs: wallNow().getTime() };
+        exits.waitFor(recordPastEvents(engine, exits, period, log, stopped.signal));
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();
         gate.reopen();

@@ -41,7 +41,8 @@ export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault };
 
 /** Reads the engine and the machine. */
 export interface EnginePoller {
-  poll(signal: AbortSignal): Promise<PollResult>;
+  /** `portRanges`: whether the API accepts ranges of ports in a snapshot. */
+  poll(portRanges: boolean, signal: AbortSignal): Promise<PollResult>;
   /** Pings the engine. Returns null if it answers, otherwise the fault. */
   check(signal: AbortSignal): Promise<EngineFault | null>;
   /** Returns the facts as last read, or null if they could not be read yet. They can be known without a list. */
@@ -86,12 +87,12 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
   }
 
   return {
-    async poll(signal) {
+    async poll(portRanges, signal) {
       // The time is taken before the engine is read, because the snapshot may lack changes that happen during the read.
       const observedAt = wallNow();
       try {
         const reading = await read(signal);
-        const { snapshot, encoded: containers } = await encodeSnapshot(reading.containers);
+        const { snapshot, encoded: containers } = await encodeSnapshot(reading.containers, { portRanges });
         const incompleteness = explainIncompleteness(reading, containers);
         const { presentIds, facts } = reading;
         return { kind: 'ok', snapshot, containers, presentIds, incompleteness, observedAt, facts };

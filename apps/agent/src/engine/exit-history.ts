@@ -1,4 +1,7 @@
 import type { ContainerExit } from '@muster/contracts';
+import type { Logger } from 'pino';
+import type { EngineClient } from './client.js';
+import { EngineError } from './errors.js';
 import { decideExit, type EngineRecord, type ExitEvent, type LastRun } from './exit-reason.js';
 import type { EngineEvent } from './shapes.js';
 
@@ -7,6 +10,9 @@ const EVENTS_MAX = 8;
 
 /** Maximum number of containers whose events are kept. The containers whose events are the oldest are forgotten first. */
 const CONTAINERS_MAX = 10_000;
+
+/** How far back events are read after the start of the agent, in milliseconds. */
+export const PAST_MS_MAX = 3_600_000;
 
 /** Recent events of an engine that show why containers ended. */
 export interface ExitHistory {
@@ -64,6 +70,26 @@ export function createExitHistory(): ExitHistory {
       engine = { ...engine, absence: { fromMs, toMs } };
     },
   };
+}
+
+/**
+ * Records the events of a past period, in milliseconds since 1970. If they cannot be read, for example because a proxy
+ * refuses it, the reasons of the ends in this period stay unknown.
+ */
+export async function recordPastEvents(
+  engine: Pick<EngineClient, 'readPastEvents'>,
+  history: Pick<ExitHistory, 'record'>,
+  period: { fromMs: number; toMs: number },
+  log: Pick<Logger, 'debug'>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (const event of await engine.readPastEvents(period, signal)) history.record(event);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof EngineError)) throw error;
+    log.debug({ reason: error.message }, 'cannot read the past events of the engine');
+  }
 }
 
 /** Returns null for events with other actions. */

@@ -4,7 +4,9 @@ import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { sortByName } from '../lib/sort-by-name.js';
 import type { EngineClient } from './client.js';
+import type { ContainerConfig } from './container-config.js';
 import { EngineError } from './errors.js';
+import { createImageDigests } from './image-digests.js';
 import { createRedactor, type RedactionPatterns } from './redact.js';
 import type { ListedContainer } from './shapes.js';
 import { ageRange, minAgeMs } from './status-age.js';
@@ -72,6 +74,10 @@ const START_MS_MAX = 2_000;
 /** Maximum number of inspections of containers that were never started, in each period of `UNCONFIRMED_MS_MAX`. */
 const CREATED_INSPECTIONS_MAX = 200;
 
+/** During this time, a container that was never started is inspected more often, because its start may just fail. */
+const NEW_MS_MAX = 60_000;
+const NEW_INTERVAL_MS = 5_000;
+
 /** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
 const YIELD_INTERVAL_MS = 20;
 
@@ -85,10 +91,14 @@ interface Entry {
   healthAt: number;
   /** True if the health is known to be outdated, so that an inspection is needed. */
   isHealthOutdated: boolean;
+  /** The configuration in the last successful inspection. Its image is the same for as long as the container exists. */
+  config: ContainerConfig | undefined;
   /** The container's state in the last list. */
   state: string;
   /** The minimum age according to the last list. It never decreases while the container keeps running. */
   ageMs: number;
+  /** When the container was first listed. */
+  firstListedAt: number;
   /** Number of inspections that have failed since the last successful one. */
   failures: number;
   /** The container is not inspected before this time. */
@@ -100,8 +110,10 @@ const NEW_ENTRY: Readonly<Entry> = {
   inspectedAt: 0,
   healthAt: 0,
   isHealthOutdated: false,
+  config: undefined,
   state: '',
   ageMs: 0,
+  firstListedAt: 0,
   failures: 0,
   retryAt: 0,
 };
@@ -120,6 +132,7 @@ export function createInventory(
   // An event replaces the entry of a container. An inspection that is in flight then writes its outdated result to the
   // replaced entry, which nothing reads any more.
   const entries = new Map<string, Entry>();
+  const imageDigests = createImageDigests(client, now);
   let areInspectionsFailing = false;
   let createdWindow = { endsAt: Number.NEGATIVE_INFINITY, left: 0 };
   let isRedactionLimited = false;
@@ -135,7 +148,13 @@ export function createInventory(
     const ageMs = minAgeMs(listed.Status) ?? 0;
     // Another state, or a lower age, shows that the container has started or exited since the last list.
     const isSameRun = known !== undefined && known.state === listed.State && known.ageMs <= ageMs;
-    const entry: Entry = isSameRun ? known : { ...(known ?? NEW_ENTRY), inspected: null, state: listed.State };
+    const entry: Entry = isSameRun
+      ? known
+      : {
+          ...(known ?? { ...NEW_ENTRY, firstListedAt: now() }),
+          inspected: null,
+          state: listed.State,
+        };
     entry.ageMs = ageMs;
     entries.set(listed.Id, entry);
     const isWanted = isCreated(listed)
@@ -144,7 +163,8 @@ export function createInventory(
     const current = isWanted ? await update(entry, listed, reading, signal) : entry;
     const health = listedHealth(listed);
     if (current.inspected !== null && health !== null) current.inspected = { ...current.inspected, health };
-    return current.inspected ?? NOT_INSPECTED;
+    if (current.inspected !== null || current.config === undefined) return current.inspected ?? NOT_INSPECTED;
+    return { ...NOT_INSPECTED, config: { ...current.config, ports: null } };
   }
 
   /**
@@ -156,7 +176,7 @@ export function createInventory(
       const beganAt = now();
       const result = await tryInspect(listed.Id, signal);
       if (!('reason' in result)) {
-        const changes = { inspected: result, inspectedAt: beganAt, healthAt: beganAt };
+        const changes = { inspected: result, config: result.config, inspectedAt: beganAt, healthAt: beganAt };
         return Object.assign(entry, changes, { isHealthOutdated: false, failures: 0 });
       }
       reading.failures.set(listed.Id, result);
@@ -194,6 +214,10 @@ export function createInventory(
     return removed;
   }
 
+  /** Returns how long the inspection of a container that was never started is used, in milliseconds. */
+  const createdIntervalMs = ({ firstListedAt }: Entry): number =>
+    now() - firstListedAt < NEW_MS_MAX ? NEW_INTERVAL_MS : UNCONFIRMED_MS_MAX;
+
   /**
    * Selects the containers to inspect among those that were never started. A failed start changes neither their state
    * nor their status, and sends no event, so they are inspected repeatedly, but there can be thousands of them. Those
@@ -205,7 +229,7 @@ export function createInventory(
     const due = listed
       .filter(isCreated)
       .map(({ Id }) => ({ Id, entry: entries.get(Id) ?? NEW_ENTRY }))
-      .filter(({ entry }) => entry.inspected === null || now() - entry.inspectedAt > UNCONFIRMED_MS_MAX)
+      .filter(({ entry }) => entry.inspected === null || now() - entry.inspectedAt > createdIntervalMs(entry))
       .filter(({ entry }) => now() >= entry.retryAt)
       .sort((a, b) => a.entry.inspectedAt - b.entry.inspectedAt)
       .slice(0, createdWindow.left);
@@ -237,7 +261,8 @@ export function createInventory(
     const redacted: Container[] = [];
     let yieldedAt = performance.now();
     for (const container of containers.sort((a, b) => (a.dockerId < b.dockerId ? -1 : 1))) {
-      redacted.push(truncateFields(redactor.redact(container)));
+      // A truncated secret would not be found, so fields are shortened after the search.
+      redacted.push(fitContainer(redactor.redact(container)));
       if (performance.now() - yieldedAt < YIELD_INTERVAL_MS) continue;
       await yieldToEventLoop();
       yieldedAt = performance.now();
@@ -275,6 +300,7 @@ export function createInventory(
         for (const collection of [byId, presentIds, entries, reading.failures]) collection.delete(id);
       }
       recordFailures(reading.failures);
+      await imageDigests.addTo([...byId.values()], new Map(reported.map((each) => [each.Id, each])), signal);
       return { containers: await redactAll([...byId.values()]), isTruncated, presentIds };
     },
     invalidate: (id) => replaceEntry(id, { inspected: null }),
@@ -289,6 +315,7 @@ export function createInventory(
     },
     retryInspections() {
       for (const entry of entries.values()) entry.retryAt = 0;
+      imageDigests.retry();
     },
   };
 }
@@ -316,6 +343,8 @@ interface Reading {
 function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
   if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;
   const ageMs = minAgeMs(listed.Status);
+  // A container that was inspected before can be new again, without a change of its state or its age in the list.
+  if (/^Up Less than a second\b/.test(listed.Status)) return true;
   if (ageMs === null) return listedAt - entry.inspectedAt > UNCONFIRMED_MS_MAX;
   return listedAt - ageMs > entry.inspectedAt - START_MS_MAX;
 }
@@ -349,16 +378,6 @@ function dropUnconfirmed(entry: Entry, listed: ListedContainer, listedAt: number
 /** Returns the health in the list. Podman's list does not contain it before version 6. */
 const listedHealth = ({ Health, Status }: ListedContainer): Health | null =>
   toHealth(Health?.Status) ?? parseStatus(Status).health;
-
-/**
- * Shortens fields that exceed a limit. Must be called after the search for secrets, which would miss a truncated
- * secret. Ports are left unchanged. If there are too many, the API merges them into ranges. The agent does not merge
- * them, because some versions of the API do not accept ranges.
- */
-const truncateFields = (container: Container): Container => ({
-  ...fitContainer({ ...container, ports: [] }),
-  ports: container.ports,
-});
 
 const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
   sortByName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);

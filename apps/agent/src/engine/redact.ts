@@ -111,7 +111,7 @@ export function createRedactor(
       const labels = Object.create(null) as Container['labels'];
       for (const [name, value] of Object.entries(container.labels)) labels[name] = redactLabel(name, value);
       const redacted = { ...container, command: redactFreeText(command), labels };
-      if (exit) redacted.exit = { ...exit, error: redactFreeText(exit.error) };
+      if (exit && exit.error !== '') redacted.exit = { ...exit, error: redactFreeText(exit.error) };
       return redacted;
     },
   };

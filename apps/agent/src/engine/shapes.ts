@@ -1,5 +1,6 @@
 import { DockerId } from '@muster/contracts';
 import { z } from 'zod';
+import { InspectedConfig } from './container-config.js';
 
 /*
  * The parts of a Docker-compatible engine's responses that the agent reads. The schemas drop every other key, including
@@ -24,6 +25,18 @@ const ListedPort = z.object({
 });
 export type ListedPort = z.output<typeof ListedPort>;
 
+/** Describes the manifest of a container's image. Docker returns it in the list since API version 1.51. */
+const ManifestDescriptor = z
+  .object({
+    digest: textOrEmpty,
+    platform: z
+      .object({ os: textOrEmpty, architecture: textOrEmpty, variant: textOrEmpty })
+      .catch({ os: '', architecture: '', variant: '' }),
+  })
+  .nullable()
+  .catch(null)
+  .default(null);
+
 /**
  * One element of `GET /containers/json`. If one element has no valid id, the whole list is invalid. Invalid values in
  * other fields do not make the list invalid.
@@ -40,6 +53,9 @@ export const ListedContainer = z.object({
   // z.record would drop the key `__proto__`, which is a valid label.
   Labels: z.custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null).catch({}),
   Health: ListedHealth,
+  ImageManifestDescriptor: ManifestDescriptor,
+  /** Always null. Only Podman's list has this key. */
+  NetworkingConfig: z.null().optional().catch(undefined),
 });
 export type ListedContainer = z.output<typeof ListedContainer>;
 
@@ -62,11 +78,15 @@ export const InspectedContainer = z.object({
   }),
   RestartCount: integerOrNull,
   Config: z
-    .object({ StopSignal: textOrEmpty, StopTimeout: integerOrNull })
-    .catch({ StopSignal: '', StopTimeout: null })
-    .default({ StopSignal: '', StopTimeout: null }),
+    .object({ Image: textOrEmpty, StopSignal: textOrEmpty, StopTimeout: integerOrNull })
+    .catch({ Image: '', StopSignal: '', StopTimeout: null })
+    .default({ Image: '', StopSignal: '', StopTimeout: null }),
+  ...InspectedConfig.shape,
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;
+
+/** The parts of `GET /images/{id}/json` that the agent reads. */
+export const InspectedImage = z.object({ RepoDigests: z.array(textOrEmpty).catch([]) });
 
 /** The response to `GET /version`. */
 export const VersionReply = z.object({

@@ -3,17 +3,19 @@ import {
   Instant,
   PORT_IP_LENGTH_MAX,
   STATUS_LENGTH_MAX,
+  mergePorts,
   type Container,
   type ContainerExit,
   type Health,
   type Port,
 } from '@muster/contracts';
+import { toContainerConfig, type ContainerConfig } from './container-config.js';
 import type { LastRun } from './exit-reason.js';
 import type { InspectedContainer, ListedContainer, ListedPort } from './shapes.js';
 
 /**
- * Facts that only an inspection returns. Docker's list lacks the start time. Podman's list lacks the start time and the
- * health.
+ * Facts that only an inspection returns. Docker's list lacks the start time, and the image's name after the tag moved.
+ * Podman's list lacks the start time, the health and most ports.
  */
 export interface Inspected {
   /** The start time (RFC 3339); null if the container never started or the time is unknown. */
@@ -23,6 +25,8 @@ export interface Inspected {
   run: LastRun | null;
   /** Number of restarts by the engine; null if it is unknown. */
   restartCount: number | null;
+  /** Absent if it is not known. */
+  config?: ContainerConfig;
 }
 
 /** The facts of a container that was not inspected. */
@@ -32,7 +36,8 @@ export const NOT_INSPECTED: Inspected = { startedAt: null, health: null, run: nu
 const STOP_TIMEOUT_S_DEFAULT = 10;
 
 /** Converts an inspection from the engine's format. */
-export function toInspected({ State, Config, RestartCount }: InspectedContainer): Inspected {
+export function toInspected(reply: InspectedContainer): Inspected {
+  const { State, Config, RestartCount } = reply;
   const startedAt = toInstant(State.StartedAt);
   const finishedAt = toInstant(State.FinishedAt);
   const run: LastRun = {
@@ -51,6 +56,7 @@ export function toInspected({ State, Config, RestartCount }: InspectedContainer)
     health: toHealth(State.Health?.Status),
     run,
     restartCount: RestartCount !== null && RestartCount >= 0 && RestartCount <= COUNT_MAX ? RestartCount : null,
+    config: toContainerConfig(reply),
   };
 }
 
@@ -65,12 +71,12 @@ export function toContainer(listed: ListedContainer, inspected: Inspected, exit:
   return {
     dockerId: listed.Id,
     name: toName(listed),
-    image: replaceUnstorable(listed.Image || listed.ImageID || '<none>'),
-    imageId: replaceUnstorable(listed.ImageID) || null,
+    image: replaceUnstorable(inspected.config?.image || listed.Image || toImageId(listed.ImageID) || '<none>'),
+    imageId: toImageId(listed.ImageID),
     command: replaceUnstorable(listed.Command),
     state,
     status: toStatus(listed.Status, state, toHealth(listed.Health?.Status) ?? inspected.health),
-    ports: listed.Ports.flatMap((port) => (port === null ? [] : toPort(port))),
+    ports: toPorts(listed, inspected.config),
     labels: toLabels(listed.Labels),
     startedAt: inspected.startedAt,
     ...(exit === null || isRunningState(state) ? {} : { exit }),
@@ -105,6 +111,9 @@ const replaceUnstorable = (text: string): string => text.replaceAll('\0', '\ufff
 
 const truncate = (text: string, lengthMax: number): string => replaceUnstorable(text.slice(0, lengthMax));
 
+/** Returns the image's id; null for a container without an image, for which Podman reports `sha256:`. */
+const toImageId = (id: string): string | null => (id === 'sha256:' ? null : replaceUnstorable(id) || null);
+
 /**
  * Returns the container's own name. An engine prefixes names with a slash and also lists the names that links add
  * (`/other/alias`). For a dead container, the engine may list no name. The short id is used in that case, as in
@@ -118,11 +127,13 @@ export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): st
 /**
  * Maps Podman's names for states to Docker's, so that one filter finds containers of both engines. `stopped` is a
  * container that exited and is not cleaned up yet; `configured` and `initialized` are containers that were not started.
+ * A container in the state `stopping` still runs.
  */
 const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
   stopped: 'exited',
   configured: 'created',
   initialized: 'created',
+  stopping: 'running',
 };
 
 /** Returns Docker's name for the state, in lower case. An unknown state is only converted to lower case. */
@@ -145,6 +156,17 @@ const SUFFIX_BY_HEALTH: Readonly<Record<Health, string>> = {
 function toStatus(status: string, state: string, health: Health | null): string {
   const suffix = health !== null && state === 'running' && /^Up [^()]*$/.test(status) ? SUFFIX_BY_HEALTH[health] : '';
   return truncate(status, STATUS_LENGTH_MAX - suffix.length) + suffix;
+}
+
+/**
+ * Returns the container's ports, with consecutive ports merged into ranges. A container in another container's network
+ * has none, because the other container owns them; Podman lists them for both. Up to version 5.4, Podman's list has
+ * only the first port of each range, and no ports that are not published, so the ports of the inspection are used.
+ */
+function toPorts(listed: ListedContainer, config: ContainerConfig | undefined): Port[] {
+  if (config?.sharesNetwork === true) return [];
+  if ('NetworkingConfig' in listed && config?.ports) return config.ports;
+  return mergePorts(listed.Ports.flatMap((port) => (port === null ? [] : toPort(port))));
 }
 
 const isPortNumber = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;

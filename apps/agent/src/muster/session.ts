@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MUSTER_VERSION, ProblemTypes, type EnrollResponse } from '@muster/contracts';
+import { ACCEPTS_PORT_RANGES, Accepts, MUSTER_VERSION, ProblemTypes, type EnrollResponse } from '@muster/contracts';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import type { MachineFacts } from '../engine/identity.js';
 import { ExitCodes, StopError } from '../exit.js';
@@ -64,6 +65,8 @@ export interface Session {
    * because that agent uses it.
    */
   recordSuperseded(isSuperseded: boolean): Promise<void>;
+  /** Returns whether the API accepts ranges of ports in snapshots, according to its last answer. */
+  acceptsPortRanges(): boolean;
   /**
    * Revokes this host's tokens and deletes them from the state. If another machine reports as this host, the tokens are
    * deleted but not revoked. Throws `StopError` if the API cannot be reached.
@@ -188,7 +191,9 @@ export function createSession(options: SessionOptions): Session {
       const { hostId, agentToken } = answer.data;
       const enrolled = { musterUrl, hostId, agentToken, issuedAt: wallNow().toISOString(), previousToken: null };
       const enrolledWith = hashEnrollToken(token);
-      const enrollment: Enrollment = { ...enrolled, acceptedAt: null, enrolledWith, isSuperseded: false };
+      const acceptsPortRanges = offersPortRanges(answer.data);
+      const initial = { acceptedAt: null, enrolledWith, isSuperseded: false, acceptsPortRanges };
+      const enrollment: Enrollment = { ...enrolled, ...initial };
       await save({ ...state, enrollment, retiredEnrollToken: null });
       log.info({ hostId, musterUrl }, 'enrolled');
     }
@@ -259,8 +264,18 @@ export function createSession(options: SessionOptions): Session {
     if (await saveIfPossible({ ...state, enrollment: rotated })) log.info('token rotated');
   }
 
+  /** Records which optional features of a snapshot the API accepts. */
+  async function recordFeatures(enrollment: Enrollment, data: unknown): Promise<Enrollment> {
+    const acceptsPortRanges = offersPortRanges(data);
+    if (data === null || enrollment.acceptsPortRanges === acceptsPortRanges) return enrollment;
+    const updated = { ...enrollment, acceptsPortRanges };
+    await saveOrKeepInMemory({ ...state, enrollment: updated });
+    return updated;
+  }
+
   /** Records that the API accepted `token`. If it is the previous token, it becomes the current one again. */
-  async function recordAccepted(enrollment: Enrollment, token: string): Promise<void> {
+  async function recordAccepted(stored: Enrollment, token: string, data: unknown): Promise<void> {
+    const enrollment = await recordFeatures(stored, data);
     unauthorizedCount = 0;
     const { agentToken, previousToken, acceptedAt } = enrollment;
     const nowMs = wallNow().getTime();
@@ -285,10 +300,10 @@ export function createSession(options: SessionOptions): Session {
   ): Promise<Answer<T>> {
     const { agentToken, previousToken } = enrollment;
     const answer = await request(agentToken);
-    if (answer.kind === 'ok') await recordAccepted(enrollment, agentToken);
+    if (answer.kind === 'ok') await recordAccepted(enrollment, agentToken, answer.data);
     if (!isTokenRejected(answer) || previousToken === null) return answer;
     const secondAnswer = await request(previousToken);
-    if (secondAnswer.kind === 'ok') await recordAccepted(enrollment, previousToken);
+    if (secondAnswer.kind === 'ok') await recordAccepted(enrollment, previousToken, secondAnswer.data);
     // The first answer is returned, because it may state that the host was deleted.
     return isTokenRejected(secondAnswer) ? answer : secondAnswer;
   }
@@ -320,6 +335,7 @@ export function createSession(options: SessionOptions): Session {
   return {
     isEnrolled: () => state.enrollment !== null,
     enrollment: () => state.enrollment,
+    acceptsPortRanges: () => state.enrollment?.acceptsPortRanges ?? false,
     async call(request, facts, signal) {
       if (state.enrollment !== null) {
         const answer = await callEnrolled(state.enrollment, request);
@@ -370,6 +386,10 @@ export function createSession(options: SessionOptions): Session {
     },
   };
 }
+
+/** Returns whether an answer of the API lists the feature. Answers of earlier versions have no such list. */
+const offersPortRanges = (data: unknown): boolean =>
+  z.object({ accepts: Accepts }).safeParse(data).data?.accepts.includes(ACCEPTS_PORT_RANGES) ?? false;
 
 const enrollFacts = ({ name, engine, os, arch }: MachineFacts) => ({
   name,

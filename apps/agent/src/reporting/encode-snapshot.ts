@@ -1,6 +1,14 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { SNAPSHOT_BODY_BYTES_MAX, canonicalContainer, canonicalSnapshot, type Container } from '@muster/contracts';
+import {
+  PORTS_MAX,
+  SNAPSHOT_BODY_BYTES_MAX,
+  TRUNCATABLE_FIELDS,
+  canonicalContainer,
+  canonicalSnapshot,
+  splitPorts,
+  type Container,
+} from '@muster/contracts';
 import { sortByName } from '../lib/sort-by-name.js';
 
 /** A snapshot in the format in which it is sent. Equal states give equal bytes, including after compression. */
@@ -23,25 +31,48 @@ const gzipAsync = promisify(gzip);
 /** Returns the canonical JSON text of the snapshot. */
 export const snapshotText = (containers: readonly Container[]): string => JSON.stringify(canonicalSnapshot(containers));
 
+export interface EncodeOptions {
+  /** Whether the API accepts ranges of ports. If not, they are split into single ports, at most `PORTS_MAX`. */
+  portRanges: boolean;
+  bytesMax?: number;
+}
+
 /**
  * Encodes the containers and compresses the text if it is large. `encoded` lists the containers that fit into
  * `bytesMax`: either all of them or the first ones by name.
  */
 export async function encodeSnapshot(
   containers: readonly Container[],
-  bytesMax = SNAPSHOT_BODY_BYTES_MAX,
+  { portRanges, bytesMax = SNAPSHOT_BODY_BYTES_MAX }: EncodeOptions,
 ): Promise<{ snapshot: EncodedSnapshot; encoded: readonly Container[] }> {
+  const toSent = portRanges ? (each: Container) => each : withSinglePorts;
   let encoded = containers;
-  let text = Buffer.from(snapshotText(encoded));
+  let text = Buffer.from(snapshotText(encoded.map(toSent)));
   if (text.length > bytesMax) {
-    encoded = selectFittingContainers(containers, bytesMax);
-    text = Buffer.from(snapshotText(encoded));
+    encoded = selectFittingContainers(containers, bytesMax, toSent);
+    text = Buffer.from(snapshotText(encoded.map(toSent)));
   }
   if (text.length < GZIP_BYTES_MIN) return { snapshot: { body: text, encoding: null }, encoded };
   return { snapshot: { body: await gzipAsync(text), encoding: 'gzip' }, encoded };
 }
 
-function selectFittingContainers(containers: readonly Container[], bytesMax: number): Container[] {
+/** Returns whether a port of the container is a range. */
+export const hasPortRange = ({ ports }: Container): boolean => ports.some(({ count }) => count !== undefined);
+
+/** Splits ranges of ports into single ports. Marks the ports as truncated if there are too many. */
+function withSinglePorts(container: Container): Container {
+  if (!hasPortRange(container)) return container;
+  const { ports, isComplete } = splitPorts(container.ports, PORTS_MAX);
+  if (isComplete) return { ...container, ports };
+  const truncated = TRUNCATABLE_FIELDS.filter((name) => name === 'ports' || container.truncated?.includes(name));
+  return { ...container, ports, truncated };
+}
+
+function selectFittingContainers(
+  containers: readonly Container[],
+  bytesMax: number,
+  toSent: (container: Container) => Container,
+): Container[] {
   const sorted = sortByName(
     containers,
     ({ name }) => name,
@@ -49,7 +80,7 @@ function selectFittingContainers(containers: readonly Container[], bytesMax: num
   );
   let bytes = '[]'.length;
   const end = sorted.findIndex((container) => {
-    bytes += Buffer.byteLength(JSON.stringify(canonicalContainer(container))) + ','.length;
+    bytes += Buffer.byteLength(JSON.stringify(canonicalContainer(toSent(container)))) + ','.length;
     return bytes > bytesMax;
   });
   return sorted.slice(0, end === -1 ? sorted.length : end);

@@ -5,10 +5,15 @@ import type { MusterClient } from '../muster/client.js';
 import { isFailedCall, type FailedAnswer, type SessionAnswer } from '../muster/session.js';
 
 /** Returns a function that sends a journal entry with a given token, and with the entry's own stream and sequence. */
-export async function createReplayCall(client: MusterClient, entry: JournalEntry, signal: AbortSignal) {
+export async function createReplayCall(
+  client: MusterClient,
+  entry: JournalEntry,
+  portRanges: boolean,
+  signal: AbortSignal,
+) {
   const { stream, sequence, observedAt, containers, goneIds: removedIds } = entry;
   // An entry is part of a snapshot that was within the limits, so all its containers are encoded.
-  const { snapshot } = await encodeSnapshot(containers);
+  const { snapshot } = await encodeSnapshot(containers, { portRanges });
   const order = { stream, sequence, observedAt: new Date(observedAt) };
   return (token: string) => client.postSnapshot(token, { snapshot, isComplete: false, removedIds }, order, signal);
 }

@@ -5,6 +5,7 @@ import { ExitCodes, StopError } from '../exit.js';
 import type { MusterClient } from '../muster/client.js';
 import type { Session } from '../muster/session.js';
 import type { EnginePoller } from '../engine/engine-poller.js';
+import { hasPortRange } from './encode-snapshot.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 
 /** Maximum number of attempts. It is low because a person waits for the command. */
@@ -28,7 +29,8 @@ export interface ReportOnceOptions {
 export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal): Promise<void> {
   const { poller, client, session, stream, random, log } = options;
   for (let tries = 1; ; tries++) {
-    const result = await poller.poll(signal);
+    const portRanges = session.acceptsPortRanges();
+    const result = await poller.poll(portRanges, signal);
     if (result.kind === 'failed') throw failureError(result.fault.message);
     const { snapshot, incompleteness } = result;
     if (incompleteness !== null) log.warn({ reason: incompleteness }, 'not all containers can be reported');
@@ -41,6 +43,9 @@ export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal
       const { applied, reason, received, created, updated, removed, unchanged, hostId } = answer.data;
       if (!applied) throw failureError(`the API did not apply the snapshot: ${reason}`);
       log.info({ hostId, received, created, updated, removed, unchanged }, 'snapshot applied');
+      // After an enrollment or an upgrade of the API, the snapshot may lack ports that the API would accept as a range.
+      const isOutdated = portRanges !== session.acceptsPortRanges() && result.containers.some(hasPortRange);
+      if (isOutdated && tries < ATTEMPTS_MAX) continue;
       return;
     }
     const delayMs = retryDelayMs(tries, answer.retryAfterMs, random(), SERVER_BACKOFF);

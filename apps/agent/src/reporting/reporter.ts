@@ -28,6 +28,7 @@ import {
 import { createEngineState } from './engine-state.js';
 import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js';
 import { createReplayCall, replayJournal } from './journal-replay.js';
+import { hasPortRange } from './encode-snapshot.js';
 import { postSnapshot } from './post-snapshot.js';
 import { createReadingJournal } from './reading-journal.js';
 import type { ReportedIds } from './reported-ids.js';
@@ -136,6 +137,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** How long the last reading of the engine took, in milliseconds. */
   let readingMs = 0;
   let isSuperseded = false;
+  /** Whether the last reading's ranges of ports were encoded as ranges; null if it had none. */
+  let sentPortRanges: boolean | null = null;
   let wake = new AbortController();
 
   function markChanged(afterMs = coalesceMs): void {
@@ -151,10 +154,12 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   async function pollEngine(signal: AbortSignal): Promise<EngineReading | null> {
     const startedAt = now();
-    const result = await poller.poll(signal);
+    const portRanges = session.acceptsPortRanges();
+    const result = await poller.poll(portRanges, signal);
     readingMs = now() - startedAt;
     if (result.kind === 'ok') {
       engine.recordReadable(result);
+      sentPortRanges = result.containers.some(hasPortRange) ? portRanges : null;
       return result;
     }
     recordEngineFault(result.fault);
@@ -202,6 +207,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     readings.recordAnswered();
     isAtContainerLimit = isContainerLimitRefusal(answer);
     server.recordSnapshotAnswered();
+    resendPortRanges();
     if (answer.kind === 'refused') {
       digest = null;
       snapshotRefusal = answer.reason;
@@ -250,7 +256,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     }
     const failed = await replayJournal(journal, {
       async send(entry, mayJournalGrow) {
-        const request = await createReplayCall(client, entry, signal);
+        const request = await createReplayCall(client, entry, session.acceptsPortRanges(), signal);
         const facts = poller.facts();
         const sent = mayJournalGrow ? call(request, facts, signal) : session.call(request, facts, signal);
         return retryIfForeign(await sent);
@@ -336,6 +342,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       return;
     }
     server.recordHeartbeatAccepted();
+    resendPortRanges();
     schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }
 
@@ -346,6 +353,13 @@ export function createReporter(options: ReporterOptions): Reporter {
     const regularMs = fault.failure === 'too_large' ? schedule.cadence.snapshotSeconds * 1_000 : 0;
     schedule = scheduleAfterEngineFailure(schedule, now(), Math.max(delayMs, regularMs), isNewKind);
     if (fault.failure === 'unreachable' || fault.failure === 'timeout') options.onEngineSilence();
+  }
+
+  /** Sends the containers again if the API was upgraded or downgraded, or answered for the first time. */
+  function resendPortRanges(): void {
+    if (sentPortRanges === null || sentPortRanges === session.acceptsPortRanges()) return;
+    sentPortRanges = null;
+    markChanged();
   }
 
   function recordServerFailure(action: 'snapshot' | 'heartbeat', answer: FailedAnswer): void {

@@ -47,6 +47,8 @@ export interface Enrollment {
   enrolledWith: string | null;
   /** True if another agent reports as this host, according to the API's last answer. */
   isSuperseded: boolean;
+  /** Whether the API accepts ranges of ports in snapshots, according to its last answer. */
+  acceptsPortRanges: boolean;
 }
 
 const AgentToken = z.string().refine((value) => tokenKind(value) === 'agent');
@@ -65,6 +67,7 @@ const StateFile = z.object({
       acceptedAt: z.iso.datetime().nullable().default(null),
       enrolledWith: z.string().nullable().default(null),
       isSuperseded: z.boolean().default(false),
+      acceptsPortRanges: z.boolean().default(false),
     })
     .nullable(),
   retiredEnrollToken: z.string().nullable(),

@@ -36,6 +36,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   kind: 'Filters by kind of event. Repeatable: matches any.',
   q: 'Text to search for.',
   presence: 'Filters by presence: present containers, removed ones, or both.',
+  infra: 'Whether to include the infra containers of pods, which only hold the namespaces of a pod.',
   sort: 'The sort key; prefix `-` for descending order.',
   since: 'Returns events recorded at or after this time.',
   until: 'Returns events recorded before this time.',

@@ -3,15 +3,16 @@ import {
   CONTAINER_SORT_KEYS,
   ContainerFreshness,
   ContainerProblemCode,
+  displayImage,
   describeExit,
   DOCKER_STATES,
-  type ExitReason,
   Health,
   HOST_ONLY_SORT_KEYS,
   knownExit,
   portRange,
   toTerminalText,
   type ContainerView,
+  type ExitReason,
 } from '@muster/contracts';
 import { Option, type Command } from 'commander';
 import { withApi } from '../api.js';
@@ -49,6 +50,7 @@ interface Options {
   service?: string[];
   search?: string;
   presence?: string;
+  infra?: boolean;
   sort?: string;
   limit?: number;
   output: Format;
@@ -87,6 +89,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .addOption(
       new Option('--presence <which>', 'present containers (default), removed ones, or both').choices(PRESENCE),
     )
+    .option('--infra', 'include the infra containers of pods')
     .option(
       '--sort <key>',
       `sort key: ${FLEET_SORT_KEYS}, or with --host also ${HOST_SORT_KEYS}; prefix - for descending`,
@@ -153,6 +156,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     service,
     search: q,
     presence,
+    infra,
     sort,
     limit = Infinity,
   } = options;
@@ -169,6 +173,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     service,
     q,
     presence,
+    infra,
     sort,
   };
   return takeFirst(client.items('listContainers', { query: { ...filters, limit: Math.min(limit, 200) } }), limit);
@@ -177,7 +182,12 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
 const isWideOnly = true;
 
 const columnsAt = (now: Date): Column<ContainerView>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 18 },
+  {
+    title: 'NAME',
+    text: ({ name, isInfra }) => (isInfra ? `${name} (infra)` : name),
+    raw: ({ name }) => name,
+    widthMin: 18,
+  },
   { title: 'HOST', text: ({ hostName }) => hostName, widthMin: 13 },
   { title: 'STATE', text: formatState, raw: ({ state }) => state, style: stateStyle, widthMin: Infinity },
   {
@@ -197,7 +207,7 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
   },
   {
     title: 'IMAGE',
-    text: ({ image }) => shortenDigest(image),
+    text: (container) => shortenDigest(displayImage(container)),
     raw: ({ image }) => image,
     wide: ({ image }) => image,
     // The registry is less important than the name and the tag.

@@ -35,11 +35,13 @@ export async function readFromEngine(engine: DockerEngine): Promise<Comparable[]
 }
 
 async function toComparable(engine: DockerEngine, entry: EngineListEntry): Promise<Comparable> {
-  const { State } = await engine.get<EngineInspect>(`/containers/${entry.Id}/json`);
+  const { State, Config } = await engine.get<EngineInspect & { Config: { Image: string } }>(
+    `/containers/${entry.Id}/json`,
+  );
   return {
     dockerId: entry.Id,
     name: entry.Names[0]!.slice(1),
-    image: entry.Image,
+    image: Config.Image,
     imageId: entry.ImageID,
     command: entry.Command,
     state: entry.State,
@@ -63,8 +65,12 @@ export const fromMuster = (containers: readonly ContainerView[]): Comparable[] =
       ...{ dockerId, name, image, imageId, command, state, startedAt },
       status: maskAge(status),
       ports: ports
-        .map(({ ip, privatePort, publicPort, type }) =>
-          publicPort === undefined ? `${privatePort}/${type}` : `${ip}:${publicPort}->${privatePort}/${type}`,
+        .flatMap(({ ip, privatePort, publicPort, type, count = 1 }) =>
+          Array.from({ length: count }, (_, offset) =>
+            publicPort === undefined
+              ? `${privatePort + offset}/${type}`
+              : `${ip}:${publicPort + offset}->${privatePort + offset}/${type}`,
+          ),
         )
         .sort(),
       labels: { ...labels },

@@ -142,6 +142,32 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     expect([recordedKinds[0], recordedKinds.at(-1)]).toEqual(['created', 'removed']);
   });
 
+  test('a moved tag neither renames the image of a container nor creates an event, and ports are ranges', async () => {
+    await engine.docker('commit', 'never-started', 'demo:1');
+    const id = await engine.docker(
+      'run',
+      '--detach',
+      '--name',
+      'demo',
+      '--expose',
+      '2000-2999',
+      'demo:1',
+      'sleep',
+      '1d',
+    );
+    await untilSame();
+    expect((await muster.containers('&q=demo'))[0]!.ports).toEqual([{ privatePort: 2_000, type: 'tcp', count: 1_000 }]);
+    await engine.docker('commit', '--change', 'LABEL build=2', 'never-started', 'demo:1');
+    const [listed] = await engine.get<{ Image: string }[]>('/containers/json?filters={"name":["demo"]}');
+    expect(listed!.Image).toMatch(/^sha256:/);
+    // A start makes the agent list and inspect the containers again.
+    await engine.docker('restart', '-t', '0', id);
+    await untilSame();
+    expect((await muster.containers('&q=demo'))[0]!.image).toBe('demo:1');
+    expect(await kinds(id)).not.toContain('image_changed');
+    await engine.remove(id);
+  });
+
   test('a change of health is reported', async () => {
     const command = ['sh', '-c', 'sleep 3; touch /tmp/bad; sleep 1d'];
     const id = await engine.run('turning', healthCheck('test ! -e /tmp/bad'), command);

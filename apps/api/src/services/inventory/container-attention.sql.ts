@@ -1,6 +1,7 @@
 import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX, type ContainerExit } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
+import { NOT_INFRA } from './container-columns.sql.js';
 import { EXITS_READ_MAX, MAY_LOOP, recentErrors, ROW_PROBLEMS, type RowProblem } from './container-problems.sql.js';
 import { loopingContainers, repeatedExits } from './crash-loops.sql.js';
 
@@ -63,7 +64,7 @@ export async function readTroubledContainers(
       FROM unnest(${[...hostIds]}::uuid[]) AS wanted (id) JOIN hosts AS h ON h.id = wanted.id
       CROSS JOIN LATERAL (
         SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, c."changedAt" AS since, ${kind} AS kind
-        FROM containers AS c WHERE c."hostId" = wanted.id AND c."removedAt" IS NULL OFFSET 0
+        FROM containers AS c WHERE c."hostId" = wanted.id AND c."removedAt" IS NULL AND ${NOT_INFRA} OFFSET 0
       ) AS c
       WHERE c.kind IS NOT NULL
     ), ${groupByImage(Prisma.sql`troubled`)}

@@ -41,3 +41,6 @@ export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
 /** Joins conditions with OR. There must be at least one. */
 export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;
+
+/** The condition that a container is not an infra container, which no count and by default no list includes. */
+export const NOT_INFRA = Prisma.sql`NOT c."isInfra"`;

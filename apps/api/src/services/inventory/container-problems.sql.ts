@@ -56,7 +56,7 @@ export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => 
  * its restart, or last exited with an error. In all other cases, someone stopped it. If the cause of an exit is unknown,
  * its code decides.
  */
-export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}
+export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}
   OR (${HAS_ERROR_CODE} AND ${hasReason('unknown')})))`;
 
 /**

@@ -1,8 +1,8 @@
 import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
-import { exitKey, healthKey, stateKey } from '../sync/index.js';
-import { and, IMAGE, textBeginning, isInState, or } from './container-columns.sql.js';
+import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
+import { and, IMAGE, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
@@ -40,7 +40,7 @@ export function containerSearch(
   cutoffs: FreshnessCutoffs,
   now: Date,
 ): ContainerSearch {
-  const { hostFreshness, state, health, problem, exitReason, image, label = [], q, presence } = query;
+  const { hostFreshness, state, health, problem, exitReason, image, label = [], q, presence, infra } = query;
   // A removed container is `exited` and has no health, problem or reason, regardless of its last state.
   const canMatchRemoved =
     [health, problem, exitReason].every((filter) => filter === undefined) &&
@@ -48,10 +48,12 @@ export function containerSearch(
   const halves = { present: [PRESENT], removed: [REMOVED], all: canMatchRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
     presence
   ];
-  const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId}`;
+  // No infra container has a problem, so the numbers of containers with a problem agree with the list.
+  const isIncluded = infra && problem === undefined ? Prisma.sql`TRUE` : NOT_INFRA;
+  const ofOrganization = Prisma.sql`(c."organizationId" = ${organizationId} AND ${isIncluded})`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
   // No index contains state or health, because a restart changes them.
-  const hostCounts = (keys: string[]) => Prisma.sql`h."stateCounts" ?| ${keys}::text[]`;
+  const hostCounts = (keys: string[]) => Prisma.sql`h."stateCounts" ?| ${infra ? [...keys, INFRA_KEY] : keys}::text[]`;
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });

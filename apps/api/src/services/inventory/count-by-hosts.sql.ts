@@ -1,10 +1,13 @@
 import type { ContainerQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { FreshnessCutoffs } from '../freshness/index.js';
-import { exitKey, healthKey, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
+import { exitKey, healthKey, INFRA_KEY, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
 import { isRowProblem, PROBLEM_COUNTS } from './container-problems.sql.js';
 import { containersAreOf } from './container-search.sql.js';
 import type { Counted } from './list-containers.sql.js';
+
+/** The number of a host's present containers without infra containers, from the host's row (alias `h`). */
+export const SHOWN_COUNT = Prisma.sql`(h."containerCount" - COALESCE((h."stateCounts" ->> ${INFRA_KEY})::int, 0))`;
 
 /**
  * Returns the number of containers that a query finds, from the counts stored for each host; null if these do not
@@ -16,7 +19,7 @@ export async function countByHosts(
   query: ContainerQuery,
   cutoffs: FreshnessCutoffs,
 ): Promise<Counted | null> {
-  const { presence, hostId, hostFreshness, state, health, problem, exitReason, image, label, q } = query;
+  const { presence, hostId, hostFreshness, state, health, problem, exitReason, image, label, q, infra } = query;
   if (query.project || query.service || query.instance) return null;
   if (presence !== 'present' || image || label || q !== undefined) return null;
   // Only one of these can be counted, because the counts of a host are separate for each of them.
@@ -24,11 +27,13 @@ export async function countByHosts(
   // A container has at most one of the problems that `isRowProblem` accepts (unhealthy, dead, failed), so their counts
   // can be added.
   if (problem && !problem.every(isRowProblem)) return null;
+  // Infra containers are counted under a key of their own only.
+  if (infra && (state || health || exitReason)) return null;
   // The states that Docker does not know are counted together, so one of them alone cannot be counted.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
   const keys = state?.map(stateKey) ?? health?.map(healthKey) ?? exitReason?.map(exitKey);
   const ofProblems = problem?.filter(isRowProblem).map((code) => PROBLEM_COUNTS[code]);
-  let count = Prisma.sql`h."containerCount"`;
+  let count = infra ? Prisma.sql`h."containerCount"` : SHOWN_COUNT;
   if (ofProblems) count = Prisma.join([...new Set(ofProblems)], ' + ');
   else if (keys) {
     const counts = Prisma.sql`SELECT sum((h."stateCounts" ->> key)::int) FROM unnest(${[...new Set(keys)]}::text[]) AS key`;

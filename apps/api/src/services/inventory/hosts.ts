@@ -1,7 +1,7 @@
 import type { CountedPage, Host, HostQuery } from '@muster/contracts';
 import { encodeCursor } from '../../lib/cursor.js';
 import { hostFreshness, clampToNow, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
-import { splitStateCounts, type StateCounts, hostProblems } from '../sync/index.js';
+import { INFRA_KEY, splitStateCounts, type StateCounts, hostProblems } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { selectHosts, type HostRow } from './select-hosts.sql.js';
 
@@ -51,7 +51,7 @@ const toHost = (row: HostRow, context: FreshnessContext): Host => ({
   agentVersion: row.agentVersion,
   freshness: hostFreshness(row, context),
   problems: hostProblems(row, context.now),
-  containerCount: row.containerCount,
+  containerCount: row.containerCount - ((row.stateCounts as StateCounts)[INFRA_KEY] ?? 0),
   ...splitStateCounts(row.stateCounts as StateCounts),
   revision: row.revision,
   lastSeenAt: row.lastSeenAt && clampToNow(row.lastSeenAt, context.now).toISOString(),

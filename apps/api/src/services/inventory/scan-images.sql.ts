@@ -1,5 +1,5 @@
 import { Prisma, type Database } from '@muster/db';
-import { contains, IMAGE } from './container-columns.sql.js';
+import { contains, IMAGE, NOT_INFRA } from './container-columns.sql.js';
 
 export interface ImageRow {
   image: string;
@@ -47,7 +47,7 @@ export async function scanImages(
   }: { organizationId: string; q: string | undefined; after: string; afterImage: string },
   { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageScanLimits,
 ): Promise<ScannedImages> {
-  const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL`;
+  const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL AND ${NOT_INFRA}`;
   const prefixMayMatch =
     q === undefined
       ? Prisma.sql`TRUE`

@@ -1,7 +1,7 @@
 import type { WorkloadKind } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
-import { contains } from './container-columns.sql.js';
+import { contains, NOT_INFRA } from './container-columns.sql.js';
 import { PROJECT, PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
 
 export interface ProjectRow extends HostActivity {
@@ -19,7 +19,7 @@ export interface ProjectRow extends HostActivity {
 export type ProjectPosition = readonly [project: string, hostId: string];
 
 /** The condition that a container is present and belongs to a project. `c` is the alias of the table `containers`. */
-const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND ${PROJECT_TEXT} IS NOT NULL`;
+const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND ${PROJECT_TEXT} IS NOT NULL AND ${NOT_INFRA}`;
 
 const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 

@@ -24,7 +24,7 @@ export async function search(
   const sort = { key: 'name', descending: false } as const;
   const [hosts, containers, images, projects] = await Promise.all([
     listHosts(source, organizationId, { q, limit, sort, count: false }),
-    containerReader.list(operator, { q, limit, sort, count: false, presence: 'present' }),
+    containerReader.list(operator, { q, limit, sort, count: false, presence: 'present', infra: false }),
     listImages(source.db, organizationId, { q, limit }),
     listProjects(source, organizationId, { q, limit: PROJECTS_READ }),
   ]);

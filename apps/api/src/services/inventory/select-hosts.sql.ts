@@ -6,6 +6,7 @@ import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshn
 import { hasProblem, isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-columns.sql.js';
 import { severity } from './host-severity.sql.js';
+import { SHOWN_COUNT } from './count-by-hosts.sql.js';
 
 export type HostRow = Prisma.HostGetPayload<object>;
 type SortedRow = HostRow & { sortValue: string | number | Date };
@@ -35,7 +36,7 @@ function sortOf(key: Exclude<HostSortKey, keyof typeof VERSIONS>, freshness: Pri
       // Hosts that were never seen sort first.
       return { sql: Prisma.sql`COALESCE(h."lastSeenAt", 'epoch')`, type: 'timestamptz', kind: 'instant' };
     case 'containerCount':
-      return { sql: Prisma.sql`h."containerCount"`, type: 'int', kind: 'int4' };
+      return { sql: SHOWN_COUNT, type: 'int', kind: 'int4' };
     case 'severity':
       return { sql: severity(freshness, now), type: 'int', kind: 'int4' };
   }

@@ -1,6 +1,7 @@
 import {
   CONTAINER_FIELDS,
   fieldsWith,
+  isImageId,
   mergePorts,
   type ContainerFieldName,
   type EventKind,
@@ -110,6 +111,17 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
+ * Returns true if a container has another image. Docker's list has an image's id instead of its name after the tag moved
+ * or was removed, and earlier agents reported the id. So a change between an id and a name, or between two ids, says
+ * nothing that `imageId` does not say.
+ */
+function isOtherImage(from: ContainerFacts, to: ContainerFacts): boolean {
+  if (from.image === to.image) return false;
+  if (isImageId(from.image) && isImageId(to.image)) return false;
+  return from.imageId !== to.imageId || !(isImageId(from.image) || isImageId(to.image));
+}
+
+/**
  * Returns all changes between two rows of a container that is present in both. If only the age in the status text
  * differs, there is no event. An `updated` event contains only the labels and ports that differ, and long texts are
  * truncated.
@@ -122,7 +134,7 @@ export function containerChanges(from: ContainerFacts, to: ContainerFacts): Even
   };
 
   if (from.name !== to.name) record('renamed', from.name, to.name);
-  if (from.image !== to.image) record('image_changed', from.image, to.image);
+  if (isOtherImage(from, to)) record('image_changed', from.image, to.image);
 
   const process = processEvent(from, to);
   if (process) record(process, from.state, to.state);
@@ -198,10 +210,13 @@ function differingPorts(
   toPorts: readonly Port[],
 ): Updated | null {
   // Ports that are listed as a range equal the same ports listed one by one. After an upgrade, an agent or engine may
-  // use the other form.
-  const [from, to] = [mergePorts(fromPorts), mergePorts(toPorts)];
+  // use the other form. Podman omits the address of a port that is published on all addresses, up to version 5.4.
+  const [from, to] = [mergePorts(fromPorts.map(withAddress)), mergePorts(toPorts.map(withAddress))];
   return arePortsEqual(from, to) ? null : differingItems(name, from, to, portKey);
 }
+
+const withAddress = (port: Port): Port =>
+  port.publicPort === undefined || port.ip !== undefined ? port : { ip: '0.0.0.0', ...port };
 
 /**
  * Returns the items that only one side has. If one side has more than fit into the event, also returns the number of

@@ -12,6 +12,7 @@ export {
   splitStateCounts,
   exitKey,
   healthKey,
+  INFRA_KEY,
   isKnownState,
   OTHER_STATE,
   type StateCounts,

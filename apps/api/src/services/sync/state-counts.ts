@@ -11,6 +11,9 @@ export type StateCounts = Readonly<Record<string, number>>;
 /** The key under which all states unknown to Docker are counted. */
 export const OTHER_STATE = 'other';
 
+/** The key under which the infra containers of pods are counted. No other count includes them. */
+export const INFRA_KEY = 'infra';
+
 /** Returns the key of a health in `hosts.stateCounts`. */
 export const healthKey = (health: string): string => `health:${health}`;
 
@@ -21,7 +24,7 @@ const HEALTH_KEYS = Health.options.map(healthKey);
 const EXIT_KEYS = ExitReason.options.map(exitKey);
 
 /** All keys of the counts except `other`. */
-export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS, ...EXIT_KEYS];
+export const COUNTED_KEYS: readonly string[] = [...DOCKER_STATES, ...HEALTH_KEYS, ...EXIT_KEYS, INFRA_KEY];
 
 const KNOWN_STATES: ReadonlySet<string> = new Set(DOCKER_STATES);
 const KNOWN_KEYS: ReadonlySet<string> = new Set(COUNTED_KEYS);
@@ -44,6 +47,7 @@ export function splitStateCounts(counts: StateCounts): {
   const containersByHealth: Record<string, number> = {};
   const containersByExitReason: Record<string, number> = {};
   for (const [storedKey, count] of Object.entries(counts)) {
+    if (storedKey === INFRA_KEY) continue;
     if (HEALTH_KEYS.includes(storedKey)) {
       containersByHealth[storedKey.slice(healthKey('').length)] = count;
     } else if (EXIT_KEYS.includes(storedKey)) {
@@ -56,7 +60,7 @@ export function splitStateCounts(counts: StateCounts): {
   return { containersByState, containersByHealth, containersByExitReason };
 }
 
-type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'exit' | 'truncated'>;
+type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'exit' | 'truncated' | 'isInfra'>;
 
 /** The counts of a host's present containers, or changes of these counts. */
 export interface ContainerTotals {
@@ -105,7 +109,11 @@ export class StateTally {
     return { stateCounts, truncated: this.#truncated, failed: this.#failed };
   }
 
-  #add({ state, health, exitCode, exit, truncated }: Counted, count: number): void {
+  #add({ state, health, exitCode, exit, truncated, isInfra }: Counted, count: number): void {
+    if (isInfra) {
+      this.#addToKey(INFRA_KEY, count);
+      return;
+    }
     this.#addToKey(stateKey(state), count);
     if (health !== null && KNOWN_KEYS.has(healthKey(health))) this.#addToKey(healthKey(health), count);
     if (truncated !== undefined && truncated.length > 0) this.#truncated += count;

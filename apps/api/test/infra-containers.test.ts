@@ -1,0 +1,60 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { testEngines } from '@muster/db/testing';
+import { container } from './fixtures.js';
+import { useApi, type TestHost, type TestOrganization } from './harness.js';
+
+describe.each(testEngines())('the infra container of a pod, on %s:', (engine) => {
+  const context = useApi(engine, { sharesDatabase: true });
+  let organization: TestOrganization;
+  let host: TestHost;
+
+  beforeAll(async () => {
+    organization = await context.api.organization();
+    host = await organization.enroll();
+    await host.sync([
+      container('infra', {
+        name: 'e97b0b7951b3-infra',
+        image: 'localhost/podman-pause:5.4.2-1766335321',
+        state: 'exited',
+        status: 'Exited (137) 2 hours ago',
+        ports: [{ privatePort: 80, publicPort: 8080, type: 'tcp' }],
+      }),
+      container('web', { name: 'web', ports: [] }),
+    ]);
+  });
+
+  const get = async <T>(path: string): Promise<T> => (await organization.get(path).expect(200)).body as T;
+  const list = async (query: string) => {
+    const { items, total } = await get<{ items: { dockerId: string; isInfra: boolean }[]; total: number }>(
+      `/api/containers?count=true&${query}`,
+    );
+    expect(total).toBe(items.length);
+    return items.map(({ dockerId, isInfra }) => [dockerId, isInfra]);
+  };
+
+  test('is in a list only with infra=true, and the number of matches agrees', async () => {
+    expect(await list('')).toEqual([['web', false]]);
+    expect(await list('state=exited')).toEqual([]);
+    expect(await list('problem=failed&infra=true')).toEqual([]);
+    expect(await list('infra=true')).toEqual([
+      ['infra', true],
+      ['web', false],
+    ]);
+    expect(await list('infra=true&state=exited')).toEqual([['infra', true]]);
+  });
+
+  test('is not counted for its host, the fleet, its image or a problem', async () => {
+    const counts = { containerCount: 1, containersByState: { running: 1 } };
+    expect(await get(`/api/hosts/${host.id}`)).toMatchObject(counts);
+    expect(await get('/api/hosts?sort=-containerCount')).toMatchObject({ items: [counts] });
+    expect(await get('/api/summary')).toMatchObject({
+      containers: { current: { total: 1, byState: { running: 1 } } },
+    });
+    expect(await get('/api/images')).toMatchObject({ items: [{ containers: 1 }] });
+    expect(await get('/api/attention')).toMatchObject({ containers: { total: 0 } });
+  });
+
+  test('owns the published ports of its pod', async () => {
+    expect(await get('/api/ports')).toMatchObject({ items: [{ dockerId: 'infra', publicPort: 8080 }] });
+  });
+});
