@@ -44,6 +44,43 @@ const json = (status: number, body: object): RequestListener => {
 /** Responds with a list of one page. */
 const respondWith = (items: object[]): RequestListener => json(200, { items, nextCursor: null });
 
+test('a table of events shows a recreation by Compose as one row, and other formats show each event', async () => {
+  const requests: string[] = [];
+  const event = (id: string, dockerId: string, kind: string, changes: object) => ({
+    id,
+    hostId: '11111111-1111-4111-8111-111111111111',
+    hostName: 'edge-1',
+    dockerId,
+    name: 'shop-web-1',
+    kind,
+    from: null,
+    to: null,
+    exitCode: null,
+    exitReason: null,
+    workload: { kind: 'compose', project: 'shop', service: 'web', instance: '1' },
+    image: null,
+    observedAt: '2026-03-01T12:00:00.000Z',
+    recordedAt: '2026-03-01T12:00:00.000Z',
+    ...changes,
+  });
+  const items = [
+    event('3-1', 'b', 'started', { to: 'running' }),
+    event('2-1', 'a', 'removed', { from: 'exited', image: 'web:1' }),
+    event('1-1', 'b', 'created', { to: 'created', image: 'web:2' }),
+  ];
+  handler = (request, response) => {
+    requests.push(request.url ?? '');
+    respondWith(items)(request, response);
+  };
+  const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+  const { out } = await muster(['events', '--project', 'shop', '--service', 'web'], null, env);
+  expect(out.trim().split('\n')).toHaveLength(2);
+  expect(out).toMatch(/ edge-1 +shop-web-1 +replaced +image web:1 -> web:2/);
+  expect(requests[0]).toContain('project=shop&service=web');
+  const csv = await muster(['events', '-o', 'csv'], null, env);
+  expect(csv.out.trim().split('\r\n')).toHaveLength(4);
+});
+
 describe('an empty list', () => {
   const run = (...args: string[]) => {
     handler = respondWith([]);

@@ -98,9 +98,10 @@ async function printEvents(
   const isFiltered = filters.some((filter) => filter !== undefined);
   const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
   const events = await readEvents(client, options, hostId);
-  if (output !== 'table') return writeList(terminal, output, COLUMNS, events, emptyText);
-  const entries = mergeReplacements(events.reverse()).reverse();
-  writeList(terminal, output, ENTRY_COLUMNS, entries, emptyText);
+  if (output === 'table') {
+    const entries = mergeReplacements(events.reverse()).reverse();
+    writeList(terminal, output, ENTRY_COLUMNS, entries, emptyText);
+  } else writeList(terminal, output, COLUMNS, events, emptyText);
 }
 
 /**

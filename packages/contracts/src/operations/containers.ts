@@ -74,7 +74,7 @@ export const ContainerOperations = {
     description:
       'Returns the first matches of each kind, ignoring case: hosts by a part of their name or `engineId` or the ' +
       'beginning of their id, present containers by a part of their name, image or command or the beginning of their ' +
-      '`dockerId`, and images and Compose projects by a part of their name.',
+      '`dockerId`, and images and projects by a part of their name.',
     query: SearchQuery,
     answers: { 200: SearchResult },
   },

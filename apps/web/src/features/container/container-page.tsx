@@ -15,6 +15,7 @@ import { FRESHNESS, isCurrent } from '../../lib/container-status';
 import { ContainerFacts } from './facts';
 import { Labels } from './labels';
 import { Timeline } from './timeline';
+import { WorkloadFact } from './workload-fact';
 
 const route = getRouteApi('/signed-in/hosts/$hostId/containers/$dockerId');
 
@@ -74,6 +75,7 @@ export function ContainerPage(): ReactNode {
           </h2>
           <dl className="facts">
             <ContainerFacts container={container} />
+            <WorkloadFact workload={container.workload} />
             <dt>First seen</dt>
             <dd>
               <DateTime at={container.firstSeenAt} />

@@ -172,6 +172,8 @@ interface TimelinePosition {
   until: string | undefined;
 }
 
+const FIRST_TIMELINE_POSITION: TimelinePosition = { isEarlier: false, cursor: null, until: undefined };
+
 /**
  * The query for the history of a workload. Its last event is followed by the events that were recorded before version
  * 0.4.
@@ -189,7 +191,7 @@ export const timelineQuery = ({ events, earlier }: TimelineFilters, limit: numbe
       const earlierItems = items.filter(({ workload }) => workload === null);
       return { items: [...(page?.items ?? []), ...earlierItems], nextCursor, isEarlier: true, until };
     },
-    initialPageParam: { isEarlier: false, cursor: null, until: undefined } as TimelinePosition,
+    initialPageParam: FIRST_TIMELINE_POSITION,
     getNextPageParam: ({ nextCursor, isEarlier, until }): TimelinePosition | null =>
       nextCursor === null ? null : { cursor: nextCursor, isEarlier, until },
     placeholderData: keepPreviousData,
