@@ -33,7 +33,15 @@ const at = '2026-11-01T12:00:00.000Z';
 const view = (container: Container): ContainerView => ({
   // Another serializer may write the fields in another order, which makes no difference.
   ...(Object.fromEntries(Object.entries(container).reverse()) as Container),
-  ...{ hostId, hostName: 'sim-1-1', hostFreshness: 'online', asOf: at, firstSeenAt: at, changedAt: at },
+  ...{
+    hostId,
+    hostName: 'sim-1-1',
+    engineName: 'Docker',
+    hostFreshness: 'online',
+    asOf: at,
+    firstSeenAt: at,
+    changedAt: at,
+  },
   ...{ uptimeSeconds: null, removedAt: null, ...parseStatus(container.status) },
   ...{ exit: null, oomKilled: null, restartCount: null, imageDigest: null },
   ...{ workload: deriveWorkload(container), isInfra: false },

@@ -12,6 +12,7 @@ const viewsOf = (generation: number): ContainerView[] =>
     ...{
       hostId: '0',
       hostName: 'h',
+      engineName: 'Docker',
       hostFreshness: 'online',
       asOf: AT,
       health: null,

@@ -77,11 +77,13 @@ export function toContainerRow(
 }
 
 /**
- * Replaces the unknown cause of a row's exit with the stored cause of the same exit, in place. An agent that has just
- * started may no longer know why a container ended.
+ * Replaces the cause of a row's exit with the stored cause of the same exit, in place, if the stored one says more. An
+ * agent that has just started may no longer know why a container ended. If the code is 0, it then reports `completed`
+ * even for a container that was stopped.
  */
 export function keepKnownReason(row: ContainerRow, stored: Pick<ContainerFacts, 'exit'>): void {
-  if (row.exit?.reason !== 'unknown' || !stored.exit || stored.exit.reason === 'unknown') return;
+  if (!row.exit || !stored.exit || stored.exit.reason === 'unknown') return;
+  if (row.exit.reason !== 'unknown' && row.exit.reason !== 'completed') return;
   if (row.exit.finishedAt === null || row.exit.finishedAt !== stored.exit.finishedAt) return;
   row.exit = stored.exit;
   toContainerRow(row);
