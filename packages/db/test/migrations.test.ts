@@ -12,6 +12,7 @@ import {
   MigrationFailedError,
   MigrationHistoryError,
 } from '../src/errors.js';
+import { Prisma } from '../src/generated/prisma/client.js';
 import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory } from '../src/package-paths.js';
 import { openDatabase } from '../src/open-database.js';
@@ -133,7 +134,9 @@ describe.each(testEngines())('on %s,', (engine) => {
         RETURNING id::text`;
       const hostId = host!.id;
       const data = rows.map((row, index) => ({ ...container(hostId, `c${index}`), ...row }));
-      await before.prisma.container.createMany({ data });
+      const columns = Prisma.raw([...new Set(data.flatMap(Object.keys))].map((name) => `"${name}"`).join());
+      await before.prisma.$executeRaw(Prisma.sql`INSERT INTO containers (${columns})
+        SELECT ${columns} FROM json_populate_recordset(NULL::containers, ${JSON.stringify(data)}::json)`);
       return hostId;
     };
     const odd = await hostOf('odd', { running: 1, hibernating: 2, 'health:healthy': 3 }, [
