@@ -122,6 +122,14 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
       await expectKept(host, () => another.sync([{ ...after, status: 'Exited (137) 4 minutes ago' }]));
     });
 
+    test('without writing the row again', async () => {
+      const host = await enroll();
+      await host.sync([exited('a', OOM)]);
+      await host.sync([after]);
+      const summary = await host.through(context.api.replica()).sync([after, inspected('b')]);
+      expect(summary).toMatchObject({ created: 1, updated: 0, unchanged: 1 });
+    });
+
     test('if the bodies are compared', async () => {
       const host = await enroll();
       await host.sync([exited('a', OOM)]);
@@ -141,14 +149,6 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
       await host.sync([exited('a', OOM)]);
       await expectKept(host, () => host.sync([{ ...after, imageDigest: 'sha256:bb' }]));
       await expectKept(host, () => host.sync([after], { 'Snapshot-Complete': 'false' }));
-    });
-
-    test('if a container was stopped with code 0, which the agent later takes for an end of its own', async () => {
-      const host = await enroll();
-      const stopped = { code: 0, reason: 'stopped', error: '', finishedAt: FINISHED_AT };
-      await host.sync([exited('a', stopped, { status: 'Exited (0) 2 minutes ago' })]);
-      await host.sync([exited('a', { ...stopped, reason: 'completed' }, { status: 'Exited (0) 3 minutes ago' })]);
-      expect(await host.row('a')).toMatchObject({ exit: stopped });
     });
 
     test('until the container starts again', async () => {

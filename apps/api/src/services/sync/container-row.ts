@@ -77,16 +77,15 @@ export function toContainerRow(
 }
 
 /**
- * Replaces the cause of a row's exit with the stored cause of the same exit, in place, if the stored one says more. An
- * agent that has just started may no longer know why a container ended. If the code is 0, it then reports `completed`
- * even for a container that was stopped.
+ * Replaces the unknown cause of a row's exit with the stored cause of the same exit, in place. An agent that has just
+ * started may no longer know why a container ended. Returns whether the row was changed.
  */
-export function keepKnownReason(row: ContainerRow, stored: Pick<ContainerFacts, 'exit'>): void {
-  if (!row.exit || !stored.exit || stored.exit.reason === 'unknown') return;
-  if (row.exit.reason !== 'unknown' && row.exit.reason !== 'completed') return;
-  if (row.exit.finishedAt === null || row.exit.finishedAt !== stored.exit.finishedAt) return;
+export function keepKnownReason(row: ContainerRow, stored: Pick<ContainerFacts, 'exit'>): boolean {
+  if (row.exit?.reason !== 'unknown' || !stored.exit || stored.exit.reason === 'unknown') return false;
+  if (row.exit.finishedAt === null || row.exit.finishedAt !== stored.exit.finishedAt) return false;
   row.exit = stored.exit;
   toContainerRow(row);
+  return true;
 }
 
 /** For each kind of field, the function that formats a value for the digest's input. */

@@ -68,7 +68,10 @@ export function diffSnapshot(
       diff.writes.push(row);
       diff.events.push(toLifecycleEvent('reappeared', row, null, row.state));
     } else {
-      keepKnownReason(row, before.row);
+      if (keepKnownReason(row, before.row) && isStored(row, before.row)) {
+        diff.unchanged += 1;
+        continue;
+      }
       tally.remove(before.row);
       tally.add(row);
       const changes = containerChanges(before.row, row);
@@ -160,6 +163,10 @@ const sameConfiguration = (a: ContainerFacts, b: ContainerFacts): boolean =>
   a.project === b.project &&
   a.service === b.service &&
   a.instance === b.instance;
+
+/** Returns whether a row is stored already. Only rows whose exit was replaced need this test instead of their digests. */
+const isStored = (row: ContainerFacts, stored: ContainerFacts): boolean =>
+  isSameContainer(row, stored) && sameConfiguration(row, stored) && row.exitCode === stored.exitCode;
 
 const LIFE_SINGLE_VALUES = LIFE_FIELDS.filter((name) => !isList(name));
 const LIFE_LISTS = LIFE_FIELDS.filter(isList).map((name) => ({
