@@ -28,7 +28,10 @@ export const Host = z.object({
   containersByState: z.record(z.string(), z.int()),
   /** Counts of the present containers with a health check, by health. Zero counts are omitted. */
   containersByHealth: z.record(z.string(), z.int()),
-  /** Counts of the present containers whose process has ended, by the reported reason. Zero counts are omitted. */
+  /**
+   * Counts of the present containers with a reported exit reason, including containers that could not start. Zero
+   * counts are omitted.
+   */
   containersByExitReason: z.record(z.string(), z.int()),
   revision: z.int(),
   lastSeenAt: Timestamp.nullable(),

@@ -101,11 +101,11 @@ const containerQuery = z.strictObject({
 /**
  * Query parameters of `GET /api/containers`. If `label` is repeated, a container must have all of the labels. If any
  * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
- * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `project`, `service`
- * and `instance` match the container's workload. `q` matches a part
- * of the name, image or command, or the beginning of `dockerId`. A `q` of one or two characters matches only the
- * beginning of the name or of `dockerId`. With `infra`, the list also has the infra containers of pods, which no count
- * includes and which have no `problem`.
+ * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `project`,
+ * `service` and `instance` match the container's workload. `q` matches a part of the name, image or command, or the
+ * beginning of `dockerId`. A `q` of one or two characters matches only the beginning of the name or of `dockerId`. With
+ * `infra`, the list and its total include the infra containers of pods. The summary and the counts of hosts never
+ * include them, and the filter `problem` never matches one.
  */
 export const ContainerQuery = containerQuery.refine(
   ({ sort, hostId }) => hostId !== undefined || !HOST_ONLY_SORT_KEYS.includes(sort.key),

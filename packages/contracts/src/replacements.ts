@@ -9,7 +9,7 @@ export interface Replacement {
   events: readonly ContainerEvent[];
 }
 
-/** An entry of a history: an event, or the latest event of a recreation. */
+/** One row of a history: a single event, or a recreation shown as its latest event. */
 export interface HistoryEntry {
   event: ContainerEvent;
   replacement: Replacement | null;
@@ -63,7 +63,7 @@ const timeOf = ({ recordedAt }: ContainerEvent): number => Date.parse(recordedAt
 
 const millisecondsBetween = (a: ContainerEvent, b: ContainerEvent): number => Math.abs(timeOf(a) - timeOf(b));
 
-/** Returns whether Compose causes an event when it replaces the container of `removed` with that of `created`. */
+/** Returns whether the event is a step of replacing the removed container with the created one. */
 function isStepOf({ dockerId, kind }: ContainerEvent, created: ContainerEvent, removed: ContainerEvent): boolean {
   if (dockerId === removed.dockerId) return kind === 'removed' || kind === 'exited' || kind === 'renamed';
   return dockerId === created.dockerId && (kind === 'created' || kind === 'started' || kind === 'renamed');

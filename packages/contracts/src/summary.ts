@@ -9,7 +9,7 @@ const Counts = z.record(z.string(), Count);
 
 /**
  * Counts of containers. `total` is the sum of `byState`. `byHealth` counts only containers with a health check, and
- * `byExitReason` only containers whose process has ended and whose agent reports the reason.
+ * `byExitReason` only present containers with a reported exit reason, including containers that could not start.
  */
 export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealth: Counts, byExitReason: Counts });
 export type ContainerCounts = z.output<typeof ContainerCounts>;

@@ -8,14 +8,15 @@ export const WorkloadKind = z.enum(['compose', 'swarm', 'kubernetes', 'nomad', '
 export type WorkloadKind = z.output<typeof WorkloadKind>;
 
 /**
- * What a container is a copy of. It stays the same when the container is replaced by another one.
+ * Identifies the service that a container belongs to, so that its history continues when the container is replaced.
+ * Kind, project and service survive a replacement; instance survives it for Compose, Swarm and StatefulSets.
  *
  * - `project`: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job.
  * - `service`: a Compose or Swarm service, the owner of a Kubernetes pod with the container's name (`web/nginx`), or a
  *   Nomad task. For a plain container, its name.
- * - `instance`: which copy of the service it is: the number of a Compose container, the slot of a Swarm task (the node's
- *   id in a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id of a Nomad
- *   allocation. A pod or an allocation that is replaced gets a new one, unless the pod belongs to a StatefulSet.
+ * - `instance`: which copy of the service it is: the number of a Compose container, the slot of a Swarm task (the
+ *   node's id in a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id
+ *   of a Nomad allocation.
  */
 export const Workload = z.object({
   kind: WorkloadKind,
@@ -150,7 +151,8 @@ const PAUSE_IMAGE = /^localhost\/podman-pause(:|$)|^(k8s\.gcr\.io|registry\.k8s\
 
 /**
  * Returns whether a container only holds the namespaces of a pod. Podman names such a container `<pod id>-infra`, and
- * Kubernetes labels it as the pod's sandbox. The name suffices, because the image can be any, or none.
+ * Kubernetes labels it as the pod's sandbox. An infra container can have any image, so the name is checked too. The
+ * known pause images catch pods with `--infra-name`.
  */
 export const isInfraContainer = ({ name, image, labels }: Pick<Container, 'name' | 'image' | 'labels'>): boolean =>
   labelOf(labels, 'io.kubernetes.docker.type') === 'podsandbox' || INFRA_NAME.test(name) || PAUSE_IMAGE.test(image);

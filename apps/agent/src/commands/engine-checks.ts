@@ -90,10 +90,7 @@ async function findInfoRefusal(engine: EngineClient, signal: AbortSignal): Promi
   }
 }
 
-/**
- * Returns what to do if the engine refuses to inspect an image, without which the agent works, or null if it does not
- * refuse.
- */
+/** Returns advice if the engine refuses image inspections (which are optional), otherwise null. */
 async function findImageRefusal(
   engine: EngineClient,
   containers: readonly ListedContainer[],

@@ -3,10 +3,10 @@ import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
 /**
- * The actions that can change the container list, or that show why a container ended (`kill` and `oom`). The subscription requests only events with these actions, because
- * exec_* and similar events are more than half of all events of an engine with health checks. In a filter, Podman
- * before version 5 expects `died` instead of `die`. Podman's name for `destroy` is `remove`, and its last event after
- * an exit is `cleanup`.
+ * The actions that can change the container list, or that show why a container ended (`kill` and `oom`). The
+ * subscription requests only events with these actions, because exec_* and similar events are more than half of all
+ * events of an engine with health checks. In a filter, Podman before version 5 expects `died` instead of `die`.
+ * Podman's name for `destroy` is `remove`, and its last event after an exit is `cleanup`.
  */
 export const WATCHED_ACTIONS = [
   'create',
@@ -72,7 +72,8 @@ export async function readPastEvents(
   signal: AbortSignal,
 ): Promise<EngineEvent[]> {
   const period = `since=${Math.floor(fromMs / 1_000)}&until=${Math.ceil(toMs / 1_000)}`;
-  // By a clock that is slow, the period has not passed yet, and the engine waits for further events.
+  // If the engine's clock is behind ours, `until` is in its future, and it keeps the response open. The timeout ends
+  // the read.
   const timeout = AbortSignal.timeout(PAST_EVENTS_MS_MAX);
   const combinedSignal = AbortSignal.any([signal, timeout]);
   const past: EngineEvent[] = [];

@@ -30,8 +30,8 @@ export interface ExitEvent {
 /** What is known about the engine itself. */
 export interface EngineRecord {
   /**
-   * Whether an event follows from every request to stop a container. Docker sends one. Podman often does not, so a code
-   * other than 0 does not show that a container failed.
+   * Whether the engine sends an event for every stop request. Docker does. Podman often does not, so a non-zero code
+   * there may come from a stop.
    */
   reportsStops: boolean;
   /** The last time during which the engine could not be reached, in milliseconds since 1970; null if there is none. */
@@ -65,15 +65,15 @@ const KILLED_CODES: ReadonlySet<number> = new Set([128 + 9, 128 + 15]);
 const LOST_CODE = 255;
 
 /**
- * Decides why a container's process ended. Returns null while it runs, and for a container that was never started. The
- * first rule that applies decides:
+ * Decides why a container's process ended. Returns null while the process runs, and for a container that was never
+ * started and has no error. The first rule that matches wins:
  *
- * 1. `oom`: the engine reports that memory ran out.
- * 2. `failed_to_start`: the engine never started the container, and reports an error.
- * 3. `stopped`: an event shows that the end was requested.
+ * 1. `failed_to_start`: the engine never started the container, and reports an error.
+ * 2. `oom`: the engine reports that memory ran out.
+ * 3. `stopped`: an event shows that a stop was requested.
  * 4. `unknown`: nothing shows the cause.
  * 5. `completed`: the code is 0.
- * 6. `crashed`.
+ * 6. `crashed`: any other code.
  *
  * `events` are the container's events, in any order.
  */

@@ -15,7 +15,7 @@ export interface ImageDigests {
     listedById: ReadonlyMap<string, ListedContainer>,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Makes the next call repeat inspections that were refused or failed, because the engine was away and is back. */
+  /** Makes the next call repeat inspections that were refused or failed, because the engine is reachable again. */
   retry(): void;
 }
 

@@ -42,7 +42,7 @@ export interface Inventory {
    * inspected. Returns whether the next reading may differ from the last one.
    */
   recordHealth(id: string, health: Health | null): boolean;
-  /** Makes the next reading repeat failed inspections without a further wait, because the engine was away and is back. */
+  /** Makes the next reading repeat failed inspections without a further wait, because the engine is reachable again. */
   retryInspections(): void;
 }
 
@@ -60,8 +60,8 @@ const RETRY_MS_MIN = 60_000;
 const RETRY_MS_MAX = 600_000;
 
 /**
- * How long facts are used, in milliseconds, if the list does not show whether they are still true. The period is shorter
- * than the interval between regular readings, so that each of these readings updates the facts.
+ * How long facts are used, in milliseconds, if the list does not show whether they are still true. The period is
+ * shorter than the interval between regular readings, so that each of these readings updates the facts.
  */
 const UNCONFIRMED_MS_MAX = 50_000;
 
@@ -74,7 +74,10 @@ const START_MS_MAX = 2_000;
 /** Maximum number of inspections of containers that were never started, in each period of `UNCONFIRMED_MS_MAX`. */
 const CREATED_INSPECTIONS_MAX = 200;
 
-/** During this time, a container that was never started is inspected more often, because its start may just fail. */
+/**
+ * During this time, a container that was never started is inspected more often, because a start usually fails soon
+ * after creation.
+ */
 const NEW_MS_MAX = 60_000;
 const NEW_INTERVAL_MS = 5_000;
 
@@ -214,7 +217,7 @@ export function createInventory(
     return removed;
   }
 
-  /** Returns how long the inspection of a container that was never started is used, in milliseconds. */
+  /** Returns the maximum age of an inspection of a created container, in milliseconds. */
   const createdIntervalMs = ({ firstListedAt }: Entry): number =>
     now() - firstListedAt < NEW_MS_MAX ? NEW_INTERVAL_MS : UNCONFIRMED_MS_MAX;
 

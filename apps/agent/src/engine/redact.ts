@@ -60,8 +60,8 @@ const LIMITS_DEFAULT: RedactionLimits = { charactersMax: 16 * 1024 * 1024, msMax
 /** Redacts secrets in the containers of one snapshot. */
 export interface Redactor {
   /**
-   * Returns the container with all matches in its command, its labels' values and its exit's error redacted. If the limits do not
-   * allow a text to be searched, the whole text is redacted. No text is returned unsearched.
+   * Returns the container with all matches in its command, its labels' values and its exit's error redacted. If the
+   * limits do not allow a text to be searched, the whole text is redacted. No text is returned unsearched.
    */
   redact(container: Container): Container;
   /** Returns the number of texts that were redacted because a limit was reached. */

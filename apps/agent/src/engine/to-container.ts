@@ -87,7 +87,7 @@ export function toContainer(listed: ListedContainer, inspected: Inspected, exit:
 
 const isRunningState = (state: string): boolean => state === 'running' || state === 'paused' || state === 'stopping';
 
-/** Returns whether the container exists but its process was never started successfully, or is not known to have been. */
+/** Returns whether the engine lists the container as created, that is, not started yet or failed to start. */
 export const isCreated = ({ State }: Pick<ListedContainer, 'State'>): boolean => toState(State) === 'created';
 
 /**

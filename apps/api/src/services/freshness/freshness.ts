@@ -54,17 +54,17 @@ const limitsOf = (heartbeatSeconds: number) => ({
 export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
- * Returns the instant by which every agent has tried to reach Muster again after an outage, in milliseconds. The waits
- * between an agent's attempts grow with the time for which it has failed, and are rarely longer than twice that time.
+ * Returns when agents have had time to reconnect after an outage, in milliseconds since 1970: twice the outage, but at
+ * most `RECONNECT_MS_MAX`, after its end. An agent rarely waits longer than twice the time for which it has failed.
  */
 const reconnectedAt = ({ startedAt, endedAt }: Outage): number =>
   endedAt.getTime() + Math.min(RECONNECT_MS_MAX, Math.max(0, 2 * (endedAt.getTime() - startedAt.getTime())));
 
 /**
  * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives
- * nothing, and the outage lasts until agents have reconnected. A host that was online when an outage began may again be
- * silent for `graceMs` after the outage ends. For a host that was already silent, the outage is subtracted. Overlapping
- * outages count once, and the future part of an outage does not count.
+ * nothing. An outage counts until `reconnectedAt`, because agents retry with growing waits. A host that was online when
+ * an outage began may again be silent for `graceMs` from then on. For a host that was already silent, the outage is
+ * subtracted. Overlapping outages count once, and the future part of an outage does not count.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
   let countedFrom = clampToNow(lastSeenAt, now).getTime();

@@ -42,5 +42,5 @@ export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
 export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;
 
-/** The condition that a container is not an infra container, which no count and by default no list includes. */
+/** Excludes infra containers. Lists and counts use it unless the caller asks for infra. */
 export const NOT_INFRA = Prisma.sql`NOT c."isInfra"`;

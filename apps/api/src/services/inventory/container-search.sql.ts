@@ -48,7 +48,7 @@ export function containerSearch(
   const halves = { present: [PRESENT], removed: [REMOVED], all: canMatchRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
     presence
   ];
-  // No infra container has a problem, so the numbers of containers with a problem agree with the list.
+  // With `problem`, infra containers are always excluded, because the problem counts exclude them.
   const isIncluded = infra && problem === undefined ? Prisma.sql`TRUE` : NOT_INFRA;
   const ofOrganization = Prisma.sql`(c."organizationId" = ${organizationId} AND ${isIncluded})`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));

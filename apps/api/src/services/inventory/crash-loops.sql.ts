@@ -8,8 +8,8 @@ const NO_ERROR_REASONS: readonly ExitReason[] = ['completed', 'stopped'];
 const UNKNOWN: ExitReason = 'unknown';
 
 /**
- * The condition that an event with an exit code is an exit. A container whose process ended before the host reported it
- * for the first time has only the event `created`. On a new host, such a process may have ended long ago.
+ * Matches events that record an exit. A container whose process ended before the host reported it for the first time
+ * has only the event `created`. On a new host, such a process may have ended long ago.
  */
 const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'created' AND (
   SELECT h."enrolledAt" < e."recordedAt" - interval '5 minutes' FROM hosts AS h WHERE h.id = e."hostId"))`;
@@ -20,8 +20,8 @@ const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'creat
  * - Exits are counted by workload, so that a container that is replaced after each crash is one loop. Workloads of an
  *   orchestrator are counted across hosts (`hostId` is null), and others by host. An event that an earlier version
  *   recorded has no workload and is counted by container (`dockerId` is not null).
- * - Exits that were requested, or that completed, do not count. Exits of unknown cause count if there are three of them,
- *   or if the engine was about to restart the container, because only containers with a restart policy do so.
+ * - Requested and completed exits do not count. Exits of unknown cause count if there are three of them, or if the
+ *   engine was restarting the container, which shows that it has a restart policy.
  */
 export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
   SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e."recordedAt") AS since
@@ -39,7 +39,10 @@ export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
       OR bool_or(e."to" = '"restarting"'::jsonb)
     THEN count(*) FILTER (WHERE e."exitReason" = ${UNKNOWN}) ELSE 0 END >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
-/** Selects the newest of these containers. Several can be new at once when a host reports for the first time. */
+/**
+ * Selects the newest present container that matches `condition`. A first report can create several at once, so
+ * `startedAt` breaks ties.
+ */
 const newest = (condition: Prisma.Sql) => Prisma.sql`(
     SELECT c."hostId", c."dockerId" FROM containers AS c WHERE c."removedAt" IS NULL AND ${condition}
       AND (SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")

@@ -14,6 +14,9 @@ export const PROJECT = textColumn(PROJECT_TEXT);
 /** The beginning of a container's service. */
 export const SERVICE = textColumn(SERVICE_TEXT);
 
-/** The columns of the index of workloads: `SERVICE`, these two, and the host. They are empty instead of null. */
+/**
+ * The columns of the index of workloads: `SERVICE`, these two, and the host. Missing values are empty strings, because
+ * `=` does not match null.
+ */
 export const WORKLOAD_PROJECT = textColumn(Prisma.sql`COALESCE(c.project, container_project(c.labels), '')`);
 export const WORKLOAD_INSTANCE = textColumn(Prisma.sql`COALESCE(c.instance, '')`);

@@ -25,7 +25,7 @@ export interface EventDraft extends WorkloadColumns {
   exitCode: number | null;
   /** Why the process ended, for the events of an exit; null if it is not known. */
   exitReason: ExitReason | null;
-  /** The container's image, for the events with which a container comes or goes; null for all others. */
+  /** The container's image, for `created`, `reappeared` and `removed`; null for all other events. */
   image: string | null;
 }
 
@@ -111,9 +111,9 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
- * Returns true if a container has another image. Docker's list has an image's id instead of its name after the tag moved
- * or was removed, and earlier agents reported the id. So a change between an id and a name, or between two ids, says
- * nothing that `imageId` does not say.
+ * Returns true if a container has another image. Docker's list has an image's id instead of its name after the tag
+ * moved or was removed, and earlier agents reported the id. An id in place of a name is not a new image by itself;
+ * `imageId` decides.
  */
 function isOtherImage(from: ContainerFacts, to: ContainerFacts): boolean {
   if (from.image === to.image) return false;
@@ -210,7 +210,8 @@ function differingPorts(
   toPorts: readonly Port[],
 ): Updated | null {
   // Ports that are listed as a range equal the same ports listed one by one. After an upgrade, an agent or engine may
-  // use the other form. Podman omits the address of a port that is published on all addresses, up to version 5.4.
+  // use the other form. For a port that is published on all addresses, Podman up to version 5.4 lists no address, and
+  // Podman 5.8 and newer list `0.0.0.0`.
   const [from, to] = [mergePorts(fromPorts.map(withAddress)), mergePorts(toPorts.map(withAddress))];
   return arePortsEqual(from, to) ? null : differingItems(name, from, to, portKey);
 }

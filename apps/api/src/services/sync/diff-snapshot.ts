@@ -55,7 +55,7 @@ export function diffSnapshot(
   for (const row of incoming) {
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
-    // An earlier attempt to write the row can have set it.
+    // A retry reuses the rows, so reset the mark.
     if (row.changed === false) row.changed = undefined;
     if (before === undefined) {
       tally.add(row);

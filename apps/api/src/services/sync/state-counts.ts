@@ -2,9 +2,9 @@ import { DOCKER_STATES, ExitReason, Health, isFailed } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /**
- * Numbers of containers by key: a Docker state, `other` for all remaining states, `health:` and a health, or `exit:` and
- * the reason of an exit. The set of keys is fixed, because an engine can report any text as a state, and each such text
- * would otherwise be stored as a key.
+ * Numbers of containers by key: a Docker state, `other` for all remaining states, `health:` and a health, `exit:` and
+ * the reason of an exit, or `infra`. The set of keys is fixed, because an engine can report any text as a state, and
+ * each such text would otherwise be stored as a key.
  */
 export type StateCounts = Readonly<Record<string, number>>;
 
@@ -35,8 +35,8 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /**
- * Splits the counts into states, healths and reasons of exits. Earlier versions of Muster stored every state as a key, so the counts of
- * states that Docker does not define are added up as `other`.
+ * Splits the counts into states, healths and reasons of exits. Earlier versions of Muster stored every state as a key,
+ * so the counts of states that Docker does not define are added up as `other`.
  */
 export function splitStateCounts(counts: StateCounts): {
   containersByState: Record<string, number>;

@@ -36,9 +36,9 @@ const CHUNK_CONTAINERS = 200;
 const CHUNK_BYTES = 24 * 1024;
 
 /**
- * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows except for causes
- * of exits that the body does not know. Detects only updates, and returns null if containers were added, removed or
- * reordered, if a container is invalid, or if a changed container ended for an unknown reason.
+ * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows, except that a row
+ * may hold a known exit reason where the body has `unknown`. Detects only updates, and returns null if containers were
+ * added, removed or reordered, if a container is invalid, or if a changed container ended for an unknown reason.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
@@ -80,5 +80,5 @@ async function diffElements(
   return diffSnapshot(stored, rows, { complete: true });
 }
 
-/** Whether the row may know more about the container's exit than the body. */
+/** Returns whether the stored row may have a known reason that this body lacks. */
 const hasUnknownReason = ({ exit }: Container): boolean => exit?.reason === 'unknown';

@@ -155,7 +155,7 @@ const GUARD = formatAssignments({
   ...orderAssignments(ORDER),
 });
 
-/** The value of `changedAt` that is inserted. `-infinity` keeps the stored value. A row that has one is never new. */
+/** The value of `changedAt` that is inserted. `-infinity` means "keep the stored `changedAt`". Only updates use it. */
 const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
 
 const WRITTEN = `), written AS (
