@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parseEvent } from '../src/engine/event-stream.js';
 import { createExitHistory, type ExitHistory } from '../src/engine/exit-history.js';
 import { decideExit, type EngineRecord, type ExitEvent, type LastRun } from '../src/engine/exit-reason.js';
-import { InspectedContainer } from '../src/engine/shapes.js';
+import { EngineEvent, InspectedContainer } from '../src/engine/shapes.js';
 import { toInspected } from '../src/engine/to-container.js';
 
 /** An inspection of a container on a real engine, and the engine's events about it. */
@@ -283,6 +283,14 @@ describe('the history of exits', () => {
     history.keepOnly(new Set(['c']));
     expect(history.decide('c', RUN)?.reason).toBe('oom');
     history.keepOnly(new Set());
+    // The list can be older than the container.
+    expect(history.decide('c', RUN)?.reason).toBe('oom');
+    history.keepOnly(new Set());
     expect(history.decide('c', RUN)?.reason).toBe('unknown');
+  });
+
+  test('ignores a label `signal`, which engines copy to the attributes of events', () => {
+    const event = { Action: 'kill', Actor: { ID: 'c', Attributes: { signal: 'x'.repeat(17) } } };
+    expect(EngineEvent.parse(event).Actor.Attributes.signal).toBeUndefined();
   });
 });

@@ -130,8 +130,8 @@ describe('a future instant or outage:', () => {
   });
 
   test('the overlap of two outages counts once', () => {
-    expect(hostFreshness(onlineHost, context(660, [outage(100, 300), outage(200, 400)]))).toBe('offline');
-    expect(hostFreshness(onlineHost, context(659, [outage(100, 300), outage(200, 400)]))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(600, [outage(100, 300), outage(200, 400)]))).toBe('offline');
+    expect(hostFreshness(onlineHost, context(599, [outage(100, 300), outage(200, 400)]))).toBe('stale');
   });
 });
 
@@ -160,6 +160,13 @@ describe("Muster's own downtime", () => {
     const down = [outage(20, 1000), outage(1010, 2000)];
     expect(hostFreshness(onlineHost, context(2090, down))).toBe('online');
     expect(hostFreshness(onlineHost, context(2091, down))).toBe('stale');
+  });
+
+  test('does not keep a dead host online if Muster restarts again and again', () => {
+    const down = [outage(5, 35), outage(105, 135), outage(205, 235), outage(305, 335), outage(405, 435)];
+    expect(hostFreshness(onlineHost, context(105, down))).toBe('online');
+    expect(hostFreshness(onlineHost, context(205, down))).toBe('stale');
+    expect(hostFreshness(onlineHost, context(600, down))).toBe('offline');
   });
 
   test('does not count if its agents had reconnected before the host was last seen', () => {

@@ -212,7 +212,8 @@ describe.each(testEngines())('liveness on %s:', (engine) => {
     expect(await freshness()).toBe('online');
     await liveness.recordLiveness();
     expect(await freshness()).toBe('online');
-    for (let beats = 0; beats < 6; beats++) {
+    // Agents have a minute to reconnect.
+    for (let beats = 0; beats < 18; beats++) {
       clock.advance(5000);
       await liveness.recordLiveness();
     }

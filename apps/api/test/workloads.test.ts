@@ -61,7 +61,11 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       task('t2', 'db', 1, { state: 'exited', status: 'Exited (0) 1 minute ago' }),
       composed('c1', 'blog', 'web'),
       container('k1', { name: 'k8s_app', labels: pod }),
-      container('k2', { name: 'k8s_POD', labels: { ...pod, 'io.kubernetes.docker.type': 'podsandbox' } }),
+      container('k2', {
+        name: 'k8s_POD',
+        image: 'registry.k8s.io/pause:3.9',
+        labels: { ...pod, 'io.kubernetes.docker.type': 'podsandbox' },
+      }),
       plain('p1', 'alone'),
     ]);
     const project = (name: string, kind: string, services: string[], containers: number, running: number) => ({
@@ -195,7 +199,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     test('is found although each container crashed before its host reported it, unless the host is new', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
-      const crashed = ['t1', 't2', 't3', 't4', 't5', 't6'].map((id) => task(id, 'web', 1, exit(1)));
+      const crashed = ['t1', 't2', 't3', 't4', 't5', 't6'].map((id) => task(id, 'web', 1, exit(1, 'crashed')));
       await host.sync(crashed.slice(0, 3));
       expect(await loopsOf(organization)).toEqual([]);
       context.api.clock.advance(6 * MINUTE_MS);
@@ -204,6 +208,13 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
         context.api.clock.advance(1_000);
       }
       expect(await loopsOf(organization)).toEqual(['t6']);
+
+      // If the agent did not see them end, they may have ended long ago.
+      const other = await context.api.organization();
+      const returned = await other.enroll();
+      context.api.clock.advance(6 * MINUTE_MS);
+      await returned.sync(['u1', 'u2', 'u3'].map((id) => task(id, 'web', 1, exit(1, 'unknown'))));
+      expect(await loopsOf(other)).toEqual([]);
     });
 
     test('has no exits that were requested, and those of unknown cause only if there are three or a restart policy', async () => {

@@ -1,3 +1,4 @@
+import { ERROR_REASONS } from './exit-code.js';
 import type { ContainerEvent } from './history.js';
 
 /** The recreation of a container: one was removed, and another one of the same workload took its place. */
@@ -59,13 +60,19 @@ function groupByWorkload(events: readonly ContainerEvent[]): ContainerEvent[][] 
   return [...groups.values()];
 }
 
+const isError = ({ exitReason }: ContainerEvent): boolean => exitReason !== null && ERROR_REASONS.includes(exitReason);
+
 const timeOf = ({ recordedAt }: ContainerEvent): number => Date.parse(recordedAt);
 
 const millisecondsBetween = (a: ContainerEvent, b: ContainerEvent): number => Math.abs(timeOf(a) - timeOf(b));
 
 /** Returns whether the event is a step of replacing the removed container with the created one. */
-function isStepOf({ dockerId, kind }: ContainerEvent, created: ContainerEvent, removed: ContainerEvent): boolean {
-  if (dockerId === removed.dockerId) return kind === 'removed' || kind === 'exited' || kind === 'renamed';
+function isStepOf(event: ContainerEvent, created: ContainerEvent, removed: ContainerEvent): boolean {
+  const { dockerId, kind } = event;
+  if (dockerId === removed.dockerId) {
+    // A crash is the reason for a recreation, or has nothing to do with it. It stays an entry of its own.
+    return kind === 'removed' || kind === 'renamed' || (kind === 'exited' && !isError(event));
+  }
   return dockerId === created.dockerId && (kind === 'created' || kind === 'started' || kind === 'renamed');
 }
 

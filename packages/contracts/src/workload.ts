@@ -35,7 +35,7 @@ export const FLEET_WORKLOAD_KINDS: readonly WorkloadKind[] = ['swarm', 'kubernet
  */
 export function deriveWorkload({ name, labels }: Pick<Container, 'name' | 'labels'>): Workload {
   return (
-    composeWorkload(labels) ??
+    composeWorkload(name, labels) ??
     swarmWorkload(name, labels) ??
     kubernetesWorkload(labels) ??
     nomadWorkload(name, labels) ?? { kind: 'plain', project: null, service: name, instance: null }
@@ -56,14 +56,16 @@ const toWorkload = (
   instance: string | null,
 ): Workload => ({ kind, project: shorten(project), service: shorten(service), instance: shorten(instance) });
 
-function composeWorkload(labels: Labels): Workload | null {
+function composeWorkload(name: string, labels: Labels): Workload | null {
   const project = labelOf(labels, 'com.docker.compose.project', 'io.podman.compose.project');
   if (project === null) return null;
+  // The container of `compose run` is no copy of the service.
+  const isOneOff = labelOf(labels, 'com.docker.compose.oneoff') === 'True';
   return toWorkload(
     'compose',
     project,
     labelOf(labels, 'com.docker.compose.service', 'io.podman.compose.service'),
-    labelOf(labels, 'com.docker.compose.container-number', 'io.podman.compose.container-number'),
+    isOneOff ? name : labelOf(labels, 'com.docker.compose.container-number', 'io.podman.compose.container-number'),
   );
 }
 
@@ -146,13 +148,13 @@ function nomadWorkload(name: string, labels: Labels): Workload | null {
 /** The name of a pod's infra container in every version of Podman, unless the pod has the option `--infra-name`. */
 const INFRA_NAME = /^[0-9a-f]{12}-infra$/;
 
-/** The images that only wait: that of Podman up to version 5.7, and those of Kubernetes' registries. */
-const PAUSE_IMAGE = /^localhost\/podman-pause(:|$)|^(k8s\.gcr\.io|registry\.k8s\.io)\/pause(:|@|$)/;
+/** Images that only wait. From version 5.8 on, Podman's infra containers have no image. */
+const PAUSE_IMAGE = /^<none>$|(^|\/)([a-z0-9]+-)*pause(-[a-z0-9]+)?(:|@|$)/;
 
 /**
  * Returns whether a container only holds the namespaces of a pod. Podman names such a container `<pod id>-infra`, and
- * Kubernetes labels it as the pod's sandbox. An infra container can have any image, so the name is checked too. The
- * known pause images catch pods with `--infra-name`.
+ * Kubernetes labels it as the pod's sandbox. Its image must be one that only waits, because lists leave infra containers
+ * out, and a name or a label alone must not hide a container.
  */
 export const isInfraContainer = ({ name, image, labels }: Pick<Container, 'name' | 'image' | 'labels'>): boolean =>
-  labelOf(labels, 'io.kubernetes.docker.type') === 'podsandbox' || INFRA_NAME.test(name) || PAUSE_IMAGE.test(image);
+  PAUSE_IMAGE.test(image) && (INFRA_NAME.test(name) || labelOf(labels, 'io.kubernetes.docker.type') === 'podsandbox');

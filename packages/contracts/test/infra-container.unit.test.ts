@@ -7,16 +7,26 @@ const ID = `c6b29e83d5ae${'0'.repeat(52)}`;
 test.each([
   ['Podman 5.4', 'e97b0b7951b3-infra', 'localhost/podman-pause:5.4.2-1766335321', {}, true],
   ['Podman 5.8, without an image', 'e97b0b7951b3-infra', '<none>', {}, true],
-  ['a pod with --infra-image', 'ba75a1f2d7b3-infra', 'localhost/test/bb:1', {}, true],
-  ['a pod with --infra-name', 'my-infra', 'localhost/podman-pause:4.3.1-0', {}, true],
   ['Kubernetes', 'k8s_POD_web', 'rancher/mirrored-pause:3.6', { 'io.kubernetes.docker.type': 'podsandbox' }, true],
-  ['Kubernetes’ image', 'pod', 'registry.k8s.io/pause:3.9', {}, true],
+  [
+    'Kubernetes’ image',
+    'k8s_POD_web',
+    'registry.k8s.io/pause:3.9',
+    { 'io.kubernetes.docker.type': 'podsandbox' },
+    true,
+  ],
+  ['only the name, as with --infra-image', 'ba75a1f2d7b3-infra', 'localhost/test/bb:1', {}, false],
+  ['only the image, as with --infra-name', 'my-infra', 'localhost/podman-pause:4.3.1-0', {}, false],
+  ['only the label', 'web', 'nginx:1', { 'io.kubernetes.docker.type': 'podsandbox' }, false],
   ['another container of Kubernetes', 'k8s_web', 'nginx', { 'io.kubernetes.docker.type': 'container' }, false],
   ['a container with a similar name', 'prod-infra', 'nginx:1', {}, false],
   ['a container with a similar image', 'pause', 'registry.test/pause-screen:1', {}, false],
-])('an infra container is recognized: %s', (_, name, image, labels, isInfra) => {
-  expect(isInfraContainer({ name, image, labels })).toBe(isInfra);
-});
+])(
+  'an infra container is recognized by two signs, so that one sign hides no container: %s',
+  (_, name, image, labels, isInfra) => {
+    expect(isInfraContainer({ name, image, labels })).toBe(isInfra);
+  },
+);
 
 test.each([
   ['nginx:1.27', `sha256:${ID}`, 'nginx:1.27'],

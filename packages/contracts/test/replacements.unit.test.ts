@@ -54,6 +54,11 @@ describe('a recreation by Compose', () => {
     ]);
   });
 
+  test('does not hide that the old container crashed', () => {
+    const crash = event(-60, 'a', { kind: 'exited', to: 'exited', exitCode: 137, exitReason: 'oom' });
+    expect(shapeOf(newestFirst(crash, ...recreation(0, 'a', 'b')))).toContain('exited a');
+  });
+
   test('is one entry while it happens, and if one report contains all of it', () => {
     expect(shapeOf(newestFirst(...recreation(0, 'a', 'b').slice(0, 2)))).toEqual(['exited a', 'created b']);
     expect(shapeOf(newestFirst(...recreation(0, 'a', 'b').slice(0, 3)))).toEqual([

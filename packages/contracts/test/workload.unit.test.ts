@@ -44,6 +44,17 @@ describe('the workload of a container', () => {
     ['without labels is its name', 'web', {}, workload('plain', null, 'web')],
     ['without a project label is its name', 'web', compose({}), workload('plain', null, 'web')],
     [
+      'of a one-off command is no copy of the service',
+      'shop-web-run-1f2e',
+      compose({
+        'com.docker.compose.project': 'shop',
+        'com.docker.compose.service': 'web',
+        'com.docker.compose.container-number': '1',
+        'com.docker.compose.oneoff': 'True',
+      }),
+      workload('compose', 'shop', 'web', 'shop-web-run-1f2e'),
+    ],
+    [
       'of Docker Compose has project, service and number',
       'shop-web-2',
       compose({

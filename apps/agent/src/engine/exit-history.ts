@@ -27,7 +27,10 @@ export interface ExitHistory {
   settled(): Promise<void>;
   /** Decides why a container ended (see `decideExit`). */
   decide(id: string, run: LastRun): ContainerExit | null;
-  /** Drops the events of containers that no longer exist. */
+  /**
+   * Drops the events of containers that two successive lists lack. The first list may be older than a container whose
+   * events have arrived already.
+   */
   keepOnly(ids: ReadonlySet<string>): void;
   /** Records the name of the engine. Before the first call, it is not known whether the engine reports stops. */
   setEngineName(name: string): void;
@@ -38,6 +41,8 @@ export interface ExitHistory {
 /** Creates an empty history. */
 export function createExitHistory(): ExitHistory {
   const eventsById = new Map<string, ExitEvent[]>();
+  /** The containers that the last list lacked. */
+  let absentBefore: ReadonlySet<string> = new Set();
   let pastEvents = Promise.resolve();
   let engine: EngineRecord = { reportsStops: false, absence: null };
 
@@ -61,7 +66,9 @@ export function createExitHistory(): ExitHistory {
     settled: () => pastEvents,
     decide: (id, run) => decideExit(run, eventsById.get(id) ?? [], engine),
     keepOnly(ids) {
-      for (const id of eventsById.keys()) if (!ids.has(id)) eventsById.delete(id);
+      const absentIds = new Set([...eventsById.keys()].filter((id) => !ids.has(id)));
+      for (const id of absentIds) if (absentBefore.has(id)) eventsById.delete(id);
+      absentBefore = absentIds;
     },
     setEngineName(name) {
       engine = { ...engine, reportsStops: name === 'Docker' };

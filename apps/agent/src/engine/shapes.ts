@@ -113,6 +113,12 @@ export const InfoReply = z.object({
 export type InfoReply = z.output<typeof InfoReply>;
 
 /**
+ * Maximum length of a signal's name, in characters. Engines copy a container's labels to the attributes of its events, so
+ * a label `signal` can be long.
+ */
+const SIGNAL_LENGTH_MAX = 16;
+
+/**
  * One line of `GET /events`. All known engines send the fields below. Since API version 1.52, Docker omits the older
  * fields `status`, `id` and `from`.
  */
@@ -120,7 +126,10 @@ export const EngineEvent = z.object({
   Type: textOrEmpty,
   Action: textOrEmpty,
   Actor: z
-    .object({ ID: textOrEmpty, Attributes: z.object({ signal: z.string().optional().catch(undefined) }).catch({}) })
+    .object({
+      ID: textOrEmpty,
+      Attributes: z.object({ signal: z.string().max(SIGNAL_LENGTH_MAX).optional().catch(undefined) }).catch({}),
+    })
     .catch({ ID: '', Attributes: {} }),
   /** The time in seconds, and in nanoseconds. */
   time: numberOrZero,

@@ -62,20 +62,28 @@ const reconnectedAt = ({ startedAt, endedAt }: Outage): number =>
 
 /**
  * Returns the milliseconds of silence since `lastSeenAt` that count against the host. During an outage, Muster receives
- * nothing. An outage counts until `reconnectedAt`, because agents retry with growing waits. A host that was online when
- * an outage began may again be silent for `graceMs` from then on. For a host that was already silent, the outage is
- * subtracted. Overlapping outages count once, and the future part of an outage does not count.
+ * nothing. A host that was online when an outage began may again be silent for `graceMs` after `reconnectedAt`, because
+ * agents retry with growing waits. For a host that was already silent, the outage is subtracted. Overlapping outages
+ * count once, and the future part of an outage does not count. The result is negative while agents reconnect.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
-  let countedFrom = clampToNow(lastSeenAt, now).getTime();
+  // When the host was last online, not counting outages. The time to reconnect is not added: a host that never reconnects
+  // would otherwise stay online if Muster restarts again and again.
+  let onlineUntil = clampToNow(lastSeenAt, now).getTime();
+  let countedFrom = onlineUntil;
   let countedUntil = -Infinity;
   for (const outage of outages) {
     const start = Math.max(outage.startedAt.getTime(), countedUntil);
-    const end = Math.min(reconnectedAt(outage), now.getTime());
+    const end = Math.min(outage.endedAt.getTime(), now.getTime());
     if (end <= start) continue;
     countedUntil = end;
-    if (end <= countedFrom) continue;
-    countedFrom = start - countedFrom <= graceMs ? end : countedFrom + (end - start);
+    if (start - onlineUntil <= graceMs) {
+      onlineUntil = Math.max(onlineUntil, end);
+      countedFrom = Math.max(countedFrom, reconnectedAt(outage));
+    } else {
+      onlineUntil += end - start;
+      countedFrom += end - start;
+    }
   }
   return now.getTime() - countedFrom;
 }

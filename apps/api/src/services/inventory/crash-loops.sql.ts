@@ -9,9 +9,10 @@ const UNKNOWN: ExitReason = 'unknown';
 
 /**
  * Matches events that record an exit. A container whose process ended before the host reported it for the first time
- * has only the event `created`. On a new host, such a process may have ended long ago.
+ * has only the event `created`. It may have ended long ago, unless the agent saw it end, so that the cause is known, and
+ * the host is not new.
  */
-const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'created' AND (
+const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'created' AND e."exitReason" <> ${UNKNOWN} AND (
   SELECT h."enrolledAt" < e."recordedAt" - interval '5 minutes' FROM hosts AS h WHERE h.id = e."hostId"))`;
 
 /**
@@ -61,11 +62,13 @@ export function loopingContainers(organizationId: string, loops: Prisma.Sql): Pr
     AND c.project IS NOT DISTINCT FROM l.project AND c.instance IS NOT DISTINCT FROM l.instance`;
   const ofContainer = Prisma.sql`c."hostId" = l."hostId" AND c."dockerId" = l."dockerId"`;
   return Prisma.sql`
-    SELECT c."hostId", c."dockerId", l.since FROM ${loops} AS l CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since
+    FROM ${loops} AS l CROSS JOIN LATERAL (
       ${newest(Prisma.sql`l."dockerId" IS NOT NULL AND ${ofContainer}`)}
       UNION ALL
       ${newest(Prisma.sql`l."dockerId" IS NULL AND l."hostId" IS NOT NULL AND c."hostId" = l."hostId" AND ${isOfWorkload}`)}
       UNION ALL
       ${newest(Prisma.sql`l."dockerId" IS NULL AND l."hostId" IS NULL AND ${isOfWorkload}`)}
-    ) AS c`;
+    ) AS c
+    ORDER BY c."hostId", c."dockerId", l.since`;
 }

@@ -90,11 +90,11 @@ function selectInOrder(
 ): Prisma.Sql {
   const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
   // Use `=` instead of ANY: with ANY, the planner would not use the order of the index, and would sort the events.
-  if (service?.length === 1) {
+  if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
+  else if (service?.length === 1) {
     const beginning = textBeginning(service[0]!);
     conditions.push(Prisma.sql`e.service IS NOT NULL AND (left(e.service, 200) COLLATE "C") = ${beginning}`);
-  } else if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
-  else if (name?.length === 1) {
+  } else if (name?.length === 1) {
     conditions.push(Prisma.sql`(left(e.name, 200) COLLATE "C") = ${textBeginning(name[0]!)}`);
   }
   if (cursor !== undefined) {

@@ -1,10 +1,4 @@
--- AlterTable
-ALTER TABLE "container_events" ADD COLUMN     "exitReason" TEXT,
-ADD COLUMN     "instance" TEXT,
-ADD COLUMN     "project" TEXT,
-ADD COLUMN     "service" TEXT,
-ADD COLUMN     "workloadKind" TEXT;
-
+-- A migration of its own: in one transaction with the events, its locks could deadlock with a sync.
 -- AlterTable
 ALTER TABLE "containers" ADD COLUMN     "exit" JSONB,
 ADD COLUMN     "imageDigest" TEXT,
