@@ -298,8 +298,9 @@ describe('run', () => {
     expect(await stopAndMeasure(toApi)).toEqual({ code: 0, isPrompt: true });
 
     fixture.engineServer.setFault('events', { kind: 'hang' });
+    const { events } = fixture.engineServer.calls;
     const starting = start([], fixture.variables);
-    while (fixture.engineServer.calls.events < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (fixture.engineServer.calls.events === events) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await stopAndMeasure(starting)).toEqual({ code: 0, isPrompt: true });
     fixture.engineServer.setFault('events', null);
 
