@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import {
   comparePorts,
-  DERIVATION_VERSION,
   deriveWorkload,
   isInfraContainer,
   CONTAINER_FIELD_NAMES,
@@ -69,7 +68,7 @@ export function toContainerFacts(container: Container): ContainerFacts {
  */
 export function toContainerRow(
   container: Container,
-  { version = DERIVATION_VERSION }: { version?: number } = {},
+  { version = ROW_DIGEST_VERSION }: { version?: number } = {},
 ): ContainerRow {
   const row = toContainerFacts(container) as ContainerRow;
   row.digest = digestOf(container, version);
@@ -87,6 +86,13 @@ export function keepKnownReason(row: ContainerRow, stored: Pick<ContainerFacts, 
   toContainerRow(row);
   return true;
 }
+
+/**
+ * The version of the values that are derived from a row's status. The digest contains it, so a new version rewrites all
+ * rows. The workload has no part in it: rows without its columns are found by these columns, so that the digests of rows
+ * that an earlier version wrote stay valid, and replicas of both versions do not rewrite each other's rows.
+ */
+const ROW_DIGEST_VERSION = 1;
 
 /** For each kind of field, the function that formats a value for the digest's input. */
 const DIGEST_PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
@@ -133,8 +139,7 @@ const DIGEST_OTHER_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALA
  * Hashes the fields one after another. Each text is preceded by its length, so that two different containers never
  * yield the same string. Hashing the fields is cheaper than hashing canonical JSON, which requires additional objects.
  * Rare fields (`count` of a port, and those with a marker) are added only if present, so that the stored digests of all
- * other containers stay valid. A new `DERIVATION_VERSION` changes every digest, because a row also contains derived
- * values.
+ * other containers stay valid. A new `ROW_DIGEST_VERSION` changes every digest.
  */
 function digestOf(container: Container, version: number): string {
   let text = '';

@@ -48,7 +48,8 @@ const readStatement = (name: string, ofRows: string): Statement => ({
     WITH incoming AS (
       SELECT * FROM unnest($2::text[], $3::text[]) AS incoming ("dockerId", digest)
     ), present AS MATERIALIZED (
-      SELECT c AS container, c."dockerId", c.digest = incoming.digest AS equal
+      SELECT c AS container, c."dockerId",
+        c.digest = incoming.digest AND (c."workloadKind" IS NOT NULL OR NOT $4::boolean) AS equal
       FROM containers AS c LEFT JOIN incoming ON incoming."dockerId" = c."dockerId"
       WHERE c."hostId" = $1::uuid AND c."removedAt" IS NULL AND ${ofRows}
     )
@@ -67,22 +68,28 @@ const readStatement = (name: string, ofRows: string): Statement => ({
 });
 
 const READ_ALL = readStatement('read_host_state', 'TRUE');
-const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($4::text[])');
+const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($5::text[])');
 
 /**
  * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For an incomplete
  * snapshot, reads only the rows that the snapshot names or lists as removed. For a complete snapshot, also reads all
- * other present rows. Returns null if the host does not exist or was deleted.
+ * other present rows. With `derivesMissing`, a row without the columns of its workload does not equal the snapshot's container,
+ * so that they are written. Returns null if the host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,
   hostId: string,
   incoming: readonly ContainerRow[],
-  { complete, removedIds }: { complete: boolean; removedIds: readonly string[] },
+  {
+    complete,
+    removedIds,
+    derivesMissing = true,
+  }: { complete: boolean; removedIds: readonly string[]; derivesMissing?: boolean },
 ): Promise<HostState | null> {
   const dockerIds = incoming.map(({ dockerId }) => dockerId);
   const digests = incoming.map(({ digest }) => digest);
-  const values = complete ? [hostId, dockerIds, digests] : [hostId, dockerIds, digests, [...dockerIds, ...removedIds]];
+  const values: unknown[] = [hostId, dockerIds, digests, derivesMissing];
+  if (!complete) values.push([...dockerIds, ...removedIds]);
   const rows = await db.query<{ host: HostJson | null; container: ContainerJson | null }>(
     complete ? READ_ALL : READ_NAMED,
     values,

@@ -36,8 +36,10 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const { db, cadence, random } = parts;
   const { hostId, order, times, complete, removedIds } = snapshot;
   const rows = await snapshot.reader.rows();
+  // While replicas of an earlier version run, they and this one would write the same rows in turn.
+  const derivesMissing = snapshot.isOwnDigest;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const host = await readHostState(db, hostId, rows, { complete, removedIds });
+    const host = await readHostState(db, hostId, rows, { complete, removedIds, derivesMissing });
     if (host === null) throw new HostDeletedError();
     const verdict = checkOrder(host.order, order, times);
     if (!verdict.isCurrent) {
