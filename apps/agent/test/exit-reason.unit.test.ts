@@ -29,6 +29,22 @@ function decideCaptured(engine: string, captured: CapturedExit, hasEvents = true
   return exit && `${exit.code} ${exit.reason}`;
 }
 
+/** The exits that were captured on Docker 26.1 and 29.7. */
+const NEWER_DOCKER = {
+  exit0: '0 completed',
+  exit3: '3 crashed',
+  healthexit: '0 completed',
+  // The `stop` event precedes `die`.
+  ignores: '137 stopped',
+  killed: '137 stopped',
+  oom: '137 oom',
+  onfailure: '9 crashed',
+  restarting: '7 crashed',
+  stopping: null,
+  badcmd: '127 failed_to_start',
+  portclash: '128 failed_to_start',
+};
+
 describe.each([
   [
     'docker-20.10',
@@ -66,39 +82,8 @@ describe.each([
       'power-cut-trap0': '255 unknown',
     },
   ],
-  [
-    'docker-26.1',
-    {
-      exit0: '0 completed',
-      exit3: '3 crashed',
-      healthexit: '0 completed',
-      // The `stop` event precedes `die`.
-      ignores: '137 stopped',
-      killed: '137 stopped',
-      oom: '137 oom',
-      onfailure: '9 crashed',
-      restarting: '7 crashed',
-      stopping: null,
-      badcmd: '127 failed_to_start',
-      portclash: '128 failed_to_start',
-    },
-  ],
-  [
-    'docker-29.7',
-    {
-      exit0: '0 completed',
-      exit3: '3 crashed',
-      healthexit: '0 completed',
-      ignores: '137 stopped',
-      killed: '137 stopped',
-      oom: '137 oom',
-      onfailure: '9 crashed',
-      restarting: '7 crashed',
-      stopping: null,
-      badcmd: '127 failed_to_start',
-      portclash: '128 failed_to_start',
-    },
-  ],
+  ['docker-26.1', NEWER_DOCKER],
+  ['docker-29.7', NEWER_DOCKER],
   [
     'podman-4.3',
     {
@@ -115,7 +100,7 @@ describe.each([
       killed: '137 stopped',
       trap5k: '5 unknown',
       hup: null,
-      // It ended by itself after 1,000 s, long after the last event was captured.
+      // The process exited after 1,000 s, long after the last event was captured.
       hupdie: '0 completed',
       // This version does not report why a start failed.
       badcmd: null,
@@ -219,7 +204,7 @@ test('memory that ran out explains an end, even if it was also requested', () =>
   expect(reasonOf({ exitCode: 137 }, [{ action: 'oom', atMs: ENDED_AT - 50, signal: null }, DIE])).toBe('oom');
 });
 
-test('an error explains a container that never started, whatever its code, but not one that ran before', () => {
+test('a container with an error and no start is failed_to_start with any exit code, unless it ran before', () => {
   const error = 'Bind for 0.0.0.0:8080 failed: port is already allocated';
   for (const exitCode of [0, 127, 128]) {
     expect(decideExit({ ...RUN, startedAtMs: null, finishedAtMs: null, exitCode, error }, [], DOCKER)).toEqual({

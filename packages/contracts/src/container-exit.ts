@@ -5,9 +5,9 @@ import { text } from './text.js';
 /**
  * Why a container's process ended:
  *
- * - `completed`: by itself, with exit code 0.
+ * - `completed`: it exited with code 0, without a request to stop.
  * - `stopped`: on request of a person or a program.
- * - `crashed`: by itself, with another exit code.
+ * - `crashed`: it exited with another code, without a request to stop.
  * - `oom`: the kernel killed it because memory ran out.
  * - `failed_to_start`: the engine could not start it.
  * - `unknown`: nothing that the agent has seen shows the cause.

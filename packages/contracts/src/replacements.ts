@@ -70,7 +70,7 @@ const millisecondsBetween = (a: ContainerEvent, b: ContainerEvent): number => Ma
 function isStepOf(event: ContainerEvent, created: ContainerEvent, removed: ContainerEvent): boolean {
   const { dockerId, kind } = event;
   if (dockerId === removed.dockerId) {
-    // A crash is the reason for a recreation, or has nothing to do with it. It stays an entry of its own.
+    // A crash is not a step of a recreation. It stays a separate entry, so that it is seen.
     return kind === 'removed' || kind === 'renamed' || (kind === 'exited' && !isError(event));
   }
   return dockerId === created.dockerId && (kind === 'created' || kind === 'started' || kind === 'renamed');

@@ -59,7 +59,7 @@ const toWorkload = (
 function composeWorkload(name: string, labels: Labels): Workload | null {
   const project = labelOf(labels, 'com.docker.compose.project', 'io.podman.compose.project');
   if (project === null) return null;
-  // The container of `compose run` is no copy of the service.
+  // `compose run` starts a container that is not an instance of the service.
   const isOneOff = labelOf(labels, 'com.docker.compose.oneoff') === 'True';
   return toWorkload(
     'compose',

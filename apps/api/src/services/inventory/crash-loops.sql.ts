@@ -2,7 +2,7 @@ import { CRASH_LOOP_EXITS_MIN, FLEET_WORKLOAD_KINDS, type ExitReason } from '@mu
 import { Prisma } from '@muster/db';
 import { SERVICE, WORKLOAD_INSTANCE, WORKLOAD_PROJECT } from './workload-columns.sql.js';
 
-/** The reasons of exits that are no errors, whatever the exit code. */
+/** The reasons of exits that are not errors, even with a non-zero exit code. */
 const NO_ERROR_REASONS: readonly ExitReason[] = ['completed', 'stopped'];
 
 const UNKNOWN: ExitReason = 'unknown';
