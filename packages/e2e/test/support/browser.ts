@@ -41,9 +41,15 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
   return { page, errors: { list } };
 }
 
-/** Returns by how many pixels a page is wider than its window. */
-export const overflowOf = (page: Page): Promise<number> =>
-  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+/**
+ * Returns by how many pixels a page is wider than its window. The page may need a moment to change its layout after its
+ * window was resized, so this waits up to two seconds until the page fits.
+ */
+export async function overflowOf(page: Page): Promise<number> {
+  const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+  await page.waitForFunction(`${overflow} === 0`, null, { timeout: 2_000 }).catch(() => undefined);
+  return page.evaluate(overflow);
+}
 
 /** A generous timeout for busy machines. No test measures time with it. */
 const TIMEOUT_MS = 30_000;

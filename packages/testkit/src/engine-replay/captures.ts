@@ -31,6 +31,7 @@ export interface EngineListEntry extends Reply {
 export interface EngineInspect extends Reply {
   Id: string;
   Name: string;
+  Config: Reply;
   State: Reply & {
     Status: string;
     ExitCode: number;

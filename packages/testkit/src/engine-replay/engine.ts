@@ -101,10 +101,12 @@ export class ReplayedEngine extends EventEmitter<{ event: [ContainerEvent] }> {
       Ports: (plan.ports ?? []).map((port) => this.#toEnginePort(port)),
       Labels: { ...plan.labels },
     };
-    const name = this.#isPodman ? plan.name : `/${plan.name}`;
+    const inspect = this.capture.inspectById.get(model.Id)!;
+    const Config = { ...inspect.Config, Image: entry.Image, Labels: entry.Labels };
+    const identity = { Id: id, Name: this.#isPodman ? plan.name : `/${plan.name}`, Image: entry.ImageID, Config };
     this.#containers.set(id, {
       entry,
-      inspect: { ...this.capture.inspectById.get(model.Id)!, Id: id, Name: name },
+      inspect: { ...inspect, ...identity },
       state: 'created',
       health: plan.hasHealthCheck ? 'starting' : null,
       exitCode: 0,
