@@ -38,12 +38,15 @@ export const deletedHosts = (organizationId: string): Prisma.Sql =>
       SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
     )`;
 
-/** The platform of a host (`h`), with the names of the architectures that images use. */
-const PLATFORM = Prisma.sql`NULLIF(lower(h.os) || '/' ||
-  CASE h.arch WHEN 'x86_64' THEN 'amd64' WHEN 'aarch64' THEN 'arm64' ELSE h.arch END, '/')`;
+/**
+ * The platform of a host (`h`), with the names that images use; null if unknown. `os` is the name of the distribution,
+ * such as `Debian GNU/Linux 12`.
+ */
+const PLATFORM = Prisma.sql`(CASE WHEN h.os ILIKE '%windows%' THEN 'windows/' ELSE 'linux/' END ||
+  CASE h.arch WHEN '' THEN NULL WHEN 'x86_64' THEN 'amd64' WHEN 'aarch64' THEN 'arm64' ELSE h.arch END)`;
 
 /** Whether image ids on a host (`h`) are configuration digests: Docker has other image stores since version 23. */
-const HAS_CONFIG_IDS = Prisma.sql`(h.os <> '' AND h.arch <> '' AND
+const HAS_CONFIG_IDS = Prisma.sql`(h.arch <> '' AND
   (h."engineName" = 'Podman' OR (h."engineName" = 'Docker' AND h."engineVersion" ~ '^(1?[0-9]|2[0-2])[.]')))`;
 
 /**
