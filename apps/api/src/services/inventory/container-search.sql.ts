@@ -40,7 +40,19 @@ export function containerSearch(
   cutoffs: FreshnessCutoffs,
   now: Date,
 ): ContainerSearch {
-  const { hostFreshness, state, health, problem, exitReason, image, imageDigest, label = [], q, presence, infra } = query;
+  const {
+    hostFreshness,
+    state,
+    health,
+    problem,
+    exitReason,
+    image,
+    imageDigest,
+    label = [],
+    q,
+    presence,
+    infra,
+  } = query;
   // A removed container is `exited` and has no health, problem or reason, regardless of its last state.
   const canMatchRemoved =
     [health, problem, exitReason].every((filter) => filter === undefined) &&

@@ -24,10 +24,12 @@ const IDS_MAX = 100;
 
 /**
  * Selects the present containers of images, with the columns that `countedBuilds` reads. `condition` selects the images;
- * it uses the table alias `c`.
+ * it uses the table alias `c`. Sorting by code point is several times as fast as sorting by the database's locale.
  */
 export const containersOfImages = (organizationId: string, condition: Prisma.Sql, rowsMax: number): Prisma.Sql =>
-  Prisma.sql`SELECT c.image, c."imageDigest", c."imageId", c."hostId", c.state FROM containers AS c
+  Prisma.sql`SELECT c.image COLLATE "C" AS image, c."imageDigest" COLLATE "C" AS "imageDigest",
+      c."imageId" COLLATE "C" AS "imageId", c."hostId", c.state
+    FROM containers AS c
     WHERE c."organizationId" = ${organizationId} AND c."removedAt" IS NULL AND ${NOT_INFRA} AND ${condition}
       AND c."hostId" NOT IN (SELECT id FROM deleted_hosts)
     LIMIT ${rowsMax}::int`;
@@ -57,21 +59,29 @@ export const countedBuilds = (rows: Prisma.Sql): Prisma.Sql => Prisma.sql`of_hos
     SELECT r.image, r."imageDigest", r."imageId", r."hostId", count(*)::int AS containers,
       count(*) FILTER (WHERE r.state = 'running')::int AS running
     FROM (${rows}) AS r GROUP BY r.image, r."imageDigest", r."imageId", r."hostId"
+  ), of_platforms AS MATERIALIZED (
+    SELECT o.image, o."imageDigest", o."imageId", ${PLATFORM} AS platform, h."engineName" = 'Podman' AS "isPodman",
+      ${HAS_CONFIG_IDS} AS "hasConfigIds", sum(o.containers)::int AS containers, sum(o.running)::int AS running
+    FROM of_hosts AS o JOIN hosts AS h ON h.id = o."hostId"
+    GROUP BY 1, 2, 3, 4, 5, 6
   ), builds AS MATERIALIZED (
     SELECT b.*, count(*) OVER (PARTITION BY b.image)::int AS count,
       row_number() OVER (PARTITION BY b.image ORDER BY b.containers DESC, b."imageDigest", b."imageId") AS rank
     FROM (
       SELECT o.image, o."imageDigest", ${OWN_IMAGE_ID} AS "imageId", sum(o.containers)::int AS containers,
-        sum(o.running)::int AS running, count(DISTINCT o."hostId")::int AS hosts,
+        sum(o.running)::int AS running,
         COALESCE((array_agg(DISTINCT o."imageId") FILTER (WHERE o."imageId" IS NOT NULL))[1:${IDS_MAX}::int], '{}') AS "imageIds",
-        bool_or(h."engineName" <> 'Podman') AND count(DISTINCT o."imageId") <= ${IDS_MAX}::int AS "isTagDigest",
-        array_agg(DISTINCT COALESCE(${PLATFORM}, '')) AS platforms,
-        COALESCE((array_agg(DISTINCT ${PLATFORM} || ' ' || o."imageId")
-          FILTER (WHERE ${HAS_CONFIG_IDS} AND o."imageId" IS NOT NULL))[1:${IDS_MAX}::int], '{}') AS "configIds"
-      FROM of_hosts AS o JOIN hosts AS h ON h.id = o."hostId"
+        NOT bool_and(o."isPodman") AND count(DISTINCT o."imageId") <= ${IDS_MAX}::int AS "isTagDigest",
+        array_agg(DISTINCT COALESCE(o.platform, '')) AS platforms,
+        COALESCE((array_agg(DISTINCT o.platform || ' ' || o."imageId")
+          FILTER (WHERE o."hasConfigIds" AND o."imageId" IS NOT NULL))[1:${IDS_MAX}::int], '{}') AS "configIds"
+      FROM of_platforms AS o
       GROUP BY o.image, o."imageDigest", ${OWN_IMAGE_ID}
     ) AS b
   )`;
+
+const isSameBuild = Prisma.sql`COALESCE(b."imageDigest", '') = COALESCE(o."imageDigest", '')
+  AND COALESCE(b."imageId", '') = COALESCE(o."imageId", '')`;
 
 /** Selects an `ImageRow` for each image in `of_hosts`. `rowsMax` is the maximum number of rows that were read. */
 export const countedImages = (rowsMax: number): Prisma.Sql => Prisma.sql`
@@ -84,8 +94,13 @@ export const countedImages = (rowsMax: number): Prisma.Sql => Prisma.sql`
   ) AS i
   JOIN (
     SELECT b.image, max(b.count) AS "rowCount",
-      jsonb_agg(to_jsonb(b) - '{image,rank,count}'::text[] ORDER BY b.rank) AS rows
-    FROM builds AS b WHERE b.rank <= ${BUILDS_MAX}::int GROUP BY b.image
+      jsonb_agg(to_jsonb(b) - '{image,rank,count}'::text[] || jsonb_build_object('hosts', o.hosts) ORDER BY b.rank) AS rows
+    FROM builds AS b
+    JOIN (
+      SELECT o.image, o."imageDigest", ${OWN_IMAGE_ID} AS "imageId", count(DISTINCT o."hostId") AS hosts
+      FROM of_hosts AS o GROUP BY 1, 2, 3
+    ) AS o ON o.image = b.image AND ${isSameBuild}
+    WHERE b.rank <= ${BUILDS_MAX}::int GROUP BY b.image
   ) AS b ON b.image = i.image
   LEFT JOIN (
     SELECT p.image, jsonb_agg(jsonb_build_array(p.a, p.b)) AS ids
@@ -127,7 +142,7 @@ export async function readImageBuilds(
     WITH ${deletedHosts(organizationId)},
       ${countedBuilds(containersOfImages(organizationId, isImage, rowsMax))}
     SELECT (SELECT COALESCE(jsonb_agg(to_jsonb(i)), '[]') FROM (${countedImages(rowsMax)}) AS i) AS images,
-      (SELECT COALESCE(jsonb_agg(to_jsonb(n) - 'rank' ORDER BY n.rank), '[]') FROM (
+      (SELECT COALESCE(jsonb_agg(to_jsonb(o) - 'rank' ORDER BY o.rank), '[]') FROM (
         SELECT o.*, h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
           h."heartbeatSeconds",
           row_number() OVER (PARTITION BY o."imageDigest", o."imageId" ORDER BY h.name COLLATE "C", h.id) AS rank
@@ -136,9 +151,9 @@ export async function readImageBuilds(
             sum(o.containers)::int AS containers, sum(o.running)::int AS running
           FROM of_hosts AS o GROUP BY o."imageDigest", ${OWN_IMAGE_ID}, o."hostId"
         ) AS o
-        JOIN builds AS b ON b.rank <= ${BUILDS_MAX}::int AND COALESCE(b."imageDigest", '') = COALESCE(o."imageDigest", '')
-          AND COALESCE(b."imageId", '') = COALESCE(o."imageId", '')
         JOIN hosts AS h ON h.id = o."hostId"
-      ) AS n WHERE n.rank <= ${BUILD_HOSTS_MAX}::int) AS hosts`);
+      ) AS o
+      JOIN builds AS b ON b.rank <= ${BUILDS_MAX}::int AND ${isSameBuild}
+      WHERE o.rank <= ${BUILD_HOSTS_MAX}::int) AS hosts`);
   return { image: found!.images[0], hosts: found!.hosts };
 }

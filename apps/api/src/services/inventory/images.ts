@@ -25,7 +25,7 @@ export interface ImageListLimits {
 }
 
 /** Maximum number of containers that are counted for one image. */
-const ROWS_OF_IMAGE_MAX = 100_000;
+const ROWS_OF_IMAGE_MAX = 25_000;
 
 /**
  * Lists the images of an organization's present containers, ordered by reference. A page may have fewer than `limit`
@@ -35,7 +35,12 @@ export async function listImages(
   db: Database,
   organizationId: string,
   { q, limit, cursor }: ImageQuery,
-  { rowsMax = 40_000, rowsOfImageMax = ROWS_OF_IMAGE_MAX, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ImageListLimits = {},
+  {
+    rowsMax = 20_000,
+    rowsOfImageMax = ROWS_OF_IMAGE_MAX,
+    stepsMax = 2_500,
+    emptyPageStepsMax = 100_000,
+  }: ImageListLimits = {},
 ): Promise<Page<ImageInUse>> {
   let [after, afterImage] =
     cursor === undefined ? ['', ''] : scanStartOf(...decodeCursor(cursor, ['string', 'string']));
@@ -81,21 +86,23 @@ export async function getImageBuilds(
     ...counts,
     builds: builds.map((build) => ({
       ...build,
-      hostList: hosts.filter((host) => isOf(build, host)).map((host) => ({
-        hostId: host.hostId,
-        hostName: host.hostName,
-        hostFreshness: containersFreshness(
-          {
-            ...host,
-            lastSeenAt: toDate(host.lastSeenAt),
-            confirmedAt: toDate(host.confirmedAt),
-            leftAt: toDate(host.leftAt),
-          },
-          context,
-        ),
-        containers: host.containers,
-        running: host.running,
-      })),
+      hostList: hosts
+        .filter((host) => isOf(build, host))
+        .map((host) => ({
+          hostId: host.hostId,
+          hostName: host.hostName,
+          hostFreshness: containersFreshness(
+            {
+              ...host,
+              lastSeenAt: toDate(host.lastSeenAt),
+              confirmedAt: toDate(host.confirmedAt),
+              leftAt: toDate(host.leftAt),
+            },
+            context,
+          ),
+          containers: host.containers,
+          running: host.running,
+        })),
     })),
   };
 }
