@@ -56,8 +56,6 @@ describeInChromium('images', () => {
   });
 
   test('are grouped by repository, and lead to the hosts and containers of each build', async () => {
-    await page.goto(`${dashboard.url}/images`);
-    await page.getByRole('rowheader', { name: 'registry.example.com:5000/shop/web' }).waitFor({ state: 'attached' });
     await page.goto(`${dashboard.url}/images?q=web`);
     await page.getByRole('link', { name: '2 builds on 3 hosts' }).click();
     await page.getByRole('heading', { name: WEB }).waitFor();
@@ -103,8 +101,10 @@ describeInChromium('images', () => {
     const last = page.getByRole('rowheader', { name: 'registry.example.com:5000/shop/web' });
     const more = page.getByRole('button', { name: /more/i });
     for (let pages = 0; pages < 20 && (await last.count()) === 0; pages++) {
-      await more.or(last).first().waitFor();
-      if ((await more.count()) > 0) await more.click();
+      const shown = await page.getByRole('row').count();
+      // The button is disabled while a page loads, which also happens when it becomes visible.
+      await more.dispatchEvent('click', {}, { timeout: 2_000 }).catch(() => undefined);
+      await page.waitForFunction((rows) => document.querySelectorAll('tr').length > rows, shown);
     }
     await last.scrollIntoViewIfNeeded();
     expect(await page.getByRole('rowheader').count()).toBeGreaterThan(500);

@@ -118,7 +118,7 @@ function Build({ image, build }: { image: string; build: ImageBuilds['builds'][n
       {more > 0 && (
         <p className="soft">
           {formatCount(more, 'more host')}.{' '}
-          <Link to="/containers" search={{ ...filters, group: 'host' }}>
+          <Link to="/containers" search={filters}>
             Show all containers of this build
           </Link>
         </p>
