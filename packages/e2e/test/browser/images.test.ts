@@ -61,6 +61,7 @@ describeInChromium('images', () => {
     await page.getByRole('heading', { name: WEB }).waitFor();
     const current = page.getByRole('region', { name: /^Build 1, digest/ });
     const earlier = page.getByRole('region', { name: /^Build 2, digest/ });
+    await earlier.getByRole('row').first().waitFor();
     expect(await current.getByRole('row').allTextContents()).toEqual([
       'HostContainersRunning',
       'web-01 11',
