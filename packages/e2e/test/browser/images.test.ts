@@ -115,7 +115,8 @@ describeInChromium('images', () => {
     await page.setViewportSize({ width: 360, height: 800 });
     expect(await overflowOf(page)).toBe(0);
     // Without the 500 images, the picture shows all kinds of rows.
-    for (const { host, containers } of hosts) await host.sync(containers.slice(0, 3));
+    for (const { host, containers } of hosts)
+      await host.sync(containers.filter(({ name }) => !name.startsWith('many-')));
     await page.goto(`${dashboard.url}/images`);
     await page.getByRole('link', { name: '2 builds on 3 hosts' }).waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'images-phone.png') });
