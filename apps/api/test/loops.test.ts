@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Attention, ContainerEvent, ContainerInput } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
+import { createContainerService } from '../src/services/container.js';
 import { recordEndedLoops } from '../src/services/sync/index.js';
 import { container, order } from './fixtures.js';
 import { useApi, type TestApi, type TestHost } from './harness.js';
@@ -71,9 +72,16 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 
+  /** A process that never remembers the last body of a host. */
+  const withoutCache = (host: TestHost) => {
+    const { db, clock } = context.api;
+    const { syncContainers } = createContainerService(db, { now: clock, memoryBytesMax: 0 });
+    return (one: ContainerInput) => syncContainers(host.id, [one]);
+  };
+
   const paths: [string, (host: TestHost) => (one: ContainerInput) => Promise<unknown>][] = [
     ['the bodies are compared', (host) => (one) => host.sync([one])],
-    ['the rows are compared', (host) => (one) => host.through(context.api.replica()).sync([one])],
+    ['the rows are compared', withoutCache],
     ['snapshots are incomplete', (host) => (one) => host.sync([one], { 'Snapshot-Complete': 'false' })],
     [
       'the configuration changes, too',
@@ -85,9 +93,9 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     const loop = new Loop('a', context.api);
     const report = reportOf(host);
     await report(loop.running());
-    await repeat(host, loop, 45, { report });
-    await repeat(host, loop, 100, { report, exit: OUT_OF_MEMORY });
-    const events = (await eventsOf(host)).filter(({ kind }) => kind !== 'updated');
+    await repeat(host, loop, 30, { report, everyMs: 2 * MINUTE_MS });
+    await repeat(host, loop, 55, { report, everyMs: 2 * MINUTE_MS, exit: OUT_OF_MEMORY });
+    const events = await eventsOf(host, '&kind=created&kind=exited&kind=started&kind=restarted&kind=looping');
     // The 21st exit is folded, and so is each start after it.
     expect(countKinds(events)).toEqual({ created: 1, exited: 20, started: 20, looping: 2 });
     expect(events.at(-2)).toMatchObject({
@@ -96,14 +104,20 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
       to: 'running',
       exitCode: 137,
       exitReason: 'oom',
-      exits: { count: 60, codes: [{ ...OUT_OF_MEMORY, count: 35 }, { ...CRASHED, count: 25 }] },
+      exits: {
+        count: 30,
+        codes: [
+          { ...OUT_OF_MEMORY, count: 20 },
+          { ...CRASHED, count: 10 },
+        ],
+      },
     });
-    expect(events.at(-1)?.exits).toMatchObject({ count: 60, codes: [{ ...OUT_OF_MEMORY, count: 60 }] });
+    expect(events.at(-1)?.exits).toMatchObject({ count: 30, codes: [{ ...OUT_OF_MEMORY, count: 30 }] });
     // The exits of the last minutes are counted, but their hour is not over.
-    expect((await host.row('a'))?.loop).toMatchObject({ count: 145 - 20 - 120 });
+    expect((await host.row('a'))?.loop).toMatchObject({ count: 85 - 20 - 60 });
     context.api.clock.advance(60 * MINUTE_MS);
     await recordEndedLoops(context.api.db, context.api.clock());
-    expect(exitsIn(await eventsOf(host))).toBe(loop.exits);
+    expect(exitsIn(await eventsOf(host, '&kind=exited&kind=looping'))).toBe(loop.exits);
   });
 
   test('changes its row with each report', async () => {
@@ -143,19 +157,19 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     const host = await enroll();
     const [removed, rare] = [new Loop('a', context.api), new Loop('b', context.api)];
     await host.sync([removed.running(), rare.running()]);
-    await repeat(host, rare, 25, { report: (one) => host.sync([removed.running(), one]) });
-    for (let index = 0; index < 25; index++) await host.sync([removed.exited(CRASHED), rare.running()]);
+    await repeat(host, rare, 25, { report: (one) => host.sync([{ ...one, dockerId: 'a', name: 'a' }, one]) });
     context.api.clock.advance(90 * MINUTE_MS);
     await host.sync([rare.exited(CRASHED)]);
     const last = (await eventsOf(host)).slice(-4);
-    expect(last.map(({ dockerId, kind, exits }) => [dockerId, kind, exits?.count])).toEqual(
-      expect.arrayContaining([
-        ['a', 'looping', expect.any(Number)],
-        ['b', 'looping', 5],
-        ['b', 'exited', undefined],
-        ['a', 'removed', undefined],
-      ]),
-    );
+    expect(last.map(({ dockerId, kind, exits }) => [dockerId, kind, exits?.count])).toEqual([
+      ...[expect.any(Array), expect.any(Array)],
+      ['b', 'exited', undefined],
+      ['a', 'removed', undefined],
+    ]);
+    expect(last.slice(0, 2).map(({ dockerId, kind, exits }) => [dockerId, kind, exits?.count]).sort()).toEqual([
+      ['a', 'looping', 5],
+      ['b', 'looping', 5],
+    ]);
     expect(await host.row('a')).toMatchObject({ loop: null, loopingSince: null });
   });
 
@@ -248,7 +262,6 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   test('has single events while replicas of an earlier version may run', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
-    const { createContainerService } = await import('../src/services/container.js');
     const { syncContainers } = createContainerService(context.api.db, { now: context.api.clock });
     await syncContainers(host.id, [loop.running()], { isOwnDigest: false });
     for (let index = 0; index < 30; index++) {
