@@ -52,11 +52,14 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
   /** Checks a history against all exits that happened, without knowing how the server decides. */
   function check(events: readonly ContainerEvent[], exits: readonly Exit[]) {
     const singles = events.filter(({ kind }) => kind === 'exited').map(({ recordedAt }) => Date.parse(recordedAt));
-    const loops = events.flatMap((event) => (event.exits ? [{ ...event.exits, at: Date.parse(event.recordedAt) }] : []));
+    const loops = events.flatMap((event) =>
+      event.exits ? [{ ...event.exits, at: Date.parse(event.recordedAt) }] : [],
+    );
     // Each exit is in the history once.
     expect(singles.length + loops.reduce((sum, { count }) => sum + count, 0)).toBe(exits.length);
     // No more than 20 single exits in any hour, and no more starts than that.
-    for (const from of singles) expect(singles.filter((at) => at >= from && at < from + HOUR_MS).length).toBeLessThan(21);
+    for (const from of singles)
+      expect(singles.filter((at) => at >= from && at < from + HOUR_MS).length).toBeLessThan(21);
     expect(events.filter(({ kind }) => kind === 'started').length).toBeLessThanOrEqual(singles.length);
     // At most one event `looping` an hour.
     for (const [index, { at }] of loops.entries()) {
@@ -65,9 +68,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
     // The counts, times and codes of a loop are those of the exits that are missing.
     const isSingle = new Set(singles);
     for (const { count, first, last, codes } of loops) {
-      const folded = exits.filter(
-        ({ at }) => !isSingle.has(at) && at >= Date.parse(first) && at <= Date.parse(last),
-      );
+      const folded = exits.filter(({ at }) => !isSingle.has(at) && at >= Date.parse(first) && at <= Date.parse(last));
       expect([folded.length, folded[0]?.at, folded.at(-1)?.at]).toEqual([count, Date.parse(first), Date.parse(last)]);
       for (const { code, reason, count: ofCode } of codes) {
         expect(reason).toBe(REASONS[code as 0 | 1 | 137]);

@@ -88,37 +88,40 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
       (host) => (one) => host.sync([{ ...one, labels: { at: context.api.clock().toISOString() } }]),
     ],
   ];
-  test.each(paths)('has 20 single exits, and then one event an hour with all others, if %s', async (_name, reportOf) => {
-    const host = await enroll();
-    const loop = new Loop('a', context.api);
-    const report = reportOf(host);
-    await report(loop.running());
-    await repeat(host, loop, 30, { report, everyMs: 2 * MINUTE_MS });
-    await repeat(host, loop, 55, { report, everyMs: 2 * MINUTE_MS, exit: OUT_OF_MEMORY });
-    const events = await eventsOf(host, '&kind=created&kind=exited&kind=started&kind=restarted&kind=looping');
-    // The 21st exit is folded, and so is each start after it.
-    expect(countKinds(events)).toEqual({ created: 1, exited: 20, started: 20, looping: 2 });
-    expect(events.at(-2)).toMatchObject({
-      kind: 'looping',
-      from: 'running',
-      to: 'running',
-      exitCode: 137,
-      exitReason: 'oom',
-      exits: {
-        count: 30,
-        codes: [
-          { ...OUT_OF_MEMORY, count: 20 },
-          { ...CRASHED, count: 10 },
-        ],
-      },
-    });
-    expect(events.at(-1)?.exits).toMatchObject({ count: 30, codes: [{ ...OUT_OF_MEMORY, count: 30 }] });
-    // The exits of the last minutes are counted, but their hour is not over.
-    expect((await host.row('a'))?.loop).toMatchObject({ count: 85 - 20 - 60 });
-    context.api.clock.advance(60 * MINUTE_MS);
-    await recordEndedLoops(context.api.db, context.api.clock());
-    expect(exitsIn(await eventsOf(host, '&kind=exited&kind=looping'))).toBe(loop.exits);
-  });
+  test.each(paths)(
+    'has 20 single exits, and then one event an hour with all others, if %s',
+    async (_name, reportOf) => {
+      const host = await enroll();
+      const loop = new Loop('a', context.api);
+      const report = reportOf(host);
+      await report(loop.running());
+      await repeat(host, loop, 30, { report, everyMs: 2 * MINUTE_MS });
+      await repeat(host, loop, 55, { report, everyMs: 2 * MINUTE_MS, exit: OUT_OF_MEMORY });
+      const events = await eventsOf(host, '&kind=created&kind=exited&kind=started&kind=restarted&kind=looping');
+      // The 21st exit is folded, and so is each start after it.
+      expect(countKinds(events)).toEqual({ created: 1, exited: 20, started: 20, looping: 2 });
+      expect(events.at(-2)).toMatchObject({
+        kind: 'looping',
+        from: 'running',
+        to: 'running',
+        exitCode: 137,
+        exitReason: 'oom',
+        exits: {
+          count: 30,
+          codes: [
+            { ...OUT_OF_MEMORY, count: 20 },
+            { ...CRASHED, count: 10 },
+          ],
+        },
+      });
+      expect(events.at(-1)?.exits).toMatchObject({ count: 30, codes: [{ ...OUT_OF_MEMORY, count: 30 }] });
+      // The exits of the last minutes are counted, but their hour is not over.
+      expect((await host.row('a'))?.loop).toMatchObject({ count: 85 - 20 - 60 });
+      context.api.clock.advance(60 * MINUTE_MS);
+      await recordEndedLoops(context.api.db, context.api.clock());
+      expect(exitsIn(await eventsOf(host, '&kind=exited&kind=looping'))).toBe(loop.exits);
+    },
+  );
 
   test('changes its row with each report', async () => {
     const host = await enroll();
@@ -166,7 +169,12 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
       ['b', 'exited', undefined],
       ['a', 'removed', undefined],
     ]);
-    expect(last.slice(0, 2).map(({ dockerId, kind, exits }) => [dockerId, kind, exits?.count]).sort()).toEqual([
+    expect(
+      last
+        .slice(0, 2)
+        .map(({ dockerId, kind, exits }) => [dockerId, kind, exits?.count])
+        .sort(),
+    ).toEqual([
       ['a', 'looping', 5],
       ['b', 'looping', 5],
     ]);

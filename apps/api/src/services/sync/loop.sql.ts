@@ -77,7 +77,9 @@ export interface StoredLoopExits {
   first: string;
   last: string;
   /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
-  codes: Readonly<Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>>;
+  codes: Readonly<
+    Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
+  >;
 }
 
 /** Converts stored exits to those of an answer. The most frequent ones come first. */
