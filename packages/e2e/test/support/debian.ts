@@ -37,10 +37,13 @@ export async function openRelease(directory: string, releases: readonly string[]
   const sources = join(directory, 'sources.list');
   await mkdir(join(directory, 'state/lists/partial'), { recursive: true });
   await mkdir(join(directory, 'cache/archives/partial'), { recursive: true });
+  // apt-get locks the directory of this file.
+  const status = join(directory, 'status');
+  await writeFile(status, '');
   await writeFile(sources, releases.map((release) => `deb [signed-by=${KEYS}] ${mirror} ${release} main\n`).join(''));
   const options = {
     'Dir::State': join(directory, 'state'),
-    'Dir::State::status': '/dev/null',
+    'Dir::State::status': status,
     'Dir::Cache': join(directory, 'cache'),
     'Dir::Etc::sourcelist': sources,
     'Dir::Etc::sourceparts': '/dev/null',

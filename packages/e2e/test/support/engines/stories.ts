@@ -31,6 +31,15 @@ export const DOCKER_EXITS: Exits = {
 /** The exits on Podman, which does not report all requests to stop a container. */
 export const PODMAN_EXITS: Exits = {
   ...DOCKER_EXITS,
+  'exit-5': '5 unknown',
+  'exit-127': '127 unknown',
+  'stopped-ignores-term': '137 unknown',
+  'stopped-exit-5': '5 unknown',
+  'stopped-exit-0': '0 completed',
+  'reloaded-then-failed': '3 unknown',
+  'exec-format-error': '1 unknown',
+  'missing-command': '0 failed_to_start',
+  'port-conflict': '0 failed_to_start',
 };
 
 const loop = (trap: string): string[] => ['sh', '-c', `trap "${trap}" TERM; while :; do sleep 0.1; done`];
@@ -70,7 +79,7 @@ function defineStories(release: EngineRelease, files: string, exits: Exits): voi
       const container = await find(name, query);
       expect(container).toMatchObject(fields);
       return container!;
-    }, 60_000);
+    });
     const values = Object.keys(fields).map(
       (field) => `${field} ${JSON.stringify(shown[field as keyof ContainerView])}`,
     );
@@ -87,7 +96,7 @@ function defineStories(release: EngineRelease, files: string, exits: Exits): voi
       const all = Object.keys(expected).map((name) => [name, describeExit(containers.get(name))]);
       expect(Object.fromEntries(all)).toEqual(expected);
       return all;
-    }, 90_000);
+    }, 40_000);
     return new Map(shown as [string, string][]);
   }
 
