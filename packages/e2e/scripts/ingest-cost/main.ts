@@ -1,12 +1,11 @@
 /**
- * Compares the cost of snapshots in two versions of the API: CPU time of the container service and of PostgreSQL. The
- * versions take turns, so that a disturbance of the machine affects both. Needs Linux and PostgreSQL. Build the API
+ * Compares the cost of snapshots in two versions of the API: CPU time of the container service and of PostgreSQL's
+ * backends. The versions take turns with each snapshot, so that a disturbance of the machine affects both. Needs Linux and PostgreSQL. Build the API
  * first, then run `pnpm --filter @muster/e2e ingest-cost --help`. Prints Markdown tables.
  */
 import type { Container } from '@muster/contracts';
 import { createCommandLine, parseArguments, runProgram, wholeNumber, type CommandIo } from '@muster/fleet/command-line';
 import { mainOf, startPostgresCluster, withDisposables } from '@muster/testkit';
-import { familyCpuMs } from '@muster/testkit/proc';
 import { median, pairedRatio } from '@muster/testkit/report';
 import { buildOldVersion } from '../../test/support/old-version.js';
 import { tableSizes } from './table-sizes.js';
@@ -65,8 +64,7 @@ async function run({ before, rounds, hosts, containers }: Options, { progress, w
       jit: 'off',
     };
     const postgres = use(await startPostgresCluster({ durable: true, settings }), (each) => each.stop());
-    const pid = await postgres.pid();
-    const common = { serverUrl: postgres.url, postgresCpuMs: () => familyCpuMs(pid), hosts, containers };
+    const common = { serverUrl: postgres.url, hosts, containers };
     const open = async (name: string, main: string, convert: (container: Container) => Container) =>
       use(await createSide({ ...common, name, main, convert }), (each) => each.close());
     const sides = [
@@ -82,11 +80,19 @@ async function run({ before, rounds, hosts, containers }: Options, { progress, w
     for (const [name, traffic] of Object.entries(CASES)) {
       const costs = new Map(sides.map((side) => [side, [] as Cost[]]));
       for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-        // The order alternates, so that no version always has the first turn.
-        for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-          const cost = await side.send(traffic);
-          if (round >= 0) costs.get(side)!.push(cost);
+        const turns = await Promise.all(
+          sides.map(async (side) => ({ side, send: await side.prepare(traffic), cost: { node: 0, postgres: 0 } })),
+        );
+        globalThis.gc?.();
+        for (let index = 0; index < traffic.perHost * hosts; index++) {
+          // The order alternates, so that no version always has the first turn.
+          for (const { send, cost } of index % 2 === 0 ? turns : turns.toReversed()) {
+            const { node, postgres: backend } = await send(index);
+            cost.node += node;
+            cost.postgres += backend;
+          }
         }
+        if (round >= 0) for (const { side, cost } of turns) costs.get(side)!.push(cost);
         for (const side of sides) await side.vacuum();
       }
       const [base, now, facts] = sides.map((side) => costs.get(side)!);
@@ -96,7 +102,7 @@ async function run({ before, rounds, hosts, containers }: Options, { progress, w
         return `${middle.toFixed(3)} (${min.toFixed(2)}–${max.toFixed(2)})`;
       };
       const cells = [
-        `${median(base!.map(total)).toFixed(2)} ms`,
+        `${(median(base!.map(total)) / traffic.perHost / hosts).toFixed(2)} ms`,
         ratio(now!, total),
         ratio(now!, ({ node }) => node),
         ratio(now!, (cost) => cost.postgres),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { createContainerService } from '@muster/api/container-service';
 import type { Container } from '@muster/contracts';
@@ -22,12 +23,11 @@ export interface SideOptions {
   /** Changes a snapshot before it is sent. */
   convert: (container: Container) => Container;
   serverUrl: string;
-  postgresCpuMs: () => number;
   hosts: number;
   containers: number;
 }
 
-/** What a turn sends: the first snapshot of new hosts, or a number of snapshots of each known host. */
+/** What each side sends in a round: the first snapshot of new hosts, or a number of snapshots of each known host. */
 export interface Traffic {
   kind: ChangeKind | 'first';
   percent: number;
@@ -36,7 +36,7 @@ export interface Traffic {
   cached: boolean;
 }
 
-/** CPU milliseconds per snapshot. */
+/** CPU milliseconds. */
 export interface Cost {
   node: number;
   postgres: number;
@@ -45,7 +45,7 @@ export interface Cost {
 export type Side = Awaited<ReturnType<typeof createSide>>;
 
 /** Creates a database with the migrations of one version, and the container service of this version. */
-export async function createSide({ name, main, convert, serverUrl, postgresCpuMs, ...size }: SideOptions) {
+export async function createSide({ name, main, convert, serverUrl, ...size }: SideOptions) {
   const api = (await import(join(dirname(main), 'services/container.js'))) as {
     createContainerService: typeof createContainerService;
   };
@@ -83,22 +83,24 @@ export async function createSide({ name, main, convert, serverUrl, postgresCpuMs
   return {
     name,
     url,
-    /** Sends snapshots one after the other. Only the sending is measured. */
-    async send(traffic: Traffic): Promise<Cost> {
+    /**
+     * Creates the snapshots of a round, in their order. Returns a function that sends one of them and measures only the
+     * sending.
+     */
+    async prepare(traffic: Traffic): Promise<(index: number) => Promise<Cost>> {
       if (traffic.kind === 'first') hosts = await addHosts();
       const service = traffic.cached ? cachedService : uncachedService;
-      const rounds = Array.from({ length: traffic.perHost }, () => hosts.map((host) => nextSnapshot(host, traffic)));
-      const snapshots = rounds.flat();
-      globalThis.gc?.();
-      const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
-      for (const { hostId, bytes, digest, order } of snapshots) {
+      const snapshots = Array.from({ length: traffic.perHost }, () =>
+        hosts.map((host) => nextSnapshot(host, traffic)),
+      ).flat();
+      const postgresCpuMs = await backendsCpuMs(url);
+      return async (index) => {
+        const { hostId, bytes, digest, order } = snapshots[index]!;
         const metadata = { order, observedAt: now(), complete: true, digest };
+        const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
         const { applied } = await service.syncContainers(hostId, { bytes, encoding: 'identity' }, metadata);
         if (!applied) throw new Error(`${name}: a snapshot was not applied`);
-      }
-      return {
-        node: (ownCpuMs() - before.node) / snapshots.length,
-        postgres: (postgresCpuMs() - before.postgres) / snapshots.length,
+        return { node: ownCpuMs() - before.node, postgres: postgresCpuMs() - before.postgres };
       };
     },
     /** Removes dead rows, so that no autovacuum is needed. */
@@ -106,3 +108,15 @@ export async function createSide({ name, main, convert, serverUrl, postgresCpuMs
     close: () => db.close(),
   };
 }
+
+/** Returns a function that returns the total CPU time of the database's present connections, in ms. */
+const backendsCpuMs = (url: string): Promise<() => number> =>
+  withConnection(url, async (client) => {
+    const { rows } = await client.query<{ pid: number }>(
+      'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
+    return () => rows.reduce((sum, { pid }) => sum + cpuMsOf(pid), 0);
+  });
+
+/** Returns the CPU time of a process with one thread, in ms. */
+const cpuMsOf = (pid: number): number => Number.parseInt(readFileSync(`/proc/${pid}/schedstat`, 'utf8')) / 1e6;
