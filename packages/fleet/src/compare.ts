@@ -40,7 +40,7 @@ function compareFields(who: string, expected: object, found: Record<string, unkn
 
 /** Compares a host's present containers. Returns a sentence for each difference. */
 export function compareContainers(
-  { name, containers }: Pick<ExpectedHost, 'name' | 'containers'>,
+  { name, containers }: { name: string; containers: readonly { text: string; derived: object }[] | null },
   views: readonly ContainerView[],
 ): string[] {
   const who = (container: Pick<Container, 'dockerId' | 'name'>): string =>
