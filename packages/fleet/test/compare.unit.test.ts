@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  type Container,
-  type ContainerEvent,
-  type ContainerView,
-  type Host,
-  type SyncSummary,
+import type {
+  Container,
+  ContainerEvent,
+  ContainerView,
+  Host,
+  SyncSummary,
 } from '@muster/contracts';
 import {
   compareContainers,
@@ -117,7 +117,7 @@ describe('the comparison of a history', () => {
   const exit = { code: 1, reason: 'crashed', error: '', finishedAt: at };
   const sent = (container: object): SentContainer => ({
     text: JSON.stringify({ dockerId: 'kept', ...container }),
-    derived: { workload: workload!, health: null, exitCode: null, isInfra: false },
+    derived: { workload, health: null, exitCode: null, isInfra: false },
   });
   const host = { name: 'sim-1-1', containers: [sent({ state: 'running' })], removed: ['gone'] };
   const event = (

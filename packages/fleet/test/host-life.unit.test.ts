@@ -105,7 +105,7 @@ test('every state of a life is a valid snapshot in its canonical text', () => {
       for (const { state, status, exit, oomKilled } of parsed.data) {
         states.add(state);
         reasons.add(exit?.reason ?? 'none');
-        if ((exit != null) === (state === 'running' || state === 'paused')) throw new Error(`${state} with an exit`);
+        if (Boolean(exit) === (state === 'running' || state === 'paused')) throw new Error(`${state} with an exit`);
         if (oomKilled !== (exit?.reason === 'oom')) throw new Error('oomKilled and the reason disagree');
         healths.add(/\((healthy|unhealthy|health: starting)\)/.exec(status)?.[1] ?? 'none');
       }

@@ -6,10 +6,11 @@ import {
   type ContainerExit,
   type ExitReason,
   type Health,
+  type WorkloadKind,
 } from '@muster/contracts';
 import { between, logBetween, randomHex, type Random } from '@muster/testkit/random';
 import { statusText, type StatusFacts } from '@muster/testkit/status-text';
-import { deploy, serviceAt, type Deployment, type Service } from './deployment.js';
+import { deploy, type Deployment, type Service } from './deployment.js';
 import { NO_PROGRESS, simulateHost } from './workload.js';
 
 /** The properties that a container and its successors share. */
@@ -19,7 +20,6 @@ export interface Role {
    * labels, state, status and start time, and its own suffix after the image.
    */
   readonly container: Container;
-  readonly imageDigest: string;
   readonly hasHealthCheck: boolean;
   readonly service: Service;
 }
@@ -30,6 +30,14 @@ export interface SentContainer {
   derived: Pick<Deployment, 'workload'> & { health: Health | null; exitCode: number | null; isInfra: boolean };
 }
 
+/** The orchestrators of every twenty services. All others are services of Compose. */
+const KIND_BY_PLACE: Readonly<Record<number, WorkloadKind>> = {
+  ...{ 1: 'swarm', 2: 'kubernetes', 3: 'nomad', 4: 'plain', 6: 'kubernetes', 8: 'swarm' },
+};
+const COMPOSE_LABELS = ['project', 'service', 'container-number'].map((word) => `com.docker.compose.${word}`);
+const PLACES = 20;
+const INFRA_PLACE = 6;
+
 /**
  * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because the hosts of a
  * real fleet run the same services.
@@ -37,20 +45,16 @@ export interface SentContainer {
 export const createRoles = (count: number): Role[] =>
   simulateHost({ seed: 1, index: 0, containers: count, mix: 'running' })
     .snapshot(NO_PROGRESS)
-    .map(({ oomKilled: _, restartCount: _count, imageDigest, labels, ...container }, place) => {
-      const {
-        'com.docker.compose.project': project,
-        'com.docker.compose.service': name,
-        'com.docker.compose.container-number': number,
-        ...otherLabels
-      } = labels;
-      const service = serviceAt(place, { name: name!, project: project!, number: Number(number) });
-      if (service.isInfra) container.image = 'registry.k8s.io/pause:3';
+    .map(({ oomKilled: _, restartCount: _count, imageDigest: _digest, labels, ...container }, place) => {
+      const kind = KIND_BY_PLACE[place % PLACES] ?? 'compose';
+      const isInfra = place % PLACES === INFRA_PLACE;
+      const [project, name, number] = COMPOSE_LABELS.map((label) => labels[label]!);
+      const others = Object.entries(labels).filter(([label]) => !COMPOSE_LABELS.includes(label));
+      if (isInfra) container.image = 'registry.k8s.io/pause:3';
       return {
-        container: canonicalContainer({ ...container, labels: otherLabels }),
-        imageDigest: imageDigest!,
-        hasHealthCheck: !service.isInfra && parseStatus(container.status).health !== null,
-        service,
+        container: canonicalContainer({ ...container, labels: Object.fromEntries(others) }),
+        hasHealthCheck: !isInfra && parseStatus(container.status).health !== null,
+        service: { kind, isInfra, project: kind === 'swarm' ? 'shop' : project!, name: name!, number: number! },
       };
     });
 
@@ -65,24 +69,14 @@ const LATER_SHARE = 0.25;
 
 const HOUR_MS = 3_600_000;
 
-/** How processes end: the reasons that an agent reports, and the exit codes. */
-const EXITS: readonly (readonly [ExitReason, number])[] = [
-  ...([
-    ['completed', 0],
-    ['completed', 0],
-    ['stopped', 143],
-    ['stopped', 137],
-    ['stopped', 3],
-  ] as const),
-  ...([
-    ['crashed', 1],
-    ['crashed', 134],
-    ['crashed', 139],
-    ['oom', 137],
-    ['unknown', 137],
-    ['unknown', 255],
-  ] as const),
-];
+/** How processes end: the reasons that an agent reports, and their exit codes. */
+const EXIT_CODES = Object.entries({
+  completed: [0, 0],
+  stopped: [143, 137, 3],
+  crashed: [1, 134, 139],
+  oom: [137],
+  unknown: [137, 255],
+}).flatMap(([reason, codes]) => codes.map((code) => [reason as ExitReason, code] as const));
 
 const START_ERROR =
   'driver failed programming external connectivity: Bind for 0.0.0.0:8080 failed: port is already allocated';
@@ -184,22 +178,22 @@ export class SimulatedContainer implements StatusFacts {
    * `epochMs` is the simulation's start, in milliseconds since 1970.
    */
   sent(nowMs: number, epochMs: number): SentContainer {
-    const { dockerId, release, state, health, startedAtMs, restartCount, role, deployment } = this;
-    const { container, service } = role;
-    const { name, workload } = deployment;
+    const { dockerId, release, state, health, restartCount, deployment } = this;
+    const { container, service } = this.role;
     const toInstant = (ms: number | null) => (ms === null ? null : new Date(epochMs + ms).toISOString());
     const exit = this.exitAt(toInstant(this.finishedAtMs));
-    const suffix = release.toString(16).padStart(4, '0');
+    const imageId = `${container.imageId!.slice(0, -4)}${release.toString(16).padStart(4, '0')}`;
     const text = JSON.stringify({
       ...container,
-      ...{ dockerId, name, image: service.isInfra ? container.image : `${container.image}.${release}` },
-      ...{ imageId: `${container.imageId!.slice(0, -4)}${suffix}`, state, status: statusText(this, nowMs) },
+      ...{ dockerId, name: deployment.name, image: `${container.image}.${release}`, imageId },
+      ...{ state, status: statusText(this, nowMs), startedAt: toInstant(this.startedAtMs) },
       labels: canonicalLabels({ ...container.labels, ...deployment.labels }),
-      startedAt: toInstant(startedAtMs),
       ...(exit === null ? {} : { exit }),
-      ...{ oomKilled: exit?.reason === 'oom', restartCount, imageDigest: `${role.imageDigest.slice(0, -4)}${suffix}` },
+      // The containerd image store's id of an image is the digest of its manifest.
+      ...{ oomKilled: exit?.reason === 'oom', restartCount, imageDigest: imageId },
     });
-    return { text, derived: { workload, health, exitCode: exit?.code ?? null, isInfra: service.isInfra } };
+    const derived = { workload: deployment.workload, health, exitCode: exit?.code ?? null, isInfra: service.isInfra };
+    return { text, derived };
   }
 
   private settleHealth(health: Health | null): void {
@@ -229,7 +223,7 @@ export class SimulatedContainer implements StatusFacts {
 
   private exit(atMs: number): void {
     this.state = 'exited';
-    [this.reason, this.exitCode] = EXITS[Math.floor(this.random() * EXITS.length)]!;
+    [this.reason, this.exitCode] = EXIT_CODES[Math.floor(this.random() * EXIT_CODES.length)]!;
     this.finishedAtMs = atMs;
     this.settleHealth(null);
   }

@@ -9,26 +9,15 @@ export interface Deployment {
   workload: Workload;
 }
 
+/** A service, whose containers have the same orchestrator. */
 export interface Service {
   kind: WorkloadKind;
   project: string;
   name: string;
   /** The number of a Compose container. */
-  number: number;
+  number: string;
   /** Whether the containers are the infra containers of Kubernetes' pods. */
   isInfra: boolean;
-}
-
-/** The orchestrators of every twenty services, which must suffice to have each at least once. */
-const KINDS: readonly WorkloadKind[] = [
-  ...(['compose', 'swarm', 'kubernetes', 'nomad', 'plain', 'compose', 'kubernetes', 'compose', 'swarm'] as const),
-  ...Array.from({ length: 11 }, () => 'compose' as const),
-];
-
-/** Returns the service at a place on each host. */
-export function serviceAt(place: number, service: Pick<Service, 'name' | 'project' | 'number'>): Service {
-  const kind = KINDS[place % KINDS.length]!;
-  return { ...service, kind, isInfra: place % KINDS.length === 6, ...(kind === 'swarm' ? { project: 'shop' } : {}) };
 }
 
 /** The characters of the random parts of pods' names. */
@@ -50,8 +39,8 @@ export function deploy(
   });
   switch (kind) {
     case 'compose':
-      return container(String(number), `${project}-${name}-${number}`, {
-        'com.docker.compose.container-number': String(number),
+      return container(number, `${project}-${name}-${number}`, {
+        'com.docker.compose.container-number': number,
         'com.docker.compose.project': project,
         'com.docker.compose.service': name,
       });
@@ -66,7 +55,7 @@ export function deploy(
     }
     case 'kubernetes': {
       // Services with an even number are StatefulSets, whose pods keep their names.
-      const instance = number % 2 === 0 ? '0' : `${randomText(random, 9)}-${randomText(random, 5)}`;
+      const instance = Number(number) % 2 === 0 ? '0' : `${randomText(random, 9)}-${randomText(random, 5)}`;
       const [pod, part] = [`${name}-${instance}`, isInfra ? 'POD' : 'main'];
       const labels = {
         'io.kubernetes.container.name': part,
