@@ -8,8 +8,8 @@ import { createCommandLine, parseArguments, runProgram, wholeNumber, type Comman
 import { mainOf, startPostgresCluster, withDisposables } from '@muster/testkit';
 import { median, pairedRatio } from '@muster/testkit/report';
 import { buildOldVersion } from '../../test/support/old-version.js';
-import { tableSizes } from './table-sizes.js';
-import { createSide, type Cost, type Traffic } from './side.js';
+import { diskUse } from './disk-use.js';
+import { createSide, type Cost, type Side, type Traffic } from './side.js';
 
 interface Options {
   before: string;
@@ -19,15 +19,14 @@ interface Options {
 }
 
 /** Rounds in which the code is compiled. They do not count. */
-const WARM_UP_ROUNDS = 2;
+const WARM_UP_ROUNDS = 3;
 
 const CASES: Readonly<Record<string, Traffic>> = {
-  'first snapshot': { kind: 'first', percent: 0, perHost: 1, cached: true },
   unchanged: { kind: 'none', percent: 0, perHost: 8, cached: true },
   '10 % restarted': { kind: 'restarted', percent: 10, perHost: 4, cached: true },
   '10 % restarted, rows compared': { kind: 'restarted', percent: 10, perHost: 2, cached: false },
-  '10 % aged': { kind: 'aged', percent: 10, perHost: 4, cached: true },
   '100 % restarted': { kind: 'restarted', percent: 100, perHost: 2, cached: true },
+  'first snapshot': { kind: 'first', percent: 0, perHost: 1, cached: true },
 };
 
 const commandLine = createCommandLine(
@@ -52,8 +51,35 @@ function withoutFacts({
   return container;
 }
 
-async function run({ before, rounds, hosts, containers }: Options, { progress, write }: CommandIo): Promise<number> {
-  const oldMain = (await buildOldVersion(before)).mainOf('api');
+/** Returns the costs of both sides in each round. */
+async function comparePair(
+  pair: readonly [Side, Side],
+  traffic: Traffic,
+  { rounds, hosts }: Pick<Options, 'rounds' | 'hosts'>,
+): Promise<[Cost[], Cost[]]> {
+  const costs: [Cost[], Cost[]] = [[], []];
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+    const senders = await Promise.all(pair.map((side) => side.prepare(traffic)));
+    const sums = pair.map((): Cost => ({ node: 0, postgres: 0 }));
+    globalThis.gc?.();
+    for (let index = 0; index < traffic.perHost * hosts; index++) {
+      // The order alternates, so that no version always has the first turn.
+      for (const place of index % 2 === 0 ? [0, 1] : [1, 0]) {
+        const { node, postgres } = await senders[place]!(index);
+        sums[place]!.node += node;
+        sums[place]!.postgres += postgres;
+      }
+    }
+    if (round >= 0) costs.forEach((own, place) => own.push(sums[place]!));
+  }
+  return costs;
+}
+
+async function run(
+  { before: version, rounds, hosts, containers }: Options,
+  { progress, write }: CommandIo,
+): Promise<number> {
+  const oldMain = (await buildOldVersion(version)).mainOf('api');
   await withDisposables(async (use) => {
     // No checkpoint and no autovacuum runs during a turn, because it would count for one version only.
     const settings = {
@@ -67,51 +93,37 @@ async function run({ before, rounds, hosts, containers }: Options, { progress, w
     const common = { serverUrl: postgres.url, hosts, containers };
     const open = async (name: string, main: string, convert: (container: Container) => Container) =>
       use(await createSide({ ...common, name, main, convert }), (each) => each.close());
-    const sides = [
-      await open('before', oldMain, withoutFacts),
-      await open('now', mainOf('api'), withoutFacts),
-      await open('facts', mainOf('api'), (container) => container),
-    ];
-
+    const keep = (container: Container) => container;
+    // Sides of one version share compiled code, so only one of them is compared at a time.
+    const pairs = [
+      [await open('before', oldMain, withoutFacts), await open('now', mainOf('api'), withoutFacts)],
+      [await open('before_facts', oldMain, withoutFacts), await open('facts', mainOf('api'), keep)],
+    ] as const;
     write(
-      `| snapshot of ${containers} containers | before | now / before | Node | PostgreSQL | with facts / before |\n`,
+      `| snapshot of ${containers} containers | before | now / before | Node | PostgreSQL | with facts / before | Node | PostgreSQL |\n`,
     );
-    write('| --- | --- | --- | --- | --- | --- |\n');
+    write('| --- | --- | --- | --- | --- | --- | --- | --- |\n');
     for (const [name, traffic] of Object.entries(CASES)) {
-      for (const side of sides) await side.vacuum();
-      const costs = new Map(sides.map((side) => [side, [] as Cost[]]));
-      for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-        const turns = await Promise.all(
-          sides.map(async (side) => ({ side, send: await side.prepare(traffic), cost: { node: 0, postgres: 0 } })),
-        );
-        globalThis.gc?.();
-        for (let index = 0; index < traffic.perHost * hosts; index++) {
-          // The order alternates, so that no version always has the first turn.
-          for (const { send, cost } of index % 2 === 0 ? turns : turns.toReversed()) {
-            const { node, postgres: backend } = await send(index);
-            cost.node += node;
-            cost.postgres += backend;
-          }
+      const cells: string[] = [];
+      for (const pair of pairs) {
+        for (const side of pair) await side.vacuum();
+        const [before, after] = await comparePair(pair, traffic, { rounds, hosts });
+        const total = ({ node, postgres }: Cost) => node + postgres;
+        if (cells.length === 0) cells.push(`${(median(before.map(total)) / traffic.perHost / hosts).toFixed(2)} ms`);
+        for (const part of [total, ({ node }: Cost) => node, (cost: Cost) => cost.postgres]) {
+          const { median: middle, min, max } = pairedRatio(after.map(part), before.map(part))!;
+          cells.push(`${middle.toFixed(3)} (${min.toFixed(2)}–${max.toFixed(2)})`);
         }
-        if (round >= 0) for (const { side, cost } of turns) costs.get(side)!.push(cost);
       }
-      const [base, now, facts] = sides.map((side) => costs.get(side)!);
-      const total = ({ node, postgres }: Cost) => node + postgres;
-      const ratio = (of: Cost[], part: (cost: Cost) => number) => {
-        const { median: middle, min, max } = pairedRatio(of.map(part), base!.map(part))!;
-        return `${middle.toFixed(3)} (${min.toFixed(2)}–${max.toFixed(2)})`;
-      };
-      const cells = [
-        `${(median(base!.map(total)) / traffic.perHost / hosts).toFixed(2)} ms`,
-        ratio(now!, total),
-        ratio(now!, ({ node }) => node),
-        ratio(now!, (cost) => cost.postgres),
-        ratio(facts!, total),
-      ];
       write(`| ${name} | ${cells.join(' | ')} |\n`);
       progress(name);
     }
-    for (const side of sides) write(`\n${side.name}:\n\n${await tableSizes(side.url)}`);
+    const [before, facts] = await Promise.all([pairs[0][0], pairs[1][1]].map(({ url }) => diskUse(url)));
+    write('\n| table, index or column | bytes per row before | with facts |\n| --- | --- | --- |\n');
+    for (const [name, bytes] of facts!) {
+      const old = before!.get(name) ?? 0;
+      if (Math.abs(bytes - old) >= 0.5) write(`| ${name} | ${old.toFixed(0)} | ${bytes.toFixed(0)} |\n`);
+    }
   });
   return 0;
 }

@@ -66,7 +66,7 @@ export async function createSide({ name, main, convert, serverUrl, ...size }: Si
   const addHosts = async () => {
     const hosts = await withConnection(url, (client) => seedHosts(client, `fleet-${seeded}`, size.hosts));
     return hosts.map(({ id }) => {
-      const simulated = simulateHost({ seed: 1, index: seeded++, containers: size.containers, mix: 'running' });
+      const simulated = simulateHost({ seed: 1, index: seeded++, containers: size.containers, mix: 'varied' });
       return { id, simulated, progress: NO_PROGRESS, sequence: 0 };
     });
   };
