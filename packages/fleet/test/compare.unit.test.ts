@@ -1,11 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type {
-  Container,
-  ContainerEvent,
-  ContainerView,
-  Host,
-  SyncSummary,
-} from '@muster/contracts';
+import type { Container, ContainerEvent, ContainerView, Host, SyncSummary } from '@muster/contracts';
 import {
   compareContainers,
   compareCounts,
