@@ -71,7 +71,7 @@ export function compareRemoved({ name, removed }: ExpectedHost, views: readonly 
 
 /** The kinds of events whose `from` and `to` are states of a container. */
 const STATE_EVENT_KINDS: ReadonlySet<EventKind> = new Set([
-  ...(['created', 'started', 'exited', 'restarted', 'paused', 'unpaused', 'removed', 'reappeared'] as const),
+  ...(['created', 'started', 'exited', 'restarted', 'paused', 'unpaused', 'removed', 'reappeared', 'looping'] as const),
 ]);
 
 /** The kinds of events that state why a container's process ended, if it has ended. */
