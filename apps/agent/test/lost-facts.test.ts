@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Container } from '@muster/contracts';
+import { eventually } from '@muster/testkit';
+import { pino } from 'pino';
 import { EngineAddress } from '../src/engine/address.js';
 import { createEngineClient, type EngineClient } from '../src/engine/client.js';
+import { createEngineFollower } from '../src/engine/engine-follower.js';
+import { createEngineGate } from '../src/engine/engine-gate.js';
+import type { EnginePoller } from '../src/engine/engine-poller.js';
 import { createExitHistory, type ExitHistory } from '../src/engine/exit-history.js';
 import type { LastRun } from '../src/engine/exit-reason.js';
 import { createInventory, type Inventory } from '../src/engine/inventory.js';
@@ -126,4 +131,33 @@ test('the ports of a container on Podman stay if an inspection after its restart
   engine.forbidden = /^\/containers\/.+\/json$/;
   setPodman('Up 1 second');
   expect((await readAll(60_000))[0]!.ports).toEqual(before);
+});
+
+test('events that a dead stream hid are read when the stream is renewed, since the last event that arrived', async () => {
+  const stopped = new AbortController();
+  let wallMs = FINISHED_AT - 600_000;
+  const follower = createEngineFollower({
+    ...{ engine: client, inventory, exits, random: () => 0.5, now: () => nowMs, wallNow: () => new Date(wallMs) },
+    gate: createEngineGate({ now: () => nowMs, random: () => 0 }),
+    poller: { invalidateFacts: () => undefined } as unknown as EnginePoller,
+    reporter: { markChanged: () => undefined, invalidate: () => undefined },
+    log: pino({ enabled: false }),
+    times: { renewMs: 300, overlapMs: 20, stableMs: 0 },
+  });
+  const running = follower.run(stopped.signal);
+  try {
+    await follower.settled;
+    engine.emit('start', 'other');
+    await eventually(() => expect(engine.count('pastEvents')).toBeGreaterThan(0));
+    // The stream is silent, and the container ends.
+    wallMs = FINISHED_AT + 1_000;
+    const died = { Type: 'container', Action: 'die', Actor: { ID: 'c' }, timeNano: FINISHED_AT * 1e6 };
+    engine.pastEvents = [JSON.stringify(died)];
+    await eventually(() => expect(exits.decide('c', { ...RUN, exitCode: 3 })?.reason).toBe('crashed'));
+    const sinces = engine.received.flatMap(({ query }) => /since=(\d+)/.exec(query)?.[1] ?? []).map(Number);
+    expect(Math.max(...sinces)).toBeLessThan(FINISHED_AT / 1_000);
+  } finally {
+    stopped.abort();
+    await running;
+  }
 });
