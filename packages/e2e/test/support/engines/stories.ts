@@ -111,7 +111,8 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
       });
       expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(allowed));
       return Object.fromEntries(shown);
-    }, 40_000);
+      // The agent repeats an inspection that failed, for example on a busy machine, after a minute.
+    }, 90_000);
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-engines-'));
