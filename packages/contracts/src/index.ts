@@ -28,6 +28,7 @@ export * from './host-severity.js';
 export * from './host.js';
 export * from './id.js';
 export * from './image-name.js';
+export * from './image-builds.js';
 export * from './images-ports-projects.js';
 export * from './instant.js';
 export * from './labels.js';

@@ -108,6 +108,14 @@ const images = createRoute({
   validateSearch: (search: Record<string, unknown>): { q?: string | undefined } => ({ q: parseFirst(search['q']) }),
   component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
 });
+const imageBuilds = createRoute({
+  ...page,
+  path: '/image-builds',
+  validateSearch: (search: Record<string, unknown>): { image?: string | undefined } => ({
+    image: parseFirst(search['image']),
+  }),
+  component: lazyRouteComponent(() => import('../features/images/image-builds-page'), 'ImageBuildsPage'),
+});
 const ports = createRoute({
   ...page,
   path: '/ports',
@@ -135,7 +143,19 @@ const settings = createRoute({
 });
 
 // The routes are variables because TypeScript widens the types of routes that are created inside this array.
-const pages = [fleet, hosts, containers, host, container, images, ports, events, addHost, settings] as const;
+const pages = [
+  fleet,
+  hosts,
+  containers,
+  host,
+  container,
+  images,
+  imageBuilds,
+  ports,
+  events,
+  addHost,
+  settings,
+] as const;
 const routes = root.addChildren([signIn, setup, invitation, signedInRoute.addChildren(pages)]);
 
 /** Creates the router. A page's script is loaded when the user first opens the page or points at a link to it. */

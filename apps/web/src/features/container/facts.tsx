@@ -18,12 +18,12 @@ type Fact = (container: ContainerView) => ReactNode;
  * field.
  */
 const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
-  image: ({ image }) => (
+  image: ({ image, imageId }) => (
     <>
       <dt>Image</dt>
       <dd>
         <Link to="/containers" search={{ image: [image] }} className="plain-link">
-          <ImageRef image={image} />
+          <ImageRef image={image} imageId={imageId} />
         </Link>
       </dd>
     </>
@@ -161,11 +161,24 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
         </dd>
       </>
     ),
+  imageDigest: ({ imageDigest }) =>
+    imageDigest !== null && (
+      <>
+        <dt>Image digest</dt>
+        <dd className="with-copy">
+          <Link to="/containers" search={{ imageDigest: [imageDigest] }} title={toPlainText(imageDigest)}>
+            <code>
+              <IsolatedText text={imageDigest.replace(/^sha256:([0-9a-f]{12})[0-9a-f]{52}/, '$1')} />
+            </code>
+          </Link>
+          <CopyButton text={imageDigest} label="Copy full image digest" />
+        </dd>
+      </>
+    ),
   name: null,
   state: null,
   labels: null,
   truncated: null,
-  imageDigest: null,
 };
 
 /** The fields of a container as terms and descriptions. */

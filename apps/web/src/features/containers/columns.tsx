@@ -45,7 +45,7 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<Conta
     title: 'Image',
     sort: 'image',
     width: 'minmax(10rem, 1.7fr)',
-    renderCell: ({ image }) => <ImageRef image={image} />,
+    renderCell: ({ image, imageId }) => <ImageRef image={image} imageId={imageId} />,
   },
   ports: {
     title: 'Ports',

@@ -14,6 +14,7 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   problem: undefined,
   exitReason: undefined,
   image: undefined,
+  imageDigest: undefined,
   label: undefined,
   project: undefined,
   service: undefined,
@@ -50,6 +51,7 @@ const FILTER_TITLES = {
   state: 'State',
   health: 'Health',
   image: 'Image',
+  imageDigest: 'Build',
   label: 'Label',
   project: 'Project',
   service: 'Service',
@@ -71,7 +73,7 @@ export function createChips(search: ContainerSearch): Chip[] {
       label: `Exit: ${EXIT_REASON_TITLES[value]}`,
       change: { exitReason: removeValue(search.exitReason, value) },
     })),
-    ...(['state', 'health', 'image', 'label', 'project', 'service'] as const).flatMap((name) =>
+    ...(['state', 'health', 'image', 'imageDigest', 'label', 'project', 'service'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,
         label: `${FILTER_TITLES[name]}:`,

@@ -36,6 +36,7 @@ export interface ContainerSearch {
   problem?: ContainerProblemCode[] | undefined;
   exitReason?: ExitReason[] | undefined;
   image?: string[] | undefined;
+  imageDigest?: string[] | undefined;
   label?: string[] | undefined;
   project?: string[] | undefined;
   service?: string[] | undefined;
@@ -57,6 +58,7 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
     problem: parseChoices(CONTAINER_PROBLEM_CODES, search['problem']),
     exitReason: parseChoices(EXIT_REASONS, search['exitReason']),
     image: parseAll(search['image']),
+    imageDigest: parseAll(search['imageDigest']),
     label: parseAll(search['label']),
     project: parseAll(search['project']),
     service: parseAll(search['service']),

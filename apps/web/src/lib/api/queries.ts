@@ -224,6 +224,14 @@ export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
     api.call('listImages', { query: { ...filters, ...page } }, options),
   );
 
+/** The query for the builds of one image. Its key begins like that of the list, because the same changes make both stale. */
+export const imageBuildsQuery = (image: string) =>
+  queryOptions({
+    queryKey: ['images', 'builds', image],
+    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image } }, { signal }),
+    placeholderData: keepPreviousData,
+  });
+
 export const portsQuery = (filters: FiltersOf<'listPorts'>) =>
   pagedQuery(['ports', filters], (page, options) => api.call('listPorts', { query: { ...filters, ...page } }, options));
 
