@@ -25,7 +25,8 @@ const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'creat
  *   engine was restarting the container, which shows that it has a restart policy.
  */
 export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
-  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e."recordedAt") AS since
+  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e."recordedAt") AS since,
+    count(*)::int AS exits
   FROM (
     SELECT e."workloadKind", e.project, e.service, e.instance, e."recordedAt", e."exitReason", e."to",
       CASE WHEN e."workloadKind" IN (${Prisma.join([...FLEET_WORKLOAD_KINDS])}) AND e.service IS NOT NULL
@@ -62,7 +63,7 @@ export function loopingContainers(organizationId: string, loops: Prisma.Sql): Pr
     AND c.project IS NOT DISTINCT FROM l.project AND c.instance IS NOT DISTINCT FROM l.instance`;
   const ofContainer = Prisma.sql`c."hostId" = l."hostId" AND c."dockerId" = l."dockerId"`;
   return Prisma.sql`
-    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since
+    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since, l.exits
     FROM ${loops} AS l CROSS JOIN LATERAL (
       ${newest(Prisma.sql`l."dockerId" IS NOT NULL AND ${ofContainer}`)}
       UNION ALL
