@@ -170,6 +170,7 @@ describeInChromium('the dashboard', () => {
     await open('/containers?project=blog');
     await page.getByRole('link', { name: 'blog-web-1', exact: true }).waitFor();
     await page.getByText('being replaced').waitFor();
+    await page.getByText('1 container', { exact: true }).waitFor();
     expect(await rows().count()).toBe(2);
     await picture('recreation');
 

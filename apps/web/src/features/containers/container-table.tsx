@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import { VirtualTable } from '../../components/virtual-table';
 import type { Sort } from '../../lib/sort-order';
 import { COLUMN_DEFINITIONS } from './columns';
-import { mergeRecreations } from './recreations';
+import type { ContainerRow } from './recreations';
 import { COLUMNS, type ColumnId, type SortKey } from './search';
 import { nextSort } from './sort';
 
@@ -11,14 +11,12 @@ const keyOf = ({ hostId, dockerId }: ContainerView): string => `${hostId} ${dock
 
 /** A table of any number of containers. */
 export function ContainerTable({
-  rows,
-  total,
   shownColumns,
   sort,
   onSort,
   ...rest
 }: {
-  rows: readonly ContainerView[];
+  rows: readonly ContainerRow[];
   /** The number of rows, or -1 if the number is unknown. */
   total: number;
   shownColumns: readonly ColumnId[];
@@ -36,12 +34,9 @@ export function ContainerTable({
     () => ['name' as const, ...COLUMNS.filter((id) => shownColumns.includes(id))],
     [shownColumns],
   );
-  const shownRows = useMemo(() => mergeRecreations(rows), [rows]);
   return (
     <VirtualTable
       {...rest}
-      rows={shownRows}
-      total={total === -1 ? -1 : total - rows.length + shownRows.length}
       columns={columns}
       definitions={COLUMN_DEFINITIONS}
       keyOf={keyOf}

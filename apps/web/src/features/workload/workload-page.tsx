@@ -7,6 +7,7 @@ import { NotFound } from '../../components/not-found';
 import { containersQuery, timelineQuery } from '../../lib/api/queries';
 import { useTitle } from '../../lib/title';
 import { ContainerTable } from '../containers/container-table';
+import { mergeRecreations } from '../containers/recreations';
 import type { ColumnId } from '../containers/search';
 import { EventDays } from '../events/event-days';
 import { isOfWorkload, workloadFilters, workloadTitle, type WorkloadSearch } from './search';
@@ -70,7 +71,7 @@ function WorkloadContainers({ search }: { search: WorkloadSearch }) {
       </header>
       <ListStates list={list} what="containers" empty={<p className="soft">No container in the last 7 days.</p>}>
         {(items) => {
-          const rows = items.filter(({ workload }) => isOfWorkload(search, workload));
+          const rows = mergeRecreations(items.filter(({ workload }) => isOfWorkload(search, workload)));
           return (
             <ContainerTable
               inline
