@@ -24,7 +24,7 @@ describe.each(testEngines())('a range of published ports, on %s:', (engine) => {
       ((await organization.get(path).query(query).expect(200)).body as Page<Item>).items;
     const relay = (await get<ContainerView>(Paths.containers, {})).find(({ dockerId }) => dockerId === 'relay');
     expect(relay!.ports).toEqual(ports);
-    const portsOf = (query: object) => get<PublishedPort>(Paths.ports, query);
+    const portsOf = (query: object) => get<PublishedPort>('/api/ports', query);
     expect(await portsOf({})).toMatchObject([{ dockerId: 'dns' }, ...ports]);
     for (const port of [16_384, 20_000, 32_767]) {
       expect(await portsOf({ port })).toMatchObject(ports.map((entry) => ({ ...entry, dockerId: 'relay' })));
