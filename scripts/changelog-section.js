@@ -1,6 +1,6 @@
 // Prints the section of a version in CHANGELOG.md, without its heading: the notes of a release.
 //
-//   node scripts/changelog-section.js 0.3.0
+//   node scripts/changelog-section.js 0.4.0
 import { readFileSync } from 'node:fs';
 
 const version = process.argv[2];

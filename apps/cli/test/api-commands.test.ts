@@ -81,6 +81,46 @@ test('a table of events shows a recreation by Compose as one row, and other form
   expect(csv.out.trim().split('\r\n')).toHaveLength(4);
 });
 
+test('the exits of a looping container are one event, with their number and their codes', async () => {
+  const exits = {
+    count: 57,
+    first: '2026-03-01T11:00:00.000Z',
+    last: '2026-03-01T12:00:00.000Z',
+    codes: [
+      { code: 1, reason: 'crashed', count: 40 },
+      { code: 137, reason: 'oom', count: 17 },
+    ],
+  };
+  const event = {
+    id: '1-1',
+    hostId: '11111111-1111-4111-8111-111111111111',
+    hostName: 'edge-1',
+    dockerId: 'a',
+    name: 'web',
+    kind: 'looping',
+    from: 'running',
+    to: 'running',
+    exitCode: 137,
+    exitReason: 'oom',
+    workload: { kind: 'plain', project: null, service: 'web', instance: null },
+    image: null,
+    exits,
+    observedAt: '2026-03-01T12:00:00.000Z',
+    recordedAt: '2026-03-01T12:00:00.000Z',
+  };
+  const requests: string[] = [];
+  handler = (request, response) => {
+    requests.push(request.url ?? '');
+    respondWith([event])(request, response);
+  };
+  const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+  const words = 'exited 57 times in 1 h, codes 1 and 137';
+  expect((await muster(['events', '--kind', 'looping'], null, env)).out).toMatch(new RegExp(` web +looping +${words}`));
+  expect(requests[0]).toContain('kind=looping');
+  expect((await muster(['events', '-o', 'csv'], null, env)).out).toContain(`,web,looping,"${words}"`);
+  expect(JSON.parse((await muster(['events', '-o', 'json'], null, env)).out)).toMatchObject([{ exits }]);
+});
+
 describe('an empty list', () => {
   const run = (...args: string[]) => {
     handler = respondWith([]);

@@ -154,6 +154,20 @@ describe('an event', () => {
     expect(eventStatus(event(fields)).label).toBe(label);
   });
 
+  test('of a loop has the number of exits and their codes', () => {
+    const codes = [
+      { code: 1, reason: 'crashed' as const, count: 40 },
+      { code: 137, reason: 'oom' as const, count: 17 },
+    ];
+    const exits = { count: 57, first: '2026-03-01T11:00:00.000Z', last: '2026-03-01T12:00:00.000Z', codes };
+    const label = 'exited 57 times in 1 h, codes 1 and 137';
+    expect(eventStatus(event({ kind: 'looping', exits }))).toEqual({ icon: 'restarting', label });
+  });
+
+  test('of a kind that a newer server may record has the kind as its label', () => {
+    expect(eventStatus(event({ kind: 'moved_away' as never }))).toEqual({ icon: 'changed', label: 'moved away' });
+  });
+
   test('of each kind can be filtered by a unique label', () => {
     expect([...EVENT_KINDS].sort()).toEqual([...EventKind.options].sort());
     expect(new Set(EVENT_KINDS.map(formatEventKind)).size).toBe(EventKind.options.length);

@@ -85,7 +85,10 @@ const LatestContainer = z.object({
   exit: ContainerExit.nullable(),
   /** The container's workload. A crash loop is counted by workload, so it continues when the container is replaced. */
   workload: Workload,
-  /** For `crash_loop`, the number of the workload's exits with an error within the last hour; otherwise null. */
+  /**
+   * For `crash_loop`, the number of the workload's exits with an error within the last hour; otherwise null. Exits that a
+   * `looping` event counts together are included until an hour after the last of them.
+   */
   exits: Count.nullable(),
   since: Timestamp,
 });

@@ -222,6 +222,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     exitReason: 'oom',
     workload: { kind: 'plain', project: null, service: CONTAINER.name, instance: null },
     image: null,
+    exits: null,
     observedAt: AT,
     recordedAt: AT,
   } satisfies contracts.ContainerEvent,

@@ -110,7 +110,7 @@ export async function readCrashLoops(
     (Omit<CrashLoops, 'images'> & { images: (Omit<ImageRow, 'since'> & { since: string })[] })[]
   >(Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
-    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`)}),
+    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, context.now)}),
     looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`)}),
     troubled AS MATERIALIZED (
       SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, e.exits, ${WORKLOAD}, h.name AS "hostName",

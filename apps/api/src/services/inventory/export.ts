@@ -142,6 +142,10 @@ const EVENT_COLUMNS: Columns<ContainerEvent> = {
   project: ({ workload }) => workload?.project ?? null,
   service: ({ workload }) => workload?.service ?? null,
   instance: ({ workload }) => workload?.instance ?? null,
+  exitCount: ({ kind, exits }) => exits?.count ?? (kind === 'exited' ? 1 : null),
+  firstExitAt: ({ exits }) => exits?.first ?? null,
+  lastExitAt: ({ exits }) => exits?.last ?? null,
+  exitCodes: ({ exits }) => exits?.codes.map(({ code, reason, count }) => `${code ?? reason}*${count}`).join(' ') ?? null,
 };
 
 /** Formats a port like `docker ps`. */

@@ -8,6 +8,8 @@ import {
 import { LongText, type Database, type Prisma, type Statement } from '@muster/db';
 import type { SnapshotDiff } from './diff-snapshot.js';
 import { isList } from './field-comparison.js';
+import { toLoopSteps } from './container-loops.js';
+import { LOOP_STEPS, LOOPING_EVENT } from './loop.sql.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
 import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yielder.js';
@@ -42,6 +44,8 @@ export interface SnapshotWrite {
   heartbeatSeconds: number;
   /** When the containers were listed, according to the host's clock. This time is recorded with the events. */
   eventsObservedAt: Date;
+  /** Whether the exits of looping containers are recorded in one event `looping` an hour, instead of one by one. */
+  foldsLoops: boolean;
 }
 
 export interface HostVersion {
@@ -93,6 +97,7 @@ const PATCHED_FIELDS = fieldsWith('change', 'life');
 
 /** The columns whose values are derived from configuration fields. */
 const DERIVED = '"workloadKind", project, service, instance, "isInfra"';
+const DERIVED_INPUT = DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'r.$&');
 const DERIVED_TYPES = '"workloadKind" text, project text, service text, instance text, "isInfra" boolean';
 
 /** Returns the new value of a field of a row that is written completely. */
@@ -158,31 +163,40 @@ const GUARD = formatAssignments({
 /** The value of `changedAt` that is inserted. `-infinity` means "keep the stored `changedAt`". Only updates use it. */
 const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
 
+/**
+ * In an inserted row, `exitTimes` is null if the row has no step in `loops`, and its loop is kept. If the step is not an
+ * exit, `exitTimes` is empty and is kept, and the loop is updated.
+ */
 const WRITTEN = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
-        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
+        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId",
+        "exitTimes", loop, "loopingSince")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
-        ${DERIVED}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
-        guard."organizationId"
-      FROM guard, json_to_recordset($21::json) AS r(
+        ${DERIVED_INPUT}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
+        guard."organizationId", CASE WHEN l."dockerId" IS NOT NULL THEN COALESCE(l.times, '{}') END, l.loop, l.since
+      FROM guard CROSS JOIN json_to_recordset($22::json) AS r(
         ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
         changed boolean)
+      LEFT JOIN loops AS l ON l."dockerId" = r."dockerId"
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
         (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
         "changedAt" = CASE WHEN excluded."changedAt" = '-infinity' THEN stored."changedAt" ELSE excluded."changedAt" END,
-        "removedAt" = NULL
+        "removedAt" = NULL,
+        "exitTimes" = CASE WHEN cardinality(excluded."exitTimes") > 0 THEN excluded."exitTimes" ELSE stored."exitTimes" END,
+        loop = CASE WHEN excluded."exitTimes" IS NULL THEN stored.loop ELSE excluded.loop END,
+        "loopingSince" = CASE WHEN excluded."exitTimes" IS NULL THEN stored."loopingSince" ELSE excluded."loopingSince" END
       RETURNING (xmax = 0) AS inserted
     `;
 
 const GONE = `), gone AS (
       UPDATE containers SET
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, exit = NULL, digest = '',
-        "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
+        loop = NULL, "loopingSince" = NULL, "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($23::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
@@ -205,26 +219,36 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
         AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
       RETURNING hosts.id, "organizationId", revision, digest
+    ), loops AS MATERIALIZED (
+      ${LOOP_STEPS}
     ${whole ? WRITTEN : ''}), patched AS (
       UPDATE containers AS stored SET
         ${eachField(PATCHED_FIELDS, (column, name) => `${column} = ${patchValue(column, name)}`)},
         health = p.health, "exitCode" = p."exitCode", digest = p.digest,
-        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
-      FROM guard, json_to_recordset($11::json) AS p(
+        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END,
+        "exitTimes" = COALESCE(l.times, stored."exitTimes"),
+        loop = CASE WHEN l."dockerId" IS NULL THEN stored.loop ELSE l.loop END,
+        "loopingSince" = CASE WHEN l."dockerId" IS NULL THEN stored."loopingSince" ELSE l.since END
+      FROM guard CROSS JOIN json_to_recordset($11::json) AS p(
         "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
         changed boolean)
+      LEFT JOIN loops AS l ON l."dockerId" = p."dockerId"
       WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
       RETURNING 1
     ${whole ? GONE : ''}), recorded AS (
       INSERT INTO container_events (
         tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "exitReason", "workloadKind", project, service,
-        instance, image, "observedAt", "recordedAt", "organizationId")
+        instance, image, exits, "observedAt", "recordedAt", "organizationId")
+      SELECT pg_current_xact_id()::text::bigint, guard.id, ${LOOPING_EVENT}, ${ORDER.receivedAt}, guard."organizationId"
+      FROM guard, loops AS l WHERE l.ended IS NOT NULL
+      UNION ALL
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, $12::timestamptz,
+        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, NULL, $12::timestamptz,
         ${ORDER.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($13::json) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8, "exitReason" text,
-        "workloadKind" text, project text, service text, instance text, image text)
+        "workloadKind" text, project text, service text, instance text, image text, "inLoop" boolean)
+      WHERE e."inLoop" IS NULL OR e."dockerId" NOT IN (SELECT "dockerId" FROM loops WHERE folded)
     )
     SELECT guard.revision, guard.digest,
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
@@ -290,6 +314,7 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     base.digest,
     base.observedAt,
     failed,
+    JSON.stringify(write.foldsLoops ? toLoopSteps(diff.events) : []),
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;

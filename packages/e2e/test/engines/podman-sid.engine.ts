@@ -1,0 +1,3 @@
+import { PODMAN_EXITS, describeEngine } from '../support/engines/stories.js';
+
+await describeEngine({ name: 'Podman', version: '', releases: ['sid'] }, PODMAN_EXITS);
