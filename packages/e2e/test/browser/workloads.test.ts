@@ -134,6 +134,7 @@ describeInChromium('the dashboard', () => {
     const loop = page.getByRole('link', { name: /Crash loop: 5 exits in 1 h, last code 1/ });
     await loop.click();
     await page.waitForURL('**/workload?kind=swarm&project=shop&service=web&instance=1');
+    await page.reload();
     await page.getByRole('heading', { name: 'shop/web' }).waitFor();
     const history = page.getByRole('region', { name: 'History' });
     await history.getByText('crashed (1)').nth(4).waitFor();

@@ -102,7 +102,11 @@ function WorkloadHistory({ search }: { search: WorkloadSearch }) {
       </header>
       <ListStates list={list} what="events" empty={<p className="soft">No events in the retention period.</p>}>
         {(items) => (
-          <EventDays events={items} omittedParts={search.hostId === undefined ? [] : ['host']} parent="section" />
+          <EventDays
+            events={items.filter(({ workload }) => workload === null || isOfWorkload(search, workload))}
+            omittedParts={search.hostId === undefined ? [] : ['host']}
+            parent="section"
+          />
         )}
       </ListStates>
     </section>
