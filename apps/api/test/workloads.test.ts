@@ -179,6 +179,10 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       await crash(two, [task('t3', 'web', 1), task('t4', 'web', 1), task('t5', 'web', 1)]);
       await two.sync([task('t6', 'web', 1), task('t7', 'web', 2)]);
       expect(await loopsOf(organization)).toEqual(['t6']);
+      const { containers } = Attention.parse((await organization.get(Paths.attention).expect(200)).body);
+      expect(containers.problems.find(({ kind }) => kind === 'crash_loop')!.groups).toMatchObject([
+        { latest: [{ workload: { kind: 'swarm', project: 'shop', service: 'web', instance: '1' }, exits: 5 }] },
+      ]);
       // Someone stopped the newest task.
       await two.sync([task('t6', 'web', 1, exit(143)), task('t7', 'web', 2)]);
       expect(await loopsOf(organization)).toEqual([]);

@@ -14,7 +14,7 @@ export * from './csv.js';
 export * from './derivation-version.js';
 export * from './enrollment.js';
 export * from './exit-code.js';
-export * from './exit-words.js';
+export * from './describe-exit.js';
 export * from './field-errors.js';
 export * from './fit-container.js';
 export * from './fleet-map.js';

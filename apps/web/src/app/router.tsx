@@ -15,6 +15,7 @@ import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';
 import { prefetchFleet } from '../features/fleet/prefetch';
 import { parseHostSearch } from '../features/hosts/search';
+import { parseWorkloadSearch } from '../features/workload/search';
 import { NotFoundPage } from '../components/not-found';
 import { BASE_PATH } from '../lib/base-path';
 import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
@@ -102,6 +103,12 @@ const container = createRoute({
   path: '/hosts/$hostId/containers/$dockerId',
   component: lazyRouteComponent(() => import('../features/container/container-page'), 'ContainerPage'),
 });
+const workload = createRoute({
+  ...page,
+  path: '/workload',
+  validateSearch: parseWorkloadSearch,
+  component: lazyRouteComponent(() => import('../features/workload/workload-page'), 'WorkloadPage'),
+});
 const images = createRoute({
   ...page,
   path: '/images',
@@ -149,6 +156,7 @@ const pages = [
   containers,
   host,
   container,
+  workload,
   images,
   imageBuilds,
   ports,

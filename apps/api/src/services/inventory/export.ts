@@ -107,6 +107,7 @@ const ALL_COLUMNS = {
   project: ({ workload }: ContainerView) => workload.project,
   service: ({ workload }: ContainerView) => workload.service,
   instance: ({ workload }: ContainerView) => workload.instance,
+  isInfra: ({ isInfra }: ContainerView) => String(isInfra),
 };
 type ColumnName = keyof typeof ALL_COLUMNS;
 
