@@ -38,6 +38,7 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const rows = await snapshot.reader.rows();
   // While replicas of an earlier version run, they and this one would write the same rows in turn.
   const derivesMissing = snapshot.isOwnDigest;
+  let keepsExit = false;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const host = await readHostState(db, hostId, rows, { complete, removedIds, derivesMissing });
     if (host === null) throw new HostDeletedError();
@@ -48,6 +49,8 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
       return staleSummary(hostId, rows, host, verdict, cadence);
     }
     const diff = await diffSnapshotWithYields(host.containers, rows, { complete, removedIds });
+    // An earlier attempt may have completed the rows.
+    keepsExit = diff.keepsExit ||= keepsExit;
     // Count the totals from the rows, because another version of Muster may have counted the stored totals differently.
     const totals = complete ? totalsOf(rows) : null;
     if (!complete) requireContainerLimit(host.containerCount, presentCount(diff, complete));

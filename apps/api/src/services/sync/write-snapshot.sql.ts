@@ -177,9 +177,10 @@ const WRITTEN = `), written AS (
       RETURNING (xmax = 0) AS inserted
     `;
 
+// `exit` stays, because the container may reappear, and its agent may no longer know why it ended.
 const GONE = `), gone AS (
       UPDATE containers SET
-        state = 'exited', status = '', health = NULL, "exitCode" = NULL, exit = NULL, digest = '',
+        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
       WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
