@@ -91,7 +91,6 @@ export async function readCrashLoops(
   exitsReadMax: number = EXITS_READ_MAX,
 ): Promise<CrashLoops> {
   const freshness = freshnessSql(freshnessCutoffs(context)).containers;
-  const isOnline = Prisma.sql`${freshness} = 'online'`;
   const hasRowProblem = Prisma.join(
     Object.values(ROW_PROBLEMS).map((condition) => Prisma.sql`COALESCE(${condition}, FALSE)`),
     ' OR ',
@@ -101,7 +100,7 @@ export async function readCrashLoops(
   >(Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
     repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`)}),
-    looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`, { mayLoop: MAY_LOOP, isOnline })}),
+    looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`)}),
     troubled AS MATERIALIZED (
       SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, h.name AS "hostName",
         'crash_loop' AS kind, (${hasRowProblem}) AS counted
@@ -109,7 +108,7 @@ export async function readCrashLoops(
       CROSS JOIN LATERAL (
         SELECT * FROM containers AS c WHERE c."hostId" = e."hostId" AND c."dockerId" = e."dockerId" OFFSET 0
       ) AS c
-      WHERE h."deletedAt" IS NULL AND ${isOnline} AND ${MAY_LOOP}
+      WHERE h."deletedAt" IS NULL AND ${freshness} = 'online' AND ${MAY_LOOP}
     ), ${groupByImage(Prisma.sql`troubled`)}
     SELECT (SELECT count(*)::int FROM troubled) AS total,
       (SELECT count(*)::int FROM troubled WHERE counted) AS counted,

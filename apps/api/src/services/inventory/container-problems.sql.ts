@@ -91,16 +91,11 @@ export async function isCrashLoopSearchComplete(
  * Returns the filter for containers with one of these problems. Containers in a crash loop are found through their exit
  * events, and the others through the problem counts of their hosts.
  */
-export function problemFilter(
-  codes: readonly ContainerProblemCode[],
-  organizationId: string,
-  { now, isOnline, hostId }: { now: Date; isOnline: Prisma.Sql; hostId?: readonly string[] | undefined },
-): Filter {
+export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
   const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;
   const loops = Prisma.sql`
     WITH repeated AS MATERIALIZED (${repeatedExits(exits)})
-    SELECT "hostId", "dockerId" FROM (
-      ${loopingContainers(organizationId, Prisma.sql`repeated`, { mayLoop: MAY_LOOP, isOnline, hostId })}) AS loops`;
+    SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
   const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));
   const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);
