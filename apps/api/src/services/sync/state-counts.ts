@@ -97,8 +97,8 @@ export class StateTally {
   #truncated = 0;
   #failed = 0;
 
-  add(container: Counted): void {
-    this.#add(container, 1);
+  add(container: Counted, count = 1): void {
+    this.#add(container, count);
   }
 
   remove(container: Counted): void {
