@@ -27,7 +27,11 @@ test.each([
 });
 
 test('the parts of a reference with a name are the whole reference, and the repository is never empty', () => {
-  const part = fc.string({ unit: fc.constantFrom('a', 'b', '1', ':', '/', '@', '-', '.'), minLength: 1, maxLength: 12 });
+  const part = fc.string({
+    unit: fc.constantFrom('a', 'b', '1', ':', '/', '@', '-', '.'),
+    minLength: 1,
+    maxLength: 12,
+  });
   fc.assert(
     fc.property(part, (reference) => {
       const { repository, tag, digest } = splitReference(reference);
