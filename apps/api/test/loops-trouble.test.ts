@@ -4,7 +4,7 @@ import { testEngines } from '@muster/db/testing';
 import { createContainerService } from '../src/services/container.js';
 import { container } from './fixtures.js';
 import { useApi } from './harness.js';
-import { CRASHED, Loop, MINUTE_MS } from './looping-containers.js';
+import { CRASHED, eventsOf, exitsIn, Loop, MINUTE_MS, repeat } from './looping-containers.js';
 
 describe.each(testEngines())('containers that loop while something else goes wrong, on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -19,5 +19,17 @@ describe.each(testEngines())('containers that loop while something else goes wro
     await report(loops.map((loop) => loop.running()));
     expect(await report(loops.map((loop) => loop.exited(CRASHED)))).toMatchObject({ updated: loops.length });
     expect((await host.row('4999'))?.exitTimes).toHaveLength(1);
+  });
+
+  test('have a last count if they are removed while a replica of an earlier version runs', async () => {
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    await host.sync([loop.running()]);
+    await repeat(host, loop, 25);
+    const { syncContainers } = createContainerService(context.api.db, { now: context.api.clock });
+    await syncContainers(host.id, [], { isOwnDigest: false });
+    const events = await eventsOf(host);
+    expect(events.slice(-2).map(({ kind }) => kind)).toEqual(['looping', 'removed']);
+    expect(exitsIn(events)).toBe(25);
   });
 });

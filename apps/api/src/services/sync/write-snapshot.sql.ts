@@ -340,7 +340,8 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     base.observedAt,
     failed,
   ];
-  const loopSteps = write.foldsLoops ? toLoopSteps(diff.events) : [];
+  // The removal of a container ends its loop in any case.
+  const loopSteps = toLoopSteps(diff.events).filter(({ removed }) => removed || write.foldsLoops);
   const loops = loopSteps.length > 0;
   if (loops) values.push(JSON.stringify(loopSteps));
   const whole = diff.writes.length + diff.removals.length > 0;
