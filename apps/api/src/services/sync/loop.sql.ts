@@ -10,6 +10,9 @@ import { LOOP_CODES_MAX, LOOP_EXITS_MIN, LOOP_MS } from './container-loops.js';
 /** Maximum number of hosts whose ended loops one call records. */
 const HOSTS_MAX = 1_000;
 
+/** Maximum number of ended loops that one statement records, so that it ends long before its timeout. */
+const ENDED_MAX = 500;
+
 const HOUR = `INTERVAL '${LOOP_MS} milliseconds'`;
 const [OBSERVED_AT, RECEIVED_AT] = ['$12::timestamptz', '$6::timestamptz'];
 
@@ -113,11 +116,13 @@ const RECORD_ENDED_LOOPS: Statement = {
     WITH locked AS (
       SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     ), guard AS (
-      UPDATE hosts SET revision = revision + 1 FROM locked WHERE hosts.id = locked.id AND revision = $2::int
-      RETURNING hosts.id
+      UPDATE hosts SET revision = revision + 1 FROM locked
+      WHERE hosts.id = locked.id AND revision = $2::int AND "deletedAt" IS NULL
+      RETURNING hosts.id, revision
     ), ended AS MATERIALIZED (
       SELECT c.*, c.loop AS ended FROM guard JOIN containers AS c ON c."hostId" = guard.id
       WHERE c."loopingSince" IS NOT NULL AND c."loopingSince" <= $3::timestamptz - ${HOUR}
+      LIMIT ${ENDED_MAX}
     ), cleared AS (
       UPDATE containers AS c SET loop = NULL, "loopingSince" = NULL
       FROM ended WHERE c."hostId" = ended."hostId" AND c."dockerId" = ended."dockerId"
@@ -128,18 +133,44 @@ const RECORD_ENDED_LOOPS: Statement = {
       FROM ended AS l WHERE l.ended IS NOT NULL
       RETURNING 1
     )
-    SELECT count(*)::int AS count FROM recorded`,
+    SELECT revision, (SELECT count(*) FROM ended)::int AS ended, (SELECT count(*) FROM recorded)::int AS recorded
+    FROM guard`,
 };
 
 /**
- * Records the loops that are an hour old and had no exit since. Any process may call this at any time: a loop is
- * recorded by the transaction that removes it from its container. Resolves with the number of recorded events.
+ * Records the loops that are an hour old and had no exit since, until `isStopped` returns true. Any process may call
+ * this at any time: a loop is recorded by the transaction that removes it from its container. Resolves with the number
+ * of recorded events.
+ * @throws AggregateError if the loops of some hosts could not be recorded, after all other hosts.
  */
-export async function recordEndedLoops(db: Database, now: Date): Promise<number> {
+export async function recordEndedLoops(db: Database, now: Date, isStopped = () => false): Promise<number> {
   let total = 0;
-  for (const { id, revision } of await db.query<{ id: string; revision: number }>(FIND_ENDED_LOOPS, [now])) {
-    const [recorded] = await db.query<{ count: number }>(RECORD_ENDED_LOOPS, [id, revision, now]);
-    total += recorded?.count ?? 0;
+  const failures: unknown[] = [];
+  for (const host of await db.query<{ id: string; revision: number }>(FIND_ENDED_LOOPS, [now])) {
+    try {
+      total += await recordLoopsOfHost(db, host, now, isStopped);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `loops of ${failures.length} hosts were not recorded`);
+  return total;
+}
+
+async function recordLoopsOfHost(
+  db: Database,
+  host: { id: string; revision: number },
+  now: Date,
+  isStopped: () => boolean,
+): Promise<number> {
+  let total = 0;
+  let { revision } = host;
+  for (let ended = ENDED_MAX; ended === ENDED_MAX && !isStopped();) {
+    const values = [host.id, revision, now];
+    const [written] = await db.query<{ revision: number; ended: number; recorded: number }>(RECORD_ENDED_LOOPS, values);
+    if (written === undefined) break;
+    total += written.recorded;
+    ({ revision, ended } = written);
   }
   return total;
 }
