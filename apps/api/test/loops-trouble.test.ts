@@ -1,13 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ContainerInput } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
 import { createContainerService } from '../src/services/container.js';
 import { recordEndedLoops } from '../src/services/sync/index.js';
-import { container } from './fixtures.js';
-import { useApi } from './harness.js';
-import { CRASHED, eventsOf, exitsIn, Loop, MINUTE_MS, repeat } from './looping-containers.js';
+import { container, order } from './fixtures.js';
+import { useApi, type TestHost } from './harness.js';
+import { countKinds, CRASHED, eventsOf, exitsIn, Loop, MINUTE_MS, repeat } from './looping-containers.js';
 
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 describe.each(testEngines())('containers that loop while something else goes wrong, on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -64,5 +66,47 @@ describe.each(testEngines())('containers that loop while something else goes wro
     clock.advance(HOUR_MS);
     expect(await recordEndedLoops(db, clock())).toBe(1_001);
     expect(await db.prisma.containerEvent.count({ where: { hostId: host.id, kind: 'looping' } })).toBe(1_001);
+  });
+
+  /** Returns a function that reports containers as observed at a time according to the host's clock. */
+  const observer = (host: TestHost) => {
+    const stream = randomUUID();
+    let sequence = 0;
+    return (one: ContainerInput, at: number) =>
+      host.sync([one], { 'Snapshot-Complete': 'false', ...order(stream, ++sequence, new Date(at)) });
+  };
+
+  test('have single events again after a clock that was ahead is corrected', async () => {
+    const { clock } = context.api;
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    const report = observer(host);
+    const ahead = (one: ContainerInput) => report(one, clock().getTime() + 365 * DAY_MS);
+    await ahead(loop.running());
+    await repeat(host, loop, 25, { everyMs: 10_000, report: ahead });
+    await repeat(host, loop, 5, { everyMs: 5 * MINUTE_MS, report: (one) => report(one, clock().getTime()) });
+    const events = await eventsOf(host);
+    expect(countKinds(events)).toEqual({ created: 1, exited: 25, started: 25, looping: 1 });
+    expect(exitsIn(events)).toBe(30);
+  });
+
+  test('are counted by the hour in which they exited, even if an agent replays days within a minute', async () => {
+    const { clock } = context.api;
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    const report = observer(host);
+    let at = clock().getTime() - 3 * DAY_MS;
+    await report(loop.running(), at);
+    const replay = async (times: number, everyMs: number) => {
+      for (let index = 0; index < times; index++) {
+        await report(loop.exited(CRASHED), (at += everyMs));
+        await report(loop.running(), at + 1_000);
+      }
+    };
+    await replay(30, MINUTE_MS);
+    await replay(2, DAY_MS);
+    const events = await eventsOf(host);
+    expect(countKinds(events)).toEqual({ created: 1, exited: 22, started: 22, looping: 1 });
+    expect(exitsIn(events)).toBe(32);
   });
 });

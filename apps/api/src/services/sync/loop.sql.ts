@@ -14,7 +14,14 @@ const HOSTS_MAX = 1_000;
 const ENDED_MAX = 500;
 
 const HOUR = `INTERVAL '${LOOP_MS} milliseconds'`;
+const MINUTE = `INTERVAL '1 minute'`;
 const [OBSERVED_AT, RECEIVED_AT] = ['$12::timestamptz', '$6::timestamptz'];
+
+/**
+ * The condition that a time of the host's clock is within the hour before this report. A time that is later than the
+ * report is from a clock that was ahead and has been corrected since. A few seconds are no reason to forget it.
+ */
+const isWithinHour = (at: string): string => `${at} > ${OBSERVED_AT} - ${HOUR} AND ${at} < ${OBSERVED_AT} + ${MINUTE}`;
 
 /** The key of an exit in `loop`. */
 const CODE_KEY = `concat(s.code, '/', s.reason)`;
@@ -36,13 +43,14 @@ const LATEST = `CASE WHEN o.open IS NULL OR s."isError" OR s.code IS NOT NULL AN
  * Selects the new values of a container's columns for each step in `$21` (`LoopStep`), and the loop that has ended.
  *
  * - A loop begins with the first exit that 20 others precede within an hour.
- * - It ends with the first step after an hour. If 20 exits precede this one, too, another loop begins.
+ * - It ends with the first step after an hour, by the clock of the host or of the API. If 20 exits precede this one, too,
+ *   another loop begins.
  * - `folded`: the events of this step are not recorded.
  */
 export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.project, c.service, c.instance, f.folded,
         CASE WHEN o.open IS NULL OR s.removed THEN c.loop END AS ended,
         CASE WHEN s.exits > 0
-          THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[LEAST(s.exits, ${LOOP_EXITS_MIN})]) || c."exitTimes")[1:${LOOP_EXITS_MIN}]
+          THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[LEAST(s.exits, ${LOOP_EXITS_MIN})]) || o.times)[1:${LOOP_EXITS_MIN}]
         END AS times,
         CASE WHEN NOT f.folded THEN NULL WHEN o.open IS NOT NULL THEN c."loopingSince" ELSE ${RECEIVED_AT} END AS since,
         CASE WHEN NOT f.folded THEN NULL WHEN s.exits > 0 THEN jsonb_build_object(
@@ -56,10 +64,12 @@ export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.proj
       JOIN containers AS c ON c."hostId" = guard.id AND c."dockerId" = s."dockerId"
       CROSS JOIN LATERAL (
         SELECT CASE WHEN c."loopingSince" > ${RECEIVED_AT} - ${HOUR} AND c."loopingSince" < ${RECEIVED_AT} + ${HOUR}
-          THEN c.loop END AS open) AS o
+            AND ${isWithinHour(`(c.loop ->> 'first')::timestamptz`)} THEN c.loop END AS open,
+          ARRAY(SELECT at FROM unnest(c."exitTimes") WITH ORDINALITY AS times (at, number)
+            WHERE ${isWithinHour('at')} ORDER BY number) AS times) AS o
       CROSS JOIN LATERAL (
         SELECT NOT s.removed AND (o.open IS NOT NULL
-          OR s.exits > 0 AND COALESCE(c."exitTimes"[${LOOP_EXITS_MIN}] > ${OBSERVED_AT} - ${HOUR}, FALSE)) AS folded
+          OR s.exits > 0 AND cardinality(o.times) >= ${LOOP_EXITS_MIN}) AS folded
       ) AS f
     `;
 
