@@ -109,4 +109,36 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(countKinds(events)).toEqual({ created: 1, exited: 22, started: 22, looping: 1 });
     expect(exitsIn(events)).toBe(32);
   });
+
+  test('have events of their health if they stay up, but not if they exit again', async () => {
+    const { clock, db } = context.api;
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    const withHealth = async () => {
+      const up = { ...loop.running(), status: 'Up 1 second (health: starting)' };
+      await host.sync([up]);
+      clock.advance(5_000);
+      await host.sync([{ ...up, status: 'Up 6 seconds (healthy)' }]);
+      clock.advance(5_000);
+      return up;
+    };
+    let up = await withHealth();
+    for (let index = 0; index < 25; index++) {
+      await host.sync([loop.exited(CRASHED)]);
+      up = await withHealth();
+    }
+    expect(countKinds(await eventsOf(host))).toMatchObject({ exited: 20, started: 20, health_changed: 21 });
+    clock.advance(20 * MINUTE_MS);
+    await host.sync([{ ...up, status: 'Up 20 minutes (unhealthy)', ports: [{ privatePort: 80, type: 'tcp' }] }]);
+    const latest = (await eventsOf(host)).slice(-2);
+    expect(latest.map(({ kind, to }) => [kind, to])).toEqual([
+      ['health_changed', 'unhealthy'],
+      ['updated', { ports: [{ privatePort: 80, type: 'tcp' }] }],
+    ]);
+    // The exits are still counted until their hour is over.
+    expect((await host.row('a'))?.loop).toMatchObject({ count: 5 });
+    clock.advance(40 * MINUTE_MS);
+    await recordEndedLoops(db, clock());
+    expect(exitsIn(await eventsOf(host))).toBe(25);
+  });
 });

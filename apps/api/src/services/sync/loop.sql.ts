@@ -45,15 +45,17 @@ const LATEST = `CASE WHEN o.open IS NULL OR s."isError" OR s.code IS NOT NULL AN
  * - A loop begins with the first exit that 20 others precede within an hour.
  * - It ends with the first step after an hour, by the clock of the host or of the API. If 20 exits precede this one, too,
  *   another loop begins.
- * - `folded`: the events of this step are not recorded.
+ * - `folded`: the events of this step are not recorded. If only the health or the ports of a container change that has
+ *   been up for a minute, its events are recorded, although its loop is still open.
  */
-export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.project, c.service, c.instance, f.folded,
+export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.project, c.service, c.instance,
+        f."isOpen" AND (s.exits IS NOT NULL OR COALESCE(o.times[1] > ${OBSERVED_AT} - ${MINUTE}, FALSE)) AS folded,
         CASE WHEN o.open IS NULL OR s.removed THEN c.loop END AS ended,
         CASE WHEN s.exits > 0
           THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[LEAST(s.exits, ${LOOP_EXITS_MIN})]) || o.times)[1:${LOOP_EXITS_MIN}]
         END AS times,
-        CASE WHEN NOT f.folded THEN NULL WHEN o.open IS NOT NULL THEN c."loopingSince" ELSE ${RECEIVED_AT} END AS since,
-        CASE WHEN NOT f.folded THEN NULL WHEN s.exits > 0 THEN jsonb_build_object(
+        CASE WHEN NOT f."isOpen" THEN NULL WHEN o.open IS NOT NULL THEN c."loopingSince" ELSE ${RECEIVED_AT} END AS since,
+        CASE WHEN NOT f."isOpen" THEN NULL WHEN s.exits > 0 THEN jsonb_build_object(
           'count', COALESCE((o.open ->> 'count')::bigint, 0) + s.exits,
           'first', COALESCE(o.open -> 'first', to_jsonb(${OBSERVED_AT})), 'last', ${OBSERVED_AT},
           'from', COALESCE(o.open ->> 'from', s."from"), 'to', s."to", 'codes', ${CODES})
@@ -69,7 +71,7 @@ export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.proj
             WHERE ${isWithinHour('at')} ORDER BY number) AS times) AS o
       CROSS JOIN LATERAL (
         SELECT NOT s.removed AND (o.open IS NOT NULL
-          OR s.exits > 0 AND cardinality(o.times) >= ${LOOP_EXITS_MIN}) AS folded
+          OR s.exits > 0 AND cardinality(o.times) >= ${LOOP_EXITS_MIN}) AS "isOpen"
       ) AS f
     `;
 
