@@ -110,6 +110,18 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(events)).toBe(32);
   });
 
+  test('have single events after restarts that nobody saw over several days', async () => {
+    const { clock } = context.api;
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    await host.sync([loop.running()]);
+    clock.advance(3 * DAY_MS);
+    await host.sync([{ ...loop.running(), restartCount: 25 }]);
+    clock.advance(MINUTE_MS);
+    await host.sync([loop.exited(CRASHED, { restartCount: 25 })]);
+    expect((await eventsOf(host)).map(({ kind }) => kind)).toEqual(['created', 'restarted', 'exited']);
+  });
+
   test('have events of their health if they stay up, but not if they exit again', async () => {
     const { clock, db } = context.api;
     const host = await enroll();

@@ -23,6 +23,13 @@ const [OBSERVED_AT, RECEIVED_AT] = ['$12::timestamptz', '$6::timestamptz'];
  */
 const isWithinHour = (at: string): string => `${at} > ${OBSERVED_AT} - ${HOUR} AND ${at} < ${OBSERVED_AT} + ${MINUTE}`;
 
+/**
+ * The number of a step's exits that are stored with the time of this report. If the last report is more than an hour
+ * old, the restarts that nobody saw may be just as old.
+ */
+const TIMED_EXITS = `CASE WHEN guard."previousAt" > $10::timestamptz - ${HOUR}
+          THEN LEAST(s.exits, ${LOOP_EXITS_MIN}) ELSE 1 END`;
+
 /** The key of an exit in `loop`. */
 const CODE_KEY = `concat(s.code, '/', s.reason)`;
 
@@ -52,7 +59,7 @@ export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.proj
         f."isOpen" AND (s.exits IS NOT NULL OR COALESCE(o.times[1] > ${OBSERVED_AT} - ${MINUTE}, FALSE)) AS folded,
         CASE WHEN o.open IS NULL OR s.removed THEN c.loop END AS ended,
         CASE WHEN s.exits > 0
-          THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[LEAST(s.exits, ${LOOP_EXITS_MIN})]) || o.times)[1:${LOOP_EXITS_MIN}]
+          THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[${TIMED_EXITS}]) || o.times)[1:${LOOP_EXITS_MIN}]
         END AS times,
         CASE WHEN NOT f."isOpen" THEN NULL WHEN o.open IS NOT NULL THEN c."loopingSince" ELSE ${RECEIVED_AT} END AS since,
         CASE WHEN NOT f."isOpen" THEN NULL WHEN s.exits > 0 THEN jsonb_build_object(

@@ -241,7 +241,7 @@ const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; 
   name,
   text: `
     WITH locked AS (
-      SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
+      SELECT id, "observedAt" AS "previousAt" FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     ), guard AS (
       UPDATE hosts SET
       ${GUARD}
@@ -250,7 +250,7 @@ const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; 
         AND ($18::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $19::timestamptz)
         AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
-      RETURNING hosts.id, "organizationId", revision, digest
+      RETURNING hosts.id, "organizationId", revision, digest, "previousAt"
     ${loops ? LOOPS : ''}${whole ? writtenRows(loops) : ''}), patched AS (
       UPDATE containers AS stored SET
         ${eachField(PATCHED_FIELDS, (column, name) => `${column} = ${patchValue(column, name)}`)},
