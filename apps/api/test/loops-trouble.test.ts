@@ -3,6 +3,7 @@ import type { ContainerInput } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { createContainerService } from '../src/services/container.js';
+import { isCrashLoopSearchComplete } from '../src/services/inventory/container-problems.sql.js';
 import { recordEndedLoops } from '../src/services/sync/index.js';
 import { container, order } from './fixtures.js';
 import { useApi, type TestHost } from './harness.js';
@@ -152,5 +153,26 @@ describe.each(testEngines())('containers that loop while something else goes wro
     clock.advance(40 * MINUTE_MS);
     await recordEndedLoops(db, clock());
     expect(exitsIn(await eventsOf(host))).toBe(25);
+  });
+
+  test('cost their host nothing for events that are not recorded', async () => {
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    await host.sync([loop.running()]);
+    await repeat(host, loop, 20);
+    const { syncContainers } = createContainerService(context.api.db, { now: context.api.clock });
+    const usage = { textBytes: 0, historyBytes: 0 };
+    await syncContainers(host.id, [loop.exited(CRASHED)], { usage });
+    expect(usage.historyBytes).toBe(0);
+  });
+
+  test('make the search for crash loops incomplete if there are more of them than it reads', async () => {
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    await host.sync([loop.running()]);
+    await repeat(host, loop, 21, { exit: { code: 0, reason: 'completed' } });
+    const { db, clock } = context.api;
+    const isComplete = (readMax: number) => isCrashLoopSearchComplete(db, host.organization.id, clock(), readMax);
+    expect([await isComplete(1), await isComplete(2)]).toEqual([false, true]);
   });
 });

@@ -277,11 +277,15 @@ const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; 
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
       ((SELECT count(*) FROM patched)
         ${whole ? '+ (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)' : ''})::int AS updated,
-      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed
+      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed,
+      ${loops ? '(SELECT array_agg("dockerId") FROM loops WHERE folded)' : 'NULL'} AS folded
     FROM guard`,
 });
 
-type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
+type RowsWritten = Omit<SnapshotWritten, 'historyBytes'> & {
+  /** The `dockerId`s of the containers whose recurring events were not recorded. */
+  folded: string[] | null;
+};
 
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false, loops: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true, loops: false });
@@ -357,8 +361,14 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     ? await db.queryWithTimeout<RowsWritten>(statement, values, timeoutMs(bytes))
     : await db.query<RowsWritten>(statement, values);
   if (written === undefined) return null;
-  return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
+  const { folded, ...result } = written;
+  const isFolded = new Set(folded);
+  const foldedEvents = diff.events.filter(({ dockerId, inLoop }) => inLoop && isFolded.has(dockerId));
+  return { ...result, historyBytes: byteLength(events) - byteLength(await stringifyWithYields(foldedEvents, yielder)) };
 }
+
+const byteLength = (pieces: readonly string[]): number =>
+  pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
 
 const toLongText = async (pieces: readonly string[], yielder: Yielder): Promise<LongText> =>
   new LongText(await encodeWithYields(pieces, yielder));
