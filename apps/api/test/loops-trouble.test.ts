@@ -155,6 +155,18 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(await eventsOf(host))).toBe(25);
   });
 
+  test('have a last count, even if the clock of the server was a day ahead', async () => {
+    const { clock, db } = context.api;
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    await host.sync([loop.running()]);
+    await repeat(host, loop, 25);
+    const loopingSince = new Date(clock().getTime() + DAY_MS);
+    await db.prisma.container.updateMany({ where: { hostId: host.id }, data: { loopingSince } });
+    await recordEndedLoops(db, clock());
+    expect(exitsIn(await eventsOf(host))).toBe(25);
+  });
+
   test('cost their host nothing for events that are not recorded', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);

@@ -39,6 +39,9 @@ export const readsAllLoops = (organizationId: string, loopsReadMax: number): Pri
  */
 function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, loopsReadMax: number): Prisma.Sql {
   const from = Prisma.sql`${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz`;
+  // A time in the future is from a clock that was ahead.
+  const since = (first: Prisma.Sql) =>
+    Prisma.sql`LEAST(GREATEST(${first}, ${from}), counted."recordedAt", ${now}::timestamptz)`;
   const ofLoop = (codes: Prisma.Sql) => Prisma.sql`
     CROSS JOIN LATERAL jsonb_each(${codes}) AS codes
     CROSS JOIN LATERAL jsonb_to_record(codes.value) AS counted(code float8, reason text, count int, "recordedAt" timestamptz)
@@ -49,10 +52,10 @@ function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, l
     FROM ${errors} AS e WHERE ${IS_EXIT}
     UNION ALL
     SELECT ${OF_CONTAINER(Prisma.sql`e`)}, counted.reason, counted.count, TRUE,
-      LEAST(GREATEST((e.exits ->> 'first')::timestamptz, ${from}), counted."recordedAt")
+      ${since(Prisma.sql`(e.exits ->> 'first')::timestamptz`)}
     FROM ${errors} AS e ${ofLoop(Prisma.sql`e.exits -> 'codes'`)} AND e.exits IS NOT NULL
     UNION ALL
-    SELECT ${OF_CONTAINER(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, LEAST(GREATEST(c."loopingSince", ${from}), counted."recordedAt")
+    SELECT ${OF_CONTAINER(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, ${since(Prisma.sql`c."loopingSince"`)}
     FROM (${openLoops(organizationId, loopsReadMax)}) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
 }
 

@@ -114,18 +114,25 @@ export const toLoopExits = ({ count, first, last, codes }: StoredLoopExits): Loo
     .sort((a, b) => b.count - a.count || (a.code ?? -1) - (b.code ?? -1)),
 });
 
-/** Selects the hosts with a loop that is an hour old, and their revisions. */
+/**
+ * Returns the condition that a container's loop has ended: it began an hour ago, or in the future, when the API's clock
+ * was ahead.
+ */
+const hasEnded = (now: string): string =>
+  `"loopingSince" IS NOT NULL AND ("loopingSince" <= ${now} - ${HOUR} OR "loopingSince" > ${now} + ${HOUR})`;
+
+/** Selects the hosts with a loop that has ended, and their revisions. */
 const FIND_ENDED_LOOPS: Statement = {
   name: 'find_ended_loops',
   text: `
     SELECT h.id::text AS id, h.revision FROM hosts AS h
     WHERE h."deletedAt" IS NULL AND h.id IN (
-      SELECT "hostId" FROM containers WHERE "loopingSince" IS NOT NULL AND "loopingSince" <= $1::timestamptz - ${HOUR})
+      SELECT "hostId" FROM containers WHERE ${hasEnded('$1::timestamptz')})
     ORDER BY h.id LIMIT ${HOSTS_MAX}`,
 };
 
 /**
- * Records the loops of one host that are an hour old. Increments the revision, so that no snapshot that has read the
+ * Records the loops of one host that have ended. Increments the revision, so that no snapshot that has read the
  * loops before is written. Like `writeSnapshot`, writes nothing if another transaction has the host's lock or has
  * changed its revision.
  */
@@ -140,7 +147,7 @@ const RECORD_ENDED_LOOPS: Statement = {
       RETURNING hosts.id, revision
     ), ended AS MATERIALIZED (
       SELECT c.*, c.loop AS ended FROM guard JOIN containers AS c ON c."hostId" = guard.id
-      WHERE c."loopingSince" IS NOT NULL AND c."loopingSince" <= $3::timestamptz - ${HOUR}
+      WHERE ${hasEnded('$3::timestamptz')}
       LIMIT ${ENDED_MAX}
     ), cleared AS (
       UPDATE containers AS c SET loop = NULL, "loopingSince" = NULL
