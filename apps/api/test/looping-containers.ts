@@ -21,7 +21,7 @@ export class Loop {
     private readonly api: TestApi,
   ) {}
 
-  private facts = (changes: Partial<ContainerInput>) =>
+  private readonly facts = (changes: Partial<ContainerInput>) =>
     container(this.dockerId, { oomKilled: false, restartCount: 0, ports: [], ...changes });
 
   running = () =>
@@ -39,7 +39,7 @@ export async function repeat(
   host: TestHost,
   loop: Loop,
   times: number,
-  { exit = CRASHED, everyMs = MINUTE_MS, report = (one: ContainerInput) => host.sync([one]) as Promise<unknown> } = {},
+  { exit = CRASHED, everyMs = MINUTE_MS, report = (one: ContainerInput): Promise<unknown> => host.sync([one]) } = {},
 ) {
   for (let index = 0; index < times; index++) {
     await report(loop.exited(exit));

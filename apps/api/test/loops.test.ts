@@ -24,8 +24,8 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   /** A process that never remembers the last body of a host. */
   const withoutCache = (host: TestHost) => {
     const { db, clock } = context.api;
-    const { syncContainers } = createContainerService(db, { now: clock, memoryBytesMax: 0 });
-    return (one: ContainerInput) => syncContainers(host.id, [one]);
+    const service = createContainerService(db, { now: clock, memoryBytesMax: 0 });
+    return (one: ContainerInput) => service.syncContainers(host.id, [one]);
   };
 
   const paths: [string, (host: TestHost) => (one: ContainerInput) => Promise<unknown>][] = [
@@ -219,11 +219,11 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   test('has single events while replicas of an earlier version may run', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
-    const { syncContainers } = createContainerService(context.api.db, { now: context.api.clock });
-    await syncContainers(host.id, [loop.running()], { isOwnDigest: false });
+    const service = createContainerService(context.api.db, { now: context.api.clock });
+    await service.syncContainers(host.id, [loop.running()], { isOwnDigest: false });
     for (let index = 0; index < 30; index++) {
-      await syncContainers(host.id, [loop.exited(CRASHED)], { isOwnDigest: false });
-      await syncContainers(host.id, [loop.running()], { isOwnDigest: false });
+      await service.syncContainers(host.id, [loop.exited(CRASHED)], { isOwnDigest: false });
+      await service.syncContainers(host.id, [loop.running()], { isOwnDigest: false });
     }
     expect(countKinds(await eventsOf(host))).toEqual({ created: 1, exited: 30, started: 30 });
   });
