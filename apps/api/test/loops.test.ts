@@ -1,72 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Attention, ContainerEvent, ContainerInput } from '@muster/contracts';
+import type { Attention, ContainerInput } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { createContainerService } from '../src/services/container.js';
 import { recordEndedLoops } from '../src/services/sync/index.js';
-import { container, order } from './fixtures.js';
-import { useApi, type TestApi, type TestHost } from './harness.js';
-
-const MINUTE_MS = 60_000;
-
-interface Exit {
-  code: number;
-  reason: string;
-}
-const CRASHED: Exit = { code: 1, reason: 'crashed' };
-const OUT_OF_MEMORY: Exit = { code: 137, reason: 'oom' };
-
-/** A container that an engine restarts, as an agent reports it. */
-class Loop {
-  exits = 0;
-
-  constructor(
-    readonly dockerId: string,
-    private readonly api: TestApi,
-  ) {}
-
-  private facts = (changes: Partial<ContainerInput>) =>
-    container(this.dockerId, { oomKilled: false, restartCount: 0, ports: [], ...changes });
-
-  running = () =>
-    this.facts({ state: 'running', status: 'Up 1 second', exit: null, startedAt: this.api.clock().toISOString() });
-
-  exited({ code, reason }: Exit, changes: Partial<ContainerInput> = {}) {
-    this.exits += 1;
-    const exit = { code, reason, error: '', finishedAt: this.api.clock().toISOString() };
-    return this.facts({ state: 'exited', status: `Exited (${code}) now`, exit, ...changes });
-  }
-}
-
-/** Lets a container exit and start again `times` times, and reports each change. */
-async function repeat(
-  host: TestHost,
-  loop: Loop,
-  times: number,
-  { exit = CRASHED, everyMs = MINUTE_MS, report = (one: ContainerInput) => host.sync([one]) as Promise<unknown> } = {},
-) {
-  for (let index = 0; index < times; index++) {
-    await report(loop.exited(exit));
-    host.organization.api.clock.advance(everyMs / 2);
-    await report(loop.running());
-    host.organization.api.clock.advance(everyMs / 2);
-  }
-}
-
-async function eventsOf({ organization, id }: TestHost, filter = ''): Promise<ContainerEvent[]> {
-  const { body } = await organization.get(`/api/events?hostId=${id}&limit=200${filter}`).expect(200);
-  return (body as { items: ContainerEvent[] }).items.reverse();
-}
-
-const countKinds = (events: readonly ContainerEvent[]) => {
-  const counts: Record<string, number> = {};
-  for (const { kind } of events) counts[kind] = (counts[kind] ?? 0) + 1;
-  return counts;
-};
-
-/** Returns how many exits a history stands for. */
-const exitsIn = (events: readonly ContainerEvent[]) =>
-  events.reduce((sum, { kind, exits }) => sum + (exits?.count ?? Number(kind === 'exited')), 0);
+import { order } from './fixtures.js';
+import { useApi, type TestHost } from './harness.js';
+import {
+  countKinds,
+  CRASHED,
+  eventsOf,
+  exitsIn,
+  Loop,
+  MINUTE_MS,
+  OUT_OF_MEMORY,
+  repeat,
+} from './looping-containers.js';
 
 describe.each(testEngines())('a container that exits again and again, on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -75,8 +24,8 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   /** A process that never remembers the last body of a host. */
   const withoutCache = (host: TestHost) => {
     const { db, clock } = context.api;
-    const { syncContainers } = createContainerService(db, { now: clock, memoryBytesMax: 0 });
-    return (one: ContainerInput) => syncContainers(host.id, [one]);
+    const service = createContainerService(db, { now: clock, memoryBytesMax: 0 });
+    return (one: ContainerInput) => service.syncContainers(host.id, [one]);
   };
 
   const paths: [string, (host: TestHost) => (one: ContainerInput) => Promise<unknown>][] = [
@@ -270,11 +219,11 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   test('has single events while replicas of an earlier version may run', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
-    const { syncContainers } = createContainerService(context.api.db, { now: context.api.clock });
-    await syncContainers(host.id, [loop.running()], { isOwnDigest: false });
+    const service = createContainerService(context.api.db, { now: context.api.clock });
+    await service.syncContainers(host.id, [loop.running()], { isOwnDigest: false });
     for (let index = 0; index < 30; index++) {
-      await syncContainers(host.id, [loop.exited(CRASHED)], { isOwnDigest: false });
-      await syncContainers(host.id, [loop.running()], { isOwnDigest: false });
+      await service.syncContainers(host.id, [loop.exited(CRASHED)], { isOwnDigest: false });
+      await service.syncContainers(host.id, [loop.running()], { isOwnDigest: false });
     }
     expect(countKinds(await eventsOf(host))).toEqual({ created: 1, exited: 30, started: 30 });
   });

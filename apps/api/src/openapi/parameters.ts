@@ -28,6 +28,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   health: 'Filters by health. Repeatable: matches any.',
   exitReason: 'Filters by why the process ended. Repeatable: matches any.',
   image: 'Filters by image reference, exactly as the engine reports it. Repeatable: matches any.',
+  imageDigest: 'Filters by the digest of the image, such as `sha256:…`. Repeatable: matches any.',
   project: 'Filters by project: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job. Repeatable.',
   service:
     'Filters by service: a Compose or Swarm service, the owner of a Kubernetes pod with the container’s name (`web/nginx`), ' +

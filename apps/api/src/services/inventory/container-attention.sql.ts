@@ -3,7 +3,7 @@ import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { NOT_INFRA } from './container-columns.sql.js';
 import { EXITS_READ_MAX, MAY_LOOP, recentErrors, ROW_PROBLEMS, type RowProblem } from './container-problems.sql.js';
-import { loopingContainers, repeatedExits } from './crash-loops.sql.js';
+import { loopingContainers, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
 import { PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
 
 interface LatestContainer {
@@ -110,7 +110,7 @@ export async function readCrashLoops(
     (Omit<CrashLoops, 'images'> & { images: (Omit<ImageRow, 'since'> & { since: string })[] })[]
   >(Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
-    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, context.now)}),
+    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, context.now, exitsReadMax)}),
     looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`)}),
     troubled AS MATERIALIZED (
       SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, e.exits, ${WORKLOAD}, h.name AS "hostName",
@@ -123,7 +123,8 @@ export async function readCrashLoops(
     ), ${groupByImage(Prisma.sql`troubled`)}
     SELECT (SELECT count(*)::int FROM troubled) AS total,
       (SELECT count(*)::int FROM troubled WHERE counted) AS counted,
-      (SELECT count(*) FROM errors) < ${exitsReadMax}::int AS "isExact",
+      (SELECT count(*) FROM errors) < ${exitsReadMax}::int
+        AND ${readsAllLoops(organizationId, exitsReadMax)} AS "isExact",
       (SELECT COALESCE(json_agg(first), '[]') FROM (${FIRST_IMAGES}) AS first) AS images`);
   if (found === undefined) throw new Error('the search for crash loops returned no row');
   return { ...found, images: found.images.map((image) => ({ ...image, since: new Date(image.since) })) };

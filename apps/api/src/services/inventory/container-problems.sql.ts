@@ -9,9 +9,12 @@ import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
 import { or } from './container-columns.sql.js';
 import type { Filter } from './container-text.sql.js';
-import { CRASH_LOOP_MS, loopingContainers, NO_ERROR_CODES, repeatedExits } from './crash-loops.sql.js';
+import { CRASH_LOOP_MS, loopingContainers, NO_ERROR_CODES, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
 
-/** Maximum number of exits with an error that a search for crash loops reads, newest first. */
+/**
+ * Maximum number of exits with an error that a search for crash loops reads, newest first, and of looping containers
+ * whose exits are not recorded yet.
+ */
 export const EXITS_READ_MAX = 10_000;
 
 const IS_ENDED = Prisma.sql`c.state IN (${Prisma.join([...ENDED_STATES])})`;
@@ -76,9 +79,10 @@ export async function isCrashLoopSearchComplete(
   now: Date,
   exitsReadMax = EXITS_READ_MAX,
 ): Promise<boolean> {
-  const [{ exits } = { exits: 0 }] = await prisma.$queryRaw<{ exits: number }[]>(Prisma.sql`
-    SELECT count(*)::int AS exits FROM (${recentErrors(organizationId, now, exitsReadMax)}) AS e`);
-  return exits < exitsReadMax;
+  const [found] = await prisma.$queryRaw<{ isComplete: boolean }[]>(Prisma.sql`
+    SELECT count(*) < ${exitsReadMax}::int AND ${readsAllLoops(organizationId, exitsReadMax)} AS "isComplete"
+    FROM (${recentErrors(organizationId, now, exitsReadMax)}) AS e`);
+  return found?.isComplete === true;
 }
 
 /**
@@ -86,9 +90,9 @@ export async function isCrashLoopSearchComplete(
  * events, and the others through the problem counts of their hosts.
  */
 export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
-  const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;
   const loops = Prisma.sql`
-    WITH repeated AS MATERIALIZED (${repeatedExits(exits, organizationId, now)})
+    WITH errors AS MATERIALIZED (${recentErrors(organizationId, now)}),
+    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, now, EXITS_READ_MAX)})
     SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
   const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));

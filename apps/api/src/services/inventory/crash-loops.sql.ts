@@ -8,9 +8,6 @@ export const CRASH_LOOP_MS = 3_600_000;
 
 export const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) => Prisma.raw(String(code))));
 
-/** Maximum number of looping containers of which the exits that are not recorded yet are read. */
-const LOOPS_READ_MAX = 10_000;
-
 const UNKNOWN: ExitReason = 'unknown';
 
 /**
@@ -25,14 +22,26 @@ const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'creat
 const OF_CONTAINER = (row: Prisma.Sql) =>
   Prisma.sql`${row}."hostId", ${row}."dockerId", ${row}."workloadKind", ${row}.project, ${row}.service, ${row}.instance`;
 
+/** Selects at most `loopsReadMax` looping containers, whose exits are not recorded yet. */
+const openLoops = (organizationId: string, loopsReadMax: number) => Prisma.sql`
+  SELECT * FROM containers AS c WHERE c."organizationId" = ${organizationId} AND c."loopingSince" IS NOT NULL
+  ORDER BY c."loopingSince" DESC LIMIT ${loopsReadMax}::int`;
+
+/** The condition that `repeatedExits` reads all looping containers. */
+export const readsAllLoops = (organizationId: string, loopsReadMax: number): Prisma.Sql =>
+  Prisma.sql`(SELECT count(*) FROM (${openLoops(organizationId, loopsReadMax)}) AS l) < ${loopsReadMax}::int`;
+
 /**
  * Selects the exits with the code of an error: those of the events that `errors` selects, and those of looping
  * containers, which are not recorded one by one (ADR 24). Of these, each row stands for all exits with one code and
  * reason. They count until an hour after the last one. A container that loops has a restart policy, or something else
  * restarts it.
  */
-function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date): Prisma.Sql {
+function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, loopsReadMax: number): Prisma.Sql {
   const from = Prisma.sql`${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz`;
+  // A time in the future is from a clock that was ahead.
+  const since = (first: Prisma.Sql) =>
+    Prisma.sql`LEAST(GREATEST(${first}, ${from}), counted."recordedAt", ${now}::timestamptz)`;
   const ofLoop = (codes: Prisma.Sql) => Prisma.sql`
     CROSS JOIN LATERAL jsonb_each(${codes}) AS codes
     CROSS JOIN LATERAL jsonb_to_record(codes.value) AS counted(code float8, reason text, count int, "recordedAt" timestamptz)
@@ -43,14 +52,11 @@ function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date): 
     FROM ${errors} AS e WHERE ${IS_EXIT}
     UNION ALL
     SELECT ${OF_CONTAINER(Prisma.sql`e`)}, counted.reason, counted.count, TRUE,
-      LEAST(GREATEST((e.exits ->> 'first')::timestamptz, ${from}), counted."recordedAt")
+      ${since(Prisma.sql`(e.exits ->> 'first')::timestamptz`)}
     FROM ${errors} AS e ${ofLoop(Prisma.sql`e.exits -> 'codes'`)} AND e.exits IS NOT NULL
     UNION ALL
-    SELECT ${OF_CONTAINER(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, LEAST(GREATEST(c."loopingSince", ${from}), counted."recordedAt")
-    FROM (
-      SELECT * FROM containers AS c WHERE c."organizationId" = ${organizationId} AND c."loopingSince" IS NOT NULL
-      ORDER BY c."loopingSince" DESC LIMIT ${LOOPS_READ_MAX}::int
-    ) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
+    SELECT ${OF_CONTAINER(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, ${since(Prisma.sql`c."loopingSince"`)}
+    FROM (${openLoops(organizationId, loopsReadMax)}) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
 }
 
 /**
@@ -63,7 +69,12 @@ function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date): 
  * - Requested and completed exits do not count. Exits of unknown cause count if there are three of them, or if the
  *   engine was restarting the container, which shows that it has a restart policy.
  */
-export const repeatedExits = (errors: Prisma.Sql, organizationId: string, now: Date): Prisma.Sql => Prisma.sql`
+export const repeatedExits = (
+  errors: Prisma.Sql,
+  organizationId: string,
+  now: Date,
+  loopsReadMax: number,
+): Prisma.Sql => Prisma.sql`
   SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e.since) AS since,
     sum(e.exits)::int AS exits
   FROM (
@@ -71,7 +82,7 @@ export const repeatedExits = (errors: Prisma.Sql, organizationId: string, now: D
       CASE WHEN e."workloadKind" IN (${Prisma.join([...FLEET_WORKLOAD_KINDS])}) AND e.service IS NOT NULL
         THEN NULL ELSE e."hostId" END AS "hostId",
       CASE WHEN e."workloadKind" IS NULL OR e.service IS NULL THEN e."dockerId" END AS "dockerId"
-    FROM (${exitsWithError(errors, organizationId, now)}) AS e
+    FROM (${exitsWithError(errors, organizationId, now, loopsReadMax)}) AS e
     WHERE e.reason IS NULL OR e.reason NOT IN (${Prisma.join([...NO_ERROR_REASONS])})
   ) AS e
   GROUP BY e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance

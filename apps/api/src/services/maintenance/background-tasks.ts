@@ -50,7 +50,9 @@ export function startBackgroundTasks(
     start('record of this process', replica.intervalMs, () => replica.record()),
     start('salt of digests', digestSalts.intervalMs, () => digestSalts.refresh()),
     start('correction of future timestamps', FUTURE_INSTANTS_INTERVAL_MS, () => liveness.lowerFutureInstants()),
-    start('record of ended loops', LOOPS_INTERVAL_MS, async () => void (await recordEndedLoops(db, clock.now()))),
+    start('record of ended loops', LOOPS_INTERVAL_MS, async (isStopped) => {
+      await recordEndedLoops(db, clock.now(), isStopped);
+    }),
     start('retention', RETENTION_INTERVAL_MS, async (isStopped) => {
       const pruned = await retention.prune(isStopped);
       if (pruned.containers + pruned.hosts + pruned.events + pruned.tokens > 0)

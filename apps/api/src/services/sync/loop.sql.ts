@@ -10,8 +10,25 @@ import { LOOP_CODES_MAX, LOOP_EXITS_MIN, LOOP_MS } from './container-loops.js';
 /** Maximum number of hosts whose ended loops one call records. */
 const HOSTS_MAX = 1_000;
 
+/** Maximum number of ended loops that one statement records, so that it ends long before its timeout. */
+const ENDED_MAX = 500;
+
 const HOUR = `INTERVAL '${LOOP_MS} milliseconds'`;
+const MINUTE = `INTERVAL '1 minute'`;
 const [OBSERVED_AT, RECEIVED_AT] = ['$12::timestamptz', '$6::timestamptz'];
+
+/**
+ * The condition that a time of the host's clock is within the hour before this report. A time that is later than the
+ * report is from a clock that was ahead and has been corrected since. A few seconds are no reason to forget it.
+ */
+const isWithinHour = (at: string): string => `${at} > ${OBSERVED_AT} - ${HOUR} AND ${at} < ${OBSERVED_AT} + ${MINUTE}`;
+
+/**
+ * The number of a step's exits that are stored with the time of this report. If the last report is more than an hour
+ * old, the restarts that nobody saw may be just as old.
+ */
+const TIMED_EXITS = `CASE WHEN guard."previousAt" > $10::timestamptz - ${HOUR}
+          THEN LEAST(s.exits, ${LOOP_EXITS_MIN}) ELSE 1 END`;
 
 /** The key of an exit in `loop`. */
 const CODE_KEY = `concat(s.code, '/', s.reason)`;
@@ -33,16 +50,19 @@ const LATEST = `CASE WHEN o.open IS NULL OR s."isError" OR s.code IS NOT NULL AN
  * Selects the new values of a container's columns for each step in `$21` (`LoopStep`), and the loop that has ended.
  *
  * - A loop begins with the first exit that 20 others precede within an hour.
- * - It ends with the first step after an hour. If 20 exits precede this one, too, another loop begins.
- * - `folded`: the events of this step are not recorded.
+ * - It ends with the first step after an hour, by the clock of the host or of the API. If 20 exits precede this one, too,
+ *   another loop begins.
+ * - `folded`: the events of this step are not recorded. If only the health or the ports of a container change that has
+ *   been up for a minute, its events are recorded, although its loop is still open.
  */
-export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.project, c.service, c.instance, f.folded,
+export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.project, c.service, c.instance,
+        f."isOpen" AND (s.exits IS NOT NULL OR COALESCE(o.times[1] > ${OBSERVED_AT} - ${MINUTE}, FALSE)) AS folded,
         CASE WHEN o.open IS NULL OR s.removed THEN c.loop END AS ended,
         CASE WHEN s.exits > 0
-          THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[LEAST(s.exits, ${LOOP_EXITS_MIN})]) || c."exitTimes")[1:${LOOP_EXITS_MIN}]
+          THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[${TIMED_EXITS}]) || o.times)[1:${LOOP_EXITS_MIN}]
         END AS times,
-        CASE WHEN NOT f.folded THEN NULL WHEN o.open IS NOT NULL THEN c."loopingSince" ELSE ${RECEIVED_AT} END AS since,
-        CASE WHEN NOT f.folded THEN NULL WHEN s.exits > 0 THEN jsonb_build_object(
+        CASE WHEN NOT f."isOpen" THEN NULL WHEN o.open IS NOT NULL THEN c."loopingSince" ELSE ${RECEIVED_AT} END AS since,
+        CASE WHEN NOT f."isOpen" THEN NULL WHEN s.exits > 0 THEN jsonb_build_object(
           'count', COALESCE((o.open ->> 'count')::bigint, 0) + s.exits,
           'first', COALESCE(o.open -> 'first', to_jsonb(${OBSERVED_AT})), 'last', ${OBSERVED_AT},
           'from', COALESCE(o.open ->> 'from', s."from"), 'to', s."to", 'codes', ${CODES})
@@ -53,10 +73,12 @@ export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.proj
       JOIN containers AS c ON c."hostId" = guard.id AND c."dockerId" = s."dockerId"
       CROSS JOIN LATERAL (
         SELECT CASE WHEN c."loopingSince" > ${RECEIVED_AT} - ${HOUR} AND c."loopingSince" < ${RECEIVED_AT} + ${HOUR}
-          THEN c.loop END AS open) AS o
+            AND ${isWithinHour(`(c.loop ->> 'first')::timestamptz`)} THEN c.loop END AS open,
+          ARRAY(SELECT at FROM unnest(c."exitTimes") WITH ORDINALITY AS times (at, number)
+            WHERE ${isWithinHour('at')} ORDER BY number) AS times) AS o
       CROSS JOIN LATERAL (
         SELECT NOT s.removed AND (o.open IS NOT NULL
-          OR s.exits > 0 AND COALESCE(c."exitTimes"[${LOOP_EXITS_MIN}] > ${OBSERVED_AT} - ${HOUR}, FALSE)) AS folded
+          OR s.exits > 0 AND cardinality(o.times) >= ${LOOP_EXITS_MIN}) AS "isOpen"
       ) AS f
     `;
 
@@ -92,18 +114,25 @@ export const toLoopExits = ({ count, first, last, codes }: StoredLoopExits): Loo
     .sort((a, b) => b.count - a.count || (a.code ?? -1) - (b.code ?? -1)),
 });
 
-/** Selects the hosts with a loop that is an hour old, and their revisions. */
+/**
+ * Returns the condition that a container's loop has ended: it began an hour ago, or in the future, when the API's clock
+ * was ahead.
+ */
+const hasEnded = (now: string): string =>
+  `"loopingSince" IS NOT NULL AND ("loopingSince" <= ${now} - ${HOUR} OR "loopingSince" > ${now} + ${HOUR})`;
+
+/** Selects the hosts with a loop that has ended, and their revisions. */
 const FIND_ENDED_LOOPS: Statement = {
   name: 'find_ended_loops',
   text: `
     SELECT h.id::text AS id, h.revision FROM hosts AS h
     WHERE h."deletedAt" IS NULL AND h.id IN (
-      SELECT "hostId" FROM containers WHERE "loopingSince" IS NOT NULL AND "loopingSince" <= $1::timestamptz - ${HOUR})
+      SELECT "hostId" FROM containers WHERE ${hasEnded('$1::timestamptz')})
     ORDER BY h.id LIMIT ${HOSTS_MAX}`,
 };
 
 /**
- * Records the loops of one host that are an hour old. Increments the revision, so that no snapshot that has read the
+ * Records the loops of one host that have ended. Increments the revision, so that no snapshot that has read the
  * loops before is written. Like `writeSnapshot`, writes nothing if another transaction has the host's lock or has
  * changed its revision.
  */
@@ -113,11 +142,13 @@ const RECORD_ENDED_LOOPS: Statement = {
     WITH locked AS (
       SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     ), guard AS (
-      UPDATE hosts SET revision = revision + 1 FROM locked WHERE hosts.id = locked.id AND revision = $2::int
-      RETURNING hosts.id
+      UPDATE hosts SET revision = revision + 1 FROM locked
+      WHERE hosts.id = locked.id AND revision = $2::int AND "deletedAt" IS NULL
+      RETURNING hosts.id, revision
     ), ended AS MATERIALIZED (
       SELECT c.*, c.loop AS ended FROM guard JOIN containers AS c ON c."hostId" = guard.id
-      WHERE c."loopingSince" IS NOT NULL AND c."loopingSince" <= $3::timestamptz - ${HOUR}
+      WHERE ${hasEnded('$3::timestamptz')}
+      LIMIT ${ENDED_MAX}
     ), cleared AS (
       UPDATE containers AS c SET loop = NULL, "loopingSince" = NULL
       FROM ended WHERE c."hostId" = ended."hostId" AND c."dockerId" = ended."dockerId"
@@ -128,18 +159,44 @@ const RECORD_ENDED_LOOPS: Statement = {
       FROM ended AS l WHERE l.ended IS NOT NULL
       RETURNING 1
     )
-    SELECT count(*)::int AS count FROM recorded`,
+    SELECT revision, (SELECT count(*) FROM ended)::int AS ended, (SELECT count(*) FROM recorded)::int AS recorded
+    FROM guard`,
 };
 
 /**
- * Records the loops that are an hour old and had no exit since. Any process may call this at any time: a loop is
- * recorded by the transaction that removes it from its container. Resolves with the number of recorded events.
+ * Records the loops that are an hour old and had no exit since, until `isStopped` returns true. Any process may call
+ * this at any time: a loop is recorded by the transaction that removes it from its container. Resolves with the number
+ * of recorded events.
+ * @throws AggregateError if the loops of some hosts could not be recorded, after all other hosts.
  */
-export async function recordEndedLoops(db: Database, now: Date): Promise<number> {
+export async function recordEndedLoops(db: Database, now: Date, isStopped = () => false): Promise<number> {
   let total = 0;
-  for (const { id, revision } of await db.query<{ id: string; revision: number }>(FIND_ENDED_LOOPS, [now])) {
-    const [recorded] = await db.query<{ count: number }>(RECORD_ENDED_LOOPS, [id, revision, now]);
-    total += recorded?.count ?? 0;
+  const failures: unknown[] = [];
+  for (const host of await db.query<{ id: string; revision: number }>(FIND_ENDED_LOOPS, [now])) {
+    try {
+      total += await recordLoopsOfHost(db, host, now, isStopped);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `loops of ${failures.length} hosts were not recorded`);
+  return total;
+}
+
+async function recordLoopsOfHost(
+  db: Database,
+  host: { id: string; revision: number },
+  now: Date,
+  isStopped: () => boolean,
+): Promise<number> {
+  let total = 0;
+  let { revision } = host;
+  for (let ended = ENDED_MAX; ended === ENDED_MAX && !isStopped();) {
+    const values = [host.id, revision, now];
+    const [written] = await db.query<{ revision: number; ended: number; recorded: number }>(RECORD_ENDED_LOOPS, values);
+    if (written === undefined) break;
+    total += written.recorded;
+    ({ revision, ended } = written);
   }
   return total;
 }

@@ -173,18 +173,19 @@ const KEPT_LOOP = `,
  * In an inserted row, `exitTimes` is null if the row has no step in `loops`, and its loop is kept. If the step is not an
  * exit, `exitTimes` is empty and is kept, and the loop is updated.
  */
-const writtenRows = (loops: boolean): string => `), written AS (
+const writtenRows = (loops: boolean): string => {
+  const rows = `json_to_recordset(${loops ? '$22' : '$21'}::json) AS r(
+        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
+        changed boolean)`;
+  return `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
         ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId"${loops ? ', "exitTimes", loop, "loopingSince"' : ''})
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
         ${DERIVED_INPUT}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
         guard."organizationId"
-        ${loops ? `, CASE WHEN l."dockerId" IS NOT NULL THEN COALESCE(l.times, '{}') END, l.loop, l.since` : ''}
-      FROM guard CROSS JOIN json_to_recordset(${loops ? '$22' : '$21'}::json) AS r(
-        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
-        changed boolean)
-      ${loops ? 'LEFT JOIN loops AS l ON l."dockerId" = r."dockerId"' : ''}
+        ${loops ? `, CASE WHEN r."hasStep" THEN COALESCE(r.times, '{}') END, r.loop, r.since` : ''}
+      FROM guard CROSS JOIN ${loops ? withSteps(rows, 'r') : rows}
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
         (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
@@ -193,6 +194,7 @@ const writtenRows = (loops: boolean): string => `), written AS (
         "removedAt" = NULL ${loops ? KEPT_LOOP : ''}
       RETURNING (xmax = 0) AS inserted
     `;
+};
 
 // `exit` stays, because the container may reappear, and its agent may no longer know why it ended.
 const goneRows = (loops: boolean): string => `), gone AS (
@@ -210,9 +212,21 @@ const LOOPS = `), loops AS MATERIALIZED (
 
 /** The assignments of a row's loop if the row is patched. */
 const PATCHED_LOOP = `,
-        "exitTimes" = COALESCE(l.times, stored."exitTimes"),
-        loop = CASE WHEN l."dockerId" IS NULL THEN stored.loop ELSE l.loop END,
-        "loopingSince" = CASE WHEN l."dockerId" IS NULL THEN stored."loopingSince" ELSE l.since END`;
+        "exitTimes" = COALESCE(p.times, stored."exitTimes"),
+        loop = CASE WHEN p."hasStep" THEN p.loop ELSE stored.loop END,
+        "loopingSince" = CASE WHEN p."hasStep" THEN p.since ELSE stored."loopingSince" END`;
+
+/**
+ * Joins input rows (alias `row`) with their steps. PostgreSQL does not know how many rows either of them has. Without
+ * `OFFSET 0`, it would compare each row with each step: 100 million times if all containers of a large host end.
+ */
+const withSteps = (rows: string, row: string): string => `(
+        SELECT ${row}.*, l."dockerId" IS NOT NULL AS "hasStep", l.times, l.loop, l.since
+        FROM ${rows} LEFT JOIN loops AS l ON l."dockerId" = ${row}."dockerId" OFFSET 0) AS ${row}`;
+
+const PATCH_ROWS = `json_to_recordset($11::json) AS p(
+        "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
+        changed boolean)`;
 
 const ENDED_LOOPS = `SELECT pg_current_xact_id()::text::bigint, guard.id, ${LOOPING_EVENT}, ${ORDER.receivedAt},
         guard."organizationId"
@@ -228,7 +242,7 @@ const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; 
   name,
   text: `
     WITH locked AS (
-      SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
+      SELECT id, "observedAt" AS "previousAt" FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     ), guard AS (
       UPDATE hosts SET
       ${GUARD}
@@ -237,17 +251,14 @@ const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; 
         AND ($18::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $19::timestamptz)
         AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
-      RETURNING hosts.id, "organizationId", revision, digest
+      RETURNING hosts.id, "organizationId", revision, digest, "previousAt"
     ${loops ? LOOPS : ''}${whole ? writtenRows(loops) : ''}), patched AS (
       UPDATE containers AS stored SET
         ${eachField(PATCHED_FIELDS, (column, name) => `${column} = ${patchValue(column, name)}`)},
         health = p.health, "exitCode" = p."exitCode", digest = p.digest,
         "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
         ${loops ? PATCHED_LOOP : ''}
-      FROM guard CROSS JOIN json_to_recordset($11::json) AS p(
-        "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
-        changed boolean)
-      ${loops ? 'LEFT JOIN loops AS l ON l."dockerId" = p."dockerId"' : ''}
+      FROM guard CROSS JOIN ${loops ? withSteps(PATCH_ROWS, 'p') : PATCH_ROWS}
       WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
       RETURNING 1
     ${whole ? goneRows(loops) : ''}), recorded AS (
@@ -267,11 +278,15 @@ const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; 
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
       ((SELECT count(*) FROM patched)
         ${whole ? '+ (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)' : ''})::int AS updated,
-      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed
+      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed,
+      ${loops ? '(SELECT array_agg("dockerId") FROM loops WHERE folded)' : 'NULL'} AS folded
     FROM guard`,
 });
 
-type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
+type RowsWritten = Omit<SnapshotWritten, 'historyBytes'> & {
+  /** The `dockerId`s of the containers whose recurring events were not recorded. */
+  folded: string[] | null;
+};
 
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false, loops: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true, loops: false });
@@ -330,7 +345,8 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     base.observedAt,
     failed,
   ];
-  const loopSteps = write.foldsLoops ? toLoopSteps(diff.events) : [];
+  // The removal of a container ends its loop in any case.
+  const loopSteps = toLoopSteps(diff.events).filter(({ removed }) => removed || write.foldsLoops);
   const loops = loopSteps.length > 0;
   if (loops) values.push(JSON.stringify(loopSteps));
   const whole = diff.writes.length + diff.removals.length > 0;
@@ -346,8 +362,14 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     ? await db.queryWithTimeout<RowsWritten>(statement, values, timeoutMs(bytes))
     : await db.query<RowsWritten>(statement, values);
   if (written === undefined) return null;
-  return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
+  const { folded, ...result } = written;
+  const isFolded = new Set(folded);
+  const foldedEvents = diff.events.filter(({ dockerId, inLoop }) => inLoop && isFolded.has(dockerId));
+  return { ...result, historyBytes: byteLength(events) - byteLength(await stringifyWithYields(foldedEvents, yielder)) };
 }
+
+const byteLength = (pieces: readonly string[]): number =>
+  pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
 
 const toLongText = async (pieces: readonly string[], yielder: Yielder): Promise<LongText> =>
   new LongText(await encodeWithYields(pieces, yielder));
