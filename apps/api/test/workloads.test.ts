@@ -186,8 +186,10 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     await copyRow("'gone' || n", 'now()');
     await copyRow("'other' || n", 'NULL', { service: "'other' || n" });
     await prisma.$executeRawUnsafe('ANALYZE containers');
-    const errors = Prisma.sql`(${recentErrors(organization.id, context.api.clock())})`;
-    const search = loopingContainers(organization.id, Prisma.sql`(${repeatedExits(errors)})`);
+    const now = context.api.clock();
+    const errors = Prisma.sql`(${recentErrors(organization.id, now)})`;
+    const repeated = repeatedExits(errors, organization.id, now, 100);
+    const search = loopingContainers(organization.id, Prisma.sql`(${repeated})`);
     const [executed] = await prisma.$queryRaw<{ 'QUERY PLAN': { Plan: PlanNode }[] }[]>(
       Prisma.sql`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${search}`,
     );
