@@ -57,7 +57,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 /** Examples of required query parameters, without which a call is refused. */
-export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop' };
+export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop', image: 'nginx:1.29' };
 
 interface RequestHeader {
   name: string;
