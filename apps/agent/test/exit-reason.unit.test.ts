@@ -222,7 +222,7 @@ test.each([137, 143, 255])('an end with code %d whose cause was not seen is unkn
   expect(reasonOf({ exitCode }, [DIE])).toBe('unknown');
 });
 
-test('an end that was not seen is unknown, unless the code is 0 and the engine was not away', () => {
+test('an end that was not seen is unknown, unless the code is 0 and the engine was reachable at that time', () => {
   expect(reasonOf({ exitCode: 3 }, [])).toBe('unknown');
   expect(reasonOf({ exitCode: 0 }, [])).toBe('completed');
   const away = { ...DOCKER, absences: [{ fromMs: ENDED_AT - SECOND, toMs: ENDED_AT + SECOND }] };

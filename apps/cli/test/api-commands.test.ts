@@ -177,6 +177,93 @@ test('muster hosts -o wide lists the hosts of an older API, which does not say w
   expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}1 /m);
 });
 
+describe('muster images', () => {
+  const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
+  const build = (number: number, imageDigest: string | null, imageId: string | null, containers: number) => ({
+    ...{
+      build: number,
+      imageDigest,
+      imageId,
+      platform: 'linux/amd64',
+      containers,
+      running: containers,
+      hosts: containers,
+    },
+  });
+  const web = {
+    ...{ image: 'registry:5000/shop/web:41', repository: 'registry:5000/shop/web', tag: '41', digest: null },
+    ...{ imageIds: 2, hosts: 3, containers: 3, running: 3, drift: 'different', buildsMin: 2, buildsMax: 2 },
+    ...{
+      builds: [build(1, digest('a'), null, 2), build(2, digest('b'), null, 1)],
+      hasMoreBuilds: false,
+      isExact: true,
+    },
+  };
+  const local = {
+    ...{ ...web, image: 'demo:1', repository: 'demo', tag: '1', drift: 'unknown', buildsMin: 1, isExact: false },
+    ...{ builds: [build(1, null, digest('c'), 2), build(2, null, digest('d'), 1)] },
+  };
+  const nameless = {
+    ...web,
+    image: digest('e'),
+    repository: null,
+    tag: null,
+    drift: 'none',
+    buildsMin: 1,
+    buildsMax: 1,
+  };
+
+  test('shows repository, tag, builds and drift', async () => {
+    handler = respondWith([local, web, nameless]);
+    const { out } = await muster(['images'], null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['REPOSITORY', 'TAG', 'BUILDS', 'DRIFT', 'HOSTS', 'CONTAINERS', 'RUNNING'],
+      ['demo', '1', '1 to 2', 'unknown', '3+', '3+', '3'],
+      ['registry:5000/shop/web', '41', '2', 'different', '3', '3', '3'],
+      ['<none> (eeeeeeeeeeee)', '-', '1', '-', '3', '3', '3'],
+      [''],
+    ]);
+  });
+
+  test('--builds lists the hosts of each build, and how many hosts are not listed', async () => {
+    const host = (hostName: string) => ({
+      ...{
+        hostId: '11111111-1111-4111-8111-111111111111',
+        hostName,
+        hostFreshness: 'online',
+        containers: 1,
+        running: 1,
+      },
+    });
+    const [first, second] = web.builds;
+    const found = {
+      ...web,
+      builds: [
+        { ...first, hostList: [host('edge-1')] },
+        { ...second, hostList: [host('edge-2')] },
+      ],
+    };
+    const paths: string[] = [];
+    handler = (req, res) => {
+      paths.push(req.url!);
+      json(200, found)(req, res);
+    };
+    const args = ['images', '--builds', web.image];
+    const { out } = await muster(args, null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+    expect(paths).toEqual(['/api/images/builds?image=registry%3A5000%2Fshop%2Fweb%3A41']);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['BUILD', 'DIGEST OR IMAGE ID', 'FROM', 'PLATFORM', 'HOST', 'CONTAINERS', 'RUNNING'],
+      ['1', 'a'.repeat(12), 'digest', 'linux/amd64', 'edge-1', '1', '1'],
+      ['1', 'a'.repeat(12), 'digest', 'linux/amd64', '… and 1 more'],
+      ['2', 'b'.repeat(12), 'digest', 'linux/amd64', 'edge-2', '1', '1'],
+      [''],
+    ]);
+    const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+    expect(JSON.parse((await muster([...args, '-o', 'json'], null, env)).out)).toEqual([found]);
+    expect((await muster(args, { columns: 80, hasColors: false }, env)).out).toContain('run different builds');
+  });
+});
+
 describe('how a process ended', () => {
   const env = () => ({ MUSTER_URL: url(), MUSTER_KEY: KEY });
   const fields = {

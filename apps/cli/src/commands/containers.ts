@@ -45,6 +45,7 @@ interface Options {
   problem?: ContainerProblemCode[];
   exitReason?: ExitReason[];
   image?: string[];
+  imageDigest?: string[];
   label?: string[];
   project?: string[];
   service?: string[];
@@ -82,6 +83,11 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     )
     .addOption(exitReasonOption())
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
+    .option(
+      '--image-digest <digest>',
+      'filter by digest or, for containers without one, image id (repeatable)',
+      collect,
+    )
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
     .addOption(projectOption())
     .addOption(serviceOption())
@@ -151,6 +157,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     problem,
     exitReason,
     image,
+    imageDigest,
     label,
     project,
     service,
@@ -168,6 +175,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     problem,
     exitReason,
     image,
+    imageDigest,
     label,
     project,
     service,

@@ -10,6 +10,7 @@ import { sanitizeCsv } from '../output/format.js';
 import type { Terminal } from '../terminal.js';
 
 interface Options {
+  infra?: boolean;
   format: 'csv' | 'ndjson';
   file?: string;
 }
@@ -21,14 +22,20 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
     .summary('export all containers or all events as CSV or NDJSON')
     .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events']))
     .addOption(new Option('--format <format>', 'file format').choices(['csv', 'ndjson']).default('csv'))
+    .option('--infra', 'include the infra containers of pods')
     .option(
       '--file <file>',
       'write to this file, which is created only when the export is complete (default: standard output)',
     )
-    .action((what: 'containers' | 'events', { format, file }: Options) =>
+    .action((what: 'containers' | 'events', { format, infra, file }: Options) =>
       withApi(terminal, async (client) => {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
-        const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
+        if (infra && what === 'events') throw new CommandError('--infra applies only to containers', ExitCodes.usage);
+        const { body } = await client.call(
+          name,
+          { query: { format, ...(infra ? { infra } : {}) } },
+          { signal: terminal.interrupted },
+        );
         if (body === null) throw new CommandError('the server sent an empty response');
         const chunks = readCompletely(body);
         if (file !== undefined) await writeFileAtomically(file, chunks);

@@ -1,5 +1,5 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
-import { describeExit, describeLoop, isErrorExit } from '@muster/contracts/exit-words';
+import { describeExit, describeLoop, isErrorExit } from '@muster/contracts/describe-exit';
 import type { StatusIcon } from './container-status';
 
 /** The icon and label with which an event is shown. */

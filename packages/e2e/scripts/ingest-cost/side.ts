@@ -115,8 +115,15 @@ const backendsCpuMs = (url: string): Promise<() => number> =>
     const { rows } = await client.query<{ pid: number }>(
       'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
     );
-    return () => rows.reduce((sum, { pid }) => sum + cpuMsOf(pid), 0);
+    const knownMs = new Map<number, number>();
+    return () => {
+      for (const { pid } of rows) {
+        try {
+          knownMs.set(pid, Number.parseInt(readFileSync(`/proc/${pid}/schedstat`, 'utf8')) / 1e6);
+        } catch {
+          // The pool has closed the connection, so its time no longer changes.
+        }
+      }
+      return [...knownMs.values()].reduce((sum, ms) => sum + ms, 0);
+    };
   });
-
-/** Returns the CPU time of a process with one thread, in ms. */
-const cpuMsOf = (pid: number): number => Number.parseInt(readFileSync(`/proc/${pid}/schedstat`, 'utf8')) / 1e6;

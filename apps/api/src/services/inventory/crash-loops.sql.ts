@@ -75,7 +75,8 @@ export const repeatedExits = (
   now: Date,
   loopsReadMax: number,
 ): Prisma.Sql => Prisma.sql`
-  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e.since) AS since
+  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e.since) AS since,
+    sum(e.exits)::int AS exits
   FROM (
     SELECT e."workloadKind", e.project, e.service, e.instance, e.since, e.reason, e.exits, e.restarts,
       CASE WHEN e."workloadKind" IN (${Prisma.join([...FLEET_WORKLOAD_KINDS])}) AND e.service IS NOT NULL
@@ -111,7 +112,7 @@ export function loopingContainers(organizationId: string, loops: Prisma.Sql): Pr
     AND c.project IS NOT DISTINCT FROM l.project AND c.instance IS NOT DISTINCT FROM l.instance`;
   const ofContainer = Prisma.sql`c."hostId" = l."hostId" AND c."dockerId" = l."dockerId"`;
   return Prisma.sql`
-    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since
+    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since, l.exits
     FROM ${loops} AS l CROSS JOIN LATERAL (
       ${newest(Prisma.sql`l."dockerId" IS NOT NULL AND ${ofContainer}`)}
       UNION ALL

@@ -19,7 +19,7 @@ export async function applyDiff(
   const foldsLoops = snapshot.isOwnDigest;
   const written = await writeSnapshot(db, { ...snapshot, base, diff, totals, heartbeatSeconds, foldsLoops });
   if (written === null || !complete) cache.delete(hostId);
-  else cache.set(hostId, { revision: written.revision, digest, ...reader.cacheEntry() });
+  else cache.set(hostId, { revision: written.revision, digest, mayLackExits: diff.keepsExit, ...reader.cacheEntry() });
   if (written === null) return null;
   usage.historyBytes += written.historyBytes;
   const { created, updated, removed } = written;

@@ -196,9 +196,10 @@ const writtenRows = (loops: boolean): string => {
     `;
 };
 
+// `exit` stays, because the container may reappear, and its agent may no longer know why it ended.
 const goneRows = (loops: boolean): string => `), gone AS (
       UPDATE containers SET
-        state = 'exited', status = '', health = NULL, "exitCode" = NULL, exit = NULL, digest = '',
+        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
         ${loops ? 'loop = NULL, "loopingSince" = NULL,' : ''} "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
       WHERE "hostId" = guard.id AND "dockerId" = ANY (${loops ? '$23' : '$22'}::text[]) AND "removedAt" IS NULL

@@ -43,7 +43,7 @@ export async function findEngineFiles(engine: EngineRelease): Promise<string | n
   if (reason === null && (engine.version === '' || !existsSync(root))) {
     reason = await download(engine, root).then(
       () => null,
-      (error: Error) => error.message.slice(-2_000),
+      (error: unknown) => String(error).slice(-2_000),
     );
   }
   const how =
