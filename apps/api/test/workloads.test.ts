@@ -13,7 +13,7 @@ import {
 import { Prisma } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
-import { recentErrors } from '../src/services/inventory/container-problems.sql.js';
+import { EXITS_READ_MAX, recentErrors } from '../src/services/inventory/container-problems.sql.js';
 import { loopingContainers, repeatedExits } from '../src/services/inventory/crash-loops.sql.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
 
@@ -188,7 +188,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     await prisma.$executeRawUnsafe('ANALYZE containers');
     const now = context.api.clock();
     const errors = Prisma.sql`(${recentErrors(organization.id, now)})`;
-    const repeated = repeatedExits(errors, organization.id, now, 100);
+    const repeated = repeatedExits(errors, organization.id, now, EXITS_READ_MAX);
     const search = loopingContainers(organization.id, Prisma.sql`(${repeated})`);
     const [executed] = await prisma.$queryRaw<{ 'QUERY PLAN': { Plan: PlanNode }[] }[]>(
       Prisma.sql`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${search}`,
