@@ -24,7 +24,7 @@ const isWithinHour = (at: string): string => `${at} > ${OBSERVED_AT} - ${HOUR} A
 
 /**
  * The number of a step's exits that are stored with the time of this report. If the last report is more than an hour
- * old, the restarts that nobody saw may be just as old.
+ * old, the restarts between the two reports may be just as old.
  */
 const TIMED_EXITS = `CASE WHEN guard."previousAt" > $10::timestamptz - ${HOUR}
           THEN LEAST(s.exits, ${LOOP_EXITS_MIN}) ELSE 1 END`;

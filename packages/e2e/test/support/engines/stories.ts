@@ -251,6 +251,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     await expectShown('port-owner', { imageDigest: digest });
   }, 60_000);
 
+  // Docker has no pods.
   (isDocker ? test.skip : test)(
     'the infra container of a pod is marked, and owns the ports of the pod',
     async () => {
