@@ -12,6 +12,7 @@ import {
   type Labels,
   type Port,
 } from '@muster/contracts';
+import type { StoredLoopExits } from './container-loops.js';
 import type { ContainerFacts, WorkloadColumns } from './container-row.js';
 import { labelDiffers, portKey, arePortsEqual, sameValues } from './field-comparison.js';
 
@@ -27,8 +28,10 @@ export interface EventDraft extends WorkloadColumns {
   exitReason: ExitReason | null;
   /** The container's image, for `created`, `reappeared` and `removed`; null for all other events. */
   image: string | null;
+  /** The exits that a `looping` event stands for. */
+  exits?: StoredLoopExits;
   /** Number of times that the process ended; absent if nothing happened to the process. */
-  exits?: number;
+  processExits?: number;
   /** Present if the event recurs with each restart, so that it is left out of the history while the container is looping. */
   inLoop?: true;
 }
@@ -146,7 +149,7 @@ export function containerChanges(from: ContainerFacts, to: ContainerFacts): Even
   if (process) {
     const event = record(process, from.state, to.state);
     if (process !== 'paused' && process !== 'unpaused') {
-      event.exits = exitsBetween(process, from, to);
+      event.processExits = exitsBetween(process, from, to);
       event.inLoop = true;
     }
   }
