@@ -150,7 +150,7 @@ export function changeLoop(before: LoopState, step: LoopStep, times: StepTimes):
   const added = step.exits ? (times.isContinuous ? Math.min(step.exits, LOOP_EXITS_MIN) : 1) : 0;
   const change = added === 0 ? KEEP_TIMES : { added, first, last: Math.min(last, first - 1 + LOOP_EXITS_MIN - added) };
   const kept = before.exitTimes.slice(change.first - 1, change.last);
-  const exitTimes = [...Array.from({ length: added }, () => observedMs), ...kept];
+  const exitTimes = added === 0 ? kept : new Array<number>(added).fill(observedMs).concat(kept);
   const loopingSince = loop === null ? null : open === null ? receivedMs : before.loopingSince;
   return { state: { exitTimes, loop, loopingSince }, times: change, ended, isFolded };
 }
@@ -174,11 +174,11 @@ const isWithinHour = (atMs: number, observedMs: number): boolean =>
 
 /** Returns the first and last place, counted from 1, of the times within the hour before a report. */
 function recentTimes(exitTimes: readonly number[], observedMs: number): { first: number; last: number } {
-  const isRecent = (atMs: number) => isWithinHour(atMs, observedMs);
-  const start = exitTimes.findIndex(isRecent);
-  if (start === -1) return { first: 1, last: 0 };
-  const length = exitTimes.slice(start).findIndex((atMs) => !isRecent(atMs));
-  return { first: start + 1, last: length === -1 ? exitTimes.length : start + length };
+  let start = 0;
+  while (start < exitTimes.length && !isWithinHour(exitTimes[start]!, observedMs)) start++;
+  let end = start;
+  while (end < exitTimes.length && isWithinHour(exitTimes[end]!, observedMs)) end++;
+  return { first: start + 1, last: end };
 }
 
 /** Returns a loop after a step. `open` is null if the step begins it. */

@@ -6,10 +6,11 @@ import {
   type ContainerFieldName,
 } from '@muster/contracts';
 import { LongText, type Database, type Prisma, type Statement } from '@muster/db';
-import type { SnapshotDiff } from './diff-snapshot.js';
+import type { ContainerRow } from './container-row.js';
+import type { ContainerPatch, SnapshotDiff } from './diff-snapshot.js';
 import { isList } from './field-comparison.js';
 import type { EventDraft } from './container-changes.js';
-import { LOOP_MS, type LoopChange } from './container-loops.js';
+import { LOOP_MS, type LoopChange, type OpenLoop } from './container-loops.js';
 import type { FoldedLoops } from './fold-loops.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
@@ -275,20 +276,36 @@ type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
 
-/** The columns of a row's exit counts, as the statement reads them. */
-const toLoopInput = ({ state, times: { added, first, last } }: LoopChange) => ({
-  times: `{${added},${first},${last}}`,
-  loop: state?.loop ?? undefined,
-  loopingSince: state?.loopingSince ? new Date(state.loopingSince).toISOString() : undefined,
-});
+/** A change of a row's exit counts, as the statement reads it. */
+interface LoopInput {
+  times?: string;
+  loop?: OpenLoop;
+  loopingSince?: Date;
+}
 
-/** Adds the changes of exit counts to rows or patches. */
-const withLoops = <Row extends { dockerId: string }>(rows: readonly Row[], { changes }: FoldedLoops): readonly Row[] =>
+/** Adds the changes of exit counts to patches, in place: copying them would take longer than anything else here. */
+function addLoops(patches: readonly (ContainerPatch & LoopInput)[], { changes }: FoldedLoops): void {
+  if (changes.size === 0) return;
+  for (const patch of patches) addLoop(patch, changes.get(patch.dockerId));
+}
+
+function addLoop(input: LoopInput, change: LoopChange | undefined): void {
+  if (!change?.state) return;
+  const { added, first, last } = change.times;
+  const { loop, loopingSince } = change.state;
+  input.times = `{${added},${first},${last}}`;
+  if (loop !== null) input.loop = loop;
+  if (loopingSince !== null) input.loopingSince = new Date(loopingSince);
+}
+
+/** Returns the rows with the changes of their exit counts. The rows themselves do not change: another attempt needs them. */
+const withLoops = (rows: readonly ContainerRow[], { changes }: FoldedLoops): readonly ContainerRow[] =>
   changes.size === 0
     ? rows
     : rows.map((row) => {
-        const change = changes.get(row.dockerId);
-        return change === undefined ? row : { ...row, ...toLoopInput(change) };
+        const copy = { ...row };
+        addLoop(copy as LoopInput, changes.get(row.dockerId));
+        return copy;
       });
 
 /** Returns an event as the statement reads it. Null values are left out, because most values are null. */
@@ -332,7 +349,8 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
   const yielder = createYielder();
   const writes = await stringifyWithYields(withLoops(diff.writes, loops), yielder);
-  const patches = await stringifyWithYields(withLoops(diff.patches, loops), yielder);
+  addLoops(diff.patches, loops);
+  const patches = await stringifyWithYields(diff.patches, yielder);
   const events = await stringifyWithYields(loops.events.map(toEventInput), yielder);
   const lengths = [writes, patches, events].flatMap((pieces) => pieces.map(({ length }) => length));
   const bytes = lengths.reduce((sum, length) => sum + length, 0);
