@@ -15,8 +15,8 @@ export interface Check {
   /** Names of the checks that must pass first. If one of them does not pass, this check is skipped. */
   needs: readonly string[];
   /**
-   * `warning` is the fix for a problem with which the agent still works. `isSkipped` means that nothing could be
-   * checked here, but that another check will report the reason.
+   * `warning` is the fix for a problem that does not stop the agent from working. `isSkipped` means that nothing could
+   * be checked here, and that another check reports the reason.
    */
   run(signal: AbortSignal): Promise<{ found: string; warning?: string; isSkipped?: true }>;
   /** The fix for an error without its own advice. */

@@ -76,7 +76,7 @@ export function engineChecks(env: AgentEnv): Check[] {
   ];
 }
 
-/** Returns what to do if the engine refuses /info, without which the agent works, or null if it does not refuse. */
+/** Returns what to do if the engine refuses /info, or null if it does not refuse. The agent works without /info. */
 async function findInfoRefusal(engine: EngineClient, signal: AbortSignal): Promise<string | null> {
   try {
     await engine.info(signal);
@@ -111,8 +111,9 @@ async function findImageRefusal(
 }
 
 /**
- * Inspects up to three containers until one succeeds. A 404 usually means that a container was just removed. If the
- * list still contains all of them, the 404 is a refusal, for example of a proxy.
+ * Inspects up to three containers until one inspection succeeds. A 404 usually means that a container was just removed.
+ * If the list still contains all of the containers, something else caused the 404, such as a proxy that refuses
+ * inspections.
  * @throws CheckError if inspections are refused.
  */
 async function checkInspections(engine: EngineClient, ids: readonly string[], signal: AbortSignal): Promise<void> {

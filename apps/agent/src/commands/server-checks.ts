@@ -31,7 +31,7 @@ const CHECK_TIMEOUT_MS = 10_000;
 
 /**
  * Maximum difference between this machine's clock and the server's, in milliseconds. A larger difference makes times in
- * the history wrong, and a difference of hours can make valid certificates appear invalid.
+ * the history wrong. A difference of hours can make valid certificates appear invalid.
  */
 const CLOCK_SKEW_MS_MAX = 30_000;
 
@@ -108,7 +108,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         if (health.status === 200 && LIVENESS.safeParse(health.json).success) {
           return { found: `Muster answers at ${url.href}` };
         }
-        // A proxy may let only the agent's paths through, which is enough.
+        // A proxy may allow only the paths that the agent uses, which is enough.
         const api = await fetchPath(env, url, Paths.agentToken, signal);
         if (Problem.safeParse(api.json).success || TokenHolder.safeParse(api.json).success) {
           return { found: `Muster answers at ${url.href}, but a proxy answers ${health.status} to ${Paths.health}` };
@@ -175,8 +175,8 @@ function withAdvice<T>(advice: string, action: () => T): T {
 }
 
 /**
- * Checks that the path to the agent's API is open before the first enrollment. The API rejects an enrollment token as
- * an agent token, which shows that the answer is Muster's. The call does not use the token up.
+ * Checks that the agent's API can be reached before the first enrollment. The check sends the enrollment token as if it
+ * were an agent token. The API rejects it, which shows that the answer comes from Muster. The token is not used up.
  */
 async function checkEnrollToken(
   enrollToken: string | null,

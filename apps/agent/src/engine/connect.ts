@@ -8,8 +8,8 @@ import { EngineError } from './errors.js';
 import { SshAgent } from './ssh.js';
 
 /**
- * Keep-alive options. The timeout is short because the agent sends many calls in a row and then none until the next
- * heartbeat.
+ * Keep-alive options. The timeout is short, because the agent makes many calls in quick succession and then none until
+ * the next heartbeat.
  */
 const KEEP_ALIVE = { keepAlive: true, timeout: 4_000 };
 

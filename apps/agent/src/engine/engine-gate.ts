@@ -13,8 +13,8 @@ export interface GateLimits {
   /** Waits after the connection failed. They are short, because an engine that is restarting returns soon. */
   unreachable: BackoffLimits;
   /**
-   * Waits after the engine, or a proxy in front of it, answered with an error or too late. They are long, because the
-   * next answer is probably the same, and because a slow answer is expensive for the engine.
+   * Waits after the engine, or a proxy in front of it, answered with an error or too late. These waits are long for two
+   * reasons: the next answer is probably the same, and a slow answer is expensive for the engine.
    */
   answered: BackoffLimits;
 }
@@ -25,19 +25,19 @@ const GATE_LIMITS_DEFAULT: GateLimits = {
 };
 
 /**
- * The backoff in front of an engine. Every use of the engine waits until the gate is open, so no event, reconnection or
- * request of the API can shorten a wait. The gate closes for both uses if the connection or the list failed. It closes
- * only for new event streams if a stream was refused or ended.
+ * The backoff in front of an engine. Every use of the engine waits until the gate is open. No event, reconnection or
+ * request of the API can shorten a wait. If the connection or the list failed, the gate closes for both uses. If an
+ * event stream was refused or ended, it closes only for new event streams.
  */
 export interface EngineGate {
   /** Records a failure. Failures of requests that were sent before the gate was closed do not extend the wait. */
   failed(use: EngineUse, failure: GateFailure): void;
-  /** Records a success, after which the waits are short again. Only a successful list proves that the engine works. */
+  /** Records a success, after which the waits are short again. Only a successful list shows that the engine works. */
   succeeded(use: EngineUse): void;
   /**
-   * Opens the gate early, because the engine accepts connections again. This happens at most once before the next
-   * successful list, so that an engine that accepts connections but does not list its containers is not polled more
-   * often.
+   * Opens the gate early, because the engine accepts connections again. Until the next successful list, the gate opens
+   * early at most once. Otherwise, an engine that accepts connections but cannot list its containers would be polled
+   * more often.
    */
   reopen(): void;
   /** Returns the monotonic time in milliseconds before which the engine must not be used. */
@@ -75,7 +75,8 @@ export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: 
   return {
     openAt,
     failed(use, failure) {
-      // If the engine accepts event streams but closes the connection of each list, the list fails, not the engine.
+      // The list failed but the connection works, if the engine accepts event streams and closes the connection only
+      // for lists.
       const isConnection = failure === 'unreachable' && !(use === 'list' && wasReopened);
       const name = isConnection ? 'connection' : use;
       const { failures, notBefore } = backoffs[name];

@@ -1,12 +1,12 @@
 import type { ContainerExit, ExitReason } from '@muster/contracts';
 
-/** What an inspection says about the last run of a container. Times are in milliseconds since 1970. */
+/** The last run of a container, as an inspection reports it. Times are in milliseconds since 1970. */
 export interface LastRun {
   /** True while the container's process runs. */
   isRunning: boolean;
   /** Null if the engine never started the container. */
   startedAtMs: number | null;
-  /** Null if the container's process has not ended, or the engine does not know when it ended. */
+  /** Null if the container's process has not exited, or the engine does not know when it exited. */
   finishedAtMs: number | null;
   exitCode: number | null;
   oomKilled: boolean;
@@ -18,7 +18,7 @@ export interface LastRun {
   stopTimeoutMs: number;
 }
 
-/** An event that can show why a container's process ended. */
+/** An event that can show why a container's process exited. */
 export interface ExitEvent {
   action: 'kill' | 'stop' | 'die' | 'oom';
   /** The engine's time, in milliseconds since 1970. */
@@ -30,15 +30,18 @@ export interface ExitEvent {
 /** What is known about the engine itself. */
 export interface EngineRecord {
   /**
-   * Whether the engine sends an event for every stop request. Docker does. Podman often does not, so a non-zero code
-   * there may come from a stop.
+   * Whether the engine sends an event for every stop request. Docker does. Podman often does not, so with Podman, a
+   * non-zero code may come from a stop.
    */
   reportsStops: boolean;
-  /** The last times during which the engine could not be reached, in milliseconds since 1970. */
+  /** The last periods in which the engine could not be reached, in milliseconds since 1970. */
   absences: readonly { fromMs: number; toMs: number }[];
 }
 
-/** The signals that end a process on request, with their numbers. SIGHUP is not one: it usually means a reload. */
+/**
+ * The signals with which a process is asked to exit, and their numbers. SIGHUP is not among them, because it usually
+ * means a reload.
+ */
 const STOPPING_SIGNALS: Readonly<Record<string, number>> = { TERM: 15, INT: 2, QUIT: 3, KILL: 9 };
 
 /** Numbers of the other signals that images use as `StopSignal`, on all architectures that Docker supports on Linux. */
@@ -65,7 +68,7 @@ const KILLED_CODES: ReadonlySet<number> = new Set([128 + 9, 128 + 15]);
 const LOST_CODE = 255;
 
 /**
- * Decides why a container's process ended. Returns null while the process runs, and for a container that was never
+ * Decides why a container's process exited. Returns null while the process runs, and for a container that was never
  * started and has no error. The first rule that matches wins:
  *
  * 1. `failed_to_start`: the engine never started the container, and reports an error.
@@ -108,7 +111,9 @@ function isStopRequested(run: EndedRun, events: readonly ExitEvent[], endedAtMs:
   });
 }
 
-/** Returns whether a signal asks a container to end. Without the signal, the exit code shows which one it was. */
+/**
+ * Returns whether a signal asks a container to exit. If the engine does not report the signal, the exit code shows it.
+ */
 function isStoppingSignal(signal: string | null, { stopSignal, exitCode }: EndedRun): boolean {
   const stopping = [...Object.values(STOPPING_SIGNALS), toSignalNumber(stopSignal)];
   if (signal === null) return exitCode !== null && stopping.includes(exitCode - 128);
@@ -132,7 +137,7 @@ function isCauseUnknown(
   if (exitCode === null || exitCode === LOST_CODE || KILLED_CODES.has(exitCode)) return true;
   if (hasDieEvent) return exitCode !== 0 && !reportsStops;
   if (exitCode !== 0) return true;
-  // Podman leaves the code 0 and an old time in a container that a restart of the host ended.
+  // If a restart of the host ended a container, Podman leaves the code 0 and an old time in it.
   if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_MS_MAX) return true;
   return absences.some(
     ({ fromMs, toMs }) => finishedAtMs >= fromMs - LATE_MS_MAX && finishedAtMs <= toMs + LATE_MS_MAX,

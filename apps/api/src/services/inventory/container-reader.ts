@@ -20,7 +20,9 @@ const ROWS_MAX = 15_000;
  */
 const FIRST_SHARE = 1 / 16;
 
-/** If the first walk finds at least this share of a page, about half of the budget probably suffices for the page. */
+/**
+ * If the first walk finds at least this share of a page, about half of the budget probably suffices for the whole page.
+ */
 const PAGE_SHARE = 1 / 8;
 
 export type ContainerReader = ReturnType<typeof createContainerReader>;
@@ -32,9 +34,9 @@ export function createContainerReader(
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
   /**
-   * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, an index of one
-   * filter is used. It yields all matches, or, if it has the order of the list, the first ones. In all other cases, the
-   * page ends when the budget is used up.
+   * Finds a page in up to three steps. If matches are common, a short scan in the order of the list finds enough of
+   * them. Otherwise, the index of one filter is used, if it yields all matches or has the order of the list. If neither
+   * works, a long scan reads rows until the budget is used up, and the page ends there.
    */
   async function find(search: ContainerSearch) {
     const { hostId, limit, sort } = search.query;
@@ -44,7 +46,7 @@ export function createContainerReader(
       const start = await walkUpTo(Math.ceil(rowsMax * FIRST_SHARE));
       if (!start.isIncomplete) return start;
       if (start.rows.length >= limit * PAGE_SHARE) return walkUpTo(rowsMax);
-      // If there were a second filter, any number of the rows in the ranges might not match it.
+      // Only with a single filter does every row in the ranges match.
       const [filter] = sort.key === 'name' && search.filters.length === 1 ? search.filters : [];
       if (filter?.rangesOfNames) return walkUpTo(rowsMax, filter.rangesOfNames);
     }
