@@ -27,7 +27,7 @@ export function createQueries(
     LONG_STATEMENT_WAIT_MS_MAX,
   );
   // If no connections are reserved for small statements, all larger statements of `query` wait in this queue instead of
-  // in the pool. A small statement then waits only for statements that are already running and for statements of
+  // in the pool. A small statement then waits only for the statements that are already running, and for those of
   // Prisma.
   const queue =
     smallPool === pool
@@ -85,8 +85,8 @@ export function createQueries(
   }
 
   /**
-   * Runs a statement on PGlite, without a transaction. On a server, the transaction is needed only to set the timeout,
-   * which PGlite would not enforce.
+   * Runs a statement on PGlite without a transaction. On a server, a transaction is needed to set the timeout, but
+   * PGlite would not enforce the timeout.
    */
   const queryWithoutTimeout: Database['queryWithTimeout'] = (statement, values) =>
     query(

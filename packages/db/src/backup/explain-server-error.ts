@@ -12,10 +12,10 @@ import {
 const INSUFFICIENT_PRIVILEGE = '42501';
 const DATABASE_MISSING = '3D000';
 
-/** Codes of the classes "invalid authorization specification" and, without a password, "connection rejected". */
+/** Matches PostgreSQL's codes of the class "invalid authorization specification". */
 const LOGIN_REJECTED = /^28...$/;
 
-/** The end of node-postgres's message if the server asks for a password and there is none (pg 8.23.1). */
+/** The end of node-postgres's message if the server asks for a password and none is set (pg 8.23.1). */
 const PASSWORD_MISSING = 'client password must be a string';
 
 /** PostgreSQL's codes for a full disk and for too little memory, which a repeated attempt does not fix. */
