@@ -245,10 +245,10 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       180_000,
     );
 
-    /** Changes the release of the server. Returns the hash of its executable. */
+    /** Changes the executable in the server's release. Returns the hash of the new executable. */
     async function makeNewRelease(): Promise<string> {
       const name = `muster-agent-linux-${process.arch}`;
-      // The system ignores what follows the sections of an executable.
+      // The system ignores data that follows the sections of an executable.
       await appendFile(join(release, name), '\n');
       const hash = createHash('sha256')
         .update(await readFile(join(release, name)))

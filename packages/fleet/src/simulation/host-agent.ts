@@ -36,8 +36,8 @@ export interface Fleet {
   http: Http;
   metrics: Metrics;
   /**
-   * The first snapshot interval that the API sent; null before the first enrollment. The interval determines how often
-   * simulated events happen to the hosts. If the API changes it later, only the rate of the reports changes.
+   * The snapshot interval that the API sent first; null before the first enrollment. It also determines how often
+   * simulated events happen to the hosts. If the API changes the interval later, the rate of the events stays the same.
    */
   intervalMs: number | null;
   /** The simulation's start, in milliseconds since 1970. */
@@ -48,7 +48,7 @@ export interface Fleet {
 
 const AGENT_VERSION = 'simulate';
 
-/** What each heartbeat reports about the machine. */
+/** The facts about the machine that each heartbeat reports. */
 const FACTS = { engine: MACHINE.engine, os: MACHINE.os, agentVersion: AGENT_VERSION };
 
 /** The real agent has the same limit: below this size, compression costs more than it saves. */
@@ -65,7 +65,7 @@ const UNKNOWN_REASON = '"reason":"unknown"';
  */
 const REMOVED_MAX = 20;
 
-/** If a request fails without a response, the API can still receive its snapshot for this long. */
+/** How long after a failed request without a response the API can still receive its snapshot. */
 const STRAGGLER_MS = 5_000;
 
 /** The share of snapshots that each kind of mishap affects if `faults` is 1. */
@@ -97,7 +97,10 @@ export class HostAgent {
   private body: { bytes: Buffer; gzip: boolean } | null = null;
   private observedAtMs = 0;
   private acknowledgedAtMs = Number.NEGATIVE_INFINITY;
-  /** The agent no longer knows why containers ended until this time. The API must keep the reasons that it has. */
+  /**
+   * The agent does not know the reasons of exits before this time, as after a restart. The API must keep the reasons
+   * that it has.
+   */
   private forgottenUntilMs = Number.NEGATIVE_INFINITY;
   /** The digest of the last snapshot, if it was applied. */
   private digest: string | null = null;
@@ -116,7 +119,7 @@ export class HostAgent {
     this.pace = new Pace(this.startAtMs, this.random);
   }
 
-  /** Returns the time at which the agent must be woken, or Infinity after it has left. */
+  /** Returns the time at which `wake` must be called next, or Infinity after the agent has left. */
   nextAtMs(): number {
     if (this.isOver) return Number.POSITIVE_INFINITY;
     return Math.min(this.life?.nextAtMs() ?? Number.POSITIVE_INFINITY, this.pace.next().atMs);
@@ -219,7 +222,7 @@ export class HostAgent {
   }
 
   private async sendHeartbeat(session: AgentSession): Promise<void> {
-    // The digest tells the API that nothing has changed, so a heartbeat omits it while a change is unreported.
+    // A digest tells the API that nothing has changed. A heartbeat therefore omits it while a change is unreported.
     const digest = this.pace.hasChange ? null : this.digest;
     await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, FACTS)));
   }
@@ -279,8 +282,8 @@ export class HostAgent {
   }
 
   /**
-   * Returns the response to the copy that the API applied, for a snapshot that was sent twice. The API must not apply
-   * both copies.
+   * Returns the response to the copy that the API applied, for a snapshot that was sent twice. The API must apply only
+   * one of the copies.
    */
   private appliedOf(answers: readonly Answer<SyncSummary>[]): Answer<SyncSummary> {
     const applied = answers.filter((answer) => answer.kind === 'ok' && answer.data.applied);
