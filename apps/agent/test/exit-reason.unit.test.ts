@@ -51,19 +51,19 @@ describe.each([
     {
       exit0: '0 completed',
       exit5: '5 crashed',
-      // A command that does not exist in a shell that was started.
+      // A shell was started, but the command inside it does not exist.
       exit127: '127 crashed',
-      // A file that is not a program: this version of runc starts it, and it ends with 1.
+      // A file that is not a program. This version of runc starts it, and it exits with code 1.
       execfmt: '1 crashed',
       self143: '143 unknown',
-      // `docker stop` of a process that ignores SIGTERM, of one that ends with 5, and of one that ends with 0.
+      // `docker stop` of three processes: one ignores SIGTERM, one exits with code 5, and one exits with code 0.
       ign: '137 stopped',
       trap5: '5 stopped',
       trap0: '0 stopped',
       // `docker stop` with the image's StopSignal SIGUSR2.
       usr2: '7 stopped',
       killed: '137 stopped',
-      // Reloaded with SIGHUP, and ended a second later because of a signal that does not ask it to end.
+      // SIGHUP reloads the process. A second later, a signal that is not a request to stop makes it exit.
       hup: '3 crashed',
       hupdie: null,
       // Killed by another program of the host.
@@ -77,7 +77,7 @@ describe.each([
       // A clean stop of the engine.
       'engine-stopped': '137 stopped',
       'engine-stopped-exit0': '0 stopped',
-      // The engine, its shims and the container were killed; the events are those of the run before.
+      // The engine, its shims and the container were killed. The events are those of the run before.
       'power-cut': '255 unknown',
       'power-cut-trap0': '255 unknown',
     },
@@ -92,11 +92,11 @@ describe.each([
       exit127: '127 unknown',
       execfmt: '1 unknown',
       self143: '143 unknown',
-      // `podman stop`: this version sends no event of it, and libpod's inspection does not show it either.
+      // `podman stop`. This version sends no event for it, and libpod's inspection does not show it either.
       ign: '137 unknown',
       trap5: '5 unknown',
       apistop: '5 unknown',
-      // `podman kill`: the event has no signal, but the code is that of SIGKILL.
+      // `podman kill`. The event has no signal, but the exit code is that of SIGKILL.
       killed: '137 stopped',
       trap5k: '5 unknown',
       hup: null,
@@ -142,7 +142,7 @@ describe.each([
 
 const SECOND = 1_000;
 const STARTED_AT = Date.parse('2026-11-30T10:00:00Z');
-/** The process ends a minute after its start. */
+/** The process exits a minute after its start. */
 const ENDED_AT = STARTED_AT + 60 * SECOND;
 const RUN: LastRun = {
   isRunning: false,
@@ -157,7 +157,7 @@ const RUN: LastRun = {
 const DOCKER: EngineRecord = { reportsStops: true, absences: [] };
 const PODMAN: EngineRecord = { reportsStops: false, absences: [] };
 const DIE: ExitEvent = { action: 'die', atMs: ENDED_AT, signal: null };
-/** A `kill` event this many milliseconds before the end. */
+/** A `kill` event this many milliseconds before the exit. */
 const kill = (signal: string | null, beforeMs = 100): ExitEvent => ({
   action: 'kill',
   atMs: ENDED_AT - beforeMs,

@@ -25,7 +25,7 @@ import {
 import { SERVICE_USER, missingForMachine, type Machine } from './machine.js';
 import { tokenInvalid } from './scripted-muster.js';
 
-/* These tests run install.sh while an agent runs that the service manager did not start. */
+/* These tests run install.sh while an agent is running that was not started by the service manager. */
 
 let fixture: Fixture;
 let machine: Machine;

@@ -145,7 +145,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     engine.react('inspect', { status: 500 });
     inventory.recordHealth('c', null);
     expect(healthOf(await readContainer('c', 1_000))).toBeNull();
-    // The last known health, if an event confirms it, is reported again.
+    // The last known health is reported again if an event confirms it.
     expect(inventory.recordHealth('c', 'healthy')).toBe(true);
     expect(healthOf(await readContainer('c', 1_000))).toBe('healthy');
   });
@@ -256,7 +256,7 @@ describe('a container that is removed while the engine is read', () => {
       return 'reset';
     });
     await expect(read()).rejects.toThrow(/cannot read the engine/);
-    // The engine was restarted: nothing is held against its containers.
+    // The engine was restarted. Earlier failures of inspections no longer count.
     engine.react('inspect', null);
     engine.react('list', null);
     expect((await readContainer('c0')).startedAt).not.toBeNull();
@@ -344,7 +344,8 @@ describe('without an event,', () => {
   });
 
   test('a container that was inspected while it started is inspected again', async () => {
-    // The engine measures the age from the beginning of the start, but its inspection still had the previous start.
+    // The engine counts the age from the beginning of the start, but the inspection during the start still returned the
+    // previous start time.
     engine.set('c', { status: 'Up 1 second', startedAt: '2026-11-01T10:00:00Z' });
     await readContainer('c');
     engine.set('c', { status: 'Up 2 minutes', startedAt: '2026-11-27T10:00:00Z' });
@@ -388,7 +389,8 @@ describe('a container of an engine that sends no events', () => {
           if (change === 'restart') [startedAtMs, exitedAtMs] = [changedAtMs, null];
           else if (change === 'exit' && exitedAtMs === null) exitedAtMs = changedAtMs;
           const { startedAt, status } = await readRun(startedAtMs, exitedAtMs);
-          // This text does not always show whether the start is current. The text at the next reading does.
+          // If the text contains "Less than a second", it does not show whether the start time is current. The text at
+          // the next reading does.
           if (status.includes('Less than a second')) return;
           expect(startedAt).toBe(isoTime(startedAtMs));
         }

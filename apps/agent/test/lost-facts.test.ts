@@ -70,7 +70,7 @@ test('a reason stays if a later inspection of the same exit fails, and goes with
   const exit = { code: 3, reason: 'crashed', error: '', finishedAt: '2026-11-01T11:00:00.000Z' };
   expect((await readAll())[0]).toMatchObject({ exit });
   engine.forbidden = /^\/containers\/.+\/json$/;
-  // The event arrives a second time, from a new stream.
+  // The event arrives again, through a new stream.
   inventory.invalidate('c');
   expect((await readAll(60_000))[0]).toMatchObject({ exit, startedAt: '2026-11-01T10:00:00.000Z' });
   engine.set('c', { state: 'exited', status: 'Exited (3) 5 seconds ago', inspectedState: FAILED });
@@ -149,7 +149,7 @@ test('events that a dead stream hid are read when the stream is renewed, since t
     await follower.settled;
     engine.emit('start', 'other');
     await eventually(() => expect(engine.count('pastEvents')).toBeGreaterThan(0));
-    // The stream is silent, and the container ends.
+    // The container exits while the stream is silent.
     wallMs = FINISHED_AT + 1_000;
     const died = { Type: 'container', Action: 'die', Actor: { ID: 'c' }, timeNano: FINISHED_AT * 1e6 };
     engine.pastEvents = [JSON.stringify(died)];

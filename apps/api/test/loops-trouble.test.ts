@@ -137,7 +137,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
       ['health_changed', 'unhealthy'],
       ['updated', { ports: [{ privatePort: 80, type: 'tcp' }] }],
     ]);
-    // The exits are still counted until their hour is over.
+    // The exits are still only counted, because their hour is not over.
     expect((await host.row('a'))?.loop).toMatchObject({ count: 5 });
     clock.advance(40 * MINUTE_MS);
     await recordEndedLoops(db, clock());

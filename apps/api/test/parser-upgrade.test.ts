@@ -32,7 +32,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     return { api, waits, refresh, stop: () => record.remove() };
   }
 
-  /** Reports the same containers through each of the replicas, twice, and returns how often the digest was replaced. */
+  /** Reports the same containers to each of the replicas, twice. Returns how often the digest was replaced. */
   async function reportTo(...replicas: Replica[]): Promise<number> {
     let { digest } = await host.host();
     let replaced = 0;

@@ -1,4 +1,4 @@
-/** Tests what follows a container's workload: projects, filters of lists and of the history, and crash loops. */
+/** Tests features that use a container's workload: projects, filters of lists and of the history, and crash loops. */
 import { describe, expect, test } from '@jest/globals';
 import {
   Attention,
@@ -210,7 +210,9 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       return listed.map(({ dockerId }) => dockerId);
     };
 
-    /** Posts snapshots in which each of these containers runs and then exits. The later ones replace the earlier ones. */
+    /**
+     * Posts snapshots in which each of these containers runs and then exits. Each container replaces the one before it.
+     */
     async function crash(host: TestHost, containers: ContainerInput[], how: Partial<ContainerInput> = exit(1)) {
       for (const one of containers) {
         await host.sync([one]);
@@ -264,7 +266,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       }
       expect(await loopsOf(organization)).toEqual(['t6']);
 
-      // If the agent did not see them end, they may have ended long ago.
+      // If the agent did not see the tasks exit, they may have exited long ago.
       const other = await context.api.organization();
       const returned = await other.enroll();
       context.api.clock.advance(6 * MINUTE_MS);

@@ -5,8 +5,8 @@ import { workloadSearch } from '../workload/search';
 import { PROJECT_TERMS, WORKLOAD_TERMS } from '../workload/words';
 
 /**
- * The project of a container, with a link to all of its containers, and the service or the name of a plain container,
- * with a link to the page of the workload.
+ * Shows a container's project, with a link to all of the project's containers. Also shows its service, or the name of a
+ * plain container, with a link to the page of the workload.
  */
 export function WorkloadFact({ hostId, workload }: { hostId: string; workload: Workload }) {
   const { kind, project, service, instance } = workload;

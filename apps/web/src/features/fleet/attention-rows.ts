@@ -31,7 +31,7 @@ export interface AttentionRow {
   problem: string;
   /** Names of the container's host or of some of the hosts, which come from outside Muster. */
   names: readonly string[];
-  /** What follows the names, such as the number of other hosts. */
+  /** The text after the names, such as the number of other hosts. */
   note: string;
   /** The times at which hosts got the problem, newest first, each with the number of these hosts. */
   times: readonly { total: number; since: string }[];
@@ -57,7 +57,9 @@ const CONTAINER_PROBLEMS: Readonly<Record<ContainerProblemCode, { icon: StatusIc
   failed: { icon: 'crashed', problem: 'Failed' },
 };
 
-/** Maximum number of images that are shown for one problem. The others are in the list that its last row leads to. */
+/**
+ * Maximum number of images that are shown for one problem. Below them, a row links to a list that includes all others.
+ */
 const IMAGES_SHOWN_MAX = 5;
 
 /** Maximum number of names that a row with several hosts or containers shows. */
@@ -149,10 +151,10 @@ function someNames(items: readonly { name: string }[], total: number): Pick<Atte
 }
 
 /**
- * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. According to
- * the shell's convention, codes above 128 are 128 plus the number of a signal.
+ * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. By
+ * convention, a code above 128 is 128 plus the number of a signal.
  */
-/** A crash loop continues when its container is replaced, so it leads to the workload. */
+/** A crash loop can span several containers that replace each other, so its row leads to the workload. */
 function targetOf(kind: ContainerProblemCode, { hostId, dockerId, workload }: LatestContainer): AttentionTarget {
   const search = kind === 'crash_loop' ? workloadSearch(hostId, workload) : null;
   return search === null ? { kind: 'container', hostId, dockerId } : { kind: 'workload', search };

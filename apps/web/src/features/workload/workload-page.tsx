@@ -91,7 +91,8 @@ function WorkloadContainers({ search }: { search: WorkloadSearch }) {
 function WorkloadHistory({ search }: { search: WorkloadSearch }) {
   const filters = useMemo(() => {
     const { hostId, ...ofWorkload } = workloadFilters(search);
-    // A filter by service would also find the services of projects with the name of the container.
+    // A plain container is found by its name. A filter by service would also find services of projects that have the
+    // same name.
     return search.kind === 'plain' ? { hostId, name: ofWorkload.service } : { hostId, ...ofWorkload };
   }, [search]);
   const list = useInfiniteQuery(timelineQuery({ events: filters, earlier: null }, 50));
