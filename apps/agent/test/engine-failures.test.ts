@@ -220,7 +220,7 @@ describe('events about the health of a container', () => {
     expect(fixture.muster.snapshots).toHaveLength(1);
   });
 
-  test('cost one inspection, and no list, if they do not contain the health, which is the same (Podman 4)', async () => {
+  test('cost one inspection and no list if they lack the health (Podman 4), even if the health is the same', async () => {
     for (let i = 0; i < 20; i++) engine.emit('health_status', 'a');
     await eventually(() => engine.received.length > 0);
     await sleep(300);
@@ -240,7 +240,7 @@ describe('events about the health of a container', () => {
   });
 });
 
-describe('events that show why a container ended', () => {
+describe('events that show why a container exited', () => {
   /** The fields of an event at this time. */
   const at = (instant: string) => ({ time: Date.parse(instant) / 1_000 });
   const line = (Action: string, instant: string, signal?: string): string =>
@@ -253,7 +253,7 @@ describe('events that show why a container ended', () => {
     inspectedState: { ExitCode: 5, FinishedAt: '2026-11-30T10:00:00Z' },
   };
 
-  test('cost no list, until the container ends', async () => {
+  test('cost no list until the container exits', async () => {
     await start();
     engine.received = [];
     engine.emit('kill', 'a', at('2026-11-30T09:59:59Z'));

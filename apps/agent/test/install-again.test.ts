@@ -203,7 +203,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ['with', ''],
     ['without', 'case $1 in *T) exit 1 ;; esac'],
   ])(
-    'restores the state even if its owner puts a link in its place, with an mv %s the option -T',
+    'restores the state even if its owner replaces it with a link, using an mv %s the option -T',
     async (_, before) => {
       await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
       await installAgent(machine);

@@ -222,19 +222,22 @@ describe('failed inspections', () => {
 
 describe('a container that is removed while the engine is read', () => {
   // Podman answers with 404 or with 500.
-  test.each([404, 500])('and gets %d is gone in the same reading, if two further lists lack it', async (status) => {
-    createMany(3);
-    engine.react('inspect', (path) => {
-      if (!path.includes('c1')) return null;
-      engine.remove('c1');
-      return { status };
-    });
-    const reading = await read();
-    expect(idsOf(reading)).toEqual(['c0', 'c2']);
-    expect([...reading.presentIds].sort()).toEqual(['c0', 'c2']);
-    expect(engine.count('list')).toBe(3);
-    expect(warnings).toEqual([]);
-  });
+  test.each([404, 500])(
+    'and whose inspection gets %d is gone in the same reading if two further lists lack it',
+    async (status) => {
+      createMany(3);
+      engine.react('inspect', (path) => {
+        if (!path.includes('c1')) return null;
+        engine.remove('c1');
+        return { status };
+      });
+      const reading = await read();
+      expect(idsOf(reading)).toEqual(['c0', 'c2']);
+      expect([...reading.presentIds].sort()).toEqual(['c0', 'c2']);
+      expect(engine.count('list')).toBe(3);
+      expect(warnings).toEqual([]);
+    },
+  );
 
   test('is kept if one list lacks it and the next one contains it', async () => {
     createMany(2);
@@ -486,7 +489,7 @@ describe('a container that was never started', () => {
   });
 });
 
-describe('a container that ended', () => {
+describe('a container that exited', () => {
   const ended = {
     state: 'exited',
     status: 'Exited (3) 2 seconds ago',
@@ -565,7 +568,7 @@ describe('a health event', () => {
     expect(inventory.recordHealth('c', 'healthy')).toBe(false);
   });
 
-  test('wins over an inspection that was in flight', async () => {
+  test('takes precedence over an inspection that was in flight', async () => {
     engine.set('c', { health: 'healthy' });
     await read();
     engine.react('inspect', () => {

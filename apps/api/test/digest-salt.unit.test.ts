@@ -46,7 +46,7 @@ describe('the salt of digests', () => {
     expect(digestSaltFor(after, 'old', 'a', at(30))).toEqual({ salt: 'old/1', isOwn: true });
   });
 
-  test('is never the proof of rows that another parser wrote', () => {
+  test('never confirms rows that another parser wrote', () => {
     // A model of replicas that start and stop, and that can be slow, so that they read the shared state late. A replica
     // that has not refreshed for a minute is not listed. After each step, some of the replicas report the host. The
     // constants are those of the service.

@@ -32,7 +32,7 @@ async function eventsOf({ organization, id }: TestHost, filter = '') {
   return items.map(({ kind, to, exitReason }) => [kind, to, exitReason]);
 }
 
-describe.each(testEngines())('how a process ended, on %s', (engine) => {
+describe.each(testEngines())('the exit of a process, on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 

@@ -88,7 +88,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.host()).toMatchObject({ failedCount: 1, stateCounts: { exited: 1 } });
   });
 
-  test('has a last count when it runs for an hour, and then single events again', async () => {
+  test('gets a last `looping` event when it has run for an hour, and then single events again', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -105,7 +105,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.row('a')).toMatchObject({ loop: null, loopingSince: null });
   });
 
-  test('has a last count before its removal, and when its next exit comes after the hour', async () => {
+  test('gets a last `looping` event before its removal, and when its next exit comes after the hour', async () => {
     const host = await enroll();
     const [removed, rare] = [new Loop('a', context.api), new Loop('b', context.api)];
     await host.sync([removed.running(), rare.running()]);
@@ -191,7 +191,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(JSON.parse(ndjson.text)).toMatchObject({ exits: { count: 60 } });
   });
 
-  test('is a crash loop while its exits are counted and after they were recorded, but not an hour later', async () => {
+  test('is a crash loop while its exits are only counted and after they were recorded, but not an hour later', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     const report = (one: ContainerInput) => host.sync([one]);

@@ -66,7 +66,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     return (body as Page<Item>).items;
   };
 
-  test('a Swarm stack, a namespace and a Compose project are projects, without the containers of pods themselves', async () => {
+  test('a Swarm stack, a namespace and a Compose project are projects, which do not include the infra containers of pods', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ name: 'alpha' });
     const pod = {
@@ -221,7 +221,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       }
     }
 
-    test('of a Swarm service is one, although each task is another container, also when the task moves to another host', async () => {
+    test('of a Swarm service is one crash loop, although each task is another container and may run on another host', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
       await crash(one, [task('t1', 'web', 1), task('t2', 'web', 1)]);
@@ -241,7 +241,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(organization)).toEqual([]);
     });
 
-    test('of a Compose service or a plain container is counted on each host', async () => {
+    test('of a Compose service or a plain container is counted separately on each host', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
       await crash(one, [composed('c1', 'blog', 'web'), composed('c2', 'blog', 'web')]);
@@ -274,7 +274,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(other)).toEqual([]);
     });
 
-    test('has no exits that were requested, and those of unknown cause only if there are three or a restart policy', async () => {
+    test('does not count requested exits, and counts exits of unknown cause only if there are three or a restart policy', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const web = plain('p1', 'web');

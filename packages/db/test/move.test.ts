@@ -209,7 +209,7 @@ serverOnly(describe)('a move to a server', () => {
     expect((await rejectionOf(openDatabase({ dataDir }))).message).toContain('was moved to');
   });
 
-  test('that was interrupted is complete only in the database that has its id, and is repeated in an empty one', async () => {
+  test('that was interrupted counts as complete only for the database that contains its id, and is repeated for an empty one', async () => {
     await move();
     const record = join(dataDir, 'moved-to-postgresql.json');
     const interrupted = (await readFile(record, 'utf8')).replace('"isComplete": true', '"isComplete": false');

@@ -52,7 +52,8 @@ export function createImageDigests(client: Pick<EngineClient, 'inspectImage'>, n
       await pMap(unknownIds, (id) => inspect(id, signal), { concurrency: INSPECTIONS_MAX });
       for (const container of containers) {
         const repoDigests = repoDigestsById.get(container.imageId ?? '') ?? [];
-        // After a temporary failure, the digest is left out, because a later inspection may return a better one.
+        // After a temporary failure, the digest is left out. Otherwise, the digest of the manifest would be reported
+        // now, and the digest of the repository later.
         const isPending = container.imageId !== null && !repoDigestsById.has(container.imageId);
         if (isPending && retryAt !== Number.POSITIVE_INFINITY) continue;
         const digest =

@@ -163,7 +163,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     expect((await muster.host()).id).toBe(id);
   }, 120_000);
 
-  test('trusts a private CA, and shows no password of a proxy, which only the agent gets', async () => {
+  test('trusts a private CA, and gives the password of a proxy only to the agent, without showing it', async () => {
     const settings = { HTTPS_PROXY: 'http://me:word-of-the-proxy@127.0.0.1:9', NO_PROXY: '127.0.0.1' };
     const { output, recap } = await runRole(undefined, settings);
     expect({ output, recap }).toMatchObject({ recap: { failed: 0 } });

@@ -103,7 +103,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     expect(await machine.run(`systemd-analyze verify ${UNIT} 2>&1`)).toBe('');
   });
 
-  test('exposes little to the service', () => {
+  test('has a low exposure level according to systemd-analyze', () => {
     const rate = ['security', '--offline=true', `--threshold=${EXPOSURE_MAX}`, UNIT_FILE];
     expect(execFileSync('systemd-analyze', rate, { encoding: 'utf8' })).toContain('OK');
   });
@@ -216,7 +216,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     });
 
     runIf(hasNginx(), test)(
-      'is updated to the server’s new release by its timer, without a hand',
+      'is updated to the server’s new release by its timer, without manual work',
       async () => {
         await machine.run('systemd-run --quiet --unit=nginx-tls nginx -e /etc/tls/nginx.log -c /etc/tls/nginx.conf');
         const script = `curl -fsS --retry 20 --retry-connrefused --retry-delay 1 --cacert /etc/tls/ca.pem ${HTTPS_URL}/install.sh`;

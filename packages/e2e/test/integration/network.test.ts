@@ -249,7 +249,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   ];
 
   test.each(failures)(
-    'names $name, and what to do, in agent and doctor',
+    'reports $name and the fix, in the output of the agent and of doctor',
     async ({ settings, problem, advice, check }) => {
       const overrides = { ...settings(), MUSTER_STATE_DIR: join(dir, `state-of-${check}`) };
       const [enrolled, doctor] = await Promise.all([
