@@ -110,7 +110,7 @@ const text = { kind: 'text', sqlType: 'text', minLength: 0, nullable: false } as
 const configuration = { change: 'configuration', event: 'updated' } as const;
 const ownEvent = { change: 'configuration', event: 'own' } as const;
 const life = { change: 'life', event: 'updated-alone' } as const;
-const silentLife = { change: 'life', event: 'none' } as const;
+const lifeWithoutEvent = { change: 'life', event: 'none' } as const;
 const listed = { exported: true, large: false } as const;
 const reported = { ...listed, optional: true } as const;
 
@@ -153,13 +153,13 @@ export const CONTAINER_FIELDS = {
     sqlType: 'jsonb',
     digestMarker: '^',
     ...reported,
-    ...silentLife,
+    ...lifeWithoutEvent,
     limit: EXIT_ERROR_LENGTH_MAX,
     // A CSV export has one column for each value of the exit.
     exported: false,
   },
-  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...reported, ...silentLife },
-  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...reported, ...silentLife },
+  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...reported, ...lifeWithoutEvent },
+  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...reported, ...lifeWithoutEvent },
   imageDigest: {
     kind: 'optionalText',
     sqlType: 'text',

@@ -93,7 +93,7 @@ function swarmWorkload(name: string, labels: Labels): Workload | null {
 }
 
 /** The characters of the random parts of a pod's name (apimachinery, `rand.SafeEncodeString`). */
-const SAFE = '[bcdfghjklmnpqrstvwxz2456789]';
+const POD_CHARACTER = '[bcdfghjklmnpqrstvwxz2456789]';
 
 /**
  * Patterns of pods' names, the most specific first. A Deployment's pod ends with the hash of the ReplicaSet and 5
@@ -101,10 +101,10 @@ const SAFE = '[bcdfghjklmnpqrstvwxz2456789]';
  * ordinal. Pods of a DaemonSet, a Job or a ReplicaSet end with 5 random characters.
  */
 const POD_NAMES = [
-  new RegExp(`^(.+)-(${SAFE}{6,10}-${SAFE}{5})$`),
-  new RegExp(`^(.+)-(\\d{8,10}-${SAFE}{5})$`),
+  new RegExp(`^(.+)-(${POD_CHARACTER}{6,10}-${POD_CHARACTER}{5})$`),
+  new RegExp(`^(.+)-(\\d{8,10}-${POD_CHARACTER}{5})$`),
   /^(.+)-(0|[1-9]\d{0,3})$/,
-  new RegExp(`^(.+)-(${SAFE}{5})$`),
+  new RegExp(`^(.+)-(${POD_CHARACTER}{5})$`),
 ] as const;
 
 /** The maximum length of a pod's name. A longer text is not the name of a pod. */

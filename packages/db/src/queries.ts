@@ -9,7 +9,7 @@ import { queryLong } from './long-text-query.js';
 /**
  * Milliseconds by which the client's timeout exceeds the server's, so that the server's precise error arrives first.
  */
-const GRACE_MS = 500;
+const CLIENT_TIMEOUT_MARGIN_MS = 500;
 
 /** The share of the pool’s connections that long statements may use. */
 const LONG_STATEMENT_POOL_SHARE = 3 / 8;
@@ -71,7 +71,7 @@ export function createQueries(
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
       const { rows } = await queryLong<Row & pg.QueryResultRow>(client, {
         ...statement,
-        query_timeout: timeoutMs + GRACE_MS,
+        query_timeout: timeoutMs + CLIENT_TIMEOUT_MARGIN_MS,
       });
       await client.query('COMMIT');
       return rows;

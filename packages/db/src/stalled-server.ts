@@ -47,7 +47,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   let [isSuspect, isStalled] = [false, false];
   let lastAnswerAt = performance.now();
   /** Resolves when a probe has shown whether the server is stalled. */
-  let verdict = Promise.resolve();
+  let probed = Promise.resolve();
 
   async function probeUntilAnswered(decide: () => void): Promise<void> {
     while (!pool.ending && !(await probeServer(connectionString))) {
@@ -69,14 +69,14 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     }
     if (isSuspect || performance.now() - lastAnswerAt < UNANSWERED_MS_MIN) return;
     isSuspect = true;
-    verdict = new Promise((decide) => void probeUntilAnswered(decide));
+    probed = new Promise((decide) => void probeUntilAnswered(decide));
   }
 
   function connectUnlessStalled(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
     // Wait only for the probe, not for a connection. A caller whose query has just timed out would otherwise wait for
     // another timeout.
-    if (isSuspect) return verdict.then(connectUnlessStalled);
+    if (isSuspect) return probed.then(connectUnlessStalled);
     return new Promise((resolve, reject) => {
       waiters.add(reject);
       connect().then(

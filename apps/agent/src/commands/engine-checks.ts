@@ -1,7 +1,7 @@
 import { DOCKER_HOST_DEFAULT } from '../engine/address.js';
 import { createEngineClient, type EngineClient } from '../engine/client.js';
 import { EngineError } from '../engine/errors.js';
-import { locateEngine, type LocatedEngine } from '../engine/locate.js';
+import { locateEngine, type LocatedEngine } from '../engine/locate-engine.js';
 import type { ListedContainer } from '../engine/shapes.js';
 import type { AgentEnv } from '../env.js';
 import { CheckError, type Check } from './doctor.js';
@@ -10,7 +10,7 @@ import { checkServiceUser } from './service-user.js';
 /** Maximum number of containers that are inspected to find out whether inspections are allowed. */
 const INSPECTIONS_MAX = 3;
 
-const SELECT_ENGINE = 'start the engine, or select another one with DOCKER_HOST, --engine or --context';
+const ENGINE_ADVICE = 'start the engine, or select another one with DOCKER_HOST, --engine or --context';
 
 export function engineChecks(env: AgentEnv): Check[] {
   async function withEngine<T>(use: (engine: EngineClient, located: LocatedEngine) => Promise<T>): Promise<T> {
@@ -47,7 +47,7 @@ export function engineChecks(env: AgentEnv): Check[] {
             ...(warning === null ? {} : { warning }),
           };
         }),
-      advice: SELECT_ENGINE,
+      advice: ENGINE_ADVICE,
     },
     {
       name: 'permissions',
@@ -71,7 +71,7 @@ export function engineChecks(env: AgentEnv): Check[] {
           const warnings = [infoRefusal, imageRefusal].filter((each) => each !== null);
           return warnings.length === 0 ? { found } : { found, warning: warnings.join('; ') };
         }),
-      advice: `${SELECT_ENGINE}; a socket proxy must allow all requests that docs/agent.md lists`,
+      advice: `${ENGINE_ADVICE}; a socket proxy must allow all requests that docs/agent.md lists`,
     },
   ];
 }
@@ -139,7 +139,7 @@ function adviceFor({ failure, status, message }: EngineError, path: string, env:
     case 'unreachable':
       return /permission denied/.test(message)
         ? 'add this user to the socket’s group (usermod -aG docker muster-agent), or use a read-only socket proxy'
-        : SELECT_ENGINE;
+        : ENGINE_ADVICE;
     case 'timeout':
       return path === '/containers/json'
         ? 'the engine is slow: check its load and its disk, or give its lists more time with MUSTER_ENGINE_TIMEOUT'

@@ -12,7 +12,7 @@ import {
 } from '@muster/contracts';
 import type { AgentEnv } from '../env.js';
 import { StopError } from '../exit.js';
-import { readText, send } from '../http/exchange.js';
+import { readText, send } from '../http/http-request.js';
 import { createMusterClient, type MusterClient } from '../muster/client.js';
 import { ProxyError, connectionSettings, describeFailure } from '../muster/connection-failure.js';
 import { proxyFor } from '../muster/proxy.js';
@@ -38,7 +38,7 @@ const CLOCK_SKEW_MS_MAX = 30_000;
 /** Maximum size of a response, in bytes. */
 const RESPONSE_BYTES_MAX = 64 * 1024;
 
-const KEEPS_TRYING = 'when this is corrected, the agent continues without a restart: it keeps its token and retries';
+const RETRY_ADVICE = 'when this is corrected, the agent continues without a restart: it keeps its token and retries';
 
 const DAY_MS = 86_400_000;
 const CERTIFICATE_DAYS_MIN = 14;
@@ -150,7 +150,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
           const { agentToken, previousToken } = enrollment;
           const answer = await client.getTokenHolder(agentToken, signal);
           if (answer.kind === 'ok') return { found: `valid, for host ${answer.data.hostId}` };
-          if (!isTokenRejected(answer)) throw new CheckError(answer.reason, KEEPS_TRYING);
+          if (!isTokenRejected(answer)) throw new CheckError(answer.reason, RETRY_ADVICE);
           const previousAnswer = previousToken === null ? null : await client.getTokenHolder(previousToken, signal);
           if (previousAnswer?.kind !== 'ok') throw new Error(describeTokenRejection(answer));
           return { found: `the previous token is valid, for host ${previousAnswer.data.hostId}` };
@@ -190,7 +190,7 @@ async function checkEnrollToken(
     );
   }
   const answer = await client.getTokenHolder(enrollToken, signal);
-  if (answer.kind !== 'ok' && !isTokenRejected(answer)) throw new CheckError(answer.reason, KEEPS_TRYING);
+  if (answer.kind !== 'ok' && !isTokenRejected(answer)) throw new CheckError(answer.reason, RETRY_ADVICE);
   return { found: 'not enrolled yet; the agent uses MUSTER_ENROLL_TOKEN when it first runs' };
 }
 

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { ResponseTooLongError, readText, send } from '../http/exchange.js';
+import { ResponseTooLongError, readText, send } from '../http/http-request.js';
 import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
-import { createEngineRoute } from './connect.js';
+import { createEngineRoute } from './engine-route.js';
 import { EngineError } from './errors.js';
 import { openEvents, readPastEvents } from './event-stream.js';
 import { LIST_TIMEOUT_MS_DEFAULT, createListTimeout } from './list-timeout.js';

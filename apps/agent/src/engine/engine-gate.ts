@@ -51,7 +51,7 @@ interface Backoff {
   notBefore: number;
 }
 
-const OPEN: Backoff = { failures: 0, notBefore: Number.NEGATIVE_INFINITY };
+const OPEN_BACKOFF: Backoff = { failures: 0, notBefore: Number.NEGATIVE_INFINITY };
 
 export interface EngineGateOptions {
   /** Returns monotonic time in milliseconds. */
@@ -63,13 +63,17 @@ export interface EngineGateOptions {
 
 /** Creates an open gate. */
 export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: EngineGateOptions): EngineGate {
-  const backoffs: Record<'connection' | EngineUse, Backoff> = { connection: OPEN, list: OPEN, events: OPEN };
+  const backoffs: Record<'connection' | EngineUse, Backoff> = {
+    connection: OPEN_BACKOFF,
+    list: OPEN_BACKOFF,
+    events: OPEN_BACKOFF,
+  };
   let wasReopened = false;
   let wake = new AbortController();
 
   function openAt(use: EngineUse): number {
     const { connection, list, events } = backoffs;
-    return Math.max(connection.notBefore, list.notBefore, use === 'events' ? events.notBefore : OPEN.notBefore);
+    return Math.max(connection.notBefore, list.notBefore, use === 'events' ? events.notBefore : OPEN_BACKOFF.notBefore);
   }
 
   return {
@@ -88,16 +92,16 @@ export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: 
       backoffs[name] = { failures: failures + 1, notBefore: now() + waitMs };
     },
     succeeded(use) {
-      backoffs[use] = OPEN;
+      backoffs[use] = OPEN_BACKOFF;
       if (use === 'events') return;
-      backoffs.connection = OPEN;
+      backoffs.connection = OPEN_BACKOFF;
       wasReopened = false;
       wake.abort();
     },
     reopen() {
       if (wasReopened || backoffs.connection.failures === 0) return;
       wasReopened = true;
-      backoffs.connection = { ...backoffs.connection, notBefore: OPEN.notBefore };
+      backoffs.connection = { ...backoffs.connection, notBefore: OPEN_BACKOFF.notBefore };
     },
     async wait(use, signal) {
       while (!signal.aborted && openAt(use) > now()) {

@@ -1,4 +1,4 @@
-import { send, type HttpRoute } from '../http/exchange.js';
+import { send, type HttpRoute } from '../http/http-request.js';
 import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 

@@ -56,10 +56,10 @@ const OTHER_SIGNALS: Readonly<Record<string, number>> = {
 };
 
 /** How long a stop can take beyond the container's own timeout, in milliseconds. */
-const STOP_SPARE_MS = 10_000;
+const STOP_MARGIN_MS = 10_000;
 
 /** How long after `die` a `stop` or `kill` can still arrive, in milliseconds. */
-const LATE_MS_MAX = 2_000;
+const LATE_EVENT_MS_MAX = 2_000;
 
 /** The codes of a process that SIGKILL or SIGTERM ended. */
 const KILLED_CODES: ReadonlySet<number> = new Set([128 + 9, 128 + 15]);
@@ -104,9 +104,9 @@ function decideReason(run: EndedRun, events: readonly ExitEvent[], engine: Engin
 
 function isStopRequested(run: EndedRun, events: readonly ExitEvent[], endedAtMs: number | null): boolean {
   if (endedAtMs === null) return false;
-  const fromMs = endedAtMs - run.stopTimeoutMs - STOP_SPARE_MS;
+  const fromMs = endedAtMs - run.stopTimeoutMs - STOP_MARGIN_MS;
   return events.some(({ action, atMs, signal }) => {
-    if (atMs < fromMs || atMs > endedAtMs + LATE_MS_MAX) return false;
+    if (atMs < fromMs || atMs > endedAtMs + LATE_EVENT_MS_MAX) return false;
     return action === 'stop' || (action === 'kill' && isStoppingSignal(signal, run));
   });
 }
@@ -138,8 +138,8 @@ function isCauseUnknown(
   if (hasDieEvent) return exitCode !== 0 && !reportsStops;
   if (exitCode !== 0) return true;
   // If a restart of the host ended a container, Podman leaves the code 0 and an old time in it.
-  if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_MS_MAX) return true;
+  if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_EVENT_MS_MAX) return true;
   return absences.some(
-    ({ fromMs, toMs }) => finishedAtMs >= fromMs - LATE_MS_MAX && finishedAtMs <= toMs + LATE_MS_MAX,
+    ({ fromMs, toMs }) => finishedAtMs >= fromMs - LATE_EVENT_MS_MAX && finishedAtMs <= toMs + LATE_EVENT_MS_MAX,
   );
 }

@@ -78,8 +78,8 @@ const CREATED_INSPECTIONS_MAX = 200;
  * How long after its creation a container that was never started is inspected more often, in milliseconds. A start
  * usually fails soon after the creation.
  */
-const NEW_MS_MAX = 60_000;
-const NEW_INTERVAL_MS = 5_000;
+const NEW_CONTAINER_MS_MAX = 60_000;
+const NEW_CONTAINER_INTERVAL_MS = 5_000;
 
 /** Maximum time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
 const YIELD_INTERVAL_MS = 20;
@@ -231,7 +231,7 @@ export function createInventory(
 
   /** Returns the maximum age of an inspection of a created container, in milliseconds. */
   const createdIntervalMs = ({ firstListedAt }: Entry): number =>
-    now() - firstListedAt < NEW_MS_MAX ? NEW_INTERVAL_MS : UNCONFIRMED_MS_MAX;
+    now() - firstListedAt < NEW_CONTAINER_MS_MAX ? NEW_CONTAINER_INTERVAL_MS : UNCONFIRMED_MS_MAX;
 
   /**
    * Selects the containers to inspect among those that were never started. They must be inspected repeatedly, because a
@@ -310,8 +310,10 @@ export function createInventory(
         },
         { concurrency: INSPECTIONS_MAX },
       );
-      const doubtful = [...reading.failures].filter(([, { isListOutdated }]) => isListOutdated).map(([id]) => id);
-      for (const id of await findRemoved(doubtful, signal)) {
+      const possiblyRemovedIds = [...reading.failures]
+        .filter(([, { isListOutdated }]) => isListOutdated)
+        .map(([id]) => id);
+      for (const id of await findRemoved(possiblyRemovedIds, signal)) {
         for (const collection of [byId, presentIds, entries, reading.failures]) collection.delete(id);
       }
       recordFailures(reading.failures);

@@ -14,7 +14,7 @@ import {
 } from '@muster/contracts';
 import { z } from 'zod';
 import { parseRetryAfter } from '../lib/backoff.js';
-import { readText, send } from '../http/exchange.js';
+import { readText, send } from '../http/http-request.js';
 import type { SnapshotPart } from '../reporting/snapshot-parts.js';
 import { connectionSettings, describeFailure, formatDiagnosis } from './connection-failure.js';
 import { NO_PROXIES, type ProxySettings } from './proxy.js';

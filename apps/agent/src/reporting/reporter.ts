@@ -106,10 +106,10 @@ const SLEEP_MS_MAX = 86_400_000;
  * If a reading takes longer than this, in milliseconds, heartbeats are sent in the meantime. The engine is then read
  * only at the regular interval.
  */
-const QUIET_READING_MS = 1_000;
+const SLOW_READING_MS = 1_000;
 
 /** A heartbeat confirms nothing if it is sent more than this many milliseconds after the start of a reading. */
-const CONFIRMED_READING_MS = 15_000;
+const CONFIRMING_MS_MAX = 15_000;
 
 /**
  * Wait before the next snapshot, in milliseconds, if the API ignored a snapshot because the clock of an earlier run of
@@ -166,15 +166,15 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   /**
    * Calls `pollEngine`. If the engine is slow, sends heartbeats in the meantime, so that the host does not become
-   * stale. If `mayConfirm` is true, the heartbeats of the first `CONFIRMED_READING_MS` confirm the last snapshot.
+   * stale. If `mayConfirm` is true, the heartbeats of the first `CONFIRMING_MS_MAX` confirm the last snapshot.
    */
   async function pollWithHeartbeats(signal: AbortSignal, mayConfirm: boolean): Promise<EngineReading | null> {
     const startedAt = now();
     return withBackgroundTask(pollEngine(signal), async (pollEnded) => {
       while (!pollEnded.aborted) {
-        const dueAt = Math.max(startedAt + QUIET_READING_MS, schedule.notBefore, schedule.heartbeatAt);
+        const dueAt = Math.max(startedAt + SLOW_READING_MS, schedule.notBefore, schedule.heartbeatAt);
         if (dueAt > now()) await idle(dueAt - now(), pollEnded);
-        else await sendHeartbeatWhileReading(signal, mayConfirm && now() - startedAt < CONFIRMED_READING_MS);
+        else await sendHeartbeatWhileReading(signal, mayConfirm && now() - startedAt < CONFIRMING_MS_MAX);
       }
     });
   }
@@ -314,7 +314,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     digest !== null &&
     isUnchanged() &&
     !options.receivesEvents() &&
-    readingMs < QUIET_READING_MS &&
+    readingMs < SLOW_READING_MS &&
     schedule.snapshotNotBefore <= now() &&
     gate.openAt('list') <= now();
 

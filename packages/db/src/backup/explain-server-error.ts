@@ -28,7 +28,7 @@ export function explainServerError(error: unknown, location: string): unknown {
   const { code } = causeOf(error);
   if (code === INSUFFICIENT_PRIVILEGE) {
     const isExplained = error instanceof MigrationFailedError && error.message.includes('extension');
-    const message = isExplained ? error.message : lackOfRights(error, location);
+    const message = isExplained ? error.message : missingPermissionMessage(error, location);
     return new DatabaseAccessError(message, { cause: error });
   }
   if (code !== undefined && LOGIN_REJECTED.test(code)) {
@@ -53,7 +53,7 @@ function causeOf(error: unknown): { code?: string; message: string } {
   return (error instanceof DatabaseAdminError ? (error.cause ?? error) : error) as { code?: string; message: string };
 }
 
-const lackOfRights = (error: unknown, location: string): string =>
+const missingPermissionMessage = (error: unknown, location: string): string =>
   `This user may not create tables in ${location} (${causeOf(error).message}): use the database's owner. ` +
   'Nothing was moved.';
 

@@ -1,6 +1,6 @@
 /** The hosts that a load generator simulates, and the next request of each. */
 import { gzipSync } from 'node:zlib';
-import { numberedSnapshot } from '../model/numbered.js';
+import { numberedSnapshot } from '../model/numbered-snapshots.js';
 import {
   advance,
   NO_PROGRESS,

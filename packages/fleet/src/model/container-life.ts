@@ -65,7 +65,7 @@ const EXITED_SHARE = 0.08;
 const START_FAILURE_SHARE = 0.1;
 
 /** The reasons that an agent reports for an exit, with their exit codes. */
-const LATER_SHARE = 0.25;
+const CREATED_LATER_SHARE = 0.25;
 
 const HOUR_MS = 3_600_000;
 
@@ -116,7 +116,9 @@ export class SimulatedContainer implements StatusFacts {
   /** Creates a container in its state at the start of the simulation. Its host booted at `bootMs`, a negative time. */
   static atStart(role: Role, random: Random, bootMs: number): SimulatedContainer {
     const createdAtMs =
-      random() < LATER_SHARE ? -logBetween(random, HOUR_MS / 6, -bootMs) : bootMs + between(random, 5_000, 60_000);
+      random() < CREATED_LATER_SHARE
+        ? -logBetween(random, HOUR_MS / 6, -bootMs)
+        : bootMs + between(random, 5_000, 60_000);
     const container = new SimulatedContainer(role, 0, createdAtMs, random, deploy(role.service, random));
     if (random() < EXITED_SHARE) container.exit(createdAtMs * random());
     else container.settleHealth(role.hasHealthCheck ? 'healthy' : null);

@@ -100,11 +100,11 @@ async function findOrAddUser(
   const member = user?.member ? await lockMember(tx, user.member.organizationId, user.id) : null;
   const grantedRole = policy.roleByGroup === null ? policy.autoProvisionRole : highestRole(person, policy.roleByGroup);
   if (user !== null && member !== null) {
-    const decidesRole = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
+    const isRoleFromGroups = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
     // The address alone must not end anyone's access or lower their role, because the provider may have given it to
     // another person.
-    if (decidesRole && grantedRole === null) return refuseRole(person, user.id);
-    if (decidesRole && isLower(grantedRole, member.role) && (await hasAccount(tx, user.id, issuer))) {
+    if (isRoleFromGroups && grantedRole === null) return refuseRole(person, user.id);
+    if (isRoleFromGroups && isLower(grantedRole, member.role) && (await hasAccount(tx, user.id, issuer))) {
       return refuse(
         'role',
         'another user of the provider signs in as the member with this address, and the groups of this user grant a ' +

@@ -51,7 +51,7 @@ const MANIFEST_DIGEST = /^(\S+) (\S+)$/;
 export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedBuilds): ComparedBuilds {
   const { repository, digest } = splitReference(image);
   const isOneBuild = repository === null || digest !== null;
-  const groups = createGroups();
+  const groups = createDisjointSets();
   for (const row of rows) {
     const [first, ...others] = isOneBuild ? [image] : identifiersOf(row);
     groups.add(first ?? '');
@@ -108,7 +108,7 @@ const identifiersOf = ({ imageDigest, imageIds }: BuildRow): string[] =>
   imageDigest === null ? imageIds : [imageDigest.replace(MANIFEST_DIGEST, '$1'), ...imageIds];
 
 /** Creates disjoint sets of texts. */
-function createGroups() {
+function createDisjointSets() {
   const parents = new Map<string, string>();
   const find = (text: string): string => {
     const parent = parents.get(text) ?? text;

@@ -8,9 +8,9 @@ export interface Filter {
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
   /** A condition on a row of `hosts`, with the alias `h`. It is true for the host of every match that is present. */
-  ofHosts?: Prisma.Sql;
+  hostCondition?: Prisma.Sql;
   /** Conditions like `indexed`, for a list sorted by name. Each selects either a range of names or few rows. */
-  rangesOfNames?: Prisma.Sql[];
+  nameRanges?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
 }
@@ -45,7 +45,7 @@ export function textFilter(
       matches: or([...namesBegin, idMatches]),
       indexed: [or([inHalves(or(namesBegin)), idIsFound])],
       isExact: true,
-      rangesOfNames: [...namesBegin, and([idsFound, Prisma.sql`NOT ${or(namesBegin)}`])],
+      nameRanges: [...namesBegin, and([idsFound, Prisma.sql`NOT ${or(namesBegin)}`])],
     };
   }
   // Compare an ASCII term byte by byte. In the locale of most servers, PostgreSQL would otherwise convert each text

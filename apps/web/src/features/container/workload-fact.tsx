@@ -2,7 +2,7 @@ import type { Workload } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { workloadSearch } from '../workload/search';
-import { PROJECT_TERMS, WORKLOAD_TERMS } from '../workload/words';
+import { PROJECT_TERMS, WORKLOAD_TERMS } from '../workload/terms';
 
 /**
  * Shows a container's project, with a link to all of the project's containers. Also shows its service, or the name of a

@@ -78,7 +78,7 @@ function hostRow({ kind, total, filter, times, latest }: HostAttention): Attenti
   return {
     ...base,
     name: formatCount(total, 'host'),
-    ...someNames(latest, total),
+    ...formatNames(latest, total),
     times,
     target: { kind: 'hosts', filter },
   };
@@ -144,7 +144,7 @@ const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
   isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
 
 /** Returns some names, and the number of the others. */
-function someNames(items: readonly { name: string }[], total: number): Pick<AttentionRow, 'names' | 'note'> {
+function formatNames(items: readonly { name: string }[], total: number): Pick<AttentionRow, 'names' | 'note'> {
   const names = items.slice(0, NAMES_SHOWN_MAX).map(({ name }) => name);
   const others = total - names.length;
   return { names, note: others > 0 ? `and ${formatCount(others, 'other')}` : '' };

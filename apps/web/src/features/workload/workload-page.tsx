@@ -11,7 +11,7 @@ import { mergeRecreations } from '../containers/recreations';
 import type { ColumnId } from '../containers/search';
 import { EventDays } from '../events/event-days';
 import { isOfWorkload, workloadFilters, workloadTitle, type WorkloadSearch } from './search';
-import { WORKLOAD_TERMS } from './words';
+import { WORKLOAD_TERMS } from './terms';
 
 const route = getRouteApi('/signed-in/workload');
 const COLUMNS: readonly ColumnId[] = ['state', 'host', 'image', 'changedAt', 'firstSeenAt'];

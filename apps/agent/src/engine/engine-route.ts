@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps, type AgentOptions } from 'node:https';
 import { join } from 'node:path';
-import type { HttpRoute } from '../http/exchange.js';
+import type { HttpRoute } from '../http/http-request.js';
 import type { EngineAddress, EngineTls } from './address.js';
 import { EngineError } from './errors.js';
 import { SshAgent } from './ssh.js';
