@@ -22,7 +22,7 @@ import { percent, perSecond, seconds } from '../../../src/faults/format.js';
 
 /** Under overload, the API refuses the excess and keeps its throughput. */
 export const overload: Guarantee = {
-  title: 'Overload is shed, and throughput holds',
+  title: 'Under overload, Muster refuses the excess and keeps its throughput',
   check: (context) => withServer((server) => overloadApi(context, server)),
 };
 
