@@ -12,7 +12,6 @@ import {
   type Labels,
   type Port,
 } from '@muster/contracts';
-import type { StoredLoopExits } from './container-loops.js';
 import type { ContainerFacts, WorkloadColumns } from './container-row.js';
 import { labelDiffers, portKey, arePortsEqual, sameValues } from './field-comparison.js';
 
@@ -34,6 +33,17 @@ export interface EventDraft extends WorkloadColumns {
   processExits?: number;
   /** Present if the event recurs with each restart, so that it is left out of the history while the container is looping. */
   inLoop?: true;
+}
+
+/** The exits of a loop as the column `exits` of an event stores them. */
+export interface StoredLoopExits {
+  count: number;
+  first: string;
+  last: string;
+  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
+  codes: Readonly<
+    Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
+  >;
 }
 
 /** The kinds of events that record how the container's process ended, if it had ended. */

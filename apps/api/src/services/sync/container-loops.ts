@@ -1,11 +1,11 @@
 import { isErrorCode, type ExitReason, type LoopExits } from '@muster/contracts';
-import type { EventDraft } from './container-changes.js';
+import type { EventDraft, StoredLoopExits } from './container-changes.js';
 
 /**
  * Number of exits within an hour from which on a container is looping: further exits are not recorded one by one, but in
  * one event `looping` (ADR 24).
  */
-export const LOOP_EXITS_MIN = 20;
+const LOOP_EXITS_MIN = 20;
 
 /** Milliseconds that one `looping` event covers. */
 export const LOOP_MS = 3_600_000;
@@ -48,17 +48,6 @@ export function toLoopSteps(events: readonly EventDraft[]): LoopStep[] {
     steps.set(dockerId, { dockerId, removed, exits: processExits, ...states, code, reason, isError });
   }
   return [...steps.values()];
-}
-
-/** The exits of a loop as the column `exits` of an event stores them. */
-export interface StoredLoopExits {
-  count: number;
-  first: string;
-  last: string;
-  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
-  codes: Readonly<
-    Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
-  >;
 }
 
 /** Converts stored exits to those of an answer. The most frequent ones come first. */
