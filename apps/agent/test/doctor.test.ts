@@ -184,7 +184,7 @@ describe('doctor’s advice on the engine', () => {
     ['SupplementaryGroups=adm docker', true],
     ['SupplementaryGroups=9980', false],
     ['# no group for the engine', false],
-  ])('knows whether the unit gives the service’s user the group of the socket (%s)', (line, isAdded) => {
+  ])('depends on whether the unit adds the socket’s group to the service’s user (%s)', (line, isAdded) => {
     expect(unitAddsGroup(`[Service]\n${line}\n`, { gid: 998, name: 'docker' })).toBe(isAdded);
   });
 

@@ -137,7 +137,7 @@ describe('move', () => {
     expect(fixture.muster.requestsTo(Paths.agentToken)).toEqual([]);
   });
 
-  test('is what an agent with another address than its enrollment suggests', async () => {
+  test('is suggested by an agent whose address is not the one at which it enrolled', async () => {
     await expect(fixture.once({ MUSTER_URL: newUrl, MUSTER_ENROLL_TOKEN: '' })).rejects.toThrow(
       'if this is a new address of the same API, run `muster-agent move`',
     );

@@ -1,4 +1,4 @@
-/** Tests what a command says if it does not reach Muster. */
+/** Tests the message of a command that cannot reach Muster. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

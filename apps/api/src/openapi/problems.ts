@@ -35,8 +35,8 @@ function problemTypesOf({ method, path, access, query, headers, body, refusals =
     // A path parameter may contain an invalid percent-encoding.
     ...includeIf(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
     ...includeIf(access !== 'public', ProblemTypes.tokenInvalid),
-    // Writes with a session cookie must come from our own pages. All access except `viewer` requires a certain role or
-    // a signed-in user.
+    // An operator is forbidden to write with a session cookie from a page of another site. Every access except `viewer`
+    // also requires a certain role or a signed-in user.
     ...includeIf((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
     ...includeIf(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
     ...includeIf(path.includes(':'), ProblemTypes.notFound),

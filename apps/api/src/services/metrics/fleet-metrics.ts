@@ -101,24 +101,24 @@ export function addFleetMetrics(
         }
       },
     });
-  const KNOWN = 'The series with known="last" count the last known state on hosts that are not current.';
+  const KNOWN_LABEL_HELP = 'The series with known="last" count the last known state on hosts that are not current.';
   containers(
     'muster_containers',
-    `Present containers, by state. ${KNOWN}`,
+    `Present containers, by state. ${KNOWN_LABEL_HELP}`,
     'state',
     DOCKER_STATES,
     'containersByState',
   );
   containers(
     'muster_containers_checked',
-    `Present containers that have a health check, by health. ${KNOWN}`,
+    `Present containers that have a health check, by health. ${KNOWN_LABEL_HELP}`,
     'health',
     Health.options,
     'containersByHealth',
   );
   containers(
     'muster_containers_ended',
-    `Present containers whose process has ended, by the reason that the agent reported. ${KNOWN}`,
+    `Present containers whose process has ended, by the reason that the agent reported. ${KNOWN_LABEL_HELP}`,
     'reason',
     ExitReason.options,
     'containersByExitReason',
