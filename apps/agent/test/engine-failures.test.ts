@@ -135,7 +135,7 @@ test('the containers of a restarted engine are reported without waiting for the 
 });
 
 describe('an event stream', () => {
-  test('that ends costs one list, after a new stream has been opened', async () => {
+  test('costs one list if it ends, after a new stream has been opened', async () => {
     // Opening a stream takes long on a busy machine.
     await open({ coalesceMs: 500 });
     // No heartbeat is in flight when the stream ends. Otherwise, the change would also be recorded in the journal.
@@ -155,7 +155,7 @@ describe('an event stream', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('that is refused is requested again with the same backoff, and reported in the log once', async () => {
+  test('is requested again with the same backoff if it is refused, and reported in the log once', async () => {
     await open();
     await engine.listen(socketPath);
     engine.react('events', { status: 403 });

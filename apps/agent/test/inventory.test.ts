@@ -97,7 +97,7 @@ describe('a failed inspection never removes a container', () => {
     expect(warnings).toEqual([{ containers: 1, reason: expect.stringContaining('404') }]);
   });
 
-  test('if inspections that succeeded before are refused: the start time stays until the list shows a restart', async () => {
+  test('if inspections are refused that succeeded before: the start time stays until the list shows a restart', async () => {
     engine.set('c', { status: 'Up 1 second' });
     const { startedAt } = await readContainer('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -162,7 +162,7 @@ describe('a health that cannot be inspected again is not reported as current', (
   });
 });
 
-test('a start time that cannot be inspected again is dropped if the list shows a later start, although the age is higher', async () => {
+test('a start time that cannot be inspected again is dropped if the list shows a later start, even if its age is higher', async () => {
   engine.set('c', { status: 'Up 2 seconds' });
   expect((await readContainer('c')).startedAt).not.toBeNull();
   engine.forbidden = /^\/containers\/.+\/json$/;
@@ -223,7 +223,7 @@ describe('failed inspections', () => {
 describe('a container that is removed while the engine is read', () => {
   // Podman answers with 404 or with 500.
   test.each([404, 500])(
-    'and whose inspection gets %d is gone in the same reading if two further lists lack it',
+    'is gone in the same reading if its inspection gets %d and two further lists lack it',
     async (status) => {
       createMany(3);
       engine.react('inspect', (path) => {
@@ -361,7 +361,9 @@ describe('a container of an engine that sends no events', () => {
   const engineTime = (): number => Date.UTC(2026, 10, 1) + nowMs;
   const isoTime = (ms: number): string => new Date(ms).toISOString();
 
-  /** Updates the container, which runs if it did not exit, and returns what the next reading reports. */
+  /**
+   * Updates the container, and returns what the next reading reports. Without an exit time, the container is running.
+   */
   function readRun(startedAtMs: number, exitedAtMs: number | null): Promise<Container> {
     const state = exitedAtMs === null ? 'running' : 'exited';
     const facts = { state, health: null, exitCode: 1, startedAtMs, finishedAtMs: exitedAtMs };
@@ -369,7 +371,7 @@ describe('a container of an engine that sends no events', () => {
     return readContainer('c');
   }
 
-  test('that starts and exits at any time has the right start in every reading', async () => {
+  test('has the right start in every reading, whenever it starts and exits', async () => {
     const step = fc.record({
       afterMs: fc.oneof(
         fc.integer({ min: 1_000, max: 120_000 }),
@@ -402,7 +404,7 @@ describe('a container of an engine that sends no events', () => {
     );
   });
 
-  test('that runs for 90 days without a change is inspected about a dozen times', async () => {
+  test('is inspected about a dozen times if it runs for 90 days without a change', async () => {
     const startedAtMs = engineTime();
     const inspections = await countInspections(async () => {
       const periods = [
@@ -441,7 +443,7 @@ describe('an agent', () => {
     for (const { json } of fixture.muster.snapshots) expect(json).toHaveLength(3);
   });
 
-  test('whose event stream is open but silent reports a restart at the next regular reading', async () => {
+  test('reports a restart at the next regular reading if its event stream is open but silent', async () => {
     engine.set('c');
     await run();
     expect(engine.eventStreams()).toBe(1);
@@ -467,7 +469,7 @@ describe('a container that was never started', () => {
   const error = 'Bind for 0.0.0.0:8080 failed: port is already allocated';
   const created = { state: 'created', status: 'Created', startedAt: '0001-01-01T00:00:00Z' };
 
-  test('and whose start failed is reported with the engine’s error, within a minute of the failure', async () => {
+  test('is reported with the engine’s error within a minute if its start failed', async () => {
     engine.set('c', created);
     expect(await readContainer('c')).toMatchObject({ startedAt: null, oomKilled: false });
     engine.set('c', { ...created, inspectedState: { ExitCode: 128, Error: error } });

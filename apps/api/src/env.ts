@@ -32,8 +32,8 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true });
 
 /**
- * Matches a URL whose path, if it has one, needs no encoding in URLs, HTML, shell scripts and headers, and has no `.` or
- * `..` segment.
+ * Matches a URL with or without a path. The path must need no encoding in URLs, HTML, shell scripts and headers, and
+ * must not have a `.` or `..` segment.
  */
 const PUBLIC_URL_PATTERN = /^https?:\/\/[^/?#\\@\s]+(\/(?!\.{1,2}(\/|$))[\w.~-]+)*\/?$/i;
 

@@ -16,7 +16,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
   /** Makes PostgreSQL raise a serialization failure. */
   const RAISE = `DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$`;
 
-  test('that was rolled back is repeated from its beginning and writes no row twice', () =>
+  test('is repeated from its beginning if it was rolled back, and writes no row twice', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const id = await transact(database, async (tx) => {
@@ -28,7 +28,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
       expect([id, attempts, await database.prisma.organization.count()]).toEqual(['a', 3, 1]);
     }));
 
-  test('that is always rolled back fails after five attempts, and a transaction with any other error after one', () =>
+  test('fails after five attempts if it is always rolled back, and after one attempt with any other error', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const always = (sql: string) =>

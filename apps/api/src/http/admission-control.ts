@@ -267,8 +267,8 @@ function securityHeadersOf(publicUrl: string): string[] {
 }
 
 /**
- * Releases the slot when the response is sent or abandoned, not when the connection closes, because the query of a
- * disconnected client still runs.
+ * Releases the slot when the response is sent or abandoned. The end of the connection is too early, because the query
+ * of a disconnected client still runs.
  */
 function endSlotWithResponse(res: ServerResponse, slot: RequestSlot): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;

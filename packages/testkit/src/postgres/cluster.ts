@@ -93,7 +93,10 @@ const FAST_SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commi
 
 type Owner = Pick<SpawnOptions, 'uid' | 'gid'>;
 
-/** Returns the user that runs the server: the current user, unless it is root, which PostgreSQL rejects. */
+/**
+ * Returns the user that runs the server. This is the current user, unless it is root, because PostgreSQL refuses to run
+ * as root.
+ */
 async function findServerOwner(): Promise<Owner> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));

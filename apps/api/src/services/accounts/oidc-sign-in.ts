@@ -17,7 +17,7 @@ export interface Redirect {
 }
 
 /**
- * Signs users in with an identity provider. If the provider fails, or if the provider or Muster refuses the user, the
+ * Signs users in with an identity provider. If the sign-in fails, or the provider or Muster refuses the user, the
  * browser is redirected to the sign-in page, which shows the reason.
  */
 export interface OidcSignInService {
