@@ -81,7 +81,7 @@ describe('the build of the agent release in the background', () => {
     expect(lines).toEqual([]);
   });
 
-  test('is ended with all its processes if it takes too long, although it ignores SIGTERM, and has failed', async () => {
+  test('is ended with all its processes if it takes too long, even if it ignores SIGTERM, and has failed', async () => {
     const build = start(`trap '' TERM; sleep 60 & echo $! >"$DIR/pid"; echo "no answer" >&2; wait`, {}, 1_000);
     const pid = await recordedPid();
     expect(build.state()).toBe('preparing');

@@ -99,7 +99,8 @@ async function checkOnlyRootCanChange(path: string): Promise<void> {
 
 /**
  * Returns the configured address.
- * @throws StopError if it is unset or not the enrolled one, or if it has no TLS and updates are automatic.
+ * @throws StopError if the address is unset, or is not the enrolled one. Also if it has no TLS and updates are
+ * automatic.
  */
 function checkAddress(configured: string | null, enrolled: string, configFile: string): string {
   if (configured === null) {

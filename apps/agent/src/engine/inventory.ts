@@ -376,8 +376,8 @@ interface Reading {
 }
 
 /**
- * Returns whether the inspected facts may be outdated: the container may have started or exited since its inspection,
- * or the list lacks its health. Only the list is used, because events may have been missed.
+ * Returns whether the inspected facts may be outdated. This is the case if the container may have started or exited
+ * since its inspection, or if the list lacks its health. Only the list is used, because events may have been missed.
  */
 function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
   if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;

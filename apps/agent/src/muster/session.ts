@@ -42,8 +42,11 @@ export function retryIfForeign<T>(answer: SessionAnswer<T>): SessionAnswer<T> {
 }
 
 /**
- * Why a machine's tokens were deleted from its state: they were revoked, another machine uses them (`shared`), or the
- * API rejects them.
+ * Why a machine's tokens were deleted from its state:
+ *
+ * - `revoked`: they were revoked.
+ * - `shared`: another machine uses them.
+ * - `rejected`: the API rejects them.
  */
 export type LeaveOutcome = 'revoked' | 'shared' | 'rejected';
 

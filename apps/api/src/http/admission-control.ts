@@ -60,7 +60,7 @@ const PROCESSING_WAIT_MS_MAX = 12_000;
 
 /**
  * The share of the slots that requests may hold after their bodies have arrived. The other slots are reserved for new
- * requests, so that agents can be authenticated while requests with complete bodies wait for the database.
+ * requests. Agents can therefore be authenticated even while many requests with complete bodies wait for the database.
  */
 const PROCESSING_SHARE = 3 / 4;
 

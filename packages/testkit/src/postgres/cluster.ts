@@ -1,6 +1,6 @@
 /**
- * A PostgreSQL server for tests: a new cluster in a temporary directory, on a free port of the loopback interface, with
- * the newest PostgreSQL that is installed.
+ * A PostgreSQL server for tests. It is a new cluster in a temporary directory, on a free port of the loopback
+ * interface, with the newest PostgreSQL that is installed.
  */
 import { execFile, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';

@@ -29,8 +29,8 @@ export interface SessionAuthOptions {
   logger: Logger;
   now: () => Date;
   /**
-   * Returns the milliseconds by which this process's wall clock, the only clock that better-auth reads, is ahead of
-   * `now`.
+   * Returns the milliseconds by which this process's wall clock is ahead of `now`. better-auth reads only the wall
+   * clock.
    */
   skewMs: () => number;
 }

@@ -4,9 +4,10 @@ import { ForbiddenError, NotFoundError, TokenInvalidError } from '../../errors.j
 import { auditedWrite, recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
 
 /**
- * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
- * transaction ends. Because a removal or revocation waits for this lock, `revokeCredentialsCreatedBy` finds every
- * credential that the operator created. Returns the key's expiry; null for a user and for a key without expiry.
+ * Locks the member or the API key that an operator acts as. The member cannot be removed, and the key cannot be
+ * revoked, before the transaction ends. Because a removal or revocation waits for this lock,
+ * `revokeCredentialsCreatedBy` finds every credential that the operator created. Returns the key's expiry; null for a
+ * user and for a key without expiry.
  * @throws TokenInvalidError if the member was removed or the key revoked after the request was authenticated.
  * @throws ForbiddenError if the member's role was changed after the request was authenticated.
  */

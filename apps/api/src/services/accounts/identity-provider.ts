@@ -15,7 +15,7 @@ export interface IdentityProviderOptions {
   callbackUrl: string;
   /**
    * The key from which the values of a sign-in attempt are derived. All processes on one database need the same key,
-   * because an attempt that one process starts may be completed by another.
+   * because one process may complete an attempt that another started.
    */
   secret: string;
 }

@@ -12,7 +12,9 @@ import {
 } from '@muster/contracts';
 import { generationOf, markerOf, numberedSnapshot } from '@muster/fleet';
 
-/** The snapshots that the API may have stored for a host: the last acknowledged one, or one that was sent after it. */
+/**
+ * The snapshots that the API may have stored for a host: the last one that it acknowledged, or any that was sent later.
+ */
 export interface Expected {
   host: number;
   /** The generation that the previous check found, or 0 if there was none. */
