@@ -111,7 +111,7 @@ describe('move', () => {
     fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
     await expectRefusal('it is another server', ExitCodes.dismissed);
     fixture.muster.setReaction(Paths.agentToken, holder('01890a5d-ac96-774b-bcce-b302099a8057'));
-    await expectRefusal('has another host for the token', ExitCodes.failed);
+    await expectRefusal('belongs to another host', ExitCodes.failed);
   });
 
   test('changes nothing if the new address does not answer, or something other than Muster does', async () => {

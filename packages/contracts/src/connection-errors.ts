@@ -135,7 +135,7 @@ function describeResponse(
   }
   return {
     kind: 'foreign',
-    problem: `what answers is not Muster (${status}${page})`,
+    problem: `the server at this address is not Muster (${status}${page})`,
     advice: `set ${urlSetting} to Muster’s address, with its port and its path`,
   };
 }
@@ -333,7 +333,7 @@ function describeFailure(
     if (isAtProxy) return unreachable('does not answer with HTTP', 'check its address');
     return {
       kind: 'protocol',
-      problem: 'what answers does not speak HTTP',
+      problem: 'the server at this address does not speak HTTP',
       advice: url.startsWith('http:')
         ? `set ${urlSetting} to ${url.replace(/^http:/, 'https:')} if this port speaks TLS, otherwise correct its port`
         : `set ${urlSetting} to Muster’s address, with its port`,

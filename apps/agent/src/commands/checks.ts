@@ -80,10 +80,7 @@ function reportCheck({ stateDir }: AgentEnv): Check {
           'run muster-agent status, which says what to do on a copied machine',
         );
       }
-      const shortened =
-        truncatedContainers === 0
-          ? ''
-          : `; containers with fields that Muster stores shortened: ${truncatedContainers}`;
+      const shortened = truncatedContainers === 0 ? '' : `; containers with shortened fields: ${truncatedContainers}`;
       const lastAnswer = `last answer: ${acceptedAt ?? 'none yet'}`;
       return { found: `the agent (process ${pid}) reports without problems; ${lastAnswer}${shortened}` };
     },

@@ -145,7 +145,7 @@ function adviceFor({ failure, status, message }: EngineError, path: string, env:
         ? 'the engine is slow: check its load and its disk, or give its lists more time with MUSTER_ENGINE_TIMEOUT'
         : `the engine hangs, or something else answers at this address: restart the engine, or correct ${nameOf(env)}`;
     case 'malformed':
-      return `what answers is not an engine, or a proxy changes its responses: correct ${nameOf(env)}`;
+      return `the server at this address is not an engine, or a proxy changes its responses: correct ${nameOf(env)}`;
     case 'too_large':
       return 'remove containers that are no longer needed (docker container prune)';
     case 'refused':

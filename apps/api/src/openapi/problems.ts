@@ -13,7 +13,7 @@ const PROBLEM_DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.notFound]: 'The resource does not exist, or belongs to another organization.',
   [ProblemTypes.conflict]: 'The request conflicts with the current state.',
   [ProblemTypes.engineIdInUse]:
-    'An active host has this engineId: retry after the time in Retry-After, or enroll with another engineId.',
+    'A host with this engineId is still reporting: retry after the time in Retry-After, or enroll with another engineId.',
   [ProblemTypes.hostDeleted]: 'An operator deleted the host. Enroll the machine again to create a new host.',
   [ProblemTypes.requestTimeout]: 'The body arrived too slowly or was not complete in time.',
   [ProblemTypes.bodyTooLarge]: 'The body is too large, before or after decompression.',

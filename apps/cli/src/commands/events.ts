@@ -67,7 +67,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .option('--until <time>', 'end, in the same format', parseInstant)
     .option('--limit <number>', 'maximum number of events; the latest are listed', parseCount, LIMIT_DEFAULT)
     .addOption(formatOption())
-    .option('-f, --follow', 'after the list, print new events as they happen, until interrupted')
+    .option('-f, --follow', 'after the list, print each new event, until interrupted')
     .action((options: Options) => {
       const { since, until } = options;
       if (since !== undefined && until !== undefined && since >= until) {

@@ -221,7 +221,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     {
       name: 'a foreign web server that answers 200',
       settings: () => ({ MUSTER_URL: urlOf('foreign', 'http') }),
-      problem: 'what answers is not Muster (200: Welcome to nginx!)',
+      problem: 'the server at this address is not Muster (200: Welcome to nginx!)',
       advice: () => 'set MUSTER_URL to Muster’s address',
       check: 'server',
     },

@@ -107,8 +107,8 @@ async function findOrAddUser(
     if (isRoleFromGroups && isLower(grantedRole, member.role) && (await hasAccount(tx, user.id, issuer))) {
       return refuse(
         'role',
-        'another user of the provider signs in as the member with this address, and the groups of this user grant a ' +
-          'lower role: if both are the same person, give the member this role first',
+        'the member with this address already signs in as another user of the provider, and the groups of this user grant ' +
+          'a lower role: if both users are the same person, first give the member the lower role',
         user.id,
       );
     }

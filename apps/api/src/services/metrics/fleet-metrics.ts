@@ -73,7 +73,7 @@ export function addFleetMetrics(
 
   new Gauge({
     name: 'muster_host_problems',
-    help: 'Hosts whose state is not current or not complete, by problem. A host with several problems is counted once for each.',
+    help: 'Hosts whose state is outdated or incomplete, by problem. A host with several problems counts once for each problem.',
     labelNames: ['code'],
     registers,
     async collect() {

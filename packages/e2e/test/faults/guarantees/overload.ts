@@ -22,7 +22,7 @@ import { percent, perSecond, seconds } from '../../../src/faults/format.js';
 
 /** Under overload, the API keeps its throughput, and refuses only the requests that exceed it. */
 export const overload: Guarantee = {
-  title: 'Overload is shed, and throughput holds',
+  title: 'Under overload, Muster refuses the excess and keeps its throughput',
   check: (context) => withServer((server) => overloadApi(context, server)),
 };
 
@@ -129,7 +129,7 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
         'refusals',
       ),
       never('other answers and broken connections', sum(all, 'wrong'), sum(all, 'sent'), 'requests'),
-      never('refused calls of people during overload and held bodies', refusals.length, calls, 'calls'),
+      never('refused calls of operators and clients without an account', refusals.length, calls, 'calls'),
       atMost('p99 latency of accepted requests', during.okMs.p99, 4_000, formatMs),
       atMost('memory growth beyond the peak load', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
       atMost('last refusal after the overload', after.lastNotOkMs, RECOVERY_MS_MAX, seconds),
