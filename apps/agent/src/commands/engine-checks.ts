@@ -1,7 +1,7 @@
 import { DOCKER_HOST_DEFAULT } from '../engine/address.js';
 import { createEngineClient, type EngineClient } from '../engine/client.js';
 import { EngineError } from '../engine/errors.js';
-import { locateEngine, type LocatedEngine } from '../engine/locate.js';
+import { locateEngine, type LocatedEngine } from '../engine/locate-engine.js';
 import type { ListedContainer } from '../engine/shapes.js';
 import type { AgentEnv } from '../env.js';
 import { CheckError, type Check } from './doctor.js';

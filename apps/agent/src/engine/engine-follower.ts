@@ -8,7 +8,7 @@ import { createHealthChecks } from './health-checks.js';
 import { PAST_MS_MAX, recordPastEvents, type ExitHistory } from './exit-history.js';
 import type { Inventory } from './inventory.js';
 import { toHealth } from './to-container.js';
-import { createEngineWatch, type WatchTimes } from './watch.js';
+import { createEngineWatch, type WatchTimes } from './engine-watch.js';
 import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
 

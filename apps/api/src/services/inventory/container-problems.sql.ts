@@ -102,5 +102,5 @@ export function problemFilter(codes: readonly ContainerProblemCode[], organizati
   const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);
   if (counts.length === 0) return { matches, indexed: [isLooping], isExact: true };
   if (counts.length < codes.length) counts.push(Prisma.sql`h.id IN (SELECT "hostId" FROM (${loops}) AS loops)`);
-  return { matches, ofHosts: or(counts) };
+  return { matches, hostCondition: or(counts) };
 }

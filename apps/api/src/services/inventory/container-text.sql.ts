@@ -8,7 +8,7 @@ export interface Filter {
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
   /** A condition on a row of `hosts`, with the alias `h`. It is true for the host of every match that is present. */
-  ofHosts?: Prisma.Sql;
+  hostCondition?: Prisma.Sql;
   /** Conditions like `indexed`, for a list sorted by name. Each selects either a range of names or few rows. */
   nameRanges?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
