@@ -101,7 +101,9 @@ const domains = z
   })
   .transform((entries): ReadonlySet<string> => new Set(entries.map((entry) => entry.toLowerCase())));
 
-/** A group's name may contain colons, because the role follows the last colon, and commas after a backslash. */
+/**
+ * A group's name may contain colons, because the role follows the last colon. It may contain commas after a backslash.
+ */
 const roleByGroup = z.string().transform((value, context): ReadonlyMap<string, MemberRole> => {
   const roles = new Map<string, MemberRole>();
   const refuse = (message: string) => {

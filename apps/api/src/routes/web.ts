@@ -33,7 +33,7 @@ const PAGE_HEADERS = {
 
 /**
  * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the
- * dashboard routes such paths in the browser. Except at `/`, clients that do not ask for HTML do not receive the page.
+ * dashboard routes such paths in the browser. At paths other than `/`, only clients that ask for HTML receive the page.
  * Files are looked up at each request, because the dashboard may be built after the API has started, or never.
  * `basePath` is the path of the public URL.
  */

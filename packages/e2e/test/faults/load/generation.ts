@@ -70,7 +70,8 @@ function chainBetween(
   found: number,
 ): ReadonlySet<number> | null {
   const later = steps.filter(({ to }) => to > base);
-  // If `base` is 0, no step leads to the first snapshot, so the chain starts with the `from` of the first step.
+  // The first snapshot creates the marker, so no step has it as its `to`. If `base` is 0, the chain therefore starts at
+  // the `from` of the first step.
   let at = base === 0 ? (later[0]?.from ?? found) : base;
   const chain = new Set([at]);
   for (const { from, to } of later) {
