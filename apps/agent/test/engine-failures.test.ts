@@ -380,7 +380,7 @@ describe('a list that takes long', () => {
   });
 });
 
-describe('at the first start of an agent, an engine that cannot be listed', () => {
+describe('at the first start of an agent,', () => {
   beforeEach(() => open({ withoutEngineMs: 400 }));
 
   test.each([
@@ -399,7 +399,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('because the engine is stopped leads to an enrollment with a random identity after a while, which is kept', async () => {
+  test('an engine that stays stopped leads to an enrollment with a random identity, which is kept', async () => {
     const agent = run();
     await eventually(() => warnings().length >= 1);
     expect(enrollments()).toEqual([]);
@@ -418,7 +418,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('because the engine is stopped for a moment leads to an enrollment with the engine’s own identity', async () => {
+  test('an engine that is stopped for a moment leads to an enrollment with the engine’s own identity', async () => {
     run();
     await eventually(() => warnings().length >= 1);
     await engine.listen(socketPath);
@@ -426,7 +426,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toMatchObject([{ engineId: 'AAAA:BBBB' }]);
   });
 
-  test('because its version is refused is reported with that reason', async () => {
+  test('an engine that refuses to tell its version is reported with that reason', async () => {
     await engine.listen(socketPath);
     engine.forbidden = /^\/version$/;
     run();

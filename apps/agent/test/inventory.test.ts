@@ -58,7 +58,7 @@ const createMany = (count: number, container: Parameters<ScriptedEngine['set']>[
     return `c${i}`;
   });
 
-describe('a failed inspection never removes a container', () => {
+describe('after a failed inspection', () => {
   const answers: [string, EngineReaction, number][] = [
     ['404 (a proxy that allows only lists)', { status: 404, text: '404 page not found' }, 2],
     ['403', { status: 403, text: 'Request forbidden by administrative rules.' }, 1],
@@ -68,24 +68,27 @@ describe('a failed inspection never removes a container', () => {
     ['no answer', 'hang', 1],
   ];
 
-  test.each(answers)('if all inspections get %s; they are repeated only after a minute', async (_, answer, lists) => {
-    createMany(3);
-    engine.react('inspect', answer);
-    const listsBefore = engine.count('list');
-    const first = await read();
-    expect(idsOf(first)).toEqual(['c0', 'c1', 'c2']);
-    expect([...first.presentIds].sort()).toEqual(['c0', 'c1', 'c2']);
-    expect(first.containers.map(({ startedAt }) => startedAt)).toEqual([null, null, null]);
-    expect([engine.count('list') - listsBefore, engine.count('inspect')]).toEqual([lists, 3]);
+  test.each(answers)(
+    'every container is still reported if all inspections get %s, and inspections are repeated only after a minute',
+    async (_, answer, lists) => {
+      createMany(3);
+      engine.react('inspect', answer);
+      const listsBefore = engine.count('list');
+      const first = await read();
+      expect(idsOf(first)).toEqual(['c0', 'c1', 'c2']);
+      expect([...first.presentIds].sort()).toEqual(['c0', 'c1', 'c2']);
+      expect(first.containers.map(({ startedAt }) => startedAt)).toEqual([null, null, null]);
+      expect([engine.count('list') - listsBefore, engine.count('inspect')]).toEqual([lists, 3]);
 
-    nowMs += MINUTE - 1;
-    expect(await countInspections(read)).toBe(0);
-    nowMs += 1;
-    expect(await countInspections(read)).toBe(3);
-    expect(warnings).toEqual([{ containers: 3, reason: expect.any(String) }]);
-  });
+      nowMs += MINUTE - 1;
+      expect(await countInspections(read)).toBe(0);
+      nowMs += 1;
+      expect(await countInspections(read)).toBe(3);
+      expect(warnings).toEqual([{ containers: 3, reason: expect.any(String) }]);
+    },
+  );
 
-  test('if one container’s inspection gets 404; the others have their start times', async () => {
+  test('a container whose inspection gets 404 is still reported, and the others have their start times', async () => {
     createMany(3);
     engine.inspections.delete('c1');
     const { containers } = await read();
@@ -97,7 +100,7 @@ describe('a failed inspection never removes a container', () => {
     expect(warnings).toEqual([{ containers: 1, reason: expect.stringContaining('404') }]);
   });
 
-  test('if inspections are refused that succeeded before: the start time stays until the list shows a restart', async () => {
+  test('a known start time stays until the list shows a restart, although inspections are refused', async () => {
     engine.set('c', { status: 'Up 1 second' });
     const { startedAt } = await readContainer('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -110,14 +113,14 @@ describe('a failed inspection never removes a container', () => {
   });
 });
 
-describe('a health that cannot be inspected again is not reported as current', () => {
+describe('a health that cannot be inspected again', () => {
   const healthOf = ({ status }: Container): string | null => parseStatus(status).health;
   const readAll = async (afterMs: number): Promise<(string | null)[]> => {
     nowMs += afterMs;
     return (await read()).containers.map(healthOf);
   };
 
-  test('if the inspection fails or must wait; the start time stays, and the next inspection restores the health', async () => {
+  test('is not reported while the inspection fails or must wait; the next inspection restores it, and the start time stays', async () => {
     engine.set('c', { health: 'healthy' });
     const { startedAt } = await readContainer('c');
     engine.react('inspect', { status: 500 });
@@ -129,7 +132,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     expect(healthOf(await readContainer('c', 30_000))).toBe('healthy');
   });
 
-  test('if more than 20 inspections fail, and the others are not tried', async () => {
+  test('is not reported after more than 20 inspections have failed, although the other containers are not inspected', async () => {
     createMany(50, { health: 'healthy' });
     expect(await readAll(0)).toEqual(Array(50).fill('healthy'));
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -139,7 +142,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     expect(inspections).toBeLessThan(24);
   });
 
-  test('if an event has announced another health', async () => {
+  test('is not reported after an event has announced another health', async () => {
     engine.set('c', { health: 'healthy' });
     await read();
     engine.react('inspect', { status: 500 });
@@ -150,7 +153,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     expect(healthOf(await readContainer('c', 1_000))).toBe('healthy');
   });
 
-  test('unless the list or a recent event contains it', async () => {
+  test('is replaced by the health in the list or in a recent event', async () => {
     createMany(2, { status: 'Up 10 seconds', health: 'healthy' });
     await read();
     engine.react('inspect', { status: 500 });
