@@ -51,7 +51,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
 
 // The embedded database has only one connection, so its transactions cannot deadlock.
 serverOnly(describe).each(['postgresql'] as const)('concurrent transactions on %s', (engine) => {
-  test('that deadlock both succeed', async () => {
+  test('both succeed after a deadlock', async () => {
     const database = await createTestDatabase(engine);
     try {
       const hosts = [await createHost(database, 'one'), await createHost(database, 'two')];
@@ -77,7 +77,7 @@ serverOnly(describe).each(['postgresql'] as const)('concurrent transactions on %
     }
   });
 
-  test('that exceed the statement timeout fail with an error that counts as a timeout and as unavailable', async () => {
+  test('fail if they exceed the statement timeout, with an error that counts as a timeout and as unavailable', async () => {
     const database = await createTestDatabase(engine, { statementTimeoutMs: 100 });
     try {
       const error = await rejectionOf(database.prisma.$queryRaw`SELECT pg_sleep(5)::text`);
