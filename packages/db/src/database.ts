@@ -48,8 +48,8 @@ export interface Database {
    */
   connections(): { busy: number; idle: number; max: number; waiting: number };
   /**
-   * Builds the large indexes that were deferred because the database had rows when it was opened, and returns the names
-   * of their migrations. May take long, but blocks neither reads nor writes. Muster works without these indexes.
+   * Builds the large indexes that were deferred because the database had rows when it was opened. Returns the names of
+   * their migrations. May take long, but blocks neither reads nor writes. Muster works without these indexes.
    */
   buildIndexes(options?: BuildIndexesOptions): Promise<string[]>;
   /** Rejects in bounded time if the database does not respond or is read-only. */

@@ -137,7 +137,7 @@ export function createInventory(
   now: () => number = () => performance.now(),
   exits: Pick<ExitHistory, 'decide' | 'keepOnly' | 'settled'> = createExitHistory(),
 ): Inventory {
-  // An event replaces the entry of a container. If an inspection is in flight at that time, it writes its outdated
+  // An event replaces the entry of a container. An inspection that is in flight at that time then writes its outdated
   // result to the replaced entry, which is no longer read.
   const entries = new Map<string, Entry>();
   const imageDigests = createImageDigests(client, now);
@@ -202,8 +202,8 @@ export function createInventory(
   }
 
   /**
-   * Returns a failure if an inspection fails, for example because a proxy refuses it, or because the engine hangs on a
-   * stuck container. The other containers are still inspected.
+   * Inspects a container. Returns the failure if the inspection fails, for example because a proxy refuses it, or
+   * because the engine hangs on a stuck container. The other containers are still inspected.
    */
   async function tryInspect(id: string, signal: AbortSignal): Promise<Inspected | InspectionFailure> {
     try {
@@ -376,8 +376,8 @@ interface Reading {
 }
 
 /**
- * Returns whether the inspected facts may be outdated: the container may have started or exited since its inspection,
- * or the list lacks its health. Only the list is used, because events may have been missed.
+ * Returns whether the inspected facts may be outdated. This is the case if the container may have started or exited
+ * since its inspection, or if the list lacks its health. Only the list is used, because events may have been missed.
  */
 function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
   if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;

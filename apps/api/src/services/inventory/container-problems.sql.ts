@@ -52,9 +52,9 @@ export const PROBLEM_COUNTS = {
 export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => Object.hasOwn(ROW_PROBLEMS, code);
 
 /**
- * The condition that a container whose process exited several times can still be in a crash loop: it runs, waits for
- * its restart, or last exited with an error. In all other cases, someone stopped it. If the cause of an exit is unknown,
- * its code decides.
+ * The condition that a container whose process exited several times can still be in a crash loop. This is the case if
+ * it runs, waits for its restart, or last exited with an error. In all other cases, someone stopped it. If the cause of
+ * an exit is unknown, its code decides.
  */
 export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}
   OR (${HAS_ERROR_CODE} AND ${hasReason('unknown')})))`;
