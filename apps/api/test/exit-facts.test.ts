@@ -112,7 +112,7 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
     const first = { code: -(2 ** 53 - 1), finishedAt: '0001-01-01T00:00:00Z', error: `${reversed}\ud800` };
     const containers = [
       exited('a', last, { imageDigest: long, labels, restartCount: 2 ** 31 - 1 }),
-      exited('b', { ...first, reason: 'evicted\u{1f680}\ud800' } as ContainerInput['exit'], { imageDigest: '' }),
+      exited('b', { ...first, reason: 'evicted\u{1f680}\ud800' }, { imageDigest: '' }),
       exited('c', OOM, { imageDigest: 'not a digest@@sha256:\udfff', exit: { ...OOM, code: null } }),
     ];
     await host.sync(containers);
