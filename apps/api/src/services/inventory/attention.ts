@@ -20,8 +20,8 @@ import { isRowProblem } from './container-problems.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization. The cost is bounded: all hosts are read once, but containers are
- * read only for the first hosts that have containers with a problem, and only the newest exits are read.
+ * Returns what needs attention in an organization. The cost is bounded. All hosts are read once. Containers are read
+ * only for the first of the hosts whose containers have a problem. Of the exits, only the newest are read.
  */
 export type GetAttention = (organizationId: string) => Promise<Attention>;
 

@@ -21,7 +21,7 @@ import {
   workloadTitle,
   type WorkloadSearch,
 } from './search';
-import { WORKLOAD_TERMS } from './words';
+import { WORKLOAD_TERMS } from './terms';
 
 const route = getRouteApi('/signed-in/workload');
 const COLUMNS: readonly ColumnId[] = ['state', 'host', 'image', 'changedAt', 'firstSeenAt'];
@@ -129,7 +129,8 @@ function WorkloadHistory({ search }: { search: WorkloadSearch }) {
   const hosts = cluster.hosts?.join();
   const filters = useMemo(() => {
     const { hostId, ...ofWorkload } = workloadEventFilters(search);
-    // A filter by service would also find the services of projects with the name of the container.
+    // A plain container is found by its name. A filter by service would also find services of projects that have the
+    // same name.
     if (search.kind === 'plain') return { hostId, name: ofWorkload.service };
     return { ...ofWorkload, hostId: hosts?.split(',') ?? hostId };
   }, [search, hosts]);
