@@ -40,16 +40,19 @@ export async function startRealEngine(
 
   const cli = (...args: string[]): Promise<string> => machine!.run([program, ...args]);
 
-  /** The ids of all containers that were there before a power cut. */
-  const containerIds = new Set<string>();
+  /** The ids of all containers and pods that were there before a power cut. */
+  const groupIds = new Set<string>();
 
   /** Ends the machine, also if the engine no longer answers, and removes what it leaves in the machine of the tests. */
   async function cutPower(): Promise<void> {
-    const ids = await cli('ps', '--all', '--quiet', '--no-trunc').catch(() => '');
-    for (const id of ids.split('\n')) if (id !== '') containerIds.add(id);
+    const lists = [['ps', '--all'], ...(name === 'Podman' ? [['pod', 'ps']] : [])];
+    for (const list of lists) {
+      const ids = await cli(...list, '--quiet', '--no-trunc').catch(() => '');
+      for (const id of ids.split('\n')) if (id !== '') groupIds.add(id);
+    }
     await machine!.cutPower();
     await engine?.ended;
-    await removeCgroups(containerIds);
+    await removeCgroups(groupIds);
   }
 
   /** Starts the engine, and waits until it answers. Its process id is in `/run/engine.pid`. */
@@ -94,9 +97,9 @@ export async function startRealEngine(
   };
 }
 
-/** Removes the cgroups of containers. Engines create them below those of the machine of the tests. */
-async function removeCgroups(containerIds: ReadonlySet<string>): Promise<void> {
-  const paths = [...containerIds].flatMap((id) => ['-o', '-path', `*${id}*`]).slice(1);
+/** Removes the cgroups of containers and pods. Engines create them below those of the machine of the tests. */
+async function removeCgroups(ids: ReadonlySet<string>): Promise<void> {
+  const paths = [...ids].flatMap((id) => ['-o', '-path', `*${id}*`]).slice(1);
   if (paths.length === 0) return;
   // The group of all containers of an engine is removed with the last one.
   const remove = 'rmdir "$1" && rmdir --ignore-fail-on-non-empty "$(dirname "$1")" || true';
