@@ -494,6 +494,34 @@ describe('a container that was never started', () => {
   });
 });
 
+describe('a container whose inspection failed', () => {
+  const ended = {
+    state: 'exited',
+    status: 'Exited (137) 1 second ago',
+    inspectedState: { ExitCode: 137, OOMKilled: true },
+  };
+
+  test('is inspected as soon as it ends, unless inspections fail repeatedly', async () => {
+    engine.set('c');
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    await read();
+    engine.forbidden = /$^/;
+    engine.set('c', ended);
+    inventory.invalidate('c', true);
+    expect((await readContainer('c')).exit).toMatchObject({ reason: 'oom' });
+
+    engine.remove('c');
+    engine.set('d');
+    engine.forbidden = /^\/containers\/d\/json$/;
+    let tries = 0;
+    for (let end = 0; end < 10; end++) {
+      inventory.invalidate('d', true);
+      tries += await countInspections(read);
+    }
+    expect(tries).toBe(3);
+  });
+});
+
 describe('a container that exited', () => {
   const ended = {
     state: 'exited',

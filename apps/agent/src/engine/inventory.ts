@@ -35,8 +35,11 @@ export interface Inventory {
    * that may be outdated. It is left out only if two further lists lack it.
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
-  /** Drops the inspected facts of a container, because it started or ended. */
-  invalidate(id: string): void;
+  /**
+   * Drops the inspected facts of a container, because it started or ended. If it ended, the next reading inspects it,
+   * even if an inspection of it has just failed, because only an inspection shows why it ended.
+   */
+  invalidate(id: string, hasEnded?: boolean): void;
   /**
    * Records the health that an event reports. Null means that the event does not contain the health, so that the
    * container must be inspected. Returns whether the next reading may differ from the last one.
@@ -58,6 +61,9 @@ const FAILED_INSPECTIONS_MAX = 20;
 /** Wait before the inspection of a container is repeated after a failure, in milliseconds. It doubles each time. */
 const RETRY_MS_MIN = 60_000;
 const RETRY_MS_MAX = 600_000;
+
+/** If so many inspections of a container failed in succession, it is inspected no sooner because it ended. */
+const FAILURES_MAX_AT_END = 3;
 
 /**
  * How long facts are used, in milliseconds, if the list does not show whether they are still correct. The period is
@@ -320,7 +326,11 @@ export function createInventory(
       await imageDigests.addTo([...byId.values()], new Map(reported.map((each) => [each.Id, each])), signal);
       return { containers: await redactAll([...byId.values()]), isTruncated, presentIds };
     },
-    invalidate: (id) => replaceEntry(id, outdated(entries.get(id))),
+    invalidate(id, hasEnded = false) {
+      const entry = entries.get(id);
+      const mayRetry = hasEnded && (entry?.failures ?? 0) < FAILURES_MAX_AT_END;
+      replaceEntry(id, { ...outdated(entry), ...(mayRetry ? { retryAt: 0 } : {}) });
+    },
     recordHealth(id, health) {
       const inspected = entries.get(id)?.inspected ?? null;
       if (inspected === null || health === null) {

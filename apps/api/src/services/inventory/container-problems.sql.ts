@@ -9,7 +9,14 @@ import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
 import { or } from './container-columns.sql.js';
 import type { Filter } from './container-text.sql.js';
-import { CRASH_LOOP_MS, loopingContainers, NO_ERROR_CODES, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
+import {
+  CRASH_LOOP_MS,
+  loopingContainers,
+  NO_ERROR_CODES,
+  readsAllLoops,
+  repeatedExits,
+  type LoopConditions,
+} from './crash-loops.sql.js';
 
 /**
  * Maximum number of exits with an error that a search for crash loops reads, newest first. The same maximum applies to
@@ -92,11 +99,16 @@ export async function isCrashLoopSearchComplete(
  * Returns the filter for containers with one of these problems. Containers in a crash loop are found through their exit
  * events, and the others through the problem counts of their hosts.
  */
-export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
+export function problemFilter(
+  codes: readonly ContainerProblemCode[],
+  organizationId: string,
+  { now, isOnline, hostId }: Omit<LoopConditions, 'mayLoop'> & { now: Date },
+): Filter {
+  const conditions = { mayLoop: MAY_LOOP, isOnline, hostId };
   const loops = Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, now)}),
     repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, now, EXITS_READ_MAX)})
-    SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`)}) AS loops`;
+    SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`, conditions)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
   const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));
   const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);
