@@ -83,7 +83,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
   });
 
   describe('states', () => {
-    test('that are unknown are stored, and counted as one state', async () => {
+    test('are stored and counted as one state if they are unknown', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const words = Array.from({ length: 200 }, (_, i) => `word-${i}`);

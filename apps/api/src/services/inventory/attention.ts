@@ -20,8 +20,8 @@ import { isRowProblem } from './container-problems.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization. The cost is bounded. All hosts are read once. Containers are read
- * only for the first of the hosts whose containers have a problem. Of the exits, only the newest are read.
+ * Returns what needs attention in an organization. The cost is bounded. All hosts are read once, but the containers of
+ * only some of the hosts with problems are read, and only the newest exits.
  */
 export type GetAttention = (organizationId: string) => Promise<Attention>;
 

@@ -16,8 +16,8 @@ const FIND_HOSTS: Statement = {
 };
 
 /**
- * Reads a host's oldest events by the primary key and deletes those that are too old. Locks only these events, which no
- * other statement writes, and skips events that another process is deleting.
+ * Reads a host's oldest events by the primary key and deletes those that are too old. Locks only these events, and no
+ * other statement writes them. Skips events that another process is deleting.
  */
 const PRUNE_EVENTS: Statement = {
   name: 'prune_events',
