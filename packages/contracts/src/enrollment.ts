@@ -8,6 +8,7 @@ import {
   ENROLLMENT_TOKEN_USES_MAX,
   MACHINE_PROPERTY_LENGTH_MAX,
 } from './limits.js';
+import { HostLabels } from './host-labels.js';
 import { displayName, machineName, text } from './text.js';
 
 const Timestamp = z.iso.datetime();
@@ -16,6 +17,8 @@ export const EnrollmentTokenRequest = z.strictObject({
   name: displayName(DISPLAY_NAME_LENGTH_MAX),
   expiresInSeconds: z.int().min(1).max(ENROLLMENT_TOKEN_SECONDS_MAX).default(ENROLLMENT_TOKEN_SECONDS_DEFAULT),
   maxUses: z.int().min(1).max(ENROLLMENT_TOKEN_USES_MAX).default(1),
+  /** Labels of the hosts that enroll with the token. Labels that an operator or the agent sets have precedence. */
+  labels: HostLabels.default({}),
 });
 export type EnrollmentTokenRequest = z.output<typeof EnrollmentTokenRequest>;
 
@@ -28,6 +31,7 @@ export const EnrollmentToken = z.object({
   createdAt: Timestamp,
   expiresAt: Timestamp,
   revokedAt: Timestamp.nullable(),
+  labels: HostLabels,
 });
 export type EnrollmentToken = z.output<typeof EnrollmentToken>;
 

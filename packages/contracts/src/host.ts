@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { Engine } from './enrollment.js';
 import { Freshness } from './freshness.js';
+import { HostLabelKey, HostLabels, HostLabelsBySource } from './host-labels.js';
 import { HostProblem } from './host-problems.js';
 import { Id } from './id.js';
-import { DISPLAY_NAME_LENGTH_MAX, HOST_DELETIONS_MAX } from './limits.js';
+import { DISPLAY_NAME_LENGTH_MAX, HOST_DELETIONS_MAX, HOST_LABEL_CHANGES_MAX, HOST_LABELS_MAX } from './limits.js';
 import { displayName } from './text.js';
 
 const Timestamp = z.iso.datetime();
@@ -20,6 +21,10 @@ export const Host = z.object({
   os: z.string(),
   arch: z.string(),
   agentVersion: z.string(),
+  /** The labels that apply to the host. */
+  labels: HostLabels,
+  /** The labels that each source sets, including those that do not apply because an earlier source sets the same key. */
+  labelsBySource: HostLabelsBySource,
   freshness: Freshness,
   /** The reasons why the host's state is not current or not complete, with at most one entry per code. */
   problems: z.array(HostProblem),
@@ -47,7 +52,12 @@ export const Host = z.object({
 });
 export type Host = z.output<typeof Host>;
 
-export const HostPatch = z.strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX) });
+/**
+ * A change of a host. `labels` replaces the labels that operators have set. The labels of other sources do not change.
+ */
+export const HostPatch = z
+  .strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX).optional(), labels: HostLabels.optional() })
+  .refine(({ name, labels }) => name !== undefined || labels !== undefined, { error: 'must contain name or labels' });
 export type HostPatch = z.output<typeof HostPatch>;
 
 /** The hosts to delete. An id may occur more than once. */
@@ -60,6 +70,34 @@ export type HostDeletionRequest = z.output<typeof HostDeletionRequest>;
  */
 export const HostDeletionResult = z.object({ deleted: z.array(z.uuid()), notFound: z.array(z.uuid()) });
 export type HostDeletionResult = z.output<typeof HostDeletionResult>;
+
+/**
+ * A change of the labels that operators have set on several hosts: sets the labels in `set` and removes those whose keys
+ * are in `remove`. A host id may occur more than once.
+ */
+export const HostLabelChange = z
+  .strictObject({
+    hostIds: z.array(Id).min(1).max(HOST_LABEL_CHANGES_MAX),
+    set: HostLabels.default({}),
+    remove: z.array(HostLabelKey).max(HOST_LABELS_MAX).default([]),
+  })
+  .refine(({ set, remove }) => Object.keys(set).length + remove.length > 0, { error: 'must contain set or remove' })
+  .refine(({ set, remove }) => !remove.some((key) => Object.hasOwn(set, key)), {
+    path: ['remove'],
+    error: 'must not contain a key that set contains',
+  });
+export type HostLabelChange = z.output<typeof HostLabelChange>;
+
+/**
+ * The ids of the hosts whose labels changed, and of those that had the labels already. `notFound` contains the ids for
+ * which the organization has no host.
+ */
+export const HostLabelChangeResult = z.object({
+  changed: z.array(z.uuid()),
+  unchanged: z.array(z.uuid()),
+  notFound: z.array(z.uuid()),
+});
+export type HostLabelChangeResult = z.output<typeof HostLabelChangeResult>;
 
 /** A value that hosts have, and the number of hosts that have it. */
 const Facet = z.object({ value: z.string(), hosts: z.int().positive() });

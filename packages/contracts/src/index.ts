@@ -22,6 +22,7 @@ export * from './freshness.js';
 export * from './health-checks.js';
 export * from './heartbeat.js';
 export * from './history.js';
+export * from './host-labels.js';
 export * from './host-problems.js';
 export * from './host-severity.js';
 export * from './host.js';

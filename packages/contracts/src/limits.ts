@@ -53,6 +53,9 @@ export const LABELS_MAX = 4_096;
 /** Maximum UTF-8 bytes of the keys and values of all labels of one container: 64 KiB. */
 export const LABELS_BYTES_MAX = 64 * 1024;
 
+/** Maximum number of labels of one host. */
+export const HOST_LABELS_MAX = 64;
+
 /** Maximum number of port entries of one container, after merging consecutive ports into ranges. */
 export const PORTS_MAX = 4_096;
 
@@ -97,6 +100,9 @@ export const FACET_VALUES_MAX = 100;
 
 /** Maximum number of hosts that one request deletes. */
 export const HOST_DELETIONS_MAX = 100;
+
+/** Maximum number of hosts whose labels one call changes. */
+export const HOST_LABEL_CHANGES_MAX = 1_000;
 
 /** Default number of items on one page of a list. */
 export const PAGE_LIMIT_DEFAULT = 50;

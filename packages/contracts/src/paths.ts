@@ -13,6 +13,7 @@ export const Paths = {
   host: '/api/hosts/:hostId',
   hostFacets: '/api/host-facets',
   hostDeletions: '/api/host-deletions',
+  hostLabelChanges: '/api/host-label-changes',
   hostToken: '/api/hosts/:hostId/token',
   hostContainer: '/api/hosts/:hostId/containers/:dockerId',
   containers: '/api/containers',

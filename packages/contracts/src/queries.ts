@@ -70,6 +70,9 @@ const LabelFilter = filterTerm.transform((value) => {
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
+/** Filters by the labels of hosts. If it is repeated, a host must have all of the labels. */
+const HostLabelFilters = { hostLabel: anyOf(LabelFilter).optional() };
+
 /** Filters by the workload of a container. */
 const WorkloadFilters = {
   project: anyOf(filterTerm).optional(),
@@ -80,6 +83,7 @@ const WorkloadFilters = {
 const containerQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   hostFreshness: anyOf(ContainerFreshness).optional(),
+  ...HostLabelFilters,
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
   problem: anyOf(ContainerProblemCode).optional(),
@@ -99,7 +103,7 @@ const containerQuery = z.strictObject({
 });
 
 /**
- * Query parameters of `GET /api/containers`. If `label` is repeated, a container must have all of the labels. If any
+ * Query parameters of `GET /api/containers`. If `label` or `hostLabel` is repeated, all of the labels must match. If any
  * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
  * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `project`,
  * `service` and `instance` match the container's workload. `q` matches a part of the name, image or command, or the
@@ -141,6 +145,7 @@ export const HostQuery = z.strictObject({
   state: anyOf(ContainerState).optional(),
   engine: anyOf(filterTerm).optional(),
   agentVersion: anyOf(filterTerm).optional(),
+  ...HostLabelFilters,
   q: filterTerm.optional(),
   sort: z
     .enum(withDescending(HOST_SORT_KEYS))
@@ -162,6 +167,7 @@ export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
  */
 export const EventQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
   dockerId: anyOf(DockerId).optional(),
   name: anyOf(filterTerm).optional(),
   kind: anyOf(EventKind).optional(),

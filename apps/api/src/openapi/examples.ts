@@ -31,6 +31,8 @@ const HOST: contracts.Host = {
   os: 'Debian GNU/Linux 12 (bookworm)',
   arch: 'x86_64',
   agentVersion: '0.1.0',
+  labels: { env: 'prod', site: 'fra' },
+  labelsBySource: { operator: { env: 'prod' }, agent: { site: 'fra' }, enrollmentToken: { env: 'test' } },
   freshness: 'online',
   problems: [],
   containerCount: 1,
@@ -54,6 +56,7 @@ const ENROLLMENT_TOKEN: contracts.EnrollmentToken = {
   createdAt: AT,
   expiresAt: LATER,
   revokedAt: null,
+  labels: { env: 'test' },
 };
 
 const API_KEY: contracts.ApiKey = {

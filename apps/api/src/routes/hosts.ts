@@ -13,7 +13,8 @@ export const hostRoutes = (source: FreshnessSource, hosts: HostService, release:
     return getHostFacets(source.db, caller.organizationId, { releaseVersion });
   }),
   route(Operations.getHost, ({ caller, params }) => getHost(source, caller.organizationId, params.hostId)),
-  route(Operations.renameHost, ({ caller, params, body }) => hosts.rename(caller, params.hostId, body)),
+  route(Operations.updateHost, ({ caller, params, body }) => hosts.update(caller, params.hostId, body)),
+  route(Operations.changeHostLabels, ({ caller, body }) => hosts.changeLabels(caller, body)),
   route(Operations.rotateHostToken, ({ caller, params }) => hosts.rotateToken(caller, params.hostId)),
   route(Operations.deleteHosts, ({ caller, body }) => hosts.deleteSeveral(caller, body)),
   route(Operations.deleteHost, ({ caller, params }) => hosts.delete(caller, params.hostId)),

@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { EnrollmentTokenCreated } from '../enrollment.js';
-import { Host, HostDeletionRequest, HostDeletionResult, HostFacets, HostPatch } from '../host.js';
+import {
+  Host,
+  HostDeletionRequest,
+  HostDeletionResult,
+  HostFacets,
+  HostLabelChange,
+  HostLabelChangeResult,
+  HostPatch,
+} from '../host.js';
 import { Id } from '../id.js';
+import { HOST_LABELS_MAX } from '../limits.js';
 import type { Operation } from '../operation.js';
 import { HostPage } from '../pages.js';
 import { Paths } from '../paths.js';
@@ -41,19 +50,32 @@ export const HostOperations = {
     params: z.object({ hostId: Id }),
     answers: { 200: Host },
   },
-  renameHost: {
+  updateHost: {
     method: 'PATCH',
     path: Paths.host,
     tag: 'Inventory',
     access: 'admin',
-    summary: 'Rename a host',
+    summary: 'Rename a host or set its labels',
     description:
-      'Changes the host’s name in Muster only; the machine keeps its own. Returns the changed host. Fails with 404 ' +
-      'if the organization has no such host.',
+      'Changes the host’s name in Muster only; the machine keeps its own. `labels` replaces the labels that operators ' +
+      'have set. Returns the changed host. Fails with 404 if the organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),
     body: HostPatch,
     answers: { 200: Host },
+  },
+  changeHostLabels: {
+    method: 'POST',
+    path: Paths.hostLabelChanges,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Set and remove labels of several hosts',
+    description:
+      'Changes the labels that operators have set on these hosts, in one transaction, with one audit log entry per ' +
+      'changed host. Fails with 400 and changes nothing if a host would have more than ' +
+      `${HOST_LABELS_MAX} labels of operators.`,
+    body: HostLabelChange,
+    answers: { 200: HostLabelChangeResult },
   },
   deleteHost: {
     method: 'DELETE',

@@ -13,6 +13,7 @@ export const AUDIT_ACTIONS = [
   'host.left',
   'host.token_rotated',
   'host.renamed',
+  'host.labels_changed',
   'host.deleted',
   'enrollment_token.created',
   'enrollment_token.revoked',

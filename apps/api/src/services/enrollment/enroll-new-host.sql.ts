@@ -18,13 +18,13 @@ const ENROLL_NEW_HOST: Statement = {
         AND NOT EXISTS (
           SELECT FROM hosts AS h
           WHERE h."organizationId" = t."organizationId" AND h."engineId" = $4::text AND h."deletedAt" IS NULL)
-      RETURNING id, "organizationId"
+      RETURNING id, "organizationId", labels
     ), host AS (
       INSERT INTO hosts (
         id, "organizationId", "engineId", name, "engineName", "engineVersion", "engineApiVersion", os, arch,
-        "agentVersion", "enrolledAt", "lastSeenAt")
+        "agentVersion", "enrolledAt", "lastSeenAt", labels, "enrollmentTokenLabels")
       SELECT $3::uuid, "organizationId", $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text,
-        $11::text, $2::timestamptz, $2::timestamptz
+        $11::text, $2::timestamptz, $2::timestamptz, labels, labels
       FROM used
       RETURNING id
     ), token AS (

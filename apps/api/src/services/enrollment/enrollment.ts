@@ -1,4 +1,12 @@
-import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
+import {
+  CADENCE_DEFAULT,
+  mergeHostLabels,
+  tokenKind,
+  type Cadence,
+  type EnrollRequest,
+  type EnrollResponse,
+  type HostLabels,
+} from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { EngineIdInUseError, ForbiddenError, TokenInvalidError, UnavailableError } from '../../errors.js';
@@ -55,6 +63,7 @@ interface LockedToken {
   uses: number;
   expiresAt: Date;
   revokedAt: Date | null;
+  labels: HostLabels;
 }
 
 interface LockedHost {
@@ -65,6 +74,8 @@ interface LockedHost {
   heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
   hasToken: boolean;
+  operatorLabels: HostLabels;
+  agentLabels: HostLabels;
 }
 
 const invalidTokenError = () => new TokenInvalidError('The enrollment token is invalid, expired or revoked.');
@@ -103,11 +114,12 @@ export function createEnrollmentService(
       async (tx) => {
         // The lock makes enrollments with one token run one at a time, so that the token's uses are counted exactly.
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
-          SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt"
+          SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt",
+            labels
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isValid(token, at)) throw invalidTokenError();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
-          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", EXISTS (
+          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "operatorLabels", "agentLabels", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
@@ -118,7 +130,7 @@ export function createEnrollmentService(
         const unusedId = host === undefined ? null : await findUnusedAgentToken(tx, token.id, host.id);
         if (host !== undefined && unusedId !== null) {
           await tx.agentToken.update({ where: { id: unusedId }, data: { hash: agentToken.hash } });
-          await updateReenrolledHost(tx, host.id, request, at);
+          await updateReenrolledHost(tx, host, token, request, at);
           return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
         const isRepeated = host !== undefined && (await hasEnrolledLast(tx, token, host.id));
@@ -133,7 +145,7 @@ export function createEnrollmentService(
           where: { hostId: host.id, revokedAt: null },
           data: { revokedAt: at },
         });
-        await updateReenrolledHost(tx, host.id, request, at);
+        await updateReenrolledHost(tx, host, token, request, at);
         await tx.agentToken.create({
           data: { hash: agentToken.hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at },
         });
@@ -246,13 +258,23 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
- * clock is wrong.
+ * clock is wrong. The labels of the token replace those of the previous one, unless the token was created to restore
+ * this host.
  */
-async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
+async function updateReenrolledHost(
+  tx: Prisma.TransactionClient,
+  host: LockedHost,
+  token: LockedToken,
+  request: EnrollRequest,
+  at: Date,
+) {
+  const { operatorLabels: operator, agentLabels: agent } = host;
+  const labels = mergeHostLabels({ operator, agent, enrollmentToken: token.labels });
   await tx.host.update({
-    where: { id: hostId },
+    where: { id: host.id },
     data: {
       ...toHostColumns(request),
+      ...(token.hostId === null ? { enrollmentTokenLabels: token.labels, labels } : {}),
       lastSeenAt: at,
       leftAt: null,
       streamHeardAt: null,

@@ -5,6 +5,7 @@ import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
 import { and, IMAGE, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
+import { hasLabels } from './host-labels.sql.js';
 import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
 import { workloadFilters } from './workload-filter.sql.js';
 
@@ -40,7 +41,7 @@ export function containerSearch(
   cutoffs: FreshnessCutoffs,
   now: Date,
 ): ContainerSearch {
-  const { hostFreshness, state, health, problem, exitReason, image, label = [], q, presence, infra } = query;
+  const { hostFreshness, hostLabel, state, health, problem, exitReason, image, label = [], q, presence, infra } = query;
   // A removed container is `exited` and has no health, problem or reason, regardless of its last state.
   const canMatchRemoved =
     [health, problem, exitReason].every((filter) => filter === undefined) &&
@@ -74,11 +75,12 @@ export function containerSearch(
   if (problem) filters.push(problemFilter(problem, organizationId, now));
   const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
     SELECT h.id, h."containerCount" FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
-  if (hostFreshness) {
-    const ofHosts = containersAreOf(hostFreshness, cutoffs);
+  const ofHostsWhere = (ofHosts: Prisma.Sql): Filter => {
     const found = Prisma.sql`SELECT id FROM (${hostsWhere(ofHosts)}) AS h`;
-    filters.push({ ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), ofHosts });
-  }
+    return { ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), ofHosts };
+  };
+  if (hostFreshness) filters.push(ofHostsWhere(containersAreOf(hostFreshness, cutoffs)));
+  if (hostLabel) filters.push(ofHostsWhere(hasLabels(hostLabel)));
   const ofHosts = filters.flatMap((filter) => filter.ofHosts ?? []);
   // The counts of a host do not include its removed containers.
   const hosts = ofHosts.length > 0 && !halves.includes(REMOVED) ? hostsWhere(and(ofHosts)) : null;

@@ -1,4 +1,4 @@
-import type { CountedPage, Host, HostQuery } from '@muster/contracts';
+import type { CountedPage, Host, HostLabels, HostLabelsBySource, HostQuery } from '@muster/contracts';
 import { encodeCursor } from '../../lib/cursor.js';
 import { hostFreshness, clampToNow, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
 import { INFRA_KEY, splitStateCounts, type StateCounts, hostProblems } from '../sync/index.js';
@@ -49,6 +49,8 @@ const toHost = (row: HostRow, context: FreshnessContext): Host => ({
   os: row.os,
   arch: row.arch,
   agentVersion: row.agentVersion,
+  labels: row.labels as HostLabels,
+  labelsBySource: labelsBySource(row),
   freshness: hostFreshness(row, context),
   problems: hostProblems(row, context.now),
   containerCount: row.containerCount - ((row.stateCounts as StateCounts)[INFRA_KEY] ?? 0),
@@ -60,4 +62,13 @@ const toHost = (row: HostRow, context: FreshnessContext): Host => ({
   cloneSuspectedAt: row.cloneSuspectedAt?.toISOString() ?? null,
   clockSkewSeconds: row.clockSkewSeconds,
   enrolledAt: row.enrolledAt.toISOString(),
+});
+
+/** The columns with the labels that each source sets on a host. */
+export type HostLabelColumns = Pick<HostRow, 'operatorLabels' | 'agentLabels' | 'enrollmentTokenLabels'>;
+
+export const labelsBySource = (row: HostLabelColumns): HostLabelsBySource => ({
+  operator: row.operatorLabels as HostLabels,
+  agent: row.agentLabels as HostLabels,
+  enrollmentToken: row.enrollmentTokenLabels as HostLabels,
 });

@@ -53,7 +53,7 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
   const [name, setName] = useState(host.name);
   const renameMutation = useMutation({
-    mutationFn: () => api.call('renameHost', { params: { hostId: host.id }, body: { name: name.trim() } }),
+    mutationFn: () => api.call('updateHost', { params: { hostId: host.id }, body: { name: name.trim() } }),
     onSuccess: (renamed) => {
       client.setQueryData(hostQuery(host.id).queryKey, renamed);
       void client.invalidateQueries({ queryKey: ['hosts', 'list'] });
