@@ -134,7 +134,7 @@ test('muster hosts -o wide lists the hosts of an older API, which does not say w
   const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
   const { code, out, err } = await muster(['hosts', '-o', 'wide'], null, env);
   expect([code, err]).toEqual([0, '']);
-  expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}1 /m);
+  expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}- {7}1 /m);
 });
 
 describe('how a process ended', () => {
@@ -384,4 +384,36 @@ describe('muster system', () => {
   test('prints the same facts as JSON', async () => {
     expect(JSON.parse((await run('-o', 'json')).out)).toEqual(SYSTEM);
   });
+});
+
+test('labels of hosts are set and removed on the hosts that are named or have a label, each once', async () => {
+  const requests: { url: string; body: unknown }[] = [];
+  const ids = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
+  const hosts = [
+    { id: ids[0], name: 'web-1' },
+    { id: ids[1], name: 'web-2' },
+  ];
+  handler = async (request, response) => {
+    let text = '';
+    for await (const chunk of request as AsyncIterable<Buffer>) text += chunk.toString();
+    requests.push({ url: request.url!, body: text === '' ? null : JSON.parse(text) });
+    if (request.method === 'POST')
+      json(200, { changed: [ids[0]], unchanged: [ids[1]], notFound: [] })(request, response);
+    else respondWith(hosts)(request, response);
+  };
+  const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+  const label = (...args: string[]) => muster(['hosts', 'label', ...args], null, env);
+  const { code, out } = await label('env=prod', 'old-', '--host', 'web-1', '--host-label', 'site=fra');
+  expect([code, out]).toEqual([0, '1 changed, 1 unchanged, 0 not found\n']);
+  expect(requests.map((request) => request.url)).toEqual([
+    '/api/hosts?limit=200',
+    '/api/hosts?hostLabel=site%3Dfra&limit=200',
+    '/api/host-label-changes',
+  ]);
+  expect(requests[2]!.body).toEqual({ hostIds: ids, set: { env: 'prod' }, remove: ['old'] });
+
+  expect(await label('env=prod')).toMatchObject({ code: 2, err: expect.stringContaining('--host or --host-label') });
+  const invalid = await label('env=a b', '--host', 'web-1');
+  expect(invalid).toMatchObject({ code: 2, err: expect.stringContaining('“a b”, the value of env') });
+  expect(requests).toHaveLength(3);
 });

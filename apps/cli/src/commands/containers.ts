@@ -30,6 +30,7 @@ import {
   takeFirst,
   resolveHostIds,
   hostOption,
+  hostLabelOption,
   projectOption,
   serviceOption,
   collect,
@@ -39,6 +40,7 @@ import { watchChanges } from './watch.js';
 
 interface Options {
   host?: string[];
+  hostLabel?: string[];
   freshness?: ContainerFreshness[];
   state?: string[];
   health?: string[];
@@ -64,6 +66,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .alias('ps')
     .summary('list containers of all hosts')
     .addOption(hostOption())
+    .addOption(hostLabelOption())
     .option(
       '--freshness <word>',
       `filter by freshness: ${ContainerFreshness.options.join(', ')} (repeatable)`,
@@ -146,6 +149,7 @@ const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 function readContainers(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerView[]> {
   const {
     freshness: hostFreshness,
+    hostLabel,
     state,
     health,
     problem,
@@ -163,6 +167,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
   const filters: Input<'listContainers'>['query'] = {
     hostId,
     hostFreshness,
+    hostLabel,
     state,
     health,
     problem,

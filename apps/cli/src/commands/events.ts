@@ -22,7 +22,9 @@ import {
   parseCount,
   takeFirst,
   resolveHostIds,
+  findHostIds,
   hostOption,
+  hostLabelOption,
   projectOption,
   serviceOption,
   parseInstant,
@@ -35,6 +37,7 @@ const LIMIT_DEFAULT = 50;
 
 interface Options {
   host?: string[];
+  hostLabel?: string[];
   name?: string[];
   project?: string[];
   service?: string[];
@@ -53,6 +56,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .command('events')
     .summary('list container events, latest last')
     .addOption(hostOption())
+    .addOption(hostLabelOption())
     .option('--name <name>', 'filter by container name (repeatable)', collect)
     .addOption(projectOption())
     .addOption(serviceOption())
@@ -82,8 +86,19 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 }
 
 async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
-  const { name, project, service, kind, exitReason, since, until, limit } = options;
-  const query = { hostId, name, project, service, kind, exitReason, since, until, limit: Math.min(limit, 200) };
+  const { hostLabel, name, project, service, kind, exitReason, since, until, limit } = options;
+  const query = {
+    hostId,
+    hostLabel,
+    name,
+    project,
+    service,
+    kind,
+    exitReason,
+    since,
+    until,
+    limit: Math.min(limit, 200),
+  };
   return (await takeFirst(client.items('listEvents', { query }), limit)).reverse();
 }
 
@@ -93,8 +108,8 @@ async function printEvents(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { host, name, project, service, kind, exitReason, since, until, output } = options;
-  const filters = [host, name, project, service, kind, exitReason, since, until];
+  const { host, hostLabel, name, project, service, kind, exitReason, since, until, output } = options;
+  const filters = [host, hostLabel, name, project, service, kind, exitReason, since, until];
   const isFiltered = filters.some((filter) => filter !== undefined);
   const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
   const events = await readEvents(client, options, hostId);
@@ -114,7 +129,8 @@ async function follow(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { name, kind, exitReason, output } = options;
+  const { hostLabel, name, kind, exitReason, output } = options;
+  const labelledHosts = hostLabel && new Set(await findHostIds(client, hostLabel));
   let printedIds: ReadonlySet<string> | null = null;
   const write = createListWriter(terminal, output, COLUMNS);
   const warnOfDelay = createDelayWarnings(terminal);
@@ -136,6 +152,7 @@ async function follow(
       write(pastEvents);
     }
     if (message.event !== 'container' || printedIds.has(message.data.id)) continue;
+    if (labelledHosts && !labelledHosts.has(message.data.hostId)) continue;
     if (isOfWorkload(message.data, options)) write([message.data]);
   }
 }

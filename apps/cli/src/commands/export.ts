@@ -8,10 +8,12 @@ import { CommandError, ExitCodes } from '../exit.js';
 import { fileError } from '../file-error.js';
 import { sanitizeCsv } from '../output/format.js';
 import type { Terminal } from '../terminal.js';
+import { hostLabelOption } from './options.js';
 
 interface Options {
   format: 'csv' | 'ndjson';
   file?: string;
+  hostLabel?: string[];
 }
 
 /** Adds the command `muster export`. */
@@ -21,14 +23,15 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
     .summary('export all containers or all events as CSV or NDJSON')
     .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events']))
     .addOption(new Option('--format <format>', 'file format').choices(['csv', 'ndjson']).default('csv'))
+    .addOption(hostLabelOption())
     .option(
       '--file <file>',
       'write to this file, which is created only when the export is complete (default: standard output)',
     )
-    .action((what: 'containers' | 'events', { format, file }: Options) =>
+    .action((what: 'containers' | 'events', { format, file, hostLabel }: Options) =>
       withApi(terminal, async (client) => {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
-        const { body } = await client.call(name, { query: { format } }, { signal: terminal.interrupted });
+        const { body } = await client.call(name, { query: { format, hostLabel } }, { signal: terminal.interrupted });
         if (body === null) throw new CommandError('the server sent an empty response');
         const chunks = readCompletely(body);
         if (file !== undefined) await writeFileAtomically(file, chunks);

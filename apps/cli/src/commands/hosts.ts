@@ -1,18 +1,39 @@
-import { Freshness, HOST_SORT_KEYS, HostProblemCode, toTerminalText, type Host } from '@muster/contracts';
+import {
+  Freshness,
+  HOST_LABEL_CHANGES_MAX,
+  HOST_SORT_KEYS,
+  HostProblemCode,
+  toTerminalText,
+  type Host,
+} from '@muster/contracts';
 import { ProblemError, type Client } from '@muster/client';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
+import { CommandError, ExitCodes } from '../exit.js';
 import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, parseSort, parseText, takeFirst, collectChoices } from './options.js';
+import {
+  collectChoices,
+  findHostIds,
+  formatLabels,
+  hostLabelOption,
+  hostOption,
+  parseCount,
+  parseLabels,
+  parseSort,
+  parseText,
+  resolveHostIds,
+  takeFirst,
+} from './options.js';
 
 interface Options {
   freshness?: Freshness[];
   problem?: HostProblemCode[];
+  hostLabel?: string[];
   search?: string;
   sort?: string;
   limit?: number;
@@ -50,6 +71,7 @@ const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => 
     wide: ({ agentVersion }) => (outdated.has(agentVersion) ? `${agentVersion} (outdated)` : agentVersion),
     omission: 3,
   },
+  { title: 'LABELS', isWideOnly: true, text: ({ labels }) => formatLabels(labels) },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
   {
     title: 'REASONS',
@@ -89,9 +111,11 @@ function writeReasons(terminal: Terminal, hosts: readonly Host[], now: Date): vo
 
 /** Adds the command `muster hosts`. */
 export function addHostsCommand(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('hosts')
     .summary('list hosts and their freshness')
+    // Without this, options of the subcommand that this command also has would be this command's.
+    .enablePositionalOptions()
     .option(
       '--freshness <word>',
       `filter by freshness: ${Freshness.options.join(', ')} (repeatable)`,
@@ -102,6 +126,7 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       `filter by problem: ${HostProblemCode.options.join(', ')} (repeatable)`,
       collectChoices(HostProblemCode.options),
     )
+    .addOption(hostLabelOption())
     .option('-q, --search <text>', 'search text', parseText)
     .option(
       '--sort <key>',
@@ -110,13 +135,13 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
     )
     .option('--limit <number>', 'maximum number of hosts', parseCount)
     .addOption(formatOption())
-    .action(({ freshness, problem, search: q, sort, limit = Infinity, output }: Options) =>
+    .action(({ freshness, problem, hostLabel, search: q, sort, limit = Infinity, output }: Options) =>
       withApi(terminal, async (client) => {
-        const query = { freshness, problem, q, sort, limit: Math.min(limit, 200) };
+        const query = { freshness, problem, hostLabel, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
         const outdated = output === 'wide' && hosts.length > 0 ? await findOutdated(client) : new Set<string>();
         const now = new Date();
-        const isFiltered = [freshness, problem, q].some((filter) => filter !== undefined);
+        const isFiltered = [freshness, problem, hostLabel, q].some((filter) => filter !== undefined);
         writeList(
           terminal,
           output,
@@ -127,4 +152,43 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
         if (output === 'table') writeReasons(terminal, hosts, now);
       }),
     );
+  addHostLabelCommand(command, terminal);
+}
+
+/** Adds the command `muster hosts label`, which changes the labels that operators have set. */
+function addHostLabelCommand(hosts: Command, terminal: Terminal): void {
+  hosts
+    .command('label')
+    .summary('set or remove labels of hosts')
+    .description(
+      'Sets the labels that are written as key=value, and removes those written as key-. Changes the hosts that are ' +
+        'selected with --host or --host-label. Labels that an agent or an enrollment token sets can be replaced, but ' +
+        'not removed.',
+    )
+    .argument('<change...>', 'key=value to set a label, key- to remove one')
+    .addOption(hostOption())
+    .addOption(hostLabelOption())
+    .action((changes: string[], { host, hostLabel }: { host?: string[]; hostLabel?: string[] }) => {
+      if (host === undefined && hostLabel === undefined) {
+        throw new CommandError('select hosts with --host or --host-label', ExitCodes.usage);
+      }
+      const removed = changes.filter((change) => change.endsWith('-') && !change.includes('='));
+      const remove = removed.map((change) => change.slice(0, -1));
+      const set = parseLabels(changes.filter((change) => !removed.includes(change)).join());
+      return withApi(terminal, async (client) => {
+        const named = (await resolveHostIds(client, host)) ?? [];
+        const labelled = hostLabel ? await findHostIds(client, hostLabel) : [];
+        const hostIds = [...new Set([...named, ...labelled])];
+        const counts = { changed: 0, unchanged: 0, notFound: 0 };
+        for (let start = 0; start < hostIds.length; start += HOST_LABEL_CHANGES_MAX) {
+          const body = { hostIds: hostIds.slice(start, start + HOST_LABEL_CHANGES_MAX), set, remove };
+          const { changed, unchanged, notFound } = await client.call('changeHostLabels', { body });
+          counts.changed += changed.length;
+          counts.unchanged += unchanged.length;
+          counts.notFound += notFound.length;
+        }
+        terminal.out(`${counts.changed} changed, ${counts.unchanged} unchanged, ${counts.notFound} not found\n`);
+        if (counts.notFound > 0) throw new CommandError('some hosts were not found');
+      });
+    });
 }
