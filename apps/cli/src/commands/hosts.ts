@@ -114,8 +114,6 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('hosts')
     .summary('list hosts and their freshness')
-    // Without this, options of the subcommand that this command also has would be this command's.
-    .enablePositionalOptions()
     .option(
       '--freshness <word>',
       `filter by freshness: ${Freshness.options.join(', ')} (repeatable)`,
