@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { runCli } from '../src/command-line.js';
 import type { Screen } from '../src/terminal.js';
 
@@ -393,13 +394,12 @@ test('labels of hosts are set and removed on the hosts that are named or have a 
     { id: ids[0], name: 'web-1' },
     { id: ids[1], name: 'web-2' },
   ];
-  handler = async (request, response) => {
-    let text = '';
-    for await (const chunk of request as AsyncIterable<Buffer>) text += chunk.toString();
-    requests.push({ url: request.url!, body: text === '' ? null : JSON.parse(text) });
-    if (request.method === 'POST')
-      json(200, { changed: [ids[0]], unchanged: [ids[1]], notFound: [] })(request, response);
-    else respondWith(hosts)(request, response);
+  handler = (request, response) => {
+    void readText(request).then((text) => {
+      requests.push({ url: request.url!, body: text === '' ? null : JSON.parse(text) });
+      const result = { changed: [ids[0]], unchanged: [ids[1]], notFound: [] };
+      (request.method === 'POST' ? json(200, result) : respondWith(hosts))(request, response);
+    });
   };
   const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
   const label = (...args: string[]) => muster(['hosts', 'label', ...args], null, env);

@@ -3,6 +3,7 @@ import {
   HOST_LABEL_CHANGES_MAX,
   HOST_SORT_KEYS,
   HostProblemCode,
+  parseHostLabels,
   toTerminalText,
   type Host,
 } from '@muster/contracts';
@@ -23,7 +24,6 @@ import {
   hostLabelOption,
   hostOption,
   parseCount,
-  parseLabels,
   parseSort,
   parseText,
   resolveHostIds,
@@ -172,7 +172,9 @@ function addHostLabelCommand(hosts: Command, terminal: Terminal): void {
       }
       const removed = changes.filter((change) => change.endsWith('-') && !change.includes('='));
       const remove = removed.map((change) => change.slice(0, -1));
-      const set = parseLabels(changes.filter((change) => !removed.includes(change)).join());
+      const parsed = parseHostLabels(changes.filter((change) => !removed.includes(change)).join());
+      if ('problem' in parsed) throw new CommandError(parsed.problem, ExitCodes.usage);
+      const set = parsed.labels;
       return withApi(terminal, async (client) => {
         const named = (await resolveHostIds(client, host)) ?? [];
         const labelled = hostLabel ? await findHostIds(client, hostLabel) : [];
