@@ -188,6 +188,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   Host: HOST,
   HostDeletionRequest: { hostIds: [HOST_ID] } satisfies contracts.HostDeletionRequest,
   HostDeletionResult: { deleted: [HOST_ID], notFound: [] } satisfies contracts.HostDeletionResult,
+  HostLabelChange: { hostIds: [HOST_ID], set: { env: 'prod' }, remove: ['site'] } satisfies contracts.HostLabelChange,
+  HostLabelChangeResult: { changed: [HOST_ID], unchanged: [], notFound: [] } satisfies contracts.HostLabelChangeResult,
   HostPatch: { name: 'edge-1' } satisfies contracts.HostPatch,
   ContainerView: {
     ...CONTAINER,

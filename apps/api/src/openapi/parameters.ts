@@ -32,6 +32,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   service: 'Filters by service. The service of a container without a project is its name. Repeatable.',
   instance: 'Filters by instance, such as the number of a Compose container or the slot of a Swarm task. Repeatable.',
   label: 'Filters by label: `key=value`, or `key` for any value. Repeatable: must match all.',
+  hostLabel: 'Filters by label of the host: `key=value`, or `key` for any value. Repeatable: must match all.',
   name: 'Filters by container name. Repeatable: matches any.',
   kind: 'Filters by kind of event. Repeatable: matches any.',
   q: 'Text to search for.',
