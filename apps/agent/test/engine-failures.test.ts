@@ -395,7 +395,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('because it is away leads to an enrollment with a random identity after a while, which is kept', async () => {
+  test('because the engine is stopped leads to an enrollment with a random identity after a while, which is kept', async () => {
     const agent = run();
     await eventually(() => warnings().length >= 1);
     expect(enrollments()).toEqual([]);
@@ -414,7 +414,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('because it is away for a moment leads to an enrollment with the engine’s own identity', async () => {
+  test('because the engine is stopped for a moment leads to an enrollment with the engine’s own identity', async () => {
     run();
     await eventually(() => warnings().length >= 1);
     await engine.listen(socketPath);

@@ -154,8 +154,8 @@ const RUN: LastRun = {
   stopSignal: '',
   stopTimeoutMs: 10 * SECOND,
 };
-const DOCKER: EngineRecord = { reportsStops: true, absence: null };
-const PODMAN: EngineRecord = { reportsStops: false, absence: null };
+const DOCKER: EngineRecord = { reportsStops: true, absences: [] };
+const PODMAN: EngineRecord = { reportsStops: false, absences: [] };
 const DIE: ExitEvent = { action: 'die', atMs: ENDED_AT, signal: null };
 /** A `kill` event this many milliseconds before the end. */
 const kill = (signal: string | null, beforeMs = 100): ExitEvent => ({
@@ -222,10 +222,10 @@ test.each([137, 143, 255])('an end with code %d whose cause was not seen is unkn
   expect(reasonOf({ exitCode }, [DIE])).toBe('unknown');
 });
 
-test('an end that was not seen is unknown, unless the code is 0 and the engine was not away', () => {
+test('an end that was not seen is unknown, unless the code is 0 and the engine was reachable at that time', () => {
   expect(reasonOf({ exitCode: 3 }, [])).toBe('unknown');
   expect(reasonOf({ exitCode: 0 }, [])).toBe('completed');
-  const away = { ...DOCKER, absence: { fromMs: ENDED_AT - SECOND, toMs: ENDED_AT + SECOND } };
+  const away = { ...DOCKER, absences: [{ fromMs: ENDED_AT - SECOND, toMs: ENDED_AT + SECOND }] };
   expect(reasonOf({ exitCode: 0 }, [], away)).toBe('unknown');
   expect(reasonOf({ exitCode: 0 }, [DIE], away)).toBe('completed');
   expect(reasonOf({ exitCode: 0 }, [kill('15'), DIE], away)).toBe('stopped');
@@ -257,14 +257,13 @@ describe('the history of exits', () => {
     expect(history.decide('c', RUN)?.reason).toBe('oom');
   });
 
-  test('keeps the last eight events of a container, and those of existing containers', () => {
+  test('keeps the last eight events of a container, the last `oom`, and the events of existing containers', () => {
     const history = createExitHistory();
     record(history, 'oom', 'c', 10);
     for (let second = 11; second < 18; second++) record(history, 'kill', 'c', second);
     expect(history.decide('c', RUN)?.reason).toBe('oom');
-    record(history, 'kill', 'c', 18);
-    expect(history.decide('c', RUN)?.reason).toBe('unknown');
-    record(history, 'oom', 'c', 19);
+    for (let second = 18; second < 30; second++) record(history, 'kill', 'c', second);
+    expect(history.decide('c', RUN)?.reason).toBe('oom');
     history.keepOnly(new Set(['c']));
     expect(history.decide('c', RUN)?.reason).toBe('oom');
     history.keepOnly(new Set());

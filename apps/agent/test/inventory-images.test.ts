@@ -53,7 +53,7 @@ test('each image is inspected once, and its repository digest is reported for al
   expect(engine.count('image')).toBe(2);
 });
 
-test('a proxy that forbids inspections of images is asked only once until the engine was away', async () => {
+test('a proxy that forbids inspections of images is asked only once until the connection to the engine was lost', async () => {
   engine.forbidden = /^\/images\//;
   engine.repoDigests.set(IMAGE_ID, [`demo@${DIGEST}`]);
   engine.set('a', { image: 'demo:1', imageId: IMAGE_ID });

@@ -57,3 +57,19 @@ test('a running agent sends ranges as soon as the API was upgraded, and single p
   fixture.muster.accepts = null;
   await fixture.muster.until(() => lastContainer().ports.length === PORTS_MAX);
 });
+
+test('an API that is being upgraded, whose servers answer differently, gets one form of the ports', async () => {
+  fixture.muster.cadence = { heartbeatSeconds: 0.05, snapshotSeconds: 60 };
+  fixture.muster.accepts = ['portRanges'];
+  fixture.run();
+  await fixture.muster.until(() => fixture.muster.heartbeats.length > 0);
+  const rolling = setInterval(() => {
+    fixture.muster.accepts = fixture.muster.accepts === null ? ['portRanges'] : null;
+  }, 120);
+  await fixture.muster.until(() => fixture.muster.heartbeats.length > 20);
+  clearInterval(rolling);
+  // The first snapshot is sent before the first answer.
+  const lengths = fixture.muster.snapshots.map(({ json }) => (json as Container[])[0]!.ports.length);
+  const changes = lengths.filter((length, index) => index > 0 && length !== lengths[index - 1]);
+  expect(changes).toEqual([2, PORTS_MAX]);
+});

@@ -252,3 +252,43 @@ test('a container that exceeds a limit is shortened and names its shortened fiel
   expect(byName.get('n'.repeat(1_024))).toMatchObject({ truncated: ['name'] });
   expect(await queryStatus(fixture.variables['MUSTER_STATE_DIR']!)).toMatchObject({ truncatedContainers: 3 });
 });
+
+describe('30 containers in a tight restart loop', () => {
+  const roles = Array.from({ length: 30 }, (_, index) => ({ name: `loop-${index}`, behavior: 'steady' as const }));
+  beforeEach(async () => {
+    fixture = await openFixture({ roles });
+    fixture.muster.cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+  });
+
+  test('cost a bounded number of lists, inspections and snapshots, each with the current state', async () => {
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    const ids = roles.map(({ name }) => fixture.engine.idOf(name)!);
+    const before = { ...fixture.engineServer.calls };
+    let events = 0;
+    const startedAt = performance.now();
+    while (performance.now() - startedAt < 5_000) {
+      for (const id of ids) fixture.engine.die(id, 1, true);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      for (const id of ids) fixture.engine.start(id);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      events += 2 * ids.length;
+    }
+    expect(events).toBeGreaterThan(500);
+    // 10 readings for changes at once, and then one every 6 s. A change that is read while a snapshot is in flight is
+    // sent as an entry of the journal, so that a reading costs at most two requests.
+    const snapshots = fixture.muster.snapshots.length - 1;
+    // A busy machine sends fewer.
+    expect(snapshots).toBeGreaterThanOrEqual(1);
+    expect(snapshots).toBeLessThanOrEqual(22);
+    expect(fixture.engineServer.calls.list - before.list).toBeLessThanOrEqual(22);
+    expect(fixture.engineServer.calls.inspect - before.inspect).toBeLessThanOrEqual(22 * ids.length);
+    const looping = fixture.muster.snapshots.map((_, index) =>
+      containers(index).find(({ dockerId }) => dockerId === ids[0])!,
+    );
+    const rows = new Set(looping.map(({ state, startedAt: at }) => `${state} ${at}`));
+    expect(rows.size).toBeGreaterThanOrEqual(2);
+    fixture.engine.die(ids[0]!, 7);
+    await fixture.muster.until(() => lastSnapshot().find(({ dockerId }) => dockerId === ids[0])?.state === 'exited');
+  }, 30_000);
+});

@@ -54,6 +54,32 @@ test('a burst of events causes one snapshot, a second after the first event', ()
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
 });
 
+test('containers that restart all the time cost 10 snapshots at once, and then 10 a minute', () => {
+  let schedule = settledSchedule(0);
+  const snapshotTimes: number[] = [];
+  // 30 containers with an event every 250 ms, for an hour.
+  for (let now = 0; now < 3_600_000; now += 250) {
+    schedule = scheduleAfterEngineChange(schedule, now, COALESCE_MS);
+    const { action, at } = nextAction(schedule);
+    if (at > now) continue;
+    if (action === 'heartbeat') {
+      schedule = scheduleAfterHeartbeatAnswer(schedule, now, { cadence, snapshotRequired: true }, 0);
+      continue;
+    }
+    snapshotTimes.push(now);
+    schedule = scheduleAfterSnapshotStart(schedule, now);
+    schedule = scheduleAfterSnapshotAnswer(schedule, now, { cadence, isAccepted: true }, 0);
+  }
+  const within = (fromMs: number, toMs: number) => snapshotTimes.filter((at) => at >= fromMs && at < toMs).length;
+  expect(within(0, 60_000)).toBeLessThanOrEqual(20);
+  for (let minute = 1; minute < 60; minute++)
+    expect(within(minute * 60_000, (minute + 1) * 60_000)).toBeLessThanOrEqual(11);
+  // No change waits longer than this.
+  for (let index = 1; index < snapshotTimes.length; index++) {
+    expect(snapshotTimes[index]! - snapshotTimes[index - 1]!).toBeLessThanOrEqual(7_000);
+  }
+});
+
 test('a change while a snapshot is in flight causes another snapshot', () => {
   const schedule = scheduleAfterSnapshotAnswer(
     scheduleAfterEngineChange(scheduleAfterSnapshotStart(settledSchedule(0), 0), 100, COALESCE_MS),

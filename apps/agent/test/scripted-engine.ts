@@ -8,10 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type EngineRoute =
   'ping' | 'version' | 'info' | 'list' | 'inspect' | 'image' | 'events' | 'pastEvents' | 'other';
 
-/** A received call. `path` has neither the API version nor the query. */
+/** A received call. `path` has neither the API version nor the query. `query` begins with `?`, or is empty. */
 export interface ReceivedCall {
   route: EngineRoute;
   path: string;
+  query: string;
   atMs: number;
 }
 
@@ -139,7 +140,8 @@ export class ScriptedEngine {
   async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url!.split('?')[0]!.replace(/^\/v[\d.]+/, '');
     const route = request.url!.includes('until=') ? 'pastEvents' : routeOf(path);
-    this.received.push({ route, path, atMs: performance.now() });
+    const query = /\?.*/.exec(request.url!)?.[0] ?? '';
+    this.received.push({ route, path, query, atMs: performance.now() });
     const rule = this.#rules.get(route) ?? null;
     const reaction = typeof rule === 'function' ? rule(path) : rule;
     if (reaction === 'hang') return;

@@ -16,7 +16,7 @@ async function mapCapture(capturedEngine: CapturedEngine): Promise<Container[]> 
   const capture = await loadCapture(capturedEngine);
   return ContainerList.parse(capture.list).map((each) => {
     const inspected = toInspected(InspectedContainer.parse(capture.inspectById.get(each.Id)));
-    const engine = { reportsStops: capturedEngine.startsWith('docker'), absence: null };
+    const engine = { reportsStops: capturedEngine.startsWith('docker'), absences: [] };
     return toContainer(each, inspected, decideExit(inspected.run!, [], engine));
   });
 }

@@ -134,7 +134,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
       ),
   });
   addRetentionMetrics(metrics.registry, retention);
-  const stopBackground = startBackgroundTasks({ clock, liveness, replica, digestSalts, retention }, logger);
+  const stopBackground = startBackgroundTasks({ db, clock, liveness, replica, digestSalts, retention }, logger);
 
   const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
     deliverSecret(kind, value, process.stdout.isTTY, dataDir);

@@ -220,6 +220,7 @@ test('an incomplete snapshot removes nothing', () => {
     removals: [],
     events: [],
     unchanged: 0,
+    keepsExit: false,
     totalChanges: { stateCounts: {}, truncated: 0, failed: 0 },
   });
 });

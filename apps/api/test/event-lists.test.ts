@@ -43,6 +43,21 @@ describe.each(testEngines())('lists of events on %s:', (engine) => {
     expect(await pagesOf(organization, { kind: ['updated'] }, {})).toHaveLength(1);
   });
 
+  test('a page is limited by the bytes of names, images and workloads, too', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    await host.sync(['a', 'b'].map((id) => container(id, { image: 'i'.repeat(600), labels: {} })));
+    expect(await pagesOf(organization, {}, { pageBytesMax: 1_000 })).toEqual([['created b'], ['created a']]);
+    await host.sync(
+      ['c', 'd'].map((id) =>
+        container(id, { name: 'n'.repeat(300), labels: { 'com.docker.compose.project': 'p'.repeat(300) } }),
+      ),
+    );
+    expect(
+      await pagesOf(organization, { dockerId: ['c', 'd'], kind: ['created'] }, { pageBytesMax: 1_000 }),
+    ).toHaveLength(2);
+  });
+
   test('a search that reaches its read limit continues on the next page, and neither skips nor repeats events', async () => {
     const { organization, host } = await createThreeContainers();
     for (const query of [{}, { hostId: [host.id] }]) {

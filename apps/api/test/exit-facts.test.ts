@@ -18,6 +18,9 @@ const exited = (dockerId: string, exit: ContainerInput['exit'], changes: Partial
 const created = (dockerId: string, exit: ContainerInput['exit'], changes: Partial<ContainerInput> = {}) =>
   inspected(dockerId, { state: 'created', status: 'Created', startedAt: null, ports: [], exit, ...changes });
 
+/** Returns an exited container as an agent reports it after a failed inspection. */
+const notInspected = (status: string): ContainerInput => container('a', { state: 'exited', status, startedAt: null });
+
 async function viewOf({ organization, id }: TestHost, dockerId: string): Promise<ContainerView> {
   return (await organization.get(`/api/hosts/${id}/containers/${dockerId}`).expect(200)).body as ContainerView;
 }
@@ -100,9 +103,10 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
     expect((await viewOf(host, 'b')).exit).toEqual(NOT_STARTED);
   });
 
-  describe('keeps its known reason when the agent no longer knows it:', () => {
-    const after = exited('a', UNKNOWN, { status: 'Exited (137) 3 minutes ago' });
-
+  describe.each([
+    ['an unknown one', exited('a', UNKNOWN, { status: 'Exited (137) 3 minutes ago' })],
+    ['none, because an inspection failed', notInspected('Exited (137) 3 minutes ago')],
+  ])('keeps its known reason when the agent reports %s:', (_, after) => {
     async function expectKept(host: TestHost, report: () => Promise<unknown>) {
       const before = await host.row('a');
       context.api.clock.advance(1_000);
@@ -142,6 +146,10 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
       await host.sync([exited('a', OOM)]);
       await host.sync([after]);
       await expectKept(host, () => host.sync([after]));
+      // This replica has only the body that the digest confirmed.
+      const another = host.through(context.api.replica());
+      await expectKept(host, () => another.sync([after]));
+      await expectKept(host, () => another.sync([{ ...after, status: 'Exited (137) 4 minutes ago' }]));
     });
 
     test('if the row is written completely, and in an incomplete snapshot', async () => {
@@ -151,15 +159,55 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
       await expectKept(host, () => host.sync([after], { 'Snapshot-Complete': 'false' }));
     });
 
+    test('if the container was absent from a snapshot in between', async () => {
+      const host = await enroll();
+      await host.sync([exited('a', OOM)]);
+      await host.sync([]);
+      expect(await viewOf(host, 'a')).toMatchObject({ state: 'exited', exit: null, exitCode: null });
+      expect(await host.host()).toMatchObject({ failedCount: 0, stateCounts: {} });
+      await host.sync([after]);
+      expect(await host.row('a')).toMatchObject({ exit: OOM, exitCode: 137, removedAt: null });
+      expect(await host.host()).toMatchObject({ failedCount: 1, stateCounts: { exited: 1, 'exit:oom': 1 } });
+      expect((await eventsOf(host)).map(([kind, , reason]) => [kind, reason])).toEqual([
+        ['reappeared', 'oom'],
+        ['removed', 'oom'],
+        ['created', 'oom'],
+      ]);
+      const another = host.through(context.api.replica());
+      const summary = await another.sync([{ ...after, status: 'Exited (137) 4 minutes ago' }, inspected('b')]);
+      expect(summary).toMatchObject({ created: 1, updated: 1 });
+      expect(await host.row('a')).toMatchObject({ exit: OOM });
+    });
+
     test('until the container starts again', async () => {
       const host = await enroll();
       await host.sync([exited('a', OOM)]);
       await host.sync([after]);
       await host.sync([inspected('a')]);
       expect(await host.host()).toMatchObject({ failedCount: 0, stateCounts: { running: 1 } });
-      await host.sync([exited('a', { ...UNKNOWN, finishedAt: '2026-03-01T11:59:00.000Z' })]);
+      await host.sync([{ ...after, exit: { ...UNKNOWN, finishedAt: '2026-03-01T11:59:00.000Z' } }]);
       expect(await host.row('a')).toMatchObject({ exit: { reason: 'unknown' } });
     });
+  });
+
+  test.each([
+    ['has another code', { status: 'Exited (1) 3 minutes ago' }],
+    ['has started again since', { startedAt: '2026-03-01T11:59:00.000Z' }],
+    ['is being restarted', { state: 'restarting', status: 'Restarting (137) 3 minutes ago' }],
+  ])('is not kept if the agent reports no exit for a container that %s', async (_, changes) => {
+    const host = await enroll();
+    await host.sync([exited('a', OOM)]);
+    await host.sync([{ ...notInspected('Exited (137) 3 minutes ago'), ...changes }]);
+    expect((await host.row('a'))?.exit).toBeNull();
+  });
+
+  test('stays with a container that could not be started, if a later inspection fails', async () => {
+    const host = await enroll();
+    await host.sync([created('a', NOT_STARTED)]);
+    const after = { ...notInspected('Created'), state: 'created', ports: [] };
+    for (const report of [[after], [], [after]]) await host.sync(report);
+    expect(await viewOf(host, 'a')).toMatchObject({ exit: NOT_STARTED });
+    expect((await host.history()).map(([kind]) => kind)).toEqual(['created', 'removed', 'reappeared']);
   });
 
   test('can become known later, without a second event', async () => {

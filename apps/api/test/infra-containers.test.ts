@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
@@ -43,12 +44,26 @@ describe.each(testEngines())('the infra container of a pod, on %s:', (engine) =>
     expect(await list('infra=true&state=exited')).toEqual([['infra', true]]);
   });
 
-  test('is not counted for its host, the fleet, its image or a problem', async () => {
-    const counts = { containerCount: 1, containersByState: { running: 1 } };
+  test('is in an export only with infra=true, and marked there', async () => {
+    const rowsOf = async (query: string) => {
+      const { text } = await organization.get(`${Paths.exportContainers}?${query}`).expect(200);
+      const [header = '', ...rows] = text.trim().split('\r\n');
+      const [id, mark] = ['dockerId', 'isInfra'].map((name) => header.split(',').indexOf(name));
+      return rows.map((row) => row.split(',')).map((cells) => [cells[id!], cells.at(mark! - header.split(',').length)]);
+    };
+    expect(await rowsOf('')).toEqual([['web', 'false']]);
+    expect(await rowsOf('infra=true')).toEqual([
+      ['infra', 'true'],
+      ['web', 'false'],
+    ]);
+  });
+
+  test('is counted separately for its host and the fleet, and not for its image or a problem', async () => {
+    const counts = { containerCount: 1, infraCount: 1, containersByState: { running: 1 } };
     expect(await get(`/api/hosts/${host.id}`)).toMatchObject(counts);
     expect(await get('/api/hosts?sort=-containerCount')).toMatchObject({ items: [counts] });
     expect(await get('/api/summary')).toMatchObject({
-      containers: { current: { total: 1, byState: { running: 1 } } },
+      containers: { current: { total: 1, byState: { running: 1 }, infra: 1 } },
     });
     expect(await get('/api/images')).toMatchObject({ items: [{ containers: 1 }] });
     expect(await get('/api/attention')).toMatchObject({ containers: { total: 0 } });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Paths } from '@muster/contracts';
+import { ERROR_REASONS, Paths } from '@muster/contracts';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -209,6 +209,14 @@ describe('metrics', () => {
       Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
     );
     expect(new Set(cells).size).toBe(cells.length);
+  });
+
+  test('raise an alert for containers that ended with an error, and never for those that were stopped or completed', async () => {
+    const rules = await readFile(new URL('../../../deploy/alerts.yaml', import.meta.url), 'utf8');
+    const selectors = [...rules.matchAll(/muster_containers_ended\{([^}]*)\}/g)].map(([, selector]) => selector!);
+    const reasons = selectors.flatMap((selector) => /reason=~?"([^"]*)"/.exec(selector)![1]!.split('|'));
+    expect(reasons.sort()).toEqual([...ERROR_REASONS].sort());
+    expect(selectors.every((selector) => selector.includes('known="current"'))).toBe(true);
   });
 
   test.each(['grafana-dashboard.json', 'alerts.yaml'])('include all metrics that deploy/%s uses', async (file) => {

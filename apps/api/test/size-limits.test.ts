@@ -156,6 +156,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
           heartbeatSeconds: CADENCE_DEFAULT.heartbeatSeconds,
           times: { observedAt: clock(), receivedAt: clock() },
           eventsObservedAt: clock(),
+          foldsLoops: true,
         });
       await db.prisma.host.update({ where: { id: host.id }, data: { containerCount: 10_000 } });
       expect(await write()).toBeNull();

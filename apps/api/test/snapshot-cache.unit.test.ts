@@ -4,6 +4,7 @@ import { createSnapshotCache } from '../src/services/sync/snapshot-cache.js';
 const snapshot = (bytes: number) => ({
   revision: 1,
   digest: null,
+  mayLackExits: false,
   body: { bytes: Buffer.alloc(bytes), encoding: 'identity' as const },
   bounds: null,
 });

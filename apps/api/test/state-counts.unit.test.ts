@@ -2,13 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import { splitStateCounts, totalsOf } from '../src/services/sync/state-counts.js';
 
 describe("a host's counts", () => {
-  test('are shown by state, by health and by the reason of the exit', () => {
+  test('are shown by state, by health and by the reason of the exit, with a separate count of infra containers', () => {
     expect(
-      splitStateCounts({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1, 'exit:oom': 1 }),
+      splitStateCounts({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1, 'exit:oom': 1, infra: 2 }),
     ).toEqual({
       containersByState: { running: 3, exited: 1 },
       containersByHealth: { healthy: 2, unhealthy: 1 },
       containersByExitReason: { oom: 1 },
+      infraCount: 2,
     });
   });
 
@@ -17,6 +18,7 @@ describe("a host's counts", () => {
       containersByState: { running: 3, other: 5 },
       containersByHealth: {},
       containersByExitReason: {},
+      infraCount: 0,
     });
   });
 

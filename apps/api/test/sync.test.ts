@@ -147,6 +147,24 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       );
     });
 
+    test('incomplete snapshots alone correct counts that another version of Muster stored', async () => {
+      const host = await enroll();
+      const incomplete = { 'Snapshot-Complete': 'false' };
+      const exited = { state: 'exited', status: 'Exited (1) now', startedAt: null };
+      await host.sync([container('a'), container('b', exited)], incomplete);
+      await context.api.db.prisma.host.update({
+        where: { id: host.id },
+        data: { stateCounts: { running: 7, paused: 1 }, failedCount: 0, truncatedCount: 3 },
+      });
+      await host.sync([container('c')], incomplete);
+      expect(await host.host()).toMatchObject({
+        stateCounts: { running: 2, exited: 1, 'health:healthy': 2 },
+        failedCount: 1,
+        truncatedCount: 0,
+        truncatedSince: null,
+      });
+    });
+
     test('an incomplete snapshot with the bytes of the last complete one changes nothing but the digest', async () => {
       const host = await enroll();
       await host.sync([container('a')]);

@@ -10,8 +10,11 @@ import {
   type Page,
   type Project,
 } from '@muster/contracts';
+import { Prisma } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
+import { EXITS_READ_MAX, recentErrors } from '../src/services/inventory/container-problems.sql.js';
+import { loopingContainers, repeatedExits } from '../src/services/inventory/crash-loops.sql.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
 
 const MINUTE_MS = 60_000;
@@ -39,6 +42,21 @@ const exit = (code: number, reason: ExitReason | null = null): Partial<Container
   status: `Exited (${code}) 2 seconds ago`,
   ...(reason === null ? {} : { exit: { code, reason, error: '', finishedAt: null } }),
 });
+
+interface PlanNode {
+  'Relation Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  Plans?: PlanNode[];
+}
+
+/** Returns the number of rows of a table that an executed plan read. */
+function rowsRead(node: PlanNode, table: string): number {
+  const own = node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0);
+  const read = node['Relation Name'] === table ? own * node['Actual Loops'] : 0;
+  return (node.Plans ?? []).reduce((sum, plan) => sum + rowsRead(plan, table), read);
+}
 
 describe.each(testEngines())('workloads on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -146,6 +164,39 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     expect(await eventsOf({ service: ['web', 'db'], project: 'shop', hostId: two.id })).toHaveLength(2);
   });
 
+  test('the search for crash loops reads no removed containers of a workload', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    for (const state of ['running', 'exited', 'running', 'exited', 'running', 'exited']) {
+      await host.sync([task('t0', 'web', 1, state === 'exited' ? exit(1, 'crashed') : {})]);
+      context.api.clock.advance(1_000);
+    }
+    const { prisma } = context.api.db;
+    const columns = (
+      await prisma.$queryRaw<{ name: string }[]>`
+        SELECT quote_ident(column_name) AS name FROM information_schema.columns
+        WHERE table_name = 'containers' AND is_generated = 'NEVER' AND column_name NOT IN ('dockerId', 'removedAt')`
+    ).map(({ name }) => name);
+    const copyRow = (dockerId: string, removedAt: string, changes: Record<string, string> = {}) =>
+      prisma.$executeRawUnsafe(`
+        INSERT INTO containers ("dockerId", "removedAt", ${columns.join()})
+        SELECT ${dockerId}, ${removedAt}, ${columns.map((name) => changes[name] ?? name).join()}
+        FROM containers, generate_series(1, 2000) AS n
+        WHERE "hostId" = '${host.id}' AND "dockerId" = 't0'`);
+    await copyRow("'gone' || n", 'now()');
+    await copyRow("'other' || n", 'NULL', { service: "'other' || n" });
+    await prisma.$executeRawUnsafe('ANALYZE containers');
+    const now = context.api.clock();
+    const errors = Prisma.sql`(${recentErrors(organization.id, now)})`;
+    const repeated = repeatedExits(errors, organization.id, now, EXITS_READ_MAX);
+    const search = loopingContainers(organization.id, Prisma.sql`(${repeated})`);
+    const [executed] = await prisma.$queryRaw<{ 'QUERY PLAN': { Plan: PlanNode }[] }[]>(
+      Prisma.sql`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${search}`,
+    );
+    expect(await prisma.$queryRaw(search)).toMatchObject([{ dockerId: 't0' }]);
+    expect(rowsRead(executed!['QUERY PLAN'][0]!.Plan, 'containers')).toBeLessThan(10);
+  });
+
   describe('a crash loop', () => {
     const loopsOf = async (organization: TestOrganization) => {
       const { containers } = Attention.parse((await organization.get(Paths.attention).expect(200)).body);
@@ -179,6 +230,10 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       await crash(two, [task('t3', 'web', 1), task('t4', 'web', 1), task('t5', 'web', 1)]);
       await two.sync([task('t6', 'web', 1), task('t7', 'web', 2)]);
       expect(await loopsOf(organization)).toEqual(['t6']);
+      const { containers } = Attention.parse((await organization.get(Paths.attention).expect(200)).body);
+      expect(containers.problems.find(({ kind }) => kind === 'crash_loop')!.groups).toMatchObject([
+        { latest: [{ workload: { kind: 'swarm', project: 'shop', service: 'web', instance: '1' }, exits: 5 }] },
+      ]);
       // Someone stopped the newest task.
       await two.sync([task('t6', 'web', 1, exit(143)), task('t7', 'web', 2)]);
       expect(await loopsOf(organization)).toEqual([]);

@@ -6,6 +6,7 @@ import { addEnrollTokenCommand } from './commands/enroll-token.js';
 import { addEventsCommand } from './commands/events.js';
 import { addExportCommand } from './commands/export.js';
 import { addHostsCommand } from './commands/hosts.js';
+import { addImagesCommand } from './commands/images.js';
 import { addLoginCommands } from './commands/login.js';
 import { addMoveDatabaseCommand } from './commands/move-database.js';
 import { addRestoreCommand } from './commands/restore.js';
@@ -56,6 +57,7 @@ export function createProgram(terminal: Terminal): Command {
   addLoginCommands(program, terminal);
   addHostsCommand(program, terminal);
   addContainersCommand(program, terminal);
+  addImagesCommand(program, terminal);
   addEventsCommand(program, terminal);
   addEnrollTokenCommand(program, terminal);
   addExportCommand(program, terminal);

@@ -82,6 +82,46 @@ test('a table of events shows a recreation by Compose as one row, and other form
   expect(csv.out.trim().split('\r\n')).toHaveLength(4);
 });
 
+test('the exits of a looping container are one event, with their number and their codes', async () => {
+  const exits = {
+    count: 57,
+    first: '2026-03-01T11:00:00.000Z',
+    last: '2026-03-01T12:00:00.000Z',
+    codes: [
+      { code: 1, reason: 'crashed', count: 40 },
+      { code: 137, reason: 'oom', count: 17 },
+    ],
+  };
+  const event = {
+    id: '1-1',
+    hostId: '11111111-1111-4111-8111-111111111111',
+    hostName: 'edge-1',
+    dockerId: 'a',
+    name: 'web',
+    kind: 'looping',
+    from: 'running',
+    to: 'running',
+    exitCode: 137,
+    exitReason: 'oom',
+    workload: { kind: 'plain', project: null, service: 'web', instance: null },
+    image: null,
+    exits,
+    observedAt: '2026-03-01T12:00:00.000Z',
+    recordedAt: '2026-03-01T12:00:00.000Z',
+  };
+  const requests: string[] = [];
+  handler = (request, response) => {
+    requests.push(request.url ?? '');
+    respondWith([event])(request, response);
+  };
+  const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+  const words = 'exited 57 times in 1 h, codes 1 and 137';
+  expect((await muster(['events', '--kind', 'looping'], null, env)).out).toMatch(new RegExp(` web +looping +${words}`));
+  expect(requests[0]).toContain('kind=looping');
+  expect((await muster(['events', '-o', 'csv'], null, env)).out).toContain(`,web,looping,"${words}"`);
+  expect(JSON.parse((await muster(['events', '-o', 'json'], null, env)).out)).toMatchObject([{ exits }]);
+});
+
 describe('an empty list', () => {
   const run = (...args: string[]) => {
     handler = respondWith([]);
@@ -136,6 +176,93 @@ test('muster hosts -o wide lists the hosts of an older API, which does not say w
   const { code, out, err } = await muster(['hosts', '-o', 'wide'], null, env);
   expect([code, err]).toEqual([0, '']);
   expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}- {7}1 /m);
+});
+
+describe('muster images', () => {
+  const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
+  const build = (number: number, imageDigest: string | null, imageId: string | null, containers: number) => ({
+    ...{
+      build: number,
+      imageDigest,
+      imageId,
+      platform: 'linux/amd64',
+      containers,
+      running: containers,
+      hosts: containers,
+    },
+  });
+  const web = {
+    ...{ image: 'registry:5000/shop/web:41', repository: 'registry:5000/shop/web', tag: '41', digest: null },
+    ...{ imageIds: 2, hosts: 3, containers: 3, running: 3, drift: 'different', buildsMin: 2, buildsMax: 2 },
+    ...{
+      builds: [build(1, digest('a'), null, 2), build(2, digest('b'), null, 1)],
+      hasMoreBuilds: false,
+      isExact: true,
+    },
+  };
+  const local = {
+    ...{ ...web, image: 'demo:1', repository: 'demo', tag: '1', drift: 'unknown', buildsMin: 1, isExact: false },
+    ...{ builds: [build(1, null, digest('c'), 2), build(2, null, digest('d'), 1)] },
+  };
+  const nameless = {
+    ...web,
+    image: digest('e'),
+    repository: null,
+    tag: null,
+    drift: 'none',
+    buildsMin: 1,
+    buildsMax: 1,
+  };
+
+  test('shows repository, tag, builds and drift', async () => {
+    handler = respondWith([local, web, nameless]);
+    const { out } = await muster(['images'], null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['REPOSITORY', 'TAG', 'BUILDS', 'DRIFT', 'HOSTS', 'CONTAINERS', 'RUNNING'],
+      ['demo', '1', '1 to 2', 'unknown', '3+', '3+', '3'],
+      ['registry:5000/shop/web', '41', '2', 'different', '3', '3', '3'],
+      ['<none> (eeeeeeeeeeee)', '-', '1', '-', '3', '3', '3'],
+      [''],
+    ]);
+  });
+
+  test('--builds lists the hosts of each build, and how many hosts are not listed', async () => {
+    const host = (hostName: string) => ({
+      ...{
+        hostId: '11111111-1111-4111-8111-111111111111',
+        hostName,
+        hostFreshness: 'online',
+        containers: 1,
+        running: 1,
+      },
+    });
+    const [first, second] = web.builds;
+    const found = {
+      ...web,
+      builds: [
+        { ...first, hostList: [host('edge-1')] },
+        { ...second, hostList: [host('edge-2')] },
+      ],
+    };
+    const paths: string[] = [];
+    handler = (req, res) => {
+      paths.push(req.url!);
+      json(200, found)(req, res);
+    };
+    const args = ['images', '--builds', web.image];
+    const { out } = await muster(args, null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
+    expect(paths).toEqual(['/api/images/builds?image=registry%3A5000%2Fshop%2Fweb%3A41']);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['BUILD', 'DIGEST OR IMAGE ID', 'FROM', 'PLATFORM', 'HOST', 'CONTAINERS', 'RUNNING'],
+      ['1', 'a'.repeat(12), 'digest', 'linux/amd64', 'edge-1', '1', '1'],
+      ['1', 'a'.repeat(12), 'digest', 'linux/amd64', '… and 1 more'],
+      ['2', 'b'.repeat(12), 'digest', 'linux/amd64', 'edge-2', '1', '1'],
+      [''],
+    ]);
+    const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+    expect(JSON.parse((await muster([...args, '-o', 'json'], null, env)).out)).toEqual([found]);
+    expect((await muster(args, { columns: 80, hasColors: false }, env)).out).toContain('run different builds');
+  });
 });
 
 describe('how a process ended', () => {

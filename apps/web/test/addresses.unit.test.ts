@@ -15,6 +15,7 @@ import {
 import { createChips, NO_FILTERS } from '../src/features/containers/filters';
 import { COLUMNS, GROUPS, parseContainerSearch, SORTS, type ContainerSearch } from '../src/features/containers/search';
 import { formatSort, nextSort, parseSort, sortKeysOf, toFilters } from '../src/features/containers/sort';
+import { parseWorkloadSearch } from '../src/features/workload/search';
 import { parseEventSearch } from '../src/features/events/search';
 
 /** Any non-empty text, because a URL can contain any characters. */
@@ -75,7 +76,11 @@ describe('the URL of the containers page', () => {
     problem: subsetOf(CONTAINER_PROBLEM_CODES),
     image: texts,
     label: texts,
+    project: texts,
+    service: texts,
+    instance: texts,
     presence: optionally(fc.constantFrom('removed' as const, 'all' as const)),
+    infra: optionally(fc.constant(true as const)),
     sort: optionally(fc.constantFrom(...SORTS.flatMap((key) => [key, `-${key}`] as const))),
     group: optionally(fc.constantFrom(...GROUPS)),
     columns: subsetOf(COLUMNS),
@@ -153,7 +158,9 @@ describe('the active filters', () => {
     image: ['nginx:1'],
     label: ['team=a', 'team'],
     hostFreshness: ['stale', 'left'],
+    instance: ['1'],
     presence: 'all',
+    infra: true,
     sort: '-name',
     group: 'host',
   };
@@ -171,7 +178,9 @@ describe('the active filters', () => {
         ['Image:', 'nginx:1'],
         ['Label:', 'team=a'],
         ['Label:', 'team'],
+        ['Instance:', '1'],
         ['Including removed'],
+        ['Including infra containers'],
       ].map(([label, value]) => [label, value]),
     );
     expect(new Set(chips.map(({ key }) => key)).size).toBe(chips.length);
@@ -202,6 +211,22 @@ describe('the active filters', () => {
     expect(removeValue(['a'], 'a')).toBeUndefined();
     expect(removeValue(undefined, 'a')).toBeUndefined();
   });
+});
+
+test('the URL of a workload’s page preserves the workload, but drops an unknown kind', () => {
+  const search = fc.record({
+    kind: optionally(fc.constantFrom('compose' as const, 'swarm' as const, 'plain' as const)),
+    hostId: optionally(text),
+    project: optionally(text),
+    service: optionally(text),
+    instance: optionally(text),
+  });
+  fc.assert(
+    fc.property(search, (state) => {
+      expect(parseWorkloadSearch(parseSearch(stringifySearch({ ...state })))).toEqual(state);
+    }),
+  );
+  expect(parseWorkloadSearch({ kind: 'fleet' }).kind).toBeUndefined();
 });
 
 test('the URL of the events page preserves its filters, but drops unknown event kinds', () => {

@@ -3,6 +3,8 @@ import type { Attention, ContainerAttention, ContainerAttentionGroup, HostAttent
 import { containerRows, hostRows } from '../src/features/fleet/attention-rows';
 import { at } from './samples';
 
+const WORKLOAD = { kind: 'swarm', project: 'shop', service: 'api', instance: '1' } as const;
+
 const hostsWith = (...problems: HostAttention[]): Attention => ({
   hosts: { total: problems.length, problems },
   containers: { total: 0, totalIsExact: true, problems: [] },
@@ -29,7 +31,19 @@ const groupOf = (fields: Partial<ContainerAttentionGroup>): ContainerAttentionGr
   hosts: 1,
   filter: { problem: ['failed'], hostFreshness: ['online'], image: ['shop/api:1'] },
   since: at(60),
-  latest: [{ hostId: 'h1', hostName: 'web-01', dockerId: 'a1', name: 'api-1', exitCode: 1, exit: null, since: at(60) }],
+  latest: [
+    {
+      hostId: 'h1',
+      hostName: 'web-01',
+      dockerId: 'a1',
+      name: 'api-1',
+      exitCode: 1,
+      exit: null,
+      workload: WORKLOAD,
+      exits: null,
+      since: at(60),
+    },
+  ],
   ...fields,
 });
 const failed = (fields: Partial<ContainerAttention>): ContainerAttention => ({
@@ -87,7 +101,6 @@ describe('the containers that need attention', () => {
     ['failed', 137, 'Killed (137), possibly out of memory'],
     ['failed', 139, 'Crashed (segmentation fault, 139)'],
     ['failed', null, 'Failed'],
-    ['crash_loop', 2, 'Crash loop, last code 2'],
     ['unhealthy', 0, 'Health check failing'],
   ] as const)('with the problem %s and exit code %s are described as "%s"', (kind, exitCode, text) => {
     const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode }] });
@@ -103,13 +116,31 @@ describe('the containers that need attention', () => {
       'listen tcp4 :8080: bind: address already in use',
       'Could not start: port 8080 is already in use',
     ],
-    ['crash_loop', 'oom', '', 'Crash loop, last exit: out of memory'],
-    ['crash_loop', 'unknown', '', 'Crash loop, last exit: exited (137), cause unknown'],
   ] as const)('with the problem %s and the reason %s are described in words', (kind, reason, error, text) => {
     const exit = { code: 137, reason, error, finishedAt: null };
     const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode: 137, exit }] });
     expect(containerRows(containersWith(failed({ kind, groups: [group] })))).toMatchObject([{ problem: text }]);
   });
+
+  test.each([
+    ['oom', 'last exit: out of memory'],
+    ['failed_to_start', 'last exit: could not start'],
+    ['unknown', 'last code 137'],
+    ['crashed', 'last code 137'],
+    [null, 'last code 137'],
+  ] as const)(
+    'that are a crash loop have their number of exits, and lead to the workload (last reason: %s)',
+    (reason, text) => {
+      const exit = reason && { code: 137, reason, error: '', finishedAt: null };
+      const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode: 137, exit, exits: 4 }] });
+      expect(containerRows(containersWith(failed({ kind: 'crash_loop', groups: [group] })))).toMatchObject([
+        {
+          problem: `Crash loop: 4 exits in 1 h, ${text}`,
+          target: { kind: 'workload', search: { kind: 'swarm', project: 'shop', service: 'api', instance: '1' } },
+        },
+      ]);
+    },
+  );
 
   test('of one image are one row, which leads to exactly these containers', () => {
     const group = groupOf({ total: 12, hosts: 5 });

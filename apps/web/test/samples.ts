@@ -64,6 +64,7 @@ export const event = (fields: Partial<ContainerEvent>): ContainerEvent => ({
   exitReason: null,
   workload: { kind: 'plain', project: null, service: 'web', instance: null },
   image: null,
+  exits: null,
   observedAt: at(10),
   recordedAt: at(10),
   ...fields,

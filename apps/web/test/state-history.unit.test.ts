@@ -22,6 +22,21 @@ describe('the counts by state over time', () => {
     expect(points.map((point) => point.at)).toEqual([...points.map((point) => point.at)].sort((a, b) => a - b));
   });
 
+  test('include the state that a loop left behind', () => {
+    const changes = [
+      event({ kind: 'looping', from: 'running', to: 'exited', recordedAt: at(10) }),
+      event({ kind: 'created', from: null, to: 'running', recordedAt: at(30) }),
+    ];
+    const points = stateHistory({ exited: 1 }, changes, NOW);
+    expect(points.map(({ byState }) => withoutZeros(byState))).toEqual([
+      {},
+      { running: 1 },
+      { running: 1 },
+      { exited: 1 },
+      { exited: 1 },
+    ]);
+  });
+
   test('equal the actual counts at each time, for any history', () => {
     const STATES = ['running', 'exited', 'paused', 'restarting'];
     const step = fc.record({ id: fc.nat(4), to: fc.option(fc.constantFrom(...STATES), { nil: null }) });

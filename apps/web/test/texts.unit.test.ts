@@ -97,7 +97,7 @@ describe('a published port', () => {
     expect(publishedPorts([{ ...port, ip: '10.0.0.5', type: 'udp' }]).map(formatPort)).toEqual([
       '8080 → 80/udp on 10.0.0.5',
     ]);
-    expect(publishedPorts([{ ...port, count: 10 }]).map(formatPort)).toEqual(['8080-8089 → 80-89']);
+    expect(publishedPorts([{ ...port, count: 10 }]).map(formatPort)).toEqual(['8080–8089 → 80–89']);
   });
 
   const port = { privatePort: 53, publicPort: 53, type: 'tcp' as const };
@@ -114,11 +114,11 @@ describe('a published port', () => {
 
   test('with another protocol, container port or number of ports is a separate port', () => {
     const ports = [port, { ...port, type: 'udp' as const }, { ...port, privatePort: 54 }, { ...port, count: 2 }];
-    expect(publishedPorts(ports).map(formatPort)).toEqual(['53', '53/udp', '53 → 54', '53-54']);
+    expect(publishedPorts(ports).map(formatPort)).toEqual(['53', '53/udp', '53 → 54', '53–54']);
   });
 
   test('is formatted as a range only if it consists of several ports', () => {
-    expect([formatPortRange(80), formatPortRange(80, 1), formatPortRange(80, 3)]).toEqual(['80', '80', '80-82']);
+    expect([formatPortRange(80), formatPortRange(80, 1), formatPortRange(80, 3)]).toEqual(['80', '80', '80–82']);
   });
 });
 
@@ -152,6 +152,20 @@ describe('an event', () => {
     [{ kind: 'image_changed' }, 'image changed'],
   ] as const)('with the fields %j has the label "%s"', (fields, label) => {
     expect(eventStatus(event(fields)).label).toBe(label);
+  });
+
+  test('of a loop has the number of exits and their codes', () => {
+    const codes = [
+      { code: 1, reason: 'crashed' as const, count: 40 },
+      { code: 137, reason: 'oom' as const, count: 17 },
+    ];
+    const exits = { count: 57, first: '2026-03-01T11:00:00.000Z', last: '2026-03-01T12:00:00.000Z', codes };
+    const label = 'exited 57 times in 1 h, codes 1 and 137';
+    expect(eventStatus(event({ kind: 'looping', exits }))).toEqual({ icon: 'restarting', label });
+  });
+
+  test('of a kind that a newer server may record has the kind as its label', () => {
+    expect(eventStatus(event({ kind: 'moved_away' as never }))).toEqual({ icon: 'changed', label: 'moved away' });
   });
 
   test('of each kind can be filtered by a unique label', () => {

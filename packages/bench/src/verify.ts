@@ -18,13 +18,14 @@ interface Row extends Omit<Container, 'startedAt'> {
 }
 
 /**
- * Checks that a host's rows equal its snapshot in all ten fields, that each absent container is marked exited and
+ * Checks that a host's rows equal its snapshot in all fields that agents report, that each absent container is marked exited and
  * removed, and that there are no other rows.
  * @throws VerificationError with the first difference.
  */
 export async function verifyHost(pool: pg.Pool, who: string, { id, simulated, progress }: HostState): Promise<void> {
   const { rows } = await pool.query<Row>(
-    `SELECT "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt", "removedAt"
+    `SELECT "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt", exit,
+       "oomKilled", "restartCount", "imageDigest", "removedAt"
      FROM containers WHERE "hostId" = $1`,
     [id],
   );

@@ -4,6 +4,7 @@ import { ContainerProblemCode } from './container-problems.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
 import { HostProblemCode } from './host-problems.js';
 import { Id } from './id.js';
+import { Workload } from './workload.js';
 
 const Count = z.int().nonnegative();
 const Timestamp = z.iso.datetime();
@@ -82,6 +83,13 @@ const LatestContainer = z.object({
   name: z.string(),
   exitCode: z.int().nullable(),
   exit: ContainerExit.nullable(),
+  /** The container's workload. A crash loop is counted by workload, so it continues when the container is replaced. */
+  workload: Workload,
+  /**
+   * For `crash_loop`, the number of the workload's exits with an error within the last hour; otherwise null. Exits that a
+   * `looping` event counts together are included until an hour after the last of them.
+   */
+  exits: Count.nullable(),
   since: Timestamp,
 });
 

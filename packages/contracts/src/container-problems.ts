@@ -7,7 +7,7 @@ import { ERROR_REASONS, isErrorCode } from './exit-code.js';
  *
  * - `crash_loop`: the containers of its workload exited with an error at least three times within the last hour. The
  *   newest container of the workload has the problem. Exits that were requested do not count, and exits of unknown cause
- *   only if there are three of them or the engine restarts the container.
+ *   only if there are three of them or the engine restarts the container. The exits of an event `looping` count one by one.
  * - `unhealthy`: its health check fails.
  * - `dead`: the engine could not remove it.
  * - `failed`: it exited with an error and was not started again, or it could not be started (`isFailed`).

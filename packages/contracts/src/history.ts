@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { ExitReason } from './container-exit.js';
 import { DockerId } from './container.js';
+import { LoopExits } from './loop-exits.js';
 import { Workload } from './workload.js';
 
 const Timestamp = z.iso.datetime();
 
-/** The kinds of container events. */
+/**
+ * The kinds of container events. A container that exits more than 20 times within an hour gets one event `looping` an
+ * hour instead of one event for each exit and start.
+ */
 export const EventKind = z.enum([
   'created',
   'started',
@@ -19,6 +23,7 @@ export const EventKind = z.enum([
   'updated',
   'removed',
   'reappeared',
+  'looping',
 ]);
 export type EventKind = z.output<typeof EventKind>;
 
@@ -42,8 +47,12 @@ export const ContainerEvent = z.object({
   kind: EventKind,
   from: EventValue,
   to: EventValue,
+  /** The code of an exit. For `looping`, that of the latest exit with an error, or else of the latest exit. */
   exitCode: z.int().nullable(),
-  /** Why the process ended; null for other events, and if the agent did not report the reason. */
+  /**
+   * Why the process ended; null for other events, and if the agent did not report the reason. For `looping`, it belongs
+   * to the same exit as the code.
+   */
   exitReason: ExitReason.nullable(),
   /** The container's workload; null in an event that was recorded by a version of Muster before 0.4. */
   workload: Workload.nullable(),
@@ -52,6 +61,8 @@ export const ContainerEvent = z.object({
    * that was recorded by a version before 0.4.
    */
   image: z.string().nullable(),
+  /** The exits that a `looping` event stands for; null for all other events. */
+  exits: LoopExits.nullable(),
   observedAt: Timestamp,
   recordedAt: Timestamp,
 });

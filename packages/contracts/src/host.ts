@@ -28,7 +28,10 @@ export const Host = z.object({
   freshness: Freshness,
   /** The reasons why the host's state is not current or not complete, with at most one entry per code. */
   problems: z.array(HostProblem),
+  /** The number of present containers, without infra containers. */
   containerCount: z.int(),
+  /** The number of present infra containers, which hold the namespaces of pods. No other count includes them. */
+  infraCount: z.int(),
   /** Counts of the present containers by state. Zero counts are omitted. */
   containersByState: z.record(z.string(), z.int()),
   /** Counts of the present containers with a health check, by health. Zero counts are omitted. */

@@ -15,3 +15,25 @@ export function displayImage({ image, imageId }: { image: string; imageId: strin
   const id = (isImageId(image) ? image : (imageId ?? '')).replace(/^sha256:/, '').slice(0, SHORT_ID_LENGTH);
   return id === '' ? NO_IMAGE : `${NO_IMAGE} (${id})`;
 }
+
+/** The parts of an image reference. */
+export interface ImageReference {
+  /** The name with the registry (`registry:5000/shop/web`); null if the image has no name. */
+  repository: string | null;
+  /** Null if the reference has no tag. Engines then use `latest`, unless there is a digest. */
+  tag: string | null;
+  /** The digest of a reference such as `nginx@sha256:…`; null if it has none. */
+  digest: string | null;
+}
+
+/** Splits an image reference. Joining the parts with `:` and `@` yields the reference again, if it has a name. */
+export function splitReference(reference: string): ImageReference {
+  if (isImageId(reference) || reference === NO_IMAGE) return { repository: null, tag: null, digest: null };
+  const at = reference.indexOf('@', 1);
+  const name = at === -1 ? reference : reference.slice(0, at);
+  const digest = at === -1 ? null : reference.slice(at + 1);
+  const colon = name.lastIndexOf(':');
+  // A colon before the last slash separates the registry's port.
+  if (colon <= Math.max(name.lastIndexOf('/'), 0)) return { repository: name, tag: null, digest };
+  return { repository: name.slice(0, colon), tag: name.slice(colon + 1), digest };
+}

@@ -1,33 +1,16 @@
 import { z } from 'zod';
 import { HostFields } from './container-view.js';
 import { DockerId } from './container.js';
+import { ImageBuilds, ImageInUse } from './image-builds.js';
 import type { Operation } from './operation.js';
 import { page } from './pages.js';
-import { ImageQuery, PortQuery, ProjectQuery } from './queries.js';
+import { ImageBuildsQuery, ImageQuery, PortQuery, ProjectQuery } from './queries.js';
 import { WorkloadKind } from './workload.js';
 
 const Count = z.int().nonnegative();
 
 /** An example of `HostFields`. */
 const HOST_EXAMPLE = { hostId: 'f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293', hostName: 'edge-1', hostFreshness: 'online' };
-
-/** An image reference that present containers use, with counts. */
-export const ImageInUse = z
-  .object({
-    image: z.string(),
-    /**
-     * Number of distinct image ids of this reference in the fleet. If it exceeds 1, hosts use different builds of this
-     * reference.
-     */
-    imageIds: Count,
-    hosts: Count,
-    containers: Count,
-    running: Count,
-    /** False if the image has too many containers to count all of them. In that case, each number is a lower bound. */
-    isExact: z.boolean(),
-  })
-  .meta({ examples: [{ image: 'nginx:1.29', imageIds: 1, hosts: 3, containers: 5, running: 4, isExact: true }] });
-export type ImageInUse = z.output<typeof ImageInUse>;
 
 export const ImagePage = page(ImageInUse);
 export type ImagePage = z.output<typeof ImagePage>;
@@ -109,9 +92,24 @@ export const InventoryOperations = {
     tag: 'Inventory',
     access: 'viewer',
     summary: 'List images in use',
-    description: 'Returns the images of present containers, with counts of hosts and containers, sorted by reference.',
+    description:
+      'Returns the images of present containers, with their builds and counts of hosts and containers, sorted by ' +
+      'reference. `drift` states whether hosts run different builds of the same reference.',
     query: ImageQuery,
     answers: { 200: ImagePage },
+  },
+  getImageBuilds: {
+    method: 'GET',
+    path: '/api/images/builds',
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'Get the builds of an image and their hosts',
+    description:
+      'Returns which builds of one image reference the present containers run, and the first hosts of each build by ' +
+      'name. The filters `image` and `imageDigest` of `GET /api/containers` find all containers of a build. If no ' +
+      'container uses the image, the counts are 0.',
+    query: ImageBuildsQuery,
+    answers: { 200: ImageBuilds },
   },
   listPorts: {
     method: 'GET',

@@ -89,6 +89,7 @@ const containerQuery = z.strictObject({
   problem: anyOf(ContainerProblemCode).optional(),
   exitReason: anyOf(ExitReason).optional(),
   image: anyOf(filterTerm).optional(),
+  imageDigest: anyOf(filterTerm).optional(),
   label: anyOf(LabelFilter).optional(),
   ...WorkloadFilters,
   q: filterTerm.optional(),
@@ -105,11 +106,12 @@ const containerQuery = z.strictObject({
 /**
  * Query parameters of `GET /api/containers`. If `label` or `hostLabel` is repeated, all of the labels must match. If any
  * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
- * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `project`,
- * `service` and `instance` match the container's workload. `q` matches a part of the name, image or command, or the
- * beginning of `dockerId`. A `q` of one or two characters matches only the beginning of the name or of `dockerId`. With
- * `infra`, the list and its total include the infra containers of pods. The summary and the counts of hosts never
- * include them, and the filter `problem` never matches one.
+ * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `imageDigest`
+ * matches the container's digest or, if the container has no digest, its `imageId`. `project`, `service` and `instance`
+ * match the container's workload. `q` matches a part of the name, image or command, or the beginning of `dockerId`. A
+ * `q` of one or two characters matches only the beginning of the name or of `dockerId`. With `infra`, the list and its
+ * total include the infra containers of pods. The summary and the counts of hosts never include them, and the filter
+ * `problem` never matches one.
  */
 export const ContainerQuery = containerQuery.refine(
   ({ sort, hostId }) => hostId !== undefined || !HOST_ONLY_SORT_KEYS.includes(sort.key),
@@ -186,6 +188,10 @@ export type AuditQuery = z.output<typeof AuditQuery>;
 /** Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. */
 export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...Paging });
 export type ImageQuery = z.output<typeof ImageQuery>;
+
+/** Query parameters of `GET /api/images/builds`. `image` is the whole reference, as `GET /api/images` returns it. */
+export const ImageBuildsQuery = z.strictObject({ image: filterTerm });
+export type ImageBuildsQuery = z.output<typeof ImageBuildsQuery>;
 
 const PortNumber = z
   .string()

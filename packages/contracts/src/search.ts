@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ImageInUse } from './images-ports-projects.js';
+import { ImageInUse } from './image-builds.js';
 import { NAME_LENGTH_MAX } from './limits.js';
 import { ContainerView } from './container-view.js';
 import { Host } from './host.js';

@@ -9,9 +9,16 @@ const Counts = z.record(z.string(), Count);
 
 /**
  * Counts of containers. `total` is the sum of `byState`. `byHealth` counts only containers with a health check, and
- * `byExitReason` only present containers with a reported exit reason, including containers that could not start.
+ * `byExitReason` only present containers with a reported exit reason, including containers that could not start. Infra
+ * containers, which hold the namespaces of pods, are counted only in `infra`.
  */
-export const ContainerCounts = z.object({ total: Count, byState: Counts, byHealth: Counts, byExitReason: Counts });
+export const ContainerCounts = z.object({
+  total: Count,
+  byState: Counts,
+  byHealth: Counts,
+  byExitReason: Counts,
+  infra: Count,
+});
 export type ContainerCounts = z.output<typeof ContainerCounts>;
 
 /**

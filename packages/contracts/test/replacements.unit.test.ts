@@ -17,6 +17,7 @@ const event = (seconds: number, dockerId: string, changes: Partial<ContainerEven
   exitReason: null,
   workload: web,
   image: null,
+  exits: null,
   observedAt: new Date(START + seconds * 1_000).toISOString(),
   recordedAt: new Date(START + seconds * 1_000).toISOString(),
   ...changes,
@@ -93,5 +94,15 @@ describe('a recreation by Compose', () => {
     for (const workload of [null, { ...web, kind: 'swarm' as const }, { ...web, kind: 'plain' as const }]) {
       expect(shapeOf(newestFirst(...recreation(0, 'a', 'b', { workload })))).toHaveLength(5);
     }
+  });
+
+  test('does not hide how often the replaced container had exited', () => {
+    const start = '2026-03-01T11:00:00.000Z';
+    const exits = { count: 57, first: start, last: start, codes: [] };
+    const events = recreation(0, 'a', 'b');
+    const index = events.findIndex(({ kind }) => kind === 'removed');
+    events.splice(index, 0, event(5, 'a', { kind: 'looping', exits }));
+    events.sort((one, other) => Date.parse(other.recordedAt) - Date.parse(one.recordedAt));
+    expect(shapeOf(events).sort()).toEqual(['looping a', 'replaced web:a web:b: 5 until started b']);
   });
 });

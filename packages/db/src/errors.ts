@@ -3,13 +3,13 @@
  * person who starts Muster or runs the command, and says what to do if there is something to do.
  */
 
-/** Base class of these errors. Their cause is outside our code. Messages never contain a password. */
-export abstract class DatabaseOpenError extends Error {
+/** Base class of the errors that an administrator must handle. Their cause is outside our code. Messages never contain a password. */
+export abstract class DatabaseAdminError extends Error {
   abstract readonly code: string;
 }
 
 /** Another process has the embedded database's directory open. */
-export class DatabaseLockedError extends DatabaseOpenError {
+export class DatabaseLockedError extends DatabaseAdminError {
   override readonly name = 'DatabaseLockedError';
   readonly code = 'database-locked';
 
@@ -21,7 +21,7 @@ export class DatabaseLockedError extends DatabaseOpenError {
 }
 
 /** The embedded database's directory cannot be created, locked or written to. Nothing in it was changed. */
-export class DataDirectoryError extends DatabaseOpenError {
+export class DataDirectoryError extends DatabaseAdminError {
   override readonly name = 'DataDirectoryError';
   readonly code = 'data-directory';
 
@@ -35,7 +35,7 @@ export class DataDirectoryError extends DatabaseOpenError {
 }
 
 /** No server responds, or the server rejects the connection. */
-export class DatabaseUnreachableError extends DatabaseOpenError {
+export class DatabaseUnreachableError extends DatabaseAdminError {
   override readonly name = 'DatabaseUnreachableError';
   readonly code = 'database-unreachable';
 
@@ -48,13 +48,13 @@ export class DatabaseUnreachableError extends DatabaseOpenError {
  * Muster cannot use this database: the server is too old, the database has another application's tables, or its files
  * cannot be opened.
  */
-export class DatabaseUnsuitableError extends DatabaseOpenError {
+export class DatabaseUnsuitableError extends DatabaseAdminError {
   override readonly name = 'DatabaseUnsuitableError';
   readonly code = 'database-unsuitable';
 }
 
 /** The server is read-only. `code` is PostgreSQL's code for a write on such a server (read_only_sql_transaction). */
-export class DatabaseReadOnlyError extends DatabaseOpenError {
+export class DatabaseReadOnlyError extends DatabaseAdminError {
   override readonly name = 'DatabaseReadOnlyError';
   readonly code = '25006';
 
@@ -67,7 +67,7 @@ export class DatabaseReadOnlyError extends DatabaseOpenError {
 }
 
 /** The database has migrations that this version of Muster does not know. */
-export class DatabaseTooNewError extends DatabaseOpenError {
+export class DatabaseTooNewError extends DatabaseAdminError {
   override readonly name = 'DatabaseTooNewError';
   readonly code = 'database-too-new';
 
@@ -80,7 +80,7 @@ export class DatabaseTooNewError extends DatabaseOpenError {
 }
 
 /** A migration failed and was rolled back, so the database is unchanged. */
-export class MigrationFailedError extends DatabaseOpenError {
+export class MigrationFailedError extends DatabaseAdminError {
   override readonly name = 'MigrationFailedError';
   readonly code = 'migration-failed';
 
@@ -94,31 +94,31 @@ export class MigrationFailedError extends DatabaseOpenError {
 }
 
 /** The server rejects the user's password, or the user lacks a right. */
-export class DatabaseAccessError extends DatabaseOpenError {
+export class DatabaseAccessError extends DatabaseAdminError {
   override readonly name = 'DatabaseAccessError';
   readonly code = 'database-access';
 }
 
 /** The embedded database's data was moved to a server, or a move may have been completed. */
-export class DatabaseMovedError extends DatabaseOpenError {
+export class DatabaseMovedError extends DatabaseAdminError {
   override readonly name = 'DatabaseMovedError';
   readonly code = 'database-moved';
 }
 
 /** A move to a server failed. The embedded database and the server's database are unchanged. */
-export class MoveError extends DatabaseOpenError {
+export class MoveError extends DatabaseAdminError {
   override readonly name = 'MoveError';
   readonly code = 'move';
 }
 
 /** A backup or restore failed. Existing files and data are unchanged. */
-export class BackupError extends DatabaseOpenError {
+export class BackupError extends DatabaseAdminError {
   override readonly name = 'BackupError';
   readonly code = 'backup';
 }
 
 /** The database's record of migrations contradicts the migration files. Nothing was changed. */
-export class MigrationHistoryError extends DatabaseOpenError {
+export class MigrationHistoryError extends DatabaseAdminError {
   override readonly name = 'MigrationHistoryError';
   readonly code = 'migration-history';
 

@@ -5,7 +5,7 @@ export type { Database, DatabaseEngine, Statement } from './database.js';
 export {
   DataDirectoryError,
   DatabaseLockedError,
-  DatabaseOpenError,
+  DatabaseAdminError,
   DatabaseReadOnlyError,
   DatabaseTooNewError,
   DatabaseUnreachableError,

@@ -64,7 +64,7 @@ const EMBEDDED_TRANSACTION_WAIT_MS = 30_000;
  * On the embedded database, an open interactive transaction blocks all other queries, so prefer single statements and
  * batches.
  *
- * @throws a subclass of DatabaseOpenError, with a message for the person who starts Muster.
+ * @throws a subclass of DatabaseAdminError, with a message for the person who starts Muster.
  */
 export async function openDatabase(target: DatabaseTarget, options: DatabaseOptions = {}): Promise<Database> {
   const migrations = await loadMigrations(options.migrationsDirectory);

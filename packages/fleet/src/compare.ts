@@ -1,6 +1,5 @@
 import {
   canonicalContainer,
-  parseStatus,
   type Cadence,
   type Container,
   type ContainerEvent,
@@ -11,13 +10,14 @@ import {
   type Host,
   type SyncSummary,
 } from '@muster/contracts';
+import type { SentContainer } from './model/container-life.js';
 
 /** The state of a host that the API must show, according to the snapshots that the API acknowledged. */
 export interface ExpectedHost {
   name: string;
   hostId: string;
-  /** The containers of the last snapshot in canonical JSON; null if no snapshot was acknowledged. */
-  containers: readonly string[] | null;
+  /** The containers of the last snapshot; null if no snapshot was acknowledged. */
+  containers: readonly SentContainer[] | null;
   /** Ids of containers that an earlier snapshot contained but the last snapshot does not. */
   removed: string[];
   /** The API received the host's last request at a time within this span. */
@@ -40,18 +40,18 @@ function compareFields(who: string, expected: object, found: Record<string, unkn
 
 /** Compares a host's present containers. Returns a sentence for each difference. */
 export function compareContainers(
-  { name, containers }: Pick<ExpectedHost, 'name' | 'containers'>,
+  { name, containers }: { name: string; containers: readonly { text: string; derived: object }[] | null },
   views: readonly ContainerView[],
 ): string[] {
   const who = (container: Pick<Container, 'dockerId' | 'name'>): string =>
     `${name}, container ${container.name} (${container.dockerId.slice(0, 12)})`;
-  const sent = (containers ?? []).map((text) => JSON.parse(text) as Container);
+  const sent = (containers ?? []).map(({ text, derived }) => ({ ...(JSON.parse(text) as Container), ...derived }));
   const missing = new Map(sent.map((container) => [container.dockerId, container]));
   const differences = views.flatMap((view) => {
     const container = missing.get(view.dockerId);
     missing.delete(view.dockerId);
     if (container === undefined) return [`${who(view)} is present but was not sent, or is listed twice`];
-    const expected = { ...container, ...parseStatus(container.status), removedAt: null };
+    const expected = { exit: null, ...container, removedAt: null };
     return compareFields(who(view), expected, { ...view, ...canonicalContainer(view) });
   });
   return [...differences, ...[...missing.values()].map((each) => `${who(each)} was sent but is not present`)];
@@ -71,34 +71,54 @@ export function compareRemoved({ name, removed }: ExpectedHost, views: readonly 
 
 /** The kinds of events whose `from` and `to` are states of a container. */
 const STATE_EVENT_KINDS: ReadonlySet<EventKind> = new Set([
-  ...(['created', 'started', 'exited', 'restarted', 'paused', 'unpaused', 'removed', 'reappeared'] as const),
+  ...(['created', 'started', 'exited', 'restarted', 'paused', 'unpaused', 'removed', 'reappeared', 'looping'] as const),
 ]);
+
+/** The kinds of events that state why a container's process ended, if it has ended. */
+const EXIT_EVENT_KINDS: ReadonlySet<EventKind> = new Set(['created', 'reappeared', 'exited', 'restarted']);
 
 /**
  * Checks that no state event of a container is missing or recorded twice. Each event must start with the state in which
- * the previous event ended, and the last event must end with the present state. `events` are the host's events, oldest
- * first. Returns a sentence for each difference.
+ * the previous event ended, and the last event must end with the present state. All events of a present container must
+ * have its workload, and the last exit its reason. `events` are the host's events, oldest first. Returns a sentence for
+ * each difference.
  */
 export function compareHistory(
   { name, containers, removed }: Pick<ExpectedHost, 'name' | 'containers' | 'removed'>,
-  events: readonly Pick<ContainerEvent, 'dockerId' | 'kind' | 'from' | 'to'>[],
+  events: readonly Pick<ContainerEvent, 'dockerId' | 'kind' | 'from' | 'to' | 'exitReason' | 'workload'>[],
 ): string[] {
   const reached = new Map<string, EventValue>();
+  const exitReasons = new Map<string, string | null>();
+  const present = new Map(
+    containers?.map(({ text, derived }) => {
+      const { dockerId, state, exit } = JSON.parse(text) as Container;
+      return [dockerId, { state, exitReason: exit?.reason, workload: derived.workload }];
+    }),
+  );
   const differences: string[] = [];
+  const whoOf = (dockerId: string): string => `${name}, container ${dockerId.slice(0, 12)}`;
   const compareState = (dockerId: string, state: EventValue, what: string): void => {
     const before = reached.get(dockerId) ?? null;
     if (before === state) return;
-    const who = `${name}, container ${dockerId.slice(0, 12)}`;
-    differences.push(`${who}: its history has reached ${JSON.stringify(before)}, but ${what}`);
+    differences.push(`${whoOf(dockerId)}: its history has reached ${JSON.stringify(before)}, but ${what}`);
   };
-  for (const { dockerId, kind, from, to } of events) {
+  for (const { dockerId, kind, from, to, exitReason, workload } of events) {
+    const container = present.get(dockerId);
+    if (container !== undefined) {
+      const who = `${whoOf(dockerId)}, event ${kind}`;
+      differences.push(...compareFields(who, { workload: container.workload }, { workload }));
+    }
+    if (EXIT_EVENT_KINDS.has(kind)) exitReasons.set(dockerId, exitReason);
     if (!STATE_EVENT_KINDS.has(kind)) continue;
     compareState(dockerId, from, `the next event, ${kind}, starts with ${JSON.stringify(from)}`);
     reached.set(dockerId, to);
   }
-  for (const text of containers ?? []) {
-    const { dockerId, state } = JSON.parse(text) as Container;
+  for (const [dockerId, { state, exitReason }] of present) {
     compareState(dockerId, state, `it is ${state}`);
+    if (exitReason === undefined) continue;
+    differences.push(
+      ...compareFields(`${whoOf(dockerId)}, its last exit`, { exitReason }, { exitReason: exitReasons.get(dockerId) }),
+    );
   }
   for (const dockerId of removed) compareState(dockerId, null, 'it was removed');
   return differences;
@@ -131,11 +151,28 @@ export function compareCounts(before: Texts | null, after: Texts, summary: SyncS
  * sentence for each difference.
  */
 export function compareHost(expected: ExpectedHost, host: Host | undefined, read: Span): string[] {
-  const { name, containers } = expected;
+  const { name } = expected;
   if (host === undefined) return [`${name} is not listed`];
-  const differences = compareFields(name, { name, containerCount: containers?.length ?? 0 }, { ...host });
+  // The counts of a host leave out the infra containers.
+  const containers = (expected.containers ?? []).filter(({ derived }) => !derived.isInfra);
+  const sent = containers.map(({ text }) => JSON.parse(text) as Container);
+  const counts = {
+    containerCount: sent.length,
+    containersByState: countsOf(sent.map(({ state }) => state)),
+    containersByHealth: countsOf(containers.flatMap(({ derived: { health } }) => health ?? [])),
+    containersByExitReason: countsOf(sent.flatMap(({ exit }) => exit?.reason ?? [])),
+  };
+  const found = { ...host, ...Object.fromEntries(BY_WORD.map((field) => [field, inOrder(host[field])])) };
+  const differences = compareFields(name, { name, ...counts }, found);
   return [...differences, ...compareFreshness(expected, host, read)];
 }
+
+const BY_WORD = ['containersByState', 'containersByHealth', 'containersByExitReason'] as const;
+
+const inOrder = (counts: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(counts).sort());
+
+const countsOf = (words: readonly string[]) =>
+  inOrder(words.reduce<Record<string, number>>((counts, word) => ({ ...counts, [word]: (counts[word] ?? 0) + 1 }), {}));
 
 /** Compares only the freshness of a host. Returns a sentence for each difference. */
 export function compareFreshness(expected: ExpectedHost, host: Host, read: Span): string[] {

@@ -1,13 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  deriveWorkload,
-  parseStatus,
-  type Container,
-  type ContainerEvent,
-  type ContainerView,
-  type Host,
-  type SyncSummary,
-} from '@muster/contracts';
+import type { Container, ContainerEvent, ContainerView, Host, SyncSummary } from '@muster/contracts';
 import {
   compareContainers,
   compareCounts,
@@ -17,7 +9,7 @@ import {
   possibleFreshness,
   type ExpectedHost,
 } from '../src/compare.js';
-import { createRoles } from '../src/model/container-life.js';
+import { createRoles, type SentContainer } from '../src/model/container-life.js';
 import { HostLife } from '../src/model/host-life.js';
 
 const life = new HostLife({ seed: 1, host: 0, roles: createRoles(20), churn: 0.5, intervalMs: 60_000, faults: 0 });
@@ -25,14 +17,20 @@ life.advance(600_000);
 const hostId = '01a20b37-2f61-7c1c-9a52-3c5a2a0a4c3e';
 const expected: ExpectedHost = {
   ...{ name: 'sim-1-1', hostId, removed: ['gone1', 'gone2'] },
-  containers: life.containers.map((each) => each.json(600_000, Date.parse('2026-11-01T12:00:00Z'))),
+  containers: life.containers.map((each) => each.sent(600_000, Date.parse('2026-11-01T12:00:00Z'))),
   lastSeen: { fromMs: 1_000, untilMs: 1_100 },
   cadence: { heartbeatSeconds: 10, snapshotSeconds: 60 },
 };
+/** A container with every fact that a modern agent reports. */
+type ReportedContainer = Container & Pick<ContainerView, 'exit' | 'oomKilled' | 'restartCount' | 'imageDigest'>;
+
 const at = '2026-11-01T12:00:00.000Z';
-const view = (container: Container): ContainerView => ({
+const view = ({ text, derived }: SentContainer): ContainerView => ({
   // Another serializer may write the fields in another order, which makes no difference.
-  ...(Object.fromEntries(Object.entries(container).reverse()) as Container),
+  ...(Object.fromEntries(
+    Object.entries({ exit: null, ...(JSON.parse(text) as Container) }).reverse(),
+  ) as ReportedContainer),
+  ...derived,
   ...{
     hostId,
     hostName: 'sim-1-1',
@@ -42,11 +40,9 @@ const view = (container: Container): ContainerView => ({
     firstSeenAt: at,
     changedAt: at,
   },
-  ...{ uptimeSeconds: null, removedAt: null, ...parseStatus(container.status) },
-  ...{ exit: null, oomKilled: null, restartCount: null, imageDigest: null },
-  ...{ workload: deriveWorkload(container), isInfra: false },
+  ...{ uptimeSeconds: null, removedAt: null },
 });
-const views = expected.containers!.map((text) => view(JSON.parse(text) as Container));
+const views = expected.containers!.map(view);
 
 describe('the comparison of present containers', () => {
   test('finds no difference if all containers are as they were sent, in any order', () => {
@@ -66,9 +62,15 @@ describe('the comparison of present containers', () => {
     ['startedAt', { startedAt: null }],
     ['health', { health: 'unhealthy' }],
     ['exitCode', { exitCode: 99 }],
+    ['exit', { exit: { code: 99, reason: 'oom', error: '', finishedAt: at } }],
+    ['oomKilled', { oomKilled: true }],
+    ['restartCount', { restartCount: 99 }],
+    ['imageDigest', { imageDigest: null }],
+    ['workload', { workload: { kind: 'compose', project: 'shop', service: 'web', instance: '99' } }],
+    ['isInfra', { isInfra: true }],
     ['removed', { removedAt: at }],
   ])('finds one difference, which names the field, if %s differs', (field, other) => {
-    const index = views.findIndex(({ health }) => health !== 'unhealthy');
+    const index = views.findIndex(({ health, state }) => health !== 'unhealthy' && state === 'running');
     const differences = compareContainers(expected, views.with(index, { ...views[index]!, ...other }));
     expect(differences).toEqual([expect.stringContaining(field)]);
     expect(differences[0]).toContain(`sim-1-1, container ${other.name ?? views[index]!.name}`);
@@ -104,13 +106,21 @@ describe('the comparison of removed containers', () => {
 });
 
 describe('the comparison of a history', () => {
-  const host = {
-    name: 'sim-1-1',
-    containers: [JSON.stringify({ dockerId: 'kept', state: 'running' })],
-    removed: ['gone'],
-  };
-  const event = (dockerId: string, kind: ContainerEvent['kind'], from: string | null, to: string | null) => ({
-    ...{ dockerId, kind, from, to },
+  type HistoryEvent = Parameters<typeof compareHistory>[1][number];
+  const workload: ContainerEvent['workload'] = { kind: 'plain', project: null, service: 'kept', instance: null };
+  const exit = { code: 1, reason: 'crashed', error: '', finishedAt: at };
+  const sent = (container: object): SentContainer => ({
+    text: JSON.stringify({ dockerId: 'kept', ...container }),
+    derived: { workload, health: null, exitCode: null, isInfra: false },
+  });
+  const host = { name: 'sim-1-1', containers: [sent({ state: 'running' })], removed: ['gone'] };
+  const event = (
+    dockerId: string,
+    kind: ContainerEvent['kind'],
+    from: string | null,
+    to: string | null,
+  ): HistoryEvent => ({
+    ...{ dockerId, kind, from, to, exitReason: kind === 'exited' ? 'crashed' : null, workload },
   });
   const events = [
     event('kept', 'created', null, 'running'),
@@ -134,6 +144,18 @@ describe('the comparison of a history', () => {
     expect(events[index]!.kind).toBe(kind);
     expect(compareHistory(host, events.toSpliced(index, 1))).not.toEqual([]);
     expect(compareHistory(host, events.toSpliced(index, 0, events[index]!))).not.toEqual([]);
+  });
+
+  test('finds that an event has another workload, and that the last exit has another reason', () => {
+    const exited = { ...host, containers: [sent({ state: 'exited', exit })] };
+    const ended = [...events, event('kept', 'exited', 'running', 'exited')];
+    expect(compareHistory(exited, ended)).toEqual([]);
+    expect(compareHistory(exited, ended.with(-1, { ...ended.at(-1)!, exitReason: 'oom' }))).toEqual([
+      'sim-1-1, container kept, its last exit: exitReason is "oom" but should be "crashed"',
+    ]);
+    expect(compareHistory(host, events.with(3, { ...events[3]!, workload: null }))).toEqual([
+      expect.stringContaining('event health_changed: workload is null but should be'),
+    ]);
   });
 
   test('describes a difference with the container and both states', () => {
@@ -174,7 +196,18 @@ describe('the comparison of the counts in a response', () => {
 });
 
 describe('the comparison of a host', () => {
-  const host = { id: hostId, name: 'sim-1-1', containerCount: 20, freshness: 'online' } as Host;
+  const counted = views.filter(({ isInfra }) => !isInfra);
+  const countBy = (words: readonly (string | null | undefined)[]) =>
+    Object.fromEntries(
+      [...new Set(words)].flatMap((word) => (word ? [[word, words.filter((other) => other === word).length]] : [])),
+    );
+  const host = {
+    ...{ id: hostId, name: 'sim-1-1', containerCount: 19, freshness: 'online' },
+    containersByState: countBy(counted.map(({ state }) => state)),
+    containersByHealth: countBy(counted.map(({ health }) => health)),
+    containersByExitReason: countBy(counted.map(({ exit }) => exit?.reason)),
+  } as Host;
+  const NONE = { containerCount: 0, containersByState: {}, containersByHealth: {}, containersByExitReason: {} };
   const soon = { fromMs: 2_000, untilMs: 3_000 };
 
   test('finds no difference if the host is in the expected state', () => {
@@ -182,7 +215,10 @@ describe('the comparison of a host', () => {
   });
 
   test.each<[string, Partial<Host>]>([
-    ['containerCount is 19 but should be 20', { containerCount: 19 }],
+    ['containerCount is 20 but should be 19', { containerCount: 20 }],
+    ['containersByState is', { containersByState: {} }],
+    ['containersByHealth is', { containersByHealth: {} }],
+    ['containersByExitReason is', { containersByExitReason: {} }],
     ['name is "web-1" but should be "sim-1-1"', { name: 'web-1' }],
     ['freshness is "stale" but should be "online"', { freshness: 'stale' }],
   ])('reports that %s', (what, other) => {
@@ -191,7 +227,7 @@ describe('the comparison of a host', () => {
 
   test('finds a missing host, and a host that is online although it never reported', () => {
     expect(compareHost(expected, undefined, soon)).toHaveLength(1);
-    expect(compareHost({ ...expected, containers: null }, { ...host, containerCount: 0 }, soon)).toHaveLength(1);
+    expect(compareHost({ ...expected, containers: null }, { ...host, ...NONE }, soon)).toHaveLength(1);
   });
 
   test.each([

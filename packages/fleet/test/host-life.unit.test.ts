@@ -1,5 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { Container, canonicalSnapshot, parseSnapshot } from '@muster/contracts';
+import {
+  Container,
+  ExitReason,
+  WorkloadKind,
+  canonicalSnapshot,
+  deriveWorkload,
+  isInfraContainer,
+  parseSnapshot,
+  parseStatus,
+} from '@muster/contracts';
 import fc from 'fast-check';
 import { createRoles } from '../src/model/container-life.js';
 import { HostLife, type HostLifeOptions } from '../src/model/host-life.js';
@@ -10,7 +19,7 @@ const EPOCH_MS = Date.parse('2026-11-01T12:00:00Z');
 const HOUR = 3_600_000;
 
 const textsOf = ({ containers }: HostLife, atMs: number): string[] =>
-  containers.map((container) => container.json(atMs, EPOCH_MS));
+  containers.map((container) => container.sent(atMs, EPOCH_MS).text);
 
 /** Returns, for each of these times, what has happened since the previous time, and the snapshot at the time. */
 function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): unknown[] {
@@ -84,6 +93,7 @@ describe('the share of containers that change', () => {
 test('every state of a life is a valid snapshot in its canonical text', () => {
   const states = new Set<string>();
   const healths = new Set<string>();
+  const reasons = new Set<string>();
   // The health is rarely and only briefly `starting`, so the test needs many hosts to find every health.
   for (let host = 0; host < 150; host++) {
     for (const each of history({ host }, [0, HOUR, 3 * HOUR])) {
@@ -92,14 +102,57 @@ test('every state of a life is a valid snapshot in its canonical text', () => {
       if (!parsed.success) throw new Error(JSON.stringify(parsed.errors));
       expect(JSON.stringify(canonicalSnapshot(parsed.data))).toBe(snapshot);
       expect(parsed.data).toHaveLength(50);
-      for (const { state, status } of parsed.data) {
+      for (const { state, status, exit, oomKilled } of parsed.data) {
         states.add(state);
+        reasons.add(exit?.reason ?? 'none');
+        if (Boolean(exit) === (state === 'running' || state === 'paused')) throw new Error(`${state} with an exit`);
+        if (oomKilled !== (exit?.reason === 'oom')) throw new Error('oomKilled and the reason disagree');
         healths.add(/\((healthy|unhealthy|health: starting)\)/.exec(status)?.[1] ?? 'none');
       }
     }
   }
-  expect([...states].sort()).toEqual(['exited', 'paused', 'restarting', 'running']);
+  expect([...states].sort()).toEqual(['created', 'exited', 'paused', 'restarting', 'running']);
+  expect([...reasons].sort()).toEqual([...ExitReason.options, 'none'].sort());
   expect([...healths].sort()).toEqual(['health: starting', 'healthy', 'none', 'unhealthy']);
+});
+
+test('what the contracts derive from each container agrees with the model, for every orchestrator', () => {
+  const kinds = new Set<string>();
+  for (let host = 0; host < 4; host++) {
+    const life = new HostLife({ ...options, host, churn: 1, faults: 0 });
+    for (const atMs of [0, HOUR / 4]) {
+      life.advance(atMs);
+      for (const each of life.containers) {
+        const { text, derived } = each.sent(atMs, EPOCH_MS);
+        const container = Container.parse(JSON.parse(text));
+        const { health, exitCode } = parseStatus(container.status);
+        expect({
+          ...{ health, exitCode: container.exit?.code ?? exitCode },
+          ...{ workload: deriveWorkload(container), isInfra: isInfraContainer(container) },
+        }).toEqual(derived);
+        kinds.add(derived.workload.kind).add(derived.isInfra ? 'infra' : 'own');
+      }
+    }
+  }
+  expect([...kinds].sort()).toEqual([...WorkloadKind.options, 'infra', 'own'].sort());
+});
+
+test('Swarm and Kubernetes create another container instead of starting one again; a slot keeps its workload', () => {
+  const life = new HostLife({ ...options, churn: 1, faults: 0 });
+  const swarm = () => life.containers.filter(({ role }) => role.service.kind === 'swarm');
+  const before = new Map(swarm().map((each) => [each.role, each.sent(0, EPOCH_MS)]));
+  life.advance(HOUR / 2);
+  let replaced = 0;
+  for (const each of swarm()) {
+    const { text, derived } = each.sent(HOUR / 2, EPOCH_MS);
+    const old = before.get(each.role)!;
+    expect(derived.workload).toEqual(old.derived.workload);
+    const [then, now] = [old, { text }].map((sent) => JSON.parse(sent.text) as Container);
+    if (now!.dockerId === then!.dockerId) continue;
+    replaced += 1;
+    expect(now!.name).not.toBe(then!.name);
+  }
+  expect(replaced).toBeGreaterThan(0);
 });
 
 test('a replaced container has a new id and the same role, and the old one is reported as removed', () => {

@@ -36,7 +36,7 @@ describe('in the workload', () => {
 
   test.each([
     { kind: 'aged' as const, fields: ['status'] },
-    { kind: 'restarted' as const, fields: ['startedAt', 'status'] },
+    { kind: 'restarted' as const, fields: ['restartCount', 'startedAt', 'status'] },
   ])('a change of kind $kind touches the given number of containers, and only $fields', ({ kind, fields }) => {
     const host = simulateHost(running);
     let progress = NO_PROGRESS;

@@ -12,8 +12,8 @@ import { createEngineWatch, type WatchTimes } from './watch.js';
 import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
 
-/** How long an event stream can be dead before it is closed, in milliseconds. Events of this time are read again. */
-const SILENT_MS_MAX = 120_000;
+/** How much later than on the engine an event can arrive, in milliseconds. Events of this time are read again. */
+const DELAY_MS_MAX = 10_000;
 
 /** Passes an engine's events on to the inventory and the reporter. */
 export interface EngineFollower {
@@ -63,8 +63,11 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));
 
-  /** The time from which events may be missing, in milliseconds since 1970. */
-  let missedFromMs = wallNow().getTime() - PAST_MS_MAX;
+  /**
+   * When the last event arrived or past events were last read, in milliseconds since 1970. A stream can be dead without
+   * an error, so later events may be missing.
+   */
+  let seenUntilMs = wallNow().getTime() - PAST_MS_MAX;
   /** When the last stream ended, in milliseconds since 1970; null before that. */
   let lostAtMs: number | null = null;
 
@@ -72,6 +75,14 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   function recordHealth(id: string, health: Health | null): void {
     if (health === null) checkHealth(id);
     else if (inventory.recordHealth(id, health)) reporter.markChanged();
+  }
+
+  /** Reads the events that may be missing, at most those of `PAST_MS_MAX`. */
+  function readMissedEvents(): void {
+    const toMs = wallNow().getTime();
+    const period = { fromMs: Math.max(seenUntilMs - DELAY_MS_MAX, toMs - PAST_MS_MAX), toMs };
+    exits.waitFor(recordPastEvents(engine, exits, period, log, stopped.signal));
+    seenUntilMs = toMs;
   }
 
   const watch = createEngineWatch({
@@ -83,15 +94,16 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
         if (!wasWatching) inventory.retryInspections();
         wasWatching = true;
         if (lostAtMs !== null) exits.recordAbsence(lostAtMs, wallNow().getTime());
-        const period = { fromMs: missedFromMs, toMs: wallNow().getTime() };
-        exits.waitFor(recordPastEvents(engine, exits, period, log, stopped.signal));
+        readMissedEvents();
         // The engine may have been upgraded while it was disconnected.
         poller.invalidateFacts();
         gate.reopen();
         reporter.invalidate();
         settle();
       },
+      onRenewed: readMissedEvents,
       onEvent(event) {
+        seenUntilMs = wallNow().getTime();
         const { Action, Actor, HealthStatus } = event;
         const { ID } = Actor;
         const mayReasonChange = exits.record(event);
@@ -105,7 +117,6 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
       },
       onLost(error) {
         lostAtMs = wallNow().getTime();
-        missedFromMs = lostAtMs - SILENT_MS_MAX;
         log.debug({ reason: error instanceof Error ? error.message : null }, 'the engine’s event stream has ended');
         // Events may have been missed. If a new stream can be opened soon, one reading after that finds all changes.
         reporter.markChanged();

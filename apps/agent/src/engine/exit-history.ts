@@ -8,6 +8,9 @@ import type { EngineEvent } from './shapes.js';
 /** Maximum number of events that are kept of one container. A stop has at most four: two kills, a die and a stop. */
 const EVENTS_MAX = 8;
 
+/** Maximum number of times during which the engine could not be reached that are kept. */
+const ABSENCES_MAX = 20;
+
 /** Maximum number of containers whose events are kept. The containers whose events are the oldest are forgotten first. */
 const CONTAINERS_MAX = 10_000;
 
@@ -44,7 +47,7 @@ export function createExitHistory(): ExitHistory {
   /** The containers that the last list lacked. */
   let absentBefore: ReadonlySet<string> = new Set();
   let pastEvents = Promise.resolve();
-  let engine: EngineRecord = { reportsStops: false, absence: null };
+  let engine: EngineRecord = { reportsStops: false, absences: [] };
 
   return {
     record(engineEvent) {
@@ -56,7 +59,7 @@ export function createExitHistory(): ExitHistory {
       const isLate = event.action !== 'die' && known.at(-1)?.action === 'die';
       // A container whose events are recent moves to the end of the map.
       eventsById.delete(ID);
-      eventsById.set(ID, [...known, event].sort((a, b) => a.atMs - b.atMs).slice(-EVENTS_MAX));
+      eventsById.set(ID, keepRecent([...known, event].sort((a, b) => a.atMs - b.atMs)));
       if (eventsById.size > CONTAINERS_MAX) eventsById.delete(eventsById.keys().next().value!);
       return isLate;
     },
@@ -74,9 +77,17 @@ export function createExitHistory(): ExitHistory {
       engine = { ...engine, reportsStops: name === 'Docker' };
     },
     recordAbsence(fromMs, toMs) {
-      engine = { ...engine, absence: { fromMs, toMs } };
+      engine = { ...engine, absences: [...engine.absences, { fromMs, toMs }].slice(-ABSENCES_MAX) };
     },
   };
+}
+
+/** Drops the oldest event if there are too many, but never the last `oom`. `events` are in the order of their times. */
+function keepRecent(events: ExitEvent[]): ExitEvent[] {
+  if (events.length <= EVENTS_MAX) return events;
+  const lastOom = events.findLast(({ action }) => action === 'oom');
+  const dropped = events.find((event) => event !== lastOom);
+  return events.filter((event) => event !== dropped);
 }
 
 /**

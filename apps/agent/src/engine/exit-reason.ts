@@ -34,8 +34,8 @@ export interface EngineRecord {
    * there may come from a stop.
    */
   reportsStops: boolean;
-  /** The last time during which the engine could not be reached, in milliseconds since 1970; null if there is none. */
-  absence: { fromMs: number; toMs: number } | null;
+  /** The last times during which the engine could not be reached, in milliseconds since 1970. */
+  absences: readonly { fromMs: number; toMs: number }[];
 }
 
 /** The signals that end a process on request, with their numbers. SIGHUP is not one: it usually means a reload. */
@@ -127,12 +127,14 @@ function toSignalNumber(signal: string): number | null {
 function isCauseUnknown(
   { startedAtMs, finishedAtMs, exitCode }: EndedRun,
   hasDieEvent: boolean,
-  { reportsStops, absence }: EngineRecord,
+  { reportsStops, absences }: EngineRecord,
 ): boolean {
   if (exitCode === null || exitCode === LOST_CODE || KILLED_CODES.has(exitCode)) return true;
   if (hasDieEvent) return exitCode !== 0 && !reportsStops;
   if (exitCode !== 0) return true;
   // Podman leaves the code 0 and an old time in a container that a restart of the host ended.
   if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_MS_MAX) return true;
-  return absence !== null && finishedAtMs >= absence.fromMs - LATE_MS_MAX && finishedAtMs <= absence.toMs + LATE_MS_MAX;
+  return absences.some(
+    ({ fromMs, toMs }) => finishedAtMs >= fromMs - LATE_MS_MAX && finishedAtMs <= toMs + LATE_MS_MAX,
+  );
 }

@@ -19,9 +19,6 @@ export interface ImageDigests {
   retry(): void;
 }
 
-/** Maximum number of images that are inspected in one reading. The others follow in the next readings. */
-const IMAGES_MAX = 100;
-
 /** Maximum number of concurrent inspections. */
 const INSPECTIONS_MAX = 4;
 
@@ -51,10 +48,13 @@ export function createImageDigests(client: Pick<EngineClient, 'inspectImage'>, n
     async addTo(containers, listedById, signal) {
       const imageIds = new Set(containers.flatMap(({ imageId }) => imageId ?? []));
       for (const id of repoDigestsById.keys()) if (!imageIds.has(id)) repoDigestsById.delete(id);
-      const unknownIds = [...imageIds].filter((id) => !repoDigestsById.has(id)).slice(0, IMAGES_MAX);
+      const unknownIds = [...imageIds].filter((id) => !repoDigestsById.has(id));
       await pMap(unknownIds, (id) => inspect(id, signal), { concurrency: INSPECTIONS_MAX });
       for (const container of containers) {
         const repoDigests = repoDigestsById.get(container.imageId ?? '') ?? [];
+        // After a failure that may pass, the digest is absent, because it could be another one later.
+        const isPending = container.imageId !== null && !repoDigestsById.has(container.imageId);
+        if (isPending && retryAt !== Number.POSITIVE_INFINITY) continue;
         const digest =
           findRepoDigest(container.image, repoDigests) ??
           manifestDigest(listedById.get(container.dockerId)?.ImageManifestDescriptor ?? null);

@@ -88,6 +88,8 @@ const YIELD_INTERVAL_MS = 20;
 interface Entry {
   /** The result of the last successful inspection; null if there is none, or if the container has started since. */
   inspected: Inspected | null;
+  /** The result before the last event or change of state, if the container had ended; null otherwise. */
+  ended: Inspected | null;
   /** When the last successful inspection began. */
   inspectedAt: number;
   /** When the engine last reported the health, in an inspection or an event. */
@@ -110,6 +112,7 @@ interface Entry {
 
 const NEW_ENTRY: Readonly<Entry> = {
   inspected: null,
+  ended: null,
   inspectedAt: 0,
   healthAt: 0,
   isHealthOutdated: false,
@@ -155,7 +158,7 @@ export function createInventory(
       ? known
       : {
           ...(known ?? { ...NEW_ENTRY, firstListedAt: now() }),
-          inspected: null,
+          ...outdated(known),
           state: listed.State,
         };
     entry.ageMs = ageMs;
@@ -166,8 +169,9 @@ export function createInventory(
     const current = isWanted ? await update(entry, listed, reading, signal) : entry;
     const health = listedHealth(listed);
     if (current.inspected !== null && health !== null) current.inspected = { ...current.inspected, health };
-    if (current.inspected !== null || current.config === undefined) return current.inspected ?? NOT_INSPECTED;
-    return { ...NOT_INSPECTED, config: { ...current.config, ports: null } };
+    if (current.inspected !== null) return current.inspected;
+    if (isSameEnd(current, listed, reading.listedAt)) return current.ended;
+    return { ...NOT_INSPECTED, ...(current.config === undefined ? {} : { config: current.config }) };
   }
 
   /**
@@ -179,7 +183,13 @@ export function createInventory(
       const beganAt = now();
       const result = await tryInspect(listed.Id, signal);
       if (!('reason' in result)) {
-        const changes = { inspected: result, config: result.config, inspectedAt: beganAt, healthAt: beganAt };
+        const changes = {
+          inspected: result,
+          ended: null,
+          config: result.config,
+          inspectedAt: beganAt,
+          healthAt: beganAt,
+        };
         return Object.assign(entry, changes, { isHealthOutdated: false, failures: 0 });
       }
       reading.failures.set(listed.Id, result);
@@ -306,7 +316,7 @@ export function createInventory(
       await imageDigests.addTo([...byId.values()], new Map(reported.map((each) => [each.Id, each])), signal);
       return { containers: await redactAll([...byId.values()]), isTruncated, presentIds };
     },
-    invalidate: (id) => replaceEntry(id, { inspected: null }),
+    invalidate: (id) => replaceEntry(id, outdated(entries.get(id))),
     recordHealth(id, health) {
       const inspected = entries.get(id)?.inspected ?? null;
       if (inspected === null || health === null) {
@@ -321,6 +331,27 @@ export function createInventory(
       imageDigests.retry();
     },
   };
+}
+
+/** Returns the facts of a container that may have started or ended since its inspection. */
+function outdated(entry: Entry | undefined): Pick<Entry, 'inspected' | 'ended'> {
+  const inspected = entry?.inspected ?? null;
+  return { inspected: null, ended: inspected?.run?.isRunning === false ? inspected : null };
+}
+
+/**
+ * Returns whether a container that cannot be inspected is still in the state of its last inspection: the list shows the
+ * same exit code, and an age that does not contradict it. The reason of the exit is then still known.
+ */
+function isSameEnd<E extends Entry>(
+  entry: E,
+  { Status }: ListedContainer,
+  listedAt: number,
+): entry is E & { ended: Inspected } {
+  const code = /^Exited \((-?\d+)\)/.exec(Status)?.[1];
+  if (code === undefined || entry.ended?.run?.exitCode !== Number(code)) return false;
+  const age = ageRange(Status);
+  return age === null || listedAt - age.maxMs <= entry.inspectedAt;
 }
 
 /** Why an inspection failed. `isListOutdated` is true if the container or the engine may be gone. */

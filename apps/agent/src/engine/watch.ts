@@ -9,6 +9,8 @@ export interface WatchHandlers {
   /** Called when a stream was opened. No event is missed from then on, but earlier events may have been missed. */
   onWatching(): void;
   onEvent(event: EngineEvent): void;
+  /** Called when a stream was replaced because of its age. If it was dead without an error, events were missed. */
+  onRenewed(): void;
   /**
    * Called when an open stream ends and events may be missed. `error` is null if the engine closed the stream without an
    * error, or if `restart` was called.
@@ -91,6 +93,7 @@ export function createEngineWatch(options: EngineWatchOptions) {
       }
       stream.close();
       stream = successor;
+      handlers.onRenewed();
     }
   }
 

@@ -126,6 +126,12 @@ export interface SessionOptions {
   isEnrollCommand?: boolean;
 }
 
+/**
+ * How long an answer without `portRanges` counts, in milliseconds. While the API is upgraded, some of its servers accept
+ * ranges and others not, and each change of the form of the ports is a change of the containers.
+ */
+const RANGES_REFUSED_MS = 600_000;
+
 /** Wait after a failed rotation, in milliseconds. It is long because the current token remains valid. */
 const ROTATION_RETRY_MS = 3_600_000;
 
@@ -154,6 +160,8 @@ export function createSession(options: SessionOptions): Session {
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
   let rotationNotBefore = startedAt + waits.rotationMs;
   let unauthorizedCount = 0;
+  /** When the API last answered without `portRanges` after it had accepted them; null if it has not. */
+  let rangesRefusedAtMs: number | null = null;
 
   async function save(next: AgentState): Promise<void> {
     await store.save(next);
@@ -267,7 +275,12 @@ export function createSession(options: SessionOptions): Session {
   /** Records which optional features of a snapshot the API accepts. */
   async function recordFeatures(enrollment: Enrollment, data: unknown): Promise<Enrollment> {
     const acceptsPortRanges = offersPortRanges(data);
-    if (data === null || enrollment.acceptsPortRanges === acceptsPortRanges) return enrollment;
+    if (data === null) return enrollment;
+    const nowMs = wallNow().getTime();
+    const isRefusal = !acceptsPortRanges && (enrollment.acceptsPortRanges || rangesRefusedAtMs !== null);
+    if (isRefusal) rangesRefusedAtMs = nowMs;
+    if (enrollment.acceptsPortRanges === acceptsPortRanges) return enrollment;
+    if (rangesRefusedAtMs !== null && !isRefusal && nowMs - rangesRefusedAtMs < RANGES_REFUSED_MS) return enrollment;
     const updated = { ...enrollment, acceptsPortRanges };
     await saveOrKeepInMemory({ ...state, enrollment: updated });
     return updated;

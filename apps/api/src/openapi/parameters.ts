@@ -28,8 +28,11 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   health: 'Filters by health. Repeatable: matches any.',
   exitReason: 'Filters by why the process ended. Repeatable: matches any.',
   image: 'Filters by image reference, exactly as the engine reports it. Repeatable: matches any.',
+  imageDigest: 'Filters by the digest of the image, such as `sha256:…`. Repeatable: matches any.',
   project: 'Filters by project: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job. Repeatable.',
-  service: 'Filters by service. The service of a container without a project is its name. Repeatable.',
+  service:
+    'Filters by service: a Compose or Swarm service, the owner of a Kubernetes pod with the container’s name (`web/nginx`), ' +
+    'a Nomad task, or the name of a container of no orchestrator. Repeatable.',
   instance: 'Filters by instance, such as the number of a Compose container or the slot of a Swarm task. Repeatable.',
   label: 'Filters by label: `key=value`, or `key` for any value. Repeatable: must match all.',
   hostLabel: 'Filters by label of the host: `key=value`, or `key` for any value. Repeatable: must match all.',
@@ -55,7 +58,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 /** Examples of required query parameters, without which a call is refused. */
-export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop' };
+export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop', image: 'nginx:1.29' };
 
 interface RequestHeader {
   name: string;

@@ -6,6 +6,7 @@ import {
   type GetFleetMap,
   type GetAttention,
   type GetSummary,
+  getImageBuilds,
   listImages,
   listPorts,
   listProjects,
@@ -25,6 +26,7 @@ export const inventoryRoutes = (
   route(Operations.getFleetMap, ({ caller }) => getFleetMap(caller.organizationId)),
   route(Operations.search, ({ caller, query }) => search(source, containers, caller, query.q)),
   route(Operations.listImages, ({ caller, query }) => listImages(source.db, caller.organizationId, query)),
+  route(Operations.getImageBuilds, ({ caller, query }) => getImageBuilds(source, caller.organizationId, query.image)),
   route(Operations.listPorts, ({ caller, query }) => listPorts(source, caller.organizationId, query)),
   route(Operations.listProjects, ({ caller, query }) => listProjects(source, caller.organizationId, query)),
 ];

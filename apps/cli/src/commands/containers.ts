@@ -47,6 +47,7 @@ interface Options {
   problem?: ContainerProblemCode[];
   exitReason?: ExitReason[];
   image?: string[];
+  imageDigest?: string[];
   label?: string[];
   project?: string[];
   service?: string[];
@@ -85,6 +86,11 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     )
     .addOption(exitReasonOption())
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
+    .option(
+      '--image-digest <digest>',
+      'filter by digest or, for containers without one, image id (repeatable)',
+      collect,
+    )
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)
     .addOption(projectOption())
     .addOption(serviceOption())
@@ -155,6 +161,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     problem,
     exitReason,
     image,
+    imageDigest,
     label,
     project,
     service,
@@ -173,6 +180,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
     problem,
     exitReason,
     image,
+    imageDigest,
     label,
     project,
     service,

@@ -13,7 +13,7 @@ export const dataDirOption = ({ env }: Terminal): Option =>
   );
 
 /**
- * Runs an action on the embedded database in a directory. Converts a DatabaseOpenError to a CommandError.
+ * Runs an action on the embedded database in a directory. Converts a DatabaseAdminError to a CommandError.
  * @throws CommandError if root runs the command and the directory belongs to another user.
  */
 export async function onEmbeddedDatabase<T>(
@@ -29,7 +29,7 @@ export async function onEmbeddedDatabase<T>(
   try {
     return await action(database);
   } catch (error) {
-    if (!(error instanceof database.DatabaseOpenError)) throw error;
+    if (!(error instanceof database.DatabaseAdminError)) throw error;
     const isRefused = error instanceof database.DatabaseAccessError;
     const isUnreachable = error instanceof database.DatabaseUnreachableError;
     const exitCode = isRefused ? ExitCodes.refused : isUnreachable ? ExitCodes.unreachable : ExitCodes.failed;

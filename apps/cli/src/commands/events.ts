@@ -1,6 +1,7 @@
 import type { Client, ConnectionState } from '@muster/client';
 import {
   describeExit,
+  describeLoop,
   EventKind,
   isErrorExit,
   mergeReplacements,
@@ -220,7 +221,8 @@ const REPLACEMENT_TEXTS: Partial<Record<string, (replacement: Replacement) => st
 };
 
 const styleOf = ({ kind, to, exitCode, exitReason }: ContainerEvent): Style | null => {
-  if ((kind === 'exited' && isErrorExit({ reason: exitReason, code: exitCode })) || to === 'unhealthy') return 'red';
+  const isExit = kind === 'exited' || kind === 'looping';
+  if ((isExit && isErrorExit({ reason: exitReason, code: exitCode })) || to === 'unhealthy') return 'red';
   if (kind === 'started' || kind === 'created' || kind === 'reappeared' || to === 'healthy') return 'green';
   return kind === 'removed' ? 'gray' : null;
 };
@@ -240,6 +242,7 @@ const KINDS_WITHOUT_BEFORE: readonly EventKind[] = [
 /** Describes a change in a few words, next to the kind of the event. */
 function summarizeChange(event: ContainerEvent): string {
   const { kind, from, to, exitCode, exitReason } = event;
+  if (event.exits) return describeLoop(event.exits);
   if (kind === 'exited' && typeof to === 'string' && exitReason) {
     const words = describeExit({ reason: exitReason, code: exitCode });
     return to === 'exited' ? words : `${words}, ${to}`;
@@ -252,7 +255,8 @@ function summarizeChange(event: ContainerEvent): string {
   return describeChange(event);
 }
 
-function describeChange({ from, to, exitCode, exitReason }: ContainerEvent): string {
+function describeChange({ from, to, exitCode, exitReason, exits }: ContainerEvent): string {
+  if (exits) return describeLoop(exits);
   const code = exitCode === null ? '' : `exit code ${exitCode}`;
   const words = exitReason ? describeExit({ reason: exitReason, code: exitCode }) : '';
   if (from === null && to === null) return words || code;

@@ -11,6 +11,7 @@ import type { Terminal } from '../terminal.js';
 import { hostLabelOption } from './options.js';
 
 interface Options {
+  infra?: boolean;
   format: 'csv' | 'ndjson';
   file?: string;
   hostLabel?: string[];
@@ -24,14 +25,20 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
     .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events']))
     .addOption(new Option('--format <format>', 'file format').choices(['csv', 'ndjson']).default('csv'))
     .addOption(hostLabelOption())
+    .option('--infra', 'include the infra containers of pods')
     .option(
       '--file <file>',
       'write to this file, which is created only when the export is complete (default: standard output)',
     )
-    .action((what: 'containers' | 'events', { format, file, hostLabel }: Options) =>
+    .action((what: 'containers' | 'events', { format, infra, file, hostLabel }: Options) =>
       withApi(terminal, async (client) => {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
-        const { body } = await client.call(name, { query: { format, hostLabel } }, { signal: terminal.interrupted });
+        if (infra && what === 'events') throw new CommandError('--infra applies only to containers', ExitCodes.usage);
+        const { body } = await client.call(
+          name,
+          { query: { format, hostLabel, ...(infra ? { infra } : {}) } },
+          { signal: terminal.interrupted },
+        );
         if (body === null) throw new CommandError('the server sent an empty response');
         const chunks = readCompletely(body);
         if (file !== undefined) await writeFileAtomically(file, chunks);

@@ -84,7 +84,7 @@ export const projectOption = (): Option =>
 export const serviceOption = (): Option =>
   new Option(
     '--service <name>',
-    'filter by service; a container without a project is its own service (repeatable)',
+    'filter by service: of Compose or Swarm, the owner and container of a Kubernetes pod, a Nomad task, or the name of a plain container (repeatable)',
   ).argParser(collect);
 
 export const exitReasonOption = (): Option =>

@@ -15,6 +15,7 @@ import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';
 import { prefetchFleet } from '../features/fleet/prefetch';
 import { parseHostSearch } from '../features/hosts/search';
+import { parseWorkloadSearch } from '../features/workload/search';
 import { NotFoundPage } from '../components/not-found';
 import { BASE_PATH } from '../lib/base-path';
 import { parseAll, parseFirst, parseSearch, stringifySearch } from '../lib/search-params';
@@ -102,11 +103,25 @@ const container = createRoute({
   path: '/hosts/$hostId/containers/$dockerId',
   component: lazyRouteComponent(() => import('../features/container/container-page'), 'ContainerPage'),
 });
+const workload = createRoute({
+  ...page,
+  path: '/workload',
+  validateSearch: parseWorkloadSearch,
+  component: lazyRouteComponent(() => import('../features/workload/workload-page'), 'WorkloadPage'),
+});
 const images = createRoute({
   ...page,
   path: '/images',
   validateSearch: (search: Record<string, unknown>): { q?: string | undefined } => ({ q: parseFirst(search['q']) }),
   component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
+});
+const imageBuilds = createRoute({
+  ...page,
+  path: '/image-builds',
+  validateSearch: (search: Record<string, unknown>): { image?: string | undefined } => ({
+    image: parseFirst(search['image']),
+  }),
+  component: lazyRouteComponent(() => import('../features/images/image-builds-page'), 'ImageBuildsPage'),
 });
 const ports = createRoute({
   ...page,
@@ -135,7 +150,20 @@ const settings = createRoute({
 });
 
 // The routes are variables because TypeScript widens the types of routes that are created inside this array.
-const pages = [fleet, hosts, containers, host, container, images, ports, events, addHost, settings] as const;
+const pages = [
+  fleet,
+  hosts,
+  containers,
+  host,
+  container,
+  workload,
+  images,
+  imageBuilds,
+  ports,
+  events,
+  addHost,
+  settings,
+] as const;
 const routes = root.addChildren([signIn, setup, invitation, signedInRoute.addChildren(pages)]);
 
 /** Creates the router. A page's script is loaded when the user first opens the page or points at a link to it. */

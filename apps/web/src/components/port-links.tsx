@@ -1,7 +1,7 @@
 import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { toPlainText } from '../lib/plain-text';
-import { formatPortRange, formatPort, publishedPorts } from '../lib/format-port';
+import { formatPort, formatPortRange, formatProtocol, publishedPorts } from '../lib/format-port';
 
 const PORTS_SHOWN_MAX = 3;
 
@@ -20,6 +20,7 @@ export function PortLinks({ container: { ports } }: { container: Pick<ContainerV
           className="number"
         >
           {formatPortRange(port.publicPort, port.count)}
+          {formatProtocol(port.type)}
         </Link>
       ))}
       {hiddenCount > 0 && <span className="soft number">+{hiddenCount}</span>}

@@ -1,5 +1,5 @@
 import type { ContainerFreshness, ContainerView, Freshness } from '@muster/contracts';
-import { describeExit, isErrorExit, knownExit } from '@muster/contracts/exit-words';
+import { describeExit, isErrorExit, knownExit } from '@muster/contracts/describe-exit';
 
 /** The icons of states. Each icon has its own shape, so that color is not needed to distinguish them. */
 export type StatusIcon =

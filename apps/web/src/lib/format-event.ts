@@ -1,5 +1,5 @@
 import type { ContainerEvent, EventKind } from '@muster/contracts';
-import { describeExit, isErrorExit } from '@muster/contracts/exit-words';
+import { describeExit, describeLoop, isErrorExit } from '@muster/contracts/describe-exit';
 import type { StatusIcon } from './container-status';
 
 /** The icon and label with which an event is shown. */
@@ -14,7 +14,8 @@ export function eventStatus({
   to,
   exitCode,
   exitReason,
-}: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode' | 'exitReason'>): EventStatus {
+  exits,
+}: Pick<ContainerEvent, 'kind' | 'to' | 'exitCode' | 'exitReason' | 'exits'>): EventStatus {
   const known = { reason: exitReason, code: exitCode };
   switch (kind) {
     case 'created':
@@ -46,6 +47,11 @@ export function eventStatus({
       return { icon: 'removed', label: 'removed' };
     case 'reappeared':
       return { icon: 'reappeared', label: 'reappeared' };
+    case 'looping':
+      return { icon: 'restarting', label: exits ? describeLoop(exits) : 'exited many times' };
+    default:
+      // A newer API may send kinds that this version does not know.
+      return { icon: 'changed', label: String(kind).replaceAll('_', ' ') };
   }
 }
 
@@ -61,6 +67,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
   'started',
   'exited',
   'restarted',
+  'looping',
   'health_changed',
   'paused',
   'unpaused',
@@ -76,6 +83,7 @@ const KIND_LABELS: Readonly<Record<EventKind, string>> = {
   started: 'Started',
   exited: 'Exited',
   restarted: 'Restarted',
+  looping: 'Exited many times',
   health_changed: 'Health changed',
   paused: 'Paused',
   unpaused: 'Resumed',

@@ -36,19 +36,18 @@ export function publishedPorts(ports: readonly Port[]): MergedPort[] {
   });
 }
 
-/**
- * Formats consecutive ports: `8080`, or `8000-8009`. This is a copy of the contracts package's function, because the
- * page imports only data from that package.
- */
+/** Formats consecutive ports: `8080`, or `8000–8009`. */
 export const formatPortRange = (first: number, count = 1): string =>
-  count === 1 ? `${first}` : `${first}-${first + count - 1}`;
+  count === 1 ? `${first}` : `${first}–${first + count - 1}`;
+
+/** Formats the protocol of a port as a suffix. TCP is omitted. */
+export const formatProtocol = (type: Port['type']): string => (type === 'tcp' ? '' : `/${type}`);
 
 /** Formats a published port: `8080 → 80/udp on 10.0.0.5`. TCP and "all addresses" are omitted. */
 export function formatPort({ publicPort, privatePort, type, count, ips }: MergedPort): string {
-  const protocol = type === 'tcp' ? '' : `/${type}`;
   const ports =
     publicPort === privatePort
       ? formatPortRange(publicPort, count)
       : `${formatPortRange(publicPort, count)} → ${formatPortRange(privatePort, count)}`;
-  return `${ports}${protocol}${ips.length === 0 ? '' : ` on ${ips.join(', ')}`}`;
+  return `${ports}${formatProtocol(type)}${ips.length === 0 ? '' : ` on ${ips.join(', ')}`}`;
 }

@@ -9,12 +9,16 @@ export function parseSearch(search: string): Record<string, string | string[]> {
   );
 }
 
-/** Formats parameters as a query string, with `?` unless it is empty. Omits undefined values and empty arrays. */
+/**
+ * Formats parameters as a query string, with `?` unless it is empty. Omits undefined values, empty arrays and false.
+ */
 export function stringifySearch(search: Record<string, unknown>): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(search)) {
     for (const element of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      if (typeof element === 'string' || typeof element === 'number') params.append(name, String(element));
+      if (typeof element === 'string' || typeof element === 'number' || element === true) {
+        params.append(name, String(element));
+      }
     }
   }
   return params.size === 0 ? '' : `?${params}`;
@@ -36,6 +40,10 @@ export function parseChoice<T extends string>(allowed: readonly T[], value: unkn
   const firstValue = parseFirst(value);
   return allowed.find((choice) => choice === firstValue);
 }
+
+/** Returns true if the first value is `true`, from a URL or from a link inside the page. Otherwise, returns undefined. */
+export const parseFlag = (value: unknown): true | undefined =>
+  value === true || parseFirst(value) === 'true' ? true : undefined;
 
 /** Returns the distinct values that are in `allowed`, or undefined if there are none. */
 export function parseChoices<T extends string>(allowed: readonly T[], value: unknown): T[] | undefined {

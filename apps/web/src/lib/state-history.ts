@@ -18,6 +18,7 @@ const STATE_CHANGE_KINDS: ReadonlySet<ContainerEvent['kind']> = new Set([
   'restarted',
   'paused',
   'unpaused',
+  'looping',
 ]);
 
 /**

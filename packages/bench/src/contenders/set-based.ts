@@ -7,22 +7,26 @@ const STATEMENT = `
   WITH incoming AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset($2::jsonb) AS r(
       "dockerId" text, name text, image text, "imageId" text, command text, state text, status text, ports jsonb,
-      labels jsonb, "startedAt" timestamptz)
+      labels jsonb, "startedAt" timestamptz, exit jsonb, "oomKilled" boolean, "restartCount" int, "imageDigest" text)
   ), written AS (
     INSERT INTO containers AS stored (
       "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-      "organizationId", digest, "firstSeenAt", "changedAt", "removedAt")
+      exit, "oomKilled", "restartCount", "imageDigest", "organizationId", digest, "firstSeenAt", "changedAt", "removedAt")
     SELECT $1::uuid, "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-      '${ORGANIZATION}', '', now(), now(), NULL
+      exit, "oomKilled", "restartCount", "imageDigest", '${ORGANIZATION}', '', now(), now(), NULL
     FROM incoming
     ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
       name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
       state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
-      "startedAt" = excluded."startedAt", "changedAt" = now(), "removedAt" = NULL
+      "startedAt" = excluded."startedAt", exit = excluded.exit, "oomKilled" = excluded."oomKilled",
+      "restartCount" = excluded."restartCount", "imageDigest" = excluded."imageDigest", "changedAt" = now(),
+      "removedAt" = NULL
     WHERE (stored.name, stored.image, stored."imageId", stored.command, stored.state, stored.status, stored.ports,
-        stored.labels, stored."startedAt", stored."removedAt")
+        stored.labels, stored."startedAt", stored.exit, stored."oomKilled", stored."restartCount",
+        stored."imageDigest", stored."removedAt")
       IS DISTINCT FROM (excluded.name, excluded.image, excluded."imageId", excluded.command, excluded.state,
-        excluded.status, excluded.ports, excluded.labels, excluded."startedAt", excluded."removedAt")
+        excluded.status, excluded.ports, excluded.labels, excluded."startedAt", excluded.exit, excluded."oomKilled",
+        excluded."restartCount", excluded."imageDigest", excluded."removedAt")
     RETURNING "dockerId", name, state, "startedAt"
   ), gone AS (
     UPDATE containers SET state = 'exited', status = '', "removedAt" = now()

@@ -1,6 +1,6 @@
 /** Embedded: the API with the database in its own process, as it runs without DATABASE_URL. */
 import { join } from 'node:path';
-import { canonicalContainer } from '@muster/contracts';
+import { canonicalContainer, parseStatus } from '@muster/contracts';
 import { compareContainers, createOperator, MACHINE, startLoad, type SeededHost, type Traffic } from '@muster/fleet';
 import { newToken, withTemporaryDirectory } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
@@ -51,7 +51,9 @@ export function runEmbedded({ plan, progress }: Omit<Bench, 'cluster'>) {
     const { rssBytes } = await server.call('loop');
     for (const { id, simulated, progress } of await fleet.finish()) {
       const items = await operator.all('listContainers', { query: { presence: 'all', hostId: [id] } });
-      const containers = simulated.snapshot(progress).map((each) => JSON.stringify(canonicalContainer(each)));
+      const containers = simulated
+        .snapshot(progress)
+        .map((each) => ({ text: JSON.stringify(canonicalContainer(each)), derived: parseStatus(each.status) }));
       const [difference] = compareContainers({ name: `embedded: host ${id}`, containers }, items);
       if (difference !== undefined) throw new VerificationError(difference);
     }

@@ -7,12 +7,14 @@ const UPSERT = {
   text: `
     INSERT INTO containers (
       "hostId", "dockerId", name, image, "imageId", command, state, status, ports, labels, "startedAt",
-      "organizationId", digest, "firstSeenAt", "changedAt", "removedAt")
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '${ORGANIZATION}', '', now(), now(), NULL)
+      exit, "oomKilled", "restartCount", "imageDigest", "organizationId", digest, "firstSeenAt", "changedAt", "removedAt")
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, '${ORGANIZATION}', '', now(), now(), NULL)
     ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
       name = excluded.name, image = excluded.image, "imageId" = excluded."imageId", command = excluded.command,
       state = excluded.state, status = excluded.status, ports = excluded.ports, labels = excluded.labels,
-      "startedAt" = excluded."startedAt", "changedAt" = now(), "removedAt" = NULL`,
+      "startedAt" = excluded."startedAt", exit = excluded.exit, "oomKilled" = excluded."oomKilled",
+      "restartCount" = excluded."restartCount", "imageDigest" = excluded."imageDigest", "changedAt" = now(),
+      "removedAt" = NULL`,
 };
 
 const MARK_ABSENT = {
@@ -33,12 +35,25 @@ export async function deliverRowByRow(pool: pg.Pool, hostId: string, containers:
   let broken = true;
   try {
     await client.query('BEGIN');
-    for (const { dockerId, name, image, imageId, command, state, status, ports, labels, startedAt } of containers) {
+    for (const {
+      dockerId,
+      name,
+      image,
+      imageId,
+      command,
+      state,
+      status,
+      ports,
+      labels,
+      startedAt,
+      ...facts
+    } of containers) {
       await client.query({
         ...UPSERT,
         values: [
           ...[hostId, dockerId, name, image, imageId, command, state, status],
           ...[JSON.stringify(ports), JSON.stringify(labels), startedAt],
+          ...[facts.exit ?? null, facts.oomKilled, facts.restartCount, facts.imageDigest],
         ],
       });
     }

@@ -3,7 +3,7 @@ import { isUnavailable } from '../classify-error.js';
 import {
   DataDirectoryError,
   DatabaseAccessError,
-  DatabaseOpenError,
+  DatabaseAdminError,
   DatabaseUnreachableError,
   MigrationFailedError,
   MoveError,
@@ -41,7 +41,7 @@ export function explainServerError(error: unknown, location: string): unknown {
     return new MoveError(`${location} does not exist: create it, for example with createdb.`, { cause: error });
   }
   if (code !== undefined && RESOURCE_EXHAUSTED.test(code)) return failure(error, location);
-  if (error instanceof DatabaseOpenError && !(error instanceof MigrationFailedError)) return error;
+  if (error instanceof DatabaseAdminError && !(error instanceof MigrationFailedError)) return error;
   if (isUnavailable(causeOf(error))) {
     return new DatabaseUnreachableError(location, `${causeOf(error).message}; nothing was moved`, { cause: error });
   }
@@ -50,7 +50,7 @@ export function explainServerError(error: unknown, location: string): unknown {
 
 /** Returns the error of the driver. */
 function causeOf(error: unknown): { code?: string; message: string } {
-  return (error instanceof DatabaseOpenError ? (error.cause ?? error) : error) as { code?: string; message: string };
+  return (error instanceof DatabaseAdminError ? (error.cause ?? error) : error) as { code?: string; message: string };
 }
 
 const lackOfRights = (error: unknown, location: string): string =>

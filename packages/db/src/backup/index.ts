@@ -2,4 +2,4 @@
 export { backUpDatabase, type BackupOptions, type BackupSummary } from './backup.js';
 export { restoreBackup, type RestoreOptions, type RestoreSummary } from './restore.js';
 export { moveDatabase, type MoveOptions, type MoveSummary } from './move.js';
-export { DatabaseAccessError, DatabaseOpenError, DatabaseUnreachableError } from '../errors.js';
+export { DatabaseAccessError, DatabaseAdminError, DatabaseUnreachableError } from '../errors.js';

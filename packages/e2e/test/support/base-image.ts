@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { downloadNode, NODE_VERSION } from '@muster/image/node-executable';
 import { isAvailable, type DockerEngine } from '@muster/testkit';
+import { findMirror } from './debian.js';
 
 const run = promisify(execFile);
 
@@ -41,7 +42,7 @@ async function buildArchive(): Promise<void> {
     const root = join(work, 'root');
     // A power cut may destroy the files, so dpkg does not need to wait for the disk.
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', DPKG_FORCE: 'unsafe-io' };
-    await run('debootstrap', ['--variant=minbase', 'bookworm', root, ...(await mirror())], { env });
+    await run('debootstrap', ['--variant=minbase', 'bookworm', root, await findMirror()], { env });
     await rename(await downloadNode(work), join(root, 'usr/local/bin/node'));
     const unused = [
       'usr/share/doc',
@@ -58,13 +59,4 @@ async function buildArchive(): Promise<void> {
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-/** Returns the address of this machine's Debian mirror. On other distributions, debootstrap uses its default. */
-async function mirror(): Promise<string[]> {
-  const list = `. /etc/os-release; [ "$ID" != debian ] ||
-    apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
-    awk -v codename="$VERSION_CODENAME" '$1 == codename && /debian/ { print $2; exit }'`;
-  const { stdout } = await run('sh', ['-c', list]);
-  return stdout.trim() === '' ? [] : [stdout.trim()];
 }

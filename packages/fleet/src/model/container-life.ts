@@ -1,17 +1,42 @@
-import { canonicalContainer, parseStatus, type Container, type Health } from '@muster/contracts';
+import {
+  canonicalContainer,
+  canonicalLabels,
+  parseStatus,
+  type Container,
+  type ContainerExit,
+  type ExitReason,
+  type Health,
+  type WorkloadKind,
+} from '@muster/contracts';
 import { between, logBetween, randomHex, type Random } from '@muster/testkit/random';
 import { statusText, type StatusFacts } from '@muster/testkit/status-text';
+import { deploy, type Deployment, type Service } from './deployment.js';
 import { NO_PROGRESS, simulateHost } from './workload.js';
 
 /** The properties that a container and its successors share. */
 export interface Role {
   /**
-   * A template in canonical form. Each container has its own id, state, status and start time, and its own suffix after
-   * the image.
+   * A template in canonical form, with the ten fields that every agent reports. Each container has its own id, name,
+   * labels, state, status and start time, and its own suffix after the image.
    */
   readonly container: Container;
   readonly hasHealthCheck: boolean;
+  readonly service: Service;
 }
+
+/** A container of a snapshot in canonical JSON, and what the API must derive from it. */
+export interface SentContainer {
+  text: string;
+  derived: Pick<Deployment, 'workload'> & { health: Health | null; exitCode: number | null; isInfra: boolean };
+}
+
+/** The orchestrators of every twenty services. All others are services of Compose. */
+const KIND_BY_PLACE: Readonly<Record<number, WorkloadKind>> = {
+  ...{ 1: 'swarm', 2: 'kubernetes', 3: 'nomad', 4: 'plain', 6: 'kubernetes', 8: 'swarm' },
+};
+const COMPOSE_LABELS = ['project', 'service', 'container-number'].map((word) => `com.docker.compose.${word}`);
+const PLACES = 20;
+const INFRA_PLACE = 6;
 
 /**
  * Returns the roles of a host with `count` containers. All hosts of a fleet have the same roles, because the hosts of a
@@ -20,19 +45,41 @@ export interface Role {
 export const createRoles = (count: number): Role[] =>
   simulateHost({ seed: 1, index: 0, containers: count, mix: 'running' })
     .snapshot(NO_PROGRESS)
-    .map((container) => ({
-      container: canonicalContainer(container),
-      hasHealthCheck: parseStatus(container.status).health !== null,
-    }));
+    .map(({ oomKilled: _, restartCount: _count, imageDigest: _digest, labels, ...container }, place) => {
+      const kind = KIND_BY_PLACE[place % PLACES] ?? 'compose';
+      const isInfra = place % PLACES === INFRA_PLACE;
+      const [project, name, number] = COMPOSE_LABELS.map((label) => labels[label]!);
+      const others = Object.entries(labels).filter(([label]) => !COMPOSE_LABELS.includes(label));
+      if (isInfra) container.image = 'registry.k8s.io/pause:3';
+      return {
+        container: canonicalContainer({ ...container, labels: Object.fromEntries(others) }),
+        hasHealthCheck: !isInfra && parseStatus(container.status).health !== null,
+        service: { kind, isInfra, project: kind === 'swarm' ? 'shop' : project!, name: name!, number: number! },
+      };
+    });
 
 /** The share of containers that have exited when the simulation starts. */
 const EXITED_SHARE = 0.08;
+
+/** The share of new containers that cannot start. */
+const START_FAILURE_SHARE = 0.1;
 
 /** The share of containers that were created after the start of their host. */
 const LATER_SHARE = 0.25;
 
 const HOUR_MS = 3_600_000;
-const EXIT_CODES = [0, 0, 1, 134, 137, 139, 143] as const;
+
+/** How processes end: the reasons that an agent reports, and their exit codes. */
+const EXIT_CODES = Object.entries({
+  completed: [0, 0],
+  stopped: [143, 137, 3],
+  crashed: [1, 134, 139],
+  oom: [137],
+  unknown: [137, 255],
+}).flatMap(([reason, codes]) => codes.map((code) => [reason as ExitReason, code] as const));
+
+const START_ERROR =
+  'driver failed programming external connectivity: Bind for 0.0.0.0:8080 failed: port is already allocated';
 
 /** Shortest delay before the engine restarts a container. Docker doubles the delay after each crash. */
 const RESTART_MS_MIN = 100;
@@ -42,11 +89,14 @@ const RESTART_MS_MAX = 60_000;
 /** A simulated container. Times are milliseconds since the simulation's start; earlier times are negative. */
 export class SimulatedContainer implements StatusFacts {
   readonly dockerId: string;
-  state: 'running' | 'exited' | 'paused' | 'restarting' = 'running';
+  /** A container that is `created` could not start. */
+  state: 'running' | 'exited' | 'paused' | 'restarting' | 'created' = 'running';
   health: Health | null = null;
   exitCode = 0;
-  startedAtMs: number;
+  startedAtMs: number | null;
   finishedAtMs: number;
+  private reason: ExitReason = 'unknown';
+  private restartCount = 0;
   /** Time of the next change without an external cause: a health check passes, or the engine restarts the container. */
   dueAtMs = Number.POSITIVE_INFINITY;
 
@@ -56,6 +106,7 @@ export class SimulatedContainer implements StatusFacts {
     readonly release: number,
     readonly createdAtMs: number,
     private readonly random: Random,
+    private readonly deployment: Deployment,
   ) {
     this.dockerId = randomHex(random, 64);
     this.startedAtMs = createdAtMs;
@@ -66,16 +117,18 @@ export class SimulatedContainer implements StatusFacts {
   static atStart(role: Role, random: Random, bootMs: number): SimulatedContainer {
     const createdAtMs =
       random() < LATER_SHARE ? -logBetween(random, HOUR_MS / 6, -bootMs) : bootMs + between(random, 5_000, 60_000);
-    const container = new SimulatedContainer(role, 0, createdAtMs, random);
+    const container = new SimulatedContainer(role, 0, createdAtMs, random, deploy(role.service, random));
     if (random() < EXITED_SHARE) container.exit(createdAtMs * random());
     else container.settleHealth(role.hasHealthCheck ? 'healthy' : null);
     return container;
   }
 
-  /** Creates and starts the container that replaces this one: it has the same role and the next release. */
+  /** Creates the container that replaces this one, with the same role and the next release. It may fail to start. */
   successor(atMs: number): SimulatedContainer {
-    const next = new SimulatedContainer(this.role, this.release + 1, atMs, this.random);
-    next.start(atMs);
+    const { role, random, release, deployment } = this;
+    const next = new SimulatedContainer(role, release + 1, atMs, random, deploy(role.service, random, deployment));
+    if (random() < START_FAILURE_SHARE) next.failToStart();
+    else next.start(atMs);
     return next;
   }
 
@@ -85,18 +138,20 @@ export class SimulatedContainer implements StatusFacts {
     if (this.state === 'paused') {
       this.state = 'running';
     } else if (this.state !== 'running') {
-      if (chance < 0.3) return false;
+      if (chance < 0.3 || this.isReplacedToStart) return false;
       this.start(atMs);
     } else if (chance < 0.25) {
       return false;
     } else if (chance < 0.5 && this.role.hasHealthCheck) {
       this.settleHealth(this.health === 'healthy' ? 'unhealthy' : 'healthy');
     } else if (chance < 0.75) {
+      if (this.isReplacedToStart) return false;
       this.start(atMs);
     } else if (chance < 0.9) {
       this.exit(atMs);
     } else if (chance < 0.95) {
       this.exit(atMs);
+      if (this.isReplacedToStart) return true;
       this.state = 'restarting';
       this.dueAtMs = atMs + between(this.random, RESTART_MS_MIN, RESTART_MS_MAX);
     } else {
@@ -106,24 +161,39 @@ export class SimulatedContainer implements StatusFacts {
     return true;
   }
 
+  /** Swarm and Kubernetes do not start a container again, but create another one. */
+  private get isReplacedToStart(): boolean {
+    return this.role.service.kind === 'swarm' || this.role.service.kind === 'kubernetes';
+  }
+
   /** Applies the change that is due at `dueAtMs`. */
   proceed(): void {
-    if (this.state === 'restarting') this.start(this.dueAtMs);
-    else this.settleHealth('healthy');
+    if (this.state !== 'restarting') return this.settleHealth('healthy');
+    this.restartCount += 1;
+    this.start(this.dueAtMs, this.restartCount);
   }
 
   /**
-   * Returns the canonical JSON of the container at `nowMs`: the role's container is canonical, and the replaced fields
-   * keep their places. `epochMs` is the simulation's start, in milliseconds since 1970.
+   * Returns the container at `nowMs`: the role's container is canonical, and the replaced fields keep their places.
+   * `epochMs` is the simulation's start, in milliseconds since 1970.
    */
-  json(nowMs: number, epochMs: number): string {
-    const { dockerId, release, state, startedAtMs } = this;
-    const { container } = this.role;
-    const image = `${container.image}.${release}`;
+  sent(nowMs: number, epochMs: number): SentContainer {
+    const { dockerId, release, state, health, restartCount, deployment } = this;
+    const { container, service } = this.role;
+    const toInstant = (ms: number | null) => (ms === null ? null : new Date(epochMs + ms).toISOString());
+    const exit = this.exitAt(toInstant(this.finishedAtMs));
     const imageId = `${container.imageId!.slice(0, -4)}${release.toString(16).padStart(4, '0')}`;
-    const status = statusText(this, nowMs);
-    const startedAt = new Date(epochMs + startedAtMs).toISOString();
-    return JSON.stringify({ ...container, dockerId, image, imageId, state, status, startedAt });
+    const text = JSON.stringify({
+      ...container,
+      ...{ dockerId, name: deployment.name, image: `${container.image}.${release}`, imageId },
+      ...{ state, status: statusText(this, nowMs), startedAt: toInstant(this.startedAtMs) },
+      labels: canonicalLabels({ ...container.labels, ...deployment.labels }),
+      ...(exit === null ? {} : { exit }),
+      // The containerd image store's id of an image is the digest of its manifest.
+      ...{ oomKilled: exit?.reason === 'oom', restartCount, imageDigest: imageId },
+    });
+    const derived = { workload: deployment.workload, health, exitCode: exit?.code ?? null, isInfra: service.isInfra };
+    return { text, derived };
   }
 
   private settleHealth(health: Health | null): void {
@@ -131,8 +201,21 @@ export class SimulatedContainer implements StatusFacts {
     this.dueAtMs = Number.POSITIVE_INFINITY;
   }
 
-  private start(atMs: number): void {
+  private exitAt(finishedAt: string | null): ContainerExit | null {
+    const { state, exitCode: code, reason } = this;
+    if (state === 'created') return { code, reason, error: START_ERROR, finishedAt: null };
+    return state === 'exited' || state === 'restarting' ? { code, reason, error: '', finishedAt } : null;
+  }
+
+  private failToStart(): void {
+    this.state = 'created';
+    [this.reason, this.exitCode, this.startedAtMs] = ['failed_to_start', 128, null];
+  }
+
+  /** Starts the container. Engines count only their own restarts, and begin again after any other start. */
+  private start(atMs: number, restartCount = 0): void {
     this.state = 'running';
+    this.restartCount = restartCount;
     this.startedAtMs = atMs;
     this.settleHealth(this.role.hasHealthCheck ? 'starting' : null);
     if (this.role.hasHealthCheck) this.dueAtMs = atMs + between(this.random, 2_000, 10_000);
@@ -140,7 +223,7 @@ export class SimulatedContainer implements StatusFacts {
 
   private exit(atMs: number): void {
     this.state = 'exited';
-    this.exitCode = EXIT_CODES[Math.floor(this.random() * EXIT_CODES.length)]!;
+    [this.reason, this.exitCode] = EXIT_CODES[Math.floor(this.random() * EXIT_CODES.length)]!;
     this.finishedAtMs = atMs;
     this.settleHealth(null);
   }

@@ -88,12 +88,18 @@ export function simulateHost(shape: HostShape, { remember = true } = {}) {
     const { container, minutes, before, after, startedMs } = base(place);
     if (startedMs === null) return container;
     const aged = touchesOf(ages, place, shape.containers);
-    const restarted = touchesOf(restarts, place, shape.containers);
-    const age = AGE_MINUTES_MIN + ((minutes + aged + 7 * restarted) % AGES);
+    const restartCount = touchesOf(restarts, place, shape.containers);
+    const age = AGE_MINUTES_MIN + ((minutes + aged + 7 * restartCount) % AGES);
+    const [startedAt, finishedAt] = [0, 60_000].map((ms) =>
+      new Date(startedMs + 61_000 * restartCount + ms).toISOString(),
+    );
+    const exit = { code: 0, reason: 'completed', error: '', finishedAt: finishedAt! } as const;
     return {
       ...container,
       status: `${before}${age} minutes${after}`,
-      startedAt: new Date(startedMs + 61_000 * restarted).toISOString(),
+      startedAt: startedAt!,
+      ...(container.state === 'exited' ? { exit } : {}),
+      restartCount,
     };
   };
   return {
@@ -134,6 +140,10 @@ function createBase({ seed, index, mix }: HostShape, place: number) {
       { ip: '::', privatePort: privatePort + 1, publicPort, type: 'tcp' },
     );
   }
+  if (place % 25 === 7) {
+    const range = { privatePort: 16_384, publicPort: 16_384, type: 'udp', count: 16_384 } as const;
+    ports.push({ ip: '0.0.0.0', ...range }, { ip: '::', ...range });
+  }
   const { state, before, after, starts } = stateOf(mix, random());
   return {
     container: {
@@ -156,6 +166,9 @@ function createBase({ seed, index, mix }: HostShape, place: number) {
         ...(random() < 0.001 ? { 'acme.canary': 'true' } : {}),
       },
       startedAt: null,
+      oomKilled: false,
+      restartCount: 0,
+      imageDigest: `sha256:${hex()}`,
     },
     minutes: Math.floor(random() * AGES),
     before,

@@ -13,7 +13,7 @@ import { seededRandom, type Random } from '@muster/testkit/random';
 import type { z } from 'zod';
 import { compareCounts, type ExpectedHost, type Texts } from '../compare.js';
 import { HostLife, type HostEvent } from '../model/host-life.js';
-import type { Role } from '../model/container-life.js';
+import type { Role, SentContainer } from '../model/container-life.js';
 import { callApi, type Answer } from '../protocol/answers.js';
 import {
   AgentSession,
@@ -56,6 +56,9 @@ const GZIP_BYTES_MIN = 4_096;
 /** Level 3 takes less than two thirds of the time of the default level, for 5 % more bytes. */
 const GZIP_LEVEL = 3;
 
+const REASON = /"reason":"(?!failed_to_start)\w+"/;
+const UNKNOWN_REASON = '"reason":"unknown"';
+
 /**
  * Maximum number of removed containers per host that are remembered in `expected`, to check that the API shows them as
  * removed.
@@ -87,12 +90,15 @@ export class HostAgent {
   private session: AgentSession | null = null;
   private wantsRotation = false;
   private failures = 0;
+  private sent: readonly SentContainer[] = [];
   private texts: readonly string[] = [];
   /** The containers that the API has stored; null while it is unknown whether the API applied the last snapshot. */
   private stored: Texts | null = new Map();
   private body: { bytes: Buffer; gzip: boolean } | null = null;
   private observedAtMs = 0;
   private acknowledgedAtMs = Number.NEGATIVE_INFINITY;
+  /** The agent no longer knows why containers ended until this time. The API must keep the reasons that it has. */
+  private forgottenUntilMs = Number.NEGATIVE_INFINITY;
   /** The digest of the last snapshot, if it was applied. */
   private digest: string | null = null;
   /** A snapshot that the network has delayed. */
@@ -163,6 +169,7 @@ export class HostAgent {
         if (this.session !== null) this.session = new AgentSession(this.session.hostId, this.session.token);
         this.digest = null;
         this.delayed = null;
+        this.forgottenUntilMs = this.acknowledgedAtMs;
         this.pace.start(nowMs);
         break;
       case 'network-failed':
@@ -238,11 +245,11 @@ export class HostAgent {
     if (!summary.applied)
       return void this.violations.add(`the API called its newest snapshot stale: ${summary.reason}`);
     const { hostId } = summary;
-    this.stored = new Map(this.life!.containers.map(({ dockerId }, index) => [dockerId, this.texts[index]!]));
+    this.stored = new Map(this.life!.containers.map(({ dockerId }, index) => [dockerId, this.sent[index]!.text]));
     for (const difference of compareCounts(before, this.stored, summary)) this.violations.add(difference);
     if (hostId !== session.hostId) this.violations.add(`the response is for host ${hostId}`);
     this.acknowledgedAtMs = nowMs;
-    this.expected!.containers = this.texts;
+    this.expected!.containers = this.sent;
     if (this.state === 'leaving') {
       increment(mishaps, 'host gone');
       this.state = 'gone';
@@ -254,13 +261,17 @@ export class HostAgent {
   /** Returns a request with the snapshot at `nowMs`. Reuses the previous body if no container text has changed. */
   private nextSnapshot(session: AgentSession, nowMs: number): Call {
     const { epochMs } = this.fleet;
-    const texts = this.life!.containers.map((container) => container.json(nowMs, epochMs));
+    const { containers } = this.life!;
+    this.sent = containers.map((container) => container.sent(nowMs, epochMs));
+    const texts = this.sent.map(({ text }, index) =>
+      containers[index]!.finishedAtMs > this.forgottenUntilMs ? text : text.replace(REASON, UNKNOWN_REASON),
+    );
     if (this.body === null || texts.join() !== this.texts.join()) {
       const bytes = Buffer.from(`[${texts.join()}]`);
       const gzip = bytes.length >= GZIP_BYTES_MIN;
       this.body = { bytes: gzip ? gzipSync(bytes, { level: GZIP_LEVEL }) : bytes, gzip };
-      this.texts = texts;
     }
+    this.texts = texts;
     // No two snapshots of a host have the same time, so that their order is always defined.
     this.observedAtMs = Math.max(this.observedAtMs + 1, Math.floor(epochMs + nowMs));
     const request = snapshotRequest(session, this.body.bytes, { ...this.body, observedAtMs: this.observedAtMs });

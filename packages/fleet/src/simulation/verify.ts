@@ -68,7 +68,7 @@ export async function verify(
   const differences: string[] = [];
   const result = { hosts: fleet.length, containers: 0, removed: 0, events: 0, differences };
   const list = (hosts: readonly ExpectedHost[], presence: 'present' | 'removed') =>
-    operator.all('listContainers', { query: { presence, hostId: hosts.map(({ hostId }) => hostId) } });
+    operator.all('listContainers', { query: { presence, infra: true, hostId: hosts.map(({ hostId }) => hostId) } });
 
   async function verifyHosts(): Promise<void> {
     const { byId, read } = await readHosts(operator, now);

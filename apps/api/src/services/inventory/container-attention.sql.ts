@@ -1,9 +1,10 @@
-import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX, type ContainerExit } from '@muster/contracts';
+import { ATTENTION_LATEST_MAX, ATTENTION_IMAGES_MAX, type ContainerExit, type Workload } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { NOT_INFRA } from './container-columns.sql.js';
 import { EXITS_READ_MAX, MAY_LOOP, recentErrors, ROW_PROBLEMS, type RowProblem } from './container-problems.sql.js';
-import { loopingContainers, repeatedExits } from './crash-loops.sql.js';
+import { loopingContainers, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
+import { PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
 
 interface LatestContainer {
   hostId: string;
@@ -12,6 +13,8 @@ interface LatestContainer {
   name: string;
   exitCode: number | null;
   exit: ContainerExit | null;
+  workload: Workload;
+  exits: number | null;
   since: string;
 }
 
@@ -36,10 +39,17 @@ const groupByImage = (troubled: Prisma.Sql) => Prisma.sql`
   ), images AS (
     SELECT kind, image, count(*)::int AS total, count(DISTINCT "hostId")::int AS hosts, min(since) AS since,
       json_agg(json_build_object('hostId', "hostId", 'hostName', "hostName", 'dockerId', "dockerId", 'name', name,
-        'exitCode', "exitCode", 'exit', exit, 'since', since) ORDER BY number) FILTER (WHERE number <= ${ATTENTION_LATEST_MAX}::int) AS latest,
+        'exitCode', "exitCode", 'exit', exit, 'workload', workload, 'exits', exits, 'since', since) ORDER BY number) FILTER (WHERE number <= ${ATTENTION_LATEST_MAX}::int) AS latest,
       row_number() OVER (PARTITION BY kind ORDER BY max(since) DESC, image) AS rank
     FROM numbered GROUP BY kind, image
   )`;
+
+/** The workload of a row `c`. A row of an earlier version has no workload columns, only labels. */
+const WORKLOAD = Prisma.sql`json_build_object(
+  'kind', COALESCE(c."workloadKind", CASE WHEN ${PROJECT_TEXT} IS NULL THEN 'plain' ELSE 'compose' END),
+  'project', ${PROJECT_TEXT},
+  'service', COALESCE(${SERVICE_TEXT}, CASE WHEN ${PROJECT_TEXT} IS NULL THEN c.name END),
+  'instance', c.instance) AS workload`;
 
 const FIRST_IMAGES = Prisma.sql`
   SELECT kind, image, total, hosts, since, latest FROM images WHERE rank <= ${ATTENTION_IMAGES_MAX}::int
@@ -63,7 +73,8 @@ export async function readTroubledContainers(
       SELECT c.*, h.name AS "hostName"
       FROM unnest(${[...hostIds]}::uuid[]) AS wanted (id) JOIN hosts AS h ON h.id = wanted.id
       CROSS JOIN LATERAL (
-        SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, c."changedAt" AS since, ${kind} AS kind
+        SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, c."changedAt" AS since, ${kind} AS kind,
+          ${WORKLOAD}, NULL::int AS exits
         FROM containers AS c WHERE c."hostId" = wanted.id AND c."removedAt" IS NULL AND ${NOT_INFRA} OFFSET 0
       ) AS c
       WHERE c.kind IS NOT NULL
@@ -99,10 +110,10 @@ export async function readCrashLoops(
     (Omit<CrashLoops, 'images'> & { images: (Omit<ImageRow, 'since'> & { since: string })[] })[]
   >(Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
-    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`)}),
+    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, context.now, exitsReadMax)}),
     looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`)}),
     troubled AS MATERIALIZED (
-      SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, h.name AS "hostName",
+      SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, e.exits, ${WORKLOAD}, h.name AS "hostName",
         'crash_loop' AS kind, (${hasRowProblem}) AS counted
       FROM looping AS e JOIN hosts AS h ON h.id = e."hostId"
       CROSS JOIN LATERAL (
@@ -112,7 +123,8 @@ export async function readCrashLoops(
     ), ${groupByImage(Prisma.sql`troubled`)}
     SELECT (SELECT count(*)::int FROM troubled) AS total,
       (SELECT count(*)::int FROM troubled WHERE counted) AS counted,
-      (SELECT count(*) FROM errors) < ${exitsReadMax}::int AS "isExact",
+      (SELECT count(*) FROM errors) < ${exitsReadMax}::int
+        AND ${readsAllLoops(organizationId, exitsReadMax)} AS "isExact",
       (SELECT COALESCE(json_agg(first), '[]') FROM (${FIRST_IMAGES}) AS first) AS images`);
   if (found === undefined) throw new Error('the search for crash loops returned no row');
   return { ...found, images: found.images.map((image) => ({ ...image, since: new Date(image.since) })) };

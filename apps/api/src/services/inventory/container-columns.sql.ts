@@ -10,6 +10,10 @@ import { OTHER_STATE } from '../sync/index.js';
 export const NAME = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
 /** The beginning of the image, which is indexed in the same way. */
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
+/** What tells builds of an image apart: the digest or, if the container has none, the image's id. */
+export const BUILD_TEXT = Prisma.sql`COALESCE(c."imageDigest", c."imageId")`;
+/** The beginning of `BUILD_TEXT`, which is indexed. */
+export const BUILD = Prisma.sql`(left(${BUILD_TEXT}, 200) COLLATE "C")`;
 
 /** Returns the indexed beginning of a text, counting characters like PostgreSQL. */
 export const textBeginning = (text: string): string => Array.from(text).slice(0, 200).join('');

@@ -1,7 +1,6 @@
 import {
   ENDED_STATES,
   ERROR_REASONS,
-  STOPPED_EXIT_CODES,
   UNSTARTED_STATES,
   type ContainerProblemCode,
   type ExitReason,
@@ -10,15 +9,13 @@ import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
 import { or } from './container-columns.sql.js';
 import type { Filter } from './container-text.sql.js';
-import { loopingContainers, repeatedExits } from './crash-loops.sql.js';
+import { CRASH_LOOP_MS, loopingContainers, NO_ERROR_CODES, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
 
-/** The period, in milliseconds, within which several exits are a crash loop. */
-const CRASH_LOOP_MS = 3_600_000;
-
-/** Maximum number of exits with an error that a search for crash loops reads, newest first. */
+/**
+ * Maximum number of exits with an error that a search for crash loops reads, newest first, and of looping containers
+ * whose exits are not recorded yet.
+ */
 export const EXITS_READ_MAX = 10_000;
-
-const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) => Prisma.raw(String(code))));
 
 const IS_ENDED = Prisma.sql`c.state IN (${Prisma.join([...ENDED_STATES])})`;
 
@@ -69,7 +66,7 @@ export const recentErrors = (
   exitsReadMax = EXITS_READ_MAX,
 ): Prisma.Sql => Prisma.sql`
   SELECT e."hostId", e."dockerId", e."workloadKind", e.project, e.service, e.instance,
-    e.kind, e."exitReason", e."to", e."recordedAt"
+    e.kind, e."exitReason", e."to", e.exits, e."recordedAt"
   FROM container_events AS e
   WHERE e."organizationId" = ${organizationId} AND e."exitCode" NOT IN (${NO_ERROR_CODES})
     AND e."recordedAt" > ${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz
@@ -82,9 +79,10 @@ export async function isCrashLoopSearchComplete(
   now: Date,
   exitsReadMax = EXITS_READ_MAX,
 ): Promise<boolean> {
-  const [{ exits } = { exits: 0 }] = await prisma.$queryRaw<{ exits: number }[]>(Prisma.sql`
-    SELECT count(*)::int AS exits FROM (${recentErrors(organizationId, now, exitsReadMax)}) AS e`);
-  return exits < exitsReadMax;
+  const [found] = await prisma.$queryRaw<{ isComplete: boolean }[]>(Prisma.sql`
+    SELECT count(*) < ${exitsReadMax}::int AND ${readsAllLoops(organizationId, exitsReadMax)} AS "isComplete"
+    FROM (${recentErrors(organizationId, now, exitsReadMax)}) AS e`);
+  return found?.isComplete === true;
 }
 
 /**
@@ -92,9 +90,9 @@ export async function isCrashLoopSearchComplete(
  * events, and the others through the problem counts of their hosts.
  */
 export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
-  const exits = Prisma.sql`(${recentErrors(organizationId, now)})`;
   const loops = Prisma.sql`
-    WITH repeated AS MATERIALIZED (${repeatedExits(exits)})
+    WITH errors AS MATERIALIZED (${recentErrors(organizationId, now)}),
+    repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, now, EXITS_READ_MAX)})
     SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
   const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));

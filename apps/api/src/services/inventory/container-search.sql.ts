@@ -2,7 +2,7 @@ import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
-import { and, IMAGE, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
+import { and, BUILD, BUILD_TEXT, IMAGE, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { hasLabels } from './host-labels.sql.js';
@@ -41,7 +41,20 @@ export function containerSearch(
   cutoffs: FreshnessCutoffs,
   now: Date,
 ): ContainerSearch {
-  const { hostFreshness, hostLabel, state, health, problem, exitReason, image, label = [], q, presence, infra } = query;
+  const {
+    hostFreshness,
+    hostLabel,
+    state,
+    health,
+    problem,
+    exitReason,
+    image,
+    imageDigest,
+    label = [],
+    q,
+    presence,
+    infra,
+  } = query;
   // A removed container is `exited` and has no health, problem or reason, regardless of its last state.
   const canMatchRemoved =
     [health, problem, exitReason].every((filter) => filter === undefined) &&
@@ -59,6 +72,11 @@ export function containerSearch(
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
   if (presence === 'removed') filters.push(exact(and([ofOrganization, REMOVED])));
+  if (imageDigest) {
+    const matches = Prisma.sql`${BUILD_TEXT} = ANY (${imageDigest}::text[])`;
+    const beginning = Prisma.sql`${BUILD} = ANY (${imageDigest.map(textBeginning)}::text[])`;
+    filters.push({ matches, indexed: [inHalves(beginning)] });
+  }
   if (image) {
     const matches = Prisma.sql`c.image = ANY (${image}::text[])`;
     const beginning = Prisma.sql`${IMAGE} = ANY (${image.map(textBeginning)}::text[])`;

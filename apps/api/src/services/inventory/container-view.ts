@@ -55,7 +55,8 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
     asOf: asOf?.toISOString() ?? null,
     health: row.health,
     exitCode: row.exitCode,
-    exit: row.exit,
+    // A removed row keeps the exit only in case the container reappears.
+    exit: row.removedAt === null ? row.exit : null,
     oomKilled: row.oomKilled,
     restartCount: row.restartCount,
     imageDigest: row.imageDigest,

@@ -1,9 +1,12 @@
-import { CRASH_LOOP_EXITS_MIN, FLEET_WORKLOAD_KINDS, type ExitReason } from '@muster/contracts';
+import { CRASH_LOOP_EXITS_MIN, FLEET_WORKLOAD_KINDS, STOPPED_EXIT_CODES, type ExitReason } from '@muster/contracts';
 import { Prisma } from '@muster/db';
+import { NO_ERROR_REASONS } from '../sync/index.js';
 import { SERVICE, WORKLOAD_INSTANCE, WORKLOAD_PROJECT } from './workload-columns.sql.js';
 
-/** The reasons of exits that are not errors, even with a non-zero exit code. */
-const NO_ERROR_REASONS: readonly ExitReason[] = ['completed', 'stopped'];
+/** The period, in milliseconds, within which several exits are a crash loop. */
+export const CRASH_LOOP_MS = 3_600_000;
+
+export const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) => Prisma.raw(String(code))));
 
 const UNKNOWN: ExitReason = 'unknown';
 
@@ -15,8 +18,50 @@ const UNKNOWN: ExitReason = 'unknown';
 const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'created' AND e."exitReason" <> ${UNKNOWN} AND (
   SELECT h."enrolledAt" < e."recordedAt" - interval '5 minutes' FROM hosts AS h WHERE h.id = e."hostId"))`;
 
+/** The columns by which exits are grouped. */
+const OF_CONTAINER = (row: Prisma.Sql) =>
+  Prisma.sql`${row}."hostId", ${row}."dockerId", ${row}."workloadKind", ${row}.project, ${row}.service, ${row}.instance`;
+
+/** Selects at most `loopsReadMax` looping containers, whose exits are not recorded yet. */
+const openLoops = (organizationId: string, loopsReadMax: number) => Prisma.sql`
+  SELECT * FROM containers AS c WHERE c."organizationId" = ${organizationId} AND c."loopingSince" IS NOT NULL
+  ORDER BY c."loopingSince" DESC LIMIT ${loopsReadMax}::int`;
+
+/** The condition that `repeatedExits` reads all looping containers. */
+export const readsAllLoops = (organizationId: string, loopsReadMax: number): Prisma.Sql =>
+  Prisma.sql`(SELECT count(*) FROM (${openLoops(organizationId, loopsReadMax)}) AS l) < ${loopsReadMax}::int`;
+
 /**
- * Selects the workloads that exited often enough for a crash loop, from the exits that `errors` selects.
+ * Selects the exits with the code of an error: those of the events that `errors` selects, and those of looping
+ * containers, which are not recorded one by one (ADR 24). Of these, each row stands for all exits with one code and
+ * reason. They count until an hour after the last one. A container that loops has a restart policy, or something else
+ * restarts it.
+ */
+function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, loopsReadMax: number): Prisma.Sql {
+  const from = Prisma.sql`${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz`;
+  // A time in the future is from a clock that was ahead.
+  const since = (first: Prisma.Sql) =>
+    Prisma.sql`LEAST(GREATEST(${first}, ${from}), counted."recordedAt", ${now}::timestamptz)`;
+  const ofLoop = (codes: Prisma.Sql) => Prisma.sql`
+    CROSS JOIN LATERAL jsonb_each(${codes}) AS codes
+    CROSS JOIN LATERAL jsonb_to_record(codes.value) AS counted(code float8, reason text, count int, "recordedAt" timestamptz)
+    WHERE counted."recordedAt" > ${from} AND counted.code NOT IN (${NO_ERROR_CODES})`;
+  return Prisma.sql`
+    SELECT ${OF_CONTAINER(Prisma.sql`e`)}, e."exitReason" AS reason, 1 AS exits, e."to" = '"restarting"'::jsonb AS restarts,
+      e."recordedAt" AS since
+    FROM ${errors} AS e WHERE ${IS_EXIT}
+    UNION ALL
+    SELECT ${OF_CONTAINER(Prisma.sql`e`)}, counted.reason, counted.count, TRUE,
+      ${since(Prisma.sql`(e.exits ->> 'first')::timestamptz`)}
+    FROM ${errors} AS e ${ofLoop(Prisma.sql`e.exits -> 'codes'`)} AND e.exits IS NOT NULL
+    UNION ALL
+    SELECT ${OF_CONTAINER(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, ${since(Prisma.sql`c."loopingSince"`)}
+    FROM (${openLoops(organizationId, loopsReadMax)}) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
+}
+
+/**
+ * Selects the workloads that exited often enough for a crash loop, from the exits that `errors` selects and those of
+ * looping containers.
  *
  * - Exits are counted by workload, so that a container that is replaced after each crash is one loop. Workloads of an
  *   orchestrator are counted across hosts (`hostId` is null), and others by host. An event that an earlier version
@@ -24,21 +69,26 @@ const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'creat
  * - Requested and completed exits do not count. Exits of unknown cause count if there are three of them, or if the
  *   engine was restarting the container, which shows that it has a restart policy.
  */
-export const repeatedExits = (errors: Prisma.Sql): Prisma.Sql => Prisma.sql`
-  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e."recordedAt") AS since
+export const repeatedExits = (
+  errors: Prisma.Sql,
+  organizationId: string,
+  now: Date,
+  loopsReadMax: number,
+): Prisma.Sql => Prisma.sql`
+  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e.since) AS since,
+    sum(e.exits)::int AS exits
   FROM (
-    SELECT e."workloadKind", e.project, e.service, e.instance, e."recordedAt", e."exitReason", e."to",
+    SELECT e."workloadKind", e.project, e.service, e.instance, e.since, e.reason, e.exits, e.restarts,
       CASE WHEN e."workloadKind" IN (${Prisma.join([...FLEET_WORKLOAD_KINDS])}) AND e.service IS NOT NULL
         THEN NULL ELSE e."hostId" END AS "hostId",
       CASE WHEN e."workloadKind" IS NULL OR e.service IS NULL THEN e."dockerId" END AS "dockerId"
-    FROM ${errors} AS e
-    WHERE (e."exitReason" IS NULL OR e."exitReason" NOT IN (${Prisma.join([...NO_ERROR_REASONS])})) AND ${IS_EXIT}
+    FROM (${exitsWithError(errors, organizationId, now, loopsReadMax)}) AS e
+    WHERE e.reason IS NULL OR e.reason NOT IN (${Prisma.join([...NO_ERROR_REASONS])})
   ) AS e
   GROUP BY e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance
-  HAVING count(*) FILTER (WHERE e."exitReason" IS DISTINCT FROM ${UNKNOWN}) + CASE
-    WHEN count(*) FILTER (WHERE e."exitReason" = ${UNKNOWN}) >= ${CRASH_LOOP_EXITS_MIN}::int
-      OR bool_or(e."to" = '"restarting"'::jsonb)
-    THEN count(*) FILTER (WHERE e."exitReason" = ${UNKNOWN}) ELSE 0 END >= ${CRASH_LOOP_EXITS_MIN}::int`;
+  HAVING COALESCE(sum(e.exits) FILTER (WHERE e.reason IS DISTINCT FROM ${UNKNOWN}), 0) + CASE
+    WHEN sum(e.exits) FILTER (WHERE e.reason = ${UNKNOWN}) >= ${CRASH_LOOP_EXITS_MIN}::int OR bool_or(e.restarts)
+    THEN COALESCE(sum(e.exits) FILTER (WHERE e.reason = ${UNKNOWN}), 0) ELSE 0 END >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
 /**
  * Selects the newest present container that matches `condition`. A first report can create several at once, so
@@ -62,7 +112,7 @@ export function loopingContainers(organizationId: string, loops: Prisma.Sql): Pr
     AND c.project IS NOT DISTINCT FROM l.project AND c.instance IS NOT DISTINCT FROM l.instance`;
   const ofContainer = Prisma.sql`c."hostId" = l."hostId" AND c."dockerId" = l."dockerId"`;
   return Prisma.sql`
-    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since
+    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since, l.exits
     FROM ${loops} AS l CROSS JOIN LATERAL (
       ${newest(Prisma.sql`l."dockerId" IS NOT NULL AND ${ofContainer}`)}
       UNION ALL

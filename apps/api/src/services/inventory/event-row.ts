@@ -1,5 +1,5 @@
 import type { ContainerEvent, EventKind, EventValue, ExitReason } from '@muster/contracts';
-import { toWorkload, type WorkloadColumns } from '../sync/index.js';
+import { toLoopExits, toWorkload, type StoredLoopExits, type WorkloadColumns } from '../sync/index.js';
 import { formatPosition } from './feed-position.js';
 
 /** The row of an event, with the name of its host. */
@@ -16,6 +16,7 @@ export interface EventRow extends WorkloadColumns {
   exitCode: number | null;
   exitReason: ExitReason | null;
   image: string | null;
+  exits: StoredLoopExits | null;
   observedAt: Date;
   recordedAt: Date;
 }
@@ -42,6 +43,7 @@ export const toContainerEvent = ({
   exitReason: event.exitReason,
   workload: toWorkload(event),
   image: event.image,
+  exits: event.exits && toLoopExits(event.exits),
   observedAt: event.observedAt.toISOString(),
   recordedAt: event.recordedAt.toISOString(),
 });

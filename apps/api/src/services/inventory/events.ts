@@ -8,7 +8,14 @@ import { toContainerEvent, type EventRow } from './event-row.js';
 /** The columns of an event, with the alias `e`. */
 export const EVENT_COLUMNS = Prisma.sql`
   e.tx, e.id, e."hostId"::text AS "hostId", e."dockerId", e.name, e.kind, e."from", e."to", e."exitCode", e."exitReason",
-  e."workloadKind", e.project, e.service, e.instance, e.image, e."observedAt", e."recordedAt"`;
+  e."workloadKind", e.project, e.service, e.instance, e.image, e.exits, e."observedAt", e."recordedAt"`;
+
+/** The bytes of an event's texts, which anyone who starts containers can make long. */
+const EVENT_OCTETS = Prisma.raw(
+  ['"from"::text', '"to"::text', 'name', 'project', 'service', 'instance', 'image']
+    .map((column) => `COALESCE(octet_length(e.${column}), 0)`)
+    .join(' + '),
+);
 
 /** Maximum number of events read for one page, which bounds the cost of a page if few events match. */
 const EVENTS_READ_MAX = 10_000;
@@ -49,7 +56,10 @@ export async function listEvents(
   if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
   if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
   if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
-  if (exitReason) conditions.push(Prisma.sql`e."exitReason" = ANY (${exitReason}::text[])`);
+  if (exitReason) {
+    conditions.push(Prisma.sql`(e."exitReason" = ANY (${exitReason}::text[]) OR e.exits IS NOT NULL AND EXISTS (
+      SELECT FROM jsonb_each(e.exits -> 'codes') AS codes WHERE value ->> 'reason' = ANY (${exitReason}::text[])))`);
+  }
   if (project) conditions.push(Prisma.sql`e.project = ANY (${project}::text[])`);
   if (service) conditions.push(Prisma.sql`e.service = ANY (${service}::text[])`);
   if (instance) conditions.push(Prisma.sql`e.instance = ANY (${instance}::text[])`);
@@ -65,7 +75,7 @@ export async function listEvents(
     WITH walked AS MATERIALIZED (
       ${selectInOrder(organizationId, query, eventsReadMax)}
     ), sized AS (
-      SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
+      SELECT e.*, sum(${EVENT_OCTETS})
         OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
       FROM (SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int) AS e
     ), page AS MATERIALIZED (

@@ -107,6 +107,7 @@ const ALL_COLUMNS = {
   project: ({ workload }: ContainerView) => workload.project,
   service: ({ workload }: ContainerView) => workload.service,
   instance: ({ workload }: ContainerView) => workload.instance,
+  isInfra: ({ isInfra }: ContainerView) => String(isInfra),
 };
 type ColumnName = keyof typeof ALL_COLUMNS;
 
@@ -141,6 +142,11 @@ const EVENT_COLUMNS: Columns<ContainerEvent> = {
   project: ({ workload }) => workload?.project ?? null,
   service: ({ workload }) => workload?.service ?? null,
   instance: ({ workload }) => workload?.instance ?? null,
+  exitCount: ({ kind, exits }) => exits?.count ?? (kind === 'exited' ? 1 : null),
+  firstExitAt: ({ exits }) => exits?.first ?? null,
+  lastExitAt: ({ exits }) => exits?.last ?? null,
+  exitCodes: ({ exits }) =>
+    exits?.codes.map(({ code, reason, count }) => `${code ?? reason}*${count}`).join(' ') ?? null,
 };
 
 /** Formats a port like `docker ps`. */

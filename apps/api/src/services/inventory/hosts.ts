@@ -1,7 +1,7 @@
 import type { CountedPage, Host, HostLabels, HostLabelsBySource, HostQuery } from '@muster/contracts';
 import { encodeCursor } from '../../lib/cursor.js';
 import { hostFreshness, clampToNow, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
-import { INFRA_KEY, splitStateCounts, type StateCounts, hostProblems } from '../sync/index.js';
+import { splitStateCounts, type StateCounts, hostProblems } from '../sync/index.js';
 import { NotFoundError } from '../../errors.js';
 import { selectHosts, type HostRow } from './select-hosts.sql.js';
 
@@ -41,28 +41,31 @@ export async function getHosts(
   return rows.map((row) => toHost(row, context));
 }
 
-const toHost = (row: HostRow, context: FreshnessContext): Host => ({
-  id: row.id,
-  name: row.name,
-  engineId: row.engineId,
-  engine: { name: row.engineName, version: row.engineVersion, apiVersion: row.engineApiVersion },
-  os: row.os,
-  arch: row.arch,
-  agentVersion: row.agentVersion,
-  labels: row.labels as HostLabels,
-  labelsBySource: labelsBySource(row),
-  freshness: hostFreshness(row, context),
-  problems: hostProblems(row, context.now),
-  containerCount: row.containerCount - ((row.stateCounts as StateCounts)[INFRA_KEY] ?? 0),
-  ...splitStateCounts(row.stateCounts as StateCounts),
-  revision: row.revision,
-  lastSeenAt: row.lastSeenAt && clampToNow(row.lastSeenAt, context.now).toISOString(),
-  confirmedAt: row.confirmedAt && clampToNow(row.confirmedAt, context.now).toISOString(),
-  engineError: row.engineError,
-  cloneSuspectedAt: row.cloneSuspectedAt?.toISOString() ?? null,
-  clockSkewSeconds: row.clockSkewSeconds,
-  enrolledAt: row.enrolledAt.toISOString(),
-});
+const toHost = (row: HostRow, context: FreshnessContext): Host => {
+  const counts = splitStateCounts(row.stateCounts as StateCounts);
+  return {
+    id: row.id,
+    name: row.name,
+    engineId: row.engineId,
+    engine: { name: row.engineName, version: row.engineVersion, apiVersion: row.engineApiVersion },
+    os: row.os,
+    arch: row.arch,
+    agentVersion: row.agentVersion,
+    labels: row.labels as HostLabels,
+    labelsBySource: labelsBySource(row),
+    freshness: hostFreshness(row, context),
+    problems: hostProblems(row, context.now),
+    containerCount: row.containerCount - counts.infraCount,
+    ...counts,
+    revision: row.revision,
+    lastSeenAt: row.lastSeenAt && clampToNow(row.lastSeenAt, context.now).toISOString(),
+    confirmedAt: row.confirmedAt && clampToNow(row.confirmedAt, context.now).toISOString(),
+    engineError: row.engineError,
+    cloneSuspectedAt: row.cloneSuspectedAt?.toISOString() ?? null,
+    clockSkewSeconds: row.clockSkewSeconds,
+    enrolledAt: row.enrolledAt.toISOString(),
+  };
+};
 
 /** The columns with the labels that each source sets on a host. */
 export type HostLabelColumns = Pick<HostRow, 'operatorLabels' | 'agentLabels' | 'enrollmentTokenLabels'>;

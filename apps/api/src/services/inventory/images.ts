@@ -1,7 +1,18 @@
-import type { ImageInUse, ImageQuery, Page } from '@muster/contracts';
+import {
+  LISTED_BUILDS_MAX,
+  splitReference,
+  type ImageBuild,
+  type ImageBuilds,
+  type ImageInUse,
+  type ImageQuery,
+  type Page,
+} from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import { containersFreshness, type FreshnessSource } from '../freshness/index.js';
+import { compareBuilds } from './compare-builds.js';
 import { textBeginning } from './container-columns.sql.js';
+import { readImageBuilds, type BuildHostRow, type ImageRow } from './image-builds.sql.js';
 import { scanImages } from './scan-images.sql.js';
 
 /** Limits on the work done for one page of images. See `ImageScanLimits`. */
@@ -13,6 +24,9 @@ export interface ImageListLimits {
   emptyPageStepsMax?: number;
 }
 
+/** Maximum number of containers that are counted for one image. */
+const ROWS_OF_IMAGE_MAX = 25_000;
+
 /**
  * Lists the images of an organization's present containers, ordered by reference. A page may have fewer than `limit`
  * items, even none, without being the last page. Only a null `nextCursor` marks the end.
@@ -21,13 +35,19 @@ export async function listImages(
   db: Database,
   organizationId: string,
   { q, limit, cursor }: ImageQuery,
-  { rowsMax = 40_000, rowsOfImageMax = 100_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ImageListLimits = {},
+  {
+    rowsMax = 20_000,
+    rowsOfImageMax = ROWS_OF_IMAGE_MAX,
+    stepsMax = 2_500,
+    emptyPageStepsMax = 100_000,
+  }: ImageListLimits = {},
 ): Promise<Page<ImageInUse>> {
   let [after, afterImage] =
     cursor === undefined ? ['', ''] : scanStartOf(...decodeCursor(cursor, ['string', 'string']));
   for (let steps = stepsMax; ; steps += stepsMax) {
     const limits = { imagesMax: limit + 1, rowsMax, rowsOfImageMax, stepsMax };
-    const { images, stoppedAt } = await scanImages(db, { organizationId, q, after, afterImage }, limits);
+    const { images: rows, stoppedAt } = await scanImages(db, { organizationId, q, after, afterImage }, limits);
+    const images = rows.map((row) => toImageInUse(row, LISTED_BUILDS_MAX));
     if (images.length > limit) {
       const items = images.slice(0, limit);
       const { image } = items.at(-1)!;
@@ -48,4 +68,59 @@ export async function listImages(
 function scanStartOf(beginning: string, image: string): [after: string, afterImage: string] {
   const characters = Array.from(beginning);
   return image === '' || characters.length < 200 ? [beginning, ''] : [characters.slice(0, 199).join(''), image];
+}
+
+/** Returns the builds of an image that the organization's present containers run, and the first hosts of each. */
+export async function getImageBuilds(
+  { db, freshnessContext }: FreshnessSource,
+  organizationId: string,
+  image: string,
+  rowsMax = ROWS_OF_IMAGE_MAX,
+): Promise<ImageBuilds> {
+  const context = await freshnessContext();
+  const { image: row, hosts } = await readImageBuilds(db, organizationId, image, rowsMax);
+  const { builds, ...counts } = toImageInUse(row ?? { ...UNUSED, image }, Infinity);
+  const isOf = (build: ImageBuild, host: BuildHostRow) =>
+    host.imageDigest === build.imageDigest && host.imageId === build.imageId;
+  return {
+    ...counts,
+    builds: builds.map((build) => ({
+      ...build,
+      hostList: hosts
+        .filter((host) => isOf(build, host))
+        .map((host) => ({
+          hostId: host.hostId,
+          hostName: host.hostName,
+          hostFreshness: containersFreshness(
+            {
+              ...host,
+              lastSeenAt: toDate(host.lastSeenAt),
+              confirmedAt: toDate(host.confirmedAt),
+              leftAt: toDate(host.leftAt),
+            },
+            context,
+          ),
+          containers: host.containers,
+          running: host.running,
+        })),
+    })),
+  };
+}
+
+const toDate = (text: string | null): Date | null => (text === null ? null : new Date(text));
+
+const UNUSED: Omit<ImageRow, 'image'> = {
+  ...{ imageIds: 0, hosts: 0, containers: 0, running: 0, isExact: true },
+  ...{ rows: [], rowCount: 0, idsOfOneHost: [] },
+};
+
+function toImageInUse(row: ImageRow, buildsMax: number): ImageInUse {
+  const { image, imageIds, hosts, containers, running, isExact, rowCount } = row;
+  const { builds, ...compared } = compareBuilds(row);
+  return {
+    ...{ image, ...splitReference(image), imageIds, hosts, containers, running, ...compared },
+    builds: builds.slice(0, buildsMax),
+    hasMoreBuilds: rowCount > Math.min(builds.length, buildsMax),
+    isExact,
+  };
 }

@@ -9,7 +9,7 @@ export { FEED_START, type FeedPosition, formatPosition, isPositionAfter, parsePo
 export { createGetFleetMap, type GetFleetMap } from './fleet-map.sql.js';
 export { getHostFacets } from './host-facets.sql.js';
 export { getHost, getHosts, labelsBySource, listHosts, type HostLabelColumns } from './hosts.js';
-export { listImages } from './images.js';
+export { getImageBuilds, listImages } from './images.js';
 export { listPorts } from './ports.js';
 export { listProjects } from './projects.js';
 export { search } from './search.js';

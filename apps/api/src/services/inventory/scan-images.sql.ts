@@ -1,14 +1,6 @@
 import { Prisma, type Database } from '@muster/db';
 import { contains, IMAGE, NOT_INFRA } from './container-columns.sql.js';
-
-export interface ImageRow {
-  image: string;
-  imageIds: number;
-  hosts: number;
-  containers: number;
-  running: number;
-  isExact: boolean;
-}
+import { containersOfImages, countedBuilds, countedImages, deletedHosts, type ImageRow } from './image-builds.sql.js';
 
 export interface ScannedImages {
   images: ImageRow[];
@@ -53,10 +45,13 @@ export async function scanImages(
       ? Prisma.sql`TRUE`
       : Prisma.sql`(${contains(Prisma.sql`step.beginning`, q)} OR length(step.beginning) = 200)`;
   const matches = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`c.image`, q);
+  const rows = containersOfImages(
+    organizationId,
+    Prisma.sql`${IMAGE} = step.beginning AND ${prefixMayMatch} AND ${matches} AND c.image COLLATE "C" > ${afterImage}`,
+    rowsOfImageMax,
+  );
   const steps = await prisma.$queryRaw<{ beginning: string; images: ImageRow[] | null; number: number }[]>(Prisma.sql`
-    WITH RECURSIVE deleted_hosts AS MATERIALIZED (
-      SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
-    ), walked AS (
+    WITH RECURSIVE ${deletedHosts(organizationId)}, walked AS (
       SELECT ${after}::text COLLATE "C" AS beginning, NULL::jsonb AS images, 0 AS found, 0 AS rows, 0 AS number
       UNION ALL
       SELECT step.beginning, counted.images, w.found + counted.found, w.rows + counted.rows, w.number + 1
@@ -66,20 +61,10 @@ export async function scanImages(
         WHERE ${ofOrganization} AND ${IMAGE} > w.beginning ORDER BY ${IMAGE} LIMIT 1
       ) AS step
       CROSS JOIN LATERAL (
+        WITH ${countedBuilds(rows)}
         SELECT jsonb_agg(i ORDER BY i.image COLLATE "C") AS images, count(*)::int AS found,
           COALESCE(sum(containers), 0)::int AS rows
-        FROM (
-          SELECT c.image, count(DISTINCT c."imageId") AS "imageIds", count(DISTINCT c."hostId") AS hosts,
-            count(*) AS containers, count(*) FILTER (WHERE c.state = 'running') AS running,
-            count(*) < ${rowsOfImageMax}::int AS "isExact"
-          FROM (
-            SELECT c.image, c."imageId", c."hostId", c.state FROM containers AS c
-            WHERE ${ofOrganization} AND ${IMAGE} = step.beginning AND ${prefixMayMatch} AND ${matches}
-              AND c.image COLLATE "C" > ${afterImage} AND c."hostId" NOT IN (SELECT id FROM deleted_hosts)
-            LIMIT ${rowsOfImageMax}::int
-          ) AS c
-          GROUP BY c.image
-        ) AS i
+        FROM (${countedImages(rowsOfImageMax)}) AS i
       ) AS counted
       WHERE w.found < ${imagesMax}::int AND w.rows < ${rowsMax}::int AND w.number < ${stepsMax}::int
     )

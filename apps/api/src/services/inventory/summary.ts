@@ -32,8 +32,9 @@ function toCounts(counts: StateCounts): ContainerCounts {
     containersByState: byState,
     containersByHealth: byHealth,
     containersByExitReason: byExitReason,
+    infraCount: infra,
   } = splitStateCounts(counts);
-  return { total: sum(byState), byState, byHealth, byExitReason };
+  return { total: sum(byState), byState, byHealth, byExitReason, infra };
 }
 
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);

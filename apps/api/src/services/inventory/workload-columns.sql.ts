@@ -6,8 +6,12 @@ import { Prisma } from '@muster/db';
 
 const textColumn = (sql: Prisma.Sql) => Prisma.sql`(left(${sql}, 200) COLLATE "C")`;
 
-export const PROJECT_TEXT = Prisma.sql`COALESCE(c.project, container_project(c.labels))`;
-export const SERVICE_TEXT = Prisma.sql`COALESCE(c.service, container_service(c.labels))`;
+// An empty label is no project or service, as in `deriveWorkload`.
+const LABELED_PROJECT = Prisma.sql`NULLIF(container_project(c.labels), '')`;
+const LABELED_SERVICE = Prisma.sql`NULLIF(container_service(c.labels), '')`;
+
+export const PROJECT_TEXT = Prisma.sql`COALESCE(c.project, ${LABELED_PROJECT})`;
+export const SERVICE_TEXT = Prisma.sql`COALESCE(c.service, ${LABELED_SERVICE})`;
 
 /** The beginning of a container's project, which is indexed for containers that have a project. */
 export const PROJECT = textColumn(PROJECT_TEXT);
@@ -18,5 +22,5 @@ export const SERVICE = textColumn(SERVICE_TEXT);
  * The columns of the index of workloads: `SERVICE`, these two, and the host. Missing values are empty strings, because
  * `=` does not match null.
  */
-export const WORKLOAD_PROJECT = textColumn(Prisma.sql`COALESCE(c.project, container_project(c.labels), '')`);
+export const WORKLOAD_PROJECT = textColumn(Prisma.sql`COALESCE(c.project, ${LABELED_PROJECT}, '')`);
 export const WORKLOAD_INSTANCE = textColumn(Prisma.sql`COALESCE(c.instance, '')`);

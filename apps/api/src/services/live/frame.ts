@@ -9,7 +9,7 @@ export interface StreamFrame {
   position?: FeedPosition;
   hostId?: string;
   /** The kind of a container's change, the container's name, and why its process ended. */
-  change?: Pick<ContainerEvent, 'kind' | 'name' | 'exitReason'>;
+  change?: Pick<ContainerEvent, 'kind' | 'name' | 'exitReason' | 'exits'>;
 }
 
 /** Encodes a message as a server-sent event. JSON text has no line breaks, so one data line suffices. */
@@ -18,8 +18,8 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
   const bytes = Buffer.from(`event: ${message.event}\n${id}data: ${JSON.stringify(message.data)}\n\n`);
   switch (message.event) {
     case 'container': {
-      const { hostId, kind, name, exitReason } = message.data;
-      return { bytes, hostId, change: { kind, name, exitReason }, ...(position ? { position } : {}) };
+      const { hostId, kind, name, exitReason, exits } = message.data;
+      return { bytes, hostId, change: { kind, name, exitReason, exits }, ...(position ? { position } : {}) };
     }
     case 'host':
       return { bytes, hostId: message.data.id };
@@ -61,10 +61,11 @@ export function matchesListener(
   if (position !== undefined && !isPositionAfter(position, after)) return false;
   if (hostId !== undefined && query.hostId && !query.hostId.includes(hostId)) return false;
   if (change === undefined) return true;
-  const { kind, name, exitReason } = change;
+  const { kind, name, exitReason, exits } = change;
+  const reasons = [exitReason, ...(exits?.codes ?? []).map(({ reason }) => reason)];
   return (
     (query.kind?.includes(kind) ?? true) &&
     (query.name?.includes(name) ?? true) &&
-    (query.exitReason?.some((reason) => reason === exitReason) ?? true)
+    (query.exitReason?.some((reason) => reasons.includes(reason)) ?? true)
   );
 }

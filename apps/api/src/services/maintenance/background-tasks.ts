@@ -1,14 +1,18 @@
+import type { Database } from '@muster/db';
 import type { Logger } from 'pino';
 import type { Clock } from '../../lib/clock.js';
 import { createInterval, type Interval } from '../../lib/interval.js';
 import { CLOCK_INTERVAL_MS } from './database-clock.js';
 import type { LivenessService } from '../freshness/index.js';
-import type { DigestSalts } from '../sync/index.js';
+import { recordEndedLoops, type DigestSalts } from '../sync/index.js';
 import type { ReplicaRecord } from '../system/index.js';
 import type { RetentionService } from './retention.js';
 
 /** Milliseconds between two scans of all hosts for stored instants that lie in the future. */
 const FUTURE_INSTANTS_INTERVAL_MS = 60_000;
+
+/** Milliseconds between two searches for loops that have ended, whose last exits are then recorded. */
+const LOOPS_INTERVAL_MS = 60_000;
 
 const RETENTION_INTERVAL_MS = 10 * 60_000;
 
@@ -18,12 +22,14 @@ const RETENTION_INTERVAL_MS = 10 * 60_000;
  */
 export function startBackgroundTasks(
   {
+    db,
     clock,
     liveness,
     replica,
     digestSalts,
     retention,
   }: {
+    db: Database;
     clock: Clock;
     liveness: LivenessService;
     replica: ReplicaRecord;
@@ -44,6 +50,9 @@ export function startBackgroundTasks(
     start('record of this process', replica.intervalMs, () => replica.record()),
     start('salt of digests', digestSalts.intervalMs, () => digestSalts.refresh()),
     start('correction of future timestamps', FUTURE_INSTANTS_INTERVAL_MS, () => liveness.lowerFutureInstants()),
+    start('record of ended loops', LOOPS_INTERVAL_MS, async (isStopped) => {
+      await recordEndedLoops(db, clock.now(), isStopped);
+    }),
     start('retention', RETENTION_INTERVAL_MS, async (isStopped) => {
       const pruned = await retention.prune(isStopped);
       if (pruned.containers + pruned.hosts + pruned.events + pruned.tokens > 0)

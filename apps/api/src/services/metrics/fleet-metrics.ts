@@ -153,7 +153,7 @@ export function addFleetMetrics(
   });
 }
 
-type Counted = keyof ReturnType<typeof splitStateCounts>;
+type Counted = Exclude<keyof ReturnType<typeof splitStateCounts>, 'infraCount'>;
 
 /**
  * Sums the counts by these label values. The counts of all other keys are summed as `other`, because each label value

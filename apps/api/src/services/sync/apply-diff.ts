@@ -15,9 +15,11 @@ export async function applyDiff(
 ): Promise<SyncSummary | null> {
   const { hostId, complete, digest, reader, usage } = snapshot;
   const { heartbeatSeconds } = cadence;
-  const written = await writeSnapshot(db, { ...snapshot, base, diff, totals, heartbeatSeconds });
+  // A dashboard of a version before 0.4 cannot show the event `looping`, and replicas of that version do not count exits.
+  const foldsLoops = snapshot.isOwnDigest;
+  const written = await writeSnapshot(db, { ...snapshot, base, diff, totals, heartbeatSeconds, foldsLoops });
   if (written === null || !complete) cache.delete(hostId);
-  else cache.set(hostId, { revision: written.revision, digest, ...reader.cacheEntry() });
+  else cache.set(hostId, { revision: written.revision, digest, mayLackExits: diff.keepsExit, ...reader.cacheEntry() });
   if (written === null) return null;
   usage.historyBytes += written.historyBytes;
   const { created, updated, removed } = written;

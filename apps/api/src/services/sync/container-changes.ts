@@ -27,6 +27,10 @@ export interface EventDraft extends WorkloadColumns {
   exitReason: ExitReason | null;
   /** The container's image, for `created`, `reappeared` and `removed`; null for all other events. */
   image: string | null;
+  /** Number of times that the process ended; absent if nothing happened to the process. */
+  exits?: number;
+  /** Present if the event recurs with each restart, so that it is left out of the history while the container is looping. */
+  inLoop?: true;
 }
 
 /** The kinds of events that record how the container's process ended, if it had ended. */
@@ -128,21 +132,43 @@ function isOtherImage(from: ContainerFacts, to: ContainerFacts): boolean {
  */
 export function containerChanges(from: ContainerFacts, to: ContainerFacts): EventDraft[] {
   const events: EventDraft[] = [];
-  const record = (kind: EventKind, before: EventValue, after: EventValue) => {
+  const record = (kind: EventKind, before: EventValue, after: EventValue): EventDraft => {
     const isExit = kind === 'exited' || kind === 'restarted';
-    events.push(toEventDraft(kind, to, { from: before, to: after, exitCode: isExit ? to.exitCode : null }));
+    const event = toEventDraft(kind, to, { from: before, to: after, exitCode: isExit ? to.exitCode : null });
+    events.push(event);
+    return event;
   };
 
   if (from.name !== to.name) record('renamed', from.name, to.name);
   if (isOtherImage(from, to)) record('image_changed', from.image, to.image);
 
   const process = processEvent(from, to);
-  if (process) record(process, from.state, to.state);
-  if (isHealthEvent(from, to)) record('health_changed', from.health, to.health);
+  if (process) {
+    const event = record(process, from.state, to.state);
+    if (process !== 'paused' && process !== 'unpaused') {
+      event.exits = exitsBetween(process, from, to);
+      event.inLoop = true;
+    }
+  }
+  if (isHealthEvent(from, to)) record('health_changed', from.health, to.health).inLoop = true;
 
   const updated = updatedFields(from, to, { besidesProcessEvent: process !== null });
-  if (updated) record('updated', updated.from, updated.to);
+  if (updated) {
+    const event = record('updated', updated.from, updated.to);
+    if (Object.keys(updated.from).every((name) => FIELDS_OF_A_RUN.has(name))) event.inLoop = true;
+  }
   return events;
+}
+
+/**
+ * Returns how often a container's process ended between two observations with this event. At least the end that the
+ * event shows, and the restarts by the engine that happened unseen.
+ */
+function exitsBetween(process: EventKind, from: ContainerFacts, to: ContainerFacts): number {
+  const [hadEnded, hasEnded] = [from, to].map(({ state }) => Number(ENDED_STATES.has(state))) as [number, number];
+  const isOnlyStart = process === 'started' || (from.state === 'restarting' && to.state === 'running');
+  const restarts = (to.restartCount ?? 0) - (from.restartCount ?? to.restartCount ?? 0);
+  return Math.max(isOnlyStart ? 0 : 1, restarts + hasEnded - hadEnded);
 }
 
 interface Updated {
@@ -283,3 +309,6 @@ const toDifference = (name: ContainerFieldName) => {
 
 const UPDATED_FIELDS = fieldsWith('event', 'updated').map(toDifference);
 const FIELDS_UPDATED_ALONE = fieldsWith('event', 'updated-alone').map(toDifference);
+
+/** The fields that change with each start and end of the process. */
+const FIELDS_OF_A_RUN: ReadonlySet<string> = new Set(fieldsWith('event', 'updated-alone'));

@@ -2,11 +2,14 @@ import { hash } from 'node:crypto';
 import {
   comparePorts,
   deriveWorkload,
+  ENDED_STATES,
   isInfraContainer,
   CONTAINER_FIELD_NAMES,
   CONTAINER_FIELDS,
   parseStatus,
+  UNSTARTED_STATES,
   type Container,
+  type ContainerExit,
   type ContainerField,
   type FieldKind,
   type FieldValues,
@@ -76,15 +79,43 @@ export function toContainerRow(
 }
 
 /**
- * Replaces the unknown cause of a row's exit with the stored cause of the same exit, in place. An agent that has just
- * started may no longer know why a container ended. Returns whether the row was changed.
+ * Gives a row the stored exit, in place, if both describe the same end of the process and the agent no longer knows it:
+ * its reason is unknown after a restart of the agent, and the whole exit is missing after a failed inspection. Then the
+ * row also keeps the other facts of that inspection. Returns whether the row was changed.
  */
-export function keepKnownReason(row: ContainerRow, stored: Pick<ContainerFacts, 'exit'>): boolean {
-  if (row.exit?.reason !== 'unknown' || !stored.exit || stored.exit.reason === 'unknown') return false;
-  if (row.exit.finishedAt === null || row.exit.finishedAt !== stored.exit.finishedAt) return false;
-  row.exit = stored.exit;
+export function keepKnownExit(row: ContainerRow, stored: ContainerFacts): boolean {
+  const known = stored.exit;
+  if (!known) return false;
+  if (row.exit) {
+    if (row.exit.reason !== 'unknown' || known.reason === 'unknown') return false;
+    if (row.exit.finishedAt === null || row.exit.finishedAt !== known.finishedAt) return false;
+  } else {
+    if (!mayHaveExit(row) || !isSameEnd(row, known, stored.startedAt)) return false;
+    row.startedAt ??= stored.startedAt;
+    row.oomKilled ??= stored.oomKilled;
+    row.restartCount ??= stored.restartCount;
+  }
+  row.exit = known;
   toContainerRow(row);
   return true;
+}
+
+/** Returns whether the stored row of a container may have an exit, or a reason, that these facts lack. */
+export const mayLackExit = (container: Container): boolean =>
+  container.exit ? container.exit.reason === 'unknown' : mayHaveExit(container);
+
+/** Returns whether a container can have an exit that the agent did not report. */
+const mayHaveExit = ({ state, oomKilled }: Container): boolean =>
+  ENDED_FOR_GOOD.includes(state) || (UNSTARTED_STATES.includes(state) && typeof oomKilled !== 'boolean');
+
+/** The states of a container that ended and is not being restarted. */
+const ENDED_FOR_GOOD: readonly string[] = [...ENDED_STATES, 'dead'];
+
+/** Returns whether a container that was reported without an exit ended as `known` says, after this start. */
+function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: ContainerExit, start: string | null): boolean {
+  if (startedAt !== null && startedAt !== start) return false;
+  if (UNSTARTED_STATES.includes(state)) return known.reason === 'failed_to_start';
+  return exitCode === null || exitCode === known.code;
 }
 
 /**

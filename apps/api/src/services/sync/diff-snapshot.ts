@@ -1,7 +1,7 @@
 import { fieldsWith, type Container, type FieldsWith } from '@muster/contracts';
 import { containerChanges, toEventDraft, type EventDraft } from './container-changes.js';
 import { isList, sameFields, sameValues } from './field-comparison.js';
-import { keepKnownReason, type ContainerFacts, type ContainerRow } from './container-row.js';
+import { keepKnownExit, type ContainerFacts, type ContainerRow } from './container-row.js';
 import { createYielder } from '../../lib/yielder.js';
 import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-counts.js';
 
@@ -34,14 +34,16 @@ export interface SnapshotDiff {
   events: EventDraft[];
   /** Number of unchanged rows. */
   unchanged: number;
+  /** Whether a row keeps an exit that the snapshot does not contain. */
+  keepsExit: boolean;
   /** By how much the counts of the host's present containers change. */
   totalChanges: ContainerTotals;
 }
 
 /**
  * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows that
- * it does not name are left unchanged, except those in `removedIds`. A known cause of an exit replaces an unknown cause
- * of the same exit in `incoming`.
+ * it does not name are left unchanged, except those in `removedIds`. A stored exit replaces one in `incoming` whose cause
+ * is unknown, and one that is missing.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],
@@ -64,13 +66,17 @@ export function diffSnapshot(
     } else if (before.equal) {
       diff.unchanged += 1;
     } else if (before.removed) {
+      diff.keepsExit = keepKnownExit(row, before.row) || diff.keepsExit;
       tally.add(row);
       diff.writes.push(row);
       diff.events.push(toLifecycleEvent('reappeared', row, null, row.state));
     } else {
-      if (keepKnownReason(row, before.row) && isStored(row, before.row)) {
-        diff.unchanged += 1;
-        continue;
+      if (keepKnownExit(row, before.row)) {
+        diff.keepsExit = true;
+        if (isStored(row, before.row)) {
+          diff.unchanged += 1;
+          continue;
+        }
       }
       tally.remove(before.row);
       tally.add(row);
@@ -103,6 +109,7 @@ export const emptyDiff = (unchanged: number): SnapshotDiff => ({
   removals: [],
   events: [],
   unchanged,
+  keepsExit: false,
   totalChanges: NO_TOTALS,
 });
 
@@ -113,6 +120,7 @@ export function appendDiff(diff: SnapshotDiff, more: SnapshotDiff): void {
   diff.removals.push(...more.removals);
   diff.events.push(...more.events);
   diff.unchanged += more.unchanged;
+  diff.keepsExit ||= more.keepsExit;
   diff.totalChanges = addTotals(diff.totalChanges, more.totalChanges);
 }
 

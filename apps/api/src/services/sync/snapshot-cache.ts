@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { RawBody } from './body-bytes.js';
 
-/** A host's last snapshot that is known to equal the host's rows. */
+/** A host's last snapshot, which is known to equal the host's rows. */
 export interface CachedSnapshot {
   /**
    * The host's revision when snapshot and rows were equal. `writeSnapshot` checks whether the host still has this
@@ -9,6 +9,8 @@ export interface CachedSnapshot {
    */
   revision: number;
   digest: string | null;
+  /** Whether rows may have exits, or reasons of exits, that the body lacks (`keepKnownExit`). */
+  mayLackExits: boolean;
   /** The body as received, possibly compressed. */
   body: Pick<RawBody, 'bytes' | 'encoding'>;
   /** The offsets of the containers in the decompressed body; null if they have not been computed. */

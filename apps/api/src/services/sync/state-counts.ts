@@ -35,13 +35,14 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /**
- * Splits the counts into states, healths and reasons of exits. Earlier versions of Muster stored every state as a key,
+ * Splits the counts into states, healths, reasons of exits and infra containers. Earlier versions of Muster stored every state as a key,
  * so the counts of states that Docker does not define are added up as `other`.
  */
 export function splitStateCounts(counts: StateCounts): {
   containersByState: Record<string, number>;
   containersByHealth: Record<string, number>;
   containersByExitReason: Record<string, number>;
+  infraCount: number;
 } {
   const containersByState: Record<string, number> = {};
   const containersByHealth: Record<string, number> = {};
@@ -57,7 +58,7 @@ export function splitStateCounts(counts: StateCounts): {
       containersByState[key] = (containersByState[key] ?? 0) + count;
     }
   }
-  return { containersByState, containersByHealth, containersByExitReason };
+  return { containersByState, containersByHealth, containersByExitReason, infraCount: counts[INFRA_KEY] ?? 0 };
 }
 
 type Counted = Pick<ContainerFacts, 'state' | 'health' | 'exitCode' | 'exit' | 'truncated' | 'isInfra'>;
@@ -96,8 +97,8 @@ export class StateTally {
   #truncated = 0;
   #failed = 0;
 
-  add(container: Counted): void {
-    this.#add(container, 1);
+  add(container: Counted, count = 1): void {
+    this.#add(container, count);
   }
 
   remove(container: Counted): void {

@@ -19,7 +19,8 @@ export async function syncByDigest(
   if (reported === null || reported === 'later') return null;
   const { revision, containerCount } = reported;
   // A sync by text requires that this version's parser has written the rows.
-  if (cached === undefined && isOwnDigest) cache.set(hostId, { revision, digest, ...reader.cacheEntry() });
+  if (cached === undefined && isOwnDigest)
+    cache.set(hostId, { revision, digest, mayLackExits: true, ...reader.cacheEntry() });
   const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
   return { hostId, applied: true, ...counts, revision, digest, cadence };
 }

@@ -4,13 +4,14 @@ import { HostDeletedError, UnavailableError } from '../../errors.js';
 import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { applyDiff } from './apply-diff.js';
 import type { ContainerRow } from './container-row.js';
-import { diffSnapshotWithYields } from './diff-snapshot.js';
+import { countContainers } from './count-containers.sql.js';
+import { diffSnapshotWithYields, type SnapshotDiff } from './diff-snapshot.js';
 import { findHostLock } from './find-host-lock.sql.js';
 import { checkOrder, type OrderResult } from './order.js';
 import { readHostState, type HostState } from './read-host-state.sql.js';
 import type { ReceivedSnapshot, SyncParts } from './received-snapshot.js';
 import { recordStaleSnapshot } from './record-stale-snapshot.sql.js';
-import { totalsOf } from './state-counts.js';
+import { addTotals, totalsOf, type ContainerTotals } from './state-counts.js';
 import { presentCount } from './write-snapshot.sql.js';
 
 /**
@@ -38,6 +39,7 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const rows = await snapshot.reader.rows();
   // While replicas of an earlier version run, they and this one would write the same rows in turn.
   const derivesMissing = snapshot.isOwnDigest;
+  let keepsExit = false;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const host = await readHostState(db, hostId, rows, { complete, removedIds, derivesMissing });
     if (host === null) throw new HostDeletedError();
@@ -48,8 +50,10 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
       return staleSummary(hostId, rows, host, verdict, cadence);
     }
     const diff = await diffSnapshotWithYields(host.containers, rows, { complete, removedIds });
+    // An earlier attempt may have completed the rows.
+    keepsExit = diff.keepsExit ||= keepsExit;
     // Count the totals from the rows, because another version of Muster may have counted the stored totals differently.
-    const totals = complete ? totalsOf(rows) : null;
+    const totals = complete ? totalsOf(rows) : await totalsOfAll(db, hostId, host, diff);
     if (!complete) requireContainerLimit(host.containerCount, presentCount(diff, complete));
     const summary = await applyDiff(parts, snapshot, { base: host, diff, totals });
     if (summary !== null) return summary;
@@ -57,6 +61,20 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
     await waitUntilUnlocked(db, hostId);
   }
   throw new UnavailableError('Conflicting concurrent snapshots for this host. Retry.');
+}
+
+/**
+ * Returns the counts after an incomplete snapshot. A host with more containers than fit into a snapshot never sends a
+ * complete one, which would correct counts of another version of Muster, so its rows are counted. Returns null if the
+ * last snapshot was complete: then the changes are added to the stored counts.
+ */
+async function totalsOfAll(
+  db: Database,
+  hostId: string,
+  { digest }: HostState,
+  { totalChanges }: SnapshotDiff,
+): Promise<ContainerTotals | null> {
+  return digest === null ? addTotals(await countContainers(db, hostId), totalChanges) : null;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,8 +1,8 @@
-import type { Container, SyncSummary } from '@muster/contracts';
+import type { SyncSummary } from '@muster/contracts';
 import { createYielder, type Yielder } from '../../lib/yielder.js';
 import { applyDiff } from './apply-diff.js';
 import { createBodyReader, type BodyReader } from './body-reader.js';
-import { toContainerFacts, toContainerRow, type ContainerRow } from './container-row.js';
+import { mayLackExit, toContainerFacts, toContainerRow, type ContainerRow } from './container-row.js';
 import {
   appendDiff,
   diffSnapshot,
@@ -17,8 +17,8 @@ import type { CachedSnapshot } from './snapshot-cache.js';
 
 /**
  * Compares a snapshot with the host's last body, and writes the differences on the condition that the host still has
- * the cached revision. Returns null if nothing is cached, if containers were added, removed or reordered, if a changed
- * container ended for an unknown reason, or if the condition does not hold.
+ * the cached revision. Returns null if nothing is cached, if containers were added, removed or reordered, if the row of
+ * a changed container may have an exit that the bodies lack, or if the condition does not hold.
  */
 export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): Promise<SyncSummary | null> {
   const cached = parts.cache.get(snapshot.hostId);
@@ -26,7 +26,9 @@ export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): 
   // `SnapshotWrite.base`).
   if (cached === undefined || cached.digest === null || !snapshot.complete) return null;
   const diff = await diffBodies(cached, snapshot.reader);
-  return diff && applyDiff(parts, snapshot, { base: { ...cached, observedAt: null }, diff, totals: null });
+  if (diff === null) return null;
+  diff.keepsExit ||= cached.mayLackExits;
+  return applyDiff(parts, snapshot, { base: { ...cached, observedAt: null }, diff, totals: null });
 }
 
 /** Maximum number of containers that are compared without yielding, which takes a few milliseconds. */
@@ -36,9 +38,9 @@ const CHUNK_CONTAINERS = 200;
 const CHUNK_BYTES = 24 * 1024;
 
 /**
- * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows, except that a row
- * may hold a known exit reason where the body has `unknown`. Detects only updates, and returns null if containers were
- * added, removed or reordered, if a container is invalid, or if a changed container ended for an unknown reason.
+ * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows, except that rows
+ * may have exits that it lacks. Detects only updates, and returns null if containers were added, removed or reordered, if
+ * a container is invalid, or if the row of a changed container may have an exit that the bodies lack.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
@@ -51,7 +53,7 @@ async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<S
   const step = Math.min(CHUNK_CONTAINERS, perPiece);
   for (let start = 0; start < differingIndexes.length; start += step) {
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
-    const piece = await diffElements([before, after], differingIndexes.slice(start, start + step), yielder);
+    const piece = await diffElements([before, after], differingIndexes.slice(start, start + step), cached, yielder);
     if (piece === null) return null;
     appendDiff(diff, piece);
   }
@@ -62,6 +64,7 @@ async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<S
 async function diffElements(
   [before, after]: readonly [SplitBody, SplitBody],
   indexes: readonly number[],
+  { mayLackExits }: CachedSnapshot,
   yielder: Yielder,
 ): Promise<SnapshotDiff | null> {
   const stored: StoredContainer[] = [];
@@ -71,7 +74,7 @@ async function diffElements(
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     const current = decodeElement(after, index);
     if (previous === null || current === null || previous.dockerId !== current.dockerId) return null;
-    if (hasUnknownReason(previous) || hasUnknownReason(current)) return null;
+    if (mayLackExits && (mayLackExit(previous) || mayLackExit(current))) return null;
     const { dockerId } = previous;
     const equal = isSameContainer(previous, current);
     stored.push(equal ? { dockerId, equal } : { dockerId, equal, removed: false, row: toContainerFacts(previous) });
@@ -79,6 +82,3 @@ async function diffElements(
   }
   return diffSnapshot(stored, rows, { complete: true });
 }
-
-/** Returns whether the stored row may have a known reason that this body lacks. */
-const hasUnknownReason = ({ exit }: Container): boolean => exit?.reason === 'unknown';

@@ -8,6 +8,8 @@ import {
 import { LongText, type Database, type Prisma, type Statement } from '@muster/db';
 import type { SnapshotDiff } from './diff-snapshot.js';
 import { isList } from './field-comparison.js';
+import { toLoopSteps } from './container-loops.js';
+import { LOOP_STEPS, LOOPING_EVENT } from './loop.sql.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
 import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yielder.js';
@@ -42,6 +44,8 @@ export interface SnapshotWrite {
   heartbeatSeconds: number;
   /** When the containers were listed, according to the host's clock. This time is recorded with the events. */
   eventsObservedAt: Date;
+  /** Whether the exits of looping containers are recorded in one event `looping` an hour, instead of one by one. */
+  foldsLoops: boolean;
 }
 
 export interface HostVersion {
@@ -93,6 +97,7 @@ const PATCHED_FIELDS = fieldsWith('change', 'life');
 
 /** The columns whose values are derived from configuration fields. */
 const DERIVED = '"workloadKind", project, service, instance, "isInfra"';
+const DERIVED_INPUT = DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'r.$&');
 const DERIVED_TYPES = '"workloadKind" text, project text, service text, instance text, "isInfra" boolean';
 
 /** Returns the new value of a field of a row that is written completely. */
@@ -158,44 +163,86 @@ const GUARD = formatAssignments({
 /** The value of `changedAt` that is inserted. `-infinity` means "keep the stored `changedAt`". Only updates use it. */
 const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
 
-const WRITTEN = `), written AS (
+/** The assignments of a row's loop if the row is written completely. */
+const KEPT_LOOP = `,
+        "exitTimes" = CASE WHEN cardinality(excluded."exitTimes") > 0 THEN excluded."exitTimes" ELSE stored."exitTimes" END,
+        loop = CASE WHEN excluded."exitTimes" IS NULL THEN stored.loop ELSE excluded.loop END,
+        "loopingSince" = CASE WHEN excluded."exitTimes" IS NULL THEN stored."loopingSince" ELSE excluded."loopingSince" END`;
+
+/**
+ * In an inserted row, `exitTimes` is null if the row has no step in `loops`, and its loop is kept. If the step is not an
+ * exit, `exitTimes` is empty and is kept, and the loop is updated.
+ */
+const writtenRows = (loops: boolean): string => {
+  const rows = `json_to_recordset(${loops ? '$22' : '$21'}::json) AS r(
+        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
+        changed boolean)`;
+  return `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
-        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId")
+        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId"${loops ? ', "exitTimes", loop, "loopingSince"' : ''})
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
-        ${DERIVED}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
+        ${DERIVED_INPUT}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
         guard."organizationId"
-      FROM guard, json_to_recordset($21::json) AS r(
-        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
-        changed boolean)
+        ${loops ? `, CASE WHEN r."hasStep" THEN COALESCE(r.times, '{}') END, r.loop, r.since` : ''}
+      FROM guard CROSS JOIN ${loops ? withSteps(rows, 'r') : rows}
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
         (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
         "changedAt" = CASE WHEN excluded."changedAt" = '-infinity' THEN stored."changedAt" ELSE excluded."changedAt" END,
-        "removedAt" = NULL
+        "removedAt" = NULL ${loops ? KEPT_LOOP : ''}
       RETURNING (xmax = 0) AS inserted
     `;
+};
 
-const GONE = `), gone AS (
+// `exit` stays, because the container may reappear, and its agent may no longer know why it ended.
+const goneRows = (loops: boolean): string => `), gone AS (
       UPDATE containers SET
-        state = 'exited', status = '', health = NULL, "exitCode" = NULL, exit = NULL, digest = '',
-        "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
+        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
+        ${loops ? 'loop = NULL, "loopingSince" = NULL,' : ''} "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY ($22::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY (${loops ? '$23' : '$22'}::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
+/** Computes the new loops of containers, before their rows are written. */
+const LOOPS = `), loops AS MATERIALIZED (
+      ${LOOP_STEPS}`;
+
+/** The assignments of a row's loop if the row is patched. */
+const PATCHED_LOOP = `,
+        "exitTimes" = COALESCE(p.times, stored."exitTimes"),
+        loop = CASE WHEN p."hasStep" THEN p.loop ELSE stored.loop END,
+        "loopingSince" = CASE WHEN p."hasStep" THEN p.since ELSE stored."loopingSince" END`;
+
+/**
+ * Joins input rows (alias `row`) with their steps. PostgreSQL does not know how many rows either of them has. Without
+ * `OFFSET 0`, it would compare each row with each step: 100 million times if all containers of a large host end.
+ */
+const withSteps = (rows: string, row: string): string => `(
+        SELECT ${row}.*, l."dockerId" IS NOT NULL AS "hasStep", l.times, l.loop, l.since
+        FROM ${rows} LEFT JOIN loops AS l ON l."dockerId" = ${row}."dockerId" OFFSET 0) AS ${row}`;
+
+const PATCH_ROWS = `json_to_recordset($11::json) AS p(
+        "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
+        changed boolean)`;
+
+const ENDED_LOOPS = `SELECT pg_current_xact_id()::text::bigint, guard.id, ${LOOPING_EVENT}, ${ORDER.receivedAt},
+        guard."organizationId"
+      FROM guard, loops AS l WHERE l.ended IS NOT NULL
+      UNION ALL`;
+
 /**
  * Builds the statement. `whole` is true if the statement must also add, remove or fully rewrite rows; otherwise it only
- * patches existing rows. Most snapshots with changes only patch one or two containers, and unused parts of a statement
- * would be a large share of its cost.
+ * patches existing rows. `loops` is true if it must also count exits or record loops (`LoopStep`). Most snapshots with
+ * changes only patch one or two containers, and unused parts of a statement would be a large share of its cost.
  */
-const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
+const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; loops: boolean }): Statement => ({
   name,
   text: `
     WITH locked AS (
-      SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
+      SELECT id, "observedAt" AS "previousAt" FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     ), guard AS (
       UPDATE hosts SET
       ${GUARD}
@@ -204,40 +251,47 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
         AND ($18::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $19::timestamptz)
         AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
-      RETURNING hosts.id, "organizationId", revision, digest
-    ${whole ? WRITTEN : ''}), patched AS (
+      RETURNING hosts.id, "organizationId", revision, digest, "previousAt"
+    ${loops ? LOOPS : ''}${whole ? writtenRows(loops) : ''}), patched AS (
       UPDATE containers AS stored SET
         ${eachField(PATCHED_FIELDS, (column, name) => `${column} = ${patchValue(column, name)}`)},
         health = p.health, "exitCode" = p."exitCode", digest = p.digest,
         "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
-      FROM guard, json_to_recordset($11::json) AS p(
-        "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
-        changed boolean)
+        ${loops ? PATCHED_LOOP : ''}
+      FROM guard CROSS JOIN ${loops ? withSteps(PATCH_ROWS, 'p') : PATCH_ROWS}
       WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
       RETURNING 1
-    ${whole ? GONE : ''}), recorded AS (
+    ${whole ? goneRows(loops) : ''}), recorded AS (
       INSERT INTO container_events (
         tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "exitReason", "workloadKind", project, service,
-        instance, image, "observedAt", "recordedAt", "organizationId")
+        instance, image, exits, "observedAt", "recordedAt", "organizationId")
+      ${loops ? ENDED_LOOPS : ''}
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, $12::timestamptz,
+        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, NULL, $12::timestamptz,
         ${ORDER.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($13::json) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8, "exitReason" text,
-        "workloadKind" text, project text, service text, instance text, image text)
+        "workloadKind" text, project text, service text, instance text, image text, "inLoop" boolean)
+      ${loops ? 'WHERE e."inLoop" IS NULL OR e."dockerId" NOT IN (SELECT "dockerId" FROM loops WHERE folded)' : ''}
     )
     SELECT guard.revision, guard.digest,
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
       ((SELECT count(*) FROM patched)
         ${whole ? '+ (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)' : ''})::int AS updated,
-      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed
+      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed,
+      ${loops ? '(SELECT array_agg("dockerId") FROM loops WHERE folded)' : 'NULL'} AS folded
     FROM guard`,
 });
 
-type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
+type RowsWritten = Omit<SnapshotWritten, 'historyBytes'> & {
+  /** The `dockerId`s of the containers whose recurring events were not recorded. */
+  folded: string[] | null;
+};
 
-const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
-const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
+const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false, loops: false });
+const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true, loops: false });
+const WRITE_PATCHES_AND_LOOPS = writeStatement({ name: 'write_patches_and_loops', whole: false, loops: true });
+const WRITE_WHOLE_AND_LOOPS = writeStatement({ name: 'write_snapshot_and_loops', whole: true, loops: true });
 
 /** Maximum bytes that are written with the usual timeout. */
 const USUAL_BYTES_MAX = 1024 * 1024;
@@ -291,15 +345,31 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     base.observedAt,
     failed,
   ];
+  // The removal of a container ends its loop in any case.
+  const loopSteps = toLoopSteps(diff.events).filter(({ removed }) => removed || write.foldsLoops);
+  const loops = loopSteps.length > 0;
+  if (loops) values.push(JSON.stringify(loopSteps));
   const whole = diff.writes.length + diff.removals.length > 0;
-  const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
+  const statement = loops
+    ? whole
+      ? WRITE_WHOLE_AND_LOOPS
+      : WRITE_PATCHES_AND_LOOPS
+    : whole
+      ? WRITE_WHOLE
+      : WRITE_PATCHES;
   if (whole) values.push(await text(writes), diff.removals);
   const [written] = isLong
     ? await db.queryWithTimeout<RowsWritten>(statement, values, timeoutMs(bytes))
     : await db.query<RowsWritten>(statement, values);
   if (written === undefined) return null;
-  return { ...written, historyBytes: events.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) };
+  const { folded, ...result } = written;
+  const isFolded = new Set(folded);
+  const foldedEvents = diff.events.filter(({ dockerId, inLoop }) => inLoop && isFolded.has(dockerId));
+  return { ...result, historyBytes: byteLength(events) - byteLength(await stringifyWithYields(foldedEvents, yielder)) };
 }
+
+const byteLength = (pieces: readonly string[]): number =>
+  pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
 
 const toLongText = async (pieces: readonly string[], yielder: Yielder): Promise<LongText> =>
   new LongText(await encodeWithYields(pieces, yielder));

@@ -5,6 +5,7 @@ import { isNotFound } from '../../lib/api/client';
 import { containerQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { INFRA_MEANING, InfraMark } from '../../components/infra';
 import { IsolatedText } from '../../components/isolated-text';
 import { ItemNotFound } from '../../components/not-found';
 import { Note } from '../../components/note';
@@ -14,6 +15,7 @@ import { useTitle } from '../../lib/title';
 import { FRESHNESS, isCurrent } from '../../lib/container-status';
 import { ContainerFacts } from './facts';
 import { Labels } from './labels';
+import { FormerWorkload, Successor } from './successor';
 import { Timeline } from './timeline';
 import { WorkloadFact } from './workload-fact';
 
@@ -28,7 +30,8 @@ export function ContainerPage(): ReactNode {
     if (isNotFound(error)) {
       return (
         <ItemNotFound what="Container">
-          It may have been removed more than 7 days ago, its host may have been deleted, or the link is wrong.
+          It may have been removed more than 7 days ago, its host may have been deleted, or the link is wrong.{' '}
+          <FormerWorkload hostId={hostId} dockerId={dockerId} />
         </ItemNotFound>
       );
     }
@@ -50,8 +53,10 @@ export function ContainerPage(): ReactNode {
         <h1 className="break">
           <IsolatedText text={container.name} />
         </h1>
+        {container.isInfra && <InfraMark />}
         <StateBadge container={container} />
       </header>
+      {container.isInfra && <Note>Infra container: {INFRA_MEANING}</Note>}
       {!isDataCurrent && container.removedAt === null && (
         <Note kind="warning">
           {FRESHNESS[container.hostFreshness].meaning}
@@ -65,7 +70,8 @@ export function ContainerPage(): ReactNode {
       )}
       {container.removedAt !== null && (
         <Note>
-          Removed <Age at={container.removedAt} />. Its last state is kept for up to 7 days.
+          Removed <Age at={container.removedAt} />. Its last state is kept for up to 7 days.{' '}
+          <Successor container={container} />
         </Note>
       )}
       <div className="columns container-columns">
@@ -75,7 +81,7 @@ export function ContainerPage(): ReactNode {
           </h2>
           <dl className="facts">
             <ContainerFacts container={container} />
-            <WorkloadFact workload={container.workload} />
+            <WorkloadFact hostId={container.hostId} workload={container.workload} />
             <dt>First seen</dt>
             <dd>
               <DateTime at={container.firstSeenAt} />

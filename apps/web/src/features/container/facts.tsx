@@ -1,5 +1,5 @@
 import type { ContainerFieldName, ContainerView } from '@muster/contracts';
-import { describeExit, knownExit } from '@muster/contracts/exit-words';
+import { describeExit, knownExit } from '@muster/contracts/describe-exit';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { CopyButton } from '../../components/copyable';
@@ -7,7 +7,7 @@ import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { isCurrent } from '../../lib/container-status';
-import { formatPort, formatPortRange, publishedPorts } from '../../lib/format-port';
+import { formatPort, formatPortRange, formatProtocol, publishedPorts } from '../../lib/format-port';
 import { formatDuration } from '../../lib/format-time';
 import { toPlainText } from '../../lib/plain-text';
 
@@ -18,12 +18,12 @@ type Fact = (container: ContainerView) => ReactNode;
  * field.
  */
 const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
-  image: ({ image }) => (
+  image: ({ image, imageId }) => (
     <>
       <dt>Image</dt>
       <dd>
         <Link to="/containers" search={{ image: [image] }} className="plain-link">
-          <ImageRef image={image} />
+          <ImageRef image={image} imageId={imageId} />
         </Link>
       </dd>
     </>
@@ -48,8 +48,7 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
               <li className="soft">
                 {unpublishedPorts
                   .map(
-                    ({ privatePort, type, count }) =>
-                      `${formatPortRange(privatePort, count)}${type === 'tcp' ? '' : `/${type}`}`,
+                    ({ privatePort, type, count }) => `${formatPortRange(privatePort, count)}${formatProtocol(type)}`,
                   )
                   .join(', ')}{' '}
                 (not published)
@@ -81,13 +80,13 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
   exit: ({ exit, exitCode, engineName }) =>
     exit && (
       <>
-        <dt>Reason</dt>
+        <dt>Exit reason</dt>
         <dd>
           <IsolatedText text={describeExit(knownExit({ exit, exitCode, engineName }))} />
         </dd>
         {exit.error !== '' && (
           <>
-            <dt>Message of the engine</dt>
+            <dt>Engine’s error</dt>
             <dd>
               <code>
                 <IsolatedText text={exit.error} />
@@ -103,7 +102,7 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
         )}
         {exit.finishedAt !== null && (
           <>
-            <dt>Ended</dt>
+            <dt>Exited</dt>
             <dd>
               <Age at={exit.finishedAt} />
             </dd>
@@ -161,11 +160,24 @@ const FACTS: Readonly<Record<ContainerFieldName, Fact | null>> = {
         </dd>
       </>
     ),
+  imageDigest: ({ imageDigest }) =>
+    imageDigest !== null && (
+      <>
+        <dt>Image digest</dt>
+        <dd className="with-copy">
+          <Link to="/containers" search={{ imageDigest: [imageDigest] }} title={toPlainText(imageDigest)}>
+            <code>
+              <IsolatedText text={imageDigest.replace(/^sha256:([0-9a-f]{12})[0-9a-f]{52}/, '$1')} />
+            </code>
+          </Link>
+          <CopyButton text={imageDigest} label="Copy full image digest" />
+        </dd>
+      </>
+    ),
   name: null,
   state: null,
   labels: null,
   truncated: null,
-  imageDigest: null,
 };
 
 /** The fields of a container as terms and descriptions. */

@@ -1,45 +1,46 @@
-import type { Workload, WorkloadKind } from '@muster/contracts';
+import type { Workload } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
+import { workloadSearch } from '../workload/search';
+import { PROJECT_TERMS, WORKLOAD_TERMS } from '../workload/words';
 
-const PROJECT_TERMS: Readonly<Record<Exclude<WorkloadKind, 'plain'>, string>> = {
-  compose: 'Compose project',
-  swarm: 'Swarm stack',
-  kubernetes: 'Namespace',
-  nomad: 'Nomad job',
-};
-
-/** The project and the service of a container, with links to all of their containers. A plain container has neither. */
-export function WorkloadFact({ workload: { kind, project, service, instance } }: { workload: Workload }) {
-  if (kind === 'plain') return null;
-  const ofProject = project === null ? {} : { project: [project] };
+/**
+ * The project of a container, with a link to all of its containers, and the service or the name of a plain container,
+ * with a link to the page of the workload.
+ */
+export function WorkloadFact({ hostId, workload }: { hostId: string; workload: Workload }) {
+  const { kind, project, service, instance } = workload;
+  const search = workloadSearch(hostId, workload);
   return (
     <>
-      {project !== null && (
+      {project !== null && kind !== 'plain' && (
         <>
           <dt>{PROJECT_TERMS[kind]}</dt>
           <dd>
-            <Link to="/containers" search={ofProject} className="plain-link">
+            <Link to="/containers" search={{ project: [project] }} className="plain-link">
               <IsolatedText text={project} />
             </Link>
           </dd>
         </>
       )}
-      {service !== null && (
+      {search !== null && (
         <>
-          <dt>Service</dt>
+          <dt>{kind === 'plain' ? 'Containers of this name' : WORKLOAD_TERMS[kind]}</dt>
           <dd>
-            <Link
-              to="/containers"
-              search={{ ...ofProject, service: [service], presence: 'all' }}
-              className="plain-link"
-            >
-              <IsolatedText text={service} />
+            <Link to="/workload" search={{ ...search, instance: undefined }} className="plain-link">
+              <IsolatedText text={service!} />
             </Link>
             {instance !== null && (
               <span className="soft">
                 {' '}
-                <IsolatedText text={instance} />
+                instance{' '}
+                {search.instance === undefined ? (
+                  <IsolatedText text={instance} />
+                ) : (
+                  <Link to="/workload" search={search}>
+                    <IsolatedText text={instance} />
+                  </Link>
+                )}
               </span>
             )}
           </dd>

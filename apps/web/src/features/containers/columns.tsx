@@ -1,29 +1,38 @@
-import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { ImageRef } from '../../components/image-ref';
+import { InfraMark } from '../../components/infra';
 import { IsolatedText } from '../../components/isolated-text';
 import { PortLinks } from '../../components/port-links';
 import { StateBadge } from '../../components/state-badge';
 import { Age } from '../../components/time';
 import type { Column } from '../../components/virtual-table';
+import type { ContainerRow } from './recreations';
 import type { ColumnId, SortKey } from './search';
 import { toPlainText } from '../../lib/plain-text';
 
 /** The definition of each column, including the name column. */
-export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<ContainerView, SortKey>>> = {
+export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<ContainerRow, SortKey>>> = {
   name: {
     title: 'Name',
     sort: 'name',
     width: 'minmax(11rem, 1.6fr)',
-    renderCell: ({ hostId, dockerId, name }) => (
-      <Link
-        to="/hosts/$hostId/containers/$dockerId"
-        params={{ hostId, dockerId }}
-        className="row-name clip"
-        title={toPlainText(name)}
-      >
-        <IsolatedText text={name} />
-      </Link>
+    renderCell: ({ hostId, dockerId, name, image, isInfra, nextImage }) => (
+      <>
+        <Link
+          to="/hosts/$hostId/containers/$dockerId"
+          params={{ hostId, dockerId }}
+          className="row-name clip"
+          title={toPlainText(name)}
+        >
+          <IsolatedText text={name} />
+        </Link>
+        {isInfra && <InfraMark />}
+        {nextImage !== undefined && (
+          <span className="mark soft" title={toPlainText(nextImage === image ? image : `${image} → ${nextImage}`)}>
+            being replaced
+          </span>
+        )}
+      </>
     ),
   },
   state: {
@@ -45,7 +54,7 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<Conta
     title: 'Image',
     sort: 'image',
     width: 'minmax(10rem, 1.7fr)',
-    renderCell: ({ image }) => <ImageRef image={image} />,
+    renderCell: ({ image, imageId }) => <ImageRef image={image} imageId={imageId} />,
   },
   ports: {
     title: 'Ports',

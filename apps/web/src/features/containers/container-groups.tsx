@@ -13,6 +13,7 @@ import { Icon } from '../../components/icons';
 import { isCurrent } from '../../lib/container-status';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, type ContainerSearch, type Group } from './search';
+import { mergeProjects } from './projects';
 import { IncompleteNote } from './incomplete-note';
 import { sortPropsOf, toFilters } from './sort';
 import { useContainerList } from './use-container-list';
@@ -24,12 +25,12 @@ type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 interface Heading {
   key: string;
   title: string;
-  /** The host of a project, or the number of hosts that use an image. Null if the group is a host. */
+  /** The host of a project, or the number of hosts of a project or an image. Null if the group is a host. */
   subtitle: string | null;
   /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];
-  containers: number;
-  running: number;
+  /** The number of containers, and how many of them run. Null if they are not counted. */
+  counts: { containers: number; running: number } | null;
   /** Whether the counts are current. */
   isDataCurrent: boolean;
   /** The filters that select the group's containers. */
@@ -52,6 +53,8 @@ export function ContainerGroups({
   switch (group) {
     case 'project':
       return <ProjectGroups search={search} onChange={onChange} />;
+    case 'service':
+      return <ServiceGroups search={search} onChange={onChange} />;
     case 'image':
       return <ImageGroups search={search} onChange={onChange} />;
     case 'host':
@@ -64,24 +67,55 @@ interface GroupingProps {
   onChange: ChangeSearch;
 }
 
-function ProjectGroups({ search, onChange }: GroupingProps) {
+/** The loaded projects that match the filter by project. A project of an orchestrator is one item for all hosts. */
+function useProjects(search: ContainerSearch) {
   const list = useInfiniteQuery(projectsQuery({ hostId: search.hostId }));
-  const headings = useMemo(
+  const projects = useMemo(
     () =>
-      (list.data?.pages.flatMap((page) => page.items) ?? [])
-        .filter(({ project }) => search.project === undefined || search.project.includes(project))
-        .map((project): Heading => ({
-          key: `${project.hostId} ${project.project}`,
-          title: project.project,
-          subtitle: project.hostName,
-          containers: project.containers,
-          running: project.running,
-          isDataCurrent: isCurrent(project.hostFreshness),
-          filters: { hostId: [project.hostId], project: [project.project] },
-        })),
+      mergeProjects(list.data?.pages.flatMap((page) => page.items) ?? []).filter(
+        ({ project }) => search.project === undefined || search.project.includes(project),
+      ),
     [list.data, search.project],
   );
+  return { list, projects };
+}
+
+function ProjectGroups({ search, onChange }: GroupingProps) {
+  const { list, projects } = useProjects(search);
+  const headings = useMemo(
+    () =>
+      projects.map(({ key, project, where, containers, running, isDataCurrent, hostId }): Heading => ({
+        key,
+        title: project,
+        subtitle: where,
+        counts: { containers, running },
+        isDataCurrent,
+        filters: { ...(hostId === undefined ? {} : { hostId }), project: [project] },
+      })),
+    [projects],
+  );
   return <GroupList what="projects" list={list} headings={headings} search={search} onChange={onChange} />;
+}
+
+function ServiceGroups({ search, onChange }: GroupingProps) {
+  const { list, projects } = useProjects(search);
+  const headings = useMemo(
+    () =>
+      projects.flatMap(({ key, project, where, services, isDataCurrent, hostId }) =>
+        services
+          .filter((service) => search.service === undefined || search.service.includes(service))
+          .map((service): Heading => ({
+            key: `${key} ${service}`,
+            title: `${project}/${service}`,
+            subtitle: where,
+            counts: null,
+            isDataCurrent,
+            filters: { ...(hostId === undefined ? {} : { hostId }), project: [project], service: [service] },
+          })),
+      ),
+    [projects, search.service],
+  );
+  return <GroupList what="services" list={list} headings={headings} search={search} onChange={onChange} />;
 }
 
 function ImageGroups({ search, onChange }: GroupingProps) {
@@ -94,8 +128,7 @@ function ImageGroups({ search, onChange }: GroupingProps) {
           key: image.image,
           title: image.image,
           subtitle: formatCount(image.hosts, 'host'),
-          containers: image.containers,
-          running: image.running,
+          counts: { containers: image.containers, running: image.running },
           isDataCurrent: true,
           filters: { image: [image.image] },
         })),
@@ -114,8 +147,7 @@ const headingOf = (host: Host): Heading => ({
   title: host.name,
   subtitle: null,
   problems: host.problems,
-  containers: host.containerCount,
-  running: host.containersByState['running'] ?? 0,
+  counts: { containers: host.containerCount, running: host.containersByState['running'] ?? 0 },
   isDataCurrent: isCurrent(host.freshness),
   filters: { hostId: [host.id] },
 });
@@ -181,7 +213,7 @@ function GroupList({
 function GroupSection({ heading, search, onChange }: GroupingProps & { heading: Heading }) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
-  const { title, subtitle, problems = [], containers, running, isDataCurrent } = heading;
+  const { title, subtitle, problems = [], counts, isDataCurrent } = heading;
   return (
     <section className={isDataCurrent ? 'group' : 'group is-stale'}>
       <h2 className="group-head">
@@ -202,9 +234,12 @@ function GroupSection({ heading, search, onChange }: GroupingProps & { heading: 
             </span>
           )}
           <ProblemNames problems={problems} />
-          <span className="group-counts soft">
-            {formatCount(containers, 'container')}, {running} {isDataCurrent ? 'running' : 'running (last known)'}
-          </span>
+          {counts !== null && (
+            <span className="group-counts soft">
+              {formatCount(counts.containers, 'container')}, {counts.running}{' '}
+              {isDataCurrent ? 'running' : 'running (last known)'}
+            </span>
+          )}
         </button>
       </h2>
       <div id={id}>{isOpen && <GroupRows heading={heading} search={search} onChange={onChange} />}</div>

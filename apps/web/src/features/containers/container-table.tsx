@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { VirtualTable } from '../../components/virtual-table';
 import type { Sort } from '../../lib/sort-order';
 import { COLUMN_DEFINITIONS } from './columns';
+import type { ContainerRow } from './recreations';
 import { COLUMNS, type ColumnId, type SortKey } from './search';
 import { nextSort } from './sort';
 
@@ -15,7 +16,7 @@ export function ContainerTable({
   onSort,
   ...rest
 }: {
-  rows: readonly ContainerView[];
+  rows: readonly ContainerRow[];
   /** The number of rows, or -1 if the number is unknown. */
   total: number;
   shownColumns: readonly ColumnId[];

@@ -5,6 +5,7 @@ import { Button } from '../../components/button';
 import { formatNumber } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { InfraToggle } from '../../components/infra';
 import { FilterEntry } from '../../components/filter-entry';
 import { Menu, MenuItem } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
@@ -17,6 +18,7 @@ import { IncompleteNote } from './incomplete-note';
 import { COLUMNS_DEFAULT, type ContainerSearch } from './search';
 import { sortPropsOf, toFilters } from './sort';
 import { useContainerList } from './use-container-list';
+import { useInfraCount } from './use-infra-count';
 
 const route = getRouteApi('/signed-in/containers');
 
@@ -72,17 +74,33 @@ function ContainerList({
       ...toFilters(search),
       count: true,
     });
+  const infraCount = useInfraCount(search);
   if (list.isError && rows === undefined) {
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
   if (rows === undefined || (isSearching && !list.isFetchNextPageError)) return <Loading what="containers" />;
-  if (total === 0) return <EmptyList search={search} />;
+  const infraToggle = infraCount !== null && (
+    <InfraToggle
+      count={infraCount}
+      isShown={search.infra === true}
+      onChange={(isShown) => onChange({ infra: isShown || undefined })}
+    />
+  );
+  if (total === 0) {
+    return (
+      <>
+        <EmptyList search={search} />
+        <p className="list-note soft">{infraToggle}</p>
+      </>
+    );
+  }
   return (
     <>
       <p className="list-note soft" role="status">
         {formatNumber(totalMin)}
         {total === -1 && '+'} {total === 1 ? 'container' : 'containers'}
         {list.isPlaceholderData && ' · updating…'}
+        {infraToggle}
         <RefreshListButton list={list} queryKey={queryKey} />
       </p>
       <ErrorNote error={list.isFetchNextPageError ? list.error : null} onRetry={() => void list.fetchNextPage()} />

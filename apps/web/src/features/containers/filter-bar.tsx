@@ -67,7 +67,7 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
       />
       <MenuSeparator />
       <MultiSelect
-        label="Exit"
+        label="Exit reason"
         options={EXIT_REASONS}
         selected={search.exitReason}
         onChange={(exitReason) => onChange({ exitReason })}
@@ -92,6 +92,10 @@ function StateMenu({ search, onChange }: { search: ContainerSearch; onChange: Ch
           { value: 'removed', label: 'Only' },
         ]}
       />
+      <MenuSeparator />
+      <MenuCheckbox checked={search.infra === true} onChange={(isShown) => onChange({ infra: isShown || undefined })}>
+        Show infra containers
+      </MenuCheckbox>
     </FilterMenu>
   );
 }
@@ -141,6 +145,7 @@ function LabelFilter({ search, onChange }: { search: ContainerSearch; onChange: 
 
 const GROUP_LABELS = {
   project: 'Grouped by project',
+  service: 'Grouped by service',
   image: 'Grouped by image',
   host: 'Grouped by host',
 } as const;

@@ -14,9 +14,12 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
   problem: undefined,
   exitReason: undefined,
   image: undefined,
+  imageDigest: undefined,
   label: undefined,
   project: undefined,
   service: undefined,
+  instance: undefined,
+  infra: undefined,
   presence: undefined,
 };
 
@@ -50,14 +53,16 @@ const FILTER_TITLES = {
   state: 'State',
   health: 'Health',
   image: 'Image',
+  imageDigest: 'Build',
   label: 'Label',
   project: 'Project',
   service: 'Service',
+  instance: 'Instance',
 } as const;
 
 /** Returns a chip for each active filter except hosts, whose names must first be requested from the API. */
 export function createChips(search: ContainerSearch): Chip[] {
-  const { q, presence } = search;
+  const { q, presence, infra } = search;
   return [
     ...(q === undefined ? [] : [{ key: 'q', label: '', text: `“${q}”`, change: { q: undefined } }]),
     ...freshnessChips(search),
@@ -68,16 +73,17 @@ export function createChips(search: ContainerSearch): Chip[] {
     })),
     ...(search.exitReason ?? []).map((value) => ({
       key: `exitReason ${value}`,
-      label: `Exit: ${EXIT_REASON_TITLES[value]}`,
+      label: `Exit reason: ${EXIT_REASON_TITLES[value]}`,
       change: { exitReason: removeValue(search.exitReason, value) },
     })),
-    ...(['state', 'health', 'image', 'label', 'project', 'service'] as const).flatMap((name) =>
-      (search[name] ?? []).map((value) => ({
-        key: `${name} ${value}`,
-        label: `${FILTER_TITLES[name]}:`,
-        text: value,
-        change: { [name]: removeValue(search[name], value) },
-      })),
+    ...(['state', 'health', 'image', 'imageDigest', 'label', 'project', 'service', 'instance'] as const).flatMap(
+      (name) =>
+        (search[name] ?? []).map((value) => ({
+          key: `${name} ${value}`,
+          label: `${FILTER_TITLES[name]}:`,
+          text: value,
+          change: { [name]: removeValue(search[name], value) },
+        })),
     ),
     ...(presence === undefined
       ? []
@@ -88,5 +94,8 @@ export function createChips(search: ContainerSearch): Chip[] {
             change: { presence: undefined },
           },
         ]),
+    ...(infra === undefined
+      ? []
+      : [{ key: 'infra', label: 'Including infra containers', change: { infra: undefined } }]),
   ];
 }

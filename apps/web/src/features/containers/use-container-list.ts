@@ -1,20 +1,22 @@
-import type { ContainerView } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo } from 'react';
 import { containersQuery, type ContainerFilters } from '../../lib/api/queries';
+import { mergeRecreations, type ContainerRow } from './recreations';
 
-const NO_ROWS: readonly ContainerView[] = [];
+const NO_ITEMS: readonly ContainerRow[] = [];
 
 /**
  * Reads a list of containers page by page. A page is incomplete if finding enough matches to fill it would take the API
  * too long. While no match has been found, the page after an incomplete page is requested automatically. Otherwise, it
- * is requested only when the user asks for it.
+ * is requested only when the user asks for it. The two containers of a recreation by Compose are one row.
  */
 export function useContainerList(filters: ContainerFilters) {
   const query = containersQuery(filters);
   const list = useInfiniteQuery(query);
   const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
-  const rows = useMemo(() => data?.pages.flatMap((page) => page.items) ?? NO_ROWS, [data]);
+  const items = useMemo(() => data?.pages.flatMap((page) => page.items) ?? NO_ITEMS, [data]);
+  const rows = useMemo(() => mergeRecreations(items), [items]);
+  const mergedCount = items.length - rows.length;
   const isIncomplete = hasNextPage && data?.pages.at(-1)?.incomplete === true;
   const isSearching = isIncomplete && rows.length === 0;
   const loadNextPage = useCallback(() => {
@@ -37,9 +39,9 @@ export function useContainerList(filters: ContainerFilters) {
       ? rows.length
       : countedTotal === undefined || totalIsExact === false
         ? -1
-        : Math.max(countedTotal, rows.length + 1),
+        : Math.max(countedTotal - mergedCount, rows.length + 1),
     /** Lower bound of the number of containers. */
-    totalMin: Math.max(rows.length, hasNextPage ? (countedTotal ?? 0) : 0),
+    totalMin: Math.max(rows.length, hasNextPage ? (countedTotal ?? 0) - mergedCount : 0),
     isIncomplete,
     /** Whether the search continues because no match has been found yet. */
     isSearching,

@@ -13,6 +13,7 @@ const KINDS_WITHOUT_VALUES: ReadonlySet<ContainerEvent['kind']> = new Set([
   'reappeared',
   'started',
   'unpaused',
+  'looping',
 ]);
 
 /** Kinds whose label is incomplete without the values before and after the change. */

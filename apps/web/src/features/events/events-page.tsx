@@ -31,7 +31,7 @@ const route = getRouteApi('/signed-in/events');
 export function EventsPage(): ReactNode {
   useTitle('Events');
   const search = route.useSearch();
-  const navigate = useNavigate();
+  const navigate = useNavigate({ from: '/events' });
   const updateSearch = (changes: Partial<EventSearch>): void =>
     void navigate({ to: '/events', search: (previous) => ({ ...previous, ...changes }), replace: true });
   const filters = { ...search, name: search.name };
@@ -79,7 +79,7 @@ export function EventsPage(): ReactNode {
           ))}
           <MenuSeparator />
           <MultiSelect
-            label="Exit"
+            label="Exit reason"
             options={EXIT_REASONS}
             selected={search.exitReason}
             onChange={(exitReason) => updateSearch({ exitReason })}
@@ -97,7 +97,7 @@ export function EventsPage(): ReactNode {
         {search.exitReason?.map((reason) => (
           <FilterChip
             key={reason}
-            label={`Exit: ${EXIT_REASON_TITLES[reason]}`}
+            label={`Exit reason: ${EXIT_REASON_TITLES[reason]}`}
             onRemove={() => updateSearch({ exitReason: removeValue(search.exitReason, reason) })}
           />
         ))}

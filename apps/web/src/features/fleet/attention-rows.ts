@@ -7,9 +7,10 @@ import type {
   HostAttentionFilter,
   HostAttentionKind,
 } from '@muster/contracts';
-import { describeExit, knownExit } from '@muster/contracts/exit-words';
+import { describeExit, knownExit } from '@muster/contracts/describe-exit';
 import type { StatusIcon } from '../../lib/container-status';
 import { formatCount, formatNumber } from '../../lib/format-count';
+import { workloadSearch, type WorkloadSearch } from '../workload/search';
 
 type LatestContainer = ContainerAttention['groups'][number]['latest'][number];
 
@@ -18,7 +19,8 @@ export type AttentionTarget =
   | { kind: 'host'; hostId: string }
   | { kind: 'hosts'; filter: HostAttentionFilter }
   | { kind: 'container'; hostId: string; dockerId: string }
-  | { kind: 'containers'; filter: ContainerAttentionFilter };
+  | { kind: 'containers'; filter: ContainerAttentionFilter }
+  | { kind: 'workload'; search: WorkloadSearch };
 
 /** A row of the list of problems: one host or container, or several with the same problem. */
 export interface AttentionRow {
@@ -98,7 +100,7 @@ function rowsOfContainerProblem({
     const base = { key: `${kind} ${image}`, icon };
     const [container] = latest;
     if (group.total === 1 && isComplete && container !== undefined) {
-      const { hostId, hostName, dockerId, name, since } = container;
+      const { hostName, name, since } = container;
       return {
         ...base,
         name,
@@ -106,7 +108,7 @@ function rowsOfContainerProblem({
         names: [hostName],
         note: '',
         times: [{ total: 1, since }],
-        target: { kind: 'container', hostId, dockerId },
+        target: targetOf(kind, container),
       };
     }
     return {
@@ -150,14 +152,26 @@ function someNames(items: readonly { name: string }[], total: number): Pick<Atte
  * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. According to
  * the shell's convention, codes above 128 are 128 plus the number of a signal.
  */
-function describeProblem(kind: ContainerProblemCode, container: Pick<LatestContainer, 'exit' | 'exitCode'>): string {
+/** A crash loop continues when its container is replaced, so it leads to the workload. */
+function targetOf(kind: ContainerProblemCode, { hostId, dockerId, workload }: LatestContainer): AttentionTarget {
+  const search = kind === 'crash_loop' ? workloadSearch(hostId, workload) : null;
+  return search === null ? { kind: 'container', hostId, dockerId } : { kind: 'workload', search };
+}
+
+/** Describes a crash loop: `Crash loop: 4 exits in 1 h, last code 1`. */
+function describeCrashLoop({ exit, exitCode, exits }: LatestContainer): string {
+  const loop = exits === null ? 'Crash loop' : `Crash loop: ${formatNumber(exits)} exits in 1 h`;
+  if (exit?.reason === 'oom' || exit?.reason === 'failed_to_start') {
+    return `${loop}, last exit: ${describeExit(knownExit({ exit, exitCode }))}`;
+  }
+  return exitCode === null ? loop : `${loop}, last code ${exitCode}`;
+}
+
+function describeProblem(kind: ContainerProblemCode, container: LatestContainer): string {
   const { problem } = CONTAINER_PROBLEMS[kind];
   const { exit, exitCode } = container;
   if (kind !== 'failed' && kind !== 'crash_loop') return problem;
-  if (kind === 'crash_loop') {
-    if (exit !== null) return `Crash loop, last exit: ${describeExit(knownExit(container))}`;
-    return exitCode === null ? problem : `Crash loop, last code ${exitCode}`;
-  }
+  if (kind === 'crash_loop') return describeCrashLoop(container);
   if (exit === null && exitCode === 137) return 'Killed (137), possibly out of memory';
   if (exitCode === 139 && exit?.reason !== 'oom') return 'Crashed (segmentation fault, 139)';
   if (exit === null && exitCode === null) return problem;

@@ -114,6 +114,12 @@ function TargetLink({ target, children }: { target: AttentionTarget; children: R
           {children}
         </Link>
       );
+    case 'workload':
+      return (
+        <Link to="/workload" search={target.search} className="concern">
+          {children}
+        </Link>
+      );
     case 'containers':
       return (
         <Link to="/containers" search={target.filter} className="concern">

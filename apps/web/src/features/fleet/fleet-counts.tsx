@@ -1,6 +1,6 @@
 import type { Summary } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
-import { formatNumber } from '../../lib/format-count';
+import { formatCount, formatNumber } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { StateIcon } from '../../components/state-icons';
@@ -45,6 +45,14 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
           byState={containers.current.byState}
           unhealthyCount={containers.current.byHealth['unhealthy'] ?? 0}
         />
+        {containers.current.infra > 0 && (
+          <p className="number-note">
+            <Link to="/containers" search={{ ...CURRENT_FILTERS, infra: true }}>
+              {formatCount(containers.current.infra, 'infra container')}
+            </Link>
+            , not counted
+          </p>
+        )}
       </div>
       {containers.lastKnown.total > 0 && (
         <div className="number-group is-stale">

@@ -7,6 +7,7 @@ import { useCanEdit } from '../../lib/session';
 import { formatNumber } from '../../lib/format-count';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { InfraToggle } from '../../components/infra';
 import { IsolatedText } from '../../components/isolated-text';
 import { ItemNotFound } from '../../components/not-found';
 import { Note } from '../../components/note';
@@ -117,21 +118,25 @@ export function HostPage(): ReactNode {
           <HostChart host={host} />
         </section>
       </div>
-      <HostContainers hostId={hostId} />
+      <HostContainers hostId={hostId} infraCount={host.infraCount} />
       <HostEvents hostId={hostId} />
     </>
   );
 }
 
-function HostContainers({ hostId }: { hostId: string }) {
+function HostContainers({ hostId, infraCount }: { hostId: string; infraCount: number }) {
+  const [showsInfra, setShowsInfra] = useState(false);
   const [sort, setSort] = useState<Sort<SortKey>>({ key: 'name', descending: false });
-  const filters = { hostId: [hostId], sort: formatSort(sort) };
+  const filters = { hostId: [hostId], infra: showsInfra || undefined, sort: formatSort(sort) };
   const { list, rows, total, onNearEnd } = useContainerList(filters);
   return (
     <section className="timeline" aria-labelledby="containers-title">
       <header className="section-head">
         <h2 id="containers-title">Containers</h2>
-        <Link to="/containers" search={{ hostId: [hostId] }} className="section-link">
+        <span className="soft">
+          <InfraToggle count={infraCount} isShown={showsInfra} onChange={setShowsInfra} />
+        </span>
+        <Link to="/containers" search={{ hostId: [hostId], infra: showsInfra || undefined }} className="section-link">
           Open in Containers
         </Link>
       </header>

@@ -1,18 +1,21 @@
+import type { ImageInUse } from '@muster/contracts';
+import { displayImage, splitReference } from '@muster/contracts/image-name';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { imagesQuery } from '../../lib/api/queries';
-import { formatNumber } from '../../lib/format-count';
+import { formatCount, formatNumber } from '../../lib/format-count';
 import { EmptyState } from '../../components/empty-state';
 import { FilterEntry } from '../../components/filter-entry';
-import { ImageRef } from '../../components/image-ref';
+import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { useTitle } from '../../lib/title';
-import { StateIcon } from '../../components/state-icons';
+import { groupImages, shortBuild } from './group-images';
+import { DriftBadge } from './drift-badge';
 
 const route = getRouteApi('/signed-in/images');
 
-/** The page with the images in use. An image is marked if its name refers to different builds. */
+/** The page with the images in use, grouped by repository. It marks images of which hosts run different builds. */
 export function ImagesPage(): ReactNode {
   useTitle('Images');
   const { q } = route.useSearch();
@@ -36,11 +39,12 @@ export function ImagesPage(): ReactNode {
         empty={<EmptyState title={q === undefined ? 'No images in use' : 'No matching images'} />}
       >
         {(items) => (
-          <div className="table" tabIndex={0} role="region" aria-label="Images">
+          <div className="table images" tabIndex={0} role="region" aria-label="Images">
             <table>
               <thead>
                 <tr>
-                  <th scope="col">Image</th>
+                  <th scope="col">Tag</th>
+                  <th scope="col">Builds</th>
                   <th scope="col" className="is-number">
                     Containers
                   </th>
@@ -50,37 +54,74 @@ export function ImagesPage(): ReactNode {
                   <th scope="col" className="is-number">
                     Hosts
                   </th>
-                  <th scope="col">Builds</th>
                 </tr>
               </thead>
-              <tbody>
-                {items.map((image) => (
-                  <tr key={image.image}>
-                    <td>
-                      <Link to="/containers" search={{ image: [image.image] }} className="plain-link">
-                        <ImageRef image={image.image} />
-                      </Link>
-                    </td>
-                    <td className="is-number">{formatNumber(image.containers)}</td>
-                    <td className="is-number">{formatNumber(image.running)}</td>
-                    <td className="is-number">{formatNumber(image.hosts)}</td>
-                    <td>
-                      {image.imageIds > 1 ? (
-                        <span className="state" title="This name refers to different image IDs.">
-                          <StateIcon icon="starting" />
-                          {formatNumber(image.imageIds)} different builds
-                        </span>
-                      ) : (
-                        <span className="soft">1</span>
-                      )}
-                    </td>
+              {groupImages(items).map(({ repository, images }) => (
+                <tbody key={repository ?? ''}>
+                  <tr className="image-group">
+                    <th scope="rowgroup" colSpan={5}>
+                      <code>
+                        <IsolatedText text={repository ?? '<none>'} />
+                      </code>
+                    </th>
                   </tr>
-                ))}
-              </tbody>
+                  {images.map((image) => (
+                    <ImageRow key={image.image} image={image} />
+                  ))}
+                </tbody>
+              ))}
             </table>
           </div>
         )}
       </ListStates>
     </>
   );
+}
+
+function ImageRow({ image }: { image: ImageInUse }) {
+  const { builds, drift, hosts, isExact } = image;
+  const [only] = builds;
+  const more = isExact ? '' : '+';
+  return (
+    <tr>
+      <td>
+        <Link to="/containers" search={{ image: [image.image] }} className="plain-link code">
+          <IsolatedText text={tagOf(image.image)} />
+        </Link>
+      </td>
+      <td>
+        <Link to="/image-builds" search={{ image: image.image }} className="image-builds">
+          {drift === 'none' ? (
+            <code>
+              <IsolatedText text={shortBuild(only?.imageDigest ?? only?.imageId) ?? 'unknown'} />
+            </code>
+          ) : (
+            <>
+              <DriftBadge image={image} /> on {formatCount(hosts, 'host')}
+            </>
+          )}
+        </Link>
+      </td>
+      <td className="is-number">
+        {formatNumber(image.containers)}
+        {more}
+      </td>
+      <td className="is-number">
+        {formatNumber(image.running)}
+        {more}
+      </td>
+      <td className="is-number">
+        {formatNumber(hosts)}
+        {more}
+      </td>
+    </tr>
+  );
+}
+
+/** Returns the tag, or the digest of a reference with a digest. An image without a name is identified by its id. */
+function tagOf(image: string): string {
+  const { repository, tag, digest } = splitReference(image);
+  if (repository === null) return displayImage({ image, imageId: null });
+  if (digest !== null) return `${tag ?? ''}@${shortBuild(digest)}`;
+  return tag ?? '(no tag)';
 }

@@ -9,7 +9,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { FreshnessBadge } from '../../components/state-badge';
 import { useTitle } from '../../lib/title';
-import { formatPortRange } from '../../lib/format-port';
+import { formatPortRange, formatProtocol } from '../../lib/format-port';
 import { StateIcon } from '../../components/state-icons';
 import { isCurrent, iconOfState } from '../../lib/container-status';
 
@@ -75,7 +75,7 @@ export function PortsPage(): ReactNode {
                     >
                       <td className="is-number">
                         <strong>{formatPortRange(item.publicPort, item.count)}</strong>
-                        {item.type !== 'tcp' && <span className="soft">/{item.type}</span>}
+                        <span className="soft">{formatProtocol(item.type)}</span>
                       </td>
                       <td>
                         <ListenAddress ip={item.ip} />
@@ -102,7 +102,7 @@ export function PortsPage(): ReactNode {
                           )}
                         </span>
                       </td>
-                      <td className="is-number soft">{item.privatePort}</td>
+                      <td className="is-number soft">{formatPortRange(item.privatePort, item.count)}</td>
                       <td>
                         <ImageRef image={item.image} />
                       </td>

@@ -90,6 +90,22 @@ export const containerQuery = (hostId: string, dockerId: string) =>
     queryFn: ({ signal }) => api.call('getContainer', { params: { hostId, dockerId } }, { signal }),
   });
 
+/** The query for the newest present containers of a workload. */
+export const successorsQuery = (filters: ContainerFilters) =>
+  queryOptions({
+    queryKey: ['containers', 'successors', filters],
+    queryFn: ({ signal }) =>
+      api.call('listContainers', { query: { ...filters, sort: '-firstSeenAt', limit: 20 } }, { signal }),
+  });
+
+/** The query for the last event of a container, which may no longer be stored. */
+export const lastEventQuery = (hostId: string, dockerId: string) =>
+  queryOptions({
+    queryKey: ['events', 'last', hostId, dockerId],
+    queryFn: ({ signal }) =>
+      api.call('listEvents', { query: { hostId: [hostId], dockerId: [dockerId], limit: 1 } }, { signal }),
+  });
+
 export const sessionsQuery = queryOptions({
   queryKey: ['sessions'],
   queryFn: ({ signal }) => api.call('listSessions', {}, { signal }),
@@ -223,6 +239,14 @@ export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
   pagedQuery(['images', filters], (page, options) =>
     api.call('listImages', { query: { ...filters, ...page } }, options),
   );
+
+/** The query for the builds of one image. Its key begins like that of the list, because the same changes make both stale. */
+export const imageBuildsQuery = (image: string) =>
+  queryOptions({
+    queryKey: ['images', 'builds', image],
+    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image } }, { signal }),
+    placeholderData: keepPreviousData,
+  });
 
 export const portsQuery = (filters: FiltersOf<'listPorts'>) =>
   pagedQuery(['ports', filters], (page, options) => api.call('listPorts', { query: { ...filters, ...page } }, options));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { describeExit, ExitReason, shortenEngineError } from '../src/index.js';
+import { describeExit, describeLoop, ExitReason, shortenEngineError, type LoopCode } from '../src/index.js';
 
 describe('the words for the end of a process', () => {
   test.each([
@@ -97,5 +97,26 @@ describe('the essential sentence of an engine’s message', () => {
         `${CREATE} ${EXEC} error during container init: error mounting "/a" to rootfs at "/b": not a directory: unknown`,
       ),
     ).toBe('error mounting "/a" to rootfs at "/b": not a directory');
+  });
+});
+
+describe('the words for the exits of a loop', () => {
+  const FIRST = '2026-03-01T12:00:00.000Z';
+  const coded = (...codes: (number | null)[]): LoopCode[] =>
+    codes.map((code) => ({ code, reason: 'crashed', count: 1 }));
+
+  test.each([
+    [57, 3_600, coded(1, 137), 'exited 57 times in 1 h, codes 1 and 137'],
+    [57, 3_540, coded(1, 1), 'exited 57 times in 1 h, code 1'],
+    [25, 1_800, coded(0), 'exited 25 times in 30 min, code 0'],
+    [9, 40, [], 'exited 9 times in 40 s'],
+    [9, 28_800, coded(null), 'exited 9 times in 8 h'],
+    [1, 0, coded(3), 'exited once, code 3'],
+    [60, 3_600, coded(1, 2, 3, 4, 5), 'exited 60 times in 1 h, codes 1, 2, 3 and 2 others'],
+    // The host's clock was set back.
+    [5, -60, coded(1), 'exited 5 times in 1 s, code 1'],
+  ])('of %d exits within %d s with the codes %j are "%s"', (count, seconds, codes, words) => {
+    const last = new Date(Date.parse(FIRST) + seconds * 1_000).toISOString();
+    expect(describeLoop({ count, first: FIRST, last, codes })).toBe(words);
   });
 });

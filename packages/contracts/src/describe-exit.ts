@@ -1,5 +1,6 @@
 import type { ContainerExit, ExitReason } from './container-exit.js';
 import { ERROR_REASONS, isErrorCode } from './exit-code.js';
+import type { LoopExits } from './loop-exits.js';
 
 /** What is known about the end of a container's process. */
 export interface KnownExit {
@@ -92,4 +93,29 @@ export function shortenEngineError(message: string): string {
     .replace(PREFIX, '')
     .replace(/: unknown$/, '')
     .trim();
+}
+
+/** Milliseconds of the units with which a period is described. */
+const UNITS = [
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** Formats the length of a period with its largest unit, such as `1 h` or `45 min`. */
+function periodText(ms: number): string {
+  const rounded = Math.max(1_000, ms);
+  // A period of almost an hour is an hour, because the first exit of an hour is rarely at its beginning.
+  const [unit, size] = UNITS.find(([, size]) => rounded >= size * 0.9) ?? UNITS[2];
+  return `${Math.max(1, Math.round(rounded / size))} ${unit}`;
+}
+
+/** Describes the exits of a loop in a few words, such as `exited 57 times in 1 h, codes 1 and 137`. */
+export function describeLoop({ count, first, last, codes }: LoopExits): string {
+  const times = count === 1 ? 'once' : `${count} times in ${periodText(Date.parse(last) - Date.parse(first))}`;
+  const known = [...new Set(codes.flatMap(({ code }) => (code === null ? [] : [String(code)])))];
+  if (known.length === 0) return `exited ${times}`;
+  if (known.length === 1) return `exited ${times}, code ${known[0]!}`;
+  const shown = known.length > 4 ? [...known.slice(0, 3), `${known.length - 3} others`] : known;
+  return `exited ${times}, codes ${shown.slice(0, -1).join(', ')} and ${shown.at(-1)!}`;
 }

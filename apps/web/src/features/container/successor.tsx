@@ -1,0 +1,58 @@
+import type { ContainerView, Workload } from '@muster/contracts';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { ImageRef } from '../../components/image-ref';
+import { IsolatedText } from '../../components/isolated-text';
+import { lastEventQuery, successorsQuery } from '../../lib/api/queries';
+import { isOfWorkload, workloadFilters, workloadSearch, workloadTitle, type WorkloadSearch } from '../workload/search';
+
+/** Leads from a removed container to the newest present container of its workload, and to the workload. */
+export function Successor({ container: { hostId, dockerId, image, workload } }: { container: ContainerView }) {
+  const search = workloadSearch(hostId, workload);
+  const { data } = useQuery({ ...successorsQuery(workloadFilters(search ?? {})), enabled: search !== null });
+  if (search === null) return null;
+  const successor = data?.items.find((one) => isOfWorkload(search, one.workload) && one.dockerId !== dockerId);
+  // Without an instance, other containers of the service are not its successors.
+  if (successor === undefined || (search.instance === undefined && workload.kind !== 'plain')) {
+    return <WorkloadLink search={search} />;
+  }
+  return (
+    <>
+      Replaced by{' '}
+      <Link
+        to="/hosts/$hostId/containers/$dockerId"
+        params={{ hostId: successor.hostId, dockerId: successor.dockerId }}
+      >
+        <IsolatedText text={successor.name} />
+      </Link>
+      {successor.hostId !== hostId && (
+        <>
+          {' '}
+          on <IsolatedText text={successor.hostName} />
+        </>
+      )}
+      {successor.image !== image && (
+        <>
+          : <ImageRef image={image} /> → <ImageRef image={successor.image} />
+        </>
+      )}
+      . <WorkloadLink search={search} />
+    </>
+  );
+}
+
+function WorkloadLink({ search }: { search: WorkloadSearch }) {
+  return (
+    <Link to="/workload" search={search}>
+      View all containers of <IsolatedText text={workloadTitle(search)} />
+    </Link>
+  );
+}
+
+/** Leads from the page of a container that is no longer stored to its workload, which its events show. */
+export function FormerWorkload({ hostId, dockerId }: { hostId: string; dockerId: string }) {
+  const { data } = useQuery(lastEventQuery(hostId, dockerId));
+  const workload: Workload | null = data?.items[0]?.workload ?? null;
+  const search = workload && workloadSearch(hostId, workload);
+  return search && <WorkloadLink search={search} />;
+}

@@ -1,0 +1,51 @@
+import { FLEET_WORKLOAD_KINDS, type Project } from '@muster/contracts';
+import { isCurrent } from '../../lib/container-status';
+import { formatCount } from '../../lib/format-count';
+
+/** A project as the list of groups shows it: on one host, or on all hosts of an orchestrator. */
+export interface ProjectGroup {
+  key: string;
+  project: string;
+  services: readonly string[];
+  /** The host, or the number of hosts. */
+  where: string;
+  containers: number;
+  running: number;
+  /** Whether all counts are current. */
+  isDataCurrent: boolean;
+  /** The hosts of the group; undefined for all hosts. */
+  hostId: string[] | undefined;
+}
+
+/** Returns one group for a project of an orchestrator on all its hosts, and one per host for all other projects. */
+export function mergeProjects(projects: readonly Project[]): ProjectGroup[] {
+  const groups = new Map<string, Project[]>();
+  for (const item of projects) {
+    const key = FLEET_WORKLOAD_KINDS.includes(item.kind)
+      ? `${item.kind} ${item.project}`
+      : `${item.hostId} ${item.project}`;
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  // Without a filter by host, a group would also find the containers of a Compose project of the same name.
+  const composed = new Set(
+    projects.flatMap(({ kind, project }) => (FLEET_WORKLOAD_KINDS.includes(kind) ? [] : project)),
+  );
+  return [...groups].map(([key, items]) => {
+    const [first] = items;
+    const { project, kind, hostName } = first!;
+    const isOfFleet = FLEET_WORKLOAD_KINDS.includes(kind);
+    return {
+      key,
+      project,
+      services: [...new Set(items.flatMap(({ services }) => services))].sort(),
+      where: items.length === 1 ? hostName : formatCount(items.length, 'host'),
+      containers: items.reduce((sum, { containers }) => sum + containers, 0),
+      running: items.reduce((sum, { running }) => sum + running, 0),
+      isDataCurrent: items.every(({ hostFreshness }) => isCurrent(hostFreshness)),
+      hostId: isOfFleet && !composed.has(project) ? undefined : items.slice(0, HOSTS_MAX).map(({ hostId }) => hostId),
+    };
+  });
+}
+
+/** Maximum number of hosts in a filter. */
+const HOSTS_MAX = 50;

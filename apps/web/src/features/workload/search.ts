@@ -1,0 +1,65 @@
+import { FLEET_WORKLOAD_KINDS, type Workload, type WorkloadKind } from '@muster/contracts';
+import { parseChoice, parseFirst } from '../../lib/search-params';
+
+const KINDS: readonly WorkloadKind[] = ['compose', 'swarm', 'kubernetes', 'nomad', 'plain'];
+
+/**
+ * The query parameters of a workload's page: a service, or one instance of it. They stay the same when a container is
+ * replaced. `hostId` is missing if the workload can move to another host.
+ */
+export interface WorkloadSearch {
+  kind?: WorkloadKind | undefined;
+  hostId?: string | undefined;
+  project?: string | undefined;
+  service?: string | undefined;
+  instance?: string | undefined;
+}
+
+export const parseWorkloadSearch = (search: Record<string, unknown>): WorkloadSearch => ({
+  kind: parseChoice(KINDS, search['kind']),
+  hostId: parseFirst(search['hostId']),
+  project: parseFirst(search['project']),
+  service: parseFirst(search['service']),
+  instance: parseFirst(search['instance']),
+});
+
+/**
+ * Returns whether a copy of the service keeps its instance when it is replaced: a numbered container or task, or a pod
+ * of a StatefulSet. Other pods and allocations get a new instance.
+ */
+const keepsInstance = ({ kind, instance }: Workload): boolean =>
+  kind === 'compose' || kind === 'swarm' || (kind === 'kubernetes' && /^\d{1,4}$/.test(instance ?? ''));
+
+/**
+ * Returns the parameters of the page of a container's workload, with the instance if a replacement keeps it. Returns
+ * null for a container of a project that belongs to no service.
+ */
+export function workloadSearch(hostId: string, workload: Workload): WorkloadSearch | null {
+  const { kind, project, service, instance } = workload;
+  if (service === null) return null;
+  return {
+    kind,
+    ...(FLEET_WORKLOAD_KINDS.includes(kind) ? {} : { hostId }),
+    ...(project === null ? {} : { project }),
+    service,
+    ...(instance !== null && keepsInstance(workload) ? { instance } : {}),
+  };
+}
+
+const listOf = (value: string | undefined): string[] | undefined => (value === undefined ? undefined : [value]);
+
+/** Returns the API's filters for the containers and the events of a workload. */
+export const workloadFilters = ({ hostId, project, service, instance }: WorkloadSearch) => ({
+  hostId: listOf(hostId),
+  project: listOf(project),
+  service: listOf(service),
+  instance: listOf(instance),
+});
+
+/** Returns whether a workload is the one that the parameters identify. The API cannot filter by kind. */
+export const isOfWorkload = (search: WorkloadSearch, { kind, project }: Workload): boolean =>
+  (search.kind === undefined || search.kind === kind) && (search.project ?? null) === project;
+
+/** Returns the title of a workload: `project/service`, or only its service. */
+export const workloadTitle = ({ project, service = '' }: WorkloadSearch): string =>
+  project === undefined ? service : `${project}/${service}`;

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { ExitReason } from './container-exit.js';
+
+const Timestamp = z.iso.datetime();
+
+/** Exits with the same code and the same reason. */
+export const LoopCode = z.object({
+  code: z.int().nullable(),
+  reason: ExitReason.nullable(),
+  count: z.int().min(1),
+});
+export type LoopCode = z.output<typeof LoopCode>;
+
+/**
+ * The exits that an event `looping` stands for. `first` and `last` are the times of the first and the last of them,
+ * according to the host's clock. `codes` lists the most frequent first, at most 16. It does not list exits that happened
+ * between two reports, of which only the number is known.
+ */
+export const LoopExits = z.object({
+  count: z.int().min(1),
+  first: Timestamp,
+  last: Timestamp,
+  codes: z.array(LoopCode),
+});
+export type LoopExits = z.output<typeof LoopExits>;

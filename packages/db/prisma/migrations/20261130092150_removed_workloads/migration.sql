@@ -1,0 +1,2 @@
+-- The removed containers of a workload. Lists filter by it.
+CREATE INDEX CONCURRENTLY "containers_removed_workload_idx" ON "containers" ("organizationId", (left(COALESCE("service", NULLIF("container_service"("labels"), '')), 200) COLLATE "C"), (left(COALESCE("project", NULLIF("container_project"("labels"), ''), ''), 200) COLLATE "C"), (left(COALESCE("instance", ''), 200) COLLATE "C"), "hostId") WHERE ("removedAt" IS NOT NULL);

@@ -1,0 +1,137 @@
+/**
+ * Compares the cost of snapshots in two versions of the API: CPU time of the container service and of PostgreSQL's
+ * backends. The versions take turns with each snapshot, so that a disturbance of the machine affects both. Needs Linux and PostgreSQL. Build the API
+ * first, then run `pnpm --filter @muster/e2e ingest-cost --help`. Prints Markdown tables.
+ */
+import type { Container } from '@muster/contracts';
+import { createCommandLine, parseArguments, runProgram, wholeNumber, type CommandIo } from '@muster/fleet/command-line';
+import { mainOf, startPostgresCluster, withDisposables } from '@muster/testkit';
+import { median, pairedRatio } from '@muster/testkit/report';
+import { buildOldVersion } from '../../test/support/old-version.js';
+import { diskUse } from './disk-use.js';
+import { createSide, type Cost, type Side, type Traffic } from './side.js';
+
+interface Options {
+  before: string;
+  rounds: number;
+  hosts: number;
+  containers: number;
+}
+
+/** Rounds in which the code is compiled. They do not count. */
+const WARM_UP_ROUNDS = 3;
+
+const CASES: Readonly<Record<string, Traffic>> = {
+  unchanged: { kind: 'none', percent: 0, perHost: 8, cached: true },
+  '10 % restarted': { kind: 'restarted', percent: 10, perHost: 4, cached: true },
+  '10 % restarted, rows compared': { kind: 'restarted', percent: 10, perHost: 2, cached: false },
+  '100 % restarted': { kind: 'restarted', percent: 100, perHost: 2, cached: true },
+  'first snapshot': { kind: 'first', percent: 0, perHost: 1, cached: true },
+};
+
+const commandLine = createCommandLine(
+  'ingest-cost',
+  `Compares the CPU time per snapshot of this checkout's built API with that of an earlier version.
+
+A version is a name in docs/benchmarks/baselines.json.`,
+)
+  .option('--before <version>', 'the earlier version', 'before-container-facts')
+  .option('--rounds <n>', 'number of rounds that count', wholeNumber(1, 1_000), 11)
+  .option('--hosts <n>', 'number of hosts that take part in a round', wholeNumber(1, 1_000), 8)
+  .option('--containers <n>', 'containers per host', wholeNumber(1, 5_000), 50);
+
+/** Removes the facts that only agents from version 0.4 on report. */
+function withoutFacts({
+  exit: _,
+  oomKilled: _o,
+  restartCount: _r,
+  imageDigest: _d,
+  ...container
+}: Container): Container {
+  return container;
+}
+
+/** Returns the costs of both sides in each round. */
+async function comparePair(
+  pair: readonly [Side, Side],
+  traffic: Traffic,
+  { rounds, hosts }: Pick<Options, 'rounds' | 'hosts'>,
+): Promise<[Cost[], Cost[]]> {
+  const costs: [Cost[], Cost[]] = [[], []];
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+    const senders = await Promise.all(pair.map((side) => side.prepare(traffic)));
+    const sums = pair.map((): Cost => ({ node: 0, postgres: 0 }));
+    globalThis.gc?.();
+    for (let index = 0; index < traffic.perHost * hosts; index++) {
+      // The order alternates, so that no version always has the first turn.
+      for (const place of index % 2 === 0 ? [0, 1] : [1, 0]) {
+        const { node, postgres } = await senders[place]!(index);
+        sums[place]!.node += node;
+        sums[place]!.postgres += postgres;
+      }
+    }
+    if (round >= 0) costs.forEach((own, place) => own.push(sums[place]!));
+  }
+  return costs;
+}
+
+async function run(
+  { before: version, rounds, hosts, containers }: Options,
+  { progress, write }: CommandIo,
+): Promise<number> {
+  const oldMain = (await buildOldVersion(version)).mainOf('api');
+  await withDisposables(async (use) => {
+    // No checkpoint and no autovacuum runs during a turn, because it would count for one version only.
+    const settings = {
+      shared_buffers: '512MB',
+      checkpoint_timeout: '1h',
+      max_wal_size: '8GB',
+      autovacuum: 'off',
+      jit: 'off',
+    };
+    const postgres = use(await startPostgresCluster({ durable: true, settings }), (each) => each.stop());
+    const common = { serverUrl: postgres.url, hosts, containers };
+    const open = async (name: string, main: string, convert: (container: Container) => Container) =>
+      use(await createSide({ ...common, name, main, convert }), (each) => each.close());
+    const keep = (container: Container) => container;
+    // Sides of one version share compiled code, so only one of them is compared at a time.
+    const pairs = [
+      [await open('before', oldMain, withoutFacts), await open('now', mainOf('api'), withoutFacts)],
+      [await open('before_facts', oldMain, withoutFacts), await open('facts', mainOf('api'), keep)],
+    ] as const;
+    write(
+      `| snapshot of ${containers} containers | before | now / before | Node | PostgreSQL | with facts / before | Node | PostgreSQL |\n`,
+    );
+    write('| --- | --- | --- | --- | --- | --- | --- | --- |\n');
+    for (const [name, traffic] of Object.entries(CASES)) {
+      const cells: string[] = [];
+      for (const pair of pairs) {
+        for (const side of pair) await side.vacuum();
+        const [before, after] = await comparePair(pair, traffic, { rounds, hosts });
+        const total = ({ node, postgres }: Cost) => node + postgres;
+        if (cells.length === 0) cells.push(`${(median(before.map(total)) / traffic.perHost / hosts).toFixed(2)} ms`);
+        for (const part of [total, ({ node }: Cost) => node, (cost: Cost) => cost.postgres]) {
+          const { median: middle, min, max } = pairedRatio(after.map(part), before.map(part))!;
+          cells.push(`${middle.toFixed(3)} (${min.toFixed(2)}–${max.toFixed(2)})`);
+        }
+      }
+      write(`| ${name} | ${cells.join(' | ')} |\n`);
+      progress(name);
+    }
+    const [before, facts] = await Promise.all([pairs[0][0], pairs[1][1]].map(({ url }) => diskUse(url)));
+    write('\n| table, index or column | bytes per row before | with facts |\n| --- | --- | --- |\n');
+    for (const [name, bytes] of facts!) {
+      const old = before!.get(name) ?? 0;
+      if (Math.abs(bytes - old) >= 0.5) write(`| ${name} | ${old.toFixed(0)} | ${bytes.toFixed(0)} |\n`);
+    }
+  });
+  return 0;
+}
+
+process.exitCode = await runProgram<Options>({
+  name: commandLine.name(),
+  isMeasurement: true,
+  parse: (args) => parseArguments(commandLine, args).opts<Options>(),
+  run,
+  knownErrors: [],
+});

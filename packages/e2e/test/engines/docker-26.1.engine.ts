@@ -1,0 +1,3 @@
+import { DOCKER_EXITS, describeEngine } from '../support/engines/stories.js';
+
+await describeEngine({ name: 'Docker', version: '26.1', releases: ['trixie'] }, DOCKER_EXITS);
