@@ -25,6 +25,7 @@ import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
+import { HostLabelList } from './host-labels';
 import { HostProblems } from './host-problems';
 
 const route = getRouteApi('/signed-in/hosts/$hostId');
@@ -82,6 +83,10 @@ export function HostPage(): ReactNode {
             <dt>Agent</dt>
             <dd>
               <IsolatedText text={host.agentVersion} />
+            </dd>
+            <dt>Labels</dt>
+            <dd>
+              <HostLabelList host={host} />
             </dd>
             <dt>Last snapshot</dt>
             <dd>
