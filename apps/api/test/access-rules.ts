@@ -19,7 +19,10 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
 };
 
 /** Valid required query parameters. */
-const QUERIES: Readonly<Partial<Record<OperationName, string>>> = { search: '?q=a' };
+const QUERIES: Readonly<Partial<Record<OperationName, string>>> = {
+  search: '?q=a',
+  getImageBuilds: '?image=nginx:1.29',
+};
 
 /** The lists that have items in every organization. */
 const NEVER_EMPTY: ReadonlySet<string> = new Set<OperationName>([

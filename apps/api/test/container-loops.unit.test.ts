@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, type ContainerInput } from '@muster/contracts';
 import { containerChanges } from '../src/services/sync/container-changes.js';
-import { toLoopSteps } from '../src/services/sync/container-loops.js';
+import { toLoopExits, toLoopSteps } from '../src/services/sync/container-loops.js';
 import { toContainerFacts } from '../src/services/sync/container-row.js';
-import { toLoopExits } from '../src/services/sync/index.js';
 import { container } from './fixtures.js';
 
 const facts = (changes: Partial<ContainerInput>) => toContainerFacts(Container.parse(container('a', { ...changes })));

@@ -100,7 +100,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(events)).toBe(32);
   });
 
-  test('have single events after restarts that nobody saw over several days', async () => {
+  test('have single events after several days of unreported restarts', async () => {
     const { clock } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);

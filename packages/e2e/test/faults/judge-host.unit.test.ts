@@ -43,7 +43,7 @@ const historyOf = (...generations: number[]): ContainerEvent[] =>
         exitCode: null,
         exitReason: null,
         image: null,
-    exits: null,
+        exits: null,
         workload: null,
         observedAt: AT,
         recordedAt: AT,

@@ -10,7 +10,7 @@ import { OTHER_STATE } from '../sync/index.js';
 export const NAME = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
 /** The beginning of the image, which is indexed in the same way. */
 export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
-/** What tells builds of an image apart: the digest or, if the container has none, the image's id. */
+/** Identifies a build of an image: the digest, or the image's id if the container has no digest. */
 export const BUILD_TEXT = Prisma.sql`COALESCE(c."imageDigest", c."imageId")`;
 /** The beginning of `BUILD_TEXT`, which is indexed. */
 export const BUILD = Prisma.sql`(left(${BUILD_TEXT}, 200) COLLATE "C")`;

@@ -6,7 +6,7 @@ import { Prisma } from '@muster/db';
 
 const textColumn = (sql: Prisma.Sql) => Prisma.sql`(left(${sql}, 200) COLLATE "C")`;
 
-// An empty label is no project or service, as in `deriveWorkload`.
+// An empty label counts as missing, as in `deriveWorkload`.
 const LABELED_PROJECT = Prisma.sql`NULLIF(container_project(c.labels), '')`;
 const LABELED_SERVICE = Prisma.sql`NULLIF(container_service(c.labels), '')`;
 

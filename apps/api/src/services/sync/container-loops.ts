@@ -1,4 +1,4 @@
-import { isErrorCode, type ExitReason } from '@muster/contracts';
+import { isErrorCode, type ExitReason, type LoopExits } from '@muster/contracts';
 import type { EventDraft } from './container-changes.js';
 
 /**
@@ -49,3 +49,24 @@ export function toLoopSteps(events: readonly EventDraft[]): LoopStep[] {
   }
   return [...steps.values()];
 }
+
+/** A loop as the column `exits` of an event stores it. */
+export interface StoredLoopExits {
+  count: number;
+  first: string;
+  last: string;
+  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
+  codes: Readonly<
+    Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
+  >;
+}
+
+/** Converts stored exits to those of an answer. The most frequent ones come first. */
+export const toLoopExits = ({ count, first, last, codes }: StoredLoopExits): LoopExits => ({
+  count,
+  first: new Date(first).toISOString(),
+  last: new Date(last).toISOString(),
+  codes: Object.values(codes)
+    .map(({ code, reason, count }) => ({ code, reason, count }))
+    .sort((a, b) => b.count - a.count || (a.code ?? -1) - (b.code ?? -1)),
+});

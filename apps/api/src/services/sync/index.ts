@@ -8,8 +8,8 @@ export { hostProblems } from './host-problems.js';
 export { cloneSuspectedFrom, hasProblem } from './host-problems.sql.js';
 export { createHostReports } from './host-reports.js';
 export { createSnapshotRefusals, type SnapshotRefusals } from './snapshot-refusals.js';
-export { NO_ERROR_REASONS } from './container-loops.js';
-export { recordEndedLoops, toLoopExits, type StoredLoopExits } from './loop.sql.js';
+export { NO_ERROR_REASONS, toLoopExits, type StoredLoopExits } from './container-loops.js';
+export { recordEndedLoops } from './loop.sql.js';
 export {
   splitStateCounts,
   exitKey,

@@ -3,7 +3,6 @@
  * while single exits are not recorded, their number (`loop`, since `loopingSince`). The statement that writes a
  * snapshot also updates these columns, so that each exit is either recorded or counted, once.
  */
-import type { ExitReason, LoopExits } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
 import { LOOP_CODES_MAX, LOOP_EXITS_MIN, LOOP_MS } from './container-loops.js';
 
@@ -25,7 +24,7 @@ const isWithinHour = (at: string): string => `${at} > ${OBSERVED_AT} - ${HOUR} A
 
 /**
  * The number of a step's exits that are stored with the time of this report. If the last report is more than an hour
- * old, the restarts that nobody saw may be just as old.
+ * old, the restarts between the two reports may be just as old.
  */
 const TIMED_EXITS = `CASE WHEN guard."previousAt" > $10::timestamptz - ${HOUR}
           THEN LEAST(s.exits, ${LOOP_EXITS_MIN}) ELSE 1 END`;
@@ -92,27 +91,6 @@ export const LOOPING_EVENT = `l."dockerId", l.name, 'looping', l.ended -> 'from'
         NULL, jsonb_build_object('count', l.ended -> 'count', 'first', l.ended -> 'first', 'last', l.ended -> 'last',
           'codes', l.ended -> 'codes'),
         (l.ended ->> 'last')::timestamptz`;
-
-/** A loop as the column `exits` of an event stores it. */
-export interface StoredLoopExits {
-  count: number;
-  first: string;
-  last: string;
-  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
-  codes: Readonly<
-    Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
-  >;
-}
-
-/** Converts stored exits to those of an answer. The most frequent ones come first. */
-export const toLoopExits = ({ count, first, last, codes }: StoredLoopExits): LoopExits => ({
-  count,
-  first: new Date(first).toISOString(),
-  last: new Date(last).toISOString(),
-  codes: Object.values(codes)
-    .map(({ code, reason, count }) => ({ code, reason, count }))
-    .sort((a, b) => b.count - a.count || (a.code ?? -1) - (b.code ?? -1)),
-});
 
 /**
  * Returns the condition that a container's loop has ended: it began an hour ago, or in the future, when the API's clock

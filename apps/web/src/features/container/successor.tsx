@@ -49,7 +49,7 @@ function WorkloadLink({ search }: { search: WorkloadSearch }) {
   );
 }
 
-/** Leads from the page of a container that is no longer stored to its workload, which its events show. */
+/** Shown for a container that is no longer stored: links to its workload, which is read from its last event. */
 export function FormerWorkload({ hostId, dockerId }: { hostId: string; dockerId: string }) {
   const { data } = useQuery(lastEventQuery(hostId, dockerId));
   const workload: Workload | null = data?.items[0]?.workload ?? null;

@@ -58,7 +58,7 @@ async function download({ name, releases }: EngineRelease, root: string): Promis
   const work = await mkdtemp(join(CACHE, 'work-'));
   try {
     const apt = await openRelease(work, releases);
-    // Since Debian 13, Docker's command line is a package of its own.
+    // Since Debian 13, Docker's command line is in a separate package.
     const packages = [
       ...COMMON,
       ...PACKAGES[name],

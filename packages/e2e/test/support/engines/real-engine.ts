@@ -8,7 +8,7 @@ import type { EngineRelease } from './engine-files.js';
 export const IMAGE = 'localhost/test/bb:1';
 const APPLETS = ['sh', 'sleep', 'true', 'false', 'test', 'touch', 'rm'];
 
-/** An engine that runs on a machine of its own. */
+/** An engine in its own simulated machine (see machine.ts). */
 export interface RealEngine {
   /** The engine's own version. */
   readonly version: string;
