@@ -98,6 +98,9 @@ export const FLEET_MAP_HOSTS_MAX = 20_000;
 /** Maximum number of values of one facet. */
 export const FACET_VALUES_MAX = 100;
 
+/** Maximum number of segments of one host's availability. */
+export const AVAILABILITY_SEGMENTS_MAX = 500;
+
 /** Maximum number of hosts that one request deletes. */
 export const HOST_DELETIONS_MAX = 100;
 
