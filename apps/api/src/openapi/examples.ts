@@ -293,7 +293,11 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   } satisfies contracts.AvailabilityPage,
   AvailabilityGroups: {
     ...WINDOW,
-    total: { hosts: 1, ratio: 0.96875, seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 } },
+    total: {
+      hosts: 1,
+      ratio: 0.96875,
+      seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+    },
     groups: [
       {
         value: 'prod',

@@ -118,7 +118,8 @@ export function createAvailabilityService(
 
   async function listByName(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage> {
     const { sort, limit } = query;
-    const cursor = query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'uuid']);
+    const cursor =
+      query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'uuid']);
     if (cursor) requireSameSort(cursor[0], sort);
     const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
     const after: NamePosition | null = cursor && [cursor[2], cursor[3]];
@@ -138,9 +139,7 @@ export function createAvailabilityService(
   async function listByRatio(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage> {
     const { sort, limit } = query;
     const cursor =
-      query.cursor === undefined
-        ? null
-        : decodeCursor(query.cursor, ['string', 'instant', 'string', 'string', 'uuid']);
+      query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'string', 'uuid']);
     if (cursor) requireSameSort(cursor[0], sort);
     const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
     const compare = byRatio(sort.descending);
@@ -199,14 +198,22 @@ export function createAvailabilityService(
   return {
     async ofHost(organizationId, hostId, window) {
       const reading = await begin(window);
-      const hosts = await readHosts(db, organizationId, { hostId: [hostId] }, reading.context, { after: null, limit: 1 });
+      const hosts = await readHosts(db, organizationId, { hostId: [hostId] }, reading.context, {
+        after: null,
+        limit: 1,
+      });
       for await (const [host, periods] of periodsOf(hosts, reading)) {
         const segments = coalesce(periods, AVAILABILITY_SEGMENTS_MAX);
         return {
           ...periodOf(window, reading),
           hostId: host.id,
           ...toAvailability(addPeriods(noTimes(), periods)),
-          segments: segments.map(({ from, to, state, reason }) => ({ from: isoOf(from), to: isoOf(to), state, reason })),
+          segments: segments.map(({ from, to, state, reason }) => ({
+            from: isoOf(from),
+            to: isoOf(to),
+            state,
+            reason,
+          })),
           isExact: periods.length <= AVAILABILITY_SEGMENTS_MAX,
         };
       }

@@ -27,11 +27,7 @@ export async function readHosts(
   organizationId: string,
   { hostId, hostLabel, groupBy }: HostSelection,
   context: FreshnessContext,
-  {
-    after,
-    descending = false,
-    limit,
-  }: { after: NamePosition | null; descending?: boolean; limit: number },
+  { after, descending = false, limit }: { after: NamePosition | null; descending?: boolean; limit: number },
 ): Promise<AvailabilityHost[]> {
   const conditions = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
   if (hostId) conditions.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
