@@ -5,7 +5,10 @@ import type { Outages } from './outages.js';
 export interface AvailabilityEvent {
   kind: 'host_enrolled' | 'host_stale' | 'host_offline' | 'host_back' | 'host_left' | 'engine_down' | 'engine_up';
   at: Date;
-  /** The last call before a silence that begins or ends with this event; null if it is not known. */
+  /**
+   * When what this event begins or ends began: the last call before a silence, or the time from which the engine was down.
+   * Null if it is not known.
+   */
   since: Date | null;
   /** What the host was until this event; null if it is not known. */
   before: 'stale' | 'offline' | null;
@@ -147,11 +150,12 @@ function engineDowntimes({ freshness }: HostNow, events: readonly AvailabilityEv
   const spans: Span[] = [];
   let downFrom: number | null = null;
   let isFirst = true;
-  for (const { kind, at } of events) {
+  for (const { kind, at, since } of events) {
     if (kind !== 'engine_down' && kind !== 'engine_up') continue;
     if (kind === 'engine_down') downFrom ??= at.getTime();
     else {
-      if (downFrom !== null || isFirst) spans.push({ from: downFrom ?? -Infinity, to: at.getTime() });
+      if (downFrom !== null || isFirst)
+        spans.push({ from: downFrom ?? since?.getTime() ?? -Infinity, to: at.getTime() });
       downFrom = null;
     }
     isFirst = false;
