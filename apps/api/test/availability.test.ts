@@ -20,7 +20,10 @@ describe.each(testEngines())('availability on %s', (engine) => {
   const hoursAgo = (hours: number) => new Date(context.api.clock().getTime() - hours * HOUR_MS);
 
   /** Records events of a host, as the task that notices silences does. */
-  const record = (host: TestHost, events: [kind: HostEventKind, hoursAgo: number, from?: object, to?: object][]) =>
+  const record = (
+    host: TestHost,
+    events: [kind: HostEventKind, hoursAgo: number, from?: object | null, to?: object][],
+  ) =>
     recordHostEvents(
       context.api.db.prisma,
       events.map(([kind, hours, from = null, to = null]) => ({
@@ -37,8 +40,8 @@ describe.each(testEngines())('availability on %s', (engine) => {
   const silence = (host: TestHost, from: number, to: number) => {
     const since = hoursAgo(from).toISOString();
     return record(host, [
-      ['host_stale', from - 0.01, undefined, { since }],
-      ['host_offline', from - 0.1, undefined, { since }],
+      ['host_stale', from - 0.01, null, { since }],
+      ['host_offline', from - 0.1, null, { since }],
       ['host_back', to, { state: 'offline', since }, { silentSeconds: String((from - to) * 3_600) }],
     ]);
   };
@@ -49,7 +52,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     const { prisma } = context.api.db;
     const enrolledAt = hoursAgo(hours);
     await prisma.host.update({ where: { id: host.id }, data: { enrolledAt, labels } });
-    await prisma.hostEvent.updateMany({ where: { hostId: host.id }, data: { at: enrolledAt } });
+    await prisma.hostEvent.updateMany({ where: { hostId: host.id }, data: { at: enrolledAt, recordedAt: enrolledAt } });
     return host;
   };
   const read = async <T>(organization: TestOrganization, path: string): Promise<T> => {
@@ -118,13 +121,21 @@ describe.each(testEngines())('availability on %s', (engine) => {
     }
   });
 
+  test('of a host that an earlier version of Muster enrolled is unknown before its history began', async () => {
+    const host = await enroll(await context.api.organization(), 'a', 100);
+    await context.api.db.prisma.hostEvent.updateMany({ where: { hostId: host.id }, data: { recordedAt: hoursAgo(6) } });
+    const day = await ofHost(host, '24h');
+    expect(day.segments.map(({ state, reason }) => reason ?? state)).toEqual(['no_history', 'online']);
+    expect(day.seconds).toMatchObject({ online: 6 * 3_600, unknown: 18 * 3_600 });
+  });
+
   test('of a host with many changes has at most 500 segments, and an exact ratio', async () => {
     const host = await enroll(await context.api.organization(), 'a', 100);
     const since = (hours: number) => ({ since: hoursAgo(hours).toISOString() });
     await record(
       host,
       Array.from({ length: 400 }, (_, index) => 20 - index / 20).flatMap((hours): Parameters<typeof record>[1] => [
-        ['host_stale', hours - 0.009, undefined, since(hours)],
+        ['host_stale', hours - 0.009, null, since(hours)],
         ['host_back', hours - 0.01, { state: 'stale', ...since(hours) }],
       ]),
     );

@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { formatAvailability } from '@muster/contracts';
 import fc from 'fast-check';
 import {
-  addPeriods,
   coalesce,
   hostPeriods,
-  noTimes,
+  timesOf,
   toAvailability,
+  withOutages,
   type AvailabilityEvent,
   type HostNow,
   type Period,
@@ -49,7 +49,7 @@ describe('what a host was', () => {
     events: readonly AvailabilityEvent[],
     outages: readonly [number, number][] = [],
     period = window(0, 1_000),
-  ) => format(hostPeriods(period, hostAt(host), events, outagesOf(outages)));
+  ) => format(withOutages(hostPeriods(period, hostAt(host), events), outagesOf(outages)));
 
   test('without an event is what it is now', () => {
     expect(periods({}, [])).toEqual(['0-1000 online']);
@@ -264,16 +264,20 @@ test('the periods of any host equal those of a model that walks through the wind
       // The task that records events runs after some seconds, so what happened last may be missing. Whether an engine is
       // down is recorded with the heartbeat.
       if (isLastEventMissing && !/engine/.test(seen.at(-1)?.kind ?? '')) seen = seen.slice(0, -1);
-      const periods = hostPeriods(window(0, LENGTH), host, seen, outagesOf(truth.away));
+      const outages = outagesOf(truth.away);
+      const known = hostPeriods(window(0, LENGTH), host, seen);
+      const periods = withOutages(known, outages);
       const seconds: string[] = [];
       for (const { from, to, state, reason } of periods) {
         for (let instant = from; instant < to; instant += 1_000) seconds.push(reason ?? state);
       }
       const expected = Array.from({ length: LENGTH }, (_, second) => stateAt(truth, second));
       expect(seconds).toEqual(expected);
-      const known = expected.filter((state) => /online|engine_down|stale|offline/.test(state)).length;
-      const { ratio, seconds: sums } = toAvailability(addPeriods(noTimes(), periods));
-      expect(ratio).toEqual(known === 0 ? null : expected.filter((state) => state === 'online').length / known);
+      const knownSeconds = expected.filter((state) => /online|engine_down|stale|offline/.test(state)).length;
+      const { ratio, seconds: sums } = toAvailability(timesOf(known, outages));
+      expect(ratio).toEqual(
+        knownSeconds === 0 ? null : expected.filter((state) => state === 'online').length / knownSeconds,
+      );
       expect(sums.online + sums.engineDown + sums.stale + sums.offline + sums.unknown).toBe(LENGTH);
     }),
     { numRuns: 500 },

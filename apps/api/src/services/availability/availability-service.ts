@@ -16,16 +16,16 @@ import { shareReads } from '../../lib/share-reads.js';
 import { createYielder } from '../../lib/yielder.js';
 import type { FreshnessContext, FreshnessSource } from '../freshness/index.js';
 import {
-  addPeriods,
   addTimes,
   coalesce,
   hostPeriods,
   noTimes,
+  timesOf,
   toAvailability,
-  type AvailabilityEvent,
   type Period,
   type Times,
   type Window,
+  withOutages,
 } from './availability.js';
 import type { Outages } from './outages.js';
 import { readEvents } from './read-events.sql.js';
@@ -33,7 +33,7 @@ import { readHosts, type AvailabilityHost, type HostSelection, type NamePosition
 import { readOutages } from './read-outages.sql.js';
 
 /** Maximum number of hosts whose periods are computed together. */
-const HOSTS_AT_ONCE = 1_000;
+const HOSTS_AT_ONCE = 500;
 
 export interface AvailabilityService {
   /**
@@ -65,51 +65,47 @@ export function createAvailabilityService(
     const context = await freshnessContext();
     const end = to ?? context.now;
     const from = new Date(end.getTime() - AVAILABILITY_WINDOW_HOURS[window] * 3_600_000);
-    const { outages, historyFrom } = await readOutages(db, from, context);
+    const { outages, completeFrom } = await readOutages(db, from, context);
     const keptFrom = eventDays === 0 ? -Infinity : context.now.getTime() - eventDays * 86_400_000;
     return {
       context,
       outages,
-      window: { from: from.getTime(), to: end.getTime(), historyFrom: Math.max(historyFrom, keptFrom) },
+      window: { from: from.getTime(), to: end.getTime(), historyFrom: Math.max(completeFrom, keptFrom) },
     };
   }
 
-  /** Returns the periods of each host, in the order of `hosts`, and yields to the event loop in between. */
+  /** Returns the periods of each host, in any order, and yields to the event loop in between. */
   async function* periodsOf(
     hosts: readonly AvailabilityHost[],
-    { window, outages }: Reading,
+    { window }: Reading,
   ): AsyncGenerator<[AvailabilityHost, Period[]]> {
     const yielder = createYielder();
-    const events = readEvents(db, hosts.map(({ id }) => id).sort(), new Date(window.from));
     const byId = new Map(hosts.map((host) => [host.id, host]));
-    const compute = (host: AvailabilityHost, own: readonly AvailabilityEvent[]): [AvailabilityHost, Period[]] => [
-      host,
-      hostPeriods(window, host, own, outages),
-    ];
-    for await (const { hostId, events: own } of events) {
-      yield compute(byId.get(hostId)!, own);
+    for await (const { hostId, events } of readEvents(db, [...byId.keys()].sort(), new Date(window.from))) {
+      const host = byId.get(hostId)!;
       byId.delete(hostId);
+      yield [host, hostPeriods(window, host, events)];
       if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     }
     for (const host of byId.values()) {
-      yield compute(host, []);
+      yield [host, hostPeriods(window, host, [])];
       if (yielder.shouldYield()) await yielder.yieldToEventLoop();
     }
   }
 
-  /** Iterates over all selected hosts, in any order. */
-  async function* allPeriods(
+  /** Iterates over the times of all selected hosts, in any order. */
+  async function* allTimes(
     organizationId: string,
     selection: HostSelection,
     reading: Reading,
-  ): AsyncGenerator<[AvailabilityHost, Period[]]> {
+  ): AsyncGenerator<[AvailabilityHost, Times]> {
     let after: NamePosition | null = null;
     for (;;) {
       const hosts: AvailabilityHost[] = await readHosts(db, organizationId, selection, reading.context, {
         after,
         limit: HOSTS_AT_ONCE,
       });
-      yield* periodsOf(hosts, reading);
+      for await (const [host, periods] of periodsOf(hosts, reading)) yield [host, timesOf(periods, reading.outages)];
       const last = hosts.at(-1);
       if (last === undefined || hosts.length < HOSTS_AT_ONCE) return;
       after = [last.name, last.id];
@@ -127,7 +123,9 @@ export function createAvailabilityService(
     const found = await readHosts(db, organizationId, query, reading.context, { after, descending, limit: limit + 1 });
     const hosts = found.slice(0, limit);
     const items = new Map<string, AvailabilityItem>();
-    for await (const [host, periods] of periodsOf(hosts, reading)) items.set(host.id, toItem(host, periods));
+    for await (const [host, periods] of periodsOf(hosts, reading)) {
+      items.set(host.id, toItem(host, timesOf(periods, reading.outages)));
+    }
     const last = found.length > limit ? hosts.at(-1) : undefined;
     return {
       ...periodOf(query.window, reading),
@@ -148,8 +146,8 @@ export function createAvailabilityService(
     const keepFirst = (): void => {
       first.sort(compare).splice(limit + 1);
     };
-    for await (const [host, periods] of allPeriods(organizationId, query, reading)) {
-      const item = toItem(host, periods);
+    for await (const [host, times] of allTimes(organizationId, query, reading)) {
+      const item = toItem(host, times);
       if (place !== null && compare(item, place) <= 0) continue;
       first.push(item);
       // Only the first items are kept. They are sorted from time to time.
@@ -171,8 +169,7 @@ export function createAvailabilityService(
     const reading = await begin(query.window);
     const total = { hosts: 0, times: noTimes() };
     const groups = new Map<string | null, { hosts: number; times: Times }>();
-    for await (const [{ label }, periods] of allPeriods(organizationId, query, reading)) {
-      const times = addPeriods(noTimes(), periods);
+    for await (const [{ label }, times] of allTimes(organizationId, query, reading)) {
       const group = groups.get(label) ?? { hosts: 0, times: noTimes() };
       groups.set(label, group);
       for (const each of [total, group]) {
@@ -203,18 +200,19 @@ export function createAvailabilityService(
         limit: 1,
       });
       for await (const [host, periods] of periodsOf(hosts, reading)) {
-        const segments = coalesce(periods, AVAILABILITY_SEGMENTS_MAX);
+        const parts = withOutages(periods, reading.outages);
+        const segments = coalesce(parts, AVAILABILITY_SEGMENTS_MAX);
         return {
           ...periodOf(window, reading),
           hostId: host.id,
-          ...toAvailability(addPeriods(noTimes(), periods)),
+          ...toAvailability(timesOf(periods, reading.outages)),
           segments: segments.map(({ from, to, state, reason }) => ({
             from: isoOf(from),
             to: isoOf(to),
             state,
             reason,
           })),
-          isExact: periods.length <= AVAILABILITY_SEGMENTS_MAX,
+          isExact: parts.length <= AVAILABILITY_SEGMENTS_MAX,
         };
       }
       throw new NotFoundError('host');
@@ -237,11 +235,11 @@ const periodOf = (window: AvailabilityWindow, { window: { from, to } }: Reading)
   to: isoOf(to),
 });
 
-const toItem = ({ id, name, freshness }: AvailabilityHost, periods: readonly Period[]): AvailabilityItem => ({
+const toItem = ({ id, name, freshness }: AvailabilityHost, times: Times): AvailabilityItem => ({
   hostId: id,
   hostName: name,
   freshness,
-  ...toAvailability(addPeriods(noTimes(), periods)),
+  ...toAvailability(times),
 });
 
 const parseRatio = (text: string): number | null => (text === 'null' ? null : Number(text));

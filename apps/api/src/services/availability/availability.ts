@@ -6,8 +6,8 @@ export interface AvailabilityEvent {
   kind: 'host_enrolled' | 'host_stale' | 'host_offline' | 'host_back' | 'host_left' | 'engine_down' | 'engine_up';
   at: Date;
   /**
-   * When what this event begins or ends began: the last call before a silence, or the time from which the engine was down.
-   * Null if it is not known.
+   * When what this event begins or ends began: the last call before a silence, or the time from which the engine was down,
+   * or when an enrollment was recorded. Null if it is not known.
    */
   since: Date | null;
   /** What the host was until this event; null if it is not known. */
@@ -47,20 +47,20 @@ export interface Window {
 }
 
 /**
- * Returns what a host was during a window, as periods without gaps, oldest first. `events` are those of the host since the
+ * Returns what a host was during a window, as periods without gaps, oldest first, as if Muster had never been down.
+ * `events` are those of the host since the
  * beginning of the window, ordered by `at`. The first event of each kind also shows what the host was before it, so no
  * earlier event is needed.
  */
-export function hostPeriods(
-  window: Window,
-  host: HostNow,
-  events: readonly AvailabilityEvent[],
-  outages: Outages,
-): Period[] {
-  const knownFrom = Math.max(window.from, window.historyFrom, host.enrolledAt.getTime());
+export function hostPeriods(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): Period[] {
+  // A host of an earlier version of Muster was enrolled before its history began.
+  const [first] = events;
+  const recordedFrom = first?.kind === 'host_enrolled' && first.since !== null ? first.since.getTime() : -Infinity;
+  const historyFrom = Math.max(window.historyFrom, recordedFrom);
+  const knownFrom = Math.max(window.from, historyFrom, host.enrolledAt.getTime());
   const timeline = new Timeline(window.from, window.to);
-  if (host.enrolledAt.getTime() < window.historyFrom) {
-    timeline.add(window.historyFrom, { state: 'unknown', reason: 'no_history' });
+  if (host.enrolledAt.getTime() < historyFrom) {
+    timeline.add(historyFrom, { state: 'unknown', reason: 'no_history' });
   }
   timeline.add(host.enrolledAt.getTime(), { state: 'unknown', reason: 'not_enrolled' });
   if (host.freshness === 'never') {
@@ -69,9 +69,8 @@ export function hostPeriods(
   }
   const downtimes = engineDowntimes(host, events);
   for (const { from, to, ...contact } of contacts({ ...window, from: Math.min(knownFrom, window.to) }, host, events)) {
-    if (contact.state === 'online') addOnline(timeline, from, to, downtimes, outages);
-    else if (contact.state === 'unknown') timeline.add(to, contact);
-    else addKnown(timeline, from, to, contact, outages);
+    if (contact.state === 'online') addOnline(timeline, from, to, downtimes);
+    else timeline.add(to, contact);
   }
   return timeline.periods;
 }
@@ -165,30 +164,28 @@ function engineDowntimes({ freshness }: HostNow, events: readonly AvailabilityEv
   return spans;
 }
 
-function addOnline(timeline: Timeline, from: number, to: number, downtimes: readonly Span[], outages: Outages): void {
-  let at = from;
+function addOnline(timeline: Timeline, from: number, to: number, downtimes: readonly Span[]): void {
   for (const down of downtimes) {
-    if (down.to <= at || down.from >= to) continue;
-    addKnown(timeline, at, Math.max(at, down.from), ONLINE, outages);
-    addKnown(timeline, Math.max(at, down.from), Math.min(to, down.to), { state: 'engine_down', reason: null }, outages);
-    at = Math.min(to, down.to);
+    if (down.to <= from || down.from >= to) continue;
+    timeline.add(down.from, ONLINE);
+    timeline.add(Math.min(to, down.to), { state: 'engine_down', reason: null });
   }
-  addKnown(timeline, at, to, ONLINE, outages);
+  timeline.add(to, ONLINE);
 }
 
-/** Adds a period in which Muster knew the host's state, except during its own outages. */
-function addKnown(
-  timeline: Timeline,
-  from: number,
-  to: number,
-  state: Pick<Period, 'state' | 'reason'>,
-  outages: Outages,
-): void {
-  for (const outage of outages.within(from, to)) {
-    timeline.add(outage.from, state);
-    timeline.add(outage.to, { state: 'unknown', reason: 'muster_away' });
+/** Returns the periods, with the time of Muster's own outages as unknown. */
+export function withOutages(periods: readonly Period[], outages: Outages): Period[] {
+  const timeline = new Timeline(periods[0]?.from ?? 0, periods.at(-1)?.to ?? 0);
+  for (const { from, to, ...state } of periods) {
+    if (state.state !== 'unknown') {
+      for (const outage of outages.within(from, to)) {
+        timeline.add(outage.from, state);
+        timeline.add(outage.to, { state: 'unknown', reason: 'muster_away' });
+      }
+    }
+    timeline.add(to, state);
   }
-  timeline.add(to, state);
+  return timeline.periods;
 }
 
 /** Collects periods without gaps. Each begins where the one before it ended. */
@@ -216,9 +213,14 @@ export type Times = Record<AvailabilityState, number>;
 
 export const noTimes = (): Times => ({ online: 0, engine_down: 0, stale: 0, offline: 0, unknown: 0 });
 
-/** Adds the lengths of the periods to `times`. */
-export function addPeriods(times: Times, periods: readonly Period[]): Times {
-  for (const { from, to, state } of periods) times[state] += to - from;
+/** Returns the lengths of the periods, with the time of Muster's own outages as unknown. */
+export function timesOf(periods: readonly Period[], outages: Outages): Times {
+  const times = noTimes();
+  for (const { from, to, state } of periods) {
+    const away = state === 'unknown' ? 0 : outages.lengthWithin(from, to);
+    times[state] += to - from - away;
+    times.unknown += away;
+  }
   return times;
 }
 
