@@ -23,6 +23,7 @@ export * from './health-checks.js';
 export * from './heartbeat.js';
 export * from './history.js';
 export * from './host-groups.js';
+export * from './host-events.js';
 export * from './host-labels.js';
 export * from './loop-exits.js';
 export * from './host-problems.js';

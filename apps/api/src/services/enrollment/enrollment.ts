@@ -13,6 +13,7 @@ import { EngineIdInUseError, ForbiddenError, TokenInvalidError, UnavailableError
 import { enrollNewHost } from './enroll-new-host.sql.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
 
 /**
  * A host counts as alive for this many heartbeat intervals after it was last seen. While a host is alive, only a token
@@ -157,6 +158,11 @@ export function createEnrollmentService(
           target: `host:${host.id}`,
           details: { name: request.name, engineId: request.engineId, tokensRevoked: revoked.count },
         });
+        const to = { name: host.name, engineId: request.engineId, again: true };
+        const { organizationId } = token;
+        await recordHostEvents(tx, [
+          { organizationId, hostId: host.id, kind: 'host_enrolled', to, at, recordedAt: at },
+        ]);
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
       // With these limits, many machines that enroll with one token at the same time wait instead of failing.

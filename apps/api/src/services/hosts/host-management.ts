@@ -19,6 +19,7 @@ import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index
 import type { FreshnessSource } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { auditedWrite, type RecordAction } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
 import { getHost, labelsBySource, type HostLabelColumns } from '../inventory/index.js';
 
 export interface HostService {
@@ -92,13 +93,17 @@ export function createHostService(
 
   return {
     async update(operator, hostId, { name, labels }) {
-      await auditedWrite(db, operator, now(), async (tx, record) => {
+      const at = now();
+      await auditedWrite(db, operator, at, async (tx, record) => {
         const host = await lockHost(tx, operator.organizationId, hostId);
         if (name !== undefined && host.name !== name) {
           await tx.host.update({ where: { id: hostId }, data: { name } });
           await record('host.renamed', `host:${hostId}`, { from: host.name, to: name });
+          const change = { from: { name: host.name }, to: { name } };
+          const { organizationId } = operator;
+          await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
         }
-        if (labels !== undefined) await setOperatorLabels(tx, record, host, labels);
+        if (labels !== undefined) await setOperatorLabels(tx, record, host, labels, at);
       });
       return getHost(source, operator.organizationId, hostId);
     },
@@ -106,7 +111,8 @@ export function createHostService(
     async changeLabels(operator, { hostIds, set, remove }) {
       const requested = [...new Set(hostIds)];
       const changed: string[] = [];
-      const hosts = await auditedWrite(db, operator, now(), async (tx, record) => {
+      const at = now();
+      const hosts = await auditedWrite(db, operator, at, async (tx, record) => {
         const hosts = await lockHosts(tx, operator.organizationId, requested);
         for (const host of hosts) {
           const kept = Object.entries(labelsBySource(host).operator).filter(([key]) => !remove.includes(key));
@@ -116,7 +122,7 @@ export function createHostService(
             const message = `gives the host ${host.name} ${count} labels of operators: at most ${HOST_LABELS_MAX}`;
             throw new InvalidRequestError(`The field set ${message}.`, [{ path: '/set', message }]);
           }
-          if (await setOperatorLabels(tx, record, host, labels)) changed.push(host.id);
+          if (await setOperatorLabels(tx, record, host, labels, at)) changed.push(host.id);
         }
         return hosts;
       });
@@ -176,13 +182,14 @@ export function createHostService(
 /** A locked host's name, and the labels that each source sets. */
 interface LockedHost extends HostLabelColumns {
   id: string;
+  organizationId: string;
   name: string;
 }
 
 /** Locks the rows of an organization's hosts until the transaction ends, in the order of their ids. */
 const lockHosts = (tx: Prisma.TransactionClient, organizationId: string, hostIds: readonly string[]) =>
   tx.$queryRaw<LockedHost[]>(Prisma.sql`
-    SELECT id::text AS id, name, "operatorLabels", "agentLabels", "enrollmentTokenLabels" FROM hosts
+    SELECT id::text AS id, "organizationId", name, "operatorLabels", "agentLabels", "enrollmentTokenLabels" FROM hosts
     WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
     ORDER BY id FOR NO KEY UPDATE`);
 
@@ -202,6 +209,7 @@ async function setOperatorLabels(
   record: RecordAction,
   host: LockedHost,
   operatorLabels: HostLabels,
+  at: Date,
 ): Promise<boolean> {
   const bySource = labelsBySource(host);
   if (isDeepStrictEqual(bySource.operator, operatorLabels)) return false;
@@ -212,5 +220,11 @@ async function setOperatorLabels(
     from: bySource.operator,
     to: operatorLabels,
   });
+  const previous = mergeHostLabels(bySource);
+  if (!isDeepStrictEqual(previous, labels)) {
+    const { id: hostId, organizationId } = host;
+    const change = { from: { labels: previous }, to: { labels } };
+    await recordHostEvents(tx, [{ organizationId, hostId, kind: 'labels_changed', ...change, at, recordedAt: at }]);
+  }
   return true;
 }
