@@ -15,5 +15,5 @@ export { getImageBuilds, listImages } from './images.js';
 export { listPorts } from './ports.js';
 export { listProjects } from './projects.js';
 export { search } from './search.js';
-export { discoverHosts, metricLabelName } from './service-discovery.js';
+export { discoverHosts } from './service-discovery.js';
 export { createGetSummary, type GetSummary } from './summary.js';

@@ -7,6 +7,7 @@ import {
 } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { isIPv6 } from 'node:net';
+import { metricLabelName } from '../../lib/metric-label-name.js';
 import { freshnessCutoffs, freshnessSql, type FreshnessSource } from '../freshness/index.js';
 import { hasLabels } from './host-labels.sql.js';
 import { PLATFORM } from './image-builds.sql.js';
@@ -64,6 +65,3 @@ function toMetaLabels({ platform, labels, ...host }: HostRow): Record<string, st
   for (const [key, value] of Object.entries(labels)) meta[`label_${metricLabelName(key)}`] = value;
   return Object.fromEntries(Object.entries(meta).map(([name, value]) => [PREFIX + name, value]));
 }
-
-/** Returns a key as a part of the name of a Prometheus label, in which each other character is replaced by `_`. */
-export const metricLabelName = (key: string): string => key.replace(/[^A-Za-z0-9_]/g, '_');
