@@ -52,7 +52,7 @@ import {
 } from './services/inventory/index.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
 import { addClockMetrics, EVENT_DAYS_DEFAULT } from './services/maintenance/index.js';
-import { addFleetMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
+import { addFleetMetrics, addLabelMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
 import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
 import {
   createHeartbeatService,
@@ -115,6 +115,8 @@ export interface AppOptions {
   metrics?: Metrics;
   /** The bearer token required to read the metrics. If it is null, `metricsWithoutToken` applies. */
   metricsToken?: string | null;
+  /** The host labels by which hosts and containers are counted in the metrics. Default: none. */
+  metricsHostLabels?: readonly string[];
   /**
    * A client that reads nothing of a long response for this many milliseconds is disconnected. Default:
    * `STALLED_MS_MAX`.
@@ -165,6 +167,7 @@ export function createApp({
   digestSalts = createUnsharedDigestSalts(),
   metrics = createMetrics(),
   metricsToken = null,
+  metricsHostLabels = [],
   stalledMsMax = STALLED_MS_MAX,
   metricsWithoutToken = 'this machine',
   now = () => new Date(),
@@ -179,12 +182,12 @@ export function createApp({
   const freshnessContext = createFreshnessContext(db, createLivenessService(db, options), options);
 
   addClockMetrics(metrics.registry, skewMs);
-  addFleetMetrics(metrics.registry, {
-    db,
-    freshnessContext,
-    elapsedMs,
-    onFailure: (error) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
-  });
+  const fleetMetrics = {
+    ...{ db, freshnessContext, elapsedMs },
+    onFailure: (error: unknown) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
+  };
+  addFleetMetrics(metrics.registry, fleetMetrics);
+  addLabelMetrics(metrics.registry, fleetMetrics, metricsHostLabels);
 
   const throttled = logThrottle(LOG_INTERVAL_MS, elapsedMs);
   const tokenCache = createAgentTokenCache({

@@ -113,6 +113,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     webDir,
     metrics,
     metricsToken: env.MUSTER_METRICS_TOKEN ?? null,
+    metricsHostLabels: env.MUSTER_METRICS_HOST_LABELS,
     metricsWithoutToken: env.MUSTER_PUBLIC_URL === undefined ? 'this machine' : 'no one',
     publicUrl,
     secret,

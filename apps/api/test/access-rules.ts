@@ -23,6 +23,7 @@ const QUERIES: Readonly<Partial<Record<OperationName, string>>> = {
   search: '?q=a',
   getImageBuilds: '?image=nginx:1.29',
   listAvailabilityGroups: '?groupBy=env',
+  getHostGroups: '?by=env',
 };
 
 /** The lists that have items in every organization. */
