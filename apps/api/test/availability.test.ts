@@ -186,7 +186,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     await enroll(organization, 'c', 100, { env: 'test' });
     await enroll(organization, 'd', 100);
     await silence(prod, 12, 6);
-    const groups = await read<AvailabilityGroups>(organization, '/api/availability-groups?window=24h&groupBy=env');
+    const groups = await read<AvailabilityGroups>(organization, '/api/availability-groups?window=24h&by=env');
     expect(groups.groups.map(({ value, hosts, ratio }) => [value, hosts, ratio])).toEqual([
       ['prod', 2, 42 / 48],
       [null, 1, 1],

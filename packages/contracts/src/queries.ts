@@ -192,8 +192,8 @@ export const AvailabilityQuery = z.strictObject({
 });
 export type AvailabilityQuery = z.output<typeof AvailabilityQuery>;
 
-/** Query parameters of `GET /api/availability-groups`. `groupBy` is the key of a host label. */
-export const AvailabilityGroupsQuery = z.strictObject({ ...Window, ...HostLabelFilters, groupBy: HostLabelKey });
+/** Query parameters of `GET /api/availability-groups`. `by` is the key of a host label. */
+export const AvailabilityGroupsQuery = z.strictObject({ ...Window, by: HostLabelKey, ...HostLabelFilters });
 export type AvailabilityGroupsQuery = z.output<typeof AvailabilityGroupsQuery>;
 
 /** Query parameters of `GET /api/enrollment-tokens`. Sorted newest first. */

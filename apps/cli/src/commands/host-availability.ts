@@ -22,7 +22,7 @@ import { hostLabelOption, parseCount, parseSort, parseText, resolveHostIds, take
 interface Options {
   window: AvailabilityWindow;
   hostLabel?: string[];
-  groupBy?: string;
+  by?: string;
   sort?: string;
   limit?: number;
   output: Format;
@@ -106,7 +106,7 @@ export function addHostAvailabilityCommand(hosts: Command, terminal: Terminal): 
       new Option('--window <window>', 'period that ends now').choices(AvailabilityWindow.options).default('7d'),
     )
     .addOption(hostLabelOption())
-    .option('--group-by <key>', 'list the values of this host label instead of hosts', parseText)
+    .option('--by <key>', 'list the values of this host label instead of hosts', parseText)
     .option(
       '--sort <key>',
       `sort key: ${AVAILABILITY_SORT_KEYS.join(', ')}; prefix - for descending`,
@@ -115,17 +115,17 @@ export function addHostAvailabilityCommand(hosts: Command, terminal: Terminal): 
     .option('--limit <number>', 'maximum number of hosts', parseCount)
     .addOption(formatOption())
     .action((host: string | undefined, options: Options) => {
-      const { hostLabel, groupBy, sort, limit } = options;
-      const others = [hostLabel, groupBy, sort, limit].some((option) => option !== undefined);
+      const { hostLabel, by, sort, limit } = options;
+      const others = [hostLabel, by, sort, limit].some((option) => option !== undefined);
       if (host !== undefined && others) {
         throw new CommandError('[host] cannot be combined with options that select or sort hosts', ExitCodes.usage);
       }
-      if (groupBy !== undefined && (sort !== undefined || limit !== undefined)) {
-        throw new CommandError('--group-by cannot be combined with --sort or --limit', ExitCodes.usage);
+      if (by !== undefined && (sort !== undefined || limit !== undefined)) {
+        throw new CommandError('--by cannot be combined with --sort or --limit', ExitCodes.usage);
       }
       return withApi(terminal, async (client) => {
         if (host !== undefined) await printHost(terminal, client, host, options);
-        else if (groupBy !== undefined) await printGroups(terminal, client, groupBy, options);
+        else if (by !== undefined) await printGroups(terminal, client, by, options);
         else await printHosts(terminal, client, options);
       });
     });
@@ -143,10 +143,10 @@ async function printHost(terminal: Terminal, client: Client, host: string, optio
     terminal.out('The rows have equal lengths. Each shows the worst state that occurred in it.\n');
 }
 
-async function printGroups(terminal: Terminal, client: Client, groupBy: string, options: Options): Promise<void> {
+async function printGroups(terminal: Terminal, client: Client, by: string, options: Options): Promise<void> {
   const { window, hostLabel, output } = options;
-  const { groups, hasMore } = await client.call('listAvailabilityGroups', { query: { window, hostLabel, groupBy } });
-  writeList(terminal, output, groupColumns(groupBy), groups, 'No hosts.');
+  const { groups, hasMore } = await client.call('listAvailabilityGroups', { query: { window, hostLabel, by } });
+  writeList(terminal, output, groupColumns(by), groups, 'No hosts.');
   if (hasMore) terminal.err(`muster: only the first ${groups.length} values are listed\n`);
 }
 

@@ -189,8 +189,8 @@ export function createAvailabilityService(
   }
 
   // Equal calls at the same time share a reading of all hosts.
-  const listByRatioShared = shareReads((key) => listByRatio(...(JSON.parse(key) as Parameters<typeof listByRatio>)));
-  const groupsShared = shareReads((key) => groupsOf(...(JSON.parse(key) as Parameters<typeof groupsOf>)));
+  const listByRatioShared = shareReads(listByRatio);
+  const groupsShared = shareReads(groupsOf);
 
   return {
     async ofHost(organizationId, hostId, window) {
@@ -219,11 +219,9 @@ export function createAvailabilityService(
     },
 
     list: (organizationId, query) =>
-      query.sort.key === 'name'
-        ? listByName(organizationId, query)
-        : listByRatioShared(JSON.stringify([organizationId, query])),
+      query.sort.key === 'name' ? listByName(organizationId, query) : listByRatioShared(organizationId, query),
 
-    groups: (organizationId, query) => groupsShared(JSON.stringify([organizationId, query])),
+    groups: (organizationId, query) => groupsShared(organizationId, query),
   };
 }
 

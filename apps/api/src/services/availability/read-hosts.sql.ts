@@ -18,14 +18,14 @@ export interface HostSelection {
   hostId?: readonly string[] | undefined;
   hostLabel?: HostQuery['hostLabel'];
   /** The key of the label to read. */
-  groupBy?: string | undefined;
+  by?: string | undefined;
 }
 
 /** Reads the next hosts of an organization in the order of their names. */
 export async function readHosts(
   { prisma }: Database,
   organizationId: string,
-  { hostId, hostLabel, groupBy }: HostSelection,
+  { hostId, hostLabel, by }: HostSelection,
   context: FreshnessContext,
   { after, descending = false, limit }: { after: NamePosition | null; descending?: boolean; limit: number },
 ): Promise<AvailabilityHost[]> {
@@ -39,7 +39,7 @@ export async function readHosts(
     SELECT h.id::text AS id, h.name, h."enrolledAt", h."lastSeenAt", h."leftAt",
       ${freshnessSql(freshnessCutoffs(context)).host} AS freshness,
       (h."endedSilences" -> -1 ->> 'until')::timestamptz AS "aliveSince",
-      ${groupBy === undefined ? Prisma.sql`NULL` : Prisma.sql`h.labels ->> ${groupBy}`} AS label
+      ${by === undefined ? Prisma.sql`NULL` : Prisma.sql`h.labels ->> ${by}`} AS label
     FROM hosts AS h WHERE ${Prisma.join(conditions, ' AND ')}
     ORDER BY h.name ${direction}, h.id ${direction} LIMIT ${limit}::int`);
 }
