@@ -26,6 +26,7 @@ import { EventDays } from '../events/event-days';
 import { HostAvailabilityCard } from '../availability/host-availability';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
+import { HostHistory } from './host-history';
 import { HostLabelList } from './host-labels';
 import { HostProblems } from './host-problems';
 
@@ -126,6 +127,7 @@ export function HostPage(): ReactNode {
       </div>
       <HostAvailabilityCard hostId={hostId} />
       <HostContainers hostId={hostId} infraCount={host.infraCount} />
+      <HostHistory hostId={hostId} />
       <HostEvents hostId={hostId} />
     </>
   );
@@ -174,7 +176,7 @@ function HostEvents({ hostId }: { hostId: string }) {
   return (
     <section className="timeline" aria-labelledby="events-title">
       <header className="section-head">
-        <h2 id="events-title">Events</h2>
+        <h2 id="events-title">Container events</h2>
         <Link to="/events" search={{ hostId: [hostId] }} className="section-link">
           All events
         </Link>
