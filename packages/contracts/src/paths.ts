@@ -18,6 +18,7 @@ export const Paths = {
   hostContainer: '/api/hosts/:hostId/containers/:dockerId',
   containers: '/api/containers',
   events: '/api/events',
+  hostEvents: '/api/hosts/:hostId/events',
   audit: '/api/audit',
   search: '/api/search',
   summary: '/api/summary',

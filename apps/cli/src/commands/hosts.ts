@@ -17,6 +17,7 @@ import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
 import type { Terminal } from '../terminal.js';
+import { addHostEventsCommand } from './host-events.js';
 import {
   collectChoices,
   findHostIds,
@@ -151,6 +152,7 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       }),
     );
   addHostLabelCommand(command, terminal);
+  addHostEventsCommand(command, terminal);
 }
 
 /** Adds the command `muster hosts label`, which changes the labels that operators have set. */
