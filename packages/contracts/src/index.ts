@@ -16,6 +16,7 @@ export * from './derivation-version.js';
 export * from './enrollment.js';
 export * from './exit-code.js';
 export * from './describe-exit.js';
+export * from './describe-host-event.js';
 export * from './field-errors.js';
 export * from './fit-container.js';
 export * from './fleet-map.js';

@@ -22,6 +22,7 @@ export const Paths = {
   availabilityGroups: '/api/availability-groups',
   containers: '/api/containers',
   events: '/api/events',
+  hostEvents: '/api/hosts/:hostId/events',
   audit: '/api/audit',
   search: '/api/search',
   summary: '/api/summary',

@@ -4,6 +4,7 @@ import { ExitReason } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
+import { HOST_EVENT_KINDS, HostEventKind } from './host-events.js';
 import { HostLabelKey } from './host-labels.js';
 import { HostProblemCode } from './host-problems.js';
 import { Id } from './id.js';
@@ -200,23 +201,61 @@ export type AvailabilityGroupsQuery = z.output<typeof AvailabilityGroupsQuery>;
 export const EnrollmentTokenQuery = z.strictObject({ ...Paging });
 export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
-/**
- * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
- * workload at the time of the event, and no event that was recorded before version 0.4. `since` (inclusive) and `until`
- * (exclusive) apply to `recordedAt`, which is the server's time.
- */
-export const EventQuery = z.strictObject({
+/** The kinds of all events, of containers and of hosts. */
+const AnyEventKind = z.enum([...EventKind.options, ...HOST_EVENT_KINDS]);
+
+const eventQuery = z.strictObject({
+  /** Whether to list events of containers or of hosts. */
+  subject: z.enum(['container', 'host']).default('container'),
   hostId: anyOf(Id).optional(),
   ...HostLabelFilters,
   dockerId: anyOf(DockerId).optional(),
   name: anyOf(filterTerm).optional(),
-  kind: anyOf(EventKind).optional(),
+  kind: anyOf(AnyEventKind).optional(),
   exitReason: anyOf(ExitReason).optional(),
   ...WorkloadFilters,
   since: Instant.optional(),
   until: Instant.optional(),
   ...Paging,
 });
+
+/** The filters of events that apply only to containers. */
+const CONTAINER_EVENT_FILTERS = ['dockerId', 'name', 'exitReason', 'project', 'service', 'instance'] as const;
+
+/** Refuses filters that no event of the subject can match. */
+function checkSubject(query: Omit<z.output<typeof eventQuery>, 'cursor' | 'limit'>, context: z.RefinementCtx): void {
+  const isHost = query.subject === 'host';
+  for (const filter of CONTAINER_EVENT_FILTERS) {
+    if (isHost && query[filter] !== undefined)
+      context.addIssue({ code: 'custom', path: [filter], message: 'applies only to events of containers' });
+  }
+  const kinds: readonly string[] = isHost ? HOST_EVENT_KINDS : EventKind.options;
+  for (const [index, kind] of (query.kind ?? []).entries()) {
+    if (!kinds.includes(kind)) {
+      const message = `must be a kind of ${query.subject} events: ${kinds.join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['kind', index], message });
+    }
+  }
+}
+
+/**
+ * Query parameters of `GET /api/hosts/:hostId/events`. Sorted newest first. `since` (inclusive) and `until` (exclusive)
+ * apply to `at`.
+ */
+export const HostEventQuery = z.strictObject({
+  kind: anyOf(HostEventKind).optional(),
+  since: Instant.optional(),
+  until: Instant.optional(),
+  ...Paging,
+});
+export type HostEventQuery = z.output<typeof HostEventQuery>;
+
+/**
+ * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
+ * workload at the time of the event, and no event that was recorded before version 0.4. `since` (inclusive) and `until`
+ * (exclusive) apply to `recordedAt`, which is the server's time, and with `subject=host` to `at`.
+ */
+export const EventQuery = eventQuery.superRefine(checkSubject);
 export type EventQuery = z.output<typeof EventQuery>;
 
 /** Query parameters of `GET /api/audit`. Sorted newest first. */
@@ -291,7 +330,10 @@ export const ContainerExportQuery = containerQuery
 export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 
 /** Query parameters of `GET /api/export/events`: the filters of `GET /api/events`, and the file format. */
-export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).extend(ExportFormat);
+export const EventExportQuery = eventQuery
+  .omit({ cursor: true, limit: true })
+  .extend(ExportFormat)
+  .superRefine(checkSubject);
 export type EventExportQuery = z.output<typeof EventExportQuery>;
 
 /**
@@ -321,10 +363,13 @@ export const OidcCallbackQuery = z.looseObject({
   iss: callbackParameter('The issuer identifier of the provider (RFC 9207).'),
 });
 
-/** Query parameters of `GET /api/stream`, which filter the events. By default, all events are sent. */
+/**
+ * Query parameters of `GET /api/stream`, which filter the events. By default, all events are sent. With `name` or
+ * `exitReason`, no events of hosts are sent.
+ */
 export const StreamQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
-  kind: anyOf(EventKind).optional(),
+  kind: anyOf(AnyEventKind).optional(),
   name: anyOf(filterTerm).optional(),
   exitReason: anyOf(ExitReason).optional(),
 });

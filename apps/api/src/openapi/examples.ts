@@ -234,6 +234,16 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     observedAt: AT,
     recordedAt: AT,
   } satisfies contracts.ContainerEvent,
+  HostEvent: {
+    id: '812-5',
+    hostId: HOST_ID,
+    hostName: 'edge-1',
+    kind: 'host_back',
+    from: { state: 'offline', since: EARLIER },
+    to: { silentSeconds: 93_600 },
+    at: AT,
+    recordedAt: AT,
+  } satisfies contracts.HostEvent,
   AuditEntry: {
     id: '0199c3f0-7000-7000-8000-000000000001',
     at: AT,

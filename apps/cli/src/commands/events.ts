@@ -3,6 +3,8 @@ import {
   describeExit,
   describeLoop,
   EventKind,
+  HOST_EVENT_KINDS,
+  type HostEventKind,
   isErrorExit,
   mergeReplacements,
   toTerminalText,
@@ -12,7 +14,7 @@ import {
   type Replacement,
   type StreamMessage,
 } from '@muster/contracts';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { withApi, type Api } from '../api.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import { createListWriter, formatOption, writeList, type Format } from '../output/format.js';
@@ -32,17 +34,19 @@ import {
   collect,
   collectChoices,
 } from './options.js';
+import { followHostEvents, printHostEvents } from './host-events.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
 
 interface Options {
+  subject: 'container' | 'host';
   host?: string[];
   hostLabel?: string[];
   name?: string[];
   project?: string[];
   service?: string[];
-  kind?: EventKind[];
+  kind?: (EventKind | HostEventKind)[];
   exitReason?: ExitReason[];
   since?: string;
   until?: string;
@@ -55,7 +59,8 @@ interface Options {
 export function addEventsCommand(program: Command, terminal: Terminal): void {
   program
     .command('events')
-    .summary('list container events, latest last')
+    .summary('list events of containers or hosts, latest last')
+    .addOption(new Option('--subject <subject>', 'whose events').choices(['container', 'host']).default('container'))
     .addOption(hostOption())
     .addOption(hostLabelOption())
     .option('--name <name>', 'filter by container name (repeatable)', collect)
@@ -63,8 +68,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .addOption(serviceOption())
     .option(
       '--kind <kind>',
-      `filter by kind: ${EventKind.options.join(', ')} (repeatable)`,
-      collectChoices(EventKind.options),
+      `filter by kind: ${EventKind.options.join(', ')}; with --subject host: ${HOST_EVENT_KINDS.join(', ')} (repeatable)`,
+      collectChoices([...EventKind.options, ...HOST_EVENT_KINDS]),
     )
     .addOption(exitReasonOption())
     .option('--since <time>', 'start: 2026-01-31T12:00:00Z, or an age such as 30m, 12h, 7d', parseInstant)
@@ -77,13 +82,30 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
       if (since !== undefined && until !== undefined && since >= until) {
         throw new CommandError('--since must be earlier than --until', ExitCodes.usage);
       }
+      checkSubject(options);
       return withApi(terminal, async (client, api) => {
         const hostId = await resolveHostIds(client, options.host);
+        if (options.subject === 'host') {
+          const filters = { ...options, kind: options.kind as HostEventKind[] | undefined };
+          await (options.follow
+            ? followHostEvents(terminal, api, filters, hostId)
+            : printHostEvents(terminal, client, filters, hostId));
+          return;
+        }
         await (options.follow
           ? follow(terminal, api, options, hostId)
           : printEvents(terminal, client, options, hostId));
       });
     });
+}
+
+/** @throws CommandError if an option cannot match any event of the subject. */
+function checkSubject({ subject, kind = [], name, project, service, exitReason }: Options): void {
+  const kinds: readonly string[] = subject === 'host' ? HOST_EVENT_KINDS : EventKind.options;
+  const other = kind.find((one) => !kinds.includes(one));
+  if (other !== undefined) throw new CommandError(`${other} is not a kind of ${subject} events`, ExitCodes.usage);
+  if (subject === 'host' && [name, project, service, exitReason].some((filter) => filter !== undefined))
+    throw new CommandError('--name, --project, --service and --exit-reason apply only to containers', ExitCodes.usage);
 }
 
 async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {

@@ -20,6 +20,7 @@ import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
 import type { Terminal } from '../terminal.js';
 import { addHostAvailabilityCommand } from './host-availability.js';
+import { addHostEventsCommand } from './host-events.js';
 import {
   collect,
   collectChoices,
@@ -171,6 +172,7 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
   addHostAvailabilityCommand(command, terminal);
   addHostLabelCommand(command, terminal);
   addHostGroupsCommand(command, terminal);
+  addHostEventsCommand(command, terminal);
 }
 
 /** Adds the command `muster hosts label`, which changes the labels that operators have set. */

@@ -45,7 +45,7 @@ export interface EventListLimits {
 export async function listEvents(
   { prisma }: Database,
   organizationId: string,
-  query: EventQuery,
+  query: Omit<EventQuery, 'subject'>,
   { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventListLimits = {},
 ): Promise<Page<ContainerEvent>> {
   const { hostId, hostLabel, dockerId, name, kind, exitReason, project, service, instance, since, until, limit } =
@@ -98,7 +98,7 @@ export async function listEvents(
  */
 function selectInOrder(
   organizationId: string,
-  { hostId, name, service, cursor }: EventQuery,
+  { hostId, name, service, cursor }: Omit<EventQuery, 'subject'>,
   eventsReadMax: number,
 ): Prisma.Sql {
   const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
