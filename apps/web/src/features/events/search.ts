@@ -6,6 +6,7 @@ import { EXIT_REASONS } from '../../lib/format-exit';
 /** The query parameters of the events page. */
 export interface EventSearch {
   hostId?: string[] | undefined;
+  hostLabel?: string[] | undefined;
   name?: string | undefined;
   project?: string[] | undefined;
   service?: string[] | undefined;
@@ -17,6 +18,7 @@ export interface EventSearch {
 export function parseEventSearch(search: Record<string, unknown>): EventSearch {
   return {
     hostId: parseAll(search['hostId']),
+    hostLabel: parseAll(search['hostLabel']),
     name: parseFirst(search['name']),
     project: parseAll(search['project']),
     service: parseAll(search['service']),

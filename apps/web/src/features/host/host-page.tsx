@@ -25,7 +25,7 @@ import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
-import { HostLabelList } from './host-labels';
+import { HostLabels } from './host-labels';
 import { HostProblems } from './host-problems';
 
 const route = getRouteApi('/signed-in/hosts/$hostId');
@@ -86,7 +86,7 @@ export function HostPage(): ReactNode {
             </dd>
             <dt>Labels</dt>
             <dd>
-              <HostLabelList host={host} />
+              <HostLabels host={host} />
             </dd>
             <dt>Last snapshot</dt>
             <dd>

@@ -64,6 +64,15 @@ export const hostFacetsQuery = queryOptions({
   queryFn: ({ signal }) => api.call('getHostFacets', {}, { signal }),
 });
 
+/** The query for the hosts grouped by the value of a label. */
+export const hostGroupsQuery = (by: string, hostLabel: string[] | undefined) =>
+  queryOptions({
+    queryKey: ['hosts', 'groups', by, hostLabel],
+    queryFn: ({ signal }) => api.call('getHostGroups', { query: { by, hostLabel } }, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: 30_000,
+  });
+
 export const attentionQuery = queryOptions({
   queryKey: ['attention'],
   queryFn: ({ signal }) => api.call('getAttention', {}, { signal }),
@@ -241,10 +250,10 @@ export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
   );
 
 /** The query for the builds of one image. Its key begins like that of the list, because the same changes make both stale. */
-export const imageBuildsQuery = (image: string) =>
+export const imageBuildsQuery = (image: string, hostLabel?: string[]) =>
   queryOptions({
-    queryKey: ['images', 'builds', image],
-    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image } }, { signal }),
+    queryKey: ['images', 'builds', image, hostLabel],
+    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image, hostLabel } }, { signal }),
     placeholderData: keepPreviousData,
   });
 
