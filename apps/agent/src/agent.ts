@@ -11,8 +11,8 @@ import { EngineError } from './engine/errors.js';
 import { PAST_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } from './engine/exit-history.js';
 import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
-import { locateEngine } from './engine/locate.js';
-import type { WatchTimes } from './engine/watch.js';
+import { locateEngine } from './engine/locate-engine.js';
+import type { WatchTimes } from './engine/engine-watch.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
 import { openJournal } from './reporting/journal.js';
@@ -53,7 +53,10 @@ const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
  */
 const START_SPREAD_MS = 5_000;
 
-/** How long an agent that is not enrolled waits for its engine before it enrolls without it, in milliseconds. */
+/**
+ * How long an agent that is not enrolled waits for its engine, in milliseconds. After that, it enrolls without the
+ * engine's facts.
+ */
 const WITHOUT_ENGINE_MS = 60_000;
 
 const now = (): number => performance.now();
@@ -76,8 +79,8 @@ interface ReportingContext extends EngineReader {
 
 /**
  * The parameters of all delays. `random` returns a number in [0, 1). After a first event, further events are collected
- * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`). Without
- * the optional parameters, their defaults apply.
+ * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`). The
+ * optional parameters have defaults.
  */
 export interface Timing {
   random: () => number;
@@ -87,7 +90,7 @@ export interface Timing {
   gate?: GateLimits;
   /** Durations of the engine's event streams. */
   watch?: WatchTimes;
-  /** How long an agent that is not enrolled waits for its engine before it enrolls without it. */
+  /** How long an agent that is not enrolled waits for its engine. After that, it enrolls without the engine's facts. */
   withoutEngineMs?: number;
 }
 
@@ -176,7 +179,8 @@ export const runOnce = (
   signal: AbortSignal,
   { random, waits }: Pick<Timing, 'random' | 'waits'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  // This command ends soon after its start, so it does not wait before it rotates the token.
+  // This command ends soon after its start. A delay before the first rotation of the token would therefore prevent
+  // every rotation.
   withReporting(
     env,
     log,

@@ -3,7 +3,7 @@ import { tokenKind } from '@muster/contracts';
 import { z } from 'zod';
 import { EngineAddress } from './engine/address.js';
 import { LIST_TIMEOUT_MS_DEFAULT } from './engine/list-timeout.js';
-import type { EngineChoice } from './engine/locate.js';
+import type { EngineChoice } from './engine/locate-engine.js';
 import { homeDirectory } from './lib/home-directory.js';
 import { REDACT_NAMES_DEFAULT, REDACT_VALUES_DEFAULT, type RedactionPatterns } from './engine/redact.js';
 import type { Variable } from './config/settings.js';

@@ -15,7 +15,10 @@ export const AgentStatus = z.object({
   engine: Engine.nullable(),
   acceptedAt: z.string().nullable(),
   containers: z.int().nullable(),
-  /** Number of containers of which Muster stores some fields shortened. Agents of earlier releases do not send it. */
+  /**
+   * Number of containers with fields that were shortened before they were sent to Muster. Agents of earlier releases do
+   * not send this number.
+   */
   truncatedContainers: z.int().default(0),
   engineError: z.string().nullable(),
   serverError: z.string().nullable(),
@@ -87,8 +90,8 @@ function parse(text: string): AgentStatus | null {
 }
 
 /**
- * Calls `use` with the socket's path. On Linux, the path leads through the directory's open descriptor and is therefore
- * short, because the path of a socket is limited to about 107 bytes.
+ * Calls `use` with the socket's path. The path of a socket is limited to about 107 bytes. On Linux, the path is
+ * therefore short: it leads through the directory's open descriptor.
  */
 async function withShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
   const directory = await open(stateDir, 'r');

@@ -207,7 +207,7 @@ describe('the settings', () => {
       { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' },
     ],
   ])(
-    'have either the token or the file with the token from the first source that sets one of them: %j',
+    'take the token, or the file with the token, from the first source that sets either of them: %j',
     (set, values) => {
       expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
     },

@@ -138,7 +138,7 @@ describe('status', () => {
     const served = await serveStatus(stateDir, () => ({ ...running, isSuperseded: true, truncatedContainers: 2 }));
     const { text, exitCode } = await status(env(), false);
     await served.close();
-    expect(text).toContain('Containers with fields over a limit, which Muster stores shortened: 2.\n');
+    expect(text).toContain('Containers with fields that exceed a limit and are shortened: 2.\n');
     expect(text).toContain('`muster-agent leave`, which keeps the token valid for the other machine');
     expect(exitCode).toBe(1);
 

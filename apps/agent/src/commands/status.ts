@@ -41,7 +41,7 @@ function describeRunning(running: AgentStatus): string[] {
       .map(({ code, message }) => `Problem: ${code}: ${message}.`),
     ...(journalEntries > 0 ? [`Changes still to be sent: ${journalEntries}.`] : []),
     ...(truncatedContainers > 0
-      ? [`Containers with fields over a limit, which Muster stores shortened: ${truncatedContainers}.`]
+      ? [`Containers with fields that exceed a limit and are shortened: ${truncatedContainers}.`]
       : []),
     ...(running.isSuperseded
       ? [

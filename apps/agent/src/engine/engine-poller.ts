@@ -45,7 +45,10 @@ export interface EnginePoller {
   poll(portRanges: boolean, signal: AbortSignal): Promise<PollResult>;
   /** Pings the engine. Returns null if it answers, otherwise the fault. */
   check(signal: AbortSignal): Promise<EngineFault | null>;
-  /** Returns the facts as last read, or null if they could not be read yet. They can be known without a list. */
+  /**
+   * Returns the facts as last read; null if no attempt to read them has succeeded. Facts can be known even if the list
+   * failed.
+   */
   facts(): MachineFacts | null;
   /** Forces the next poll to re-read the facts, because the engine may have been replaced. */
   invalidateFacts(): void;
@@ -76,7 +79,8 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
       try {
         await readCurrentFacts(signal);
       } catch (error) {
-        // An engine that answers may refuse the facts and allow the list. Otherwise, the list would fail, too.
+        // If the engine answers, it may refuse the facts and still allow the list. If it does not answer, the list
+        // would fail, too.
         if (!(error instanceof EngineError) || ['unreachable', 'timeout'].includes(error.failure)) throw error;
         factsFailure = error;
       }
@@ -134,8 +138,8 @@ function toEngineFault(error: unknown): EngineFault {
 }
 
 /**
- * Returns whether the engine, or a proxy in front of it, answered the list call, but not with a list that the agent can
- * use. A 5xx response does not count as a refusal.
+ * Returns whether the list call was answered, by the engine or a proxy, but not with a list that the agent can use. A
+ * 5xx response does not count as a refusal.
  */
 const isRefusal = ({ failure, status }: EngineError): boolean =>
   failure === 'malformed' || failure === 'too_large' || (failure === 'refused' && status !== null && status < 500);

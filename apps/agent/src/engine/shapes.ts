@@ -113,8 +113,8 @@ export const InfoReply = z.object({
 export type InfoReply = z.output<typeof InfoReply>;
 
 /**
- * Maximum length of a signal's name, in characters. Engines copy a container's labels to the attributes of its events, so
- * a label `signal` can be long.
+ * Maximum length of a signal's name, in characters. A longer value is not a signal: engines copy a container's labels
+ * to the attributes of its events, and a label can have the name `signal`.
  */
 const SIGNAL_LENGTH_MAX = 16;
 

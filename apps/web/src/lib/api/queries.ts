@@ -161,7 +161,7 @@ export const containersQuery = (filters: ContainerFilters, limit?: number) => ({
   ...LIVE_QUERY_OPTIONS,
 });
 
-/** The query for a list of hosts. Its first page contains the number of hosts that match the filters. */
+/** The query for a list of hosts. The first page states how many hosts match the filters. */
 export const hostsQuery = (filters: HostFilters = {}, limit?: number) => ({
   ...pagedQuery(
     ['hosts', 'list', filters],
@@ -186,11 +186,13 @@ export const eventsQuery = (filters: EventFilters, limit?: number) => ({
 /** The filters of the history of a workload. */
 export interface TimelineFilters {
   events: EventFilters;
-  /** Finds the events from before version 0.4, which have no workload; null if `events` finds them, too. */
+  /** Finds the events from before version 0.4, which have no workload; null if `events` already finds them. */
   earlier: EventFilters | null;
 }
 
-/** The position of a page: in the events of the workload, or in the earlier events, which end at `until`. */
+/**
+ * The position of a page. It is either in the events of the workload, or in the earlier events, which end at `until`.
+ */
 interface TimelinePosition {
   isEarlier: boolean;
   cursor: string | null;
@@ -289,7 +291,8 @@ export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map',
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message also makes the topics of
  * containers stale, because the container messages of the same change may arrive later. A `freshness` message is the
- * first of each connection. It makes the recent events stale, because they may have been read before the stream began.
+ * first message of each connection. It makes the recent events stale, because they may have been read before the
+ * connection was opened.
  */
 export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {
