@@ -22,6 +22,7 @@ export * from './freshness.js';
 export * from './health-checks.js';
 export * from './heartbeat.js';
 export * from './history.js';
+export * from './host-facts.js';
 export * from './host-labels.js';
 export * from './loop-exits.js';
 export * from './host-problems.js';

@@ -55,7 +55,7 @@ export const AgentOperations = {
     description:
       'Confirms the host’s state without sending it: `digest` is the digest of the last applied snapshot, or null if ' +
       'the agent cannot list its containers. Returns whether the agent must send a snapshot, and the cadence to use. ' +
-      'Also records the agent’s problems and versions.',
+      'Also records the agent’s problems and versions, and the facts about the machine if they are sent.',
     headers: HeartbeatHeaders,
     body: Heartbeat,
     answers: { 200: HeartbeatResponse },

@@ -1,0 +1,1 @@
+export { recordHostFacts, writeHostFacts, type ReportedFacts } from './host-facts.js';
