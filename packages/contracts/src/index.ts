@@ -55,6 +55,7 @@ export * from './summary.js';
 export * from './sync-summary.js';
 export * from './system.js';
 export * from './terminal-text.js';
+export { displayName } from './text.js';
 export * from './token.js';
 export * from './version.js';
 export * from './workload.js';
