@@ -3,7 +3,7 @@ import { HOST_LABELS_MAX, Paths, mergeHostLabels, type AuditEntry, type Host, ty
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { enrollRequest, order } from './fixtures.js';
-import { useApi, type TestHost, type TestOrganization } from './harness.js';
+import { TestHost, useApi, type TestOrganization } from './harness.js';
 
 const ENGINE_FACTS = {
   rootless: false,
@@ -29,8 +29,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
   const shown = async (host: TestHost) => (await host.organization.get(pathOf(host)).expect(200)).body as Host;
   const patch = (host: TestHost, body: object) =>
     context.api.http.patch(pathOf(host)).auth(host.organization.adminKey, { type: 'bearer' }).send(body).expect(200);
-  const beat = (host: TestHost, facts: object, fields: object = {}) =>
-    host.beat({ digest: null, ...fields, facts }).expect(200);
+  const beat = (host: TestHost, facts: object) => host.beat({ digest: null, facts }).expect(200);
   const audited = async (organization: TestOrganization) =>
     ((await organization.get(Paths.audit).expect(200)).body as Page<AuditEntry>).items
       .filter(({ actor }) => actor.startsWith('host:'))
@@ -83,7 +82,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect(await shown(host)).toMatchObject({ name: 'machine-3' });
   });
 
-  test('are audited as changes by the host', async () => {
+  test('are audited as changes by the host, and are part of its history', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ name: 'old', engineId: 'first' });
     const engineId = `engine-${host.id}`;
@@ -94,16 +93,23 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
       { ...entry, action: 'host.labels_changed', details: { name: 'new', from: {}, to: { env: 'prod' } } },
       { ...entry, action: 'host.renamed', details: { from: 'old', to: 'new' } },
     ]);
+    const history = await context.api.db.prisma.hostEvent.findMany({
+      where: { hostId: host.id, kind: { not: 'host_enrolled' } },
+      orderBy: { id: 'asc' },
+    });
+    expect(history.map(({ kind, from, to }) => ({ kind, from, to }))).toEqual([
+      { kind: 'host_renamed', from: { name: 'old' }, to: { name: 'new' } },
+      { kind: 'labels_changed', from: { labels: {} }, to: { labels: { env: 'prod' } } },
+    ]);
   });
 
   test('that have not changed write nothing', async () => {
     const host = await (await context.api.organization()).enroll();
-    const versions = { engine: { name: 'Docker', version: '29.0.0', apiVersion: '1.52' }, agentVersion: '0.2.0' };
-    await beat(host, FACTS, versions);
+    await beat(host, FACTS);
     const { factsChangedAt } = await host.host();
     expect(factsChangedAt).toEqual(context.api.clock());
     context.api.clock.advance(10_000);
-    await beat(host, FACTS, versions);
+    await beat(host, FACTS);
     expect(await host.host()).toMatchObject({ factsChangedAt, lastSeenAt: context.api.clock() });
   });
 
@@ -116,11 +122,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
       .send(enrollRequest())
       .expect(201);
     const { hostId, agentToken } = body as { hostId: string; agentToken: string };
-    const host = Object.assign(Object.create(Object.getPrototypeOf(await organization.enroll()) as object), {
-      organization,
-      id: hostId,
-      token: agentToken,
-    }) as TestHost;
+    const host = new TestHost(organization, hostId, agentToken);
     await patch(host, { labels: { c: 'operator' } });
     await beat(host, { labels: { b: 'agent', c: 'agent', d: 'agent' } });
     expect((await shown(host)).labels).toEqual({ a: 'token', b: 'agent', c: 'operator', d: 'agent' });
@@ -178,7 +180,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     [{ labels: { env: 'a b' } }, '/facts/labels/env', 'must be a label value'],
     [{ name: 'a'.repeat(201) }, '/facts/name', '200'],
     [{ cpus: 0 }, '/facts/cpus', '1'],
-    [{ engineFacts: { storageDriver: '' } }, '/facts/engineFacts/storageDriver', '1'],
+    [{ engineFacts: { storageDriver: '' } }, '/facts/engineFacts/storageDriver', 'must not be empty'],
   ])('that are not valid are refused with the field: %j', async (facts, path, message) => {
     const host = await (await context.api.organization()).enroll();
     const { body } = await host.beat({ digest: null, facts }).expect(400);

@@ -118,8 +118,8 @@ export type HostLabelChangeResult = z.output<typeof HostLabelChangeResult>;
 const Facet = z.object({ value: z.string(), hosts: z.int().positive() });
 
 /**
- * The values of the filters `engine` and `agentVersion` of `GET /api/hosts`, each with the number of hosts that the
- * filter finds. Sorted by value. Versions are compared number by number, so 29.10 follows 29.9. If there are more than
+ * The values of the filters `engine`, `agentVersion` and `hostLabel` of `GET /api/hosts`, each with the number of hosts
+ * that the filter finds. Sorted by value. Versions are compared number by number, so 29.10 follows 29.9. If there are more than
  * `FACET_VALUES_MAX` values, the most frequent ones are returned, and `hasMore` is true.
  */
 export const HostFacets = z.object({
@@ -127,6 +127,16 @@ export const HostFacets = z.object({
   agentVersions: z.object({
     // Whether the agent release that the server offers is newer.
     values: z.array(Facet.extend({ isOutdated: z.boolean() })),
+    hasMore: z.boolean(),
+  }),
+  /**
+   * The label keys that hosts have, each with its values. At most `FACET_LABEL_KEYS_MAX` keys with at most
+   * `FACET_LABEL_VALUES_MAX` values each: those of the most hosts.
+   */
+  labels: z.object({
+    keys: z.array(
+      z.object({ key: z.string(), hosts: z.int().positive(), values: z.array(Facet), hasMore: z.boolean() }),
+    ),
     hasMore: z.boolean(),
   }),
 });

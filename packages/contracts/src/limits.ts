@@ -104,6 +104,16 @@ export const FLEET_MAP_HOSTS_MAX = 20_000;
 /** Maximum number of values of one facet. */
 export const FACET_VALUES_MAX = 100;
 
+/** Maximum number of label keys in the facets of hosts, and of values of each key. */
+export const FACET_LABEL_KEYS_MAX = 100;
+export const FACET_LABEL_VALUES_MAX = 20;
+
+/** Maximum number of groups of hosts. The hosts of all further groups are counted together. */
+export const HOST_GROUPS_MAX = 100;
+
+/** Maximum number of hosts that the service discovery returns. */
+export const SERVICE_DISCOVERY_HOSTS_MAX = 20_000;
+
 /** Maximum number of hosts that one request deletes. */
 export const HOST_DELETIONS_MAX = 100;
 

@@ -3,6 +3,7 @@ import { ExitReason } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
+import { HostLabelKey } from './host-labels.js';
 import { HostProblemCode } from './host-problems.js';
 import { Id } from './id.js';
 import { Instant } from './instant.js';
@@ -71,7 +72,15 @@ const LabelFilter = filterTerm.transform((value) => {
 });
 
 /** Filters by the labels of hosts. If it is repeated, a host must have all of the labels. */
-const HostLabelFilters = { hostLabel: anyOf(LabelFilter).optional() };
+export const HostLabelFilters = { hostLabel: anyOf(LabelFilter).optional() };
+
+/** Query parameters of the operations that count or summarize hosts, and have no other filter. */
+export const HostLabelQuery = z.strictObject(HostLabelFilters);
+export type HostLabelQuery = z.output<typeof HostLabelQuery>;
+
+/** Query parameters of `GET /api/host-groups`. */
+export const HostGroupQuery = z.strictObject({ by: HostLabelKey, ...HostLabelFilters });
+export type HostGroupQuery = z.output<typeof HostGroupQuery>;
 
 /** Filters by the workload of a container. */
 const WorkloadFilters = {
@@ -185,12 +194,15 @@ export type EventQuery = z.output<typeof EventQuery>;
 export const AuditQuery = z.strictObject({ ...Paging });
 export type AuditQuery = z.output<typeof AuditQuery>;
 
-/** Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. */
-export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...Paging });
+/**
+ * Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. With
+ * `hostLabel`, only containers on hosts with these labels are counted and compared.
+ */
+export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...HostLabelFilters, ...Paging });
 export type ImageQuery = z.output<typeof ImageQuery>;
 
 /** Query parameters of `GET /api/images/builds`. `image` is the whole reference, as `GET /api/images` returns it. */
-export const ImageBuildsQuery = z.strictObject({ image: filterTerm });
+export const ImageBuildsQuery = z.strictObject({ image: filterTerm, ...HostLabelFilters });
 export type ImageBuildsQuery = z.output<typeof ImageBuildsQuery>;
 
 const PortNumber = z
@@ -206,12 +218,25 @@ export const PortQuery = z.strictObject({
   port: anyOf(PortNumber).optional(),
   type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),
   hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
   ...Paging,
 });
 export type PortQuery = z.output<typeof PortQuery>;
 
+/** Query parameters of `GET /api/sd/hosts`. `port` is added to each target. */
+export const ServiceDiscoveryQuery = z.strictObject({
+  port: PortNumber.optional().meta({ description: 'The port that is added to each target.' }),
+  ...HostLabelFilters,
+});
+export type ServiceDiscoveryQuery = z.output<typeof ServiceDiscoveryQuery>;
+
 /** Query parameters of `GET /api/projects`. Sorted by project, then by host. */
-export const ProjectQuery = z.strictObject({ hostId: anyOf(Id).optional(), q: filterTerm.optional(), ...Paging });
+export const ProjectQuery = z.strictObject({
+  hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
+  q: filterTerm.optional(),
+  ...Paging,
+});
 export type ProjectQuery = z.output<typeof ProjectQuery>;
 
 /** Query parameters of lists that have only paging parameters. */

@@ -34,11 +34,10 @@ export function createFactsReport({ factsWithoutEngine, engineId, now }: FactsRe
   let acknowledged: { key: string; at: number } | null = null;
   return {
     due(machine) {
-      const { reported, engine, os } = machine ?? factsWithoutEngine;
+      const { reported } = machine ?? factsWithoutEngine;
       const id = machine?.isIdentityCertain === true ? engineId(machine) : null;
       const facts = { ...reported, ...(id === null ? {} : { engineId: id }) };
-      // The API records an upgrade of the engine from a heartbeat with facts.
-      const key = JSON.stringify([facts, machine === null ? null : [engine, os]]);
+      const key = JSON.stringify(facts);
       const isKnown = acknowledged?.key === key && now() - acknowledged.at < REPEAT_MS;
       return isKnown ? null : { facts, key };
     },

@@ -280,7 +280,36 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
       ],
       hasMore: false,
     },
+    labels: {
+      keys: [{ key: 'env', hosts: 2, values: [{ value: 'prod', hosts: 2 }], hasMore: false }],
+      hasMore: false,
+    },
   } satisfies contracts.HostFacets,
+  HostGroups: {
+    by: 'env',
+    groups: [
+      {
+        value: 'prod',
+        hosts: { total: 1, byFreshness: { online: 1, stale: 0, offline: 0, never: 0, engine_down: 0, left: 0 } },
+        containers: {
+          current: { total: 1, byState: { running: 1 }, byHealth: { healthy: 1 }, byExitReason: {}, infra: 0 },
+          lastKnown: { total: 0, byState: {}, byHealth: {}, byExitReason: {}, infra: 0 },
+        },
+      },
+    ],
+    other: null,
+  } satisfies contracts.HostGroups,
+  ServiceDiscoveryTargets: [
+    {
+      targets: ['edge-1:9100'],
+      labels: {
+        __meta_muster_host_id: HOST_ID,
+        __meta_muster_host_name: 'edge-1',
+        __meta_muster_host_freshness: 'online',
+        __meta_muster_host_label_env: 'prod',
+      },
+    },
+  ] satisfies contracts.ServiceDiscoveryTargets,
   SearchResult: {
     hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
     containers: { items: [], hasMore: false },

@@ -6,6 +6,7 @@ import {
   parseHostLabels,
   toTerminalText,
   type Host,
+  type HostLabels,
 } from '@muster/contracts';
 import { ProblemError, type Client } from '@muster/client';
 import type { Command } from 'commander';
@@ -13,11 +14,13 @@ import { withApi } from '../api.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
+import { addHostGroupsCommand } from './host-groups.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
 import type { Terminal } from '../terminal.js';
 import {
+  collect,
   collectChoices,
   findHostIds,
   formatLabels,
@@ -37,6 +40,7 @@ interface Options {
   search?: string;
   sort?: string;
   limit?: number;
+  label?: string[];
   output: Format;
 }
 
@@ -71,14 +75,26 @@ const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => 
     wide: ({ agentVersion }) => (outdated.has(agentVersion) ? `${agentVersion} (outdated)` : agentVersion),
     omission: 3,
   },
-  { title: 'LABELS', isWideOnly: true, text: ({ labels }) => formatLabels(labels) },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
+  {
+    title: 'LABELS',
+    isWideOnly: true,
+    isInCsv: true,
+    text: ({ labels }) => formatLabels(labels) || '-',
+    raw: ({ labels }) => formatLabels(labels),
+  },
   {
     title: 'REASONS',
     isWideOnly: true,
     text: (host) => reasonsOf(host, now).join('; ') || '-',
   },
 ];
+
+/** Returns the column with the value of one label. A server before version 0.5 does not send labels. */
+function labelColumn(key: string): Column<Host> {
+  const valueOf = ({ labels }: { labels?: HostLabels }) => labels?.[key];
+  return { title: key, text: (host) => valueOf(host) ?? '-', raw: (host) => valueOf(host) ?? '' };
+}
 
 /** Returns the agent versions that are older than the server's release. An older server does not say which these are. */
 async function findOutdated(client: Client): Promise<ReadonlySet<string>> {
@@ -132,8 +148,9 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       parseSort(HOST_SORT_KEYS),
     )
     .option('--limit <number>', 'maximum number of hosts', parseCount)
+    .option('-L, --label <key>', 'show the value of this label in a column (repeatable)', collect)
     .addOption(formatOption())
-    .action(({ freshness, problem, hostLabel, search: q, sort, limit = Infinity, output }: Options) =>
+    .action(({ freshness, problem, hostLabel, search: q, sort, limit = Infinity, label = [], output }: Options) =>
       withApi(terminal, async (client) => {
         const query = { freshness, problem, hostLabel, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
@@ -143,7 +160,7 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
         writeList(
           terminal,
           output,
-          columnsAt(now, outdated),
+          [...columnsAt(now, outdated), ...label.map(labelColumn)],
           hosts,
           isFiltered ? 'No hosts match the filters.' : 'No hosts.',
         );
@@ -151,6 +168,7 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       }),
     );
   addHostLabelCommand(command, terminal);
+  addHostGroupsCommand(command, terminal);
 }
 
 /** Adds the command `muster hosts label`, which changes the labels that operators have set. */

@@ -97,7 +97,7 @@ export const exitReasonOption = (): Option =>
 export const formatLabels = (labels: HostLabels | undefined): string =>
   Object.entries(labels ?? {})
     .map(([key, value]) => `${key}=${value}`)
-    .join() || '-';
+    .join();
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

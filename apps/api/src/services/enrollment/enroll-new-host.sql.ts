@@ -3,7 +3,8 @@ import { isUniqueViolation, type Database, type Statement } from '@muster/db';
 import { v7 as newId } from 'uuid';
 
 /**
- * Atomically consumes one use of the enrollment token and creates the host, its token and the audit entry. Does nothing
+ * Atomically consumes one use of the enrollment token and creates the host, its token, the audit entry
+ * and the host's first event. Does nothing
  * if the token is not valid for a new host or the organization already has a host with this engine id.
  *
  * All of this is one statement, because a transaction would lock the token's row during several round trips. Hosts that
@@ -46,6 +47,11 @@ const ENROLL_NEW_HOST: Statement = {
       INSERT INTO audit_entries ("organizationId", at, actor, action, target, details)
       SELECT used."organizationId", $2::timestamptz, 'enrollment_token:' || used.id, 'host.enrolled', 'host:' || host.id,
         jsonb_build_object('name', $5::text, 'engineId', $4::text)
+      FROM used CROSS JOIN host
+    ), event AS (
+      INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "to", at, "recordedAt")
+      SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), host.id, used."organizationId",
+        'host_enrolled', jsonb_build_object('name', $5::text, 'engineId', $4::text), $2::timestamptz, $2::timestamptz
       FROM used CROSS JOIN host
     )
     SELECT id FROM host`,

@@ -13,6 +13,7 @@ import { EngineIdInUseError, ForbiddenError, TokenInvalidError, UnavailableError
 import { enrollNewHost } from './enroll-new-host.sql.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
 import { writeHostFacts } from '../host-facts/index.js';
 
 /**
@@ -43,8 +44,7 @@ export interface EnrollmentService {
 
   /**
    * Enrolls a machine. Returns its host and a token for the host. If the token's organization already has a host with
-   * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response
-   * is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
+   * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
    * consumes no use of the enrollment token and adds no row. Enrolling a host again with a token for several hosts that
    * enrolled it before also consumes no use, and works if the token is used up, because an agent without stored state
    * enrolls at each start.
@@ -158,6 +158,11 @@ export function createEnrollmentService(
           target: `host:${host.id}`,
           details: { name: request.name, engineId: request.engineId, tokensRevoked: revoked.count },
         });
+        const to = { name: host.name, engineId: request.engineId, again: true };
+        const { organizationId } = token;
+        await recordHostEvents(tx, [
+          { organizationId, hostId: host.id, kind: 'host_enrolled', to, at, recordedAt: at },
+        ]);
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
       // With these limits, many machines that enroll with one token at the same time wait instead of failing.
@@ -248,6 +253,15 @@ async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: Lo
   return newest?.enrollmentTokenId === id;
 }
 
+const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
+  engineName: engine.name,
+  engineVersion: engine.version,
+  engineApiVersion: engine.apiVersion,
+  os,
+  arch,
+  agentVersion,
+});
+
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
  * clock is wrong. The labels of the token replace those of the previous one, unless the token was created to restore
@@ -265,8 +279,7 @@ async function updateReenrolledHost(
   await tx.host.update({
     where: { id: host.id },
     data: {
-      os: request.os,
-      arch: request.arch,
+      ...toHostColumns(request),
       ...(token.hostId === null ? { enrollmentTokenLabels: token.labels, labels } : {}),
       lastSeenAt: at,
       leftAt: null,
@@ -280,5 +293,5 @@ async function updateReenrolledHost(
       tokensRevokedAt: null,
     },
   });
-  await writeHostFacts(tx, host.id, null, request, at);
+  if (request.facts !== undefined) await writeHostFacts(tx, host.id, null, request.facts, at);
 }

@@ -1,26 +1,20 @@
-import { mergeHostLabels, type Engine, type HostFacts } from '@muster/contracts';
+import { mergeHostLabels, type HostFacts } from '@muster/contracts';
 import { isUniqueViolation, transact, type Database, type Prisma } from '@muster/db';
 import { isDeepStrictEqual } from 'node:util';
 import { recordAuditEntry } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
 import { isEngineOfOtherHost, lockHostRow, readStoredFacts, type StoredFacts } from './read-host.sql.js';
 
-/** What an agent reports about its machine. Absent values do not change. */
-export interface ReportedFacts {
-  facts?: HostFacts | undefined;
-  engine?: Engine | undefined;
-  agentVersion?: string | undefined;
-}
-
 /**
- * Stores the facts in a heartbeat, and records what has changed. Must be called before the heartbeat is recorded, which
- * overwrites the versions. If nothing has changed, this is one read without a lock. Does nothing if the host is gone, or
- * if another stream has replaced `stream`, because the replaced agent may run on another machine.
+ * Stores the facts in a heartbeat, and records what has changed. If nothing has changed, this is one read without a
+ * lock. Does nothing if the host is gone, or if another stream has replaced `stream`, because the replaced agent may run
+ * on another machine.
  */
 export async function recordHostFacts(
   db: Database,
   hostId: string,
   stream: string | null,
-  reported: ReportedFacts,
+  reported: HostFacts,
   at: Date,
 ): Promise<void> {
   const stored = await readStoredFacts(db.prisma, hostId, stream);
@@ -42,7 +36,7 @@ export async function writeHostFacts(
   tx: Prisma.TransactionClient,
   hostId: string,
   stream: string | null,
-  reported: ReportedFacts,
+  reported: HostFacts,
   at: Date,
 ): Promise<void> {
   const stored = await readStoredFacts(tx, hostId, stream);
@@ -60,7 +54,7 @@ export async function writeHostFacts(
   await recordChanges(tx, hostId, stored, columns, at);
 }
 
-const differs = (stored: StoredFacts, reported: ReportedFacts): boolean => {
+const differs = (stored: StoredFacts, reported: HostFacts): boolean => {
   const { columns, facts } = changesOf(stored, reported);
   return Object.keys(columns).length + Object.keys(facts).length > 0;
 };
@@ -76,7 +70,7 @@ const changedEntries = <T extends object>(stored: { [Key in keyof T]: unknown },
   ) as Changed<T>;
 
 /** Returns the values that change in the tables `hosts` and `host_facts`. */
-function changesOf(stored: StoredFacts, { facts = {}, engine, agentVersion }: ReportedFacts) {
+function changesOf(stored: StoredFacts, facts: HostFacts) {
   const { name, engineId, labels: agentLabels, addresses, kernel, cpus, memoryBytes, engineFacts } = facts;
   const labels =
     agentLabels &&
@@ -89,10 +83,6 @@ function changesOf(stored: StoredFacts, { facts = {}, engine, agentVersion }: Re
     columns: changedEntries(stored, {
       name: stored.nameSetByOperator ? undefined : name,
       engineId,
-      engineName: engine?.name,
-      engineVersion: engine?.version,
-      engineApiVersion: engine?.apiVersion,
-      agentVersion,
       agentLabels,
       labels,
     }),
@@ -110,7 +100,7 @@ function changesOf(stored: StoredFacts, { facts = {}, engine, agentVersion }: Re
   };
 }
 
-/** Records the changes of the table `hosts` in the audit log. */
+/** Records the changes of the table `hosts` in the audit log and the host's history. A trigger records upgrades. */
 async function recordChanges(
   tx: Prisma.TransactionClient,
   hostId: string,
@@ -119,7 +109,7 @@ async function recordChanges(
   at: Date,
 ): Promise<void> {
   const { organizationId } = stored;
-  const { name, engineId, agentLabels } = columns;
+  const { name, engineId, agentLabels, labels } = columns;
   const entry = { organizationId, at, actor: `host:${hostId}`, target: `host:${hostId}` } as const;
   if (name !== undefined) {
     await recordAuditEntry(tx, { ...entry, action: 'host.renamed', details: { from: stored.name, to: name } });
@@ -133,4 +123,13 @@ async function recordChanges(
     const details = { ...current, from: stored.engineId, to: engineId };
     await recordAuditEntry(tx, { ...entry, action: 'host.engine_changed', details });
   }
+  const event = { organizationId, hostId, at, recordedAt: at };
+  await recordHostEvents(tx, [
+    ...(name === undefined
+      ? []
+      : [{ ...event, kind: 'host_renamed' as const, from: { name: stored.name }, to: { name } }]),
+    ...(labels === undefined
+      ? []
+      : [{ ...event, kind: 'labels_changed' as const, from: { labels: stored.labels }, to: { labels } }]),
+  ]);
 }

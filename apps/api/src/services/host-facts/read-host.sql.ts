@@ -7,10 +7,6 @@ export interface StoredFacts {
   name: string;
   nameSetByOperator: boolean;
   engineId: string;
-  engineName: string;
-  engineVersion: string;
-  engineApiVersion: string;
-  agentVersion: string;
   labels: HostLabels;
   operatorLabels: HostLabels;
   agentLabels: HostLabels;
@@ -31,8 +27,8 @@ type Reader = Pick<Prisma.TransactionClient, '$queryRaw'>;
 /** Reads the facts about a host. `stream` is the one that reports. Returns null if the host is gone. */
 export async function readStoredFacts(db: Reader, hostId: string, stream: string | null): Promise<StoredFacts | null> {
   const [host] = await db.$queryRaw<StoredFacts[]>(Prisma.sql`
-    SELECT h."organizationId", h.name, h."nameSetByOperator", h."engineId", h."engineName", h."engineVersion",
-      h."engineApiVersion", h."agentVersion", h.labels, h."operatorLabels", h."agentLabels", h."enrollmentTokenLabels",
+    SELECT h."organizationId", h.name, h."nameSetByOperator", h."engineId", h.labels, h."operatorLabels",
+      h."agentLabels", h."enrollmentTokenLabels",
       f.name AS "reportedName", f.addresses, f.kernel, f.cpus, f."memoryBytes", f."engineFacts",
       h."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text)) AS "isSuperseded"
     FROM hosts AS h LEFT JOIN host_facts AS f ON f."hostId" = h.id

@@ -19,6 +19,7 @@ import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index
 import type { FreshnessSource } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { auditedWrite, type RecordAction } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
 import { getHost, labelsBySource, type HostLabelColumns } from '../inventory/index.js';
 
 export interface HostService {
@@ -92,10 +93,11 @@ export function createHostService(
 
   return {
     async update(operator, hostId, { name, labels }) {
-      await auditedWrite(db, operator, now(), async (tx, record) => {
+      const at = now();
+      await auditedWrite(db, operator, at, async (tx, record) => {
         const host = await lockHost(tx, operator.organizationId, hostId);
-        if (name !== undefined) await setName(tx, record, host, name);
-        if (labels !== undefined) await setOperatorLabels(tx, record, host, labels);
+        if (name !== undefined) await setName(tx, record, host, name, at);
+        if (labels !== undefined) await setOperatorLabels(tx, record, host, labels, at);
       });
       return getHost(source, operator.organizationId, hostId);
     },
@@ -103,7 +105,8 @@ export function createHostService(
     async changeLabels(operator, { hostIds, set, remove }) {
       const requested = [...new Set(hostIds)];
       const changed: string[] = [];
-      const hosts = await auditedWrite(db, operator, now(), async (tx, record) => {
+      const at = now();
+      const hosts = await auditedWrite(db, operator, at, async (tx, record) => {
         const hosts = await lockHosts(tx, operator.organizationId, requested);
         for (const host of hosts) {
           const kept = Object.entries(labelsBySource(host).operator).filter(([key]) => !remove.includes(key));
@@ -113,7 +116,7 @@ export function createHostService(
             const message = `gives the host ${host.name} ${count} labels of operators: at most ${HOST_LABELS_MAX}`;
             throw new InvalidRequestError(`The field set ${message}.`, [{ path: '/set', message }]);
           }
-          if (await setOperatorLabels(tx, record, host, labels)) changed.push(host.id);
+          if (await setOperatorLabels(tx, record, host, labels, at)) changed.push(host.id);
         }
         return hosts;
       });
@@ -173,6 +176,7 @@ export function createHostService(
 /** A locked host's name, and the labels that each source sets. */
 interface LockedHost extends HostLabelColumns {
   id: string;
+  organizationId: string;
   name: string;
   nameSetByOperator: boolean;
 }
@@ -180,7 +184,9 @@ interface LockedHost extends HostLabelColumns {
 /** Locks the rows of an organization's hosts until the transaction ends, in the order of their ids. */
 const lockHosts = (tx: Prisma.TransactionClient, organizationId: string, hostIds: readonly string[]) =>
   tx.$queryRaw<LockedHost[]>(Prisma.sql`
-    SELECT id::text AS id, name, "nameSetByOperator", "operatorLabels", "agentLabels", "enrollmentTokenLabels" FROM hosts
+    SELECT id::text AS id, "organizationId", name, "nameSetByOperator", "operatorLabels", "agentLabels",
+      "enrollmentTokenLabels"
+    FROM hosts
     WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
     ORDER BY id FOR NO KEY UPDATE`);
 
@@ -200,6 +206,7 @@ async function setName(
   record: RecordAction,
   host: LockedHost,
   requested: string | null,
+  at: Date,
 ): Promise<void> {
   const nameSetByOperator = requested !== null;
   const facts = requested === null ? await tx.hostFacts.findUnique({ where: { hostId: host.id } }) : null;
@@ -207,6 +214,10 @@ async function setName(
   if (name === host.name && nameSetByOperator === host.nameSetByOperator) return;
   await tx.host.update({ where: { id: host.id }, data: { name, nameSetByOperator } });
   await record('host.renamed', `host:${host.id}`, { from: host.name, to: name, nameSetByOperator });
+  if (name === host.name) return;
+  const change = { from: { name: host.name }, to: { name } };
+  const { id: hostId, organizationId } = host;
+  await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
 }
 
 /** Replaces the labels that operators have set on a locked host. Returns whether they changed. */
@@ -215,6 +226,7 @@ async function setOperatorLabels(
   record: RecordAction,
   host: LockedHost,
   operatorLabels: HostLabels,
+  at: Date,
 ): Promise<boolean> {
   const bySource = labelsBySource(host);
   if (isDeepStrictEqual(bySource.operator, operatorLabels)) return false;
@@ -225,5 +237,11 @@ async function setOperatorLabels(
     from: bySource.operator,
     to: operatorLabels,
   });
+  const previous = mergeHostLabels(bySource);
+  if (!isDeepStrictEqual(previous, labels)) {
+    const { id: hostId, organizationId } = host;
+    const change = { from: { labels: previous }, to: { labels } };
+    await recordHostEvents(tx, [{ organizationId, hostId, kind: 'labels_changed', ...change, at, recordedAt: at }]);
+  }
   return true;
 }

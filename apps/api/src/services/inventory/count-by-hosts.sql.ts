@@ -45,7 +45,7 @@ export async function countByHosts(
     SELECT COALESCE(sum(${count}), 0)::int AS total FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
       AND ${hostId ? Prisma.sql`h.id = ANY (${hostId}::uuid[])` : Prisma.sql`TRUE`}
-      AND ${hostLabel ? hasLabels(hostLabel) : Prisma.sql`TRUE`}
+      AND ${hasLabels(hostLabel)}
       AND ${hostFreshness ? containersAreOf(hostFreshness, cutoffs) : Prisma.sql`TRUE`}`);
   return { total: counted?.total ?? 0, totalIsExact: true };
 }

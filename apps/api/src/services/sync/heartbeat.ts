@@ -28,7 +28,7 @@ export function createHeartbeatService(
 ): HeartbeatService {
   return {
     async beat(hostId, heartbeat, stream) {
-      const { digest, engine, os = null, agentVersion = null, sentAt } = heartbeat;
+      const { digest, engine, os = null, agentVersion = null, facts: hostFacts, sentAt } = heartbeat;
       const receivedAt = now();
       const clockSkewSeconds = sentAt === undefined ? null : skewSeconds(new Date(sentAt), receivedAt);
       const problems = heartbeatProblems(heartbeat, clockSkewSeconds, receivedAt);
@@ -40,9 +40,7 @@ export function createHeartbeatService(
         agentVersion,
         clockSkewSeconds,
       };
-      if (heartbeat.facts !== undefined) {
-        await recordHostFacts(db, hostId, stream, heartbeat, receivedAt);
-      }
+      if (hostFacts !== undefined) await recordHostFacts(db, hostId, stream, hostFacts, receivedAt);
       const reported = await reports.report({
         kind: 'heartbeat',
         hostId,

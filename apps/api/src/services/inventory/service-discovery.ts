@@ -1,0 +1,69 @@
+import {
+  SERVICE_DISCOVERY_HOSTS_MAX,
+  type Freshness,
+  type HostLabels,
+  type ServiceDiscoveryQuery,
+  type ServiceDiscoveryTargets,
+} from '@muster/contracts';
+import { Prisma } from '@muster/db';
+import { isIPv6 } from 'node:net';
+import { freshnessCutoffs, freshnessSql, type FreshnessSource } from '../freshness/index.js';
+import { hasLabels } from './host-labels.sql.js';
+import { PLATFORM } from './image-builds.sql.js';
+
+interface HostRow {
+  id: string;
+  name: string;
+  freshness: Freshness;
+  platform: string | null;
+  os: string;
+  arch: string;
+  engineName: string;
+  engineVersion: string;
+  agentVersion: string;
+  labels: HostLabels;
+}
+
+/** The beginning of the names of all labels. Prometheus removes labels that begin with two underscores. */
+const PREFIX = '__meta_muster_host_';
+
+/** Lists an organization's hosts, sorted by name, as targets of Prometheus's HTTP service discovery. */
+export async function discoverHosts(
+  { db, freshnessContext }: FreshnessSource,
+  organizationId: string,
+  { port, hostLabel }: ServiceDiscoveryQuery,
+): Promise<ServiceDiscoveryTargets> {
+  const freshness = freshnessSql(freshnessCutoffs(await freshnessContext())).host;
+  const hosts = await db.prisma.$queryRaw<HostRow[]>(Prisma.sql`
+    SELECT h.id::text AS id, h.name, ${freshness} AS freshness, ${PLATFORM} AS platform, h.os, h.arch, h."engineName",
+      h."engineVersion", h."agentVersion", h.labels
+    FROM hosts AS h
+    WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${hasLabels(hostLabel)}
+    ORDER BY h.name, h.id LIMIT ${SERVICE_DISCOVERY_HOSTS_MAX}::int`);
+  return hosts.map((host) => ({ targets: [targetOf(host.name, port)], labels: toMetaLabels(host) }));
+}
+
+/** Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port. */
+function targetOf(address: string, port: number | undefined): string {
+  const host = isIPv6(address) ? `[${address}]` : address;
+  return port === undefined ? host : `${host}:${port}`;
+}
+
+function toMetaLabels({ platform, labels, ...host }: HostRow): Record<string, string> {
+  const meta: Record<string, string> = {
+    id: host.id,
+    name: host.name,
+    freshness: host.freshness,
+    platform: platform ?? '',
+    os: host.os,
+    arch: host.arch,
+    engine: host.engineName,
+    engine_version: host.engineVersion,
+    agent_version: host.agentVersion,
+  };
+  for (const [key, value] of Object.entries(labels)) meta[`label_${metricLabelName(key)}`] = value;
+  return Object.fromEntries(Object.entries(meta).map(([name, value]) => [PREFIX + name, value]));
+}
+
+/** Returns a key as a part of the name of a Prometheus label, in which each other character is replaced by `_`. */
+export const metricLabelName = (key: string): string => key.replace(/[^A-Za-z0-9_]/g, '_');
