@@ -6,7 +6,10 @@ import type { InfoReply } from './shapes.js';
  * Builds the facts that the agent reports about a host. `info` is null if the engine's answer is not known, and `name`
  * is then reported only if it is set.
  */
-export function toHostFacts({ configuredName, hostname, labels, addresses }: Machine, info: InfoReply | null): HostFacts {
+export function toHostFacts(
+  { configuredName, hostname, labels, addresses }: Machine,
+  info: InfoReply | null,
+): HostFacts {
   const name = configuredName ?? (info === null ? null : info.Name || hostname);
   return validFacts({
     name: name ?? undefined,
