@@ -71,7 +71,10 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     clock.advance(10_000);
     const endedAt = clock().toISOString();
     await host.sync([container('a')]);
-    const upgradedAt = await step({ agentVersion: '0.5.0', engine: { name: 'Docker', version: '29.1.0', apiVersion: '1.52' } });
+    const upgradedAt = await step({
+      agentVersion: '0.5.0',
+      engine: { name: 'Docker', version: '29.1.0', apiVersion: '1.52' },
+    });
     await step({ agentVersion: '0.5.0' });
     const message = 'about engine_unreachable';
     expect((await eventsOf(host.id)).slice(1)).toEqual([
@@ -80,12 +83,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
       ['problem_started', null, problem('list_refused'), refusedAt],
       ['problem_ended', { ...problem('list_refused'), since: refusedAt }, null, endedAt],
       ['agent_upgraded', { version: '0.4.0' }, { version: '0.5.0' }, upgradedAt],
-      [
-        'engine_upgraded',
-        { name: 'Docker', version: '28.5.2' },
-        { name: 'Docker', version: '29.1.0' },
-        upgradedAt,
-      ],
+      ['engine_upgraded', { name: 'Docker', version: '28.5.2' }, { name: 'Docker', version: '29.1.0' }, upgradedAt],
     ]);
   });
 });

@@ -52,7 +52,9 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
   if (!(await hasUnreachedIds(client))) return 0;
   await client.query('BEGIN');
   try {
-    await client.query('SET LOCAL statement_timeout = 0; LOCK TABLE container_events, host_events IN SHARE ROW EXCLUSIVE MODE');
+    await client.query(
+      'SET LOCAL statement_timeout = 0; LOCK TABLE container_events, host_events IN SHARE ROW EXCLUSIVE MODE',
+    );
     const events = await rebaseInTransaction(client);
     await client.query('COMMIT');
     return events;

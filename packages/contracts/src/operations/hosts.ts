@@ -86,8 +86,9 @@ export const HostOperations = {
     access: 'admin',
     summary: 'Rename a host or set its labels',
     description:
-      'Changes the host’s name in Muster only; the machine keeps its own. `labels` replaces the labels that operators ' +
-      'have set. Returns the changed host. Fails with 404 if the organization has no such host.',
+      'Changes the host’s name in Muster only; the machine keeps its own. With `name: null`, the host has the name that ' +
+      'the machine reports again. `labels` replaces the labels that operators have set. Returns the changed host. ' +
+      'Fails with 404 if the organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),
     body: HostPatch,
