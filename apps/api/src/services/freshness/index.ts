@@ -9,5 +9,7 @@ export {
   hostFreshness,
   type HostActivity,
   clampToNow,
+  type Outage,
+  silenceInstants,
 } from './freshness.js';
 export { createLivenessService, type LivenessService } from './liveness.js';

@@ -34,10 +34,13 @@ FROM (SELECT * FROM "hosts" WHERE "deletedAt" IS NULL ORDER BY "enrolledAt", id)
 -- one, so a trigger does it (ADR 26). The function runs only for an update that has something to record.
 CREATE FUNCTION record_host_history() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  -- The time of the call. Only the record of a refused snapshot does not change "lastSeenAt".
+  -- The time of the call. The record of a refused snapshot does not change "lastSeenAt", and no call ends an expired
+  -- suspicion of a clone.
   called timestamptz := CASE
     WHEN NEW."lastSeenAt" IS DISTINCT FROM OLD."lastSeenAt" THEN NEW."lastSeenAt"
-    ELSE GREATEST(NEW."lastSeenAt", NEW."snapshotRefusedAt") END;
+    WHEN NEW."snapshotRefusedAt" IS DISTINCT FROM OLD."snapshotRefusedAt"
+      THEN COALESCE(NEW."snapshotRefusedAt", NEW."lastSeenAt")
+    ELSE COALESCE(OLD."cloneSuspectedAt" + interval '24 hours', NEW."lastSeenAt") END;
 BEGIN
   -- A host is `never` until its first snapshot, so its silence before that is none. The limit bounds the row if the
   -- writer does not run.
@@ -68,8 +71,7 @@ BEGIN
       CASE
         WHEN known.code IS NULL THEN current.since
         -- A suspicion ends a day after the clone was last seen.
-        WHEN known.code = 'clone_suspected' AND OLD."cloneSuspectedAt" + interval '24 hours' <= called
-          THEN OLD."cloneSuspectedAt" + interval '24 hours'
+        WHEN known.code = 'clone_suspected' THEN LEAST(called, OLD."cloneSuspectedAt" + interval '24 hours')
         ELSE called
       END AS at
     FROM (
