@@ -22,6 +22,7 @@ import { securityHeaders } from './http/security-headers.js';
 import { mountRoutes } from './http/route.js';
 import { agentReleaseRoutes } from './routes/agent-release.js';
 import { createAgentRouting } from './routes/agent.js';
+import { availabilityRoutes } from './routes/availability.js';
 import { containerRoutes } from './routes/containers.js';
 import { documentationRoutes, serveSwaggerUi } from './routes/documentation.js';
 import { enrollmentTokenRoutes } from './routes/enrollment-tokens.js';
@@ -35,6 +36,7 @@ import { systemRoutes } from './routes/system.js';
 import { streamRoutes, type StreamRouteOptions } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
 import { basePathOf } from './lib/base-path.js';
+import { createAvailabilityService } from './services/availability/index.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release/index.js';
 import {
   createAgentTokenCache,
@@ -49,7 +51,7 @@ import {
   createGetSummary,
 } from './services/inventory/index.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
-import { addClockMetrics } from './services/maintenance/index.js';
+import { addClockMetrics, EVENT_DAYS_DEFAULT } from './services/maintenance/index.js';
 import { addFleetMetrics, addLabelMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
 import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
 import {
@@ -141,6 +143,8 @@ export interface AppOptions {
    * their response.
    */
   isDraining?: () => boolean;
+  /** Number of days for which events are kept; 0 keeps them forever. */
+  eventDays?: number;
 }
 
 /** Minimum milliseconds between two log lines about failed revocation polls. */
@@ -174,6 +178,7 @@ export function createApp({
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, { publicUrl: null, localUrl: publicUrl }),
   isDraining = () => false,
+  eventDays = EVENT_DAYS_DEFAULT,
 }: AppOptions): Express {
   const options = { now, cadence };
   const reports = createHostReports(db);
@@ -252,6 +257,7 @@ export function createApp({
     ...agents.routes,
     ...healthRoutes(db, isDraining, elapsedMs),
     ...hostRoutes(source, createHostService(source, { ...options, tokenCache }), agentRelease),
+    ...availabilityRoutes(createAvailabilityService(source, { eventDays })),
     ...containerRoutes(containers),
     ...inventoryRoutes(source, containers, getSummary, createGetAttention(source), createGetFleetMap(source)),
     ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),

@@ -120,6 +120,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     secret,
     oidc: oidcOf(env),
     isDraining,
+    eventDays: env.MUSTER_EVENT_RETENTION_DAYS,
     now,
     skewMs: clock.skewMs,
   });

@@ -22,6 +22,7 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
 const QUERIES: Readonly<Partial<Record<OperationName, string>>> = {
   search: '?q=a',
   getImageBuilds: '?image=nginx:1.29',
+  listAvailabilityGroups: '?groupBy=env',
   getHostGroups: '?by=env',
 };
 

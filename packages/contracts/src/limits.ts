@@ -104,6 +104,9 @@ export const FLEET_MAP_HOSTS_MAX = 20_000;
 /** Maximum number of values of one facet. */
 export const FACET_VALUES_MAX = 100;
 
+/** Maximum number of segments of one host's availability. */
+export const AVAILABILITY_SEGMENTS_MAX = 500;
+
 /** Maximum number of label keys in the facets of hosts, and of values of each key. */
 export const FACET_LABEL_KEYS_MAX = 100;
 export const FACET_LABEL_VALUES_MAX = 20;

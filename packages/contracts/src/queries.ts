@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AvailabilityWindow } from './availability.js';
 import { ExitReason } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
@@ -166,6 +167,34 @@ export const HostQuery = z.strictObject({
   ...Paging,
 });
 export type HostQuery = z.output<typeof HostQuery>;
+
+/** The window of availability, which ends now. */
+const Window = { window: AvailabilityWindow.default('7d') };
+
+/** Query parameters of `GET /api/hosts/{hostId}/availability`. */
+export const HostAvailabilityQuery = z.strictObject(Window);
+export type HostAvailabilityQuery = z.output<typeof HostAvailabilityQuery>;
+
+/** The sort keys of hosts with their availability. The prefix `-` means descending. Ties are sorted by name and id. */
+export const AVAILABILITY_SORT_KEYS = ['ratio', 'name'] as const;
+export type AvailabilitySortKey = (typeof AVAILABILITY_SORT_KEYS)[number];
+
+/** Query parameters of `GET /api/availability`. Hosts without a ratio are last in both directions. */
+export const AvailabilityQuery = z.strictObject({
+  ...Window,
+  hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
+  sort: z
+    .enum(withDescending(AVAILABILITY_SORT_KEYS))
+    .default('ratio')
+    .transform((sort) => parseSort<AvailabilitySortKey>(sort)),
+  ...Paging,
+});
+export type AvailabilityQuery = z.output<typeof AvailabilityQuery>;
+
+/** Query parameters of `GET /api/availability-groups`. `groupBy` is the key of a host label. */
+export const AvailabilityGroupsQuery = z.strictObject({ ...Window, ...HostLabelFilters, groupBy: HostLabelKey });
+export type AvailabilityGroupsQuery = z.output<typeof AvailabilityGroupsQuery>;
 
 /** Query parameters of `GET /api/enrollment-tokens`. Sorted newest first. */
 export const EnrollmentTokenQuery = z.strictObject({ ...Paging });

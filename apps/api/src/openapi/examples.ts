@@ -134,6 +134,9 @@ const REPLICA: contracts.Replica = {
   lastSeenAt: AT,
 };
 
+/** The window of the examples of availability. */
+const WINDOW = { window: '24h', from: '2026-02-28T12:00:00.000Z', to: '2026-03-01T12:00:00.000Z' } as const;
+
 /** Formats a placeholder for a token or key. It is not a valid token. */
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
@@ -271,6 +274,47 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     images: ['x64'],
     publicUrl: 'https://muster.example.com',
   } satisfies contracts.AgentRelease,
+  HostAvailability: {
+    hostId: HOST_ID,
+    ...WINDOW,
+    ratio: 0.96875,
+    seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+    segments: [
+      { from: WINDOW.from, to: '2026-03-01T11:15:00.000Z', state: 'online', reason: null },
+      { from: '2026-03-01T11:15:00.000Z', to: WINDOW.to, state: 'offline', reason: null },
+    ],
+    isExact: true,
+  } satisfies contracts.HostAvailability,
+  AvailabilityPage: {
+    ...WINDOW,
+    items: [
+      {
+        hostId: HOST_ID,
+        hostName: 'edge-1',
+        freshness: 'offline',
+        ratio: 0.96875,
+        seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+      },
+    ],
+    nextCursor: null,
+  } satisfies contracts.AvailabilityPage,
+  AvailabilityGroups: {
+    ...WINDOW,
+    total: {
+      hosts: 1,
+      ratio: 0.96875,
+      seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+    },
+    groups: [
+      {
+        value: 'prod',
+        hosts: 1,
+        ratio: 0.96875,
+        seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+      },
+    ],
+    hasMore: false,
+  } satisfies contracts.AvailabilityGroups,
   HostFacets: {
     engines: { values: [{ value: 'Docker', hosts: 2 }], hasMore: false },
     agentVersions: {

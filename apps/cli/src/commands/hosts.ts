@@ -19,6 +19,7 @@ import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
 import type { Terminal } from '../terminal.js';
+import { addHostAvailabilityCommand } from './host-availability.js';
 import {
   collect,
   collectChoices,
@@ -167,6 +168,7 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
         if (output === 'table') writeReasons(terminal, hosts, now);
       }),
     );
+  addHostAvailabilityCommand(command, terminal);
   addHostLabelCommand(command, terminal);
   addHostGroupsCommand(command, terminal);
 }

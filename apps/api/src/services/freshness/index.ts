@@ -8,8 +8,9 @@ export {
   type FreshnessCutoffs,
   hostFreshness,
   type HostActivity,
+  type Outage,
   clampToNow,
   type Outage,
   silenceInstants,
 } from './freshness.js';
-export { createLivenessService, type LivenessService } from './liveness.js';
+export { createLivenessService, OUTAGES_KEPT, type LivenessService } from './liveness.js';

@@ -36,7 +36,7 @@ const REVOKED_TOKEN_KEPT_MS = 30 * DAY_MS;
 const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 
 /** The default number of days for which a host's history is kept. */
-const EVENT_DAYS_DEFAULT = 90;
+export const EVENT_DAYS_DEFAULT = 90;
 
 /**
  * Pause in milliseconds between two batches of events. During the pause, the database can run more important queries.

@@ -23,6 +23,7 @@ import type { ColumnId, SortKey } from '../containers/search';
 import { formatSort, sortKeysOf } from '../containers/sort';
 import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
+import { HostAvailabilityCard } from '../availability/host-availability';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
 import { HostLabels } from './host-labels';
@@ -123,6 +124,7 @@ export function HostPage(): ReactNode {
           <HostChart host={host} />
         </section>
       </div>
+      <HostAvailabilityCard hostId={hostId} />
       <HostContainers hostId={hostId} infraCount={host.infraCount} />
       <HostEvents hostId={hostId} />
     </>

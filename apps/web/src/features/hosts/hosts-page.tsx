@@ -12,6 +12,7 @@ import { hostFacetsQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { useCanEdit } from '../../lib/session';
 import { useTitle } from '../../lib/title';
+import { WorstHosts } from '../availability/worst-hosts';
 import { EDITABLE_HOST_COLUMNS, HOST_COLUMN_DEFINITIONS, HOST_COLUMNS } from './columns';
 import { DeleteHostsDialog } from './delete-hosts';
 import { HostFilterBar } from './filter-bar';
@@ -24,6 +25,7 @@ import { EMPTY_SELECTION, rowsBetween, select, selectedPart, type Selection } fr
 import { SelectionContext } from './selection-context';
 import { useHostList } from './use-host-list';
 
+const NO_LABELS = {};
 const route = getRouteApi('/signed-in/hosts');
 const idOf = ({ id }: Host): string => id;
 
@@ -55,6 +57,7 @@ export function HostsPage(): ReactNode {
         />
       </header>
       <HostFilterBar search={search} onChange={updateSearch} />
+      <WorstHosts filters={search.hostLabel ?? NO_LABELS} />
       {search.group === undefined ? (
         <HostList search={search} onChange={updateSearch} />
       ) : (
