@@ -109,7 +109,10 @@ export interface AppOptions {
     'feedIntervalMs' | 'hostsIntervalMs' | 'listenersMax' | 'laggingMs' | 'positionIntervalMs' | 'missedEventsMax'
   > &
     Pick<StreamRouteOptions, 'recheckMs' | 'operatorListenersMax'>;
-  /** The salts of the digests of snapshots. By default, this process shares its database with no other version. */
+  /**
+   * The salts for the digests of snapshots. Replicas of different versions that share a database need shared salts. By
+   * default, the salts are not shared.
+   */
   digestSalts?: DigestSalts;
   /** The metrics registry. Default: a new registry. */
   metrics?: Metrics;

@@ -181,8 +181,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     });
   }
 
-  // A full disk or a closed pipe behind stdout does not end the server. Without a listener, it would end with a stack
-  // trace.
+  // Without this listener, a full disk or a closed pipe behind stdout would end the server with a stack trace.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
     logger.warn({ code }, 'stdout cannot be written, so the start banner is incomplete'),
   );

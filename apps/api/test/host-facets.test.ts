@@ -79,7 +79,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     expect(await outdated(null)).toEqual([]);
   });
 
-  test('do not need a release of the agent that can be read, but a damaged one is logged once', async () => {
+  test('are returned even if the agent release cannot be read, and a damaged release is logged once', async () => {
     const organization = await context.api.organization();
     await organization.enroll({ agentVersion: '0.9.0' });
     const { db, clock } = context.api;

@@ -265,7 +265,7 @@ describe('muster images', () => {
   });
 });
 
-describe('how a process ended', () => {
+describe('the exit of a process', () => {
   const env = () => ({ MUSTER_URL: url(), MUSTER_KEY: KEY });
   const fields = {
     ...{
@@ -280,7 +280,7 @@ describe('how a process ended', () => {
     ...{ dockerId: 'a', state: 'exited', status: 'Exited (137) 2 hours ago', exitCode: 137, engineName: 'Docker' },
   };
 
-  test('is in the status of containers and in events, in words', async () => {
+  test('is described in words in the status of containers and in events', async () => {
     const exit = { code: 137, reason: 'oom', error: '', finishedAt: new Date(Date.now() - 7_300_000).toISOString() };
     handler = respondWith([{ ...fields, exit, restartCount: 4 }]);
     expect((await muster(['containers'], null, env())).out).toMatch(/ out of memory, 2h ago /);
@@ -293,14 +293,14 @@ describe('how a process ended', () => {
     );
   });
 
-  test('is the text of the engine if the API is older', async () => {
+  test('is shown as the engine’s status text if the API is older', async () => {
     handler = respondWith([fields]);
     expect((await muster(['containers', '-o', 'wide'], null, env())).out).toMatch(
       / Exited \(137\) 2 hours ago .* - {2,}-$/m,
     );
   });
 
-  test('is a filter, which is sent to the API', async () => {
+  test('can be used as a filter, which is sent to the API', async () => {
     const requested: (string | undefined)[] = [];
     handler = (req, res) => {
       requested.push(req.url);
@@ -348,7 +348,7 @@ describe('a value that only the API checks', () => {
     });
   });
 
-  test('is not blamed for other refusals', async () => {
+  test('is not named if the API refuses the request for another reason', async () => {
     expect(await run(['hosts'], 400)).toEqual({ code: 1, out: '', err: 'muster: The request is not valid.\n' });
     expect((await run(['hosts'], 403)).code).toBe(3);
     expect((await run(['hosts'], 503)).code).toBe(4);

@@ -56,6 +56,12 @@ export const LABELS_BYTES_MAX = 64 * 1024;
 /** Maximum number of labels of one host. */
 export const HOST_LABELS_MAX = 64;
 
+/** Maximum number of addresses of one host. */
+export const HOST_ADDRESSES_MAX = 32;
+
+/** The name of a host whose agent reports a name without visible characters. An operator can rename the host. */
+export const HOST_NAME_SUBSTITUTE = 'unnamed';
+
 /** Maximum number of port entries of one container, after merging consecutive ports into ranges. */
 export const PORTS_MAX = 4_096;
 

@@ -43,7 +43,7 @@ export const Summary = z.object({
      * them.
      */
     byProblem: countOfEach(HostProblemCode.options),
-    /** The number of hosts whose token seems to have been used by two machines recently. */
+    /** The number of hosts whose token was recently used by two machines, as far as the API can tell. */
     cloneSuspected: Count,
   }),
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),

@@ -98,7 +98,7 @@ function labelColumn(key: string): Column<Host> {
   return { title: key, text: (host) => valueOf(host) ?? '-', raw: (host) => valueOf(host) ?? '' };
 }
 
-/** Returns the agent versions that are older than the server's release. An older server does not say which these are. */
+/** Returns the agent versions that are older than the server's release. An older server does not report them. */
 async function findOutdated(client: Client): Promise<ReadonlySet<string>> {
   try {
     const { agentVersions } = await client.call('getHostFacets');
@@ -116,7 +116,7 @@ const reasonsOf = ({ problems }: Host, now: Date): string[] =>
 /** Maximum number of problems that are explained below the table. */
 const REASONS_MAX = 10;
 
-/** Explains the problems in a table, because the table has only their codes. */
+/** Explains each problem below the table, because the table contains only the problems' codes. */
 function writeReasons(terminal: Terminal, hosts: readonly Host[], now: Date): void {
   const reasons = hosts.flatMap((host) => reasonsOf(host, now).map((reason) => `${host.name}: ${reason}`));
   const { screen } = terminal;

@@ -86,8 +86,9 @@ export const HostOperations = {
     access: 'admin',
     summary: 'Rename a host or set its labels',
     description:
-      'Changes the host’s name in Muster only; the machine keeps its own. `labels` replaces the labels that operators ' +
-      'have set. Returns the changed host. Fails with 404 if the organization has no such host.',
+      'Changes the host’s name in Muster only; the machine keeps its own. With `name: null`, the host has the name that ' +
+      'the machine reports again. `labels` replaces the labels that operators have set. Returns the changed host. ' +
+      'Fails with 404 if the organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),
     body: HostPatch,
@@ -128,8 +129,8 @@ export const HostOperations = {
     summary: 'Delete several hosts',
     description:
       'Deletes each of the hosts as `DELETE /api/hosts/{hostId}` does, in one transaction, with one audit log entry ' +
-      'per host. Hosts that the organization does not have are returned in `notFound`. Their containers and ' +
-      'history disappear from all lists immediately; the rows are deleted later.',
+      'per host. `notFound` contains the ids of hosts that the organization does not have. The containers and the ' +
+      'history of the deleted hosts disappear from all lists immediately; the rows are deleted later.',
     body: HostDeletionRequest,
     answers: { 200: HostDeletionResult },
   },
@@ -140,10 +141,10 @@ export const HostOperations = {
     access: 'admin',
     summary: 'Revoke a host’s agent tokens and create an enrollment token to restore it',
     description:
-      'For an agent token that may have leaked. Revokes the host’s agent tokens, which stop working within 5 ' +
-      'seconds. Returns an enrollment token that is valid for one use within 24 hours. Only this token can enroll the ' +
-      'machine again as the same host. The host’s containers and history are kept. Fails with 404 if the organization has no ' +
-      'such host.',
+      'Use this if an agent token may have leaked. Revokes the host’s agent tokens, which stop working within 5 ' +
+      'seconds. Returns an enrollment token that is valid for one use within 24 hours. Only this token can enroll ' +
+      'the machine again as the same host. The host’s containers and history are kept. Fails with 404 if the ' +
+      'organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),
     answers: { 201: EnrollmentTokenCreated },

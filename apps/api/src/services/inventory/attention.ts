@@ -21,8 +21,8 @@ import type { HostLabelFilters } from './host-labels.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization, or on its hosts with labels. The cost is bounded: all hosts are read once, but containers are
- * read only for the first hosts that have containers with a problem, and only the newest exits are read.
+ * Returns what needs attention in an organization, or on its hosts with labels. The cost is bounded. All hosts are
+ * read once. Containers are read only for the first of the hosts whose containers have a problem. Of the exits, only the newest are read.
  */
 export type GetAttention = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<Attention>;
 

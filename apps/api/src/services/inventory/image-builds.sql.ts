@@ -77,13 +77,16 @@ export const hostsById = (ids: readonly string[]): CountedHosts => ({
 export const PLATFORM = Prisma.sql`(CASE WHEN h.os ILIKE '%windows%' THEN 'windows/' ELSE 'linux/' END ||
   CASE h.arch WHEN '' THEN NULL WHEN 'x86_64' THEN 'amd64' WHEN 'aarch64' THEN 'arm64' ELSE h.arch END)`;
 
-/** Whether image ids on a host (`h`) are configuration digests: Docker has other image stores since version 23. */
+/**
+ * Whether the image ids on a host (`h`) are digests of the images' configurations. With Docker 23 and later, they may
+ * be other digests, because Docker has had other image stores since then.
+ */
 const HAS_CONFIG_IDS = Prisma.sql`(h.arch <> '' AND
   (h."engineName" = 'Podman' OR (h."engineName" = 'Docker' AND h."engineVersion" ~ '^(1?[0-9]|2[0-2])[.]')))`;
 
 /**
- * Defines `of_hosts`, the containers in `rows` counted by image, build and host, and `builds`, the same by image and
- * build. The rank of a build is its position among the builds of its image, by their numbers of containers.
+ * Defines two tables. `of_hosts` counts the containers in `rows` by image, build and host. `builds` counts them by
+ * image and build. In `builds`, `rank` orders the builds of one image by their numbers of containers.
  */
 export const countedBuilds = (rows: Prisma.Sql): Prisma.Sql => Prisma.sql`of_hosts AS MATERIALIZED (
     SELECT r.image, r."imageDigest", r."imageId", r."hostId", count(*)::int AS containers,

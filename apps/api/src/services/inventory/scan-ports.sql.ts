@@ -30,13 +30,13 @@ export type PortPosition = readonly [
 ];
 
 /** A port number that sorts after every valid one. */
-const AFTER_EVERY_PORT = 65_536;
+const PORT_NUMBER_END = 65_536;
 
 /** Returns the position after all ports of a host. */
 const positionAfterHost = (hostName: string, hostId: string): PortPosition => [
   hostName,
   hostId,
-  AFTER_EVERY_PORT,
+  PORT_NUMBER_END,
   '',
   '',
   0,
@@ -72,7 +72,7 @@ export async function scanPorts(
   if (type) portConditions.push(Prisma.sql`p.type = ANY (${type}::text[])`);
   if (after) {
     const [hostName, afterHostId, ...rest] = after;
-    const from = rest[0] === AFTER_EVERY_PORT ? Prisma.sql`>` : Prisma.sql`>=`;
+    const from = rest[0] === PORT_NUMBER_END ? Prisma.sql`>` : Prisma.sql`>=`;
     hostConditions.push(Prisma.sql`(h.name, h.id) ${from} (${hostName}, ${afterHostId}::uuid)`);
     portConditions.push(Prisma.sql`
       ((g."hostName", g."hostId") > (${hostName}, ${afterHostId}::uuid)

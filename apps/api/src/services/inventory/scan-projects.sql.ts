@@ -22,7 +22,7 @@ export type ProjectPosition = readonly [project: string, hostId: string];
 /** The condition that a container is present and belongs to a project. `c` is the alias of the table `containers`. */
 const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND ${PROJECT_TEXT} IS NOT NULL AND ${NOT_INFRA}`;
 
-const AFTER_EVERY_HOST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const HOST_ID_MAX = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** The filters of projects. */
 interface ProjectFilters {
@@ -92,7 +92,7 @@ export async function scanProjects(
         NULL::text AS kind, NULL::text[] AS services, 0 AS containers, 0 AS running, 0 AS unhealthy, 0 AS found, 0 AS rows, 0 AS number
       UNION ALL
       -- A project that was not requested is skipped for all hosts.
-      SELECT step.project, CASE WHEN ${isRequested} THEN step."hostId" ELSE ${AFTER_EVERY_HOST}::uuid END, h.name,
+      SELECT step.project, CASE WHEN ${isRequested} THEN step."hostId" ELSE ${HOST_ID_MAX}::uuid END, h.name,
         h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt", h."heartbeatSeconds", counted.kind,
         counted.services, counted.containers, counted.running, counted.unhealthy,
         w.found + CASE WHEN counted.containers > 0 THEN 1 ELSE 0 END, w.rows + counted.containers, w.number + 1

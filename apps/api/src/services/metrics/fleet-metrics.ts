@@ -79,7 +79,7 @@ export function addFleetMetrics(registry: Registry, options: FleetMetricsOptions
 
   new Gauge({
     name: 'muster_host_problems',
-    help: 'Hosts whose state is not current or not complete, by problem. A host with several problems is counted once for each.',
+    help: 'Hosts whose state is outdated or incomplete, by problem. A host with several problems counts once for each problem.',
     labelNames: ['code'],
     registers,
     async collect() {
@@ -107,24 +107,24 @@ export function addFleetMetrics(registry: Registry, options: FleetMetricsOptions
         }
       },
     });
-  const KNOWN = 'The series with known="last" count the last known state on hosts that are not current.';
+  const KNOWN_LABEL_HELP = 'The series with known="last" count the last known state on hosts that are not current.';
   containers(
     'muster_containers',
-    `Present containers, by state. ${KNOWN}`,
+    `Present containers, by state. ${KNOWN_LABEL_HELP}`,
     'state',
     DOCKER_STATES,
     'containersByState',
   );
   containers(
     'muster_containers_checked',
-    `Present containers that have a health check, by health. ${KNOWN}`,
+    `Present containers that have a health check, by health. ${KNOWN_LABEL_HELP}`,
     'health',
     Health.options,
     'containersByHealth',
   );
   containers(
     'muster_containers_ended',
-    `Present containers whose process has ended, by the reason that the agent reported. ${KNOWN}`,
+    `Present containers whose process has ended, by the reason that the agent reported. ${KNOWN_LABEL_HELP}`,
     'reason',
     ExitReason.options,
     'containersByExitReason',

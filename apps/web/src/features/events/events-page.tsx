@@ -7,6 +7,7 @@ import { Button } from '../../components/button';
 import { EmptyState } from '../../components/empty-state';
 import { FilterChip } from '../../components/filter-chip';
 import { HostFilter } from '../../components/host-filter';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { ListStates } from '../../components/list-states';
 import { Menu, MenuCheckbox, MenuItem, MenuSeparator } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
@@ -102,6 +103,7 @@ function ContainerEvents({
           />
         </Menu>
         <HostFilter hostIds={search.hostId} onChange={(hostId) => updateSearch({ hostId })} />
+        <HostLabelFilter labels={search.hostLabel} onChange={(hostLabel) => updateSearch({ hostLabel })} />
         {search.kind?.map((kind) => (
           <FilterChip
             key={kind}

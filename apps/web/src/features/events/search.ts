@@ -9,6 +9,7 @@ export interface EventSearch {
   /** Whether the page lists events of hosts. By default, it lists those of containers. */
   subject?: 'host' | undefined;
   hostId?: string[] | undefined;
+  hostLabel?: string[] | undefined;
   name?: string | undefined;
   project?: string[] | undefined;
   service?: string[] | undefined;
@@ -23,6 +24,7 @@ export function parseEventSearch(search: Record<string, unknown>): EventSearch {
   return {
     subject: parseChoice(['host'], search['subject']),
     hostId: parseAll(search['hostId']),
+    hostLabel: parseAll(search['hostLabel']),
     name: parseFirst(search['name']),
     project: parseAll(search['project']),
     service: parseAll(search['service']),

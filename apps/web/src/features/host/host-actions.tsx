@@ -12,7 +12,6 @@ import { Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuItem } from '../../components/menu';
 import { Icon } from '../../components/icons';
-import { HostLabelsDialog } from './host-labels';
 
 /** This dialog is loaded on demand, because it includes the commands for all ways to run an agent. */
 const RotateTokenDialog = lazy(() =>
@@ -21,7 +20,7 @@ const RotateTokenDialog = lazy(() =>
 
 /** The menu with an admin's actions on a host. */
 export function HostActions({ host }: { host: Host }) {
-  const [openDialog, setOpenDialog] = useState<'rename' | 'labels' | 'rotate' | 'delete' | null>(null);
+  const [openDialog, setOpenDialog] = useState<'rename' | 'rotate' | 'delete' | null>(null);
   const close = (): void => setOpenDialog(null);
   return (
     <>
@@ -34,14 +33,12 @@ export function HostActions({ host }: { host: Host }) {
         }
       >
         <MenuItem onSelect={() => setOpenDialog('rename')}>Rename…</MenuItem>
-        <MenuItem onSelect={() => setOpenDialog('labels')}>Labels…</MenuItem>
         <MenuItem onSelect={() => setOpenDialog('rotate')}>Rotate agent token…</MenuItem>
         <MenuItem danger onSelect={() => setOpenDialog('delete')}>
           Delete…
         </MenuItem>
       </Menu>
       {openDialog === 'rename' && <RenameDialog host={host} onClose={close} />}
-      {openDialog === 'labels' && <HostLabelsDialog host={host} onClose={close} />}
       {openDialog === 'rotate' && (
         <Suspense>
           <RotateTokenDialog host={host} onClose={close} />

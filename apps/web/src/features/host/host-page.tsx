@@ -27,7 +27,7 @@ import { HostAvailabilityCard } from '../availability/host-availability';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
 import { HostHistory } from './host-history';
-import { HostLabelList } from './host-labels';
+import { HostLabels } from './host-labels';
 import { HostProblems } from './host-problems';
 
 const route = getRouteApi('/signed-in/hosts/$hostId');
@@ -88,7 +88,7 @@ export function HostPage(): ReactNode {
             </dd>
             <dt>Labels</dt>
             <dd>
-              <HostLabelList host={host} />
+              <HostLabels host={host} />
             </dd>
             <dt>Last snapshot</dt>
             <dd>

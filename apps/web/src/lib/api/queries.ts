@@ -64,6 +64,15 @@ export const hostFacetsQuery = queryOptions({
   queryFn: ({ signal }) => api.call('getHostFacets', {}, { signal }),
 });
 
+/** The query for the hosts grouped by the value of a label. */
+export const hostGroupsQuery = (by: string, hostLabel: string[] | undefined) =>
+  queryOptions({
+    queryKey: ['hosts', 'groups', by, hostLabel],
+    queryFn: ({ signal }) => api.call('getHostGroups', { query: { by, hostLabel } }, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: 30_000,
+  });
+
 export const attentionQuery = queryOptions({
   queryKey: ['attention'],
   queryFn: ({ signal }) => api.call('getAttention', {}, { signal }),
@@ -152,7 +161,7 @@ export const containersQuery = (filters: ContainerFilters, limit?: number) => ({
   ...LIVE_QUERY_OPTIONS,
 });
 
-/** The query for a list of hosts. Its first page contains the number of hosts that match the filters. */
+/** The query for a list of hosts. The first page states how many hosts match the filters. */
 export const hostsQuery = (filters: HostFilters = {}, limit?: number) => ({
   ...pagedQuery(
     ['hosts', 'list', filters],
@@ -207,11 +216,13 @@ export const allHostEventsQuery = (
 /** The filters of the history of a workload. */
 export interface TimelineFilters {
   events: EventFilters;
-  /** Finds the events from before version 0.4, which have no workload; null if `events` finds them, too. */
+  /** Finds the events from before version 0.4, which have no workload; null if `events` already finds them. */
   earlier: EventFilters | null;
 }
 
-/** The position of a page: in the events of the workload, or in the earlier events, which end at `until`. */
+/**
+ * The position of a page. It is either in the events of the workload, or in the earlier events, which end at `until`.
+ */
 interface TimelinePosition {
   isEarlier: boolean;
   cursor: string | null;
@@ -271,10 +282,10 @@ export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
   );
 
 /** The query for the builds of one image. Its key begins like that of the list, because the same changes make both stale. */
-export const imageBuildsQuery = (image: string) =>
+export const imageBuildsQuery = (image: string, hostLabel?: string[]) =>
   queryOptions({
-    queryKey: ['images', 'builds', image],
-    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image } }, { signal }),
+    queryKey: ['images', 'builds', image, hostLabel],
+    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image, hostLabel } }, { signal }),
     placeholderData: keepPreviousData,
   });
 
@@ -317,7 +328,8 @@ export const FLEET_TOPICS: readonly string[] = [
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message also makes the topics of
  * containers stale, because the container messages of the same change may arrive later. A `freshness` message is the
- * first of each connection. It makes the recent events stale, because they may have been read before the stream began.
+ * first message of each connection. It makes the recent events stale, because they may have been read before the
+ * connection was opened.
  */
 export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonly string[])[] => {
   switch (event) {
