@@ -15,6 +15,7 @@ export * from './derivation-version.js';
 export * from './enrollment.js';
 export * from './exit-code.js';
 export * from './describe-exit.js';
+export * from './distinguish-host.js';
 export * from './field-errors.js';
 export * from './fit-container.js';
 export * from './fleet-map.js';

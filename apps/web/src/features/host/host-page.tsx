@@ -25,6 +25,7 @@ import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
+import { HostFacts } from './host-facts';
 import { HostLabelList } from './host-labels';
 import { HostProblems } from './host-problems';
 
@@ -84,6 +85,7 @@ export function HostPage(): ReactNode {
             <dd>
               <IsolatedText text={host.agentVersion} />
             </dd>
+            <HostFacts host={host} />
             <dt>Labels</dt>
             <dd>
               <HostLabelList host={host} />

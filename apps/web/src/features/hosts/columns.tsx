@@ -1,4 +1,4 @@
-import type { Host, HostSortKey } from '@muster/contracts';
+import { distinguishHost, type Host, type HostSortKey } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
@@ -39,11 +39,7 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
     title: 'Name',
     sort: 'name',
     width: 'minmax(11rem, 1.5fr)',
-    renderCell: ({ id, name }) => (
-      <Link to="/hosts/$hostId" params={{ hostId: id }} className="row-name clip" title={toPlainText(name)}>
-        <IsolatedText text={name} />
-      </Link>
-    ),
+    renderCell: (host) => <Name host={host} />,
   },
   freshness: {
     title: 'Status',
@@ -92,6 +88,30 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
     ),
   },
 };
+
+/** The name, and what tells the host apart if several hosts have this name. */
+function Name({ host }: { host: Host }) {
+  const { id, name, nameIsShared } = host;
+  const distinction = nameIsShared ? distinguishHost(host) : '';
+  return (
+    <>
+      <Link
+        to="/hosts/$hostId"
+        params={{ hostId: id }}
+        className="row-name clip"
+        title={toPlainText(nameIsShared ? `${name}: several hosts have this name. This one: ${distinction}` : name)}
+      >
+        <IsolatedText text={name} />
+      </Link>
+      {nameIsShared && (
+        <span className="soft">
+          {' '}
+          <IsolatedText text={distinction} />
+        </span>
+      )}
+    </>
+  );
+}
 
 /** The most important problem, how long the host has had it, and the number of other problems. */
 function Problems({ problems }: { problems: Host['problems'] }) {
