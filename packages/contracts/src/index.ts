@@ -17,6 +17,7 @@ export * from './enrollment.js';
 export * from './exit-code.js';
 export * from './describe-exit.js';
 export * from './describe-host-event.js';
+export * from './distinguish-host.js';
 export * from './field-errors.js';
 export * from './fit-container.js';
 export * from './fleet-map.js';

@@ -18,6 +18,7 @@ import { addHostGroupsCommand } from './host-groups.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
+import { FACT_COLUMNS, nameOf } from './host-facts.js';
 import type { Terminal } from '../terminal.js';
 import { addHostAvailabilityCommand } from './host-availability.js';
 import { addHostEventsCommand } from './host-events.js';
@@ -48,7 +49,7 @@ interface Options {
 
 /** Returns the columns. `outdated` are the agent versions that are older than the server's release. */
 const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 24 },
+  { title: 'NAME', text: nameOf, raw: ({ name }) => name, widthMin: 24 },
   {
     title: 'FRESHNESS',
     text: ({ freshness }) => freshness,
@@ -78,6 +79,7 @@ const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => 
     omission: 3,
   },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
+  ...FACT_COLUMNS,
   {
     title: 'LABELS',
     isWideOnly: true,

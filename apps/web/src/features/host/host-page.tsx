@@ -26,6 +26,7 @@ import { EventDays } from '../events/event-days';
 import { HostAvailabilityCard } from '../availability/host-availability';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
+import { HostFacts } from './host-facts';
 import { HostHistory } from './host-history';
 import { HostLabels } from './host-labels';
 import { HostProblems } from './host-problems';
@@ -86,6 +87,7 @@ export function HostPage(): ReactNode {
             <dd>
               <IsolatedText text={host.agentVersion} />
             </dd>
+            <HostFacts host={host} />
             <dt>Labels</dt>
             <dd>
               <HostLabels host={host} />

@@ -1,4 +1,4 @@
-import type { Host, HostSortKey } from '@muster/contracts';
+import { distinguishHost, type Host, type HostSortKey } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
@@ -41,11 +41,7 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
     title: 'Name',
     sort: 'name',
     width: 'minmax(11rem, 1.5fr)',
-    renderCell: ({ id, name }) => (
-      <Link to="/hosts/$hostId" params={{ hostId: id }} className="row-name clip" title={toPlainText(name)}>
-        <IsolatedText text={name} />
-      </Link>
-    ),
+    renderCell: (host) => <Name host={host} />,
   },
   freshness: {
     title: 'Status',
@@ -114,6 +110,30 @@ function Labels({ host }: { host: Host }) {
       ))}
       {texts.length > LABELS_SHOWN_MAX && <span className="soft">+{texts.length - LABELS_SHOWN_MAX}</span>}
     </span>
+  );
+}
+
+/** The name, and what tells the host apart if several hosts have this name. */
+function Name({ host }: { host: Host }) {
+  const { id, name, nameIsShared } = host;
+  const distinction = nameIsShared ? distinguishHost(host) : '';
+  return (
+    <>
+      <Link
+        to="/hosts/$hostId"
+        params={{ hostId: id }}
+        className="row-name clip"
+        title={toPlainText(nameIsShared ? `${name}: several hosts have this name. This one: ${distinction}` : name)}
+      >
+        <IsolatedText text={name} />
+      </Link>
+      {nameIsShared && (
+        <span className="soft">
+          {' '}
+          <IsolatedText text={distinction} />
+        </span>
+      )}
+    </>
   );
 }
 
