@@ -227,12 +227,26 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
           __meta_muster_host_engine: 'Docker',
           __meta_muster_host_engine_version: '28.5.2',
           __meta_muster_host_agent_version: '0.1.0',
+          __meta_muster_host_addresses: '',
           __meta_muster_host_label_env: 'test',
           __meta_muster_host_label_example_com_site: 'fra',
         },
       },
     ]);
     await organization.get(`${Paths.serviceDiscoveryHosts}?port=0`).expect(400);
+    await context.api.db.prisma.hostFacts.upsert({
+      where: { hostId: id },
+      create: { hostId: id, addresses: ['2001:db8::1', '192.0.2.7'] },
+      update: { addresses: ['2001:db8::1', '192.0.2.7'] },
+    });
+    const [withAddress] = await read<ServiceDiscoveryTargets>(
+      Paths.serviceDiscoveryHosts,
+      'hostLabel=env%3Dtest&port=9100',
+    );
+    expect(withAddress).toMatchObject({
+      targets: ['[2001:db8::1]:9100'],
+      labels: { __meta_muster_host_addresses: '2001:db8::1,192.0.2.7' },
+    });
     const other = await context.api.organization();
     expect((await other.get(Paths.serviceDiscoveryHosts).expect(200)).body).toEqual([]);
   });

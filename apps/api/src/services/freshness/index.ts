@@ -10,7 +10,6 @@ export {
   type HostActivity,
   type Outage,
   clampToNow,
-  type Outage,
   silenceInstants,
 } from './freshness.js';
 export { createLivenessService, OUTAGES_KEPT, type LivenessService } from './liveness.js';

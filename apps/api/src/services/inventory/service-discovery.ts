@@ -23,6 +23,8 @@ interface HostRow {
   engineVersion: string;
   agentVersion: string;
   labels: HostLabels;
+  /** The addresses, the most important one first; null if the agent has not reported them. */
+  addresses: string[] | null;
 }
 
 /** The beginning of the names of all labels. Prometheus removes labels that begin with two underscores. */
@@ -37,11 +39,14 @@ export async function discoverHosts(
   const freshness = freshnessSql(freshnessCutoffs(await freshnessContext())).host;
   const hosts = await db.prisma.$queryRaw<HostRow[]>(Prisma.sql`
     SELECT h.id::text AS id, h.name, ${freshness} AS freshness, ${PLATFORM} AS platform, h.os, h.arch, h."engineName",
-      h."engineVersion", h."agentVersion", h.labels
-    FROM hosts AS h
+      h."engineVersion", h."agentVersion", h.labels, f.addresses
+    FROM hosts AS h LEFT JOIN host_facts AS f ON f."hostId" = h.id
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${hasLabels(hostLabel)}
     ORDER BY h.name, h.id LIMIT ${SERVICE_DISCOVERY_HOSTS_MAX}::int`);
-  return hosts.map((host) => ({ targets: [targetOf(host.name, port)], labels: toMetaLabels(host) }));
+  return hosts.map((host) => ({
+    targets: [targetOf(host.addresses?.[0] ?? host.name, port)],
+    labels: toMetaLabels(host),
+  }));
 }
 
 /** Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port. */
@@ -50,7 +55,7 @@ function targetOf(address: string, port: number | undefined): string {
   return port === undefined ? host : `${host}:${port}`;
 }
 
-function toMetaLabels({ platform, labels, ...host }: HostRow): Record<string, string> {
+function toMetaLabels({ platform, labels, addresses, ...host }: HostRow): Record<string, string> {
   const meta: Record<string, string> = {
     id: host.id,
     name: host.name,
@@ -61,6 +66,7 @@ function toMetaLabels({ platform, labels, ...host }: HostRow): Record<string, st
     engine: host.engineName,
     engine_version: host.engineVersion,
     agent_version: host.agentVersion,
+    addresses: addresses?.join() ?? '',
   };
   for (const [key, value] of Object.entries(labels)) meta[`label_${metricLabelName(key)}`] = value;
   return Object.fromEntries(Object.entries(meta).map(([name, value]) => [PREFIX + name, value]));
