@@ -201,19 +201,25 @@ export const runOnce = (
 
 /** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if enrolling fails. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, machine, client, session }) => {
-    const enrollmentBefore = session.enrollment();
-    const facts = await readMachineFacts(engine, machine(), signal).catch(throwStopError);
-    // This call checks that the API accepts the token. If the answer to an earlier enrollment was lost, the call also
-    // completes that enrollment.
-    const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
-    if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.dismissed);
-    if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
-    const { hostId } = answer.data;
-    const enrollmentStatus = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
-    const engineName = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
-    return `This machine (${engineName}) ${enrollmentStatus}: host ${hostId}\n`;
-  });
+  withReporting(
+    env,
+    log,
+    signal,
+    { ...TIMING_DEFAULT, isEnrollCommand: true },
+    async ({ engine, machine, client, session }) => {
+      const enrollmentBefore = session.enrollment();
+      const facts = await readMachineFacts(engine, machine(), signal).catch(throwStopError);
+      // This call checks that the API accepts the token. If the answer to an earlier enrollment was lost, the call also
+      // completes that enrollment.
+      const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
+      if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.dismissed);
+      if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
+      const { hostId } = answer.data;
+      const enrollmentStatus = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
+      const engineName = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
+      return `This machine (${engineName}) ${enrollmentStatus}: host ${hostId}\n`;
+    },
+  );
 
 /**
  * Revokes this host's tokens and deletes them from the state directory. If another machine reports as this host, the
