@@ -93,7 +93,7 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     const { organization, one } = await start();
     const server = await serve();
     const client = await server.listen(organization.adminKey);
-    const filtered = await server.listen(organization.adminKey, '?kind=created');
+    const filtered = await server.listen(organization.adminKey, { query: '?kind=created' });
     await client.until(() => client.of('freshness').length > 0);
     await rename(organization, one, 'eins');
     await one.sync([container('a'), container('b')]);
@@ -111,7 +111,7 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     expect(filtered.of('host-event')).toEqual([]);
     const ids = received.map(({ id }) => id);
     for (const from of [1, 2]) {
-      const resumed = await server.listen(organization.adminKey, '', { 'Last-Event-ID': ids[from]! });
+      const resumed = await server.listen(organization.adminKey, { lastEventId: ids[from]! });
       await resumed.until(() => resumed.messages.some(({ id }) => id === ids.at(-1)));
       const later = resumed.messages.filter(({ event }) => event === 'host-event' || event === 'container');
       expect(later.map(({ id }) => id)).toEqual(ids.slice(from + 1));
